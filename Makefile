@@ -1,0 +1,88 @@
+# The commands of the project; `make` alone lists them. They need Python 3.11+, Java 17+, make and
+# git, and install everything else.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+SYNCED := .venv/.synced
+
+# What `make demo` generates: CUSTOMERS=2000 make demo is a quicker look.
+CUSTOMERS ?= 20000
+FROM ?= 2024-01-01
+TO ?= 2025-12-31
+# Further arguments of pytest or of the benchmarks: make test ARGS="-k silver"
+ARGS ?=
+
+# The deployment that the commands below work on; `dagster` itself reads DAGSTER_HOME.
+CUSTOMER360_HOME ?= data
+DAGSTER_FOLDER := $(abspath $(CUSTOMER360_HOME))/dagster
+demo etl train dev validate: export CUSTOMER360_HOME := $(CUSTOMER360_HOME)
+demo etl train dev validate: export DAGSTER_HOME := $(DAGSTER_FOLDER)
+
+.PHONY: help
+help: ## List the commands
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: preflight
+preflight:
+	@scripts/preflight.sh
+
+# One install for one state of the lock file: the second `make` downloads and checks nothing.
+$(SYNCED): uv.lock | preflight
+	@scripts/install.sh
+	@touch $@
+
+.PHONY: setup
+setup: preflight $(SYNCED) ## Install the locked packages and resolve the Delta jars, once
+	@$(BIN)/python -m customer360.lakehouse.jars
+	@mkdir -p $(DAGSTER_FOLDER)
+	@[ -e $(DAGSTER_FOLDER)/dagster.yaml ] || cp customer360/orchestration/dagster.yaml $(DAGSTER_FOLDER)
+
+.PHONY: demo
+demo: setup ## Synthetic customers through the whole lakehouse, and what came out (~4 minutes)
+	@$(BIN)/customer360 generate --customers $(CUSTOMERS) --from $(FROM) --to $(TO)
+	@$(BIN)/customer360 run --source synthetic
+
+.PHONY: test
+test: setup ## Run every test; ARGS="-k silver" for some
+	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: etl
+etl: setup ## Bronze to gold over the data that is there, without the models
+	@$(BIN)/customer360 run --steps etl
+
+.PHONY: train
+train: setup ## Train, validate and score the models on the gold that is there
+	@$(BIN)/customer360 run --steps train
+
+.PHONY: dev
+dev: setup ## Dagster's UI and daemon on http://localhost:3000, until Ctrl-C
+	@$(BIN)/customer360 dev
+
+.PHONY: validate
+validate: setup ## Load the Dagster definitions as Dagster would
+	@$(BIN)/dagster definitions validate -w workspace.yaml
+
+.PHONY: lint
+lint: $(SYNCED) ## Format, lint, types and lock file: check, change nothing
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	scripts/uv lock --check --quiet
+
+.PHONY: format
+format: $(SYNCED) ## Format, and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: bench
+bench: setup ## Measure against DuckDB on the same files; ARGS="--help" for its options
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+.PHONY: clean
+clean: ## Remove what tools made; data/ and .venv stay
+	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov \
+		spark-warehouse metastore_db derby.log .tmp_dagster_home_*
+	find customer360 customer360_tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

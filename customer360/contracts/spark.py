@@ -1,0 +1,65 @@
+"""The Spark schema a contract stands for; needs no running session."""
+
+from __future__ import annotations
+
+import re
+
+from pyspark.sql import types
+
+from customer360.contracts.contract import Bookkeeping, Column, Contract, ContractError
+
+_SIMPLE: dict[str, type[types.DataType]] = {
+    "string": types.StringType,
+    "tinyint": types.ByteType,
+    "smallint": types.ShortType,
+    "int": types.IntegerType,
+    "integer": types.IntegerType,
+    "bigint": types.LongType,
+    "long": types.LongType,
+    "float": types.FloatType,
+    "double": types.DoubleType,
+    "boolean": types.BooleanType,
+    "date": types.DateType,
+    "timestamp": types.TimestampType,
+    "timestamp_ntz": types.TimestampNTZType,
+}
+
+
+def data_type(ddl: str) -> types.DataType:
+    """The type that Spark DDL such as ``decimal(18,2)`` or ``array<timestamp>`` names.
+
+    Written out because Spark's own parser lives in the JVM, and definitions load without one.
+
+    Raises:
+        ContractError: The text is not a type that a contract may use.
+    """
+    text = ddl.strip().lower()
+    if text in _SIMPLE:
+        return _SIMPLE[text]()
+    decimal = re.fullmatch(r"decimal\(\s*(\d+)\s*,\s*(\d+)\s*\)", text)
+    if decimal and int(decimal[2]) <= int(decimal[1]) <= 38:
+        return types.DecimalType(int(decimal[1]), int(decimal[2]))
+    array = re.fullmatch(r"array<(.+)>", text)
+    if array:
+        return types.ArrayType(data_type(array[1]))
+    raise ContractError(f"physicalType {ddl!r} is not a Spark type that a contract may use")
+
+
+def spark_schema(contract: Contract) -> types.StructType:
+    """The contract's own columns: what a source reads, what a transformation returns.
+
+    Every field is nullable: that a required column is filled is proved by the checks, which
+    say what broke, rather than by an engine error that says only that something did.
+    """
+    return _schema(contract.columns)
+
+
+def table_schema(contract: Contract) -> types.StructType:
+    """The table as stored: a bronze table's bookkeeping columns follow its own."""
+    return _schema(contract.stored_columns)
+
+
+def _schema(columns: tuple[Column | Bookkeeping, ...]) -> types.StructType:
+    return types.StructType(
+        [types.StructField(column.name, data_type(column.physical_type)) for column in columns]
+    )

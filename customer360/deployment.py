@@ -1,0 +1,77 @@
+"""A deployment: settings, the active sources they name, and what follows from both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+from customer360.days import DayRange
+from customer360.errors import SettingsError
+from customer360.settings import Settings
+from customer360.sources.base import Source
+from customer360.sources.registry import active_sources
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Settings and sources of one home folder.
+
+    Raises:
+        SettingsError: Two sources have the same name, or different currencies.
+    """
+
+    settings: Settings
+    sources: tuple[Source, ...]
+
+    @classmethod
+    def of(cls, settings: Settings) -> Deployment:
+        """The deployment that ``settings`` describe."""
+        return cls(settings, tuple(active_sources(settings)))
+
+    def __post_init__(self) -> None:
+        names = [source.name for source in self.sources]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise SettingsError(f"setting sources: {twice[0]} is active twice; name it once")
+        if len({source.currency for source in self.sources}) > 1:
+            pairs = ", ".join(f"{source.name} in {source.currency}" for source in self.sources)
+            raise SettingsError(
+                f"setting sources: one deployment has one currency, but {pairs}; "
+                "give each its own --home"
+            )
+
+    @property
+    def currency(self) -> str:
+        """The one currency of all amounts."""
+        return self.sources[0].currency
+
+    def zone_of(self, source: Source) -> str:
+        """Zone that decides the business date of the source's transactions."""
+        return self.settings.time_zone or source.time_zone
+
+    @property
+    def zone(self) -> str:
+        """The business's zone: as set, or the sources' own when they agree, or UTC."""
+        zones = {source.time_zone for source in self.sources}
+        return self.settings.time_zone or (zones.pop() if len(zones) == 1 else "UTC")
+
+    @cached_property
+    def secret(self) -> bytes:
+        """Secret of the customer keys."""
+        return self.settings.secret()
+
+    def available(self) -> DayRange:
+        """The business days that the active sources hold, together."""
+        ranges = [source.available() for source in self.sources]
+        found = ranges[0]
+        for other in ranges[1:]:
+            found = found.union(other)
+        return found
+
+    def last_day(self) -> date:
+        """The newest day there can be data for: the end of a closed data set, or yesterday."""
+        yesterday = datetime.now(UTC).astimezone(ZoneInfo(self.zone)).date() - timedelta(days=1)
+        end = self.settings.end_date
+        return min(end, yesterday) if end else yesterday

@@ -1,0 +1,196 @@
+"""gold/customer_360: all that is known about a customer in one row, and what to do next."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from customer360.gold import rfm_segments as rfm
+
+FEATURES = (
+    "first_purchase_on",
+    "last_purchase_on",
+    "days_since_last_purchase",
+    "purchase_days",
+    "orders",
+    "items",
+    "refunds",
+    "net_revenue",
+    "net_revenue_90d",
+    "net_revenue_365d",
+    "refund_rate",
+    "average_order_value",
+    "mean_days_between_purchases",
+    "overdue_ratio",
+    "last_category",
+    "last_channel",
+    "review_score",
+)
+"""Columns taken over from gold/customer_features: those that a marketer reads."""
+
+PROFILE = ("city", "state", "country", "loyalty_tier", "marketing_consent")
+"""Columns taken over from silver/customer_history: nothing in them names a person."""
+
+COLUMNS = (
+    "as_of",
+    "customer_key",
+    *FEATURES,
+    "r_score",
+    "f_score",
+    "m_score",
+    "rfm_score",
+    "segment",
+    "churn_probability",
+    "churn_risk",
+    "probability_alive",
+    "expected_purchases_365d",
+    "expected_order_value",
+    "expected_revenue_365d",
+    "discounted_value_12m",
+    *PROFILE,
+    "acquisition_channel",
+    "next_best_action",
+)
+"""Columns of gold/customer_360, in order."""
+
+
+class Rule(NamedTuple):
+    """When a customer fits all that a rule states (None fits all), its action is theirs."""
+
+    segment: str | None
+    high_risk: bool | None
+    high_value: bool | None
+    action: str
+
+
+NO_CONTACT = "Do not contact"
+
+ACTION_RULES = (
+    # Who is about to leave comes first, with effort by what there is to lose; then what suits the
+    # segment. Can't Lose Them and At Risk have been silent for so long that a churn score adds
+    # nothing; Lost customers cost more than they bring.
+    Rule(rfm.CANT_LOSE, None, None, "Call in person"),
+    Rule(rfm.AT_RISK, None, True, "Win back with a personal offer"),
+    Rule(rfm.AT_RISK, None, False, "Win back by e-mail"),
+    Rule(rfm.HIBERNATING, None, None, "Remind in seasonal campaigns"),
+    Rule(rfm.LOST, None, None, "Spend nothing"),
+    Rule(None, True, True, "Retain with a personal offer"),
+    Rule(None, True, False, "Retain with a reminder"),
+    Rule(rfm.CHAMPIONS, None, None, "Reward and ask for referrals"),
+    Rule(rfm.LOYAL, None, True, "Offer premium products"),
+    Rule(rfm.LOYAL, None, False, "Offer bundles"),
+    Rule(rfm.POTENTIAL, None, None, "Invite to the loyalty programme"),
+    Rule(rfm.NEW, None, None, "Welcome and guide to a second purchase"),
+    Rule(rfm.PROMISING, None, None, "Offer a discount on the second purchase"),
+    Rule(rfm.ATTENTION, None, None, "Send a limited-time offer"),
+    Rule(rfm.SLEEPY, None, None, "Show what is new"),
+)
+"""The next best action: the first rule that fits.
+
+High risk is churn_risk "high" (no score counts as not high: only active customers have one); high
+value is a monetary score of 4 or 5. Whoever refused marketing is not contacted, whatever the
+rules say; where consent is not known (null), asking for it is left to the campaign.
+"""
+
+HIGH_VALUE_FROM = 4
+"""Monetary score from which a customer is of high value."""
+
+
+def customer_360(
+    features: DataFrame,
+    rfm_segments: DataFrame,
+    churn_scores: DataFrame,
+    lifetime_value: DataFrame,
+    customer_history: DataFrame,
+    customers: DataFrame | None = None,
+    *,
+    time_zone: str = "UTC",
+) -> DataFrame:
+    """Join what gold knows of each customer as of a day, and choose the next best action.
+
+    The profile is the one that was valid at the end of the as-of day; a customer whose history
+    begins later than that has the earliest one known.
+
+    Args:
+        features: ``gold/customer_features``: says which customers and as-of dates there are.
+        rfm_segments: ``gold/rfm_segments`` of these dates.
+        churn_scores: ``gold/churn_scores``; customers without a row have nulls.
+        lifetime_value: ``gold/lifetime_value``; customers without a row have nulls.
+        customer_history: ``silver/customer_history``; versions must not overlap.
+        customers: ``silver/customers``, only for ``acquisition_channel``, which never changes;
+            null without it.
+        time_zone: Where the business's days begin and end.
+
+    Returns:
+        `COLUMNS`, one row an ``as_of`` and ``customer_key``; no personal data. ``churn_risk`` is
+        ``risk`` of the churn scores.
+    """
+    key = ["as_of", "customer_key"]
+    scores = ["r_score", "f_score", "m_score", "rfm_score", "segment"]
+    values = [
+        "probability_alive",
+        "expected_purchases_365d",
+        "expected_order_value",
+        "expected_revenue_365d",
+        "discounted_value_12m",
+    ]
+    rows = (
+        features.select(*key, *FEATURES)
+        .join(rfm_segments.select(*key, *scores), key, "left")
+        .join(
+            churn_scores.select(*key, "churn_probability", F.col("risk").alias("churn_risk")),
+            key,
+            "left",
+        )
+        .join(lifetime_value.select(*key, *values), key, "left")
+    )
+    rows = _with_profile(rows, customer_history, time_zone)
+    if customers is None:
+        rows = rows.withColumn("acquisition_channel", F.lit(None).cast("string"))
+    else:
+        channels = customers.select("customer_key", "acquisition_channel")
+        rows = rows.join(channels, "customer_key", "left")
+    return rows.withColumn("next_best_action", next_best_action()).select(*COLUMNS)
+
+
+def next_best_action() -> Column:
+    """The action of a row with ``segment``, ``churn_risk``, ``m_score``, ``marketing_consent``."""
+    high_risk = F.coalesce(F.col("churn_risk") == "high", F.lit(False))
+    high_value = F.coalesce(F.col("m_score") >= HIGH_VALUE_FROM, F.lit(False))
+    action = F.when(~F.col("marketing_consent"), F.lit(NO_CONTACT))
+    for rule in ACTION_RULES:
+        fits = F.lit(True)
+        if rule.segment is not None:
+            fits &= F.col("segment") == rule.segment
+        if rule.high_risk is not None:
+            fits &= high_risk == rule.high_risk
+        if rule.high_value is not None:
+            fits &= high_value == rule.high_value
+        action = action.when(fits, F.lit(rule.action))
+    return action
+
+
+def _with_profile(rows: DataFrame, customer_history: DataFrame, time_zone: str) -> DataFrame:
+    """``rows`` with the profile valid at the end of the as-of day, or else the earliest."""
+    earliest = F.min("valid_from").over(Window.partitionBy("customer_key"))
+    versions = customer_history.select(
+        "customer_key",
+        *PROFILE,
+        # Null: since ever.
+        F.when(F.col("valid_from") > earliest, F.col("valid_from")).alias("_from"),
+        F.col("valid_to").alias("_to"),
+    )
+    # Midnight after the day, as an instant: the first moment that no longer belongs to it.
+    day_after = F.date_add("as_of", 1).cast("timestamp")
+    with_end = rows.withColumn("_end", F.to_utc_timestamp(day_after, time_zone))
+    valid = (F.col("_from").isNull() | (F.col("_from") < F.col("_end"))) & (
+        F.col("_to").isNull() | (F.col("_to") >= F.col("_end"))
+    )
+    matched = with_end.join(
+        versions.withColumnRenamed("customer_key", "_version_of"),
+        (F.col("customer_key") == F.col("_version_of")) & valid,
+        "left",
+    )
+    return matched.drop("_version_of", "_from", "_to", "_end")

@@ -1,0 +1,147 @@
+"""One Spark session with Delta, configured for small data by default and for large by settings."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+from pyspark.sql.utils import AnalysisException
+
+from customer360.errors import SettingsError
+from customer360.lakehouse import jars
+from customer360.settings import Settings
+
+# Statistics and dictionaries cost most of a Delta write; see docs/operations.md. Ids, instants,
+# amounts and hashes hardly repeat, so a dictionary of them is built only to be thrown away.
+_NO_DICTIONARY = (
+    "order_id",
+    "related_order_id",
+    "occurred_at",
+    "amount",
+    "customer_key",
+    "_row_hash",
+    "net_revenue",
+    "gross_revenue",
+    "monetary_value",
+)
+
+_REMOTE = "spark.remote"
+_LOGGING = Path(__file__).with_name("log4j2.properties").absolute()
+
+# What may differ between the session asked for and a live one without changing any result.
+_NOT_COMPARED = ("spark.app.name", "spark.driver.extraJavaOptions", "spark.driver.extraClassPath")
+
+
+def session_config(settings: Settings) -> dict[str, str]:
+    """Every ``spark.*`` setting of the session that ``settings`` asks for.
+
+    ``settings.spark_conf`` wins over anything set here.
+    """
+    config = {
+        "spark.app.name": "customer360",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.shuffle.partitions": str(settings.spark_shuffle_partitions),
+        "spark.sql.execution.arrow.pyspark.enabled": "true",
+        "spark.sql.parquet.compression.codec": "zstd",
+        "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
+        "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
+        "spark.databricks.delta.snapshotPartitions": "2",
+        "spark.databricks.delta.schema.autoMerge.enabled": "false",
+        "spark.databricks.delta.properties.defaults.enableChangeDataFeed": "false",
+    }
+    config |= {f"spark.hadoop.parquet.enable.dictionary#{c}": "false" for c in _NO_DICTIONARY}
+    if settings.spark_master.startswith("sc://"):
+        return config | {_REMOTE: settings.spark_master} | settings.spark_conf
+    config |= {
+        "spark.master": settings.spark_master,
+        "spark.driver.memory": settings.spark_driver_memory,
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    }
+    if settings.spark_master.startswith("local"):
+        config |= {
+            "spark.driver.host": "127.0.0.1",
+            "spark.driver.bindAddress": "127.0.0.1",
+        }
+    return config | settings.spark_conf
+
+
+def spark_session(settings: Settings, *, archive_to: Path | None = None) -> SparkSession:
+    """The session that ``settings`` ask for; see :func:`open_session`."""
+    return open_session(session_config(settings), settings.jars_dir, archive_to=archive_to)
+
+
+def open_session(
+    config: Mapping[str, str],
+    jars_dir: Path | str | None = None,
+    *,
+    archive_to: Path | None = None,
+) -> SparkSession:
+    """A session with this configuration: a new one, or the live one if it has it.
+
+    Args:
+        config: As :func:`session_config` gives it.
+        jars_dir: Folder of the Delta jars; unset: the cache.
+        archive_to: Write a class-data archive here when the JVM ends (set-up only).
+
+    Raises:
+        SettingsError: A live session differs: Spark would silently ignore the new configuration.
+        EnvironmentError360: The Delta jars have not been resolved.
+    """
+    live = SparkSession.getActiveSession()
+    if live is not None:
+        _check(live, config)
+        return live
+    master = config.get("spark.master")
+    builder = SparkSession.builder
+    if master is None:
+        builder = builder.remote(config[_REMOTE])
+    else:
+        folder = Path(jars_dir) if jars_dir else None
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        if master.startswith("local"):
+            os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+        classpath = os.pathsep.join(str(path) for path in jars.require(folder))
+        builder = builder.config("spark.driver.extraClassPath", classpath)
+        if not master.startswith("local"):
+            builder = builder.config("spark.jars", classpath.replace(os.pathsep, ","))
+        builder = builder.config("spark.driver.extraJavaOptions", _java_options(archive_to))
+    for name, value in config.items():
+        if name != _REMOTE:
+            builder = builder.config(name, value)
+    session = builder.getOrCreate()
+    _check(session, config)
+    return session
+
+
+def _java_options(archive_to: Path | None) -> str:
+    options = ["-XX:+UseSerialGC" if (os.cpu_count() or 1) <= 2 else "-XX:+UseParallelGC"]
+    options.append(f"-Dlog4j2.configurationFile={_LOGGING.as_uri()}")
+    # Java's own start-up warnings say nothing a user could act on.
+    options.append("-Xlog:disable -Xlog:all=error:stderr")
+    archive = jars.archive_path()
+    if archive_to is not None:
+        options.append(f"-XX:ArchiveClassesAtExit={archive_to}")
+    elif archive.exists():
+        options.append(f"-XX:SharedArchiveFile={archive} -Xshare:auto")
+    return " ".join(options)
+
+
+def _check(session: SparkSession, wanted: Mapping[str, str]) -> None:
+    for name, value in wanted.items():
+        if name in (*_NOT_COMPARED, _REMOTE) or name.startswith("spark.hadoop."):
+            continue
+        try:
+            found = session.conf.get(name)
+        except AnalysisException:
+            found = None
+        if found != value:
+            raise SettingsError(
+                f"the running Spark session has {name}={found}, but {value} was asked for; "
+                "stop that session or use another process"
+            )

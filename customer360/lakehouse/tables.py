@@ -1,0 +1,310 @@
+"""Reading, replacing and merging Delta tables, each write one atomic commit.
+
+Every write can be repeated with the same effect: a range of days or a whole table is replaced,
+or rows are merged by key; nothing is appended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from pyarrow import fs
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from customer360.errors import TableNotFoundError
+
+
+@dataclass(frozen=True)
+class Written:
+    """What one commit did.
+
+    Attributes:
+        table: ``layer/table``.
+        version: Delta version that the commit made.
+        rows: Rows written (for a merge: inserted, updated and deleted).
+        files: Files written.
+        bytes: Bytes written.
+    """
+
+    table: str
+    version: int
+    rows: int
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class TableDetails:
+    """A table as ``customer360 tables`` lists it; ``partitions`` is 1 for an unpartitioned one."""
+
+    table: str
+    rows: int
+    partitions: int
+    bytes: int
+    version: int
+
+
+def days_predicate(column: str, days: Collection[date]) -> str:
+    """SQL that is true on ``days``: a half-open range where they are contiguous, else a list.
+
+    >>> days_predicate("d", [date(2024, 1, 1), date(2024, 1, 2)])
+    "d >= DATE'2024-01-01' AND d < DATE'2024-01-03'"
+    """
+    ordered = sorted(set(days))
+    if not ordered:
+        return "false"
+    past = ordered[-1] + timedelta(days=1)
+    if (past - ordered[0]).days == len(ordered):
+        return f"{column} >= DATE'{ordered[0]}' AND {column} < DATE'{past}'"
+    listed = ", ".join(f"DATE'{day}'" for day in ordered)
+    return f"{column} IN ({listed})"
+
+
+class Lakehouse:
+    """The Delta tables under one root.
+
+    Args:
+        spark: A session with Delta.
+        root: Folder or object-store URI; a table lives at ``<root>/<layer>/<table>``.
+    """
+
+    def __init__(self, spark: SparkSession, root: Path | str) -> None:
+        self.spark = spark
+        self.root = str(root.absolute()) if isinstance(root, Path) else root.rstrip("/")
+
+    def path(self, table: str) -> str:
+        """Where ``table`` (``layer/table``) lives."""
+        return f"{self.root}/{table}"
+
+    def identifier(self, table: str) -> str:
+        """``table`` as SQL names it."""
+        return f"delta.`{self.path(table)}`"
+
+    def exists(self, table: str) -> bool:
+        """Whether ``table`` has been made."""
+        location = f"{self.path(table)}/_delta_log"
+        system, path = fs.FileSystem.from_uri(location)
+        return bool(system.get_file_info(path).type == fs.FileType.Directory)
+
+    def read(self, table: str, *, version: int | None = None) -> DataFrame:
+        """The rows of ``table``, as they are now or as they were at ``version``.
+
+        Raises:
+            TableNotFoundError: There is no such table yet.
+        """
+        if not self.exists(table):
+            raise TableNotFoundError(
+                f"table {table} does not exist in {self.root}: run `customer360 run` first, or "
+                "see `customer360 tables` for those that do"
+            )
+        reader = self.spark.read.format("delta")
+        if version is not None:
+            reader = reader.option("versionAsOf", version)
+        return reader.load(self.path(table))
+
+    def read_days(self, table: str, column: str, days: Collection[date]) -> DataFrame:
+        """The rows of ``table`` on ``days``."""
+        return self.read(table).where(days_predicate(column, days))
+
+    def replace_days(
+        self,
+        table: str,
+        frame: DataFrame,
+        column: str,
+        days: Collection[date],
+        *,
+        partitioned: bool = True,
+        index: Sequence[str] = (),
+        note: str | None = None,
+    ) -> Written:
+        """Put ``frame`` in place of all rows of ``days``; Delta refuses rows of any other day.
+
+        Args:
+            table: ``layer/table``.
+            frame: The new rows, all of them on ``days``.
+            column: The date column that partitions the table.
+            days: The days that are replaced, those without a new row included.
+            partitioned: A folder a day. False suits tables of few rows a day, where a file for
+                each would cost more than the rows: Delta then rewrites the files that overlap.
+            index: Columns that a new table keeps statistics of; statistics on all are dear.
+            note: Kept with the commit as its user metadata.
+        """
+        options = {"replaceWhere": days_predicate(column, days)} if self.exists(table) else {}
+        return self._write(
+            table,
+            frame,
+            partition_by=column if partitioned else None,
+            options=options,
+            index=index,
+            note=note,
+        )
+
+    def replace_all(
+        self,
+        table: str,
+        frame: DataFrame,
+        *,
+        partition_by: str | None = None,
+        index: Sequence[str] = (),
+        note: str | None = None,
+    ) -> Written:
+        """Put ``frame`` in place of the whole table; older versions can still be read."""
+        return self._write(
+            table, frame, partition_by=partition_by, options={}, index=index, note=note
+        )
+
+    def merge(
+        self,
+        table: str,
+        source: DataFrame,
+        clauses: str,
+        *,
+        columns: Sequence[str] = (),
+        index: Sequence[str] = (),
+    ) -> Written:
+        """MERGE ``source`` into ``table``.
+
+        Args:
+            table: ``layer/table``; made empty when it is absent.
+            source: Rows known as ``source`` in the clauses.
+            clauses: SQL after USING: ``ON target.k = source.k WHEN MATCHED …``.
+            columns: The columns of ``source`` that an absent table is made with; unset: all.
+            index: Columns that a new table keeps statistics of.
+        """
+        if not self.exists(table):
+            names = list(columns) or source.columns
+            self.replace_all(table, source.select(*names).limit(0), index=index)
+        self.spark.sql(
+            f"MERGE INTO {self.identifier(table)} AS target USING {{source}} AS source {clauses}",
+            source=source,
+        )
+        return self.last_write(table)
+
+    def replace_groups(
+        self,
+        table: str,
+        frame: DataFrame,
+        *,
+        group: str,
+        identity: Sequence[str],
+        index: Sequence[str] = (),
+    ) -> Written:
+        """For each value of ``group`` in ``frame``, make ``frame`` all the rows there are.
+
+        Rows that are equal already are not rewritten. ``identity`` tells the rows of a group
+        apart.
+        """
+        if not self.exists(table):
+            return self.replace_all(table, frame, index=index)
+        groups = frame.select(group).distinct()
+        there = self.read(table).join(groups, group, "left_semi")
+        gone = there.join(frame.select(*identity), list(identity), "left_anti")
+        changes = frame.withColumn("_gone", F.lit(False)).unionByName(
+            gone.withColumn("_gone", F.lit(True))
+        )
+        same = " AND ".join(f"target.{name} = source.{name}" for name in identity)
+        differs = " OR ".join(
+            f"NOT (target.{name} <=> source.{name})"
+            for name in frame.columns
+            if name not in identity
+        )
+        names = ", ".join(frame.columns)
+        values = ", ".join(f"source.{name}" for name in frame.columns)
+        assignments = ", ".join(f"{name} = source.{name}" for name in frame.columns)
+        return self.merge(
+            table,
+            changes,
+            f"ON {same} WHEN MATCHED AND source._gone THEN DELETE "
+            f"WHEN MATCHED AND ({differs}) THEN UPDATE SET {assignments} "
+            f"WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({values})",
+        )
+
+    def _write(
+        self,
+        table: str,
+        frame: DataFrame,
+        *,
+        partition_by: str | None,
+        options: dict[str, str],
+        index: Sequence[str],
+        note: str | None,
+    ) -> Written:
+        writer = frame.write.format("delta").mode("overwrite").options(**options)
+        if partition_by:
+            writer = writer.partitionBy(partition_by)
+        if note is not None:
+            writer = writer.option("userMetadata", note)
+        if not self.exists(table):
+            if index:
+                writer = writer.option("delta.dataSkippingStatsColumns", ",".join(index))
+        elif not options:
+            writer = writer.option("overwriteSchema", "true")
+        writer.save(self.path(table))
+        return self.last_write(table)
+
+    def last_write(self, table: str) -> Written:
+        """What the newest commit of ``table`` did, from Delta's own metrics."""
+        commit = self.spark.sql(f"DESCRIBE HISTORY {self.identifier(table)} LIMIT 1").first()
+        assert commit is not None
+        metrics: dict[str, str] = commit["operationMetrics"] or {}
+
+        def metric(*names: str) -> int:
+            return sum(int(metrics.get(name, 0)) for name in names)
+
+        merged = (
+            "numTargetRowsInserted",
+            "numTargetRowsUpdated",
+            "numTargetRowsDeleted",
+        )
+        is_merge = commit["operation"] == "MERGE"
+        return Written(
+            table=table,
+            version=int(commit["version"]),
+            rows=metric(*merged) if is_merge else metric("numOutputRows"),
+            files=metric("numTargetFilesAdded") if is_merge else metric("numFiles"),
+            bytes=metric("numTargetBytesAdded") if is_merge else metric("numOutputBytes"),
+        )
+
+    def version(self, table: str) -> int:
+        """The newest version of ``table``."""
+        return self.last_write(table).version
+
+    def notes(self, table: str) -> list[tuple[int, str | None]]:
+        """Versions of ``table`` with their notes, newest first; none for an absent table."""
+        if not self.exists(table):
+            return []
+        history = self.spark.sql(f"DESCRIBE HISTORY {self.identifier(table)}")
+        return [(row[0], row[1]) for row in history.select("version", "userMetadata").collect()]
+
+    def tables(self) -> list[str]:
+        """Names of all tables there are, in order."""
+        system, path = fs.FileSystem.from_uri(self.root)
+        if system.get_file_info(path).type != fs.FileType.Directory:
+            return []
+        layers = system.get_file_info(fs.FileSelector(path))
+        names = [
+            f"{layer.base_name}/{table.base_name}"
+            for layer in layers
+            if layer.type == fs.FileType.Directory
+            for table in system.get_file_info(fs.FileSelector(layer.path))
+            if table.type == fs.FileType.Directory
+        ]
+        return sorted(name for name in names if self.exists(name))
+
+    def details(self, table: str) -> TableDetails:
+        """Rows, partitions, size and version of ``table``; rows come from Delta's statistics."""
+        frame = self.read(table)
+        detail: Any = self.spark.sql(f"DESCRIBE DETAIL {self.identifier(table)}").first()
+        columns = list(detail["partitionColumns"])
+        return TableDetails(
+            table=table,
+            rows=frame.count(),
+            partitions=frame.select(*columns).distinct().count() if columns else 1,
+            bytes=int(detail["sizeInBytes"]),
+            version=self.version(table),
+        )

@@ -1,0 +1,81 @@
+"""The naive rules every model is reported beside; where one of them wins, the figures show it.
+
+Simple rules do as well as models on some data (Wübben and von Wangenheim 2008, "Instant customer
+base analysis: managerial heuristics often get it right", Journal of Marketing 72(3)).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+SHORTEST_PAST_DAYS = 30
+"""A past average needs some past: two purchases in two days are not 365 purchases a year."""
+
+
+def past_average_purchases(frequency: ArrayLike, age_days: ArrayLike, days: float) -> Floats:
+    """Purchases in the next ``days`` if everybody went on at their own past average.
+
+    Args:
+        frequency: Repeat purchase days.
+        age_days: Days since the first purchase; counted as 30 when shorter.
+        days: Days ahead.
+    """
+    age = np.maximum(np.asarray(age_days, dtype=float), SHORTEST_PAST_DAYS)
+    return np.asarray(frequency, dtype=float) / age * days
+
+
+@dataclass(frozen=True)
+class HiatusRule:
+    """Churned, says the rule, when the last purchase is more than ``threshold_days`` ago.
+
+    Attributes:
+        threshold_days: Silence in days that is still fine.
+        rate_recent: Churn rate on the training rows within the threshold.
+        rate_silent: Churn rate on the training rows beyond it.
+    """
+
+    threshold_days: int
+    rate_recent: float
+    rate_silent: float
+
+    def flags(self, days_since_last: ArrayLike) -> NDArray[np.bool_]:
+        """True where the rule says churned."""
+        return np.asarray(np.asarray(days_since_last) > self.threshold_days)
+
+    def probabilities(self, days_since_last: ArrayLike) -> Floats:
+        """The churn rate that the customer's side of the threshold had in training."""
+        return np.where(self.flags(days_since_last), self.rate_silent, self.rate_recent)
+
+
+def smoothed_rate(labels: ArrayLike) -> float:
+    """Churn rate with one churned and one kept customer added: never exactly 0 or 1."""
+    y = np.asarray(labels, dtype=float)
+    return float((y.sum() + 1) / (len(y) + 2))
+
+
+def fit_hiatus_rule(days_since_last: ArrayLike, labels: ArrayLike) -> HiatusRule:
+    """The threshold that separates churned from kept best on the training rows.
+
+    Best is the largest true-positive rate minus false-positive rate (Youden's J), which does not
+    depend on how many churn; of equal ones the smallest threshold.
+
+    Args:
+        days_since_last: Days since the last purchase, one a customer.
+        labels: 1 = churned; both classes must be present.
+    """
+    days = np.asarray(days_since_last, dtype=int)
+    y = np.asarray(labels, dtype=int)
+    size = int(days.max()) + 1
+    churned = np.bincount(days[y == 1], minlength=size)
+    kept = np.bincount(days[y == 0], minlength=size)
+    beyond_churned = 1 - np.cumsum(churned) / max(churned.sum(), 1)
+    beyond_kept = 1 - np.cumsum(kept) / max(kept.sum(), 1)
+    # Rounded, so that floating-point noise does not choose between equal thresholds.
+    threshold = int(np.argmax(np.round(beyond_churned - beyond_kept, 12)))
+    silent = days > threshold
+    return HiatusRule(threshold, smoothed_rate(y[~silent]), smoothed_rate(y[silent]))

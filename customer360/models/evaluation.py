@@ -1,0 +1,181 @@
+"""Figures that say how good a model is, for probabilities and for amounts.
+
+Probabilities are judged on a bounded test frame in memory; amounts from sums that Spark has
+already aggregated, so no customer's row is needed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+SMALLEST_PROBABILITY = 1e-6
+"""Log loss clips probabilities here: one certain and wrong score must not be infinite."""
+
+
+def lift_at(labels: ArrayLike, scores: ArrayLike, share: float = 0.1) -> float:
+    """How many times the average churn rate the riskiest ``share`` of customers has.
+
+    Customers tied at the cut count with their tie's average, so a rule with two values gets what
+    it would get on average, not what the row order happens to give.
+
+    Returns:
+        The lift; NaN when nobody churned.
+    """
+    y = np.asarray(labels, dtype=float)
+    s = np.asarray(scores, dtype=float)
+    wanted = share * len(y)
+    if not y.sum():
+        return float("nan")
+    order = np.argsort(-s, kind="stable")
+    cut = s[order[min(int(np.ceil(wanted)), len(y)) - 1]]
+    above, tied = s > cut, s == cut
+    caught = y[above].sum() + y[tied].mean() * (wanted - above.sum())
+    return float(caught / wanted / y.mean())
+
+
+def ranking_metrics(labels: ArrayLike, scores: ArrayLike) -> dict[str, float]:
+    """ROC AUC, PR AUC (average precision) and lift of the top decile; higher score = riskier.
+
+    Empty when only one class is present: none of them exists then.
+    """
+    from sklearn.metrics import average_precision_score, roc_auc_score  # slow; not for workers
+
+    y = np.asarray(labels, dtype=int)
+    if not len(y) or y.min() == y.max():
+        return {}
+    return {
+        "roc_auc": float(roc_auc_score(y, scores)),
+        "pr_auc": float(average_precision_score(y, scores)),
+        "lift_top_decile": lift_at(y, scores, 0.1),
+    }
+
+
+def probability_metrics(labels: ArrayLike, probabilities: ArrayLike) -> dict[str, float]:
+    """Brier score and log loss (both: lower is better) and the calibration error, if any rows.
+
+    The calibration error is the mean gap between predicted and observed rate over ten groups of
+    equal size, weighted by their size.
+    """
+    y = np.asarray(labels, dtype=float)
+    p = np.asarray(probabilities, dtype=float)
+    if not len(y):
+        return {}
+    clipped = np.clip(p, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
+    table = calibration_table(y, p)
+    gap = (table["predicted"] - table["observed"]).abs()
+    return {
+        "brier": float(np.mean((p - y) ** 2)),
+        "log_loss": float(-np.mean(y * np.log(clipped) + (1 - y) * np.log1p(-clipped))),
+        "calibration_error": float((gap * table["customers"]).sum() / len(y)),
+    }
+
+
+def calibration_table(
+    labels: ArrayLike, probabilities: ArrayLike, groups: int = 10
+) -> pd.DataFrame:
+    """Predicted against observed churn rate by tenth of the predicted probability.
+
+    Equal probabilities stay in one group, so there may be fewer groups than asked for.
+
+    Returns:
+        Columns ``group`` (1 = least at risk), ``customers``, ``predicted``, ``observed``.
+    """
+    frame = pd.DataFrame(
+        {"p": np.asarray(probabilities, dtype=float), "y": np.asarray(labels, dtype=float)}
+    )
+    # Ranks of the distinct values, not of the rows: ties must not be split over groups.
+    share = frame["p"].rank(method="average", pct=True)
+    frame["bin"] = np.minimum(np.ceil(share * groups - 1e-9), groups)
+    table = (
+        frame.groupby("bin")
+        .agg(customers=("p", "size"), predicted=("p", "mean"), observed=("y", "mean"))
+        .reset_index(drop=True)
+    )
+    table.insert(0, "group", np.arange(1, len(table) + 1))
+    return table
+
+
+def rule_metrics(labels: ArrayLike, flagged: ArrayLike) -> dict[str, float]:
+    """Precision, recall and F1 of a yes/no flag (0 where a denominator is 0)."""
+    y = np.asarray(labels, dtype=bool)
+    f = np.asarray(flagged, dtype=bool)
+    hits = float((y & f).sum())
+    precision = hits / f.sum() if f.any() else 0.0
+    recall = hits / y.sum() if y.any() else 0.0
+    total = precision + recall
+    return {
+        "precision": float(precision),
+        "recall": float(recall),
+        "f1": float(2 * precision * recall / total) if total else 0.0,
+    }
+
+
+@dataclass(frozen=True)
+class AmountSums:
+    """Sums over customers of one expected and one actual amount, enough for every figure below.
+
+    Attributes:
+        customers: Number of customers.
+        expected: Sum of what was expected.
+        actual: Sum of what came.
+        absolute_error: Sum of |expected - actual|.
+        squared_error: Sum of squared differences.
+        expected_squared: Sum of squares of what was expected.
+        actual_squared: Sum of squares of what came.
+        product: Sum of expected x actual.
+    """
+
+    customers: float
+    expected: float
+    actual: float
+    absolute_error: float
+    squared_error: float
+    expected_squared: float
+    actual_squared: float
+    product: float
+
+    @classmethod
+    def of(cls, sums: Mapping[str, float]) -> AmountSums:
+        """From a mapping with the attributes' names."""
+        return cls(**{name: float(sums[name]) for name in cls.__dataclass_fields__})
+
+    def metrics(self) -> dict[str, float]:
+        """Totals, bias, MAE, RMSE a customer, and the correlation where it exists.
+
+        ``bias`` is mean expected minus mean actual; ``total_ratio`` expected / actual total.
+        """
+        n = self.customers
+        if not n:
+            return {}
+        found = {
+            "total_expected": self.expected,
+            "total_actual": self.actual,
+            "bias": (self.expected - self.actual) / n,
+            "mae": self.absolute_error / n,
+            "rmse": float(np.sqrt(self.squared_error / n)),
+        }
+        if self.actual:
+            found["total_ratio"] = self.expected / self.actual
+        spread_expected = self.expected_squared - self.expected**2 / n
+        spread_actual = self.actual_squared - self.actual**2 / n
+        # A constant forecast leaves rounding noise, not spread: it has no correlation.
+        if (
+            spread_expected > 1e-9 * self.expected_squared
+            and spread_actual > 1e-9 * self.actual_squared
+        ):
+            found["correlation"] = (self.product - self.expected * self.actual / n) / float(
+                np.sqrt(spread_expected * spread_actual)
+            )
+        return found
+
+
+def prefixed(prefix: str, metrics: Mapping[str, float]) -> dict[str, float]:
+    """The metrics with ``prefix_`` before each name, without those that are not finite."""
+    return {f"{prefix}_{name}": value for name, value in metrics.items() if np.isfinite(value)}

@@ -1,0 +1,634 @@
+"""Lifetime value: BG/NBD for how often a customer comes back, Gamma-Gamma for what they spend.
+
+Fitting takes *cells*: Spark counts the distinct (frequency, recency, T), and a cell's count is
+its weight. That is the same maximum as one row a customer (Fader and Hardie fit CDNOW so), and
+only cells reach the driver. The models themselves are in `buying`.
+
+Known property: under BG/NBD customers can only leave after a repeat purchase, so a one-time buyer
+is alive with probability exactly 1 (lifetimes #165, #212, #239). Their expected purchases are low
+all the same; read those.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date, timedelta
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from customer360.gold.customer_features import customer_features
+from customer360.gold.purchases import is_purchase
+from customer360.models.baselines import past_average_purchases
+from customer360.models.buying import (
+    BgNbd,
+    GammaGamma,
+    NotFittedError,
+    fit_bg_nbd,
+    fit_gamma_gamma,
+    frequency_value_correlation,
+)
+from customer360.models.evaluation import AmountSums, prefixed
+from customer360.models.windows import first_purchase_day
+
+Floats = NDArray[np.float64]
+
+SHORTEST_HOLDOUT_DAYS = 14
+YEAR_DAYS = 365
+MONTHS = 12
+PAST_AVERAGE = "past_average"
+POPULATION_AVERAGE = "population_average"
+FREQUENCY_BUCKETS = 7
+"""Customers with this many repeat purchases or more share a row of the tracking table."""
+
+SCORE_SCHEMA = (
+    "as_of date, customer_key string, probability_alive double, expected_purchases_365d double, "
+    "expected_order_value double, expected_revenue_365d double, discounted_value_12m double, "
+    "model_version string"
+)
+
+
+@dataclass(frozen=True)
+class LifetimeValueModel:
+    """Everything that scoring needs; small, readable as JSON, safe to send to Spark's workers.
+
+    Attributes:
+        time_unit_days: Days in one unit of the parameters' time.
+        purchases: How often; ``None`` = fallback, each customer's past average carried on.
+        values: How much; ``None`` = fallback, each customer's mean repeat purchase, or
+            ``mean_order_value`` for those without one.
+        mean_order_value: Mean net revenue of a purchase day over all customers.
+        annual_discount_rate: 0.10 = a purchase in a year is worth 1 / 1.10 today.
+    """
+
+    time_unit_days: int
+    purchases: BgNbd | None
+    values: GammaGamma | None
+    mean_order_value: float
+    annual_discount_rate: float = 0.10
+
+    @property
+    def kind(self) -> str:
+        """Short name of what is inside, for example ``bg_nbd+gamma_gamma``."""
+        how_often = "bg_nbd" if self.purchases else PAST_AVERAGE
+        return f"{how_often}+{'gamma_gamma' if self.values else 'mean_order_value'}"
+
+    def probability_alive(self, features: pd.DataFrame) -> Floats:
+        """Probability alive; NaN in the fallback, which does not know of leaving."""
+        if self.purchases is None:
+            return np.full(len(features), np.nan)
+        unit = self.time_unit_days
+        return self.purchases.probability_alive(
+            features["frequency"], features["recency"] / unit, features["T"] / unit
+        )
+
+    def expected_purchases(
+        self, features: pd.DataFrame, days: Sequence[float], known: KnownExpectations | None = None
+    ) -> Floats:
+        """Expected purchases in the next ``days``: a row a customer, a column a horizon.
+
+        Args:
+            features: Columns ``frequency``, ``recency`` and ``T``, in days.
+            days: Horizons in days.
+            known: Reused between batches of one job, so that each (frequency, T) is computed once.
+        """
+        if self.purchases is None:
+            return past_average_purchases(
+                features[["frequency"]], features[["T"]], 1.0
+            ) * np.asarray(days, dtype=float)
+        known = known or KnownExpectations(self.purchases, self.time_unit_days, tuple(days))
+        alive = self.probability_alive(features)
+        return alive[:, None] * known.of(features["frequency"], features["T"])
+
+    def expected_order_value(self, features: pd.DataFrame) -> Floats:
+        """Expected net revenue of one purchase."""
+        frequency, value = features["frequency"], features["monetary_value"]
+        if self.values is not None:
+            return self.values.expected_order_value(frequency, value)
+        return np.where((frequency > 0) & (value > 0), value, self.mean_order_value)
+
+    def predict(
+        self, features: pd.DataFrame, known: KnownExpectations | None = None
+    ) -> pd.DataFrame:
+        """The five figures of ``gold/lifetime_value`` for each row of features.
+
+        Args:
+            features: Columns ``frequency``, ``recency``, ``T`` (days) and ``monetary_value``.
+            known: See `expected_purchases`; made for `month_ends`.
+        """
+        cumulative = self.expected_purchases(features, month_ends(), known)
+        order_value = self.expected_order_value(features)
+        by_month = np.diff(cumulative, axis=1, prepend=0.0)
+        discount = (1 + self.annual_discount_rate) ** (-np.arange(1, MONTHS + 1) / MONTHS)
+        return pd.DataFrame(
+            {
+                "probability_alive": self.probability_alive(features),
+                "expected_purchases_365d": cumulative[:, -1],
+                "expected_order_value": order_value,
+                "expected_revenue_365d": cumulative[:, -1] * order_value,
+                "discounted_value_12m": (by_month @ discount) * order_value,
+            },
+            index=features.index,
+        )
+
+    def to_json(self) -> str:
+        """As JSON text, parameters in full precision."""
+        return json.dumps(asdict(self), indent=2, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """From `to_json`'s text."""
+        given = json.loads(text)
+        purchases, values = given.pop("purchases"), given.pop("values")
+        return cls(
+            purchases=BgNbd(**purchases) if purchases else None,
+            values=GammaGamma(**values) if values else None,
+            **given,
+        )
+
+
+def month_ends() -> tuple[float, ...]:
+    """Days from now to the end of each of the next twelve months of a twelfth of 365 days."""
+    return tuple(YEAR_DAYS * month / MONTHS for month in range(1, MONTHS + 1))
+
+
+class KnownExpectations:
+    """Expected purchases while alive by (frequency, T), computed once for each pair met.
+
+    The expectation needs a hypergeometric function, but depends on whole numbers only; a batch of
+    customers holds each pair many times.
+    """
+
+    def __init__(self, model: BgNbd, time_unit_days: int, days: tuple[float, ...]) -> None:
+        self._model = model
+        self._unit = time_unit_days
+        self._times = np.asarray(days, dtype=float) / time_unit_days
+        self._codes = np.empty(0, dtype=np.int64)
+        self._values = np.empty((0, len(days)))
+
+    def of(self, frequency: ArrayLike, age_days: ArrayLike) -> Floats:
+        """A row a customer, a column a horizon."""
+        x = np.asarray(frequency).astype(np.int64)
+        codes = (x << 32) | np.asarray(age_days).astype(np.int64)
+        wanted, where = np.unique(codes, return_inverse=True)
+        new = np.setdiff1d(wanted, self._codes, assume_unique=True)
+        if len(new):
+            values = self._model.expected_purchases_if_alive(
+                self._times[None, :],
+                (new >> 32)[:, None],
+                (new & 0xFFFFFFFF)[:, None] / self._unit,
+            )
+            all_codes = np.concatenate([self._codes, new])
+            order = np.argsort(all_codes)
+            self._codes = all_codes[order]
+            self._values = np.concatenate([self._values, values])[order]
+        return np.asarray(self._values[np.searchsorted(self._codes, wanted)][where])
+
+
+@dataclass(frozen=True)
+class LifetimeValueTraining:
+    """All that came out of one training.
+
+    Attributes:
+        model: Fitted to everything up to the as-of date: the one to publish.
+        calibration_model: Fitted to everything up to the holdout's start: the one judged.
+        status: "trained", or "fallback: " and why.
+        notes: What else a reader must know.
+        parameters: Flat, to log: settings, dates, fitted parameters (``r`` … of the published
+            model, ``calibration_r`` … of the judged one, ``se_r`` … standard errors).
+        metrics: Flat: figures on the holdout, ``purchases_*`` and ``revenue_*`` of the model,
+            ``baseline_<name>_purchases_*`` … of the baselines; all a customer where not a total.
+        by_frequency: Holdout purchases a customer by past frequency: ``frequency`` (7 = 7 or
+            more), ``customers``, ``actual``, ``model``, ``past_average``.
+        plots: PNG images by name.
+        sample: Some feature rows, as an input example.
+        as_of: The as-of date of the published model.
+        calibration_as_of: Last day the judged model saw; ``None`` without a holdout.
+    """
+
+    model: LifetimeValueModel
+    calibration_model: LifetimeValueModel | None
+    status: str
+    notes: tuple[str, ...]
+    parameters: dict[str, float | int | str]
+    metrics: dict[str, float]
+    by_frequency: pd.DataFrame
+    plots: dict[str, bytes]
+    sample: pd.DataFrame
+    as_of: date
+    calibration_as_of: date | None
+
+    @property
+    def trained(self) -> bool:
+        """False when a fallback stands in for either part."""
+        return self.status == "trained"
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """What Spark counted for one as-of date; no larger than the number of distinct cells."""
+
+    purchase_cells: pd.DataFrame
+    value_cells: pd.DataFrame
+
+    @property
+    def mean_order_value(self) -> float:
+        """Net revenue of a purchase day over all customers; 0 without any."""
+        cells = self.purchase_cells
+        purchases = float(((cells["frequency"] + 1) * cells["customers"]).sum())
+        return max(float(cells["net_revenue"].sum()), 0.0) / purchases if purchases else 0.0
+
+    @property
+    def mean_rate(self) -> float:
+        """Repeat purchases a customer and day; 0 without any day."""
+        cells = self.purchase_cells
+        days = float((cells["T"] * cells["customers"]).sum())
+        return float((cells["frequency"] * cells["customers"]).sum()) / days if days else 0.0
+
+    def sample(self, rows: int = 5) -> pd.DataFrame:
+        """Feature rows for an input example: cells from the rarest buyer to the keenest."""
+        cells = self.purchase_cells
+        chosen = cells.iloc[
+            np.unique(np.linspace(0, len(cells) - 1, min(rows, len(cells))).astype(int))
+        ]
+        example = chosen[["frequency", "recency", "T"]].astype("float64")
+        example["monetary_value"] = np.where(
+            chosen["frequency"] > 0, round(self.mean_order_value, 2), 0.0
+        )
+        return example.reset_index(drop=True)
+
+
+@dataclass
+class _Fitted:
+    model: LifetimeValueModel
+    reasons: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    parameters: dict[str, float] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+MODEL_FEATURES = ("frequency", "recency", "T", "monetary_value")
+
+
+def purchase_cells(features: DataFrame) -> DataFrame:
+    """Count customers by (as_of, frequency, recency, T): what BG/NBD needs to know, exactly.
+
+    ``net_revenue`` is the cell's sum, as a decimal so that it does not depend on the rows' order.
+    """
+    return features.groupBy("as_of", "frequency", "recency", "T").agg(
+        F.count("*").alias("customers"),
+        F.sum(F.col("net_revenue").cast("decimal(18,2)")).cast("double").alias("net_revenue"),
+    )
+
+
+def value_cells(features: DataFrame) -> DataFrame:
+    """Count repeat buyers by (as_of, frequency, spend on them in cents): for Gamma-Gamma, exactly.
+
+    The spend is counted and not its mean: a mean rounded to cents is not the mean (rounding half
+    cents up moves CDNOW's parameters in their fourth digit), and unrounded it is a cell a customer.
+    """
+    spent = F.round(F.col("monetary_value") * F.col("frequency"), 2)
+    return (
+        features.where(F.col("frequency") > 0)
+        .groupBy("as_of", "frequency", spent.alias("spent"))
+        .agg(F.count("*").alias("customers"))
+        .select(
+            "as_of",
+            "frequency",
+            (F.col("spent") / F.col("frequency")).alias("monetary_value"),
+            "customers",
+        )
+    )
+
+
+def _counted(features: DataFrame, dates: Sequence[date]) -> dict[date, _Counted]:
+    # Sorted: sums of floats depend on order, and the same data must give the same parameters.
+    purchases = purchase_cells(features).toArrow().to_pandas()
+    purchases = purchases.sort_values(["as_of", "frequency", "recency", "T"])
+    values = value_cells(features).toArrow().to_pandas()
+    values = values.sort_values(["as_of", "frequency", "monetary_value"])
+    return {
+        day: _Counted(
+            purchases[purchases["as_of"] == day].drop(columns="as_of"),
+            values[values["as_of"] == day].drop(columns="as_of"),
+        )
+        for day in dates
+    }
+
+
+def _fitted(counted: _Counted, time_unit_days: int, annual_discount_rate: float) -> _Fitted:
+    """Fit both parts, each falling back by itself with its reason."""
+    bg: BgNbd | None = None
+    gg: GammaGamma | None = None
+    cells, spend = counted.purchase_cells, counted.value_cells
+    found = _Fitted(LifetimeValueModel(time_unit_days, None, None, counted.mean_order_value))
+    found.metrics["customers"] = float(cells["customers"].sum())
+    found.metrics["repeat_buyers"] = float(cells.loc[cells["frequency"] > 0, "customers"].sum())
+    try:
+        purchases = fit_bg_nbd(cells, time_unit_days)
+    except NotFittedError as error:
+        found.reasons.append(f"{error}; each customer's past average is carried on instead")
+    else:
+        bg = purchases.model
+        found.notes.extend(purchases.notes)
+        found.parameters |= asdict(bg)
+        found.parameters |= {f"se_{k}": v for k, v in purchases.standard_errors.items()}
+        found.metrics["bg_nbd_log_likelihood"] = purchases.log_likelihood
+    try:
+        values = fit_gamma_gamma(spend)
+    except NotFittedError as error:
+        found.reasons.append(f"{error}; each customer's mean order value is used instead")
+    else:
+        gg = values.model
+        found.notes.extend(values.notes)
+        found.parameters |= asdict(gg)
+        found.parameters |= {f"se_{k}": v for k, v in values.standard_errors.items()}
+        found.metrics["gamma_gamma_log_likelihood"] = values.log_likelihood
+        found.metrics["population_mean_order_value"] = gg.population_mean
+    found.metrics["frequency_value_correlation"] = frequency_value_correlation(spend)
+    found.model = LifetimeValueModel(
+        time_unit_days, bg, gg, counted.mean_order_value, annual_discount_rate
+    )
+    return found
+
+
+def _holdout_outcomes(customer_days: DataFrame, after: date, until: date) -> DataFrame:
+    """Purchases and net revenue (refunds deducted) a customer in (after, until]."""
+    day = F.col("business_date")
+    return (
+        customer_days.where((day > F.lit(after)) & (day <= F.lit(until)))
+        .groupBy("customer_key")
+        .agg(
+            F.count_if(is_purchase()).alias("actual_purchases"),
+            F.sum(F.col("net_revenue").cast("double")).alias("actual_revenue"),
+        )
+    )
+
+
+def _error_sums(name: str, amount: str) -> Any:
+    e, a = F.col(f"{name}_{amount}"), F.col(f"actual_{amount}")
+    return F.struct(
+        F.count("*").alias("customers"),
+        F.sum(e).alias("expected"),
+        F.sum(a).alias("actual"),
+        F.sum(F.abs(e - a)).alias("absolute_error"),
+        F.sum((e - a) * (e - a)).alias("squared_error"),
+        F.sum(e * e).alias("expected_squared"),
+        F.sum(a * a).alias("actual_squared"),
+        F.sum(e * a).alias("product"),
+    ).alias(f"{name}_{amount}")
+
+
+def evaluate(
+    features: DataFrame,
+    customer_days: DataFrame,
+    model: LifetimeValueModel,
+    calibration_as_of: date,
+    holdout_days: int,
+    mean_rate: float,
+) -> tuple[dict[str, float], pd.DataFrame]:
+    """Judge a model on the days after its calibration, beside the baselines.
+
+    Baselines: ``past_average`` (each customer's own rate and mean spend carried on) and
+    ``population_average`` (everybody the mean rate and mean spend). Purchases are those of
+    `customer360.gold.purchases`; actual revenue has refunds deducted. Customers whose first
+    purchase is in the holdout belong to neither side.
+
+    Args:
+        features: ``gold/customer_features`` at ``calibration_as_of``.
+        customer_days: ``silver/customer_days``.
+        model: Fitted to the data up to ``calibration_as_of`` only.
+        calibration_as_of: Last day the model saw.
+        holdout_days: Days after it to judge by.
+        mean_rate: Repeat purchases a customer and day of the calibration, for the baseline.
+
+    Returns:
+        Flat metrics and the table by past frequency: see `LifetimeValueTraining`.
+    """
+    known_customers = features.where(F.col("as_of") == F.lit(calibration_as_of))
+    population_purchases = mean_rate * holdout_days
+    names = ("model", PAST_AVERAGE, POPULATION_AVERAGE)
+    schema = "bucket int, actual_purchases double, actual_revenue double, " + ", ".join(
+        f"{name}_purchases double, {name}_revenue double" for name in names
+    )
+
+    def expected(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        known = (
+            KnownExpectations(model.purchases, model.time_unit_days, (float(holdout_days),))
+            if model.purchases
+            else None
+        )
+        for batch in batches:
+            by_model = model.expected_purchases(batch, (float(holdout_days),), known)[:, 0]
+            by_past = past_average_purchases(batch["frequency"], batch["T"], holdout_days)
+            past_value = np.maximum(batch["net_revenue"], 0.0) / batch["purchase_days"]
+            yield pd.DataFrame(
+                {
+                    "bucket": np.minimum(batch["frequency"], FREQUENCY_BUCKETS),
+                    "actual_purchases": batch["actual_purchases"],
+                    "actual_revenue": batch["actual_revenue"],
+                    "model_purchases": by_model,
+                    "model_revenue": by_model * model.expected_order_value(batch),
+                    f"{PAST_AVERAGE}_purchases": by_past,
+                    f"{PAST_AVERAGE}_revenue": by_past * past_value,
+                    f"{POPULATION_AVERAGE}_purchases": population_purchases,
+                    f"{POPULATION_AVERAGE}_revenue": population_purchases * model.mean_order_value,
+                }
+            )
+
+    outcomes = _holdout_outcomes(
+        customer_days, calibration_as_of, calibration_as_of + timedelta(days=holdout_days)
+    )
+    joined = (
+        known_customers.select("customer_key", *MODEL_FEATURES, "net_revenue", "purchase_days")
+        .join(outcomes, "customer_key", "left")
+        .select(
+            *MODEL_FEATURES,
+            "net_revenue",
+            "purchase_days",
+            F.coalesce(F.col("actual_purchases").cast("double"), F.lit(0.0)).alias(
+                "actual_purchases"
+            ),
+            F.coalesce("actual_revenue", F.lit(0.0)).alias("actual_revenue"),
+        )
+    )
+    columns = [(name, amount) for name in names for amount in ("purchases", "revenue")]
+    buckets = (
+        joined.mapInPandas(expected, schema)
+        .groupBy("bucket")
+        .agg(*(_error_sums(name, amount) for name, amount in columns))
+        .orderBy("bucket")
+        .collect()
+    )
+    metrics: dict[str, float] = {}
+    for name, amount in columns:
+        rows = [bucket[f"{name}_{amount}"].asDict() for bucket in buckets]
+        if not rows:
+            continue
+        total = AmountSums.of({key: sum(row[key] for row in rows) for key in rows[0]})
+        prefix = amount if name == "model" else f"baseline_{name}_{amount}"
+        metrics |= prefixed(prefix, total.metrics())
+    table = pd.DataFrame(
+        [
+            {
+                "frequency": bucket["bucket"],
+                "customers": bucket["model_purchases"]["customers"],
+                "actual": bucket["model_purchases"]["actual"],
+                "model": bucket["model_purchases"]["expected"],
+                PAST_AVERAGE: bucket[f"{PAST_AVERAGE}_purchases"]["expected"],
+            }
+            for bucket in buckets
+        ],
+        columns=["frequency", "customers", "actual", "model", PAST_AVERAGE],
+    )
+    for column in ("actual", "model", PAST_AVERAGE):
+        table[column] = table[column] / table["customers"]
+    return metrics, table
+
+
+def _alive_histogram(model: LifetimeValueModel, cells: pd.DataFrame) -> pd.DataFrame:
+    """Repeat buyers by twentieth of their probability alive, from the cells."""
+    repeat = cells[cells["frequency"] > 0]
+    edges = np.linspace(0, 1, 21)
+    counts, _ = np.histogram(
+        model.probability_alive(repeat), bins=edges, weights=repeat["customers"]
+    )
+    return pd.DataFrame({"from": edges[:-1], "to": edges[1:], "customers": counts})
+
+
+def train(
+    customer_days: DataFrame,
+    as_of: date,
+    *,
+    holdout_days: int = 273,
+    time_unit_days: int = 7,
+    annual_discount_rate: float = 0.10,
+) -> LifetimeValueTraining:
+    """Calibrate, judge on the holdout, then refit to everything up to ``as_of`` for publishing.
+
+    A part that cannot be fitted (too few who came back, no convergence) is replaced by a stated
+    fallback; the training never fails for want of data.
+
+    Args:
+        customer_days: ``silver/customer_days``.
+        as_of: Last day used.
+        holdout_days: Days before ``as_of`` kept for judging; shortened to half of the history
+            when that is less, and said so in ``notes``.
+        time_unit_days: Days in one unit of model time: 7 gives the literature's weekly figures.
+        annual_discount_rate: For the discounted value.
+    """
+    first = first_purchase_day(customer_days, as_of)
+    days_seen = (as_of - first).days + 1 if first else 0
+    notes: list[str] = []
+    holdout = min(holdout_days, days_seen // 2)
+    if holdout < SHORTEST_HOLDOUT_DAYS:
+        holdout = 0
+        notes.append(f"not validated: {days_seen} days of history leave no holdout")
+    elif holdout < holdout_days:
+        notes.append(
+            f"holdout shortened from {holdout_days} to {holdout} days: half of the history"
+        )
+    calibration_as_of = as_of - timedelta(days=holdout) if holdout else None
+
+    dates = [as_of] if calibration_as_of is None else [calibration_as_of, as_of]
+    features = (
+        customer_features(customer_days, dates)
+        .select("as_of", "customer_key", *MODEL_FEATURES, "net_revenue", "purchase_days")
+        .persist()
+    )
+    try:
+        counted = _counted(features, dates)
+        published = _fitted(counted[as_of], time_unit_days, annual_discount_rate)
+        metrics = dict(published.metrics)
+        parameters: dict[str, float | int | str] = {
+            "as_of": as_of.isoformat(),
+            "holdout_days": holdout,
+            "time_unit_days": time_unit_days,
+            "annual_discount_rate": annual_discount_rate,
+            "purchase_cells": len(counted[as_of].purchase_cells),
+            "model": published.model.kind,
+            **published.parameters,
+        }
+        judged: _Fitted | None = None
+        table = pd.DataFrame(columns=["frequency", "customers", "actual", "model", PAST_AVERAGE])
+        if calibration_as_of:
+            judged = _fitted(counted[calibration_as_of], time_unit_days, annual_discount_rate)
+            parameters["calibration_as_of"] = calibration_as_of.isoformat()
+            parameters["calibration_model"] = judged.model.kind
+            parameters |= {f"calibration_{k}": v for k, v in judged.parameters.items()}
+            metrics |= {f"calibration_{k}": v for k, v in judged.metrics.items()}
+            found, table = evaluate(
+                features,
+                customer_days,
+                judged.model,
+                calibration_as_of,
+                holdout,
+                counted[calibration_as_of].mean_rate,
+            )
+            metrics |= found
+            notes += [f"on the calibration period: {why}" for why in judged.reasons + judged.notes]
+    finally:
+        features.unpersist()
+
+    from customer360.models import plots  # matplotlib is not for the workers that score
+
+    pictures: dict[str, bytes] = {}
+    if len(table):
+        pictures["purchases_by_frequency"] = plots.purchases_by_frequency(table, holdout)
+    cells = counted[as_of].purchase_cells
+    if published.model.purchases and (cells["frequency"] > 0).any():
+        pictures["probability_alive"] = plots.probability_alive(
+            _alive_histogram(published.model, cells), as_of
+        )
+    return LifetimeValueTraining(
+        model=published.model,
+        calibration_model=judged.model if judged else None,
+        status=f"fallback: {'; '.join(published.reasons)}" if published.reasons else "trained",
+        notes=tuple(published.notes + notes),
+        parameters=parameters,
+        metrics={name: float(value) for name, value in metrics.items() if np.isfinite(value)},
+        by_frequency=table,
+        plots=pictures,
+        sample=counted[as_of].sample(),
+        as_of=as_of,
+        calibration_as_of=calibration_as_of,
+    )
+
+
+def score(features: DataFrame, model: LifetimeValueModel, model_version: str) -> DataFrame:
+    """``gold/lifetime_value`` for every row of ``gold/customer_features``.
+
+    Args:
+        features: Columns ``as_of``, ``customer_key``, ``frequency``, ``recency``, ``T`` (days)
+            and ``monetary_value`` (currency).
+        model: What to score with.
+        model_version: Written beside every score.
+
+    Returns:
+        The columns of `SCORE_SCHEMA`: ``probability_alive`` (0 to 1; null with the past-average
+        fallback, which does not know), purchases, and amounts in the currency.
+    """
+
+    def scored(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        known = (
+            KnownExpectations(model.purchases, model.time_unit_days, month_ends())
+            if model.purchases
+            else None
+        )
+        for batch in batches:
+            found = model.predict(batch, known)
+            found.insert(0, "customer_key", batch["customer_key"])
+            found.insert(0, "as_of", batch["as_of"])
+            found["model_version"] = model_version
+            yield found
+
+    wanted = features.select("as_of", "customer_key", *MODEL_FEATURES)
+    made = wanted.mapInPandas(scored, SCORE_SCHEMA)
+    # pandas knows no null in a float column: the NaN of "not known" becomes one here.
+    return made.withColumn("probability_alive", F.nanvl("probability_alive", F.lit(None)))

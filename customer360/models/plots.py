@@ -1,0 +1,211 @@
+"""The plots of the models, as PNG bytes: for MLflow, for Dagster's metadata, for a report.
+
+Drawn on matplotlib's ``Figure`` directly, never through ``pyplot``: no display is needed and
+nothing stays open between runs.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, PercentFormatter
+from numpy.typing import ArrayLike
+
+ACTUAL = "#1f2937"
+MODEL = "#2563eb"
+BASELINE = "#d97706"
+OTHER = "#9ca3af"
+
+_STYLE: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#6b7280",
+    "axes.labelcolor": "#374151",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e5e7eb",
+    "xtick.color": "#374151",
+    "ytick.color": "#374151",
+    "legend.frameon": False,
+}
+
+
+def _figure(
+    title: str, subtitle: str, size: tuple[float, float] = (7.5, 4.5)
+) -> tuple[Figure, Axes]:
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=size, dpi=120, layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.add_subplot()
+    axes.set_title(
+        subtitle, loc="left", fontsize=9.5, color="#6b7280", pad=8, fontfamily="DejaVu Sans"
+    )
+    figure.suptitle(title, x=0.01, ha="left", fontsize=12.5, fontweight="bold", color="#111827")
+    return figure, axes
+
+
+def _png(figure: Figure) -> bytes:
+    with matplotlib.rc_context(_STYLE), io.BytesIO() as stream:
+        # No software or date in the file: the same data draws the same bytes.
+        figure.savefig(stream, format="png", metadata={"Software": None})
+        return stream.getvalue()
+
+
+_thousands = FuncFormatter(lambda value, _: f"{value:,.0f}")
+
+
+def purchases_by_frequency(table: pd.DataFrame, holdout_days: int) -> bytes:
+    """Holdout purchases a customer by past frequency: actual, model and past average.
+
+    Args:
+        table: Columns ``frequency`` (the last one "or more"), ``customers``, ``actual``,
+            ``model``, ``past_average``, the last three a customer.
+        holdout_days: Length of the holdout.
+    """
+    figure, axes = _figure(
+        "Do past purchases foretell the next ones?",
+        f"Purchases in the {holdout_days} days held out, by repeat purchases before them",
+    )
+    spots = np.arange(len(table))
+    width = 0.27
+    for shift, (column, label, color) in enumerate(
+        (
+            ("actual", "Actual", ACTUAL),
+            ("model", "Model", MODEL),
+            ("past_average", "Baseline: past average carried on", BASELINE),
+        )
+    ):
+        axes.bar(spots + (shift - 1) * width, table[column], width, label=label, color=color)
+    last = int(table["frequency"].max())
+    labels = [
+        f"{frequency}{'+' if frequency == last and last >= 7 else ''}\nn={customers:,}"
+        for frequency, customers in zip(
+            table["frequency"].astype(int), table["customers"].astype(int), strict=True
+        )
+    ]
+    axes.set_xticks(spots, labels)
+    axes.set_xlabel("Repeat purchases before the holdout (n = customers)")
+    axes.set_ylabel("Mean purchases per customer")
+    axes.grid(axis="x", visible=False)
+    axes.legend(loc="upper left")
+    return _png(figure)
+
+
+def probability_alive(histogram: pd.DataFrame, as_of: date) -> bytes:
+    """Histogram of the probability alive of repeat buyers (one-time buyers are 1 by definition).
+
+    Args:
+        histogram: Columns ``from``, ``to`` (edges) and ``customers``.
+        as_of: Day the probability speaks of.
+    """
+    figure, axes = _figure(
+        "How many repeat buyers are still customers?",
+        f"Probability alive at {as_of}, BG/NBD; customers with at least one repeat purchase",
+    )
+    axes.bar(
+        histogram["from"],
+        histogram["customers"],
+        histogram["to"] - histogram["from"],
+        align="edge",
+        color=MODEL,
+        edgecolor="white",
+        linewidth=0.8,
+    )
+    axes.set_xlim(0, 1)
+    axes.set_xlabel("Probability alive")
+    axes.set_ylabel("Customers")
+    axes.yaxis.set_major_formatter(_thousands)
+    axes.grid(axis="x", visible=False)
+    return _png(figure)
+
+
+def calibration(table: pd.DataFrame, subtitle: str) -> bytes:
+    """Predicted against observed churn rate by tenth of risk.
+
+    Args:
+        table: Columns ``group``, ``customers``, ``predicted``, ``observed``.
+        subtitle: What was tested, on which day.
+    """
+    figure, axes = _figure("Does the churn probability mean what it says?", subtitle, (5.6, 5.2))
+    axes.plot([0, 1], [0, 1], color=OTHER, linestyle="--", linewidth=1, label="Perfect")
+    sizes = 30 + 170 * table["customers"] / table["customers"].max()
+    axes.plot(table["predicted"], table["observed"], color=MODEL, linewidth=1.5)
+    axes.scatter(
+        table["predicted"],
+        table["observed"],
+        s=sizes,
+        color=MODEL,
+        edgecolor="white",
+        zorder=3,
+        label="Model, by tenth of risk",
+    )
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1)
+    axes.set_aspect("equal")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(PercentFormatter(1.0))
+    axes.set_xlabel("Predicted churn rate")
+    axes.set_ylabel("Observed churn rate")
+    axes.legend(loc="upper left")
+    return _png(figure)
+
+
+def gains(labels: ArrayLike, scores: Mapping[str, ArrayLike], subtitle: str) -> bytes:
+    """Share of the churners caught by contacting the riskiest share of customers.
+
+    Args:
+        labels: 1 = churned.
+        scores: By name, the model first; higher = riskier. Ties are drawn as straight lines.
+        subtitle: What was tested, on which day.
+    """
+    y = np.asarray(labels, dtype=float)
+    figure, axes = _figure("How many leavers does the list catch?", subtitle, (5.6, 5.2))
+    colors = (MODEL, BASELINE, ACTUAL, OTHER)
+    for (name, values), color in zip(scores.items(), colors, strict=False):
+        s = np.asarray(values, dtype=float)
+        order = np.argsort(-s, kind="stable")
+        ends = np.flatnonzero(np.append(np.diff(s[order]) != 0, True))
+        contacted = np.insert((ends + 1) / len(y), 0, 0.0)
+        caught = np.insert(np.cumsum(y[order])[ends] / y.sum(), 0, 0.0)
+        axes.plot(contacted, caught, color=color, linewidth=1.8, label=name)
+    axes.plot([0, 1], [0, 1], color=OTHER, linestyle="--", linewidth=1, label="At random")
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1)
+    axes.set_aspect("equal")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(PercentFormatter(1.0))
+    axes.set_xlabel("Share of active customers contacted, riskiest first")
+    axes.set_ylabel("Share of churners among them")
+    axes.legend(loc="lower right")
+    return _png(figure)
+
+
+def feature_importance(importance: Mapping[str, float], top: int = 15) -> bytes:
+    """The features that lowered the loss most, as shares of the whole gain.
+
+    Args:
+        importance: Share of the total gain by feature.
+        top: How many to draw.
+    """
+    chosen = sorted(importance.items(), key=lambda item: (item[1], item[0]))[-top:]
+    figure, axes = _figure(
+        "What the churn model looks at",
+        f"Share of the total gain in XGBoost's trees, {len(chosen)} largest of {len(importance)}",
+        (7.5, 0.28 * len(chosen) + 1.6),
+    )
+    axes.barh([name for name, _ in chosen], [share for _, share in chosen], color=MODEL)
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.set_xlabel("Share of total gain")
+    axes.grid(axis="y", visible=False)
+    return _png(figure)

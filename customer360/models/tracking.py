@@ -1,0 +1,351 @@
+"""MLflow: every training with its parameters, figures, plots and data versions, and its champion.
+
+By default a SQLite file and a folder of artifacts, both in the deployment's home; any tracking
+server by its URI. The registry's alias ``champion`` names the version that scores.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Generic, TypeVar
+
+import pandas as pd
+
+from customer360.errors import Customer360Error
+from customer360.models.churn import ChurnModel, ChurnTraining
+from customer360.models.lifetime_value import LifetimeValueModel, LifetimeValueTraining
+
+CHURN = "customer360_churn"
+LIFETIME_VALUE = "customer360_lifetime_value"
+CHAMPION = "champion"
+EXPERIMENT = "customer360"
+
+_DESCRIPTION = "customer360_model"
+"""Key of the model's own JSON in the metadata that MLflow keeps with a model."""
+
+_NOISY = ("alembic", "mlflow", "mlflow.store.db.utils")
+
+
+class NoChampionError(Customer360Error):
+    """No version of this model is the champion yet."""
+
+
+class TrackingError(Customer360Error):
+    """The tracking server or database cannot be used."""
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """Where trainings are tracked.
+
+    Attributes:
+        uri: Tracking and registry URI: ``sqlite:////…/mlflow.db`` or a server's.
+        artifacts: Folder (or object store URI) of plots and models for a local database; ``None``
+            leaves it to the server.
+        experiment: Name of the experiment.
+    """
+
+    uri: str
+    artifacts: str | Path | None = None
+    experiment: str = EXPERIMENT
+
+    @property
+    def artifact_location(self) -> str | None:
+        """The artifacts' place as MLflow wants it."""
+        if self.artifacts is None:
+            return None
+        text = str(self.artifacts)
+        return text if "://" in text else Path(text).absolute().as_uri()
+
+
+@dataclass(frozen=True)
+class LoggedTraining:
+    """Where a training was logged.
+
+    Attributes:
+        model_name: Registered name.
+        version: Registered version, as written beside scores.
+        run_id: MLflow's run.
+        experiment_id: MLflow's experiment.
+        model_uri: ``models:/name/version``.
+        url: Page of the run on a tracking server; ``None`` for a local database.
+    """
+
+    model_name: str
+    version: str
+    run_id: str
+    experiment_id: str
+    model_uri: str
+    url: str | None
+
+
+Model = TypeVar("Model", ChurnModel, LifetimeValueModel)
+
+
+@dataclass(frozen=True)
+class Champion(Generic[Model]):
+    """The model that scores, and which version it is.
+
+    Attributes:
+        model: Ready for ``score``.
+        version: Registered version.
+        run_id: The training it came from.
+        tags: Tags of that version: its status, its as-of date.
+    """
+
+    model: Model
+    version: str
+    run_id: str
+    tags: dict[str, str]
+
+
+def _mlflow() -> ModuleType:
+    """Import MLflow (three seconds) when it is first needed, told to send nothing anywhere."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    # Requirements are given by us; MLflow would run `uv export` in whatever folder this is.
+    os.environ.setdefault("MLFLOW_UV_AUTO_DETECT", "false")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    import mlflow
+
+    return mlflow
+
+
+@contextlib.contextmanager
+def _connected(tracking: Tracking) -> Iterator[ModuleType]:
+    """MLflow pointed at ``tracking``, its chatter off; both are put back afterwards.
+
+    Raises:
+        TrackingError: The database or server does not answer.
+    """
+    mlflow = _mlflow()
+    if tracking.uri.startswith("sqlite:///"):
+        Path(tracking.uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    before = (mlflow.get_tracking_uri(), mlflow.get_registry_uri())
+    levels = {name: logging.getLogger(name).level for name in _NOISY}
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    mlflow.set_tracking_uri(tracking.uri)
+    mlflow.set_registry_uri(tracking.uri)
+    try:
+        yield mlflow
+    finally:
+        mlflow.set_tracking_uri(before[0])
+        mlflow.set_registry_uri(before[1])
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
+
+
+def _experiment_id(mlflow: ModuleType, tracking: Tracking) -> str:
+    try:
+        found = mlflow.get_experiment_by_name(tracking.experiment)
+        if found is not None:
+            return str(found.experiment_id)
+        return str(
+            mlflow.create_experiment(
+                tracking.experiment, artifact_location=tracking.artifact_location
+            )
+        )
+    except Exception as error:  # SQLAlchemy's, requests' and MLflow's own
+        reason = (str(error).strip().splitlines() or [repr(error)])[0]
+        raise TrackingError(
+            f"MLflow at {tracking.uri} cannot be used: {reason}; check mlflow_tracking_uri"
+        ) from error
+
+
+def log_training(
+    training: ChurnTraining | LifetimeValueTraining,
+    tracking: Tracking,
+    *,
+    table_versions: Mapping[str, int] | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> LoggedTraining:
+    """Log one training, register its model and make it the champion.
+
+    Logged: parameters, metrics, plots, the model with signature and input example, the Delta
+    versions of the tables it was trained on (parameters ``delta_version/<layer>/<table>``), its
+    status and notes. A fallback is registered too: it is what scores then, and says so.
+
+    Args:
+        training: From `churn.train` or `lifetime_value.train`.
+        tracking: Where.
+        table_versions: Delta version by table name.
+        tags: Further tags of the run, for example the Dagster run id.
+
+    Raises:
+        TrackingError: The database or server does not answer.
+    """
+    name = CHURN if isinstance(training, ChurnTraining) else LIFETIME_VALUE
+    with _connected(tracking) as mlflow:
+        experiment_id = _experiment_id(mlflow, tracking)
+        label = f"{name.removeprefix('customer360_')} {training.as_of}"
+        with mlflow.start_run(experiment_id=experiment_id, run_name=label) as run:
+            versions = {f"delta_version/{t}": v for t, v in (table_versions or {}).items()}
+            mlflow.log_params({**training.parameters, **versions})
+            mlflow.log_metrics(training.metrics)
+            described = {
+                "model": name,
+                "status": training.status,
+                "as_of": training.as_of.isoformat(),
+                "code_version": version("customer360"),
+            }
+            if training.notes:
+                described["notes"] = "; ".join(training.notes)
+            mlflow.set_tags({**described, **(tags or {})})
+            _log_images(mlflow, training.plots)
+            logged = (
+                _log_churn(mlflow, training)
+                if isinstance(training, ChurnTraining)
+                else _log_lifetime_value(mlflow, training)
+            )
+        client = mlflow.MlflowClient()
+        # MLflow prints "Successfully registered" to stderr, which is for errors here.
+        with contextlib.redirect_stderr(io.StringIO()):
+            registered = mlflow.register_model(
+                logged.model_uri, name, tags={k: described[k] for k in ("status", "as_of")}
+            )
+        client.set_registered_model_alias(name, CHAMPION, registered.version)
+    server = tracking.uri.startswith("http")
+    return LoggedTraining(
+        model_name=name,
+        version=str(registered.version),
+        run_id=run.info.run_id,
+        experiment_id=experiment_id,
+        model_uri=f"models:/{name}/{registered.version}",
+        url=(
+            f"{tracking.uri.rstrip('/')}/#/experiments/{experiment_id}/runs/{run.info.run_id}"
+            if server
+            else None
+        ),
+    )
+
+
+def _log_images(mlflow: ModuleType, plots: Mapping[str, bytes]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for name, png in plots.items():
+            (Path(folder) / f"{name}.png").write_bytes(png)
+        if plots:
+            mlflow.log_artifacts(folder, "plots")
+
+
+def _requirements(*packages: str) -> list[str]:
+    """Pinned as installed; given by us, because MLflow would start a process to find out."""
+    return [f"{package}=={version(package)}" for package in packages]
+
+
+def _log_churn(mlflow: ModuleType, training: ChurnTraining) -> Any:
+    """XGBoost's own flavour; a fallback has no trees and is logged as the served rule."""
+    model, example = training.model, training.sample
+    metadata = {_DESCRIPTION: model.to_json()}
+    if model.kind != "xgboost":
+        return _log_from_code(
+            mlflow,
+            "served_churn_fallback.py",
+            model.to_json(),
+            pd.DataFrame({"days_since_last_purchase": [10.0, 100.0]}),
+            pd.DataFrame({"churn_probability": [model.base_rate, model.base_rate]}),
+        )
+    booster = model.load_booster()
+    import xgboost as xgb
+
+    predicted = booster.predict(xgb.DMatrix(example))
+    return mlflow.xgboost.log_model(
+        booster,
+        name="model",
+        model_format="ubj",
+        signature=mlflow.models.infer_signature(example, predicted),
+        input_example=example,
+        pip_requirements=_requirements("xgboost", "pandas", "numpy"),
+        metadata=metadata,
+    )
+
+
+def _log_lifetime_value(mlflow: ModuleType, training: LifetimeValueTraining) -> Any:
+    example = training.sample.astype("float64")
+    return _log_from_code(
+        mlflow,
+        "served_lifetime_value.py",
+        training.model.to_json(),
+        example,
+        training.model.predict(example),
+    )
+
+
+def _log_from_code(
+    mlflow: ModuleType, file: str, parameters: str, example: pd.DataFrame, predicted: pd.DataFrame
+) -> Any:
+    """A model that is code in this package and parameters in JSON: nothing is pickled."""
+    with tempfile.TemporaryDirectory() as folder:
+        stored = Path(folder) / "parameters.json"
+        stored.write_text(parameters, encoding="utf-8")
+        return mlflow.pyfunc.log_model(
+            name="model",
+            python_model=str(Path(__file__).with_name(file)),
+            artifacts={"parameters": str(stored)},
+            signature=mlflow.models.infer_signature(example, predicted),
+            input_example=example,
+            pip_requirements=_requirements("customer360"),
+            metadata={_DESCRIPTION: parameters},
+        )
+
+
+def load_churn_champion(tracking: Tracking) -> Champion[ChurnModel]:
+    """The churn model that scores.
+
+    Raises:
+        NoChampionError: None has been trained yet.
+    """
+    folder, text, found = _champion(CHURN, tracking)
+    trees = folder / "model.ubj"
+    booster = trees.read_bytes() if trees.exists() else b""
+    return Champion(ChurnModel.from_json(text, booster), **found)
+
+
+def load_lifetime_value_champion(tracking: Tracking) -> Champion[LifetimeValueModel]:
+    """The lifetime-value model that scores.
+
+    Raises:
+        NoChampionError: None has been trained yet.
+    """
+    _, text, found = _champion(LIFETIME_VALUE, tracking)
+    return Champion(LifetimeValueModel.from_json(text), **found)
+
+
+def _champion(name: str, tracking: Tracking) -> tuple[Path, str, dict[str, Any]]:
+    """Folder of the champion's files, its own JSON, and which version it is."""
+    with _connected(tracking) as mlflow:
+        _experiment_id(mlflow, tracking)
+        try:
+            registered = mlflow.MlflowClient().get_model_version_by_alias(name, CHAMPION)
+        except mlflow.exceptions.MlflowException as error:
+            short = name.removeprefix("customer360_").replace("_", "-")
+            raise NoChampionError(
+                f"no {short} model yet in MLflow at {tracking.uri}: run `make train`"
+            ) from error
+        uri = f"models:/{name}/{registered.version}"
+        try:
+            folder = Path(mlflow.artifacts.download_artifacts(uri))
+            metadata = mlflow.models.Model.load(str(folder)).metadata or {}
+            text = metadata[_DESCRIPTION]
+        except (mlflow.exceptions.MlflowException, OSError, KeyError) as error:
+            raise TrackingError(
+                f"{uri} in MLflow at {tracking.uri} has lost its files; run `make train`"
+            ) from error
+        return (
+            folder,
+            text,
+            {
+                "version": str(registered.version),
+                "run_id": str(registered.run_id),
+                "tags": dict(registered.tags),
+            },
+        )

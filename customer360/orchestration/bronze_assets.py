@@ -1,0 +1,129 @@
+"""One asset pair for each raw table: bronze, and the quarantine of what broke its contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from customer360.contracts import Contract
+from customer360.deployment import Deployment
+from customer360.orchestration.metadata import (
+    asset_key,
+    commit_metadata,
+    count_table,
+    table_spec,
+)
+from customer360.orchestration.partitions import days_of
+from customer360.orchestration.resources import SparkResource
+from customer360.orchestration.running import workspace
+from customer360.pipeline.load_bronze import BronzeLoaded, load_bronze, quarantine_of
+from customer360.sources.base import Source
+
+CONSERVATION = "rows_conserved"
+SHARE = "quarantine_share"
+
+
+def bronze_asset(
+    deployment: Deployment, source: Source, table: str, partitions: dg.PartitionsDefinition
+) -> dg.AssetsDefinition:
+    """Bronze table ``table`` of ``source`` and its quarantine, with two blocking checks."""
+    limit = deployment.settings.quarantine_limit
+    bronze, quarantine = f"bronze/{table}", quarantine_of(table)
+
+    @dg.multi_asset(
+        name=f"bronze__{table}",
+        specs=[
+            table_spec(source.contract(table), partitions=partitions),
+            table_spec(Contract.load(quarantine), partitions=partitions),
+        ],
+        check_specs=[
+            dg.AssetCheckSpec(
+                CONSERVATION,
+                asset=asset_key(bronze),
+                description="Raw rows = bronze rows + quarantined rows, for every delivery day.",
+                blocking=True,
+            ),
+            dg.AssetCheckSpec(
+                SHARE,
+                asset=asset_key(bronze),
+                description=f"At most {limit:.1%} of the rows are in quarantine "
+                "(setting quarantine_limit).",
+                blocking=True,
+            ),
+        ],
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def load(
+        context: dg.AssetExecutionContext, spark: SparkResource
+    ) -> Iterator[dg.MaterializeResult]:
+        work = workspace(context, spark, deployment)
+        loaded = load_bronze(work, source, table, days_of(context))
+        _per_partition(context, bronze, quarantine, loaded)
+        yield dg.MaterializeResult(
+            asset_key=asset_key(bronze),
+            metadata=_bronze_metadata(loaded),
+            check_results=[_conservation(loaded), _share(loaded, limit, table)],
+        )
+        yield dg.MaterializeResult(
+            asset_key=asset_key(quarantine), metadata=_quarantine_metadata(loaded)
+        )
+
+    return load
+
+
+def _bronze_metadata(loaded: BronzeLoaded) -> dict[str, object]:
+    if loaded.bronze is None:
+        return {"dagster/row_count": loaded.raw - loaded.quarantined, "unchanged": True}
+    return commit_metadata(loaded.bronze, raw_rows=loaded.raw)
+
+
+def _quarantine_metadata(loaded: BronzeLoaded) -> dict[str, object]:
+    reasons = count_table(loaded.reasons, "reason")
+    if loaded.quarantine is None:
+        return {"dagster/row_count": loaded.quarantined, "reasons": reasons, "unchanged": True}
+    return commit_metadata(loaded.quarantine, reasons=reasons)
+
+
+def _per_partition(
+    context: dg.AssetExecutionContext, bronze: str, quarantine: str, loaded: BronzeLoaded
+) -> None:
+    partitions = set(context.partition_keys)
+    for day, count in loaded.counts.items():
+        if day in partitions:
+            for table, rows in ((bronze, count.bronze), (quarantine, count.quarantined)):
+                context.add_asset_metadata(
+                    {"dagster/partition_row_count": rows},
+                    asset_key=asset_key(table),
+                    partition_key=day,
+                )
+
+
+def _conservation(loaded: BronzeLoaded) -> dg.AssetCheckResult:
+    lost = loaded.not_conserved
+    first = next(iter(lost.items()), None)
+    return dg.AssetCheckResult(
+        check_name=CONSERVATION,
+        passed=not lost,
+        metadata={
+            "raw_rows": loaded.raw,
+            "bronze_rows": loaded.raw - loaded.quarantined,
+            "quarantined_rows": loaded.quarantined,
+            "delivery_days": len(loaded.counts),
+            "days_not_conserved": len(lost),
+        },
+        description=f"{first[0]}: {first[1]}" if first else None,
+    )
+
+
+def _share(loaded: BronzeLoaded, limit: float, table: str) -> dg.AssetCheckResult:
+    share = loaded.quarantine_share
+    return dg.AssetCheckResult(
+        check_name=SHARE,
+        passed=share <= limit,
+        metadata={"share": share, "limit": limit},
+        description=None
+        if share <= limit
+        else f"{share:.1%} of bronze/{table} is in quarantine, more than {limit:.1%}: see "
+        f"`customer360 show quarantine/{table}`; raise CUSTOMER360_QUARANTINE_LIMIT to accept it",
+    )

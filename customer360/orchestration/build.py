@@ -1,0 +1,53 @@
+"""Assembly of all that Dagster loads."""
+
+from __future__ import annotations
+
+import warnings
+
+import dagster as dg
+
+from customer360.deployment import Deployment
+from customer360.orchestration.bronze_assets import bronze_asset
+from customer360.orchestration.gold_assets import gold_assets
+from customer360.orchestration.jobs import jobs
+from customer360.orchestration.model_assets import model_assets
+from customer360.orchestration.partitions import daily_partitions
+from customer360.orchestration.progress import progress_logger
+from customer360.orchestration.resources import SparkResource
+from customer360.orchestration.schedules import new_files_sensor, schedules
+from customer360.orchestration.silver_assets import silver_assets
+from customer360.settings import Settings, load_settings
+
+
+def build_definitions(settings: Settings | None = None) -> dg.Definitions:
+    """Assets, checks, jobs, schedules and sensors of one deployment; starts no JVM.
+
+    Args:
+        settings: The deployment; unset: the one at ``CUSTOMER360_HOME``.
+
+    Raises:
+        SettingsError: The settings contradict themselves.
+    """
+    deployment = Deployment.of(settings or load_settings())
+    partitions = daily_partitions(deployment)
+    assets: list[dg.AssetsDefinition] = [
+        bronze_asset(deployment, source, table, partitions)
+        for source in deployment.sources
+        for table in source.tables
+    ]
+    assets += silver_assets(deployment, partitions)
+    assets += gold_assets(deployment, partitions)
+    assets += model_assets(deployment, partitions)
+    with warnings.catch_warnings():
+        # Selections by group expand to a parameter that Dagster calls beta; nothing to do here.
+        warnings.filterwarnings("ignore", message=".*include_sources.*", category=dg.BetaWarning)
+        return dg.Definitions(
+            assets=assets,
+            jobs=jobs(),
+            schedules=schedules(deployment, assets),
+            sensors=[new_files_sensor(deployment)],
+            resources={"spark": SparkResource.of(deployment.settings)},
+            # Spark's start is paid for each process: a run is one process and one session.
+            executor=dg.in_process_executor,
+            loggers={"console": dg.colored_console_logger, "progress": progress_logger},
+        )

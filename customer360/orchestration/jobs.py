@@ -1,0 +1,54 @@
+"""Jobs: which assets run together."""
+
+from __future__ import annotations
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import (
+    UnresolvedAssetJobDefinition as UnresolvedAssetJob,
+)
+
+LAYERS = ("bronze", "quarantine", "silver", "gold", "models")
+
+MODELS = dg.AssetSelection.groups("models")
+SCORES = dg.AssetSelection.assets(
+    ["gold", "churn_scores"], ["gold", "lifetime_value"], ["gold", "customer_360"]
+)
+HEALTH = dg.AssetSelection.assets(["gold", "business_health"])
+LOAD = dg.AssetSelection.groups("bronze", "quarantine", "silver") | HEALTH
+SNAPSHOTS = dg.AssetSelection.groups("gold") - SCORES - HEALTH
+
+NIGHTLY, RETRAIN, ETL, LOAD_RANGE, SNAPSHOT, TRAIN = (
+    "nightly",
+    "retrain",
+    "etl",
+    "load",
+    "snapshot",
+    "train",
+)
+
+
+def jobs() -> list[UnresolvedAssetJob]:
+    """All jobs, each a selection of assets that run in one process and one Spark session."""
+    return [
+        dg.define_asset_job(
+            NIGHTLY,
+            selection=LOAD | SNAPSHOTS | SCORES | MODELS,
+            description="Reload a trailing window of days and make the newest snapshot; trains "
+            "only where no model exists yet.",
+        ),
+        dg.define_asset_job(
+            RETRAIN, selection=MODELS, description="Train, judge and register the models."
+        ),
+        dg.define_asset_job(
+            ETL, selection=LOAD | SNAPSHOTS, description="Bronze to gold, without models."
+        ),
+        dg.define_asset_job(
+            LOAD_RANGE, selection=LOAD, description="Bronze and silver, and the business's days."
+        ),
+        dg.define_asset_job(
+            SNAPSHOT, selection=SNAPSHOTS, description="Gold snapshots that need no model."
+        ),
+        dg.define_asset_job(
+            TRAIN, selection=MODELS | SCORES, description="Train the models and score with them."
+        ),
+    ]

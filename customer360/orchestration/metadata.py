@@ -1,0 +1,93 @@
+"""What Dagster shows of a table: its contract as metadata, its commits as figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from customer360.contracts import Contract
+from customer360.lakehouse.tables import Written
+
+KINDS = {"bronze": "bronze", "silver": "silver", "gold": "gold", "quarantine": "bronze"}
+
+
+def asset_key(table: str) -> dg.AssetKey:
+    """``layer/table`` as Dagster's key."""
+    return dg.AssetKey(table.split("/"))
+
+
+def column_schema(contract: Contract) -> dg.TableSchema:
+    """The contract's columns as Dagster shows them."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name=column.name,
+                type=column.physical_type,
+                description=column.description
+                + (f" Unit: {column.unit}." if column.unit else ""),
+                constraints=dg.TableColumnConstraints(
+                    nullable=not column.required, unique=column.unique
+                ),
+                tags={"classification": column.classification} if column.classification else {},
+            )
+            for column in contract.columns
+        ]
+    )
+
+
+def table_spec(
+    contract: Contract,
+    *,
+    partitions: dg.PartitionsDefinition,
+    deps: Sequence[str] = (),
+    skippable: bool = False,
+) -> dg.AssetSpec:
+    """The asset of the contract's table: key, owner, kinds, tags, description, schema."""
+    personal = any(column.is_personal for column in contract.columns)
+    return dg.AssetSpec(
+        key=asset_key(contract.table),
+        deps=[asset_key(table) for table in deps],
+        group_name=contract.layer,
+        owners=[f"team:{contract.owner}"],
+        kinds={"spark", "deltalake", KINDS[contract.layer]},
+        tags={"layer": contract.layer, "personal_data": "yes" if personal else "no"},
+        description=contract.description,
+        metadata={
+            "dagster/table_name": contract.table,
+            "dagster/column_schema": column_schema(contract),
+        },
+        partitions_def=partitions,
+        skippable=skippable,
+    )
+
+
+def commit_metadata(written: Written, **more: Any) -> dict[str, Any]:
+    """A commit's figures."""
+    return {
+        "dagster/row_count": written.rows,
+        "delta_version": written.version,
+        "files_written": written.files,
+        "bytes_written": written.bytes,
+        **more,
+    }
+
+
+def count_table(counts: Mapping[str, int], label: str) -> dg.MarkdownMetadataValue:
+    """Counts by name as a small Markdown table."""
+    if not counts:
+        return dg.MetadataValue.md("none")
+    lines = [f"| {label} | rows |", "|---|---:|"]
+    lines += [f"| {name} | {count:,} |" for name, count in counts.items()]
+    return dg.MetadataValue.md("\n".join(lines))
+
+
+def day_list(days: Sequence[date]) -> str:
+    """Days in few words."""
+    if not days:
+        return "none"
+    if (days[-1] - days[0]).days + 1 == len(days):
+        return str(days[0]) if len(days) == 1 else f"{days[0]}...{days[-1]}"
+    return ", ".join(str(day) for day in days)

@@ -1,0 +1,118 @@
+"""The models as assets: trained, judged beside their baselines, logged in MLflow."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator, Mapping
+
+import dagster as dg
+
+from customer360.deployment import Deployment
+from customer360.models.churn import ChurnTraining
+from customer360.models.lifetime_value import LifetimeValueTraining
+from customer360.models.tracking import LoggedTraining
+from customer360.orchestration.gold_assets import CHURN_MODEL, LIFETIME_VALUE_MODEL
+from customer360.orchestration.metadata import asset_key
+from customer360.orchestration.partitions import days_of
+from customer360.orchestration.resources import SparkResource
+from customer360.orchestration.running import workspace
+from customer360.pipeline import run_models
+from customer360.pipeline.load_silver import CUSTOMER_DAYS
+from customer360.pipeline.workspace import Workspace
+
+Training = ChurnTraining | LifetimeValueTraining
+
+_LARGEST_PLOT = 200_000
+"""Bytes of a plot that is shown in Dagster; all plots are in MLflow."""
+
+
+def model_assets(
+    deployment: Deployment, partitions: dg.PartitionsDefinition
+) -> list[dg.AssetsDefinition]:
+    """Assets of models/lifetime_value and models/churn."""
+    return [
+        _model_asset(
+            deployment,
+            partitions,
+            LIFETIME_VALUE_MODEL,
+            "BG/NBD and Gamma-Gamma: who is still a customer, how often each will buy and what "
+            "each is worth. Judged on a holdout period, beside each customer's past average.",
+            {"python", "mlflow"},
+            lambda work, day: run_models.train_lifetime_value(work, day),
+        ),
+        _model_asset(
+            deployment,
+            partitions,
+            CHURN_MODEL,
+            "XGBoost: who of the active customers will buy nothing in the horizon. Trained on "
+            "earlier as-of dates, tested on a later one, beside the hiatus rule.",
+            {"xgboost", "mlflow"},
+            lambda work, day: run_models.train_churn(work, day),
+        ),
+    ]
+
+
+def _model_asset(
+    deployment: Deployment,
+    partitions: dg.PartitionsDefinition,
+    name: str,
+    description: str,
+    kinds: set[str],
+    train: Callable[..., tuple[Training, LoggedTraining]],
+) -> dg.AssetsDefinition:
+    @dg.multi_asset(
+        name=name.replace("/", "__"),
+        specs=[
+            dg.AssetSpec(
+                key=asset_key(name),
+                deps=[asset_key(CUSTOMER_DAYS)],
+                group_name="models",
+                owners=["team:data-science"],
+                kinds=kinds,
+                tags={"layer": "models", "personal_data": "no"},
+                description=description,
+                partitions_def=partitions,
+            )
+        ],
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def model(
+        context: dg.AssetExecutionContext, spark: SparkResource
+    ) -> Iterator[dg.MaterializeResult]:
+        work: Workspace = workspace(context, spark, deployment)
+        training, logged = train(work, days_of(context).last)
+        if not training.trained:
+            context.log.warning(f"{name}: {training.status}")
+        yield dg.MaterializeResult(
+            asset_key=asset_key(name), metadata=_training_metadata(training, logged)
+        )
+
+    return model
+
+
+def _training_metadata(training: Training, logged: LoggedTraining) -> dict[str, object]:
+    found: dict[str, object] = {
+        "status": training.status,
+        "as_of": str(training.as_of),
+        "mlflow_run_id": logged.run_id,
+        "model_version": f"{logged.model_name} v{logged.version}",
+        "metrics": dg.MetadataValue.md(_figures(training.metrics)),
+        "parameters": dg.MetadataValue.json(dict(training.parameters)),
+    }
+    if training.notes:
+        found["notes"] = "; ".join(training.notes)
+    if logged.url:
+        found["mlflow"] = dg.MetadataValue.url(logged.url)
+    for title, png in training.plots.items():
+        if len(png) <= _LARGEST_PLOT:
+            picture = base64.b64encode(png).decode()
+            found[f"plot_{title}"] = dg.MetadataValue.md(
+                f"![{title}](data:image/png;base64,{picture})"
+            )
+    return found
+
+
+def _figures(metrics: Mapping[str, float]) -> str:
+    lines = ["| figure | value |", "|---|---:|"]
+    lines += [f"| {name} | {value:,.4g} |" for name, value in metrics.items()]
+    return "\n".join(lines)

@@ -1,0 +1,66 @@
+"""A Dagster logger that says what is being made, and what went wrong, in a line each."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+import dagster as dg
+
+Say = Callable[[str], None]
+
+_listeners: list[Say] = []
+
+
+def listen(say: Say) -> Callable[[], None]:
+    """Send progress lines to ``say`` until the returned function is called."""
+    _listeners.append(say)
+    return lambda: _listeners.remove(say)
+
+
+class _Progress(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self._started: dict[str, float] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        event = _event_of(record)
+        if event is None:
+            if record.levelno >= logging.WARNING:
+                _say(f"[yellow]{_message(record)}[/yellow]")
+            return
+        step = (event.step_key or "").replace("__", "/", 1)
+        if event.event_type_value == "STEP_START":
+            self._started[step] = time.monotonic()
+            _say(f"[dim]… {step}[/dim]")
+        elif event.event_type_value == "STEP_SUCCESS":
+            seconds = time.monotonic() - self._started.get(step, time.monotonic())
+            _say(f"[green]✓[/green] {step} [dim]{seconds:.1f} s[/dim]")
+        elif event.event_type_value == "STEP_FAILURE":
+            _say(f"[red]✗ {step}[/red]")
+
+
+def _event_of(record: logging.LogRecord) -> Any:
+    meta = getattr(record, "dagster_meta", None)
+    return (meta or {}).get("dagster_event")
+
+
+def _message(record: logging.LogRecord) -> str:
+    meta = getattr(record, "dagster_meta", None) or {}
+    return str(meta.get("orig_message") or record.getMessage())
+
+
+def _say(line: str) -> None:
+    for say in _listeners:
+        say(line)
+
+
+@dg.logger(description="One line when an asset starts and one when it is done.")
+def progress_logger(init_context: dg.InitLoggerContext) -> logging.Logger:
+    """Logger of `customer360 run`: shows progress through :func:`listen`."""
+    log = logging.Logger("customer360.progress", level=logging.INFO)
+    log.setLevel(logging.DEBUG)
+    log.addHandler(_Progress())
+    return log

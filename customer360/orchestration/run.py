@@ -1,0 +1,145 @@
+"""The whole DAG in this process and one Spark session: what ``customer360 run`` does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+import dagster as dg
+
+from customer360.days import DayRange
+from customer360.deployment import Deployment
+from customer360.errors import Customer360Error, SettingsError
+from customer360.orchestration import jobs
+from customer360.orchestration.build import build_definitions
+from customer360.orchestration.instance import open_instance
+from customer360.orchestration.partitions import AS_OF_TAG
+from customer360.orchestration.progress import Say, listen
+from customer360.orchestration.schedules import range_tags
+from customer360.settings import Settings
+
+Steps = Literal["all", "etl", "train"]
+
+
+class RunFailedError(Customer360Error):
+    """A run did not succeed; the message names the first asset that failed, and why."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to make.
+
+    Attributes:
+        days: Bronze and silver of these days.
+        as_of: Gold snapshots, models and scores of these dates.
+        steps: ``all``; ``etl`` leaves models out; ``train`` only trains and scores.
+    """
+
+    days: DayRange
+    as_of: tuple[date, ...]
+    steps: Steps = "all"
+
+    @classmethod
+    def of(
+        cls,
+        deployment: Deployment,
+        *,
+        first: date | None = None,
+        last: date | None = None,
+        as_of: Sequence[date] = (),
+        steps: Steps = "all",
+    ) -> Plan:
+        """The plan that these arguments describe; what is not given, the sources decide.
+
+        Raises:
+            SettingsError: A date is outside the partitions, or the range ends before it begins.
+        """
+        if first is None or last is None:
+            found = deployment.available()
+            first, last = first or found.first, last or found.last
+        days = DayRange(first, last)
+        dates = tuple(sorted(set(as_of))) or (days.last,)
+        settings = deployment.settings
+        for day in (days.first, days.last, *dates):
+            if day < settings.start_date or day > deployment.last_day():
+                raise SettingsError(
+                    f"{day} is outside this deployment's days, {settings.start_date} to "
+                    f"{deployment.last_day()}; see start_date and end_date in customer360.yaml"
+                )
+        return cls(days, dates, steps)
+
+
+def run_plan(settings: Settings, plan: Plan, say: Say) -> None:
+    """Carry out ``plan``, each step as a Dagster run that the UI shows.
+
+    Loading and snapshots are separate runs, so that Dagster's partitions tell the truth: all days
+    of the range are loaded, and only the as-of dates have snapshots.
+
+    Args:
+        settings: The deployment.
+        plan: What to make.
+        say: Receives progress, a line at a time (rich markup).
+
+    Raises:
+        RunFailedError: An asset or a blocking check failed.
+    """
+    definitions = build_definitions(settings)
+    every = DayRange(plan.as_of[0], plan.as_of[-1])
+    tags = {AS_OF_TAG: ",".join(str(day) for day in plan.as_of)}
+    work = {
+        "load": (jobs.LOAD_RANGE, plan.days, {}),
+        "snapshot": (jobs.SNAPSHOT, every, tags),
+        "train": (jobs.TRAIN, every, tags),
+    }
+    chosen = {
+        "all": ("load", "snapshot", "train"),
+        "etl": ("load", "snapshot"),
+        "train": ("train",),
+    }[plan.steps]
+    stop = listen(say)
+    try:
+        with open_instance(settings) as instance:
+            for name in chosen:
+                job, days, more = work[name]
+                say(f"[bold]{name}[/bold] {days if name == 'load' else more[AS_OF_TAG]}")
+                _run(definitions, instance, job, days, more)
+    finally:
+        stop()
+
+
+def _run(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    job: str,
+    days: DayRange,
+    tags: dict[str, str],
+) -> None:
+    whole = len(days) > 1
+    result = definitions.resolve_job_def(job).execute_in_process(
+        instance=instance,
+        run_config={"loggers": {"progress": {}}},
+        partition_key=None if whole else str(days.first),
+        tags={**tags, **(range_tags(days) if whole else {})},
+        raise_on_error=False,
+    )
+    if result.success:
+        return
+    for event in result.all_events:
+        if event.is_step_failure:
+            failure = event.step_failure_data
+            error = failure.user_facing_exec_error if failure else None
+            raise RunFailedError(_why(event.step_key or job, error)) from None
+    raise RunFailedError(f"{job} failed; see run {result.run_id} in the Dagster UI")
+
+
+def _why(step: str, error: object) -> str:
+    """The innermost cause in one line; a user error speaks for itself."""
+    asset = step.replace("__", "/", 1)
+    cause = error
+    while getattr(cause, "cause", None) is not None:
+        cause = cause.cause  # type: ignore[union-attr, attr-defined]
+    message = str(getattr(cause, "message", cause) or "").strip()
+    lines = [line for line in message.splitlines() if line.strip()]
+    return f"{asset}: {lines[0] if lines else 'failed'}"

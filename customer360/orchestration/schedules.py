@@ -1,0 +1,120 @@
+"""When things run by themselves: every night, every week, and when files arrive."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+)
+
+from customer360.days import DayRange
+from customer360.deployment import Deployment
+from customer360.orchestration.jobs import NIGHTLY, RETRAIN
+from customer360.orchestration.metadata import asset_key
+from customer360.sources.files.source import FilesSource
+
+MODEL_KEYS = (asset_key("models/churn"), asset_key("models/lifetime_value"))
+
+
+def range_tags(days: DayRange) -> dict[str, str]:
+    """Tags that make one run of all partitions of ``days``."""
+    return {
+        ASSET_PARTITION_RANGE_START_TAG: str(days.first),
+        ASSET_PARTITION_RANGE_END_TAG: str(days.last),
+    }
+
+
+def nightly_window(deployment: Deployment, context: dg.ScheduleEvaluationContext) -> DayRange:
+    """The day before the tick, with the trailing days that late data may have changed."""
+    settings = deployment.settings
+    tick = context.scheduled_execution_time.astimezone(ZoneInfo(deployment.zone)).date()
+    last = min(tick - timedelta(days=1), settings.end_date or tick)
+    first = max(settings.start_date, last - timedelta(days=settings.trailing_days))
+    return DayRange(min(first, last), last)
+
+
+def schedules(
+    deployment: Deployment, assets: Sequence[dg.AssetsDefinition]
+) -> list[dg.ScheduleDefinition]:
+    """The nightly and the weekly schedule, both running unless switched off in the UI."""
+    all_keys = [key for asset in assets for key in asset.keys]
+
+    @dg.schedule(
+        name=NIGHTLY,
+        job_name=NIGHTLY,
+        cron_schedule="0 2 * * *",
+        execution_timezone=deployment.zone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Every night: the day before, and a trailing window for late data.",
+    )
+    def nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        window = nightly_window(deployment, context)
+        if window.last < deployment.settings.start_date:
+            return dg.SkipReason(f"the first partition is {deployment.settings.start_date}")
+        # The first night has no model to score with; later ones leave training to `retrain`.
+        missing = {
+            key
+            for key in MODEL_KEYS
+            if context.instance.get_latest_materialization_event(key) is None
+        }
+        chosen = [key for key in all_keys if key not in MODEL_KEYS or key in missing]
+        return dg.RunRequest(
+            run_key=f"{NIGHTLY} {window}", tags=range_tags(window), asset_selection=chosen
+        )
+
+    @dg.schedule(
+        name=RETRAIN,
+        job_name=RETRAIN,
+        cron_schedule="0 4 * * 0",
+        execution_timezone=deployment.zone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Every Sunday: train the models on everything up to the day before.",
+    )
+    def retrain(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        day = nightly_window(deployment, context).last
+        return dg.RunRequest(run_key=f"{RETRAIN} {day}", partition_key=str(day))
+
+    return [nightly, retrain]
+
+
+def new_files_sensor(deployment: Deployment) -> dg.SensorDefinition:
+    """A run over the days of the ``files`` sources whenever their files change."""
+
+    @dg.sensor(
+        name="new_files",
+        job_name=NIGHTLY,
+        minimum_interval_seconds=60,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="New or changed files of the `files` sources.",
+    )
+    def new_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        watched = [source for source in deployment.sources if isinstance(source, FilesSource)]
+        if not watched:
+            return dg.SkipReason("no files source is active")
+        seen = "\n".join(s.fingerprint(table) for s in watched for table in s.tables)
+        if seen == context.cursor:
+            return dg.SkipReason("no new files")
+        found = watched[0].available()
+        for source in watched[1:]:
+            found = found.union(source.available())
+        days = DayRange(
+            max(found.first, deployment.settings.start_date),
+            min(found.last, deployment.last_day()),
+        )
+        return dg.SensorResult(
+            run_requests=[dg.RunRequest(run_key=f"files {hash_of(seen)}", tags=range_tags(days))],
+            cursor=seen,
+        )
+
+    return new_files
+
+
+def hash_of(text: str) -> str:
+    """A short name for ``text``, the same in every process."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

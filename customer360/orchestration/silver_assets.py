@@ -1,0 +1,186 @@
+"""The four silver tables and the checks that stop the flow when rows do not add up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from customer360.contracts import Contract
+from customer360.deployment import Deployment
+from customer360.orchestration.metadata import (
+    asset_key,
+    commit_metadata,
+    count_table,
+    day_list,
+    table_spec,
+)
+from customer360.orchestration.partitions import days_of
+from customer360.orchestration.resources import SparkResource
+from customer360.orchestration.running import workspace
+from customer360.pipeline import audit, load_silver
+from customer360.pipeline.load_silver import (
+    CUSTOMER_DAYS,
+    CUSTOMERS,
+    HISTORY,
+    REJECTED,
+    TRANSACTIONS,
+    TransactionsLoaded,
+)
+
+
+def silver_assets(
+    deployment: Deployment, partitions: dg.PartitionsDefinition
+) -> list[dg.AssetsDefinition]:
+    """Assets of silver/customers, customer_history, transactions and customer_days."""
+    bronze = [f"bronze/{table}" for source in deployment.sources for table in source.tables]
+
+    @dg.multi_asset(
+        name="silver__customers",
+        specs=[table_spec(Contract.load(CUSTOMERS), partitions=partitions, deps=bronze)],
+        check_specs=[_check(CUSTOMERS, "keys_unique", "One row a customer.")],
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def customers(
+        context: dg.AssetExecutionContext, spark: SparkResource
+    ) -> Iterator[dg.MaterializeResult]:
+        work = workspace(context, spark, deployment)
+        written = load_silver.load_customers(work, days_of(context))
+        count = audit.audit_customers(work)
+        yield dg.MaterializeResult(
+            asset_key=asset_key(CUSTOMERS),
+            metadata=commit_metadata(written, rows_changed=written.rows)
+            | {"dagster/row_count": count.rows},
+            check_results=[
+                dg.AssetCheckResult(
+                    check_name="keys_unique",
+                    passed=count.repeated_keys == 0,
+                    metadata={"repeated_keys": count.repeated_keys},
+                )
+            ],
+        )
+
+    @dg.multi_asset(
+        name="silver__customer_history",
+        specs=[table_spec(Contract.load(HISTORY), partitions=partitions, deps=bronze)],
+        check_specs=[
+            _check(HISTORY, "one_current_version", "Exactly one version a customer is current.")
+        ],
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def customer_history(
+        context: dg.AssetExecutionContext, spark: SparkResource
+    ) -> Iterator[dg.MaterializeResult]:
+        work = workspace(context, spark, deployment)
+        written = load_silver.load_customer_history(work, days_of(context))
+        found = audit.audit_history(work)
+        yield dg.MaterializeResult(
+            asset_key=asset_key(HISTORY),
+            metadata=commit_metadata(written, rows_changed=written.rows)
+            | {"dagster/row_count": found.versions},
+            check_results=[
+                dg.AssetCheckResult(
+                    check_name="one_current_version",
+                    passed=found.current == found.customers,
+                    metadata={"customers": found.customers, "current_versions": found.current},
+                )
+            ],
+        )
+
+    @dg.multi_asset(
+        name="silver__transactions",
+        specs=[
+            table_spec(
+                Contract.load(TRANSACTIONS), partitions=partitions, deps=[*bronze, CUSTOMERS]
+            ),
+            table_spec(Contract.load(REJECTED), partitions=partitions, deps=[*bronze, CUSTOMERS]),
+        ],
+        check_specs=[
+            _check(
+                TRANSACTIONS,
+                "rows_accounted",
+                "Rows in = rows kept + duplicates + rows excluded, for every source.",
+            ),
+            _check(TRANSACTIONS, "keys_unique", "One row an order, kind and business date."),
+            _check(TRANSACTIONS, "customers_known", "Every customer is in silver/customers."),
+        ],
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def transactions(
+        context: dg.AssetExecutionContext, spark: SparkResource
+    ) -> Iterator[dg.MaterializeResult]:
+        work = workspace(context, spark, deployment)
+        days = days_of(context)
+        loaded = load_silver.load_transactions(work, days)
+        found = audit.audit_transactions(work, loaded.days)
+        mended = [day for day in loaded.days if day not in days]
+        yield dg.MaterializeResult(
+            asset_key=asset_key(TRANSACTIONS),
+            metadata=commit_metadata(loaded.written)
+            | {
+                "earlier_days_mended": day_list(mended),
+                "accounting": dg.MetadataValue.md(_accounting_table(loaded)),
+            },
+            check_results=[
+                dg.AssetCheckResult(
+                    check_name="rows_accounted",
+                    passed=all(a.missing == 0 for a in loaded.accounting.values()),
+                    metadata={f"{n}_missing": a.missing for n, a in loaded.accounting.items()},
+                ),
+                dg.AssetCheckResult(
+                    check_name="keys_unique",
+                    passed=found.repeated_keys == 0,
+                    metadata={"repeated_keys": found.repeated_keys},
+                ),
+                dg.AssetCheckResult(
+                    check_name="customers_known",
+                    passed=found.unknown_customers == 0,
+                    metadata={"unknown_customers": found.unknown_customers},
+                ),
+            ],
+        )
+        excluded: dict[str, int] = {}
+        for accounting in loaded.accounting.values():
+            for reason, rows in accounting.excluded.items():
+                excluded[reason] = excluded.get(reason, 0) + rows
+        yield dg.MaterializeResult(
+            asset_key=asset_key(REJECTED),
+            metadata={
+                "dagster/row_count": sum(excluded.values()),
+                "reasons": count_table(excluded, "reason"),
+            },
+        )
+
+    @dg.multi_asset(
+        name="silver__customer_days",
+        specs=[table_spec(Contract.load(CUSTOMER_DAYS), partitions=partitions, deps=[TRANSACTIONS])],
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def customer_days(
+        context: dg.AssetExecutionContext, spark: SparkResource
+    ) -> Iterator[dg.MaterializeResult]:
+        work = workspace(context, spark, deployment)
+        days = days_of(context)
+        written, made = load_silver.load_customer_days(work, days)
+        yield dg.MaterializeResult(
+            asset_key=asset_key(CUSTOMER_DAYS),
+            metadata=commit_metadata(
+                written, earlier_days_mended=day_list([day for day in made if day not in days])
+            ),
+        )
+
+    return [customers, customer_history, transactions, customer_days]
+
+
+def _check(table: str, name: str, description: str) -> dg.AssetCheckSpec:
+    return dg.AssetCheckSpec(
+        name, asset=asset_key(table), description=description, blocking=True
+    )
+
+
+def _accounting_table(loaded: TransactionsLoaded) -> str:
+    lines = ["| source | rows in | kept | duplicates | excluded |", "|---|---:|---:|---:|---|"]
+    for name, a in loaded.accounting.items():
+        why = ", ".join(f"{reason} {rows:,}" for reason, rows in a.excluded.items()) or "0"
+        lines.append(f"| {name} | {a.rows_in:,} | {a.kept:,} | {a.duplicates:,} | {why} |")
+    return "\n".join(lines)

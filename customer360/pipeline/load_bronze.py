@@ -1,0 +1,208 @@
+"""Raw deliveries to bronze and quarantine, with every row accounted for."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from customer360.bronze import ingest
+from customer360.contracts import Contract
+from customer360.days import DayRange
+from customer360.errors import BrokenFileError
+from customer360.lakehouse.tables import Written
+from customer360.pipeline.workspace import Workspace
+from customer360.sources.base import Source
+
+DELIVERY_DAY = "_delivered_on"
+WHOLE = "whole"
+"""Name of the one partition of an extract."""
+
+
+@dataclass(frozen=True)
+class DeliveryCount:
+    """Rows of one delivery day: what was raw, what is in bronze, what is in quarantine."""
+
+    raw: int
+    bronze: int
+    quarantined: int
+
+    @property
+    def conserved(self) -> bool:
+        """Whether no row was lost or multiplied."""
+        return self.raw == self.bronze + self.quarantined
+
+
+@dataclass(frozen=True)
+class BronzeLoaded:
+    """What loading one bronze table did.
+
+    Attributes:
+        bronze: The commit of the bronze table; None when an unchanged extract was left alone.
+        quarantine: The commit of its quarantine table; likewise.
+        counts: By delivery day (ISO), or ``whole`` for an extract.
+        reasons: Quarantined rows by reason; a row with two reasons counts in both.
+    """
+
+    bronze: Written | None
+    quarantine: Written | None
+    counts: Mapping[str, DeliveryCount]
+    reasons: Mapping[str, int]
+
+    @property
+    def raw(self) -> int:
+        """Raw rows of the load."""
+        return sum(count.raw for count in self.counts.values())
+
+    @property
+    def quarantined(self) -> int:
+        """Quarantined rows of the load."""
+        return sum(count.quarantined for count in self.counts.values())
+
+    @property
+    def quarantine_share(self) -> float:
+        """Quarantined rows as a share of the raw rows."""
+        return self.quarantined / self.raw if self.raw else 0.0
+
+    @property
+    def not_conserved(self) -> dict[str, DeliveryCount]:
+        """Delivery days on which raw rows are not bronze rows plus quarantined rows."""
+        return {day: count for day, count in self.counts.items() if not count.conserved}
+
+
+def quarantine_of(table: str) -> str:
+    """Name of the quarantine table of bronze table ``table`` (without layers)."""
+    return f"quarantine/{table}"
+
+
+def load_bronze(work: Workspace, source: Source, table: str, days: DayRange) -> BronzeLoaded:
+    """Bring bronze table ``table`` up to what was delivered on ``days``.
+
+    A daily delivery replaces its days; an extract replaces the whole table, and only when its
+    files or its contract changed.
+
+    Raises:
+        BrokenFileError: A raw file cannot be used; nothing is written.
+    """
+    try:
+        if source.delivery(table) == "daily":
+            return _load_days(work, source, table, days)
+        return _load_extract(work, source, table, days)
+    except PySparkException as error:
+        raise _as_broken_file(error, table) from error
+
+
+def _received(work: Workspace, source: Source, table: str, days: DayRange) -> DataFrame:
+    raw = source.read_raw(work.spark, table, days.first, days.last)
+    return ingest.received(
+        raw, source.contract(table), ingested_at=work.started_at, run_id=work.run_id
+    )
+
+
+def _load_days(work: Workspace, source: Source, table: str, days: DayRange) -> BronzeLoaded:
+    contract = source.contract(table)
+    received = _received(work, source, table, days)
+    bronze = work.lakehouse.replace_days(
+        f"bronze/{table}",
+        ingest.accepted(received, contract).repartition(DELIVERY_DAY),
+        DELIVERY_DAY,
+        list(days),
+        index=contract.indexed_columns,
+    )
+    quarantine = work.lakehouse.replace_days(
+        quarantine_of(table),
+        ingest.rejected(received, contract).coalesce(1),
+        DELIVERY_DAY,
+        list(days),
+        partitioned=False,
+        index=[DELIVERY_DAY],
+    )
+    # Counted apart from the split, so that the split is proved and not assumed. Parquet and
+    # Delta answer these from their footers and statistics.
+    raw = source.read_raw(work.spark, table, days.first, days.last)
+    counts = _counts_by_day(
+        {
+            "raw": raw,
+            "bronze": work.lakehouse.read_days(f"bronze/{table}", DELIVERY_DAY, list(days)),
+            "quarantined": work.lakehouse.read_days(
+                quarantine_of(table), DELIVERY_DAY, list(days)
+            ),
+        },
+        days,
+    )
+    return BronzeLoaded(bronze, quarantine, counts, _reasons(work, table, days))
+
+
+def _load_extract(work: Workspace, source: Source, table: str, days: DayRange) -> BronzeLoaded:
+    contract = source.contract(table)
+    lakehouse = work.lakehouse
+    print_now = _extract_print(source, table, contract)
+    known = next((json.loads(n) for _, n in lakehouse.notes(f"bronze/{table}") if n), None)
+    if known is not None and known["extract"] == print_now:
+        return BronzeLoaded(
+            None, None, _whole(work, table, int(known["raw"])), _reasons(work, table)
+        )
+    received = _received(work, source, table, days)
+    raw_rows = source.read_raw(work.spark, table, days.first, days.last).count()
+    quarantine = lakehouse.replace_all(
+        quarantine_of(table), ingest.rejected(received, contract), index=[DELIVERY_DAY]
+    )
+    # Bronze last: its note says that both are done.
+    bronze = lakehouse.replace_all(
+        f"bronze/{table}",
+        ingest.accepted(received, contract),
+        index=contract.indexed_columns,
+        note=json.dumps({"extract": print_now, "raw": raw_rows}),
+    )
+    return BronzeLoaded(bronze, quarantine, _whole(work, table, raw_rows), _reasons(work, table))
+
+
+def _extract_print(source: Source, table: str, contract: Contract) -> str:
+    stated = f"{source.fingerprint(table)}\n{contract!r}"
+    return hashlib.sha256(stated.encode()).hexdigest()
+
+
+def _whole(work: Workspace, table: str, raw_rows: int) -> dict[str, DeliveryCount]:
+    bronze = work.lakehouse.read(f"bronze/{table}").count()
+    quarantined = work.lakehouse.read(quarantine_of(table)).count()
+    return {WHOLE: DeliveryCount(raw_rows, bronze, quarantined)}
+
+
+def _counts_by_day(frames: Mapping[str, DataFrame], days: DayRange) -> dict[str, DeliveryCount]:
+    found: dict[str, dict[date, int]] = {}
+    for name, frame in frames.items():
+        rows = frame.groupBy(DELIVERY_DAY).agg(F.count(F.lit(1))).collect()
+        found[name] = {row[0]: row[1] for row in rows}
+    seen = set(days).union(*found.values())
+    return {
+        str(day): DeliveryCount(**{name: counts.get(day, 0) for name, counts in found.items()})
+        for day in sorted(seen)
+    }
+
+
+def _reasons(work: Workspace, table: str, days: DayRange | None = None) -> dict[str, int]:
+    frame = work.lakehouse.read(quarantine_of(table))
+    if days is not None:
+        frame = work.lakehouse.read_days(quarantine_of(table), DELIVERY_DAY, list(days))
+    rows = frame.select(F.explode("reasons").alias("reason")).groupBy("reason").count().collect()
+    return {row["reason"]: row["count"] for row in sorted(rows)}
+
+
+def _as_broken_file(error: PySparkException, table: str) -> Exception:
+    """A file that turns out unreadable while Spark reads it, named; any other error as it is."""
+    text = str(error)
+    if "FAILED_READ_FILE" not in text and "CANNOT_READ_FILE" not in text:
+        return error
+    file = text.split("file:", 1)[-1].split(" ", 1)[0].split("/")[-1].rstrip(".,") or table
+    return BrokenFileError(
+        file,
+        f"a readable file of bronze/{table}",
+        "one that breaks off or is damaged",
+        "deliver it again; nothing was written",
+    )

@@ -1,0 +1,233 @@
+"""Bronze to silver: which days are made again, from which rows, and the rows' accounting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import reduce
+
+from pyspark.sql import DataFrame, Observation
+from pyspark.sql import functions as F
+
+from customer360.contracts import Contract
+from customer360.days import DayRange
+from customer360.lakehouse.tables import Written, days_predicate
+from customer360.pipeline.load_bronze import DELIVERY_DAY
+from customer360.pipeline.workspace import (
+    Workspace,
+    changed_days,
+    consumed_version,
+    days_note,
+)
+from customer360.silver import customer_days as silver_customer_days
+from customer360.silver import customer_history as silver_history
+from customer360.silver import customers as silver_customers
+from customer360.silver import transactions as silver_transactions
+from customer360.silver.transactions import Accounting
+from customer360.sources.base import Source
+
+CUSTOMERS = "silver/customers"
+HISTORY = "silver/customer_history"
+TRANSACTIONS = "silver/transactions"
+CUSTOMER_DAYS = "silver/customer_days"
+REJECTED = "quarantine/transactions"
+
+# Below this size the customer keys travel to every task, which spares a shuffle of all
+# transactions; 64 characters a key make it some 100 MB.
+_BROADCAST_CUSTOMERS = 1_000_000
+
+
+@dataclass(frozen=True)
+class TransactionsLoaded:
+    """What loading silver/transactions did.
+
+    Attributes:
+        written: The commit.
+        quarantine: The commit of ``quarantine/transactions``.
+        days: The days made again: those asked for and those that late rows touched.
+        accounting: Where each source's rows went.
+    """
+
+    written: Written
+    quarantine: Written | None
+    days: tuple[date, ...]
+    accounting: Mapping[str, Accounting]
+
+
+def _index(table: str) -> tuple[str, ...]:
+    return Contract.load(table).indexed_columns
+
+
+def _delivered(work: Workspace, source: Source, days: DayRange) -> dict[str, DataFrame]:
+    """The source's bronze rows delivered on ``days``; extracts whole."""
+    frames = {}
+    for table in source.tables:
+        frame = work.lakehouse.read(f"bronze/{table}")
+        if source.delivery(table) == "daily":
+            frame = frame.where(days_predicate(DELIVERY_DAY, list(days)))
+        frames[table] = frame
+    return frames
+
+
+def _profiles(work: Workspace, days: DayRange) -> DataFrame:
+    frames = [
+        silver_customers.prepared(
+            source.staged_customers(_delivered(work, source, days)),
+            source=source.name,
+            secret=work.deployment.secret,
+        )
+        for source in work.deployment.sources
+    ]
+    return reduce(DataFrame.unionByName, frames)
+
+
+def load_customers(work: Workspace, days: DayRange) -> Written:
+    """Merge the profiles delivered on ``days`` into silver/customers."""
+    return work.lakehouse.merge(
+        CUSTOMERS,
+        silver_customers.latest(_profiles(work, days)),
+        silver_customers.MERGE,
+        columns=silver_customers.COLUMNS,
+        index=_index(CUSTOMERS),
+    )
+
+
+def load_customer_history(work: Workspace, days: DayRange) -> Written:
+    """Place the profiles delivered on ``days`` in silver/customer_history."""
+    lakehouse = work.lakehouse
+    existing = lakehouse.read(HISTORY) if lakehouse.exists(HISTORY) else None
+    return lakehouse.replace_groups(
+        HISTORY,
+        silver_history.history(_profiles(work, days), existing),
+        group="customer_key",
+        identity=["customer_key", "valid_from"],
+        index=_index(HISTORY),
+    )
+
+
+def _zone_margin(work: Workspace, source: Source) -> timedelta:
+    """How far a row's own date may lie from its business date."""
+    same = work.deployment.zone_of(source) == source.time_zone
+    return timedelta(days=0 if same else 1)
+
+
+def _around(days: set[date], margin: timedelta) -> set[date]:
+    return days | {day - margin for day in days} | {day + margin for day in days}
+
+
+def _touched_days(work: Workspace, days: DayRange) -> set[date]:
+    """``days`` and the days of rows that were delivered on them, however late."""
+    touched = set(days)
+    for source in work.deployment.sources:
+        for table in source.tables:
+            contract = source.contract(table)
+            if source.delivery(table) != "daily" or contract.event_time is None:
+                continue
+            if table != source.transactions_table:
+                continue
+            rows = work.lakehouse.read_days(f"bronze/{table}", DELIVERY_DAY, list(days))
+            events = rows.select("_event_date").distinct().where("_event_date IS NOT NULL")
+            late = {row[0] for row in events.collect()}
+            touched |= _around(late, _zone_margin(work, source))
+    lakehouse = work.lakehouse
+    if lakehouse.exists(REJECTED):
+        waiting = silver_transactions.recoverable_days(
+            lakehouse.read(REJECTED), lakehouse.read(CUSTOMERS)
+        )
+        touched |= {row[0] for row in waiting.collect()}
+    return touched
+
+
+def _bronze_of(work: Workspace, source: Source, days: set[date]) -> dict[str, DataFrame]:
+    """The source's bronze rows that can hold transactions of ``days``, whenever delivered."""
+    wanted = _around(days, _zone_margin(work, source))
+    frames = {}
+    for table in source.tables:
+        frame = work.lakehouse.read(f"bronze/{table}")
+        if source.delivery(table) == "daily" and table == source.transactions_table:
+            # Nothing is delivered before it happens, so older deliveries need not be opened;
+            # of the others Delta's statistics leave those out that hold no such date.
+            frame = frame.where(days_predicate("_event_date", wanted)).where(
+                F.col(DELIVERY_DAY) >= F.lit(min(wanted) - timedelta(days=1))
+            )
+        frames[table] = frame
+    return frames
+
+
+def load_transactions(work: Workspace, days: DayRange) -> TransactionsLoaded:
+    """Make silver/transactions of ``days``, and of the days that late rows touch, again."""
+    lakehouse = work.lakehouse
+    touched = _touched_days(work, days)
+    customers = lakehouse.read(CUSTOMERS)
+    few = customers.count() <= _BROADCAST_CUSTOMERS
+    made: list[DataFrame] = []
+    excluded: list[DataFrame] = []
+    observed: dict[str, tuple[Observation, Observation, Observation]] = {}
+    for source in work.deployment.sources:
+        seen = (Observation(), Observation(), Observation())
+        rows = silver_transactions.prepared(
+            source.staged_transactions(_bronze_of(work, source, touched)),
+            source=source.name,
+            secret=work.deployment.secret,
+            time_zone=work.deployment.zone_of(source),
+            currency=source.currency,
+        ).where(days_predicate("business_date", touched))
+        rows = rows.observe(seen[0], *silver_transactions.received_counts())
+        if source.has_customers:
+            keys = customers.where(F.col("source") == source.name).select("customer_key")
+            rows = silver_transactions.known(rows, F.broadcast(keys) if few else keys)
+        rows = rows.observe(seen[1], *silver_transactions.excluded_counts())
+        excluded.append(
+            silver_transactions.rejected(rows, ingested_at=work.started_at, run_id=work.run_id)
+        )
+        single = silver_transactions.deduplicated(
+            rows, partitions=work.shuffle_partitions, observation=seen[2]
+        )
+        made.append(
+            silver_transactions.orders_from_lines(single)
+            if source.order_lines
+            else silver_transactions.orders(single)
+        )
+        observed[source.name] = seen
+    written = lakehouse.replace_days(
+        TRANSACTIONS,
+        reduce(DataFrame.unionByName, made),
+        "business_date",
+        touched,
+        index=_index(TRANSACTIONS),
+        note=days_note(touched),
+    )
+    accounting = {
+        name: Accounting.of(*(observation.get for observation in seen))
+        for name, seen in observed.items()
+    }
+    quarantine = None
+    if lakehouse.exists(REJECTED) or any(a.excluded for a in accounting.values()):
+        quarantine = lakehouse.replace_days(
+            REJECTED,
+            reduce(DataFrame.unionByName, excluded).coalesce(1),
+            "business_date",
+            touched,
+            partitioned=False,
+            index=["business_date"],
+        )
+    return TransactionsLoaded(written, quarantine, tuple(sorted(touched)), accounting)
+
+
+def load_customer_days(work: Workspace, days: DayRange) -> tuple[Written, tuple[date, ...]]:
+    """Make silver/customer_days of ``days`` and of every day changed upstream since last time."""
+    lakehouse = work.lakehouse
+    upstream = lakehouse.version(TRANSACTIONS)
+    since = consumed_version(lakehouse, CUSTOMER_DAYS)
+    stale = set(days) | changed_days(lakehouse, TRANSACTIONS, since)
+    transactions = lakehouse.read_days(TRANSACTIONS, "business_date", stale)
+    written = lakehouse.replace_days(
+        CUSTOMER_DAYS,
+        silver_customer_days.customer_days(transactions, partitions=work.shuffle_partitions),
+        "business_date",
+        stale,
+        index=_index(CUSTOMER_DAYS),
+        note=days_note(stale, upstream=upstream),
+    )
+    return written, tuple(sorted(stale))

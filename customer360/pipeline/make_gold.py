@@ -1,0 +1,120 @@
+"""Silver to gold: snapshots of the as-of dates asked for, and the business's days."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from customer360.contracts import Contract
+from customer360.days import DayRange
+from customer360.gold.business_health import business_health
+from customer360.gold.cohort_retention import cohort_retention
+from customer360.gold.customer_360 import customer_360
+from customer360.gold.customer_features import customer_features
+from customer360.gold.rfm_segments import rfm_segments
+from customer360.lakehouse.tables import Written
+from customer360.pipeline.load_silver import CUSTOMER_DAYS, CUSTOMERS, HISTORY, TRANSACTIONS
+from customer360.pipeline.workspace import (
+    Workspace,
+    changed_days,
+    consumed_version,
+    days_note,
+)
+
+FEATURES = "gold/customer_features"
+RFM = "gold/rfm_segments"
+COHORTS = "gold/cohort_retention"
+HEALTH = "gold/business_health"
+CHURN_SCORES = "gold/churn_scores"
+LIFETIME_VALUE = "gold/lifetime_value"
+CUSTOMER_360 = "gold/customer_360"
+
+AS_OF = "as_of"
+
+
+def existing_snapshots(work: Workspace) -> list[date]:
+    """As-of dates that have a snapshot of features."""
+    if not work.lakehouse.exists(FEATURES):
+        return []
+    return [row[0] for row in work.lakehouse.read(FEATURES).select(AS_OF).distinct().collect()]
+
+
+def replace_snapshots(
+    work: Workspace, table: str, frame: DataFrame, as_of: Sequence[date]
+) -> Written:
+    """Put ``frame`` in place of the snapshots of ``as_of``, one file each for small data."""
+    return work.lakehouse.replace_days(
+        table,
+        frame,
+        AS_OF,
+        as_of,
+        index=Contract.load(table).indexed_columns,
+    )
+
+
+def snapshots(work: Workspace, table: str, as_of: Sequence[date]) -> DataFrame:
+    """The rows of ``table`` for ``as_of``."""
+    return work.lakehouse.read_days(table, AS_OF, as_of)
+
+
+def make_customer_features(work: Workspace, as_of: Sequence[date]) -> Written:
+    """Make gold/customer_features of all ``as_of`` dates in one pass."""
+    days = work.lakehouse.read(CUSTOMER_DAYS)
+    return replace_snapshots(work, FEATURES, customer_features(days, as_of), as_of)
+
+
+def make_rfm_segments(work: Workspace, as_of: Sequence[date]) -> Written:
+    """Make gold/rfm_segments from the features of ``as_of``."""
+    return replace_snapshots(work, RFM, rfm_segments(snapshots(work, FEATURES, as_of)), as_of)
+
+
+def make_cohort_retention(work: Workspace, as_of: Sequence[date]) -> Written:
+    """Make gold/cohort_retention as it stood on each of ``as_of``."""
+    days = work.lakehouse.read(CUSTOMER_DAYS)
+    return replace_snapshots(work, COHORTS, cohort_retention(days, as_of), as_of)
+
+
+def make_business_health(work: Workspace, days: DayRange) -> tuple[Written, DayRange]:
+    """Make gold/business_health of ``days``, and of every later day that a change can reach.
+
+    A late first purchase turns a customer's former first day into a return, whenever that was, so
+    everything from the earliest changed day on is made again; only aggregates are written.
+    """
+    lakehouse = work.lakehouse
+    upstream = lakehouse.version(TRANSACTIONS)
+    changed = changed_days(lakehouse, TRANSACTIONS, consumed_version(lakehouse, HEALTH))
+    stale = DayRange(min({days.first} | changed), max({days.last} | changed))
+    if lakehouse.exists(HEALTH):
+        newest = lakehouse.read(HEALTH).agg(F.max("business_date")).first()
+        if newest is not None and newest[0] is not None and newest[0] > stale.last:
+            stale = DayRange(stale.first, newest[0])
+    frame = business_health(
+        lakehouse.read(TRANSACTIONS), lakehouse.read(CUSTOMER_DAYS), stale.first, stale.last
+    )
+    written = lakehouse.replace_days(
+        HEALTH,
+        frame.coalesce(1),
+        "business_date",
+        list(stale),
+        partitioned=False,
+        index=["business_date"],
+        note=days_note(stale, upstream=upstream),
+    )
+    return written, stale
+
+
+def make_customer_360(work: Workspace, as_of: Sequence[date]) -> Written:
+    """Make gold/customer_360 of ``as_of`` from the other snapshots and the profiles of then."""
+    frame = customer_360(
+        snapshots(work, FEATURES, as_of),
+        snapshots(work, RFM, as_of),
+        snapshots(work, CHURN_SCORES, as_of),
+        snapshots(work, LIFETIME_VALUE, as_of),
+        work.lakehouse.read(HISTORY),
+        work.lakehouse.read(CUSTOMERS),
+        time_zone=work.deployment.zone,
+    )
+    return replace_snapshots(work, CUSTOMER_360, frame, as_of)

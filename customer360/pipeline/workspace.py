@@ -1,0 +1,68 @@
+"""What every step needs: the lakehouse, the deployment, and which run it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from customer360.deployment import Deployment
+from customer360.lakehouse.tables import Lakehouse
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where a step works.
+
+    Attributes:
+        lakehouse: The tables.
+        deployment: Settings and sources.
+        run_id: Name of the run, kept with quarantined rows.
+        started_at: When the run learnt of the rows it ingests.
+    """
+
+    lakehouse: Lakehouse
+    deployment: Deployment
+    run_id: str
+    started_at: datetime = field(default_factory=_now)
+
+    @property
+    def spark(self) -> SparkSession:
+        """The session behind the lakehouse."""
+        return self.lakehouse.spark
+
+    @property
+    def shuffle_partitions(self) -> int:
+        """Tasks of a shuffle, as set for this deployment."""
+        return self.deployment.settings.spark_shuffle_partitions
+
+
+def days_note(days: Iterable[date], **more: Any) -> str:
+    """A commit's note: the days it made, so that tables made from it know what to make again."""
+    return json.dumps({"days": sorted(day.isoformat() for day in days)} | more)
+
+
+def changed_days(lakehouse: Lakehouse, table: str, since: int | None) -> set[date]:
+    """Days of ``table`` that were made after version ``since`` (None: at any time)."""
+    return {
+        date.fromisoformat(day)
+        for version, note in lakehouse.notes(table)
+        if note and (since is None or version > since)
+        for day in json.loads(note).get("days", [])
+    }
+
+
+def consumed_version(lakehouse: Lakehouse, table: str) -> int | None:
+    """Version of the upstream table that ``table`` was last brought up to; None when never."""
+    for _, note in lakehouse.notes(table):
+        if note and "upstream" in (read := json.loads(note)):
+            return int(read["upstream"])
+    return None

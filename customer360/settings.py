@@ -1,0 +1,236 @@
+"""Every setting, its default and its environment variable: the one place that reads either.
+
+A value is looked for, in this order: an argument of the command, the environment
+(``CUSTOMER360_<NAME>``), the deployment's own file ``<home>/customer360.yaml``, the default.
+The deployment file is what makes ``--home`` a whole deployment: the sources chosen once are
+still the sources when the Dagster daemon starts tonight.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+import yaml
+from pydantic import BeforeValidator, Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+
+from customer360.errors import SettingsError
+
+DEPLOYMENT_FILE = "customer360.yaml"
+HOME_VARIABLE = "CUSTOMER360_HOME"
+DEFAULT_HOME = Path("data")
+
+
+def _words(value: object) -> object:
+    """Let lists be given as ``a,b`` in the environment."""
+    if isinstance(value, str):
+        return [word.strip() for word in value.split(",") if word.strip()]
+    return value
+
+
+class Settings(BaseSettings):
+    """Settings of one deployment; build it with :func:`load_settings`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CUSTOMER360_", extra="forbid", validate_default=True
+    )
+
+    home: Path = Field(DEFAULT_HOME, description="Folder that holds the whole deployment.")
+
+    # Sources
+    sources: Annotated[list[str], NoDecode, BeforeValidator(_words)] = Field(
+        ["synthetic"], description="Active sources; several are unified into one silver layer."
+    )
+    olist_path: Path | None = Field(None, description="Folder or zip with the nine Olist CSVs.")
+    cdnow_dataset: Literal["sample", "full"] = Field(
+        "sample", description="CDNOW's classic 2,357-customer sample, or all 23,570 customers."
+    )
+    files_path: Path | None = Field(
+        None, description="File or folder of the `files` source; a mapping may name its own."
+    )
+    files_mapping: Annotated[list[str], NoDecode, BeforeValidator(_words)] = Field(
+        [], description="YAML mappings of the `files` source, or names of mappings that ship."
+    )
+
+    # Time and money
+    start_date: date = Field(date(2024, 1, 1), description="First daily partition.")
+    end_date: date | None = Field(
+        None, description="Last daily partition of a closed data set; unset: up to yesterday."
+    )
+    time_zone: str | None = Field(
+        None, description="Zone of the business's dates; unset: the source's own zone."
+    )
+    trailing_days: int = Field(
+        7, ge=1, description="Days that the nightly run reloads, for late data."
+    )
+    quarantine_limit: float = Field(
+        0.05, ge=0, le=1, description="Share of a table's rows in quarantine that stops the flow."
+    )
+
+    # Models
+    lifetime_value_time_unit_days: int = Field(
+        7, ge=1, description="Days in a unit of model time: 7 fits in weeks."
+    )
+    lifetime_value_holdout_days: int = Field(
+        273, ge=1, description="Days held out to validate the lifetime-value model: 39 weeks."
+    )
+    discount_rate_annual: float = Field(
+        0.10, ge=0, description="Annual rate that discounts future revenue."
+    )
+    churn_horizon_days: int | None = Field(
+        None, ge=1, description="Days without a purchase that count as churn; unset: from the data."
+    )
+    churn_activity_days: int | None = Field(
+        None, ge=1, description="A customer with a purchase in these days is active; unset: data."
+    )
+    churn_max_training_rows: int = Field(
+        1_000_000, ge=100, description="Customer × as-of rows that train the churn model, at most."
+    )
+    mlflow_tracking_uri: str | None = Field(
+        None, description="MLflow server or database; unset: SQLite in the home."
+    )
+
+    # Spark
+    spark_master: str = Field(
+        "local[*]", description="local[N], spark://…, k8s://… or sc://… for Spark Connect."
+    )
+    spark_driver_memory: str = Field("2g", description="Heap of the driver.")
+    spark_shuffle_partitions: int = Field(4, ge=1, description="Shuffle partitions.")
+    spark_conf: dict[str, str] = Field(
+        default_factory=dict, description="Any further spark.* settings, as JSON."
+    )
+    jars_dir: Path | None = Field(None, description="Where the Delta jars are kept; unset: cache.")
+
+    # Privacy
+    customer_key_secret: str | None = Field(
+        None, description="Secret of the customer keys; unset: made once, kept in the home."
+    )
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone_exists(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                ZoneInfo(value)
+            except (KeyError, ValueError, OSError):
+                raise ValueError(f"{value!r} is not an IANA time zone like Europe/London") from None
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then the deployment file."""
+        given: dict[str, Any] = init_settings()
+        home = Path(given.get("home") or os.environ.get(HOME_VARIABLE) or DEFAULT_HOME)
+        return (
+            init_settings,
+            env_settings,
+            YamlConfigSettingsSource(settings_cls, yaml_file=home / DEPLOYMENT_FILE),
+        )
+
+    @property
+    def raw_dir(self) -> Path:
+        """Where generated raw data lands."""
+        return self.home / "raw"
+
+    @property
+    def lakehouse_dir(self) -> Path:
+        """Root of the Delta tables."""
+        return self.home / "lakehouse"
+
+    @property
+    def mlflow_dir(self) -> Path:
+        """Local MLflow database and artifacts."""
+        return self.home / "mlflow"
+
+    @property
+    def dagster_home(self) -> Path:
+        """Dagster's instance folder."""
+        return self.home / "dagster"
+
+    @property
+    def tracking_uri(self) -> str:
+        """MLflow tracking URI: as set, or SQLite in the home."""
+        return self.mlflow_tracking_uri or f"sqlite:///{self.mlflow_dir.absolute()}/mlflow.db"
+
+    def secret(self) -> bytes:
+        """The secret behind ``customer_key``; made at first use, readable by its owner only."""
+        if self.customer_key_secret:
+            return self.customer_key_secret.encode()
+        file = self.home / "secrets" / "customer_key"
+        if not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            try:
+                handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            except FileExistsError:
+                return file.read_bytes()
+            with os.fdopen(handle, "w") as stream:
+                stream.write(secrets.token_hex(32))
+        return file.read_bytes()
+
+
+def load_settings(home: Path | str | None = None, **given: Any) -> Settings:
+    """Settings of the deployment at ``home``.
+
+    Raises:
+        SettingsError: A value is wrong; the message names the setting, not a stack of types.
+    """
+    values = {name: value for name, value in given.items() if value is not None}
+    if home is not None:
+        values["home"] = Path(home)
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"]) or "settings"
+        raise SettingsError(
+            f"setting {name} ({first.get('input')!r}): {first['msg']}; set it by "
+            f"CUSTOMER360_{name.upper()} or in {DEPLOYMENT_FILE}"
+        ) from None
+    except yaml.YAMLError as error:
+        raise SettingsError(
+            f"{DEPLOYMENT_FILE} in the home folder is not YAML: {str(error).splitlines()[0]}"
+        ) from None
+
+
+def remember(home: Path, choices: Mapping[str, Any]) -> None:
+    """Keep ``choices`` in the deployment file, so that later commands and the daemon use them."""
+    file = home / DEPLOYMENT_FILE
+    kept: dict[str, Any] = yaml.safe_load(file.read_text()) or {} if file.exists() else {}
+    plain = {name: _plain(value) for name, value in choices.items() if value is not None}
+    merged = kept | plain
+    if merged == kept:
+        return
+    home.mkdir(parents=True, exist_ok=True)
+    scratch = file.with_suffix(".tmp")
+    scratch.write_text(
+        "# What this deployment is made of; written by `customer360 run`, yours to edit.\n"
+        + yaml.safe_dump(merged, sort_keys=True)
+    )
+    scratch.replace(file)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value

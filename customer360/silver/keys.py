@@ -1,0 +1,42 @@
+"""The customer key: the only customer identifier that leaves ``silver/customers``."""
+
+from __future__ import annotations
+
+import hashlib
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+_BLOCK = 64  # bytes SHA-256 works on at a time
+
+
+def customer_key(source: Column | str, source_customer_id: Column, secret: bytes) -> Column:
+    """HMAC-SHA-256 (RFC 2104) of ``<source>:<source_customer_id>`` as 64 hexadecimal digits.
+
+    Native expressions only, so that it is compiled into the query. The two padded secrets are
+    literals of the query plan: a deployment that keeps event logs redacts them
+    (``spark.sql.redaction.string.regex``).
+
+    Args:
+        source: Name of the source (a string), or the column that holds it.
+        source_customer_id: The source's own identifier of the customer; null gives null.
+        secret: Key of the HMAC, of any length but zero.
+
+    Raises:
+        ValueError: The secret is empty, or the source's name holds the separator.
+    """
+    if not secret:
+        raise ValueError("customer keys need a secret; it is empty")
+    if isinstance(source, str):
+        if ":" in source:
+            raise ValueError(f"source {source!r}: the name must not hold a colon")
+        source = F.lit(source)
+    key = hashlib.sha256(secret).digest() if len(secret) > _BLOCK else secret
+    key = key.ljust(_BLOCK, b"\0")
+    message = F.encode(F.concat(source, F.lit(":"), source_customer_id.cast("string")), "UTF-8")
+    inner = F.sha2(F.concat(_pad(key, 0x36), message), 256)
+    return F.sha2(F.concat(_pad(key, 0x5C), F.unhex(inner)), 256)
+
+
+def _pad(key: bytes, value: int) -> Column:
+    return F.lit(bytes(byte ^ value for byte in key))

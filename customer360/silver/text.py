@@ -1,0 +1,107 @@
+"""Normalisation of texts people typed: same thing, same text; nothing that cannot be undone."""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import cache
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+# Every separator, line break and control character, as Java's regular expressions name them.
+_BLANK = r"[\p{Z}\s\p{Cc}]+"
+# Characters nobody sees and everybody compares: zero-width space, byte-order mark, soft hyphen.
+_INVISIBLE = "\u200b\ufeff\u00ad"
+_MARK = "[\u0300-\u036f]"
+# Latin letters with marks, all that NFC composes in names and addresses of Latin scripts.
+_LATIN = (*range(0x00C0, 0x0250), *range(0x1E00, 0x1F00))
+
+
+def tidy(text: Column) -> Column:
+    """Trim, collapse white space to single blanks, drop invisible characters; blank is null."""
+    seen = F.translate(text, _INVISIBLE, "")
+    return _not_blank(F.trim(F.regexp_replace(seen, _BLANK, " ")))
+
+
+def label(text: Column) -> Column:
+    """``tidy`` for columns of few distinct values and many rows (channel, category).
+
+    The regular expression, dear at ten million rows, runs only where a plain look at the bytes
+    finds something to collapse.
+    """
+    dirty = F.lit(False)
+    for blank in ("  ", "\t", "\n", "\r", "\u00a0", *_INVISIBLE):
+        dirty = dirty | F.contains(text, F.lit(blank))
+    return F.when(dirty, tidy(text)).otherwise(identifier(text))
+
+
+def identifier(text: Column) -> Column:
+    """Trim only, blank is null: identifiers are compared as they came, case and zeros kept."""
+    return _not_blank(F.trim(text))
+
+
+def composed(text: Column) -> Column:
+    """Unicode normal form C for Latin letters, so that ``e`` + accent equals ``é``.
+
+    Spark has no normalisation; letters are looked up in a table made from Python's Unicode data.
+    Other scripts stay as they are.
+    """
+    letters = F.regexp_extract_all(text, F.lit(f"(?s).{_MARK}*"), F.lit(0))
+    table = F.str_to_map(F.lit(_compositions()), F.lit("\n"), F.lit("\t"))
+    joined = F.array_join(F.transform(letters, lambda c: F.coalesce(table[c], c)), "")
+    return F.when(text.rlike(_MARK), joined).otherwise(text)
+
+
+def cased(name: Column) -> Column:
+    """The case of a tidy name mended, only where all its letters have the same.
+
+    ``MARIA SILVA`` and ``maria silva`` become ``Maria Silva``; ``Ana de Souza`` and ``McDonald``
+    stay as their owners write them.
+    """
+    one_case = (name == F.upper(name)) | (name == F.lower(name))
+    return F.when(one_case, F.initcap(name)).otherwise(name)
+
+
+def email(text: Column) -> Column:
+    """Lower case without any white space; blank is null."""
+    return _not_blank(F.lower(F.regexp_replace(F.translate(text, _INVISIBLE, ""), _BLANK, "")))
+
+
+def phone(text: Column) -> Column:
+    """Digits, with a leading ``+`` and an extension after ``x`` kept: ``+5511987654321x12``."""
+    spaced = F.regexp_replace(F.lower(F.trim(text)), r"(ext(ension|\.)?|ramal|x|#)", "x")
+    digits = F.regexp_replace(spaced, "[^0-9x]", "")
+    number = F.when(spaced.startswith("+"), F.concat(F.lit("+"), digits)).otherwise(digits)
+    return F.when(number.rlike("[0-9]"), number)
+
+
+def code(text: Column) -> Column:
+    """A postal code: upper case, single blanks, leading zeros kept because it stays a text."""
+    return F.upper(tidy(text))
+
+
+def tax_id(text: Column) -> Column:
+    """Letters and digits only, upper case: ``123.456.789-09`` equals ``12345678909``."""
+    return _not_blank(F.upper(F.regexp_replace(text, r"[^\p{L}\p{Nd}]", "")))
+
+
+def region(name: Column) -> Column:
+    """A tidy state or province: an abbreviation of two or three letters in upper case, or a name."""
+    return F.when(F.length(name) <= 3, F.upper(name)).otherwise(cased(name))
+
+
+def _not_blank(text: Column) -> Column:
+    return F.nullif(text, F.lit(""))
+
+
+@cache
+def _compositions() -> str:
+    """``decomposed<tab>composed`` lines, for full and for one-step decompositions."""
+    pairs = {}
+    for letter in map(chr, _LATIN):
+        parts = unicodedata.decomposition(letter)
+        if not parts or parts.startswith("<") or unicodedata.normalize("NFC", letter) != letter:
+            continue
+        pairs[unicodedata.normalize("NFD", letter)] = letter
+        pairs["".join(chr(int(part, 16)) for part in parts.split())] = letter
+    return "\n".join(f"{apart}\t{letter}" for apart, letter in sorted(pairs.items()))

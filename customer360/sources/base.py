@@ -1,0 +1,88 @@
+"""What every source offers the pipeline."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from datetime import date
+from typing import TYPE_CHECKING, Literal
+
+from customer360.contracts import Contract
+from customer360.days import DayRange
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+Delivery = Literal["daily", "extract"]
+
+
+class Source(ABC):
+    """A place raw data comes from.
+
+    Attributes:
+        name: Short name, part of every customer key; bronze tables begin with ``<name>_``.
+        currency: ISO code of all the source's amounts.
+        time_zone: IANA zone of the source's local times.
+        closed: The data set no longer grows, so partitions end with its last day.
+        order_lines: Staged rows are order lines, to be summed to orders.
+        has_customers: The source has its own customer master: a transaction whose customer is
+            not in it is excluded. Otherwise customers derive from transactions.
+        tables: Bronze tables, without the layer.
+        transactions_table: The one of ``tables`` whose rows are the transactions.
+    """
+
+    name: str
+    currency: str
+    time_zone: str
+    closed: bool
+    order_lines: bool
+    has_customers: bool
+    tables: tuple[str, ...]
+    transactions_table: str
+
+    def contract(self, table: str) -> Contract:
+        """The contract of bronze table ``table``."""
+        return Contract.load(f"bronze/{table}")
+
+    def delivery(self, table: str) -> Delivery:
+        """``daily`` when raw rows come in one folder or file a day, else ``extract``."""
+        return "daily" if self.contract(table).properties.get("delivery") == "daily" else "extract"
+
+    @abstractmethod
+    def available(self) -> DayRange:
+        """First and last business day that the raw data holds.
+
+        Raises:
+            BrokenFileError: The raw data is missing or unreadable.
+        """
+
+    @abstractmethod
+    def fingerprint(self, table: str) -> str:
+        """Changes when the files behind an extract change: names, sizes, modification times."""
+
+    @abstractmethod
+    def read_raw(self, spark: SparkSession, table: str, start: date, end: date) -> DataFrame:
+        """Raw rows of ``table`` as text.
+
+        Args:
+            spark: The session.
+            table: Bronze table, without the layer.
+            start: First delivery day, for daily deliveries; extracts come whole.
+            end: Last delivery day, included.
+
+        Returns:
+            The contract's columns as text, ``_rescued`` (JSON of columns the contract does not
+            know, or null), ``_source_file``, ``_delivered_on`` (date; null for extracts) and,
+            for text files, ``_corrupt_record`` (the raw line where it could not be split).
+
+        Raises:
+            BrokenFileError: A file misses a column, is unreadable or wrongly delimited.
+        """
+
+    @abstractmethod
+    def staged_customers(self, bronze: Mapping[str, DataFrame]) -> DataFrame:
+        """Profile rows, one for each time a profile was stated, from the bronze tables."""
+
+    @abstractmethod
+    def staged_transactions(self, bronze: Mapping[str, DataFrame]) -> DataFrame:
+        """Transactions (orders or order lines) from the bronze tables, typed, not deduplicated."""

@@ -1,0 +1,48 @@
+"""From the names in the settings to sources."""
+
+from __future__ import annotations
+
+from customer360.errors import SettingsError
+from customer360.settings import Settings
+from customer360.sources.base import Source
+from customer360.sources.cdnow import CdnowSource
+from customer360.sources.files.mapping import load_mapping
+from customer360.sources.files.source import FilesSource
+from customer360.sources.olist import OlistSource
+from customer360.sources.synthetic import SyntheticSource
+
+NAMES = ("synthetic", "cdnow", "olist", "files")
+
+
+def active_sources(settings: Settings) -> list[Source]:
+    """The sources that ``settings.sources`` names, in that order; nothing is read yet.
+
+    Raises:
+        SettingsError: A name is unknown, none is given, or a source lacks its path or mapping.
+    """
+    if not settings.sources:
+        raise SettingsError(f"setting sources is empty: name one or more of {', '.join(NAMES)}")
+    return [source for name in settings.sources for source in _sources_of(name, settings)]
+
+
+def _sources_of(name: str, settings: Settings) -> list[Source]:
+    if name == "synthetic":
+        return [SyntheticSource(settings.raw_dir / "synthetic")]
+    if name == "cdnow":
+        return [CdnowSource(settings.cdnow_dataset)]
+    if name == "olist":
+        if settings.olist_path is None:
+            raise SettingsError(
+                "source olist: no path; give --path FOLDER-OR-ZIP or set CUSTOMER360_OLIST_PATH"
+            )
+        return [OlistSource(settings.olist_path, cache=settings.raw_dir / "olist")]
+    if name == "files":
+        if not settings.files_mapping:
+            raise SettingsError(
+                "source files: no mapping; give --mapping YAML or set CUSTOMER360_FILES_MAPPING"
+            )
+        return [
+            FilesSource(load_mapping(mapping), settings.files_path)
+            for mapping in settings.files_mapping
+        ]
+    raise SettingsError(f"source {name!r} is unknown; choose from {', '.join(NAMES)}")

@@ -1,0 +1,105 @@
+"""The two staged forms every source's rows are brought into before silver.
+
+``transactions`` and ``customers`` take the columns a source can give, by name, and add the rest
+as typed nulls, so that all sources agree on names, order and types.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from customer360.contracts import Contract
+from customer360.contracts.checks import typed_value
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+_OWN = ("_source_file", "_delivered_on", "_row_hash")
+
+TRANSACTION_COLUMNS = {
+    "order_id": "string",
+    "line_key": "string",
+    "source_customer_id": "string",
+    "kind": "string",
+    "occurred_at": "timestamp",
+    "amount": "decimal(18,2)",
+    "currency": "string",
+    "items": "int",
+    "channel": "string",
+    "payment_type": "string",
+    "category": "string",
+    "related_order_id": "string",
+    "delivered_on": "date",
+    "review_score": "int",
+    "excluded_because": "string",
+    "_delivered_on": "date",
+    "_row_hash": "bigint",
+}
+"""Columns of staged transactions. ``line_key`` tells an order's rows apart ("" where a row is an
+order); a null ``source_customer_id`` is an anonymous sale; ``occurred_at`` is UTC; ``amount`` is
+money, never negative, of the direction that ``kind`` (sale, refund, cancelled) says;
+``excluded_because`` names the rule by which the row is no transaction, else null."""
+
+CUSTOMER_COLUMNS = {
+    "source_customer_id": "string",
+    "name": "string",
+    "email": "string",
+    "phone": "string",
+    "address": "string",
+    "birth_date": "date",
+    "tax_id": "string",
+    "city": "string",
+    "state": "string",
+    "postal_code": "string",
+    "country": "string",
+    "acquisition_channel": "string",
+    "loyalty_tier": "string",
+    "marketing_consent": "boolean",
+    "signed_up_on": "date",
+    "updated_at": "timestamp",
+    "_delivered_on": "date",
+    "_row_hash": "bigint",
+}
+"""Columns of staged customers; ``updated_at`` (UTC) is when the profile became true."""
+
+
+def typed(bronze: DataFrame, contract: Contract) -> DataFrame:
+    """Bronze text as the contract's types: the very reading that the row check made.
+
+    Text is trimmed and blank is null; numbers are decimal(38,12), integers bigint, timestamps as
+    the source wrote them. ``_source_file``, ``_delivered_on`` and ``_row_hash`` stay.
+    """
+    own = [name for name in _OWN if name in bronze.columns]
+    return bronze.select(
+        *(typed_value(column).alias(column.name) for column in contract.columns), *own
+    )
+
+
+def transactions(rows: DataFrame, **columns: Column) -> DataFrame:
+    """``rows`` as staged transactions, with their ``_source_file`` where they have one.
+
+    ``line_key`` is "" and ``_delivered_on`` and ``_row_hash`` are the rows' own, unless given.
+    """
+    defaults = {"line_key": F.lit("")}
+    types = TRANSACTION_COLUMNS
+    if "_source_file" in rows.columns:
+        types = types | {"_source_file": "string"}
+    return _select(rows, types, defaults | columns)
+
+
+def customers(rows: DataFrame, **columns: Column) -> DataFrame:
+    """``rows`` as staged customers; ``_delivered_on`` and ``_row_hash`` as in `transactions`."""
+    return _select(rows, CUSTOMER_COLUMNS, columns)
+
+
+def _select(rows: DataFrame, types: dict[str, str], columns: dict[str, Column]) -> DataFrame:
+    unknown = sorted(set(columns) - set(types))
+    if unknown:
+        raise TypeError(f"not a staged column: {', '.join(unknown)}")
+    own = {name: F.col(name) for name in _OWN if name in rows.columns and name in types}
+    given = own | columns
+    return rows.select(
+        *(given.get(name, F.lit(None)).cast(kind).alias(name) for name, kind in types.items())
+    )

@@ -1,0 +1,213 @@
+"""What a user wants to see after a run: tables, quarantine, segments, models beside baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from pyspark.sql import functions as F
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from customer360.lakehouse.tables import Lakehouse, TableDetails
+from customer360.models.tracking import CHURN, LIFETIME_VALUE, Tracking, champion_figures
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A model's figure beside the naive baselines'.
+
+    Attributes:
+        label: What is measured, in words.
+        model: Metric of the model.
+        baselines: Metrics of the baselines, by the baseline's name in words.
+        better: Whether a lower or a higher figure is better.
+    """
+
+    label: str
+    model: str
+    baselines: Mapping[str, str]
+    better: str
+
+
+FIGURES: Mapping[str, Sequence[Figure]] = {
+    LIFETIME_VALUE: (
+        Figure(
+            "Purchases a customer, mean absolute error",
+            "purchases_mae",
+            {
+                "past average": "baseline_past_average_purchases_mae",
+                "population average": "baseline_population_average_purchases_mae",
+            },
+            "lower",
+        ),
+        Figure(
+            "Purchases a customer, root mean squared error",
+            "purchases_rmse",
+            {
+                "past average": "baseline_past_average_purchases_rmse",
+                "population average": "baseline_population_average_purchases_rmse",
+            },
+            "lower",
+        ),
+        Figure(
+            "Revenue a customer, mean absolute error",
+            "revenue_mae",
+            {
+                "past average": "baseline_past_average_revenue_mae",
+                "population average": "baseline_population_average_revenue_mae",
+            },
+            "lower",
+        ),
+    ),
+    CHURN: (
+        Figure(
+            "ROC AUC",
+            "test_roc_auc",
+            {
+                "hiatus rule": "baseline_hiatus_rule_roc_auc",
+                "longest silence first": "baseline_recency_ranking_roc_auc",
+            },
+            "higher",
+        ),
+        Figure(
+            "Brier score",
+            "test_brier",
+            {
+                "hiatus rule": "baseline_hiatus_rule_brier",
+                "base rate": "baseline_base_rate_brier",
+            },
+            "lower",
+        ),
+        Figure(
+            "Lift in the riskiest tenth",
+            "test_lift_top_decile",
+            {
+                "hiatus rule": "baseline_hiatus_rule_lift_top_decile",
+                "longest silence first": "baseline_recency_ranking_lift_top_decile",
+            },
+            "higher",
+        ),
+    ),
+}
+
+
+def table_of_tables(details: Sequence[TableDetails]) -> Table:
+    """Tables with rows, partitions, size and version."""
+    shown = Table(title="Tables", title_justify="left")
+    shown.add_column("table")
+    for name in ("rows", "partitions", "size", "version"):
+        shown.add_column(name, justify="right")
+    for table in details:
+        shown.add_row(
+            table.table,
+            f"{table.rows:,}",
+            f"{table.partitions:,}",
+            human_size(table.bytes),
+            str(table.version),
+        )
+    return shown
+
+
+def human_size(size: float) -> str:
+    """Bytes in the unit people would use: ``3.2 MB``."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
+def quarantine_table(lakehouse: Lakehouse) -> RenderableType:
+    """Quarantined rows by table and reason."""
+    shown = Table(title="In quarantine, and why", title_justify="left")
+    shown.add_column("table")
+    shown.add_column("reason")
+    shown.add_column("rows", justify="right")
+    for table in lakehouse.tables():
+        if table.startswith("quarantine/"):
+            reasons = lakehouse.read(table).select(F.explode("reasons").alias("reason"))
+            counted = reasons.groupBy("reason").count().orderBy(F.desc("count"), "reason")
+            for row in counted.collect():
+                shown.add_row(table, row["reason"], f"{row['count']:,}")
+    return shown if shown.row_count else Text("Nothing is in quarantine.")
+
+
+def segment_table(lakehouse: Lakehouse, as_of: date, currency: str) -> Table:
+    """RFM segments of one snapshot, with customers and revenue."""
+    shown = Table(title=f"Customers on {as_of}, by RFM segment", title_justify="left")
+    shown.add_column("segment")
+    for name in ("customers", "share", f"revenue ({currency})", "revenue a customer"):
+        shown.add_column(name, justify="right")
+    segments = (
+        lakehouse.read("gold/rfm_segments")
+        .where(F.col("as_of") == F.lit(as_of))
+        .groupBy("segment")
+        .agg(F.count("*").alias("customers"), F.sum("net_revenue").alias("revenue"))
+        .orderBy(F.desc("revenue"))
+        .collect()
+    )
+    everyone = sum(row["customers"] for row in segments)
+    for row in segments:
+        shown.add_row(
+            row["segment"],
+            f"{row['customers']:,}",
+            f"{row['customers'] / everyone:.1%}",
+            f"{row['revenue']:,.0f}",
+            f"{row['revenue'] / row['customers']:,.2f}",
+        )
+    return shown
+
+
+def model_table(tracking: Tracking) -> RenderableType:
+    """Each champion's figures on data it had not seen, beside its baselines'."""
+    shown = Table(title="Models, on a period they had not seen", title_justify="left")
+    for name in ("model", "figure"):
+        shown.add_column(name)
+    shown.add_column("value", justify="right")
+    shown.add_column("naive baselines")
+    notes: list[str] = []
+    for model, figures in FIGURES.items():
+        champion = champion_figures(model, tracking)
+        if champion is None:
+            continue
+        label = model.removeprefix("customer360_").replace("_", " ")
+        if champion.status != "trained":
+            notes.append(f"{label}: {champion.status}")
+        if champion.notes:
+            notes.append(f"{label}: {champion.notes}")
+        for figure in figures:
+            value = champion.metrics.get(figure.model)
+            if value is None:
+                continue
+            beside = ", ".join(
+                f"{name} {champion.metrics[metric]:.3f}"
+                for name, metric in figure.baselines.items()
+                if metric in champion.metrics
+            )
+            shown.add_row(
+                f"{label} v{champion.version}",
+                f"{figure.label} ({figure.better} is better)",
+                f"{value:.3f}",
+                beside,
+            )
+    if not shown.row_count and not notes:
+        return Text("No model has been trained.")
+    return Group(shown, *(Text(f"  {note}", style="dim") for note in notes))
+
+
+def summary(
+    lakehouse: Lakehouse, tracking: Tracking, *, as_of: date | None, currency: str
+) -> list[RenderableType]:
+    """All of it, in the order it is printed; parts that do not exist yet are left out."""
+    names = lakehouse.tables()
+    parts: list[RenderableType] = [
+        table_of_tables([lakehouse.details(name) for name in names]),
+        quarantine_table(lakehouse),
+    ]
+    if "gold/rfm_segments" in names and as_of is not None:
+        parts.append(segment_table(lakehouse, as_of, currency))
+    parts.append(model_table(tracking))
+    return parts

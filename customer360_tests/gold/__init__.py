@@ -1,0 +1,1 @@
+"""Gold: hand-made days in, every expected figure written out."""

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from customer360.errors import TableNotFoundError
+from customer360.lakehouse.tables import Lakehouse, days_predicate
+
+SCHEMA = "day date, id int"
+D1, D2, D3 = date(2024, 1, 1), date(2024, 1, 2), date(2024, 1, 3)
+
+
+def rows(lakehouse: Lakehouse, table: str) -> list[tuple[object, ...]]:
+    return sorted(tuple(row) for row in lakehouse.read(table).collect())
+
+
+@pytest.mark.parametrize("partitioned", [True, False])
+def test_replacing_days_leaves_the_other_days_and_empties_days_without_rows(
+    lakehouse: Lakehouse, partitioned: bool
+) -> None:
+    spark = lakehouse.spark
+    first = spark.createDataFrame([(D1, 1), (D2, 2), (D3, 3)], SCHEMA)
+    made = lakehouse.replace_days(
+        "silver/t", first, "day", [D1, D2, D3], partitioned=partitioned, index=["day"]
+    )
+    assert (made.version, made.rows) == (0, 3)
+    again = lakehouse.replace_days(
+        "silver/t",
+        spark.createDataFrame([(D1, 10)], SCHEMA),
+        "day",
+        [D1, D2],
+        partitioned=partitioned,
+    )
+    assert again.version == 1
+    assert rows(lakehouse, "silver/t") == [(D1, 10), (D3, 3)]
+    assert rows_at(lakehouse, 0) == [(D1, 1), (D2, 2), (D3, 3)]
+
+
+def rows_at(lakehouse: Lakehouse, version: int) -> list[tuple[object, ...]]:
+    return sorted(tuple(r) for r in lakehouse.read("silver/t", version=version).collect())
+
+
+def test_rows_outside_the_replaced_days_are_refused(lakehouse: Lakehouse) -> None:
+    frame = lakehouse.spark.createDataFrame([(D1, 1), (D3, 3)], SCHEMA)
+    lakehouse.replace_days("silver/t", frame, "day", [D1, D3])
+    with pytest.raises(Exception, match="replaceWhere|DELTA_REPLACE_WHERE_MISMATCH"):
+        lakehouse.replace_days("silver/t", frame, "day", [D1])
+    assert rows(lakehouse, "silver/t") == [(D1, 1), (D3, 3)]
+
+
+def test_replacing_groups_removes_updates_inserts_and_leaves_the_rest(lakehouse: Lakehouse) -> None:
+    schema = "k string, v int, x string"
+    make = lakehouse.spark.createDataFrame
+    lakehouse.replace_groups(
+        "silver/g",
+        make([("a", 1, "old"), ("a", 2, "gone"), ("b", 1, "kept")], schema),
+        group="k",
+        identity=["k", "v"],
+    )
+    done = lakehouse.replace_groups(
+        "silver/g",
+        make([("a", 1, "new"), ("a", 3, "added")], schema),
+        group="k",
+        identity=["k", "v"],
+    )
+    assert rows(lakehouse, "silver/g") == [("a", 1, "new"), ("a", 3, "added"), ("b", 1, "kept")]
+    assert done.rows == 3
+
+
+def test_details_and_listing(lakehouse: Lakehouse) -> None:
+    frame = lakehouse.spark.createDataFrame([(D1, 1), (D1, 2), (D2, 3)], SCHEMA)
+    lakehouse.replace_days("silver/t", frame, "day", [D1, D2])
+    details = lakehouse.details("silver/t")
+    assert (details.rows, details.partitions, details.version) == (3, 2, 0)
+    assert details.bytes > 0
+    assert lakehouse.tables() == ["silver/t"]
+
+
+def test_a_missing_table_says_what_to_do(lakehouse: Lakehouse) -> None:
+    with pytest.raises(TableNotFoundError, match="silver/none does not exist .*customer360 run"):
+        lakehouse.read("silver/none")
+
+
+def test_notes_are_kept_with_their_commits(lakehouse: Lakehouse) -> None:
+    assert lakehouse.notes("bronze/x") == []
+    lakehouse.replace_all("bronze/x", lakehouse.spark.range(1), note="first")
+    lakehouse.replace_all("bronze/x", lakehouse.spark.range(2))
+    assert lakehouse.notes("bronze/x") == [(1, None), (0, "first")]
+
+
+@given(st.sets(st.dates(date(2020, 1, 1), date(2020, 3, 1)), max_size=40))
+def test_a_predicate_names_exactly_its_days(days: set[date]) -> None:
+    predicate = days_predicate("d", days)
+    window = (date.fromordinal(n) for n in range(737400, 737550))
+    chosen = {day for day in window if _holds(predicate, day)}
+    assert chosen == days
+
+
+def _holds(predicate: str, day: date) -> bool:
+    if predicate == "false":
+        return False
+    literals = [date.fromisoformat(part[:10]) for part in predicate.split("DATE'")[1:]]
+    if " IN " in predicate:
+        return day in literals
+    return literals[0] <= day < literals[1]

@@ -1,0 +1,257 @@
+"""BG/NBD and Gamma-Gamma against published figures, against lifetimes, and at the extremes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from customer360.models.buying import (
+    BgNbd,
+    GammaGamma,
+    NotFittedError,
+    fit_bg_nbd,
+    fit_gamma_gamma,
+    frequency_value_correlation,
+)
+from customer360_tests.models.data import cdnow_calibration
+
+
+def one_a_row(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(customers=1)
+
+
+def counted(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    return frame.groupby(list(columns)).size().rename("customers").reset_index()
+
+
+@pytest.fixture(scope="module")
+def cdnow() -> pd.DataFrame:
+    return cdnow_calibration()
+
+
+@pytest.fixture(scope="module")
+def cells(cdnow: pd.DataFrame) -> pd.DataFrame:
+    return counted(cdnow, "frequency", "recency", "T")
+
+
+@pytest.fixture(scope="module")
+def fitted(cells: pd.DataFrame) -> BgNbd:
+    return fit_bg_nbd(cells).model
+
+
+@pytest.fixture(scope="module")
+def repeat_buyers(cdnow: pd.DataFrame) -> pd.DataFrame:
+    return one_a_row(cdnow[cdnow["frequency"] > 0])
+
+
+def test_cdnow_counts_are_the_published_ones(cdnow: pd.DataFrame, cells: pd.DataFrame) -> None:
+    """BTYD vignette: 2,357 customers, 1,411 without repeat, 2,457 and 1,882 repeat purchases."""
+    assert len(cdnow) == 2357
+    assert (cdnow["frequency"] == 0).sum() == 1411
+    assert cdnow["frequency"].sum() == 2457
+    assert cdnow["holdout"].sum() == 1882
+    assert len(cells) == 1016
+
+
+def test_bg_nbd_finds_the_published_parameters(cells: pd.DataFrame) -> None:
+    """Fader, Hardie and Lee 2005, table 2: r .243, alpha 4.414, a .793, b 2.426, LL -9582.4."""
+    fit = fit_bg_nbd(cells)
+    assert fit.model.r == pytest.approx(0.242595, abs=1e-6)
+    assert fit.model.alpha == pytest.approx(4.413602, abs=1e-5)
+    assert fit.model.a == pytest.approx(0.792922, abs=1e-5)
+    assert fit.model.b == pytest.approx(2.425907, abs=1e-5)
+    assert fit.log_likelihood == pytest.approx(-9582.429, abs=1e-3)
+    assert fit.customers == 2357
+    assert fit.notes == ()
+    # Recomputed independently from the same data.
+    assert fit.standard_errors == pytest.approx(
+        {"r": 0.01256, "alpha": 0.37822, "a": 0.18573, "b": 0.70540}, rel=1e-3
+    )
+
+
+def test_weighted_cells_give_the_fit_of_row_by_row(
+    cdnow: pd.DataFrame, cells: pd.DataFrame
+) -> None:
+    by_row, by_cell = fit_bg_nbd(one_a_row(cdnow)), fit_bg_nbd(cells)
+    assert by_cell.log_likelihood == pytest.approx(by_row.log_likelihood, rel=1e-12)
+    for name in ("r", "alpha", "a", "b"):
+        assert getattr(by_cell.model, name) == pytest.approx(getattr(by_row.model, name), rel=1e-6)
+
+
+def test_the_unit_of_time_scales_alpha_and_nothing_else(cells: pd.DataFrame) -> None:
+    weekly, daily = fit_bg_nbd(cells, 7).model, fit_bg_nbd(cells, 1).model
+    assert daily.alpha == pytest.approx(7 * weekly.alpha, rel=1e-5)
+    assert (daily.r, daily.a, daily.b) == pytest.approx((weekly.r, weekly.a, weekly.b), rel=1e-5)
+
+
+def test_gamma_gamma_finds_the_published_parameters(repeat_buyers: pd.DataFrame) -> None:
+    """Hardie note 025: p 6.25, q 3.74, v 15.44 on 946 repeat buyers; LL -4055.918."""
+    fit = fit_gamma_gamma(repeat_buyers)
+    assert fit.customers == 946
+    assert fit.model.p == pytest.approx(6.249572, abs=1e-4)
+    assert fit.model.q == pytest.approx(3.744225, abs=1e-4)
+    assert fit.model.v == pytest.approx(15.443524, abs=1e-3)
+    assert fit.model.population_mean == pytest.approx(35.170, abs=1e-3)
+    assert fit.log_likelihood == pytest.approx(-4055.918, abs=1e-3)
+
+
+def test_gamma_gamma_does_not_depend_on_the_currency(repeat_buyers: pd.DataFrame) -> None:
+    """The same spend in cents: v is 100 times, the shapes are the same."""
+    in_cents = repeat_buyers.assign(monetary_value=repeat_buyers["monetary_value"] * 100)
+    dollars, cents = fit_gamma_gamma(repeat_buyers).model, fit_gamma_gamma(in_cents).model
+    assert cents.v == pytest.approx(100 * dollars.v, rel=1e-6)
+    assert (cents.p, cents.q) == pytest.approx((dollars.p, dollars.q), rel=1e-6)
+
+
+def test_expected_order_value_of_the_first_customers(
+    repeat_buyers: pd.DataFrame, cdnow: pd.DataFrame
+) -> None:
+    """lifetimes' tests: the first ten customers of its CDNOW summary."""
+    model = fit_gamma_gamma(repeat_buyers).model
+    first = cdnow.head(10)
+    expected = [24.65, 18.91, 35.17, 35.17, 35.17, 71.46, 18.91, 35.17, 27.28, 35.17]
+    found = model.expected_order_value(first["frequency"], first["monetary_value"])
+    assert found == pytest.approx(expected, abs=0.01)
+
+
+def test_frequency_and_value_hardly_correlate_on_cdnow(repeat_buyers: pd.DataFrame) -> None:
+    """.114, recomputed independently."""
+    assert frequency_value_correlation(repeat_buyers) == pytest.approx(0.114, abs=5e-4)
+
+
+def test_log_likelihood_anchors() -> None:
+    """Printed in the reference figures: a=.8 b=2.5 r=.25 alpha=4, T=40."""
+    model = BgNbd(r=0.25, alpha=4, a=0.8, b=2.5)
+    found = model.log_likelihood([0, 200], [0, 38], [40, 40])
+    assert found == pytest.approx([-0.59947382, 100.79569], rel=1e-7)
+
+
+def test_one_customer_of_hardies_spreadsheet() -> None:
+    """x 2, t_x 30.43, T 38.86, next 39 weeks: 1.226 purchases; p(alive) .72662."""
+    model = BgNbd(r=0.242595, alpha=4.413602, a=0.792922, b=2.425907)
+    assert model.expected_purchases(39, 2, 30.43, 38.86) == pytest.approx(1.226, abs=5e-4)
+    assert model.probability_alive(2, 30.43, 38.86) == pytest.approx(0.72662, abs=1e-4)
+
+
+def test_expectation_where_the_hypergeometric_term_is_negative() -> None:
+    """.564589, recomputed independently: a + b + x < 1, where its logarithm does not exist."""
+    model = BgNbd(r=0.11, alpha=2.24, a=0.31, b=0.5)
+    assert model.expected_purchases(30, 0, 0, 1) == pytest.approx(0.564589, abs=1e-6)
+
+
+def test_conditional_expectations_by_frequency(cdnow: pd.DataFrame, fitted: BgNbd) -> None:
+    """Fader, Hardie and Lee 2005, figure 4, as numbers recomputed: the next 39 weeks."""
+    expected = fitted.expected_purchases(
+        39, cdnow["frequency"], cdnow["recency"] / 7, cdnow["T"] / 7
+    )
+    means = pd.Series(expected).groupby(np.minimum(cdnow["frequency"].to_numpy(), 7)).mean()
+    published = [0.2251, 0.5231, 1.0441, 1.5203, 2.1638, 2.6538, 3.5040, 6.1570]
+    assert means.tolist() == pytest.approx(published, rel=2e-4)
+    assert expected.sum() == pytest.approx(1653.4, abs=0.1)
+
+
+@pytest.mark.parametrize(("week", "total"), [(39, 2494.0), (52, 3127.7), (78, 4160.6)])
+def test_cumulative_repeat_purchases(
+    cdnow: pd.DataFrame, fitted: BgNbd, week: int, total: float
+) -> None:
+    """Expected repeat purchases of all customers by the end of a week; recomputed independently."""
+    weeks_as_customer = week - (39 - cdnow["T"] / 7)
+    assert fitted.expected_purchases_of_new(weeks_as_customer).sum() == pytest.approx(total, abs=1)
+
+
+def test_a_restored_lifetimes_fitter_agrees_with_ours(fitted: BgNbd) -> None:
+    x, t_x, age = np.array([0, 1, 5, 40]), np.array([0.0, 3, 30, 38]), np.full(4, 39.0)
+    fitter = fitted.as_fitter()
+    assert fitted.expected_purchases(52, x, t_x, age) == pytest.approx(
+        fitter.predict(52, x, t_x, age), rel=1e-9
+    )
+    assert fitted.probability_alive(x, t_x, age) == pytest.approx(
+        fitter.conditional_probability_alive(x, t_x, age), rel=1e-12
+    )
+    spend = GammaGamma(p=6.25, q=3.74, v=15.44)
+    assert spend.expected_order_value([1, 5], [20.0, 50.0]) == pytest.approx(
+        spend.as_fitter().conditional_expected_average_profit(
+            np.array([1, 5]), np.array([20.0, 50.0])
+        )
+    )
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    r=st.floats(0.01, 20),
+    alpha=st.floats(0.01, 100),
+    a=st.one_of(st.floats(1e-4, 200), st.just(1.0)),
+    b=st.one_of(st.floats(1e-3, 1000), st.just(1.0)),
+    x=st.integers(0, 10_000),
+    recency_share=st.floats(0, 1),
+    age=st.floats(1 / 7, 2600),
+    t=st.floats(1 / 7, 200),
+)
+def test_no_customer_that_can_exist_breaks_the_numbers(
+    r: float,
+    alpha: float,
+    a: float,
+    b: float,
+    x: int,
+    recency_share: float,
+    age: float,
+    t: float,
+) -> None:
+    """Finite, and between nothing and what an immortal with the same rate would buy."""
+    model = BgNbd(r, alpha, a, b)
+    recency = recency_share * age if x else 0.0
+    alive = float(model.probability_alive(x, recency, age))
+    assert 0 <= alive <= 1
+    shorter, longer = model.expected_purchases_if_alive([t, 2 * t], x, age)
+    assert 0 <= shorter <= longer * (1 + 1e-6)
+    assert longer <= (r + x) / (alpha + age) * 2 * t * (1 + 1e-9)
+    assert np.isfinite(model.log_likelihood(x, recency, age))
+
+
+@pytest.mark.parametrize("a", [0.3, 0.999999, 1.0, 1.000001, 2.5, 49.9, 50.1])
+def test_hypergeometric_and_integral_are_the_same_expectation(a: float) -> None:
+    """Across the removable pole at a = 1 and the switch of method at 50."""
+    model, n = BgNbd(r=0.5, alpha=5, a=a, b=3), 4.5
+    p = np.random.default_rng(1).beta(a, 3 + 4, 400_000)
+    simulated = np.mean((1 - (1 + p * 26 / 25) ** -n) / p)
+    assert model.expected_purchases_if_alive(26, 4, 20) == pytest.approx(simulated, rel=5e-3)
+
+
+def test_too_few_repeat_buyers_is_said_not_fitted() -> None:
+    rare = pd.DataFrame(
+        {"frequency": [0, 1], "recency": [0, 30], "T": [100, 100], "customers": [5000, 49]}
+    )
+    with pytest.raises(NotFittedError, match="50 customers who came back, there are 49"):
+        fit_bg_nbd(rare)
+    with pytest.raises(NotFittedError, match="Gamma-Gamma needs 50"):
+        fit_gamma_gamma(rare.assign(monetary_value=10.0))
+
+
+def test_a_population_without_a_mean_spend_is_refused() -> None:
+    """Log-Cauchy-like spend: q falls below 1, where p v / (q - 1) would be negative."""
+    random = np.random.default_rng(3)
+    spend = pd.DataFrame(
+        {
+            "frequency": random.integers(1, 6, 3000),
+            "monetary_value": np.exp(random.standard_cauchy(3000).clip(-8, 12)),
+            "customers": 1,
+        }
+    )
+    with pytest.raises(NotFittedError, match="mean spend does not exist"):
+        fit_gamma_gamma(spend)
+
+
+def test_customers_who_never_leave_are_noted(cdnow: pd.DataFrame) -> None:
+    """Poisson buyers without death: BG/NBD runs to its boundary, and the fit says so."""
+    random = np.random.default_rng(5)
+    rates = random.gamma(1.5, 1 / 60, 4000)
+    age = 360
+    x = random.poisson(rates * age)
+    recency = np.where(x > 0, np.round(age * random.beta(np.maximum(x, 1), 1)), 0).astype(int)
+    recency = np.where(x > 0, np.maximum(recency, 1), 0)
+    immortal = pd.DataFrame({"frequency": x, "recency": recency, "T": age})
+    fit = fit_bg_nbd(counted(immortal, "frequency", "recency", "T"))
+    assert any("finds no leaving" in note for note in fit.notes)

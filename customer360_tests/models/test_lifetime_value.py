@@ -1,0 +1,207 @@
+"""Training, judging and scoring lifetime value through Spark, on CDNOW and on very little data."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+from pyspark.sql import SparkSession
+
+from customer360.gold.customer_features import customer_features
+from customer360.models import lifetime_value
+from customer360.models.buying import BgNbd, GammaGamma
+from customer360.models.lifetime_value import LifetimeValueModel, LifetimeValueTraining
+from customer360_tests.gold.frames import bought, customer_days, returned
+from customer360_tests.models.data import HOLDOUT_END, cdnow_customer_days
+
+MODEL = LifetimeValueModel(
+    time_unit_days=7,
+    purchases=BgNbd(r=0.243, alpha=4.414, a=0.793, b=2.426),
+    values=GammaGamma(p=6.25, q=3.74, v=15.44),
+    mean_order_value=35.0,
+)
+FALLBACK = LifetimeValueModel(7, None, None, mean_order_value=35.0)
+HISTORIES = pd.DataFrame(
+    {
+        "frequency": [0, 2, 400, 10_000],
+        "recency": [0, 213, 700, 18_000],
+        "T": [0, 272, 729, 18_250],
+        "monetary_value": [0.0, 20.0, 35.5, 1.0],
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def cdnow(spark: SparkSession) -> LifetimeValueTraining:
+    """As published: calibrated on the first 39 weeks, held out the next 39."""
+    return lifetime_value.train(
+        cdnow_customer_days(spark), HOLDOUT_END, holdout_days=273, time_unit_days=7
+    )
+
+
+def test_training_on_cdnow_gives_the_published_parameters(cdnow: LifetimeValueTraining) -> None:
+    """Fader, Hardie and Lee 2005; Hardie note 025; through Spark's cells."""
+    assert cdnow.status == "trained"
+    assert cdnow.calibration_as_of == date(1997, 9, 30)
+    published = {
+        "calibration_r": 0.242595,
+        "calibration_alpha": 4.413602,
+        "calibration_a": 0.792922,
+        "calibration_b": 2.425907,
+        "calibration_p": 6.249572,
+        "calibration_q": 3.744225,
+        "calibration_v": 15.443524,
+    }
+    found = {name: cdnow.parameters[name] for name in published}
+    assert found == pytest.approx(published, rel=2e-5)
+    assert cdnow.metrics["calibration_bg_nbd_log_likelihood"] == pytest.approx(-9582.429, abs=1e-3)
+    assert cdnow.metrics["calibration_customers"] == 2357
+    assert cdnow.metrics["calibration_repeat_buyers"] == 946
+
+
+def test_the_published_model_is_refitted_to_everything(cdnow: LifetimeValueTraining) -> None:
+    assert cdnow.calibration_model is not None
+    assert cdnow.model.purchases != cdnow.calibration_model.purchases
+    assert cdnow.parameters["r"] != cdnow.parameters["calibration_r"]
+    assert cdnow.metrics["repeat_buyers"] > 946
+
+
+def test_holdout_figures_are_the_recomputed_ones(cdnow: LifetimeValueTraining) -> None:
+    """1,653.4 against 1,882; MAE .7855, RMSE 1.608, correlation .6256: recomputed independently."""
+    found = cdnow.metrics
+    assert found["purchases_total_expected"] == pytest.approx(1653.4, abs=0.1)
+    assert found["purchases_total_actual"] == 1882
+    assert found["purchases_mae"] == pytest.approx(0.7855, abs=1e-4)
+    assert found["purchases_rmse"] == pytest.approx(1.608, abs=1e-3)
+    assert found["purchases_correlation"] == pytest.approx(0.6256, abs=1e-4)
+
+
+def test_holdout_by_frequency_is_the_published_table(cdnow: LifetimeValueTraining) -> None:
+    table = cdnow.by_frequency
+    assert table["frequency"].tolist() == list(range(8))
+    assert table["customers"].tolist() == [1411, 439, 214, 100, 62, 38, 29, 64]
+    actual = [0.2367, 0.6970, 1.3925, 1.56, 2.5323, 2.9474, 3.8621, 6.3594]
+    model = [0.2251, 0.5231, 1.0441, 1.5203, 2.1638, 2.6538, 3.5040, 6.1570]
+    assert table["actual"].tolist() == pytest.approx(actual, abs=1e-4)
+    assert table["model"].tolist() == pytest.approx(model, rel=2e-4)
+
+
+def test_baselines_stand_beside_the_model(cdnow: LifetimeValueTraining) -> None:
+    for amount in ("purchases", "revenue"):
+        for figure in ("mae", "rmse", "bias", "total_expected"):
+            for baseline in ("past_average", "population_average"):
+                assert f"baseline_{baseline}_{amount}_{figure}" in cdnow.metrics
+    # A known result on this data: the past average is far too high.
+    ratio = cdnow.metrics["baseline_past_average_purchases_total_ratio"]
+    assert ratio > 1.5 > cdnow.metrics["purchases_total_ratio"]
+    assert set(cdnow.plots) == {"purchases_by_frequency", "probability_alive"}
+    assert all(png.startswith(b"\x89PNG") for png in cdnow.plots.values())
+
+
+def test_what_happens_after_the_as_of_date_changes_nothing(spark: SparkSession) -> None:
+    days = cdnow_customer_days(spark)
+    later = customer_days(spark, [bought("4", "1998-04-15", 999), bought("9", "1998-06-30", 1)])
+    as_of = date(1998, 3, 31)
+    before = days.where(days["business_date"] <= as_of)
+    alone = lifetime_value.train(before, as_of)
+    with_future = lifetime_value.train(before.unionByName(later), as_of)
+    assert with_future.model == alone.model
+    assert with_future.metrics == alone.metrics
+    assert alone.notes == ("holdout shortened from 273 to 227 days: half of the history",)
+
+
+def test_scores_of_every_history_are_bounded() -> None:
+    found = MODEL.predict(HISTORIES)
+    assert np.isfinite(found.to_numpy()).all()
+    assert found["probability_alive"].between(0, 1).all()
+    assert (found >= 0).all(axis=None)
+    # One-time buyers are alive by BG/NBD's definition, and expected to spend the population mean.
+    assert found["probability_alive"][0] == 1
+    assert found["expected_order_value"][0] == pytest.approx(6.25 * 15.44 / 2.74)
+    revenue = found["expected_purchases_365d"] * found["expected_order_value"]
+    assert found["expected_revenue_365d"].tolist() == pytest.approx(revenue.tolist())
+
+
+def test_discounting_is_by_month_at_the_stated_rate() -> None:
+    free = LifetimeValueModel(
+        7, MODEL.purchases, MODEL.values, mean_order_value=35.0, annual_discount_rate=0.0
+    ).predict(HISTORIES)
+    assert free["discounted_value_12m"].tolist() == pytest.approx(
+        free["expected_revenue_365d"].tolist()
+    )
+    dear = MODEL.predict(HISTORIES)
+    share = dear["discounted_value_12m"] / dear["expected_revenue_365d"]
+    # All of it at the end of the first month at best, at the end of the year at worst.
+    assert share.between(1.10**-1, 1.10 ** (-1 / 12)).all()
+    # A constant rate, a twelfth each month: the mean of the twelve discount factors.
+    steady = FALLBACK.predict(HISTORIES.iloc[[1]])
+    factor = np.mean([1.10 ** (-month / 12) for month in range(1, 13)])
+    assert steady["discounted_value_12m"].item() == pytest.approx(2 / 272 * 365 * 20 * factor)
+
+
+def test_reused_expectations_are_the_same_as_fresh_ones() -> None:
+    assert MODEL.purchases is not None
+    known = lifetime_value.KnownExpectations(MODEL.purchases, 7, lifetime_value.month_ends())
+    for batch in (HISTORIES.iloc[:2], HISTORIES.iloc[::-1], HISTORIES):
+        pd.testing.assert_frame_equal(MODEL.predict(batch, known), MODEL.predict(batch))
+
+
+@pytest.mark.parametrize("model", [MODEL, FALLBACK])
+def test_json_keeps_the_model_exactly(model: LifetimeValueModel) -> None:
+    assert LifetimeValueModel.from_json(model.to_json()) == model
+
+
+def test_score_gives_every_customer_a_row(spark: SparkSession) -> None:
+    """In Spark the same figures as in memory; the fallback's unknown probability is null."""
+    days = customer_days(
+        spark,
+        [
+            bought("once", "2024-01-01", 10),
+            bought("twice", "2024-01-01", 10),
+            bought("twice", "2024-02-01", "30.50"),
+        ],
+    )
+    features = customer_features(days, [date(2024, 3, 1)])
+    scores = lifetime_value.score(features, MODEL, "3").toPandas().set_index("customer_key")
+    inputs = features.toPandas().set_index("customer_key").loc[scores.index]
+    expected = MODEL.predict(inputs)
+    for column in expected:
+        assert scores[column].tolist() == pytest.approx(expected[column].tolist())
+    assert set(scores.index) == {"once", "twice"}
+    assert set(scores["as_of"]) == {date(2024, 3, 1)}
+    assert set(scores["model_version"]) == {"3"}
+
+    rough = {
+        row["customer_key"]: row for row in lifetime_value.score(features, FALLBACK, "4").collect()
+    }
+    assert rough["once"]["probability_alive"] is None
+    assert rough["once"]["expected_purchases_365d"] == 0
+    assert rough["once"]["expected_order_value"] == 35
+    assert rough["twice"]["expected_order_value"] == 30.5
+    assert rough["twice"]["expected_revenue_365d"] == pytest.approx(365 / 60 * 30.5)
+
+
+def test_too_little_data_falls_back_and_says_so(spark: SparkSession) -> None:
+    start = date(2024, 1, 1)
+    rows = [bought(f"c{n}", start + timedelta(days=n), 20) for n in range(30)]
+    rows += [bought("c1", "2024-03-01", 40), returned("c2", "2024-03-02", 20)]
+    found = lifetime_value.train(customer_days(spark, rows), date(2024, 3, 31))
+    assert found.status.startswith("fallback: BG/NBD needs 50 customers who came back, there are 1")
+    assert "past average" in found.status
+    assert "mean order value" in found.status
+    assert not found.trained
+    assert found.model.kind == "past_average+mean_order_value"
+    # 30 sales of 20 and one of 40, less a refund of 20, over 31 purchase days.
+    assert found.model.mean_order_value == pytest.approx(620 / 31)
+    assert found.metrics["purchases_total_actual"] == 1
+    assert len(found.sample)
+
+
+def test_no_data_at_all_is_a_fallback_too(spark: SparkSession) -> None:
+    found = lifetime_value.train(customer_days(spark, []), date(2024, 3, 31))
+    assert found.status.startswith("fallback")
+    assert found.calibration_as_of is None
+    assert "not validated: 0 days of history leave no holdout" in found.notes
+    assert found.metrics["customers"] == 0

@@ -1,0 +1,54 @@
+"""Plots are PNG files of a readable size, the same for the same data."""
+
+from __future__ import annotations
+
+import struct
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from customer360.models import plots
+
+
+def size(png: bytes) -> tuple[int, int]:
+    assert png.startswith(b"\x89PNG\r\n\x1a\n")
+    width, height = struct.unpack(">II", png[16:24])
+    return width, height
+
+
+def drawn() -> dict[str, bytes]:
+    by_frequency = pd.DataFrame(
+        {"frequency": range(8), "customers": 10, "actual": 1.0, "model": 1.1, "past_average": 2.0}
+    )
+    edges = np.linspace(0, 1, 21)
+    alive = pd.DataFrame({"from": edges[:-1], "to": edges[1:], "customers": range(20)})
+    table = pd.DataFrame(
+        {"group": [1, 2], "customers": [5, 5], "predicted": [0.1, 0.8], "observed": [0.2, 0.7]}
+    )
+    return {
+        "by_frequency": plots.purchases_by_frequency(by_frequency, 273),
+        "alive": plots.probability_alive(alive, date(2025, 6, 30)),
+        "calibration": plots.calibration(table, "Ten customers"),
+        "gains": plots.gains([1, 0, 1, 0], {"Model": [4, 3, 2, 1], "Rule": [1, 1, 0, 0]}, "Four"),
+        "importance": plots.feature_importance({"T": 0.7, "recency": 0.3, "orders": 0.0}),
+    }
+
+
+def test_every_plot_is_a_readable_png() -> None:
+    for name, png in drawn().items():
+        width, height = size(png)
+        assert 600 <= width <= 1200, name
+        assert 200 <= height <= 1000, name
+
+
+def test_the_same_data_draws_the_same_bytes() -> None:
+    assert drawn() == drawn()
+
+
+def test_drawing_leaves_matplotlibs_settings_alone() -> None:
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    drawn()
+    assert dict(matplotlib.rcParams) == before

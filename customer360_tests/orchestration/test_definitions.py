@@ -1,0 +1,196 @@
+"""What Dagster loads: complete, partitioned, scheduled, and light."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from customer360.errors import SettingsError
+from customer360.orchestration.build import build_definitions
+from customer360.orchestration.jobs import NIGHTLY, RETRAIN
+from customer360.settings import load_settings
+
+TABLES = {
+    "bronze/synthetic_customers",
+    "bronze/synthetic_transactions",
+    "quarantine/synthetic_customers",
+    "quarantine/synthetic_transactions",
+    "quarantine/transactions",
+    "silver/customers",
+    "silver/customer_history",
+    "silver/transactions",
+    "silver/customer_days",
+    "gold/customer_features",
+    "gold/rfm_segments",
+    "gold/cohort_retention",
+    "gold/business_health",
+    "gold/churn_scores",
+    "gold/lifetime_value",
+    "gold/customer_360",
+    "models/churn",
+    "models/lifetime_value",
+}
+
+
+@pytest.fixture(scope="module")
+def definitions(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
+    home = tmp_path_factory.mktemp("home")
+    return build_definitions(
+        load_settings(home, start_date=date(2024, 1, 1), end_date=date(2024, 3, 31))
+    )
+
+
+def specs(definitions: dg.Definitions) -> dict[str, dg.AssetSpec]:
+    return {spec.key.to_user_string(): spec for spec in definitions.resolve_all_asset_specs()}
+
+
+def test_every_table_and_model_is_an_asset(definitions: dg.Definitions) -> None:
+    assert set(specs(definitions)) == TABLES
+
+
+def test_every_asset_says_what_it_is_and_whose(definitions: dg.Definitions) -> None:
+    for name, spec in specs(definitions).items():
+        assert spec.description, name
+        assert spec.owners, name
+        assert spec.kinds, name
+        assert spec.group_name == name.split("/")[0], name
+        assert spec.tags["personal_data"] in {"yes", "no"}, name
+        if spec.group_name != "models":
+            assert spec.metadata["dagster/table_name"] == name
+            columns = spec.metadata["dagster/column_schema"].columns
+            assert columns, name
+            assert all(column.description for column in columns), name
+
+
+def test_personal_data_is_only_in_bronze_quarantine_and_customers(
+    definitions: dg.Definitions,
+) -> None:
+    personal = {
+        name for name, spec in specs(definitions).items() if spec.tags["personal_data"] == "yes"
+    }
+    assert "silver/customers" in personal
+    assert {name for name in personal if not name.startswith(("bronze/", "quarantine/"))} == {
+        "silver/customers"
+    }
+
+
+def test_every_asset_is_partitioned_by_the_same_days_in_single_runs(
+    definitions: dg.Definitions,
+) -> None:
+    for spec in specs(definitions).values():
+        keys = spec.partitions_def.get_partition_keys()
+        assert (keys[0], keys[-1], len(keys)) == ("2024-01-01", "2024-03-31", 91)
+    graph = definitions.resolve_asset_graph()
+    for key in graph.materializable_asset_keys:
+        assert graph.get(key).backfill_policy == dg.BackfillPolicy.single_run()
+
+
+def test_lineage_runs_from_bronze_to_customer_360(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    upstream = {k.to_user_string() for k in graph.get_ancestor_asset_keys(
+        dg.AssetKey(["gold", "customer_360"])
+    )}
+    assert TABLES - upstream == {
+        "gold/customer_360",
+        "gold/cohort_retention",
+        "gold/business_health",
+        "quarantine/synthetic_customers",
+        "quarantine/synthetic_transactions",
+        "quarantine/transactions",
+    }
+
+
+def test_blocking_checks_guard_rows(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    blocking = {
+        f"{key.asset_key.to_user_string()}:{key.name}"
+        for key in graph.asset_check_keys
+        if graph.get_check_spec(key).blocking
+    }
+    assert {
+        "bronze/synthetic_transactions:rows_conserved",
+        "bronze/synthetic_transactions:quarantine_share",
+        "silver/transactions:rows_accounted",
+        "silver/transactions:keys_unique",
+        "silver/transactions:customers_known",
+        "silver/customer_history:one_current_version",
+        "gold/customer_360:keys_unique",
+        "gold/business_health:revenue_reconciles",
+    } <= blocking
+
+
+def test_schedules_and_sensor_run_by_default(definitions: dg.Definitions) -> None:
+    repository = definitions.get_repository_def()
+    for name in (NIGHTLY, RETRAIN):
+        schedule = repository.get_schedule_def(name)
+        assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
+    sensor = repository.get_sensor_def("new_files")
+    assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
+
+
+def tick(definitions: dg.Definitions, name: str, at: datetime) -> dg.RunRequest:
+    schedule = definitions.get_repository_def().get_schedule_def(name)
+    with dg.DagsterInstance.ephemeral() as instance:
+        context = dg.build_schedule_context(
+            instance=instance,
+            scheduled_execution_time=at,
+            repository_def=definitions.get_repository_def(),
+        )
+        (request,) = schedule.evaluate_tick(context).run_requests
+    return request
+
+
+def test_the_nightly_run_covers_the_day_before_and_a_trailing_week(
+    definitions: dg.Definitions,
+) -> None:
+    request = tick(definitions, NIGHTLY, datetime(2024, 2, 10, 2, tzinfo=UTC))
+    assert request.tags["dagster/asset_partition_range_start"] == "2024-02-02"
+    assert request.tags["dagster/asset_partition_range_end"] == "2024-02-09"
+    assert {k.to_user_string() for k in request.asset_selection or ()} == TABLES
+
+
+def test_the_nightly_run_of_a_closed_data_set_stays_at_its_end(definitions: dg.Definitions) -> None:
+    request = tick(definitions, NIGHTLY, datetime(2025, 2, 10, 2, tzinfo=UTC))
+    assert request.tags["dagster/asset_partition_range_end"] == "2024-03-31"
+    assert request.run_key == "nightly 2024-03-24...2024-03-31"
+
+
+def test_retraining_uses_the_day_before(definitions: dg.Definitions) -> None:
+    request = tick(definitions, RETRAIN, datetime(2024, 2, 11, 4, tzinfo=UTC))
+    assert request.partition_key == "2024-02-10"
+
+
+def test_loading_is_quick_and_starts_no_jvm(tmp_path: Path) -> None:
+    code = (
+        "import time; start = time.monotonic()\n"
+        "from customer360.definitions import defs\n"
+        "from pyspark import SparkContext\n"
+        "assert SparkContext._gateway is None, 'a JVM was started'\n"
+        "assert len(list(defs.assets)) > 10\n"
+        "print(time.monotonic() - start)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"CUSTOMER360_HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < 60
+
+
+def test_sources_of_two_currencies_are_refused(tmp_path: Path) -> None:
+    settings = load_settings(tmp_path, sources=["cdnow", "files"], files_mapping=["online_retail"])
+    with pytest.raises(SettingsError, match="cdnow in USD, online_retail in GBP"):
+        build_definitions(settings)
+
+
+def test_unknown_sources_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="'shop' is unknown; choose from synthetic, cdnow"):
+        build_definitions(load_settings(tmp_path, sources=["shop"]))

@@ -1,0 +1,85 @@
+"""Small staged frames written as text, and rows read back as text: no local time zone in either."""
+
+from __future__ import annotations
+
+import re
+from contextlib import redirect_stdout
+from io import StringIO
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+SECRET = b"a secret of the tests"
+
+TRANSACTION = {
+    "order_id": ("string", "o1"),
+    "line_key": ("string", ""),
+    "source_customer_id": ("string", "c1"),
+    "kind": ("string", "sale"),
+    "occurred_at": ("timestamp", "2024-03-01 10:00:00"),
+    "amount": ("decimal(18,2)", "10.00"),
+    "currency": ("string", "EUR"),
+    "items": ("int", "1"),
+    "channel": ("string", "web"),
+    "payment_type": ("string", "card"),
+    "category": ("string", "Books"),
+    "related_order_id": ("string", None),
+    "delivered_on": ("date", None),
+    "review_score": ("int", None),
+    "excluded_because": ("string", None),
+    "_delivered_on": ("date", "2024-03-01"),
+    "_row_hash": ("bigint", "1"),
+}
+CUSTOMER = {
+    "source_customer_id": ("string", "c1"),
+    "name": ("string", None),
+    "email": ("string", None),
+    "phone": ("string", None),
+    "address": ("string", None),
+    "birth_date": ("date", None),
+    "tax_id": ("string", None),
+    "city": ("string", None),
+    "state": ("string", None),
+    "postal_code": ("string", None),
+    "country": ("string", None),
+    "acquisition_channel": ("string", None),
+    "loyalty_tier": ("string", None),
+    "marketing_consent": ("boolean", None),
+    "signed_up_on": ("date", None),
+    "updated_at": ("timestamp", "2024-03-01 00:00:00"),
+    "_delivered_on": ("date", "2024-03-01"),
+    "_row_hash": ("bigint", "1"),
+}
+
+
+def frame(
+    spark: SparkSession, columns: dict[str, tuple[str, str | None]], *rows: dict[str, str | None]
+) -> DataFrame:
+    """Rows of ``columns``; what a row does not state has the column's default."""
+    values = [[row.get(name, default) for name, (_, default) in columns.items()] for row in rows]
+    unknown = {name for row in rows for name in row} - set(columns)
+    assert not unknown, f"no such columns: {unknown}"
+    texts = spark.createDataFrame(values, ", ".join(f"`{name}` string" for name in columns))
+    return texts.select(*(F.col(n).cast(kind).alias(n) for n, (kind, _) in columns.items()))
+
+
+def transactions(spark: SparkSession, *rows: dict[str, str | None]) -> DataFrame:
+    return frame(spark, TRANSACTION, *rows)
+
+
+def customers(spark: SparkSession, *rows: dict[str, str | None]) -> DataFrame:
+    return frame(spark, CUSTOMER, *rows)
+
+
+def shown(rows: DataFrame, *columns: str) -> list[tuple[Any, ...]]:
+    """The rows in order, every value as Spark prints it."""
+    texts = rows.select(*(F.col(name).cast("string") for name in columns or rows.columns))
+    return sorted((tuple(r) for r in texts.collect()), key=lambda r: [str(v) for v in r])
+
+
+def exchanges(rows: DataFrame) -> int:
+    """How many times the plan moves all rows between tasks (broadcasts are not counted)."""
+    with redirect_stdout(StringIO()) as plan:
+        rows.explain()
+    return len(re.findall(r"\bExchange ", plan.getvalue()))

@@ -1,0 +1,99 @@
+"""The rules of the house that a reader cannot be asked to check: which folder may do what."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[1] / "customer360"
+# Spark Connect has none of these.
+NOT_IN_CONNECT = {"rdd", "sparkContext", "_jvm", "_jsc", "_jdf", "_sc", "toJSON", "foreach"}
+
+
+def _trees(*folders: str) -> Iterator[tuple[str, ast.Module]]:
+    for folder in folders or (".",):
+        for path in sorted((PACKAGE / folder).rglob("*.py")):
+            yield path.relative_to(PACKAGE).as_posix(), ast.parse(path.read_text())
+
+
+def _imports(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def _attributes(tree: ast.Module) -> Iterator[ast.Attribute]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.Attribute))
+
+
+def test_every_package_says_what_belongs_in_it() -> None:
+    packages = [(name, tree) for name, tree in _trees() if name.endswith("__init__.py")]
+    silent = [name for name, tree in packages if not ast.get_docstring(tree)]
+    assert silent == []
+
+
+def test_only_orchestration_knows_dagster() -> None:
+    allowed = ("orchestration/", "definitions.py", "cli.py")
+    guilty = [
+        f"{name}: {module}"
+        for name, tree in _trees()
+        if not name.startswith(allowed)
+        for module in _imports(tree)
+        if module.startswith(("dagster", "customer360.orchestration"))
+    ]
+    assert guilty == []
+
+
+def test_transformations_do_no_input_or_output() -> None:
+    """Bronze, silver and gold are functions of DataFrames: they know no table, path or setting."""
+    guilty = [
+        (name, module)
+        for name, tree in _trees("bronze", "silver", "gold")
+        for module in _imports(tree)
+        if module.startswith(("customer360.lakehouse", "customer360.settings", "delta", "mlflow"))
+    ]
+    assert guilty == []
+
+
+def test_everything_is_spark_connect_clean() -> None:
+    guilty = [
+        f"{name}:{node.lineno} .{node.attr}"
+        for name, tree in _trees()
+        for node in _attributes(tree)
+        if node.attr in NOT_IN_CONNECT
+    ]
+    assert guilty == []
+
+
+def test_only_the_lakehouse_writes_tables() -> None:
+    guilty = [
+        f"{name}:{node.lineno}"
+        for name, tree in _trees()
+        if not name.startswith("lakehouse/")
+        for node in _attributes(tree)
+        if isinstance(node.value, ast.Attribute) and node.value.attr in {"write", "writeTo"}
+    ]
+    assert guilty == []
+
+
+def test_only_settings_reads_our_environment_variables() -> None:
+    """Others may look at the machine's variables (JAVA_HOME), never at CUSTOMER360_*."""
+    guilty = []
+    for name, tree in _trees():
+        if name == "settings.py":
+            continue
+        for node in ast.walk(tree):
+            reads = (
+                isinstance(node, ast.Call)
+                and ast.unparse(node.func) in {"os.environ.get", "os.getenv", "environ.get"}
+            ) or (
+                isinstance(node, ast.Subscript)
+                and isinstance(node.ctx, ast.Load)
+                and ast.unparse(node.value).endswith("environ")
+            )
+            if reads and "CUSTOMER360_" in ast.unparse(node):
+                guilty.append(f"{name}:{getattr(node, 'lineno', 0)}")
+    assert guilty == []
