@@ -75,8 +75,17 @@ class Settings(BaseSettings):
     trailing_days: int = Field(
         7, ge=1, description="Days that the nightly run reloads, for late data."
     )
+    nightly_cron: str = Field(
+        "0 2 * * *", description="When the nightly schedule ticks, in the business's zone."
+    )
+    retrain_cron: str = Field(
+        "0 4 * * 0", description="When the retraining schedule ticks, in the business's zone."
+    )
     quarantine_limit: float = Field(
         0.05, ge=0, le=1, description="Share of a table's rows in quarantine that stops the flow."
+    )
+    quarantine_tolerance: int = Field(
+        5, ge=0, description="So many quarantined rows never stop the flow: tiny days have shares."
     )
 
     # Models

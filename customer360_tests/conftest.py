@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from pyspark.sql import SparkSession
@@ -12,6 +14,9 @@ from pyspark.sql import SparkSession
 from customer360.lakehouse.session import spark_session
 from customer360.lakehouse.tables import Lakehouse
 from customer360.settings import load_settings
+
+if TYPE_CHECKING:
+    from customer360_tests.deployments import Home
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -37,3 +42,30 @@ def real_data() -> Path:
     if not folder.exists():
         pytest.skip(f"real data is not in {folder}; set CUSTOMER360_REAL_DATA")
     return folder
+
+FIRST_DAY, LAST_DAY = date(2024, 1, 1), date(2024, 3, 30)
+
+
+@pytest.fixture(scope="session")
+def demo(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A deployment that ``customer360 run`` has run whole; tests only read it.
+
+    Ninety days, six hundred customers and many times the usual defects, so that every kind is
+    there and the models are really trained.
+    """
+    # Imported here: Dagster takes seconds to load, which tests of single functions do not need.
+    from customer360.orchestration.run import Plan, run_plan
+    from customer360.sources.synthetic import DefectRates
+    from customer360_tests.deployments import make_home
+
+    home = make_home(
+        spark,
+        tmp_path_factory.mktemp("demo"),
+        first=FIRST_DAY,
+        last=LAST_DAY,
+        customers=600,
+        defects=DefectRates().scaled(8),
+    )
+    plan = Plan.of(home.deployment)
+    run_plan(home.settings, plan, lambda line: None)
+    return home

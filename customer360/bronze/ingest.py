@@ -20,7 +20,7 @@ from customer360.contracts.spark import table_schema
 
 _RUN_ID = "_run_id"
 # Stands for null in the hash, which would otherwise skip it: ("a", null) is not (null, "a").
-_MISSING = "\u0000"
+_MISSING = r"'\0'"
 
 
 def received(
@@ -59,9 +59,7 @@ def received(
 def accepted(received: DataFrame, contract: Contract) -> DataFrame:
     """The bronze rows: those that keep every rule, columns in the table's stored order."""
     fields = table_schema(contract).fields
-    return received.where(keeps_every_rule(contract)).select(
-        *(F.col(quoted(f.name)).cast(f.dataType).alias(f.name) for f in fields)
-    )
+    return received.where(keeps_every_rule(contract)).select(*(quoted(f.name) for f in fields))
 
 
 def rejected(received: DataFrame, contract: Contract) -> DataFrame:
@@ -95,16 +93,18 @@ def _whole(raw: DataFrame) -> DataFrame:
 
 def _row_hash(contract: Contract) -> SparkColumn:
     """A hash of what the source said, in the contract's order whatever the file's order was."""
-    texts = [F.coalesce(F.col(quoted(n)), F.lit(_MISSING)) for n in contract.column_names]
-    line = F.col(CORRUPT_RECORD)
-    return F.when(line.isNull(), F.xxhash64(*texts)).otherwise(F.xxhash64(line))
+    texts = ", ".join(f"coalesce({quoted(name)}, {_MISSING})" for name in contract.column_names)
+    return F.expr(
+        f"CASE WHEN {CORRUPT_RECORD} IS NULL THEN xxhash64({texts}) "
+        f"ELSE xxhash64({CORRUPT_RECORD}) END"
+    )
 
 
 def _raw(contract: Contract) -> SparkColumn:
-    columns = [F.col(quoted(name)) for name in contract.column_names]
-    keep_nulls = {"ignoreNullFields": "false"}
-    known = F.to_json(F.struct(*columns), keep_nulls)
-    whole = F.to_json(F.struct(*columns, F.col("_rescued")), keep_nulls)
-    return F.coalesce(
-        F.col(CORRUPT_RECORD), F.when(F.col("_rescued").isNull(), known).otherwise(whole)
+    names = ", ".join(quoted(name) for name in contract.column_names)
+    keep_nulls = "map('ignoreNullFields', 'false')"
+    return F.expr(
+        f"CASE WHEN {CORRUPT_RECORD} IS NOT NULL THEN {CORRUPT_RECORD} "
+        f"WHEN _rescued IS NULL THEN to_json(struct({names}), {keep_nulls}) "
+        f"ELSE to_json(struct({names}, _rescued), {keep_nulls}) END"
     )

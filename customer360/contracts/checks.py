@@ -26,7 +26,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame, types
@@ -53,11 +52,13 @@ _STRING_FORMATS = {
     "uri": r"^[A-Za-z][A-Za-z0-9+.-]*:\S+$",
     "ipv4": r"^((25[0-5]|2[0-4]\d|1?\d?\d)(\.(?!$)|$)){4}$",
 }
-_ISO_DATE = r"^\d{4}-\d{2}-\d{2}$"
-_ISO_TIMESTAMP = r"^\d{4}-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{1,2}(:\d{1,2}(\.\d+)?)?.*)?$"
+_ISO = {
+    "date": r"^\d{4}-\d{2}-\d{2}$",
+    "timestamp": r"^\d{4}-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{1,2}(:\d{1,2}(\.\d+)?)?.*)?$",
+}
 # Formats that a plain cast reads; it takes a third of the time of a formatter.
 _CASTABLE = {
-    "yyyy-MM-dd": _ISO_DATE,
+    "yyyy-MM-dd": _ISO["date"],
     "yyyy-MM-dd HH:mm:ss": r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$",
     "yyyy-MM-dd'T'HH:mm:ss": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}$",
 }
@@ -127,38 +128,36 @@ def with_violations(
             f"they have {listed(df.columns)}"
         )
     types_of = {field.name: field.dataType for field in df.schema.fields}
-    read: list[SparkColumn] = []
+    read: list[str] = []
     checked: list[_Checked] = []
     for n, column in enumerate(contract.columns):
-        raw, data_type = F.col(quoted(column.name)), types_of[column.name]
+        raw, data_type = quoted(column.name), types_of[column.name]
         if not isinstance(data_type, types.StringType):
             is_real = isinstance(data_type, types.DoubleType | types.FloatType)
-            unreadable = F.isnan(raw) if is_real and column.logical_type == "number" else None
-            checked.append(_Checked(column, raw, raw.isNull(), unreadable))
+            unreadable = f"isnan({raw})" if is_real and column.logical_type == "number" else None
+            checked.append(_Checked(column, raw, f"{raw} IS NULL", unreadable))
             continue
-        text, value = F.col(f"__text_{n}"), F.col(f"__value_{n}")
-        missing = _blank(text)
-        read.append(trimmed(raw).alias(f"__text_{n}"))
+        text, value = f"__text_{n}", f"__value_{n}"
+        read.append(f"trim({raw}) AS {text}")
         if _parse_kind(column) is None:
-            checked.append(_Checked(column, text, missing, None))
+            checked.append(_Checked(column, text, _blank(text), None))
         else:
-            read.append(typed_value(column).alias(f"__value_{n}"))
-            checked.append(_Checked(column, value, missing, value.isNull()))
+            read.append(f"{_typed(column)} AS {value}")
+            checked.append(_Checked(column, value, _blank(text), f"{value} IS NULL"))
     # A text is read in a projection of its own, so that the rules which look at it do not each
     # read it again. Without something nondeterministic the optimizer would push a filter on the
     # mask down to the scan, and every rule's reading with it.
-    staged = df.select("*", *read)
+    staged = df.selectExpr("*", *read)
     masks = _masks(contract, checked, malformed=CORRUPT_RECORD in df.columns)
-    barrier = F.shiftright(F.spark_partition_id(), 31).cast("bigint")
     added = []
     if event_date is not None:
         events = [c.value for c in checked if c.column.name == contract.event_time]
-        added.append((events[0] if events else F.lit(None)).cast("date").alias(event_date))
-    return staged.select(
+        added.append(f"CAST({events[0] if events else 'NULL'} AS date) AS {quoted(event_date)}")
+    return staged.selectExpr(
         *(quoted(name) for name in df.columns),
         *added,
         *(
-            mask.bitwiseOR(barrier).alias(name)
+            f"{mask} | CAST(shiftright(spark_partition_id(), 31) AS bigint) AS {name}"
             for mask, name in zip(masks, violation_columns(contract), strict=True)
         ),
     )
@@ -166,37 +165,31 @@ def with_violations(
 
 def keeps_every_rule(contract: Contract) -> SparkColumn:
     """Whether a row from `with_violations` is good."""
-    none = [F.col(name) == F.lit(0) for name in violation_columns(contract)]
-    return functools.reduce(lambda a, b: a & b, none)
+    return F.expr(" AND ".join(f"{name} = 0" for name in violation_columns(contract)))
 
 
-def reasons(mask: SparkColumn | Sequence[SparkColumn] | None, contract: Contract) -> SparkColumn:
+def reasons(mask: str | Sequence[str] | None, contract: Contract) -> SparkColumn:
     """Every reason a row broke, in the order of `rules`, as array<string>.
 
     Args:
-        mask: The mask column, or all of them in order; None takes `violation_columns`.
+        mask: Name of the mask column, or of all of them in order; None: `violation_columns`.
         contract: The contract the masks were made with.
 
     Raises:
         ContractError: There are fewer masks than the contract's rules need.
     """
     names = violation_columns(contract)
-    if mask is None:
-        masks = [F.col(name) for name in names]
-    elif isinstance(mask, Sequence):
-        masks = list(mask)
-    else:
-        masks = [mask]
+    masks = names if mask is None else (mask,) if isinstance(mask, str) else tuple(mask)
     if len(masks) != len(names):
         raise ContractError(
             f"contract {contract.table}: {len(rules(contract))} rules take the mask columns "
             f"{', '.join(names)}; {len(masks)} given"
         )
-    every = [
-        F.when(_breaks(masks[n // RULES_A_MASK], n % RULES_A_MASK), F.lit(rule.reason))
+    every = ", ".join(
+        f"CASE WHEN {_breaks(masks, n)} THEN {_text(rule.reason)} END"
         for n, rule in enumerate(rules(contract))
-    ]
-    return F.array_compact(F.array(*every))
+    )
+    return F.expr(f"array_compact(array({every}))")
 
 
 def violation_counts(contract: Contract) -> tuple[SparkColumn, ...]:
@@ -206,14 +199,9 @@ def violation_counts(contract: Contract) -> tuple[SparkColumn, ...]:
     """
     names = violation_columns(contract)
     return tuple(
-        F.count_if(_breaks(F.col(names[n // RULES_A_MASK]), n % RULES_A_MASK)).alias(rule.reason)
+        F.expr(f"count_if({_breaks(names, n)}) AS {quoted(rule.reason)}")
         for n, rule in enumerate(rules(contract))
     )
-
-
-def trimmed(text: SparkColumn) -> SparkColumn:
-    """Text without the spaces around it, as the checks see it."""
-    return F.trim(text)
 
 
 def typed_value(column: Column) -> SparkColumn:
@@ -223,25 +211,7 @@ def typed_value(column: Column) -> SparkColumn:
     Numbers are decimal(38,12), integers bigint; a timestamp is as the source wrote it, in the
     session's time zone (UTC), not yet moved from the source's time zone.
     """
-    text = trimmed(F.col(quoted(column.name)))
-    kind, form = column.logical_type, column.format
-    if kind == "integer":
-        return _number_text(text, column).try_cast(_INTEGER[form])
-    if kind == "number":
-        return _number_text(text, column).try_cast(_NUMBER)
-    if kind == "boolean":
-        return text.try_cast("boolean")
-    if kind == "date" and form is None:
-        return F.when(text.rlike(_ISO_DATE), text.try_cast("date"))
-    if kind == "timestamp" and form is None:
-        return F.when(text.rlike(_ISO_TIMESTAMP), text.try_cast("timestamp"))
-    if kind in ("date", "timestamp") and form in _CASTABLE:
-        # A date may be written with a time; reading it as a date alone is cheaper.
-        cast_to = "date" if form == "yyyy-MM-dd" else "timestamp"
-        return F.when(text.rlike(_CASTABLE[form]), text.try_cast(cast_to)).cast(kind)
-    if kind in ("date", "timestamp"):
-        return F.try_to_timestamp(text, F.lit(form)).cast(kind)
-    return F.when(text != F.lit(""), text)
+    return F.expr(_typed(column))
 
 
 def quoted(name: str) -> str:
@@ -249,108 +219,135 @@ def quoted(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
+# The rest is SQL text rather than Column objects: each call on those is a round trip to the JVM,
+# and the thousand that a wide contract takes would cost more than checking a day's rows.
+
+
 @dataclass(frozen=True)
 class _Checked:
-    """A column ready to be checked; ``unreadable`` is None when any value will do."""
+    """A column ready to be checked, in SQL; ``unreadable`` is None when any value will do."""
 
     column: Column
-    value: SparkColumn
-    missing: SparkColumn
-    unreadable: SparkColumn | None
+    value: str
+    missing: str
+    unreadable: str | None
 
 
-def _blank(text: SparkColumn) -> SparkColumn:
+def _typed(column: Column) -> str:
+    text = f"trim({quoted(column.name)})"
+    kind, form = column.logical_type, column.format
+    if kind == "integer":
+        return f"try_cast({_number_text(text, column)} AS {_INTEGER[form]})"
+    if kind == "number":
+        return f"try_cast({_number_text(text, column)} AS {_NUMBER})"
+    if kind == "boolean":
+        return f"try_cast({text} AS boolean)"
+    if kind in ("date", "timestamp"):
+        if form is None:
+            shape, cast_to = _ISO[kind], kind
+        elif form in _CASTABLE:
+            # A date may be written with a time; reading it as a date alone is cheaper.
+            shape, cast_to = _CASTABLE[form], "date" if form == "yyyy-MM-dd" else "timestamp"
+        else:
+            return f"CAST(try_to_timestamp({text}, {_text(form)}) AS {kind})"
+        read = f"CASE WHEN {text} RLIKE {_text(shape)} THEN try_cast({text} AS {cast_to}) END"
+        return f"CAST({read} AS {kind})"
+    return f"nullif({text}, '')"
+
+
+def _blank(text: str) -> str:
     """Whether there is nothing but white space: tabs, line breaks, what spreadsheets leave.
 
     Trimming a set of characters costs more than all other rules together, so it is done only
     where the first character leaves the question open.
     """
-    visible = (text >= F.lit(_FIRST_VISIBLE)) & (text < F.lit(_NO_BREAK_SPACE))
-    rest = F.coalesce(F.trim(text, F.lit(_BLANK)), F.lit(""))
-    return F.when(visible, F.lit(False)).otherwise(rest == F.lit(""))
+    visible = f"{text} >= {_text(_FIRST_VISIBLE)} AND {text} < {_text(_NO_BREAK_SPACE)}"
+    rest = f"coalesce(trim(BOTH {_text(_BLANK)} FROM {text}), '') = ''"
+    return f"CASE WHEN {visible} THEN false ELSE {rest} END"
 
 
-def _masks(
-    contract: Contract, checked: Sequence[_Checked], *, malformed: bool
-) -> list[SparkColumn]:
+def _masks(contract: Contract, checked: Sequence[_Checked], *, malformed: bool) -> list[str]:
     position = {(rule.column, rule.kind): n for n, rule in enumerate(rules(contract))}
-    words: list[list[SparkColumn]] = [[] for _ in violation_columns(contract)]
+    words: list[list[str]] = [["0L"] for _ in violation_columns(contract)]
     for item in checked:
         for word, mask in _column_masks(item, position).items():
             words[word].append(mask)
-    none = F.lit(0).cast("bigint")
-    masks = [functools.reduce(lambda a, b: a.bitwiseOR(b), parts, none) for parts in words]
+    masks = [f"({' | '.join(parts)})" for parts in words]
     if not malformed:
         return masks
-    split = F.col(CORRUPT_RECORD).isNull()
     first = _bit(position["row", "malformed"])
-    return [F.when(split, mask).otherwise(none if n else first) for n, mask in enumerate(masks)]
-
-
-def _column_masks(item: _Checked, position: dict[tuple[str, str], int]) -> dict[int, SparkColumn]:
-    """The bits of one column, by mask word: missing, or unreadable, or every limit it breaks."""
-    column, value = item.column, item.value
-    limits: dict[int, list[SparkColumn]] = {}
-    for kind, broken in _limits(column, value):
-        word, bit = divmod(position[column.name, kind], RULES_A_MASK)
-        limits.setdefault(word, []).append(_set(broken, bit))
-    cases: list[tuple[SparkColumn, int]] = [
-        (item.missing, position[column.name, "required"] if column.required else -1)
+    return [
+        f"(CASE WHEN {CORRUPT_RECORD} IS NULL THEN {mask} ELSE {'0L' if n else first} END)"
+        for n, mask in enumerate(masks)
     ]
+
+
+def _column_masks(item: _Checked, position: dict[tuple[str, str], int]) -> dict[int, str]:
+    """The bits of one column, by mask word: missing, or unreadable, or every limit it breaks."""
+    column = item.column
+    cases = [(item.missing, position[column.name, "required"] if column.required else None)]
     if item.unreadable is not None:
         cases.append((item.unreadable, position[column.name, str(_parse_kind(column))]))
-    words = {*limits, *(n // RULES_A_MASK for _, n in cases if n >= 0)}
-    none = F.lit(0).cast("bigint")
-    found: dict[int, SparkColumn] = {}
-    for word in words:
-        chain: SparkColumn | None = None
-        for condition, n in cases:
-            bits = _bit(n % RULES_A_MASK) if n >= 0 and n // RULES_A_MASK == word else none
-            chain = F.when(condition, bits) if chain is None else chain.when(condition, bits)
-        rest = functools.reduce(lambda a, b: a.bitwiseOR(b), limits.get(word, [none]))
-        found[word] = chain.otherwise(rest) if chain is not None else rest
+    limits = [(broken, position[column.name, kind]) for kind, broken in _limits(item)]
+    numbers = [n for _, n in (*cases, *limits) if n is not None]
+    found: dict[int, str] = {}
+    for word in {n // RULES_A_MASK for n in numbers}:
+
+        def bits(n: int | None, word: int = word) -> str:
+            return _bit(n) if n is not None and n // RULES_A_MASK == word else "0L"
+
+        whens = " ".join(f"WHEN {condition} THEN {bits(n)}" for condition, n in cases)
+        # A comparison with null is null, and null breaks nothing.
+        broken = [
+            f"CASE WHEN {condition} THEN {bits(n)} ELSE 0L END"
+            for condition, n in limits
+            if n // RULES_A_MASK == word
+        ]
+        found[word] = f"CASE {whens} ELSE {' | '.join(broken) or '0L'} END"
     return found
 
 
-def _limits(column: Column, value: SparkColumn) -> list[tuple[str, SparkColumn]]:
+def _limits(item: _Checked) -> list[tuple[str, str]]:
     """What breaks each rule on a value that is there and could be read."""
-    found: list[tuple[str, SparkColumn]] = []
-    for kind, bound in column.bounds.items():
-        limit = _literal(column, bound)
-        broken = {
-            "minimum": value < limit,
-            "exclusive_minimum": value <= limit,
-            "maximum": value > limit,
-            "exclusive_maximum": value >= limit,
-        }[kind]
-        found.append((kind, broken))
+    column, value = item.column, item.value
+    found: list[tuple[str, str]] = []
     if column.logical_type == "string" and column.format is not None:
-        found.insert(0, ("format", ~value.rlike(_STRING_FORMATS[column.format])))
+        found.append(("format", f"NOT {value} RLIKE {_text(_STRING_FORMATS[column.format])}"))
+    signs = {"minimum": "<", "exclusive_minimum": "<=", "maximum": ">", "exclusive_maximum": ">="}
+    for kind, bound in column.bounds.items():
+        found.append((kind, f"{value} {signs[kind]} {_literal(column, bound)}"))
     if column.min_length is not None:
-        found.append(("min_length", F.length(value) < F.lit(column.min_length)))
+        found.append(("min_length", f"length({value}) < {column.min_length}"))
     if column.max_length is not None:
-        found.append(("max_length", F.length(value) > F.lit(column.max_length)))
+        found.append(("max_length", f"length({value}) > {column.max_length}"))
     if column.pattern is not None:
-        found.append(("pattern", ~value.rlike(column.pattern)))
+        found.append(("pattern", f"NOT {value} RLIKE {_text(column.pattern)}"))
     if column.allowed_values:
-        found.append(("allowed_values", ~value.isin(*column.allowed_values)))
+        allowed = ", ".join(_literal(column, allowed) for allowed in column.allowed_values)
+        found.append(("allowed_values", f"{value} NOT IN ({allowed})"))
     return found
 
 
-def _literal(column: Column, bound: float | int | str) -> SparkColumn:
-    if column.logical_type in ("date", "timestamp"):
-        return F.lit(str(bound)).cast(column.logical_type)
-    if column.logical_type == "integer" and isinstance(bound, int):
-        return F.lit(bound).cast("bigint")
-    return F.lit(Decimal(str(bound))).cast(_NUMBER)
+def _literal(column: Column, value: float | int | str) -> str:
+    kind = column.logical_type
+    if kind == "string":
+        return _text(str(value))
+    if kind == "integer" and isinstance(value, int):
+        return f"{value}L"
+    return f"CAST({_text(str(value))} AS {_NUMBER if kind in ('integer', 'number') else kind})"
 
 
-def _number_text(text: SparkColumn, column: Column) -> SparkColumn:
+def _text(value: str) -> str:
+    """A SQL string literal."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _number_text(text: str, column: Column) -> str:
     """Number text as Spark reads it: without thousands separators, with a decimal point."""
     separator = column.properties.get("decimalSeparator")
     if separator is None or separator == ".":
         return text
-    return F.translate(text, f"{separator}.", ".")
+    return f"translate({text}, {_text(f'{separator}.')}, '.')"
 
 
 def _parse_kind(column: Column) -> str | None:
@@ -361,14 +358,9 @@ def _parse_kind(column: Column) -> str | None:
     return "format" if stated else "type"
 
 
-def _bit(n: int) -> SparkColumn:
-    return F.lit(1 << n).cast("bigint")
+def _bit(n: int) -> str:
+    return f"{1 << n % RULES_A_MASK}L"
 
 
-def _set(broken: SparkColumn, n: int) -> SparkColumn:
-    # A comparison with null is null, and null breaks nothing.
-    return F.when(broken, _bit(n)).otherwise(F.lit(0).cast("bigint"))
-
-
-def _breaks(mask: SparkColumn, n: int) -> SparkColumn:
-    return mask.bitwiseAND(_bit(n)) != F.lit(0)
+def _breaks(masks: Sequence[str], n: int) -> str:
+    return f"({masks[n // RULES_A_MASK]} & {_bit(n)}) != 0"

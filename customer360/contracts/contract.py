@@ -68,9 +68,10 @@ class Column:
     """One column of a table.
 
     ``minimum`` and the other bounds are numbers for numeric columns and ISO text for dates
-    and timestamps. ``references`` is ``layer.table.column``. ``properties`` holds the ODCS
-    custom properties (``unit`` among them; ``decimalSeparator: ","`` for text such as
-    ``1.234,50``). Raises `ContractError` on a rule that does not fit the column's type.
+    and timestamps. ``references`` is ``layer.table.column``. ``meanings`` says what allowed
+    values stand for. ``properties`` holds the ODCS custom properties: ``unit`` is one of them;
+    ``decimalSeparator: ","`` reads text such as ``1.234,50``. Raises `ContractError` on a rule
+    that does not fit the column's type.
     """
 
     name: str
@@ -92,6 +93,7 @@ class Column:
     allowed_values: tuple[Any, ...] = ()
     references: str | None = None
     notes: tuple[str, ...] = ()
+    meanings: Mapping[Any, str] = field(default_factory=dict, hash=False)
     properties: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
@@ -118,8 +120,6 @@ class Column:
     def _problem(self) -> str | None:
         if not self.name:
             return "needs a name"
-        if self.name.startswith("_"):
-            return "names beginning with _ are kept for bookkeeping columns; rename it"
         if self.logical_type not in LOGICAL_TYPES:
             return f"logicalType is {self.logical_type!r}, must be one of {_listed(LOGICAL_TYPES)}"
         physical = re.split(r"[(<]", self.physical_type.lower())[0].strip()
@@ -156,7 +156,7 @@ class Column:
             expected = (int, float)
         for value in self.allowed_values:
             if not isinstance(value, expected) or isinstance(value, bool):
-                return f"allowed value {value!r} is not a {self.logical_type}; quote text in YAML"
+                return f"allowed value {value!r} is not {self.logical_type}; quote text in YAML"
         return None
 
 
@@ -334,6 +334,8 @@ class Contract:
         if self.delivery is None:
             return "a bronze table must state the custom property delivery: daily or extract"
         for column in self.columns:
+            if column.name.startswith("_"):
+                return f"column {column.name}: names beginning with _ are bookkeeping's; rename it"
             if column.physical_type != "string":
                 return f"column {column.name}: a bronze column is text; physicalType is string"
         if self.event_time is not None and self.column(self.event_time).logical_type not in (
@@ -542,6 +544,7 @@ class _Reader:
                 allowed_values=tuple(self._allowed(stated, at)),
                 references=self._reference(stated, at),
                 notes=tuple(self._notes(stated, at)),
+                meanings={e.value: e.description for e in stated.enum or [] if e.description},
                 properties=custom,
             )
         except ContractError as error:

@@ -33,15 +33,20 @@ def data_type(ddl: str) -> types.DataType:
     Raises:
         ContractError: The text is not a type that a contract may use.
     """
-    text = ddl.strip().lower()
-    if text in _SIMPLE:
-        return _SIMPLE[text]()
-    decimal = re.fullmatch(r"decimal\(\s*(\d+)\s*,\s*(\d+)\s*\)", text)
+    text = ddl.strip()
+    if text.lower() in _SIMPLE:
+        return _SIMPLE[text.lower()]()
+    decimal = re.fullmatch(r"(?i)decimal\(\s*(\d+)\s*,\s*(\d+)\s*\)", text)
     if decimal and int(decimal[2]) <= int(decimal[1]) <= 38:
         return types.DecimalType(int(decimal[1]), int(decimal[2]))
-    array = re.fullmatch(r"array<(.+)>", text)
+    array = re.fullmatch(r"(?i)array<(.+)>", text)
     if array:
         return types.ArrayType(data_type(array[1]))
+    struct = re.fullmatch(r"(?i)struct<(.+)>", text)
+    if struct:
+        # A comma inside brackets belongs to a type, not to the list of fields.
+        fields = [f.split(":", 1) for f in re.split(r",(?![^(<]*[)>])", struct[1]) if ":" in f]
+        return types.StructType([types.StructField(n.strip(), data_type(t)) for n, t in fields])
     raise ContractError(f"physicalType {ddl!r} is not a Spark type that a contract may use")
 
 

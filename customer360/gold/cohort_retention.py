@@ -101,18 +101,20 @@ def _cohort_days(customer_days: DataFrame) -> DataFrame:
     """
     purchased_on = F.when(is_purchase(), F.col("business_date"))
     rows = customer_days.select(
-        "customer_key",
-        "business_date",
-        "net_revenue",
-        purchased_on.alias("purchased_on"),
-        F.trunc("business_date", "month").alias("month"),
-    ).repartition("customer_key")
-    # The finer window first: its order serves the coarser one too, so rows are sorted once.
-    in_month = Window.partitionBy("customer_key", "month")
-    ever = Window.partitionBy("customer_key")
-    known = rows.withColumn("first_in_month", F.min("purchased_on").over(in_month)).withColumn(
-        "first", F.min("purchased_on").over(ever)
+        "customer_key", "business_date", "net_revenue", purchased_on.alias("purchased_on")
     )
+    # Both frames share one shuffle and one sort.
+    life = Window.partitionBy("customer_key").orderBy("business_date")
+    whole = life.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
+    before = life.rowsBetween(Window.unboundedPreceding, -1)
+    known = rows.withColumns(
+        {
+            "first": F.min("purchased_on").over(whole),
+            "previous": F.max("purchased_on").over(before),
+        }
+    )
+    month = F.trunc("purchased_on", "month")
+    newly_active = F.when(F.coalesce(F.col("previous") < month, F.lit(True)), F.col("purchased_on"))
     return (
         known.where(F.col("first").isNotNull())
         .groupBy(
@@ -120,8 +122,10 @@ def _cohort_days(customer_days: DataFrame) -> DataFrame:
             F.greatest("business_date", "first").alias("counts_on"),
         )
         .agg(
-            F.count_if(F.col("purchased_on") == F.col("first")).alias("new_customers"),
-            F.count_if(F.col("purchased_on") == F.col("first_in_month")).alias("newly_active"),
+            F.count(F.when(F.col("previous").isNull(), F.col("purchased_on"))).alias(
+                "new_customers"
+            ),
+            F.count(newly_active).alias("newly_active"),
             F.sum("net_revenue").alias("net_revenue"),
         )
     )

@@ -93,7 +93,8 @@ def _aggregates() -> Iterator[Column]:
     yield F.sum("refunded").alias("_refunded")
     for days in WINDOWS:
         inside = F.col("business_date") > F.date_sub("as_of", days)
-        yield F.count_if(inside & bought).cast("int").alias(f"purchase_days_{days}d")
+        purchases = F.count(F.when(inside, F.col("purchased_on")))
+        yield purchases.cast("int").alias(f"purchase_days_{days}d")
         revenue = F.when(inside, F.col("net_revenue")).otherwise(F.lit(0))
         yield F.sum(revenue).alias(f"_net_{days}d")
     for name, plural in (("category", "categories"), ("channel", "channels")):

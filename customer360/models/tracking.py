@@ -349,3 +349,45 @@ def _champion(name: str, tracking: Tracking) -> tuple[Path, str, dict[str, Any]]
                 "tags": dict(registered.tags),
             },
         )
+
+
+@dataclass(frozen=True)
+class ChampionFigures:
+    """What the champion's training measured.
+
+    Attributes:
+        version: Registered version.
+        status: "trained", or "fallback: " and why.
+        notes: What else a reader must know; empty when nothing.
+        metrics: Figures of the model and of its baselines, by name.
+        parameters: Parameters as logged.
+    """
+
+    version: str
+    status: str
+    notes: str
+    metrics: dict[str, float]
+    parameters: dict[str, str]
+
+
+def champion_figures(name: str, tracking: Tracking) -> ChampionFigures | None:
+    """Figures of the model's champion; ``None`` when none has been trained.
+
+    Raises:
+        TrackingError: The database or server does not answer.
+    """
+    with _connected(tracking) as mlflow:
+        _experiment_id(mlflow, tracking)
+        client = mlflow.MlflowClient()
+        try:
+            registered = client.get_model_version_by_alias(name, CHAMPION)
+        except mlflow.exceptions.MlflowException:
+            return None
+        run = client.get_run(registered.run_id)
+        return ChampionFigures(
+            version=str(registered.version),
+            status=run.data.tags.get("status", ""),
+            notes=run.data.tags.get("notes", ""),
+            metrics=dict(run.data.metrics),
+            parameters=dict(run.data.params),
+        )

@@ -8,6 +8,7 @@ import dagster as dg
 
 from customer360.deployment import Deployment
 from customer360.orchestration.bronze_assets import bronze_asset
+from customer360.orchestration.event_log import use_batches
 from customer360.orchestration.gold_assets import gold_assets
 from customer360.orchestration.jobs import jobs
 from customer360.orchestration.model_assets import model_assets
@@ -28,6 +29,7 @@ def build_definitions(settings: Settings | None = None) -> dg.Definitions:
     Raises:
         SettingsError: The settings contradict themselves.
     """
+    use_batches()
     deployment = Deployment.of(settings or load_settings())
     partitions = daily_partitions(deployment)
     assets: list[dg.AssetsDefinition] = [

@@ -1,7 +1,5 @@
 """Gold snapshots and the business's days, with the checks of what is published."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from customer360.orchestration.event_log import use_batches
 from customer360.settings import HOME_VARIABLE, Settings
 
 
@@ -34,4 +35,8 @@ def dagster_environment(settings: Settings) -> dict[str, str]:
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:
     """The deployment's Dagster instance: where runs, events and schedules are kept."""
-    return dg.DagsterInstance.from_config(str(prepare_dagster_home(settings)))
+    folder = str(prepare_dagster_home(settings))
+    # dagster.yaml names its folder by this variable, as it must for Dagster's own commands.
+    os.environ["DAGSTER_HOME"] = folder
+    use_batches()
+    return dg.DagsterInstance.from_config(folder)

@@ -1,7 +1,5 @@
 """The models as assets: trained, judged beside their baselines, logged in MLflow."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Callable, Iterator, Mapping
 

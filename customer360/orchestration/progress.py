@@ -1,7 +1,5 @@
 """A Dagster logger that says what is being made, and what went wrong, in a line each."""
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Callable

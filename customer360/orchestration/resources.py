@@ -1,7 +1,5 @@
 """Spark as a Dagster resource."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from dagster_pyspark import LazyPySparkResource
@@ -22,7 +20,7 @@ class SparkResource(LazyPySparkResource):
     jars_dir: str | None = None
 
     @classmethod
-    def of(cls, settings: Settings) -> SparkResource:
+    def of(cls, settings: Settings) -> "SparkResource":
         """The resource that ``settings`` ask for; starts nothing."""
         config: dict[str, Any] = dict(session_config(settings))
         jars_dir = str(settings.jars_dir) if settings.jars_dir else None

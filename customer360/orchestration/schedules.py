@@ -1,7 +1,5 @@
 """When things run by themselves: every night, every week, and when files arrive."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from datetime import timedelta
@@ -12,9 +10,11 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
 )
+from dagster._utils.schedules import is_valid_cron_schedule
 
 from customer360.days import DayRange
 from customer360.deployment import Deployment
+from customer360.errors import SettingsError
 from customer360.orchestration.jobs import NIGHTLY, RETRAIN
 from customer360.orchestration.metadata import asset_key
 from customer360.sources.files.source import FilesSource
@@ -39,6 +39,15 @@ def nightly_window(deployment: Deployment, context: dg.ScheduleEvaluationContext
     return DayRange(min(first, last), last)
 
 
+def _cron(expression: str, setting: str) -> str:
+    """``expression``, checked: Dagster's own error would not name the setting."""
+    if not is_valid_cron_schedule(expression):
+        raise SettingsError(
+            f"setting {setting}: {expression!r} is not a cron expression like '0 2 * * *'"
+        )
+    return expression
+
+
 def schedules(
     deployment: Deployment, assets: Sequence[dg.AssetsDefinition]
 ) -> list[dg.ScheduleDefinition]:
@@ -48,7 +57,7 @@ def schedules(
     @dg.schedule(
         name=NIGHTLY,
         job_name=NIGHTLY,
-        cron_schedule="0 2 * * *",
+        cron_schedule=_cron(deployment.settings.nightly_cron, "nightly_cron"),
         execution_timezone=deployment.zone,
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="Every night: the day before, and a trailing window for late data.",
@@ -71,7 +80,7 @@ def schedules(
     @dg.schedule(
         name=RETRAIN,
         job_name=RETRAIN,
-        cron_schedule="0 4 * * 0",
+        cron_schedule=_cron(deployment.settings.retrain_cron, "retrain_cron"),
         execution_timezone=deployment.zone,
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="Every Sunday: train the models on everything up to the day before.",

@@ -1,7 +1,5 @@
 """The four silver tables and the checks that stop the flow when rows do not add up."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import dagster as dg

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
@@ -53,7 +53,7 @@ def returned(customer: str, on: str | date, amount: str | int) -> tuple[Any, ...
 
 def table(spark: SparkSession, schema: str, rows: Iterable[tuple[Any, ...]]) -> DataFrame:
     """Rows by way of Arrow: they live in the JVM, where a list would need a Python worker a job."""
-    types = to_arrow_schema(StructType.fromDDL(schema))
+    types = to_arrow_schema(cast(StructType, StructType.fromDDL(schema)))
     named = [dict(zip(types.names, row, strict=True)) for row in rows]
     return spark.createDataFrame(pa.Table.from_pylist(named, schema=types))
 

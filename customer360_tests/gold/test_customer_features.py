@@ -129,7 +129,7 @@ def test_one_shuffle_makes_all_features(
     days = customer_days(spark, history())
     for dates in ([AS_OF], [AS_OF, day("2024-02-01"), day("2024-01-15")]):
         customer_features(days, dates).explain()
-        assert capsys.readouterr().out.count("Exchange hashpartitioning(customer_key") == 1
+        assert capsys.readouterr().out.count("Exchange ") == 1
 
 
 CHANGES = st.lists(
@@ -162,7 +162,7 @@ def _until(rows: list[tuple[Any, ...]], last: date) -> list[tuple[Any, ...]]:
 
 
 @given(CHANGES, CHANGES)
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 def test_features_do_not_change_when_what_comes_after_changes(
     spark: SparkSession, then: list[tuple[Any, ...]], instead: list[tuple[Any, ...]]
 ) -> None:

@@ -48,7 +48,7 @@ def test_five_distinct_customers_are_five_fifths(spark: SparkSession) -> None:
     assert tuple(segments.columns) == COLUMNS
     assert rows_of(segments) == [
         (AS_OF, "c0", 1, 9, 50.0, 5, 5, 4, "554", "Champions"),
-        (AS_OF, "c1", 40, 7, 10.5, 4, 4, 2, "442", "Loyal Customers"),
+        (AS_OF, "c1", 40, 7, 10.5, 4, 4, 2, "442", "Potential Loyalists"),
         (AS_OF, "c2", 90, 5, 900.0, 3, 3, 5, "335", "Loyal Customers"),
         (AS_OF, "c3", 200, 3, 20.0, 2, 2, 3, "223", "Hibernating"),
         (AS_OF, "c4", 400, 2, -3.0, 1, 1, 1, "111", "Lost"),

@@ -135,7 +135,7 @@ def test_schedules_and_sensor_run_by_default(definitions: dg.Definitions) -> Non
 
 def tick(definitions: dg.Definitions, name: str, at: datetime) -> dg.RunRequest:
     schedule = definitions.get_repository_def().get_schedule_def(name)
-    with dg.DagsterInstance.ephemeral() as instance:
+    with dg.DagsterInstance.local_temp() as instance:
         context = dg.build_schedule_context(
             instance=instance,
             scheduled_execution_time=at,

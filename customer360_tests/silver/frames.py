@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from contextlib import redirect_stdout
 from io import StringIO
 from typing import Any
@@ -54,7 +55,7 @@ CUSTOMER = {
 
 
 def frame(
-    spark: SparkSession, columns: dict[str, tuple[str, str | None]], *rows: dict[str, str | None]
+    spark: SparkSession, columns: dict[str, tuple[str, str | None]], *rows: Mapping[str, str | None]
 ) -> DataFrame:
     """Rows of ``columns``; what a row does not state has the column's default."""
     values = [[row.get(name, default) for name, (_, default) in columns.items()] for row in rows]
@@ -64,11 +65,11 @@ def frame(
     return texts.select(*(F.col(n).cast(kind).alias(n) for n, (kind, _) in columns.items()))
 
 
-def transactions(spark: SparkSession, *rows: dict[str, str | None]) -> DataFrame:
+def transactions(spark: SparkSession, *rows: Mapping[str, str | None]) -> DataFrame:
     return frame(spark, TRANSACTION, *rows)
 
 
-def customers(spark: SparkSession, *rows: dict[str, str | None]) -> DataFrame:
+def customers(spark: SparkSession, *rows: Mapping[str, str | None]) -> DataFrame:
     return frame(spark, CUSTOMER, *rows)
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pyspark.sql import DataFrame, SparkSession
 
 from customer360.silver import transactions as silver
@@ -8,7 +10,7 @@ from customer360_tests.silver.frames import SECRET, exchanges, shown, transactio
 from customer360_tests.silver.test_transactions import key_of
 
 
-def orders(spark: SparkSession, *rows: dict[str, str | None]) -> DataFrame:
+def orders(spark: SparkSession, *rows: Mapping[str, str | None]) -> DataFrame:
     staged = transactions(spark, *rows)
     rows_ = silver.prepared(staged, source="shop", secret=SECRET, time_zone="UTC")
     return silver.orders(silver.deduplicated(rows_))

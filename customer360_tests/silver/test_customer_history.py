@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from itertools import groupby
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
@@ -18,7 +18,7 @@ from customer360_tests.silver.test_transactions import key_of
 VERSION = ("city", "valid_from", "valid_to", "is_current")
 
 
-def changes(spark: SparkSession, *rows: dict[str, str | None]) -> DataFrame:
+def changes(spark: SparkSession, *rows: Mapping[str, str | None]) -> DataFrame:
     return customers.prepared(staged_customers(spark, *rows), source="shop", secret=SECRET)
 
 
@@ -58,7 +58,7 @@ def test_any_tracked_attribute_makes_a_version_and_no_other_does(spark: SparkSes
         "city": "Lima", "state": "LI", "country": "Peru", "loyalty_tier": "gold",
         "marketing_consent": "true", "name": "Ana", "email": "a@x.org",
     }  # fmt: skip
-    steps = [
+    steps: list[dict[str, str | None]] = [
         {},
         {"name": "Ana Maria", "email": "b@x.org", "phone": "123"},  # personal data is not tracked
         {"state": "LM"},
@@ -67,7 +67,8 @@ def test_any_tracked_attribute_makes_a_version_and_no_other_does(spark: SparkSes
         {"marketing_consent": "false"},
         {"marketing_consent": None},
     ]
-    rows, profile = [], base
+    rows: list[Mapping[str, str | None]] = []
+    profile = base
     for day, step in enumerate(steps, start=1):
         profile = profile | step
         rows.append(profile | {"updated_at": f"2024-01-0{day} 00:00:00"})
@@ -197,15 +198,14 @@ def test_deliveries_in_any_order_and_repeated_equal_all_at_once(
     assert sorted(named, key=lambda row: [str(value) for value in row]) == expected(rows)
 
 
-@pytest.mark.parametrize("reverse", [False, True])
-def test_the_history_survives_its_table(lakehouse: Lakehouse, reverse: bool) -> None:
+def test_the_history_survives_its_table(lakehouse: Lakehouse) -> None:
     table = "silver/customer_history"
     steps = [
         [lived("Lima", "2024-01-01"), lived("Rome", "2024-01-01", own_id="c2")],
         [lived("Cusco", "2024-02-01")],
         [lived("Lima", "2024-03-01"), lived("Lima", "2024-01-20")],
     ]
-    for step in steps[::-1] if reverse else steps:
+    for step in steps[::-1]:
         rows = changes(lakehouse.spark, *step)
         existing = lakehouse.read(table) if lakehouse.exists(table) else None
         lakehouse.replace_groups(

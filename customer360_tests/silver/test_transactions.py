@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -15,9 +16,16 @@ from customer360.silver.keys import customer_key
 from customer360_tests.silver.frames import SECRET, exchanges, shown, transactions
 
 
-def prepared(spark: SparkSession, *rows: dict[str, str | None], **how: str) -> DataFrame:
-    options = {"source": "shop", "secret": SECRET, "time_zone": "UTC", "currency": "EUR"} | how
-    return silver.prepared(transactions(spark, *rows), **options)
+def prepared(
+    spark: SparkSession, *rows: Mapping[str, str | None], time_zone: str = "UTC"
+) -> DataFrame:
+    return silver.prepared(
+        transactions(spark, *rows),
+        source="shop",
+        secret=SECRET,
+        time_zone=time_zone,
+        currency="EUR",
+    )
 
 
 def key_of(spark: SparkSession, own_id: str) -> str:
@@ -258,6 +266,18 @@ def test_every_row_is_accounted_for_in_the_one_pass_that_writes(spark: SparkSess
         },
     )
     assert account.missing == 0
+
+
+def test_rows_are_counted_even_when_none_is_left(spark: SparkSession) -> None:
+    """Spark drops what lies below an empty shuffle, counters included, unless told not to."""
+    received, excluded, deduplicated = Observation(), Observation(), Observation()
+    rows = prepared(spark, {"order_id": "a", "amount": "-1"}, {"order_id": "b", "kind": "gift"})
+    rows = rows.observe(received, *silver.received_counts())
+    rows = rows.observe(excluded, *silver.excluded_counts())
+    assert shown(silver.deduplicated(rows, observation=deduplicated)) == []
+    assert silver.Accounting.of(received.get, excluded.get, deduplicated.get) == silver.Accounting(
+        rows_in=2, kept=0, duplicates=0, excluded={"amount_negative": 1, "unknown_kind": 1}
+    )
 
 
 def test_a_row_lost_or_multiplied_shows_in_the_account() -> None:

@@ -32,9 +32,9 @@ def digits(values: NDArray[Any], groups: int) -> Bytes:
     matrix = np.empty((len(values), groups), dtype=np.uint32)
     # Division by a constant is fast in numpy, divmod is not; half the bits, twice the speed.
     small = values.size == 0 or int(values.max()) < 1 << 32
-    rest = values.astype(np.uint32 if small else np.uint64)
+    rest: NDArray[Any] = values.astype(np.uint32 if small else np.uint64)
     for group in range(groups - 1, -1, -1):
-        above = rest // 10_000
+        above: NDArray[Any] = rest // 10_000
         matrix[:, group] = _FOUR[rest - above * 10_000]
         rest = above
     return matrix.view(np.uint8)

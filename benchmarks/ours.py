@@ -1,0 +1,68 @@
+"""Our bronze to gold as a list of named steps, called without Dagster."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import date
+from functools import partial
+
+from customer360.contracts import Contract
+from customer360.days import DayRange
+from customer360.deployment import Deployment
+from customer360.lakehouse.session import spark_session
+from customer360.lakehouse.tables import Lakehouse
+from customer360.pipeline import audit, load_bronze, load_silver, make_gold
+from customer360.pipeline.workspace import Workspace
+
+Steps = dict[str, float]
+
+
+def workspace(deployment: Deployment) -> Workspace:
+    """A workspace of ``deployment``; starts the session when there is none."""
+    settings = deployment.settings
+    lakehouse = Lakehouse(spark_session(settings), settings.lakehouse_dir)
+    return Workspace(lakehouse=lakehouse, deployment=deployment, run_id="benchmark")
+
+
+def load(work: Workspace, days: DayRange, as_of: Sequence[date], *, checks: bool = True) -> Steps:
+    """Bronze, silver and gold of ``days``, with gold snapshots of ``as_of``; seconds by step.
+
+    With ``checks``, also the counts behind the asset checks, as a Dagster run makes them.
+    """
+    took: Steps = {}
+
+    def step(name: str, work_of_it: Callable[[], object], *, is_check: bool = False) -> object:
+        if is_check and not checks:
+            return None
+        begun = time.perf_counter()
+        result = work_of_it()
+        took[name] = time.perf_counter() - begun
+        return result
+
+    for source in work.deployment.sources:
+        for table in source.tables:
+            step(f"bronze/{table}", partial(load_bronze.load_bronze, work, source, table, days))
+    step(load_silver.CUSTOMERS, partial(load_silver.load_customers, work, days))
+    step("check customers", partial(audit.audit_customers, work), is_check=True)
+    step(load_silver.HISTORY, partial(load_silver.load_customer_history, work, days))
+    step("check history", partial(audit.audit_history, work), is_check=True)
+    loaded = step(load_silver.TRANSACTIONS, partial(load_silver.load_transactions, work, days))
+    assert isinstance(loaded, load_silver.TransactionsLoaded)
+    step("check transactions", partial(audit.audit_transactions, work, loaded.days), is_check=True)
+    step(load_silver.CUSTOMER_DAYS, partial(load_silver.load_customer_days, work, days))
+    for table, make in (
+        (make_gold.FEATURES, make_gold.make_customer_features),
+        (make_gold.RFM, make_gold.make_rfm_segments),
+        (make_gold.COHORTS, make_gold.make_cohort_retention),
+    ):
+        step(table, partial(make, work, as_of))
+        step(
+            f"check {table.split('/')[1]}",
+            partial(audit.audit_snapshots, work, Contract.load(table), as_of),
+            is_check=True,
+        )
+    made = step(make_gold.HEALTH, partial(make_gold.make_business_health, work, days))
+    assert isinstance(made, tuple)
+    step("check health", partial(audit.revenue_of, work, made[1]), is_check=True)
+    return took

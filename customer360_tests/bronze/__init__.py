@@ -1,0 +1,1 @@
+"""Ingestion: every raw row becomes a bronze row or a quarantined one."""

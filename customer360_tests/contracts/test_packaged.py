@@ -1,0 +1,166 @@
+"""What must hold for every contract that ships."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from customer360.contracts import PERSONAL, Contract, packaged_tables
+from customer360.contracts.documentation import PATH, data_model_markdown, rule_texts
+from customer360.gold import (
+    business_health,
+    cohort_retention,
+    customer_360,
+    customer_features,
+    rfm_segments,
+)
+from customer360.models.churn import SCORE_SCHEMA as CHURN_SCHEMA
+from customer360.models.lifetime_value import SCORE_SCHEMA as LIFETIME_VALUE_SCHEMA
+from customer360.silver import customer_days, customer_history, customers, transactions
+
+TABLES = packaged_tables()
+# Columns that hold personal data whatever the table, by name.
+PERSONAL_NAMES = {
+    "source_customer_id",
+    "customer_id",
+    "customer_unique_id",
+    "name",
+    "email",
+    "phone",
+    "address",
+    "birth_date",
+    "tax_id",
+    "postal_code",
+}
+
+
+def test_the_tables_of_the_design_have_contracts():
+    assert {t for t in TABLES if not t.startswith("bronze/")} == {
+        "silver/customers",
+        "silver/customer_history",
+        "silver/transactions",
+        "silver/customer_days",
+        "gold/customer_features",
+        "gold/rfm_segments",
+        "gold/churn_scores",
+        "gold/lifetime_value",
+        "gold/customer_360",
+        "gold/cohort_retention",
+        "gold/business_health",
+        "quarantine/any_table",
+    }
+    sources = {t.removeprefix("bronze/").partition("_")[0] for t in TABLES if "bronze/" in t}
+    assert sources >= {"synthetic", "cdnow", "olist"}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_contract_says_what_a_user_must_know(table):
+    contract = Contract.load(table)
+    assert len(contract.description) > 10
+    assert contract.owner
+    assert contract.grain
+    assert [c.name for c in contract.columns if len(c.description) < 3] == []
+    if contract.layer in ("silver", "gold"):
+        assert contract.primary_key
+        assert contract.indexed_columns
+        keys = [contract.column(name) for name in contract.primary_key]
+        assert [c.name for c in keys if not c.required] == []
+    if contract.layer == "gold":
+        assert contract.partition_by in ("as_of", "business_date")
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_amounts_counts_and_instants_state_their_unit(table):
+    contract = Contract.load(table)
+    if contract.layer not in ("silver", "gold"):
+        return
+    silent = [
+        c.name
+        for c in contract.columns
+        if c.logical_type in ("number", "integer", "timestamp")
+        and c.unit is None
+        and not c.name.startswith("_")
+    ]
+    assert silent == []
+
+
+def test_personal_data_is_in_bronze_its_quarantine_and_silver_customers_only():
+    holders = {t for t in TABLES if Contract.load(t).personal_columns}
+    allowed = {t for t in TABLES if t.startswith("bronze/")}
+    assert holders - allowed == {"silver/customers", "quarantine/any_table"}
+    assert Contract.load("quarantine/any_table").personal_columns == ("raw",)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_what_is_personal_by_name_is_classified_so(table):
+    contract = Contract.load(table)
+    unmarked = [
+        c.name
+        for c in contract.columns
+        if (c.name in PERSONAL_NAMES or "birth" in c.name or "mail" in c.name) and not c.is_personal
+    ]
+    assert unmarked == []
+    assert {c.classification for c in contract.columns} <= {PERSONAL, None}
+
+
+def test_references_lead_to_columns_that_exist():
+    for table in TABLES:
+        for column in Contract.load(table).columns:
+            if column.references is not None:
+                layer, name, target = column.references.split(".")
+                columns = Contract.load(f"{layer}/{name}").column_names
+                assert target in columns, (table, column.name)
+
+
+@pytest.mark.parametrize(
+    ("table", "made"),
+    [
+        ("silver/customers", customers.COLUMNS),
+        ("silver/customer_history", customer_history.COLUMNS),
+        ("silver/transactions", transactions.COLUMNS),
+        ("silver/customer_days", customer_days.COLUMNS),
+        ("gold/customer_features", customer_features.COLUMNS),
+        ("gold/rfm_segments", rfm_segments.COLUMNS),
+        ("gold/customer_360", customer_360.COLUMNS),
+        ("gold/cohort_retention", cohort_retention.COLUMNS),
+        ("gold/business_health", business_health.COLUMNS),
+        ("gold/churn_scores", [field.split()[0] for field in CHURN_SCHEMA.split(", ")]),
+        ("gold/lifetime_value", [field.split()[0] for field in LIFETIME_VALUE_SCHEMA.split(", ")]),
+    ],
+)
+def test_a_contract_states_the_columns_that_are_made(table, made):
+    assert set(Contract.load(table).column_names) == set(made)
+
+
+def test_allowed_values_are_those_that_the_code_gives():
+    segments = Contract.load("gold/rfm_segments").column("segment").allowed_values
+    assert segments == rfm_segments.SEGMENTS
+    assert Contract.load("gold/customer_360").column("segment").allowed_values == segments
+    actions = {rule.action for rule in customer_360.ACTION_RULES} | {customer_360.NO_CONTACT}
+    assert set(Contract.load("gold/customer_360").column("next_best_action").allowed_values) == (
+        actions
+    )
+    assert Contract.load("silver/transactions").column("kind").allowed_values == transactions.KINDS
+    assert Contract.load("silver/transactions").primary_key == transactions.KEY
+
+
+def test_the_data_model_page_is_what_the_contracts_say():
+    page = Path(__file__).parents[2] / PATH
+    assert page.read_text(encoding="utf-8") == data_model_markdown(), (
+        "run: python -m customer360.contracts.documentation"
+    )
+
+
+def test_the_page_shows_tables_columns_and_rules():
+    page = data_model_markdown()
+    for table in TABLES:
+        contract = Contract.load(table)
+        title = "quarantine/TABLE" if contract.layer == "quarantine" else table
+        assert f"### {title}\n" in page
+    currency = Contract.load("silver/transactions").column("currency")
+    assert rule_texts(currency) == ["matches `^[A-Z]{3}$`"]
+    assert (
+        "| `review_score` | `int` |  | The customer's newest review of the order. "
+        "| stars, 5 is best |  | ≥ 1; ≤ 5 |"
+    ) in page

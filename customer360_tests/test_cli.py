@@ -1,0 +1,261 @@
+"""The ``customer360`` command, as a user types it, in this process and its Spark session."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from customer360.settings import load_settings
+from customer360_tests.deployments import Home, Said, customer360, plain, read_json
+
+TABLES = {
+    "bronze/synthetic_customers",
+    "bronze/synthetic_transactions",
+    "quarantine/synthetic_customers",
+    "quarantine/synthetic_transactions",
+    "quarantine/transactions",
+    "silver/customers",
+    "silver/customer_history",
+    "silver/transactions",
+    "silver/customer_days",
+    "gold/customer_features",
+    "gold/rfm_segments",
+    "gold/cohort_retention",
+    "gold/business_health",
+    "gold/churn_scores",
+    "gold/lifetime_value",
+    "gold/customer_360",
+}
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """``customer360 …``; away from the project, so that nothing lands in its own data folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def command(*arguments: object) -> Said:
+        return customer360(capsys, monkeypatch, *arguments)
+
+    return command
+
+
+def one_line(said: Said) -> str:
+    """The error of a command that failed as it should: one line, nothing else."""
+    assert said.code == 1
+    (line,) = said.error_lines
+    assert line.startswith("error: ")
+    assert "Traceback" not in said.out
+    return line
+
+
+def test_generate_run_and_again(run, spark: SparkSession, tmp_path: Path) -> None:
+    """Two commands from nothing to scored customers; a second run changes no row."""
+    home = tmp_path / "shop"
+    made = run(
+        "generate", "--customers", 120, "--from", "2024-01-01", "--to", "2024-01-05",
+        "--home", home,
+    )  # fmt: skip
+    assert made.code == 0, made.err
+    assert "120 customers, 2024-01-01 to 2024-01-05" in made.out
+    again = run(
+        "generate", "--customers", 120, "--from", "2024-01-01", "--to", "2024-01-05",
+        "--home", home,
+    )  # fmt: skip
+    assert again.code == 0, again.err
+
+    first = run("run", "--source", "synthetic", "--home", home)
+    assert first.code == 0, first.err
+    for part in (
+        "✓ silver/transactions",
+        "✓ gold/customer_360",
+        "In quarantine, and why",
+        "by RFM segment",
+        "Models, on a period they had not seen",
+        "Where to go next",
+        f"customer360 dev --home {home}",
+    ):
+        assert part in first.out, part
+    listed = {row["table"]: row for row in tables(run, home)}
+    assert set(listed) >= TABLES - {"quarantine/transactions"}
+
+    second = run("run", "--home", home)
+    assert second.code == 0, second.err
+    rows = {row["table"]: row["rows"] for row in tables(run, home)}
+    assert rows == {table: row["rows"] for table, row in listed.items()}
+
+    # The home remembers what it is made of: the daemon needs no arguments tonight.
+    settings = load_settings(home)
+    assert settings.sources == ["synthetic"]
+    assert (settings.start_date, settings.end_date) == (date(2024, 1, 1), date(2024, 1, 5))
+
+
+def tables(run: Any, home: Path) -> list[dict[str, Any]]:
+    said = run("tables", "--format", "json", "--home", home)
+    assert said.code == 0, said.err
+    found: list[dict[str, Any]] = read_json(said.out)
+    return found
+
+
+def test_a_range_and_as_of_dates(run, demo: Home, tmp_path: Path) -> None:
+    """--from, --to and --as-of: two snapshots, and only the days asked for."""
+    home = tmp_path / "range"
+    home.mkdir()
+    shutil.copy(demo.folder / "customer360.yaml", home)
+    (home / "raw").symlink_to(demo.settings.raw_dir.absolute(), target_is_directory=True)
+    said = run(
+        "run", "--steps", "etl", "--from", "2024-02-01", "--to", "2024-02-10",
+        "--as-of", "2024-02-05", "--as-of", "2024-02-10", "--home", home,
+    )  # fmt: skip
+    assert said.code == 0, said.err
+    mine = Home.at(demo.spark, home)
+    days = {row["_delivered_on"] for row in mine.rows("bronze/synthetic_transactions")}
+    assert (min(days), max(days)) == (date(2024, 2, 1), date(2024, 2, 10))
+    snapshots = {row["as_of"] for row in mine.rows("gold/rfm_segments")}
+    assert snapshots == {date(2024, 2, 5), date(2024, 2, 10)}
+    assert not mine.lakehouse.exists("gold/churn_scores")
+
+
+def test_tables_as_json_have_these_keys(run, demo: Home) -> None:
+    found = tables(run, demo.folder)
+    assert {row["table"] for row in found} == TABLES
+    for row in found:
+        assert list(row) == ["table", "rows", "partitions", "bytes", "version"]
+        assert row["rows"] > 0, row
+        assert row["bytes"] > 0, row
+    of = {row["table"]: row for row in found}
+    assert of["silver/transactions"]["partitions"] == 90
+    assert of["gold/customer_360"]["partitions"] == 1
+    assert of["gold/customer_360"]["rows"] == demo.lakehouse.read("gold/customer_360").count()
+
+
+def test_tables_for_people(run, demo: Home) -> None:
+    said = run("tables", "--home", demo.folder)
+    assert said.code == 0
+    assert "silver/customer_days" in said.out
+    assert "kB" in said.out
+
+
+def test_show_with_a_condition(run, demo: Home) -> None:
+    asked = ("show", "gold/rfm_segments", "--where", "r_score = 5", "--limit", 7)
+    said = run(*asked, "--format", "csv", "--home", demo.folder)
+    assert said.code == 0, said.err
+    rows = list(csv.DictReader(io.StringIO(said.out)))
+    assert len(rows) == 7
+    assert {row["r_score"] for row in rows} == {"5"}
+    assert list(rows[0]) == demo.lakehouse.read("gold/rfm_segments").columns
+
+    said = run(*asked, "--format", "json", "--home", demo.folder)
+    assert [row["customer_key"] for row in read_json(said.out)] == [
+        row["customer_key"] for row in rows
+    ]
+
+    said = run(*asked, "--home", demo.folder)
+    assert "customer_key" in said.out
+
+
+def test_show_of_no_rows_still_names_the_columns(run, demo: Home) -> None:
+    said = run(
+        "show", "silver/customer_days", "--where", "orders < 0", "--format", "csv",
+        "--home", demo.folder,
+    )  # fmt: skip
+    assert said.code == 0
+    assert said.out.splitlines() == [
+        ",".join(demo.lakehouse.read("silver/customer_days").columns)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("show", "gold/nothing"), "table gold/nothing does not exist"),
+        (("show", "silver/customers", "--where", "colour = 'red'"), "--where"),
+        (("show", "silver/customers", "--where", "this is not SQL ("), "--where"),
+        (("run", "--from", "last week"), "--from: 'last week' is not a date like 2025-12-31"),
+        (("run", "--from", "2024-02-10", "--to", "2024-02-01"), "ends before it begins"),
+        (("run", "--source", "shop"), "source 'shop' is unknown; choose from synthetic"),
+        (("run", "--path", "/tmp", "--source", "synthetic"), "--path is for one source"),
+        (("run", "--source", "olist"), "source olist: no path"),
+        (("run", "--source", "olist", "--path", "/no/such/folder"), "there is no such file"),
+        (("run", "--mapping", "no_such_mapping", "--path", "/tmp"), "no_such_mapping"),
+        (("run", "--as-of", "2031-01-01"), "2031-01-01 is outside this deployment's days"),
+    ],
+)
+def test_errors_are_one_line(run, demo: Home, arguments: tuple, message: str) -> None:
+    before = (demo.folder / "customer360.yaml").read_text()
+    assert message in one_line(run(*arguments, "--home", demo.folder))
+    # What failed is not remembered.
+    assert (demo.folder / "customer360.yaml").read_text() == before
+
+
+def test_a_home_without_data_says_what_to_do(run, tmp_path: Path) -> None:
+    line = one_line(run("run", "--source", "synthetic", "--home", tmp_path / "empty"))
+    assert "customer360 generate" in line
+
+
+def test_a_wrong_setting_is_named(run, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("CUSTOMER360_QUARANTINE_LIMIT", "a lot")
+    line = one_line(run("tables", "--home", tmp_path))
+    assert "setting quarantine_limit ('a lot')" in line
+    monkeypatch.delenv("CUSTOMER360_QUARANTINE_LIMIT")
+    monkeypatch.setenv("CUSTOMER360_NIGHTLY_CRON", "every night")
+    (tmp_path / "raw").mkdir()
+    from customer360.errors import SettingsError
+    from customer360.orchestration.build import build_definitions
+
+    with pytest.raises(SettingsError, match="nightly_cron: 'every night' is not a cron"):
+        build_definitions(load_settings(tmp_path))
+
+
+def test_an_error_of_the_run_is_one_line_and_verbose_shows_the_trace(
+    run, demo: Home, tmp_path: Path
+) -> None:
+    home = tmp_path / "broken"
+    home.mkdir()
+    shutil.copy(demo.folder / "customer360.yaml", home)
+    shutil.copytree(demo.source.folder, home / "raw" / "synthetic")
+    bad = home / "raw/synthetic/transactions/date=2024-01-02/part-0.parquet"
+    bad.write_bytes(b"not parquet")
+    arguments = ("run", "--from", "2024-01-01", "--to", "2024-01-03", "--home", home)
+    line = one_line(run(*arguments))
+    assert "bronze/synthetic_transactions" in line
+    assert "date=2024-01-02/part-0.parquet" in line
+    said = run(*arguments, "--verbose")
+    assert said.code == 1
+    assert "RunFailedError" in said.err
+
+
+def test_homes_live_side_by_side(run, demo: Home, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    assert run(
+        "generate", "--customers", 10, "--from", "2024-01-01", "--to", "2024-01-02",
+        "--home", other,
+    ).code == 0  # fmt: skip
+    assert tables(run, other) == []
+    assert len(tables(run, demo.folder)) == len(TABLES)
+
+
+def test_doctor_and_version(run, tmp_path: Path) -> None:
+    said = run("doctor", "--home", tmp_path)
+    assert "Java" in said.out
+    assert said.code in (0, 1)
+    from customer360 import __version__
+
+    assert plain(run("--version").out).strip() == __version__
+
+
+def test_dev_refuses_a_port_in_use(run, tmp_path: Path) -> None:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        line = one_line(run("dev", "--port", port, "--home", tmp_path))
+    assert f"port {port}" in line

@@ -1,0 +1,171 @@
+"""Real data through the whole pipeline, by the command a user types.
+
+CDNOW ships in the `lifetimes` package; Olist and Online Retail are read from ``real_data``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import mlflow
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from customer360_tests.deployments import Home, Said, customer360, newest_metadata
+
+Command = Callable[..., Said]
+
+
+@pytest.fixture
+def run(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    spark: SparkSession,
+) -> Command:
+    """``customer360 …`` in this process and its Spark session."""
+    monkeypatch.chdir(tmp_path)
+
+    def command(*arguments: object) -> Said:
+        said = customer360(capsys, monkeypatch, *arguments)
+        assert said.code == 0, said.err
+        return said
+
+    return command
+
+
+def trained(home: Home, model: str) -> mlflow.entities.Run:
+    """The MLflow run of a model's newest training."""
+    with home.instance() as instance:
+        run_id = newest_metadata(instance, model)["mlflow_run_id"]
+    return mlflow.MlflowClient(tracking_uri=home.settings.tracking_uri).get_run(run_id)
+
+
+def rows(home: Home, table: str) -> int:
+    return home.lakehouse.read(table).count()
+
+
+def conserved(home: Home, table: str, expected: int) -> None:
+    """All raw rows are in bronze or quarantine, as the blocking check has proved."""
+    with home.instance() as instance:
+        raw = newest_metadata(instance, f"bronze/{table}")["raw_rows"]
+    assert raw == expected, table
+    assert rows(home, f"bronze/{table}") + rows(home, f"quarantine/{table}") == expected, table
+
+
+def test_cdnow_agrees_with_the_published_figures(
+    run: Command, spark: SparkSession, tmp_path: Path
+) -> None:
+    """BG/NBD and Gamma-Gamma of the sample, first 39 weeks, from the pipeline's own tables.
+
+    Published: Fader, Hardie and Lee 2005, "Counting your customers the easy way" (BG/NBD
+    r .243, alpha 4.414, a .793, b 2.426, log-likelihood -9582.4); Hardie, note 025, "The
+    Gamma-Gamma model of monetary value" (p 6.25, q 3.74, v 15.44); the further digits are those
+    of the BTYD vignette and of an independent fit. Customers and purchases: BTYD vignette.
+    """
+    home_folder = tmp_path / "cdnow"
+    run("run", "--source", "cdnow", "--home", home_folder)
+    home = Home.at(spark, home_folder)
+    conserved(home, "cdnow_transactions", 6_919)
+    assert rows(home, "silver/customers") == 2_357
+    features = home.lakehouse.read("gold/customer_features")
+    assert features.count() == 2_357
+
+    training = trained(home, "models/lifetime_value")
+    found = training.data.params
+    assert found["calibration_as_of"] == "1997-09-30"
+    published = {
+        "r": 0.242595,
+        "alpha": 4.413602,
+        "a": 0.792922,
+        "b": 2.425907,
+        "p": 6.249572,
+        "q": 3.744225,
+        "v": 15.443524,
+    }
+    for name, value in published.items():
+        assert float(found[f"calibration_{name}"]) == pytest.approx(value, rel=5e-4), name
+    figures = training.data.metrics
+    assert figures["calibration_bg_nbd_log_likelihood"] == pytest.approx(-9582.429, abs=0.001)
+    assert figures["calibration_gamma_gamma_log_likelihood"] == pytest.approx(-4055.918, abs=0.001)
+
+    # Every customer has a value; p(alive) of somebody who bought once is 1 under BG/NBD.
+    values = home.lakehouse.read("gold/lifetime_value")
+    assert values.count() == 2_357
+    assert values.where("NOT (probability_alive BETWEEN 0 AND 1)").count() == 0
+    once = values.join(features.where("frequency = 0"), "customer_key", "left_semi")
+    assert once.where("abs(probability_alive - 1) > 1e-9").count() == 0
+
+
+@pytest.mark.real_data
+def test_olist_whole(run: Command, spark: SparkSession, tmp_path: Path, real_data: Path) -> None:
+    """Nine bronze tables without losing a row, 96,096 people, gold and models."""
+    home_folder = tmp_path / "olist"
+    said = run("run", "--source", "olist", "--path", real_data / "olist", "--home", home_folder)
+    assert "✓ gold/customer_360" in said.out
+    home = Home.at(spark, home_folder)
+    for table, expected in {
+        "olist_customers": 99_441,
+        "olist_geolocation": 1_000_163,
+        "olist_order_items": 112_650,
+        "olist_order_payments": 103_886,
+        "olist_order_reviews": 99_224,
+        "olist_orders": 99_441,
+        "olist_products": 32_951,
+        "olist_sellers": 3_095,
+        "olist_category_translation": 71,
+    }.items():
+        conserved(home, table, expected)
+    assert rows(home, "silver/customers") == 96_096
+    orders = home.lakehouse.read("silver/transactions").groupBy("kind").agg(F.sum("amount"))
+    money = {row[0]: row[1] for row in orders.collect()}
+    assert money["sale"] == Decimal("15735753.99")
+
+    gold = home.lakehouse.read("gold/customer_360")
+    people = gold.count()
+    buyers = home.lakehouse.read("silver/customer_days").where("net_revenue > 0")
+    assert people == buyers.select("customer_key").distinct().count() > 94_000
+    assert gold.select("customer_key").distinct().count() == people
+    for table in ("gold/rfm_segments", "gold/lifetime_value", "gold/customer_features"):
+        assert rows(home, table) == people, table
+    active = home.lakehouse.read("gold/churn_scores")
+    assert 0 < active.count() <= people
+    for model in ("models/churn", "models/lifetime_value"):
+        assert trained(home, model).data.metrics, model
+
+
+@pytest.mark.real_data
+def test_online_retail_with_the_mapping_that_ships(
+    run: Command, spark: SparkSession, tmp_path: Path, real_data: Path
+) -> None:
+    """Sales without a customer are revenue of the business, and nobody's in customer tables."""
+    home_folder = tmp_path / "retail"
+    run(
+        "run", "--mapping", "online_retail", "--path", real_data / "online_retail",
+        "--home", home_folder,
+    )  # fmt: skip
+    home = Home.at(spark, home_folder)
+    conserved(home, "online_retail_transactions", 541_909)
+
+    transactions = home.lakehouse.read("silver/transactions")
+    anonymous = transactions.where("customer_key IS NULL AND kind = 'sale'")
+    (counted,) = anonymous.agg(F.count("*"), F.sum("amount")).collect()
+    health = home.lakehouse.read("gold/business_health")
+    (stated,) = health.agg(F.sum("anonymous_orders"), F.sum("anonymous_revenue")).collect()
+    assert stated[0] == counted[0] > 1_000
+    assert stated[1] > 1_000_000
+    for table in ("silver/customers", "silver/customer_days", "gold/customer_360"):
+        assert home.lakehouse.read(table).where("customer_key IS NULL").count() == 0, table
+
+    # Of the 4,372 customers of the file a few only have lines that are no sale.
+    assert 4_300 < rows(home, "gold/customer_360") <= 4_372
+    kinds = {row["kind"] for row in transactions.select("kind").distinct().collect()}
+    assert kinds == {"sale", "refund"}
+    invoices = transactions.groupBy("order_id", "kind").count().where("count > 1")
+    assert invoices.count() == 0
+    (range_,) = health.agg(F.min("business_date"), F.max("business_date")).collect()
+    assert tuple(range_) == (date(2010, 12, 1), date(2011, 12, 9))

@@ -1,0 +1,144 @@
+"""Spark and Delta work on this machine, and the session is the one that was asked for."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from customer360.errors import SettingsError
+from customer360.lakehouse.session import open_session, session_config, spark_session
+from customer360.lakehouse.tables import Lakehouse
+from customer360.orchestration.resources import SparkResource
+from customer360.settings import load_settings
+
+
+def test_spark_smoke(spark: SparkSession, lakehouse: Lakehouse) -> None:
+    """Write, read, replace a day, MERGE and travel in time, on a partitioned Delta table."""
+    rows = spark.createDataFrame(
+        [(date(2024, 1, 1), "a", 1), (date(2024, 1, 2), "b", 2)], "day date, name string, n int"
+    )
+    first = lakehouse.replace_days("silver/t", rows, "day", [date(2024, 1, 1), date(2024, 1, 2)])
+    assert (first.version, first.rows) == (0, 2)
+
+    second = rows.where("name = 'b'").withColumn("n", F.lit(20))
+    lakehouse.replace_days("silver/t", second, "day", [date(2024, 1, 2)])
+    lakehouse.merge(
+        "silver/t",
+        spark.createDataFrame([("a", 100), ("c", 3)], "name string, n int"),
+        "ON target.name = source.name WHEN MATCHED THEN UPDATE SET n = source.n "
+        "WHEN NOT MATCHED THEN INSERT (day, name, n) VALUES (DATE'2024-01-03', name, source.n)",
+    )
+
+    def names(version: int | None = None) -> dict[str, int]:
+        frame = lakehouse.read("silver/t", version=version)
+        return {row["name"]: row["n"] for row in frame.collect()}
+
+    assert names() == {"a": 100, "b": 20, "c": 3}
+    assert names(version=1) == {"a": 1, "b": 20}
+    assert names(version=0) == {"a": 1, "b": 2}
+    assert lakehouse.version("silver/t") == 2
+    assert spark.version.startswith("4.")
+
+
+def test_the_same_settings_get_the_same_session(spark: SparkSession, tmp_path: Path) -> None:
+    assert spark_session(load_settings(tmp_path)) is spark
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ({"spark_shuffle_partitions": 7}, "spark.sql.shuffle.partitions=4, but 7"),
+        ({"spark_driver_memory": "9g"}, "spark.driver.memory=2g, but 9g"),
+        ({"spark_master": "local[1]"}, r"spark.master=local\[\*\], but local\[1\]"),
+        ({"spark_conf": {"spark.sql.ansi.enabled": "false"}}, "spark.sql.ansi.enabled"),
+    ],
+)
+def test_another_configuration_is_refused_by_name(
+    spark: SparkSession, tmp_path: Path, settings: dict, name: str
+) -> None:
+    """Spark itself would silently go on with the session that is there."""
+    before = spark.conf.get("spark.sql.shuffle.partitions")
+    with pytest.raises(SettingsError, match=name):
+        spark_session(load_settings(tmp_path, **settings))
+    assert spark.conf.get("spark.sql.shuffle.partitions") == before
+
+
+def test_the_resource_is_lazy(spark: SparkSession, tmp_path: Path) -> None:
+    """Building it starts nothing and refuses nothing; asking it for the session does."""
+    other = SparkResource.of(load_settings(tmp_path, spark_shuffle_partitions=7))
+    assert other._spark_session is None
+    with pytest.raises(SettingsError, match="spark.sql.shuffle.partitions"):
+        _ = other.spark_session
+    assert SparkResource.of(load_settings(tmp_path)).spark_session is spark
+
+
+def test_any_spark_setting_can_be_overridden(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(
+        "CUSTOMER360_SPARK_CONF",
+        '{"spark.sql.shuffle.partitions": "64", "spark.executor.memory": "8g"}',
+    )
+    config = session_config(load_settings(tmp_path))
+    assert config["spark.sql.shuffle.partitions"] == "64"
+    assert config["spark.executor.memory"] == "8g"
+
+
+def test_settings_for_large_data(tmp_path: Path) -> None:
+    config = session_config(
+        load_settings(
+            tmp_path,
+            spark_master="spark://cluster:7077",
+            spark_driver_memory="16g",
+            spark_shuffle_partitions=400,
+        )
+    )
+    assert config["spark.master"] == "spark://cluster:7077"
+    assert config["spark.driver.memory"] == "16g"
+    assert config["spark.sql.shuffle.partitions"] == "400"
+    # An address that executors on other machines cannot reach must not be announced to them.
+    assert "spark.driver.host" not in config
+
+
+@pytest.mark.parametrize("master", ["k8s://https://api:6443", "spark://cluster:7077"])
+def test_clusters_get_delta(tmp_path: Path, master: str) -> None:
+    config = session_config(load_settings(tmp_path, spark_master=master))
+    assert config["spark.master"] == master
+    assert "DeltaSparkSessionExtension" in config["spark.sql.extensions"]
+
+
+def test_spark_connect_gets_only_what_a_client_may_set(tmp_path: Path) -> None:
+    config = session_config(load_settings(tmp_path, spark_master="sc://server:15002"))
+    assert config["spark.remote"] == "sc://server:15002"
+    assert "spark.master" not in config
+    assert "spark.driver.memory" not in config
+    assert "spark.sql.extensions" not in config
+    assert config["spark.sql.session.timeZone"] == "UTC"
+
+
+def test_java_is_not_started_by_configuration_alone(tmp_path: Path) -> None:
+    code = (
+        "from customer360.settings import load_settings\n"
+        "from customer360.orchestration.resources import SparkResource\n"
+        f"SparkResource.of(load_settings({str(tmp_path)!r}))\n"
+        "from pyspark import SparkContext\n"
+        "assert SparkContext._gateway is None\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_missing_jars_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from customer360.errors import EnvironmentError360
+
+    monkeypatch.setattr(SparkSession, "getActiveSession", staticmethod(lambda: None))
+    with pytest.raises(EnvironmentError360, match="make setup|customer360"):
+        open_session(session_config(load_settings(tmp_path)), tmp_path / "no jars here")
