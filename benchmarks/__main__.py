@@ -73,6 +73,8 @@ def main(
         raise typer.Exit(1) from None
     finally:
         suite.clean()
+    if not out.is_terminal:
+        out = Console(width=120)  # a file has no width of its own
     for part in render(report):
         out.print(part)
     if json_file is not None:

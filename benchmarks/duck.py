@@ -620,9 +620,7 @@ class DuckPipeline:
                     count(DISTINCT category) {bought}::INTEGER AS distinct_categories,
                     count(DISTINCT channel) {bought}::INTEGER AS distinct_channels,
                     arg_max(category, business_date) {bought} AS last_category,
-                    arg_max(channel, business_date) {bought} AS last_channel,
-                    sum(round(review_score * 1000000)::BIGINT)::BIGINT AS review_millionths,
-                    nullif(count(review_score), 0) AS reviewed_days
+                    arg_max(channel, business_date) {bought} AS last_channel
                 FROM days_so_far GROUP BY customer_key
             ), named AS (
                 SELECT *, (purchases - 1)::INTEGER AS frequency,
@@ -645,8 +643,7 @@ class DuckPipeline:
                 gross / 100.0::DOUBLE / orders AS average_order_value, {listed},
                 gap AS mean_days_between_purchases,
                 days_since_last_purchase / gap AS overdue_ratio, distinct_categories,
-                distinct_channels, last_category, last_channel,
-                review_millionths::DOUBLE / reviewed_days / 1000000 AS review_score
+                distinct_channels, last_category, last_channel
             FROM rhythm""",
             "as_of",
         )

@@ -33,6 +33,7 @@ def render(report: Report) -> Iterator[RenderableType]:
     for size, settings in report.settings.items():
         told = "; ".join(f"{name} {value}" for name, value in settings.items())
         yield Text(f"{int(size):,} transactions: {told}", style="dim")
+    yield _notes(report)
     yield _figures(report)
     for name in (OURS_WARM, DUCK_WARM):
         for measurement in report.measurements:
@@ -46,13 +47,13 @@ def render(report: Report) -> Iterator[RenderableType]:
 
 def _figures(report: Report) -> Table:
     table = Table(title="Figures", title_justify="left")
-    table.add_column("measured, and what it includes")
+    table.add_column("measured", no_wrap=True)
     for name in ("transactions", "seconds", "CPU s", "peak", "files", "written", "× DuckDB"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for m in report.measurements:
         beside = report.get(_BESIDE.get(m.name, ""), m.transactions)
         table.add_row(
-            Text.assemble(m.name, (f"\n{m.includes}{_remarks(m)}", "dim")),
+            m.name,
             f"{m.transactions:,}" if m.transactions else "",
             f"{m.seconds:.2f}",
             f"{m.cpu_seconds:.1f}",
@@ -61,6 +62,20 @@ def _figures(report: Report) -> Table:
             "" if m.bytes is None else _bytes(m.bytes),
             f"{m.seconds / beside.seconds:.2f}" if beside else "",
         )
+    return table
+
+
+def _notes(report: Report) -> Table:
+    table = Table(title="What the figures include", title_justify="left", show_lines=True)
+    table.add_column("measured")
+    table.add_column("includes")
+    told: dict[str, Text] = {}
+    for m in report.measurements:
+        text = told.setdefault(m.name, Text(f"{m.includes}."))
+        size = f"{m.transactions:,}: " if m.transactions else ""
+        text.append(f"\n{size}{_remarks(m)}", "dim")
+    for name, text in told.items():
+        table.add_row(name, text)
     return table
 
 
@@ -76,7 +91,7 @@ def _remarks(m: Measurement) -> str:
     if "session_seconds" in m.more:
         told.append(f"session {m.more['session_seconds']:.1f} s")
     told.append(f"load {m.load:.1f}")
-    return "\n" + "; ".join(told)
+    return "; ".join(told)
 
 
 def _steps(report: Report, first: Measurement) -> Table:

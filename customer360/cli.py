@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from customer360 import __version__
@@ -107,7 +108,7 @@ def run(
         first=_day(first, "--from"),
         last=_day(last, "--to"),
         as_of=[parse_day(text, "--as-of") for text in as_of or []],
-        steps=steps.value,  # type: ignore[arg-type]
+        steps=steps.value,
     )
     run_plan(settings, plan, lambda line: out.print(line, highlight=False))
     _print_summary(deployment, plan.as_of[-1])
@@ -366,7 +367,8 @@ def main() -> None:
     except Customer360Error as error:
         if verbose:
             err.print_exception()
-        err.print(f"[red]error:[/red] {' '.join(str(error).split())}", highlight=False, soft_wrap=True)
+        said = " ".join(str(error).split())
+        err.print(f"[red]error:[/red] {escape(said)}", highlight=False, soft_wrap=True)
         sys.exit(1)
 
 

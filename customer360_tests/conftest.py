@@ -43,6 +43,7 @@ def real_data() -> Path:
         pytest.skip(f"real data is not in {folder}; set CUSTOMER360_REAL_DATA")
     return folder
 
+
 FIRST_DAY, LAST_DAY = date(2024, 1, 1), date(2024, 3, 30)
 
 

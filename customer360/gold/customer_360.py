@@ -26,7 +26,6 @@ FEATURES = (
     "overdue_ratio",
     "last_category",
     "last_channel",
-    "review_score",
 )
 """Columns taken over from gold/customer_features: those that a marketer reads."""
 

@@ -32,11 +32,8 @@ COLUMNS = (
     "distinct_channels",
     "last_category",
     "last_channel",
-    "review_score",
 )
 """Columns of gold/customer_features, in order."""
-
-_MILLIONTHS = 1_000_000
 
 
 def customer_features(customer_days: DataFrame, as_of: Sequence[date]) -> DataFrame:
@@ -59,8 +56,8 @@ def customer_features(customer_days: DataFrame, as_of: Sequence[date]) -> DataFr
         the last n days, as_of - n excluded; ``mean_days_between_purchases`` and
         ``overdue_ratio`` (days since the last purchase over that mean), null before the second
         purchase; ``distinct_categories`` and ``distinct_channels`` of purchase days;
-        ``last_category`` and ``last_channel``, the latest known; ``review_score``, the mean of
-        the reviewed days, null when there is none.
+        ``last_category`` and ``last_channel``, the latest known. Reviews are left out: they are
+        written after the sale, so a snapshot made later would know more.
 
     Raises:
         NoAsOfDateError: ``as_of`` is empty.
@@ -78,7 +75,6 @@ def customer_features(customer_days: DataFrame, as_of: Sequence[date]) -> DataFr
         "average_order_value": currency(F.col("_gross")) / F.col("orders"),
         "mean_days_between_purchases": mean_gap,
         "overdue_ratio": days_since / mean_gap,
-        "review_score": F.col("_review_millionths") / F.col("_reviewed_days") / _MILLIONTHS,
     }
     windows = {f"net_revenue_{n}d": currency(F.col(f"_net_{n}d")) for n in WINDOWS}
     return totals.withColumns(derived | windows).select(*COLUMNS)
@@ -102,8 +98,3 @@ def _aggregates() -> Iterator[Column]:
         yield F.size(F.collect_set(of_purchase)).alias(f"distinct_{plural}")
         known = F.when(F.col(name).isNotNull(), F.col("purchased_on"))
         yield F.max_by(name, known).alias(f"last_{name}")
-    # A mean of doubles depends on the order they are added in; one of integers does not.
-    millionths = F.round(F.col("review_score") * _MILLIONTHS).cast("bigint")
-    yield F.sum(millionths).alias("_review_millionths")
-    # nullif: no review is no score, where dividing by zero would be an error.
-    yield F.nullif(F.count("review_score"), F.lit(0)).alias("_reviewed_days")

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
-from pyspark.sql.utils import AnalysisException
 
 from customer360.errors import SettingsError
 from customer360.lakehouse import jars

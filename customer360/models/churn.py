@@ -71,7 +71,6 @@ NUMERIC_FEATURES = (
     "overdue_ratio",
     "distinct_categories",
     "distinct_channels",
-    "review_score",
 )
 """Columns of ``gold/customer_features`` that are used as they are; nulls stay missing."""
 

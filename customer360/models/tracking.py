@@ -7,6 +7,7 @@ server by its URI. The registry's alias ``champion`` names the version that scor
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import logging
 import os
@@ -32,7 +33,16 @@ EXPERIMENT = "customer360"
 _DESCRIPTION = "customer360_model"
 """Key of the model's own JSON in the metadata that MLflow keeps with a model."""
 
-_NOISY = ("alembic", "mlflow", "mlflow.store.db.utils")
+_FINGERPRINT = "fingerprint"
+"""Tag of a registered version: which model it is, whatever the run."""
+
+_NOISY = {
+    "alembic": logging.WARNING,
+    "mlflow": logging.WARNING,
+    "mlflow.store.db.utils": logging.WARNING,
+    # Warns that pip is not installed, which it need not be: requirements are given by us.
+    "mlflow.utils.environment": logging.ERROR,
+}
 
 
 class NoChampionError(Customer360Error):
@@ -132,8 +142,8 @@ def _connected(tracking: Tracking) -> Iterator[ModuleType]:
         Path(tracking.uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     before = (mlflow.get_tracking_uri(), mlflow.get_registry_uri())
     levels = {name: logging.getLogger(name).level for name in _NOISY}
-    for name in _NOISY:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    for name, level in _NOISY.items():
+        logging.getLogger(name).setLevel(level)
     mlflow.set_tracking_uri(tracking.uri)
     mlflow.set_registry_uri(tracking.uri)
     try:
@@ -173,7 +183,9 @@ def log_training(
 
     Logged: parameters, metrics, plots, the model with signature and input example, the Delta
     versions of the tables it was trained on (parameters ``delta_version/<layer>/<table>``), its
-    status and notes. A fallback is registered too: it is what scores then, and says so.
+    status and notes. A fallback is registered too: it is what scores then, and says so. A training
+    that came to the very model that is champion already is not logged again, so running a day
+    twice leaves one version.
 
     Args:
         training: From `churn.train` or `lifetime_value.train`.
@@ -185,8 +197,14 @@ def log_training(
         TrackingError: The database or server does not answer.
     """
     name = CHURN if isinstance(training, ChurnTraining) else LIFETIME_VALUE
+    fingerprint = _fingerprint(training)
     with _connected(tracking) as mlflow:
         experiment_id = _experiment_id(mlflow, tracking)
+        champion = _registered_champion(mlflow, name)
+        if champion is not None and champion.tags.get(_FINGERPRINT) == fingerprint:
+            return _logged_as(
+                name, str(champion.version), str(champion.run_id), experiment_id, tracking
+            )
         label = f"{name.removeprefix('customer360_')} {training.as_of}"
         with mlflow.start_run(experiment_id=experiment_id, run_name=label) as run:
             versions = {f"delta_version/{t}": v for t, v in (table_versions or {}).items()}
@@ -211,21 +229,40 @@ def log_training(
         # MLflow prints "Successfully registered" to stderr, which is for errors here.
         with contextlib.redirect_stderr(io.StringIO()):
             registered = mlflow.register_model(
-                logged.model_uri, name, tags={k: described[k] for k in ("status", "as_of")}
+                logged.model_uri,
+                name,
+                tags={k: described[k] for k in ("status", "as_of")} | {_FINGERPRINT: fingerprint},
             )
         client.set_registered_model_alias(name, CHAMPION, registered.version)
+    return _logged_as(name, str(registered.version), run.info.run_id, experiment_id, tracking)
+
+
+def _fingerprint(training: ChurnTraining | LifetimeValueTraining) -> str:
+    """Equal for two trainings that came to the same model for the same date."""
+    described = f"{training.as_of}\n{training.model.to_json()}".encode()
+    booster = training.model.booster if isinstance(training.model, ChurnModel) else b""
+    return hashlib.sha256(described + booster).hexdigest()
+
+
+def _registered_champion(mlflow: ModuleType, name: str) -> Any | None:
+    try:
+        return mlflow.MlflowClient().get_model_version_by_alias(name, CHAMPION)
+    except mlflow.exceptions.MlflowException:
+        return None
+
+
+def _logged_as(
+    name: str, version: str, run_id: str, experiment_id: str, tracking: Tracking
+) -> LoggedTraining:
     server = tracking.uri.startswith("http")
+    page = f"{tracking.uri.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}"
     return LoggedTraining(
         model_name=name,
-        version=str(registered.version),
-        run_id=run.info.run_id,
+        version=version,
+        run_id=run_id,
         experiment_id=experiment_id,
-        model_uri=f"models:/{name}/{registered.version}",
-        url=(
-            f"{tracking.uri.rstrip('/')}/#/experiments/{experiment_id}/runs/{run.info.run_id}"
-            if server
-            else None
-        ),
+        model_uri=f"models:/{name}/{version}",
+        url=page if server else None,
     )
 
 
@@ -378,12 +415,10 @@ def champion_figures(name: str, tracking: Tracking) -> ChampionFigures | None:
     """
     with _connected(tracking) as mlflow:
         _experiment_id(mlflow, tracking)
-        client = mlflow.MlflowClient()
-        try:
-            registered = client.get_model_version_by_alias(name, CHAMPION)
-        except mlflow.exceptions.MlflowException:
+        registered = _registered_champion(mlflow, name)
+        if registered is None:
             return None
-        run = client.get_run(registered.run_id)
+        run = mlflow.MlflowClient().get_run(registered.run_id)
         return ChampionFigures(
             version=str(registered.version),
             status=run.data.tags.get("status", ""),

@@ -1,6 +1,7 @@
 """One asset pair for each raw table: bronze, and the quarantine of what broke its contract."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 
@@ -55,7 +56,7 @@ def bronze_asset(
     )
     def load(
         context: dg.AssetExecutionContext, spark: SparkResource
-    ) -> Iterator[dg.MaterializeResult]:
+    ) -> Iterator[dg.MaterializeResult[None]]:
         work = workspace(context, spark, deployment)
         loaded = load_bronze(work, source, table, days_of(context))
         _per_partition(context, bronze, quarantine, loaded)
@@ -71,13 +72,13 @@ def bronze_asset(
     return load
 
 
-def _bronze_metadata(loaded: BronzeLoaded) -> dict[str, object]:
+def _bronze_metadata(loaded: BronzeLoaded) -> dict[str, Any]:
     if loaded.bronze is None:
         return {"dagster/row_count": loaded.raw - loaded.quarantined, "unchanged": True}
     return commit_metadata(loaded.bronze, raw_rows=loaded.raw)
 
 
-def _quarantine_metadata(loaded: BronzeLoaded) -> dict[str, object]:
+def _quarantine_metadata(loaded: BronzeLoaded) -> dict[str, Any]:
     reasons = count_table(loaded.reasons, "reason")
     if loaded.quarantine is None:
         return {"dagster/row_count": loaded.quarantined, "reasons": reasons, "unchanged": True}
@@ -115,9 +116,7 @@ def _conservation(loaded: BronzeLoaded) -> dg.AssetCheckResult:
     )
 
 
-def _share(
-    loaded: BronzeLoaded, limit: float, tolerance: int, table: str
-) -> dg.AssetCheckResult:
+def _share(loaded: BronzeLoaded, limit: float, tolerance: int, table: str) -> dg.AssetCheckResult:
     share = loaded.quarantine_share
     passed = share <= limit or loaded.quarantined <= tolerance
     return dg.AssetCheckResult(

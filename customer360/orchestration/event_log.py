@@ -56,15 +56,17 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
 
     def store_event_batch(self, events: Sequence["EventLogEntry"]) -> None:
         """Store events of one run: one transaction in its own log, one in the index of assets."""
-        if not events or any(not _is_asset_event(event) for event in events):
-            super().store_event_batch(events)
+        # A run's planned events come in one batch: a few for checks among those for partitions.
+        super().store_event_batch([event for event in events if not _is_asset_event(event)])
+        events = [event for event in events if _is_asset_event(event)]
+        if not events:
             return
         inserts = [self.prepare_insert_event(event) for event in events]
         with self.run_connection(events[0].run_id) as connection:
             for insert in inserts:
                 connection.execute(insert)
         with self.index_transaction() as connection:
-            ids = [connection.execute(insert).inserted_primary_key[0] for insert in inserts]
+            ids = [_inserted_id(connection.execute(insert)) for insert in inserts]
             self._store_asset_event_tags(connection, events, ids)
             newest: dict[AssetKey, int] = {}
             for position, event in enumerate(events):
@@ -73,6 +75,10 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
                     newest[key] = position
             for position in newest.values():
                 self._store_asset_event(connection, events[position], ids[position])
+
+
+def _inserted_id(result: Any) -> int:
+    return int(result.inserted_primary_key[0])
 
 
 def _is_asset_event(event: "EventLogEntry") -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
+from typing import Any
 
 import dagster as dg
 
@@ -28,7 +29,7 @@ from customer360.pipeline.workspace import Workspace
 CHURN_MODEL = "models/churn"
 LIFETIME_VALUE_MODEL = "models/lifetime_value"
 
-Made = tuple[Written, dict[str, object]]
+Made = tuple[Written, dict[str, Any]]
 
 
 def gold_assets(
@@ -100,7 +101,7 @@ def _snapshot_asset(
     )
     def snapshot(
         context: dg.AssetExecutionContext, spark: SparkResource
-    ) -> Iterator[dg.MaterializeResult]:
+    ) -> Iterator[dg.MaterializeResult[None]]:
         work = workspace(context, spark, deployment)
         as_of = as_of_dates(context, days_of(context), make_gold.existing_snapshots(work))
         written, more = make(work, as_of)
@@ -151,7 +152,7 @@ def _health_asset(
     )
     def business_health(
         context: dg.AssetExecutionContext, spark: SparkResource
-    ) -> Iterator[dg.MaterializeResult]:
+    ) -> Iterator[dg.MaterializeResult[None]]:
         work = workspace(context, spark, deployment)
         written, days = make_gold.make_business_health(work, days_of(context))
         here, there = audit.revenue_of(work, days)

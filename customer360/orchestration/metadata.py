@@ -26,8 +26,7 @@ def column_schema(contract: Contract) -> dg.TableSchema:
             dg.TableColumn(
                 name=column.name,
                 type=column.physical_type,
-                description=column.description
-                + (f" Unit: {column.unit}." if column.unit else ""),
+                description=column.description + (f" Unit: {column.unit}." if column.unit else ""),
                 constraints=dg.TableColumnConstraints(
                     nullable=not column.required, unique=column.unique
                 ),

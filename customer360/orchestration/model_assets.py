@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import dagster as dg
 
@@ -76,11 +77,11 @@ def _model_asset(
     )
     def model(
         context: dg.AssetExecutionContext, spark: SparkResource
-    ) -> Iterator[dg.MaterializeResult]:
+    ) -> Iterator[dg.MaterializeResult[None]]:
         work: Workspace = workspace(context, spark, deployment)
         training, logged = train(work, days_of(context).last)
         if not training.trained:
-            context.log.warning(f"{name}: {training.status}")
+            context.log.warning("%s: %s", name, training.status)
         yield dg.MaterializeResult(
             asset_key=asset_key(name), metadata=_training_metadata(training, logged)
         )
@@ -88,8 +89,8 @@ def _model_asset(
     return model
 
 
-def _training_metadata(training: Training, logged: LoggedTraining) -> dict[str, object]:
-    found: dict[str, object] = {
+def _training_metadata(training: Training, logged: LoggedTraining) -> dict[str, Any]:
+    found: dict[str, Any] = {
         "status": training.status,
         "as_of": str(training.as_of),
         "mlflow_run_id": logged.run_id,

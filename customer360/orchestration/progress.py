@@ -55,10 +55,15 @@ def _say(line: str) -> None:
         say(line)
 
 
-@dg.logger(description="One line when an asset starts and one when it is done.")
-def progress_logger(init_context: dg.InitLoggerContext) -> logging.Logger:
-    """Logger of `customer360 run`: shows progress through :func:`listen`."""
-    log = logging.Logger("customer360.progress", level=logging.INFO)
+def _make_logger(init_context: dg.InitLoggerContext) -> logging.Logger:
+    log = logging.getLogger("customer360.progress")
     log.setLevel(logging.DEBUG)
-    log.addHandler(_Progress())
+    log.propagate = False
+    log.handlers = [_Progress()]
     return log
+
+
+progress_logger = dg.LoggerDefinition(
+    _make_logger,
+    description="One line when an asset starts and one when it is done: `customer360 run`.",
+)

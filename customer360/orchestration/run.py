@@ -8,6 +8,7 @@ from datetime import date
 from typing import Literal
 
 import dagster as dg
+from dagster_shared.error import SerializableErrorInfo
 
 from customer360.days import DayRange
 from customer360.deployment import Deployment
@@ -126,20 +127,20 @@ def _run(
     )
     if result.success:
         return
+    for check in result.get_asset_check_evaluations():
+        if not check.passed:
+            said = check.description or f"the check {check.check_name} failed"
+            raise RunFailedError(f"{check.asset_key.to_user_string()}: {said}")
     for event in result.all_events:
         if event.is_step_failure:
-            failure = event.step_failure_data
-            error = failure.user_facing_exec_error if failure else None
-            raise RunFailedError(_why(event.step_key or job, error)) from None
+            raise RunFailedError(_why(event.step_key or job, event.step_failure_data.error))
     raise RunFailedError(f"{job} failed; see run {result.run_id} in the Dagster UI")
 
 
-def _why(step: str, error: object) -> str:
+def _why(step: str, error: SerializableErrorInfo | None) -> str:
     """The innermost cause in one line; a user error speaks for itself."""
-    asset = step.replace("__", "/", 1)
-    cause = error
-    while getattr(cause, "cause", None) is not None:
-        cause = cause.cause  # type: ignore[union-attr, attr-defined]
-    message = str(getattr(cause, "message", cause) or "").strip()
-    lines = [line for line in message.splitlines() if line.strip()]
-    return f"{asset}: {lines[0] if lines else 'failed'}"
+    while error is not None and error.cause is not None:
+        error = error.cause
+    lines = [line for line in (error.message if error else "").splitlines() if line.strip()]
+    said = lines[0].rpartition("Error: ")[2] if lines else "failed"
+    return f"{step.replace('__', '/', 1)}: {said}"

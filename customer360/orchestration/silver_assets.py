@@ -41,7 +41,7 @@ def silver_assets(
     )
     def customers(
         context: dg.AssetExecutionContext, spark: SparkResource
-    ) -> Iterator[dg.MaterializeResult]:
+    ) -> Iterator[dg.MaterializeResult[None]]:
         work = workspace(context, spark, deployment)
         written = load_silver.load_customers(work, days_of(context))
         count = audit.audit_customers(work)
@@ -68,7 +68,7 @@ def silver_assets(
     )
     def customer_history(
         context: dg.AssetExecutionContext, spark: SparkResource
-    ) -> Iterator[dg.MaterializeResult]:
+    ) -> Iterator[dg.MaterializeResult[None]]:
         work = workspace(context, spark, deployment)
         written = load_silver.load_customer_history(work, days_of(context))
         found = audit.audit_history(work)
@@ -106,7 +106,7 @@ def silver_assets(
     )
     def transactions(
         context: dg.AssetExecutionContext, spark: SparkResource
-    ) -> Iterator[dg.MaterializeResult]:
+    ) -> Iterator[dg.MaterializeResult[None]]:
         work = workspace(context, spark, deployment)
         days = days_of(context)
         loaded = load_silver.load_transactions(work, days)
@@ -151,12 +151,14 @@ def silver_assets(
 
     @dg.multi_asset(
         name="silver__customer_days",
-        specs=[table_spec(Contract.load(CUSTOMER_DAYS), partitions=partitions, deps=[TRANSACTIONS])],
+        specs=[
+            table_spec(Contract.load(CUSTOMER_DAYS), partitions=partitions, deps=[TRANSACTIONS])
+        ],
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def customer_days(
         context: dg.AssetExecutionContext, spark: SparkResource
-    ) -> Iterator[dg.MaterializeResult]:
+    ) -> Iterator[dg.MaterializeResult[None]]:
         work = workspace(context, spark, deployment)
         days = days_of(context)
         written, made = load_silver.load_customer_days(work, days)
@@ -171,9 +173,7 @@ def silver_assets(
 
 
 def _check(table: str, name: str, description: str) -> dg.AssetCheckSpec:
-    return dg.AssetCheckSpec(
-        name, asset=asset_key(table), description=description, blocking=True
-    )
+    return dg.AssetCheckSpec(name, asset=asset_key(table), description=description, blocking=True)
 
 
 def _accounting_table(loaded: TransactionsLoaded) -> str:

@@ -96,9 +96,7 @@ class SnapshotsAudit:
     repeated_keys: int
 
 
-def audit_snapshots(
-    work: Workspace, contract: Contract, as_of: Sequence[date]
-) -> SnapshotsAudit:
+def audit_snapshots(work: Workspace, contract: Contract, as_of: Sequence[date]) -> SnapshotsAudit:
     """Count rows and repeated primary keys of a gold table's snapshots."""
     rows = work.lakehouse.read_days(contract.table, AS_OF, as_of)
     by_key = rows.groupBy(*contract.primary_key).count()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
+from urllib.parse import unquote
 
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
@@ -19,6 +22,7 @@ from customer360.errors import BrokenFileError
 from customer360.lakehouse.tables import Written
 from customer360.pipeline.workspace import Workspace
 from customer360.sources.base import Source
+from customer360.sources.readers import shown_name
 
 DELIVERY_DAY = "_delivered_on"
 WHOLE = "whole"
@@ -130,9 +134,7 @@ def _load_days(work: Workspace, source: Source, table: str, days: DayRange) -> B
         {
             "raw": raw,
             "bronze": work.lakehouse.read_days(f"bronze/{table}", DELIVERY_DAY, list(days)),
-            "quarantined": work.lakehouse.read_days(
-                quarantine_of(table), DELIVERY_DAY, list(days)
-            ),
+            "quarantined": work.lakehouse.read_days(quarantine_of(table), DELIVERY_DAY, list(days)),
         },
         days,
     )
@@ -199,9 +201,9 @@ def _as_broken_file(error: PySparkException, table: str) -> Exception:
     text = str(error)
     if "FAILED_READ_FILE" not in text and "CANNOT_READ_FILE" not in text:
         return error
-    file = text.split("file:", 1)[-1].split(" ", 1)[0].split("/")[-1].rstrip(".,") or table
+    found = re.search(r"file:(/\S+?)[.,]?(\s|$)", text)
     return BrokenFileError(
-        file,
+        shown_name(Path(unquote(found[1]))) if found else table,
         f"a readable file of bronze/{table}",
         "one that breaks off or is damaged",
         "deliver it again; nothing was written",

@@ -22,19 +22,6 @@ def tidy(text: Column) -> Column:
     return _not_blank(F.trim(_collapsed(text)))
 
 
-def label(text: Column) -> Column:
-    """``tidy`` for columns of few distinct values and many rows (channel, category).
-
-    The regular expression, dear at ten million rows, runs only where a plain look at the bytes
-    finds something it could change. The look itself is kept short: with one more check for each
-    kind of blank, the compiled method passes the 8,000 bytes beyond which the JVM interprets it.
-    """
-    dirty = F.length(text) != F.octet_length(text)  # not ASCII: perhaps a no-break space
-    for blank in ("  ", "\t", "\n", "\r"):
-        dirty = dirty | F.contains(text, F.lit(blank))
-    return _not_blank(F.trim(F.when(dirty, _collapsed(text)).otherwise(text)))
-
-
 def identifier(text: Column) -> Column:
     """Trim only, blank is null: identifiers are compared as they came, case and zeros kept."""
     return _not_blank(F.trim(text))
@@ -49,7 +36,7 @@ def composed(text: Column) -> Column:
     letters = F.regexp_extract_all(text, F.lit(f"(?s).{_MARK}*"), F.lit(0))
     table = F.str_to_map(F.lit(_compositions()), F.lit("\n"), F.lit("\t"))
     joined = F.array_join(F.transform(letters, lambda c: F.coalesce(table[c], c)), "")
-    return F.when(text.rlike(_MARK), joined).otherwise(text)
+    return F.when(_not_ascii(text) & text.rlike(_MARK), joined).otherwise(text)
 
 
 def cased(name: Column) -> Column:
@@ -64,7 +51,7 @@ def cased(name: Column) -> Column:
 
 def email(text: Column) -> Column:
     """Lower case without any white space; blank is null."""
-    return _not_blank(F.lower(F.regexp_replace(F.translate(text, _INVISIBLE, ""), _BLANK, "")))
+    return _not_blank(F.lower(F.replace(_collapsed(text), F.lit(" "), F.lit(""))))
 
 
 def phone(text: Column) -> Column:
@@ -91,7 +78,22 @@ def region(name: Column) -> Column:
 
 
 def _collapsed(text: Column) -> Column:
-    return F.regexp_replace(F.translate(text, _INVISIBLE, ""), _BLANK, " ")
+    """White space as single blanks.
+
+    The regular expression, dear at ten million rows, runs only where a plain look at the bytes
+    finds something it could change. The look itself is short on purpose: a check for each kind of
+    blank, on a few columns, and the compiled method passes the 8,000 bytes beyond which the JVM
+    only interprets it.
+    """
+    dirty = _not_ascii(text)  # perhaps a no-break space
+    for blank in ("  ", "\t", "\n", "\r"):
+        dirty = dirty | F.contains(text, F.lit(blank))
+    clean = F.regexp_replace(F.translate(text, _INVISIBLE, ""), _BLANK, " ")
+    return F.when(dirty, clean).otherwise(text)
+
+
+def _not_ascii(text: Column) -> Column:
+    return F.length(text) != F.octet_length(text)
 
 
 def _not_blank(text: Column) -> Column:

@@ -107,9 +107,9 @@ def prepared(
             F.nullif(F.upper(F.trim("currency")), F.lit("")), F.lit(currency).cast("string")
         ).alias("currency"),
         F.col("items").cast("int").alias("items"),
-        F.lower(text.label(F.col("channel"))).alias("channel"),
-        F.lower(text.label(F.col("payment_type"))).alias("payment_type"),
-        text.label(F.col("category")).alias("category"),
+        F.lower(text.tidy(F.col("channel"))).alias("channel"),
+        F.lower(text.tidy(F.col("payment_type"))).alias("payment_type"),
+        text.tidy(F.col("category")).alias("category"),
         text.identifier(F.col("related_order_id")).alias("related_order_id"),
         F.col("delivered_on").cast("date").alias("delivered_on"),
         F.col("review_score").cast("int").alias("review_score"),

@@ -227,6 +227,11 @@ def check_csv(
     return shape
 
 
+def shown_name(file: Path) -> str:
+    """A file's name for a message, with its folder where files of many days are named alike."""
+    return f"{file.parent.name}/{file.name}" if "=" in file.parent.name else file.name
+
+
 def check_parquet(file: Path, wanted: Sequence[str]) -> pa.Schema:
     """The schema of a Parquet file that has all columns ``wanted``.
 
@@ -239,10 +244,10 @@ def check_parquet(file: Path, wanted: Sequence[str]) -> pa.Schema:
     try:
         schema = pq.read_schema(file)
     except OSError as error:
-        raise BrokenFileError(file.name, "a Parquet file", _reason(error, file)) from None
+        raise BrokenFileError(shown_name(file), "a Parquet file", _reason(error, file)) from None
     except pa.ArrowInvalid as error:
         found = "an empty file" if file.stat().st_size == 0 else _first_line(error)
-        raise BrokenFileError(file.name, "a Parquet file", found) from None
+        raise BrokenFileError(shown_name(file), "a Parquet file", found) from None
     missing = [name for name in wanted if name not in schema.names]
     if missing:
         _raise_missing(file, schema.names, missing, wanted, None)
@@ -492,7 +497,9 @@ def _raise_missing(
     near = [spelt[name.lower()] for name in missing if name.lower() in spelt]
     what = "column" if len(missing) == 1 else "columns"
     remedy = f"{listed(near)} differs in case" if near else ""
-    raise BrokenFileError(file.name, f"{what} {listed(list(missing), 12)}", found, remedy)
+    raise BrokenFileError(
+        shown_name(file), f"{what} {listed(list(missing), 12)}", found, remedy
+    )
 
 
 def _column(file: Path, column: str, delimiter: str, encoding: str) -> Iterator[pd.Series[str]]:

@@ -107,3 +107,51 @@ def page(*, width: int = 1800, height: int = 1200) -> Iterator[Page]:
             yield context.pages[0] if context.pages else context.new_page()
         finally:
             context.close()
+
+
+GROUPS = ("bronze", "gold", "models", "quarantine", "silver")
+
+
+def open_lineage(opened: Page, address: str) -> None:
+    """Show the global asset lineage with every group unfolded, fitted to the window."""
+    unfolded = "%2C".join(f"global%40global%3A{group}" for group in GROUPS)
+    opened.goto(f"{address}/asset-groups/?expanded={unfolded}", timeout=120_000)
+    opened.get_by_text("customer_days").first.wait_for(timeout=120_000)
+    opened.get_by_text("Hide navigation").click()
+    # The graph is laid out anew when the window changes; a double click fits it.
+    opened.wait_for_timeout(2_000)
+    opened.mouse.dblclick(opened.viewport_size["width"] * 0.75, 500)  # type: ignore[index]
+    opened.mouse.move(5, 5)  # off the graph, which highlights what is under the pointer
+    opened.wait_for_timeout(1_000)
+
+
+def statuses(opened: Page, address: str) -> dict[str, dict[str, int]]:
+    """Partitions of each asset as the UI counts them: all, materialised, failed."""
+    query = (
+        "{assetNodes {assetKey {path} partitionStats {numPartitions numMaterialized numFailed}}}"
+    )
+    answer = opened.request.post(f"{address}/graphql", data={"query": query}).json()
+    return {"/".join(n["assetKey"]["path"]): n["partitionStats"] for n in answer["data"]["assetNodes"]}
+
+
+def wait_for_statuses(opened: Page) -> None:
+    """Until no asset says that its status is being fetched."""
+    opened.wait_for_function(
+        "() => !/fetching status|Loading/i.test(document.body.innerText)", timeout=120_000
+    )
+    opened.wait_for_timeout(1_500)
+
+
+def screenshot_lineage(environment: Mapping[str, str], target: Path, log: Path) -> None:
+    """Save a picture of a deployment's whole lineage.
+
+    Args:
+        environment: With ``DAGSTER_HOME`` and ``CUSTOMER360_HOME``.
+        target: PNG file.
+        log: Where the web server writes.
+    """
+    with webserver(environment, log) as address, page(width=1700, height=2050) as opened:
+        open_lineage(opened, address)
+        wait_for_statuses(opened)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        opened.screenshot(path=str(target))

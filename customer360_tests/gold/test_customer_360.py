@@ -104,7 +104,6 @@ def test_a_row_for_each_customer_and_date_holds_all_that_is_known(
         "overdue_ratio": 1.0,
         "last_category": "Books",
         "last_channel": "web",
-        "review_score": 5.0,
         "r_score": 2,
         "f_score": 4,
         "m_score": 4,

@@ -67,7 +67,6 @@ def test_every_feature_of_a_small_history(spark: SparkSession) -> None:
         "distinct_channels": 2,
         "last_category": "Toys",  # the last one known
         "last_channel": "web",
-        "review_score": 4.5,
     }
     assert ben == {
         "as_of": AS_OF,
@@ -95,7 +94,6 @@ def test_every_feature_of_a_small_history(spark: SparkSession) -> None:
         "distinct_channels": 1,
         "last_category": "Books",
         "last_channel": "shop",
-        "review_score": None,
     }
 
 

@@ -24,7 +24,7 @@ def test_replacing_days_leaves_the_other_days_and_empties_days_without_rows(
     spark = lakehouse.spark
     first = spark.createDataFrame([(D1, 1), (D2, 2), (D3, 3)], SCHEMA)
     made = lakehouse.replace_days(
-        "silver/t", first, "day", [D1, D2, D3], partitioned=partitioned, index=["day"]
+        "silver/t", first, "day", [D1, D2, D3], partitioned=partitioned, index=["id"]
     )
     assert (made.version, made.rows) == (0, 3)
     again = lakehouse.replace_days(
@@ -46,7 +46,7 @@ def rows_at(lakehouse: Lakehouse, version: int) -> list[tuple[object, ...]]:
 def test_rows_outside_the_replaced_days_are_refused(lakehouse: Lakehouse) -> None:
     frame = lakehouse.spark.createDataFrame([(D1, 1), (D3, 3)], SCHEMA)
     lakehouse.replace_days("silver/t", frame, "day", [D1, D3])
-    with pytest.raises(Exception, match="replaceWhere|DELTA_REPLACE_WHERE_MISMATCH"):
+    with pytest.raises(Exception, match="DELTA_REPLACE_WHERE_MISMATCH"):
         lakehouse.replace_days("silver/t", frame, "day", [D1])
     assert rows(lakehouse, "silver/t") == [(D1, 1), (D3, 3)]
 
@@ -80,7 +80,7 @@ def test_details_and_listing(lakehouse: Lakehouse) -> None:
 
 
 def test_a_missing_table_says_what_to_do(lakehouse: Lakehouse) -> None:
-    with pytest.raises(TableNotFoundError, match="silver/none does not exist .*customer360 run"):
+    with pytest.raises(TableNotFoundError, match=r"silver/none does not exist .*customer360 run"):
         lakehouse.read("silver/none")
 
 

@@ -24,6 +24,7 @@ from customer360.models.tracking import (
     NoChampionError,
     Tracking,
     TrackingError,
+    champion_figures,
     load_churn_champion,
     load_lifetime_value_champion,
     log_training,
@@ -116,6 +117,7 @@ def test_a_lifetime_value_training_comes_back_as_it_was(tracking: Tracking) -> N
     assert champion.model == training.model
     assert champion.version == logged.version
     assert champion.run_id == logged.run_id
+    assert len(champion.tags.pop("fingerprint")) == 64
     assert champion.tags == {"status": "trained", "as_of": "2025-06-30"}
     assert logged.url is None
 
@@ -163,6 +165,22 @@ def test_the_newest_training_is_the_champion(tracking: Tracking) -> None:
     assert champion.model.purchases is not None
     assert champion.model.purchases.r == 0.3
     assert champion.tags["status"] == "fallback: why"
+
+
+def test_the_same_training_again_leaves_one_version(tracking: Tracking) -> None:
+    first = log_training(lifetime_value_training(r=0.31), tracking)
+    again = log_training(lifetime_value_training(r=0.31), tracking)
+    other = log_training(lifetime_value_training(r=0.32), tracking)
+    assert again == first
+    assert int(other.version) == int(first.version) + 1
+    found = champion_figures(LIFETIME_VALUE, tracking)
+    assert found is not None
+    assert (found.version, found.status) == (other.version, "trained")
+
+
+def test_no_figures_without_a_champion(tmp_path: Path) -> None:
+    empty = Tracking(f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "artifacts")
+    assert champion_figures(CHURN, empty) is None
 
 
 def test_a_churn_model_comes_back_with_its_trees(tracking: Tracking) -> None:

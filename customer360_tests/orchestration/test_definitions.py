@@ -83,6 +83,7 @@ def test_every_asset_is_partitioned_by_the_same_days_in_single_runs(
     definitions: dg.Definitions,
 ) -> None:
     for spec in specs(definitions).values():
+        assert spec.partitions_def is not None
         keys = spec.partitions_def.get_partition_keys()
         assert (keys[0], keys[-1], len(keys)) == ("2024-01-01", "2024-03-31", 91)
     graph = definitions.resolve_asset_graph()
@@ -92,9 +93,10 @@ def test_every_asset_is_partitioned_by_the_same_days_in_single_runs(
 
 def test_lineage_runs_from_bronze_to_customer_360(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
-    upstream = {k.to_user_string() for k in graph.get_ancestor_asset_keys(
-        dg.AssetKey(["gold", "customer_360"])
-    )}
+    upstream = {
+        k.to_user_string()
+        for k in graph.get_ancestor_asset_keys(dg.AssetKey(["gold", "customer_360"]))
+    }
     assert TABLES - upstream == {
         "gold/customer_360",
         "gold/cohort_retention",
@@ -141,7 +143,7 @@ def tick(definitions: dg.Definitions, name: str, at: datetime) -> dg.RunRequest:
             scheduled_execution_time=at,
             repository_def=definitions.get_repository_def(),
         )
-        (request,) = schedule.evaluate_tick(context).run_requests
+        (request,) = schedule.evaluate_tick(context).run_requests or ()
     return request
 
 

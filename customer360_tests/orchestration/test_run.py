@@ -222,6 +222,7 @@ def test_too_much_quarantine_stops_what_comes_after(week: Home, tmp_path: Path, 
         defects=DefectRates(),
         raw=week.source.folder.absolute(),
         quarantine_limit=0.001,
+        quarantine_tolerance=0,
     )
     with pytest.raises(RunFailedError, match="bronze/synthetic_"):
         run_plan(home.settings, Plan.of(home.deployment, steps="etl"), quietly)

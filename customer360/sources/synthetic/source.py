@@ -206,7 +206,7 @@ def _checked(file: Path, wanted: tuple[str, ...]) -> tuple[str, ...]:
     schema = readers.check_parquet(file, wanted)
     typed = [f"{field.name} {field.type}" for field in schema if field.type != pa.string()]
     if typed:
-        raise BrokenFileError(str(file), "text columns only", listed(typed))
+        raise BrokenFileError(readers.shown_name(file), "text columns only", listed(typed))
     return tuple(name for name in schema.names if name not in wanted)
 
 

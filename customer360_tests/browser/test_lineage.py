@@ -1,0 +1,93 @@
+"""Dagster's UI in Chromium: the lineage of a deployment that was run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from customer360_tests.browser.lineage import (
+    CHROMIUM,
+    GROUPS,
+    open_lineage,
+    page,
+    statuses,
+    wait_for_statuses,
+    webserver,
+)
+from customer360_tests.deployments import Home, process_environment
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no Chromium at {CHROMIUM}"),
+]
+
+TABLES = {
+    "bronze": ["synthetic_customers", "synthetic_transactions"],
+    "quarantine": ["synthetic_customers", "synthetic_transactions", "transactions"],
+    "silver": ["customers", "customer_history", "transactions", "customer_days"],
+    "gold": [
+        "business_health",
+        "churn_scores",
+        "cohort_retention",
+        "customer_360",
+        "customer_features",
+        "lifetime_value",
+        "rfm_segments",
+    ],
+    "models": ["churn", "lifetime_value"],
+}
+
+
+@pytest.fixture(scope="module")
+def address(demo: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Dagster's web server on the run deployment."""
+    log = tmp_path_factory.mktemp("webserver") / "log"
+    with webserver(process_environment(demo), log) as found:
+        yield found
+
+
+def test_the_lineage_shows_every_asset_made_and_none_failed(address: str, tmp_path: Path) -> None:
+    with page(width=1700, height=2050) as opened:
+        open_lineage(opened, address)
+        wait_for_statuses(opened)
+        opened.screenshot(path=str(tmp_path / "lineage.png"))
+        shown = opened.inner_text("body")
+        for group in GROUPS:
+            assert group in shown
+        for name in ("customers", "customer_days", "customer_360", "rfm_segments", "churn"):
+            assert name in shown, name
+        assert "Failed" not in shown
+        counted = statuses(opened, address)
+    assert set(counted) == {f"{group}/{name}" for group, names in TABLES.items() for name in names}
+    for asset, stats in counted.items():
+        assert stats["numFailed"] == 0, asset
+        assert stats["numMaterialized"] >= 1, asset
+    for asset in ("bronze/synthetic_transactions", "silver/customer_days", "gold/business_health"):
+        assert counted[asset]["numMaterialized"] == counted[asset]["numPartitions"] == 90
+    assert (tmp_path / "lineage.png").stat().st_size > 20_000
+
+
+def test_a_group_shows_its_assets_checks_and_kinds(address: str) -> None:
+    """Silver, close enough to read: every partition filled, every check passed."""
+    with page(width=2200, height=1200) as opened:
+        opened.goto(f"{address}/locations/customer360/asset-groups/silver", timeout=120_000)
+        opened.get_by_text("100% filled").first.wait_for(timeout=120_000)
+        wait_for_statuses(opened)
+        shown = opened.inner_text("body")
+    for name in TABLES["silver"]:
+        assert name in shown, name
+    assert shown.count("100% filled") >= 4
+    assert "3 / 3 Passed" in shown
+    assert "Delta Lake" in shown
+
+
+def test_a_table_shows_its_columns_rows_and_owner(address: str) -> None:
+    with page() as opened:
+        opened.goto(f"{address}/assets/gold/customer_360", timeout=120_000)
+        opened.get_by_text("customer_key").first.wait_for(timeout=120_000)
+        shown = opened.inner_text("body")
+    assert "churn_probability" in shown
+    assert "next_best_action" in shown
+    assert "gold/customer_360" in shown
