@@ -19,6 +19,8 @@ ARGS ?=
 CUSTOMER360_HOME ?= data
 DAGSTER_FOLDER := $(abspath $(CUSTOMER360_HOME))/dagster
 demo etl train dev validate: export CUSTOMER360_HOME := $(CUSTOMER360_HOME)
+# The demo and the tests are small: compiling for minutes of use would take longer than it saves.
+demo test: export CUSTOMER360_SPARK_JAVA_OPTIONS := -XX:TieredStopAtLevel=1
 demo etl train dev validate: export DAGSTER_HOME := $(DAGSTER_FOLDER)
 
 .PHONY: help

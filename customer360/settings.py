@@ -120,6 +120,11 @@ class Settings(BaseSettings):
     spark_conf: dict[str, str] = Field(
         default_factory=dict, description="Any further spark.* settings, as JSON."
     )
+    spark_java_options: str = Field(
+        "",
+        description="Further options of the JVM; -XX:TieredStopAtLevel=1 compiles less, which suits "
+        "small data and short runs.",
+    )
     jars_dir: Path | None = Field(None, description="Where the Delta jars are kept; unset: cache.")
 
     # Privacy

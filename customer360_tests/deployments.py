@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -118,9 +117,7 @@ def make_home(
     home = Home.at(spark, folder)
     target = home.settings.raw_dir / "synthetic"
     if raw is None:
-        generate(
-            target, customers=customers, start=first, end=last, seed=seed, defects=defects
-        )
+        generate(target, customers=customers, start=first, end=last, seed=seed, defects=defects)
     else:
         target.parent.mkdir(parents=True)
         target.symlink_to(raw, target_is_directory=True)
@@ -181,9 +178,7 @@ def command(
 
 def process_environment(home: Home) -> dict[str, str]:
     """Environment of a ``dagster`` process that works on ``home``."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("CUSTOMER360_")}
-    ours = dagster_environment(home.settings)
-    return kept | {name: ours[name] for name in ("DAGSTER_HOME", "CUSTOMER360_HOME")}
+    return dagster_environment(home.settings)
 
 
 def content(lakehouse: Lakehouse, table: str, ignore: Collection[str] = BOOKKEEPING) -> list[str]:
@@ -209,13 +204,24 @@ def materialized(instance: dg.DagsterInstance, table: str) -> set[str]:
     return instance.get_materialized_partitions(asset_key(table))
 
 
-def newest_metadata(instance: dg.DagsterInstance, table: str) -> Mapping[str, Any]:
+def newest_metadata(instance: dg.DagsterInstance, table: str) -> dict[str, Any]:
     """Metadata of the newest materialisation, as plain values."""
-    event = instance.get_latest_materialization_event(asset_key(table))
-    assert event is not None, f"{table} was never materialised"
-    found = event.asset_materialization
-    assert found is not None
-    return {name: value.value for name, value in found.metadata.items()}
+    found = metadata_by_partition(instance, table, limit=1)
+    assert found, f"{table} was never materialised"
+    return next(iter(found.values()))
+
+
+def metadata_by_partition(
+    instance: dg.DagsterInstance, table: str, *, limit: int = 1_000
+) -> dict[str, dict[str, Any]]:
+    """Metadata of the newest ``limit`` materialisations, as plain values, by partition."""
+    found: dict[str, dict[str, Any]] = {}
+    for record in instance.fetch_materializations(asset_key(table), limit=limit).records:
+        made = record.asset_materialization
+        assert made is not None
+        plain_values: dict[str, Any] = {k: v.value for k, v in made.metadata.items()}
+        found.setdefault(str(made.partition), plain_values)
+    return found
 
 
 def read_json(text: str) -> Any:

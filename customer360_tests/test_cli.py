@@ -166,9 +166,7 @@ def test_show_of_no_rows_still_names_the_columns(run, demo: Home) -> None:
         "--home", demo.folder,
     )  # fmt: skip
     assert said.code == 0
-    assert said.out.splitlines() == [
-        ",".join(demo.lakehouse.read("silver/customer_days").columns)
-    ]
+    assert said.out.splitlines() == [",".join(demo.lakehouse.read("silver/customer_days").columns)]
 
 
 @pytest.mark.parametrize(

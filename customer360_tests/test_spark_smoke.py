@@ -73,7 +73,7 @@ def test_the_resource_is_lazy(spark: SparkSession, tmp_path: Path) -> None:
     """Building it starts nothing and refuses nothing; asking it for the session does."""
     other = SparkResource.of(load_settings(tmp_path, spark_shuffle_partitions=7))
     assert other._spark_session is None
-    with pytest.raises(SettingsError, match="spark.sql.shuffle.partitions"):
+    with pytest.raises(SettingsError, match=r"spark\.sql\.shuffle\.partitions"):
         _ = other.spark_session
     assert SparkResource.of(load_settings(tmp_path)).spark_session is spark
 
@@ -130,9 +130,7 @@ def test_java_is_not_started_by_configuration_alone(tmp_path: Path) -> None:
         "from pyspark import SparkContext\n"
         "assert SparkContext._gateway is None\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
@@ -140,5 +138,5 @@ def test_missing_jars_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     from customer360.errors import EnvironmentError360
 
     monkeypatch.setattr(SparkSession, "getActiveSession", staticmethod(lambda: None))
-    with pytest.raises(EnvironmentError360, match="make setup|customer360"):
+    with pytest.raises(EnvironmentError360, match="run `make setup`"):
         open_session(session_config(load_settings(tmp_path)), tmp_path / "no jars here")

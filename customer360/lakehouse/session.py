@@ -29,10 +29,11 @@ _NO_DICTIONARY = (
 )
 
 _REMOTE = "spark.remote"
+_JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 _LOGGING = Path(__file__).with_name("log4j2.properties").absolute()
 
 # What may differ between the session asked for and a live one without changing any result.
-_NOT_COMPARED = ("spark.app.name", "spark.driver.extraJavaOptions", "spark.driver.extraClassPath")
+_NOT_COMPARED = ("spark.app.name", _JAVA_OPTIONS, "spark.driver.extraClassPath")
 
 
 def session_config(settings: Settings) -> dict[str, str]:
@@ -48,6 +49,12 @@ def session_config(settings: Settings) -> dict[str, str]:
         "spark.sql.parquet.compression.codec": "zstd",
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
         "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
+        # It removes empty branches with the observations in them, and their counts are lost.
+        "spark.sql.adaptive.optimizer.excludedRules": (
+            "org.apache.spark.sql.execution.adaptive.AQEPropagateEmptyRelation"
+        ),
+        # The secret of the customer keys is in the plans, padded to 64 bytes, as HMAC wants it.
+        "spark.sql.redaction.string.regex": "0x[0-9A-Fa-f]{128}",
         "spark.databricks.delta.snapshotPartitions": "2",
         "spark.databricks.delta.schema.autoMerge.enabled": "false",
         "spark.databricks.delta.properties.defaults.enableChangeDataFeed": "false",
@@ -60,6 +67,7 @@ def session_config(settings: Settings) -> dict[str, str]:
         "spark.driver.memory": settings.spark_driver_memory,
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
+        _JAVA_OPTIONS: settings.spark_java_options,
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     }
@@ -110,9 +118,10 @@ def open_session(
         builder = builder.config("spark.driver.extraClassPath", classpath)
         if not master.startswith("local"):
             builder = builder.config("spark.jars", classpath.replace(os.pathsep, ","))
-        builder = builder.config("spark.driver.extraJavaOptions", _java_options(archive_to))
+        java_options = f"{_java_options(archive_to)} {config.get(_JAVA_OPTIONS, '')}".strip()
+        builder = builder.config(_JAVA_OPTIONS, java_options)
     for name, value in config.items():
-        if name != _REMOTE:
+        if name not in (_REMOTE, _JAVA_OPTIONS):
             builder = builder.config(name, value)
     session = builder.getOrCreate()
     _check(session, config)

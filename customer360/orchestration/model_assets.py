@@ -12,7 +12,7 @@ from customer360.models.lifetime_value import LifetimeValueTraining
 from customer360.models.tracking import LoggedTraining
 from customer360.orchestration.gold_assets import CHURN_MODEL, LIFETIME_VALUE_MODEL
 from customer360.orchestration.metadata import asset_key
-from customer360.orchestration.partitions import days_of
+from customer360.orchestration.partitions import as_of_dates, days_of
 from customer360.orchestration.resources import SparkResource
 from customer360.orchestration.running import workspace
 from customer360.pipeline import run_models
@@ -79,7 +79,7 @@ def _model_asset(
         context: dg.AssetExecutionContext, spark: SparkResource
     ) -> Iterator[dg.MaterializeResult[None]]:
         work: Workspace = workspace(context, spark, deployment)
-        training, logged = train(work, days_of(context).last)
+        training, logged = train(work, as_of_dates(context, days_of(context), ())[-1])
         if not training.trained:
             context.log.warning("%s: %s", name, training.status)
         yield dg.MaterializeResult(

@@ -75,8 +75,9 @@ class Plan:
 def run_plan(settings: Settings, plan: Plan, say: Say) -> None:
     """Carry out ``plan``, each step as a Dagster run that the UI shows.
 
-    Loading and snapshots are separate runs, so that Dagster's partitions tell the truth: all days
-    of the range are loaded, and only the as-of dates have snapshots.
+    Loading and snapshots are separate runs, because an as-of date may lie outside the days that are
+    loaded. Dagster marks all partitions of a snapshot run as made; the metadata of each says
+    whether it has a snapshot, and with how many rows.
 
     Args:
         settings: The deployment.
@@ -87,7 +88,7 @@ def run_plan(settings: Settings, plan: Plan, say: Say) -> None:
         RunFailedError: An asset or a blocking check failed.
     """
     definitions = build_definitions(settings)
-    every = DayRange(plan.as_of[0], plan.as_of[-1])
+    every = plan.days.union(DayRange(plan.as_of[0], plan.as_of[-1]))
     tags = {AS_OF_TAG: ",".join(str(day) for day in plan.as_of)}
     work = {
         "load": (jobs.LOAD_RANGE, plan.days, {}),
@@ -143,4 +144,6 @@ def _why(step: str, error: SerializableErrorInfo | None) -> str:
         error = error.cause
     lines = [line for line in (error.message if error else "").splitlines() if line.strip()]
     said = lines[0].rpartition("Error: ")[2] if lines else "failed"
+    # The first line of Java's errors only says that there is one.
+    said = next((line.removeprefix(": ") for line in lines if line.startswith(": ")), said)
     return f"{step.replace('__', '/', 1)}: {said}"

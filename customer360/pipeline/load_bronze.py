@@ -11,7 +11,6 @@ from datetime import date
 from pathlib import Path
 from urllib.parse import unquote
 
-from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -98,8 +97,11 @@ def load_bronze(work: Workspace, source: Source, table: str, days: DayRange) -> 
         if source.delivery(table) == "daily":
             return _load_days(work, source, table, days)
         return _load_extract(work, source, table, days)
-    except PySparkException as error:
-        raise _as_broken_file(error, table) from error
+    except Exception as error:  # which class Spark's errors have depends on the kind of session
+        broken = _as_broken_file(error, table)
+        if broken is None:
+            raise
+        raise broken from None
 
 
 def _received(work: Workspace, source: Source, table: str, days: DayRange) -> DataFrame:
@@ -196,11 +198,11 @@ def _reasons(work: Workspace, table: str, days: DayRange | None = None) -> dict[
     return {row["reason"]: row["count"] for row in sorted(rows)}
 
 
-def _as_broken_file(error: PySparkException, table: str) -> Exception:
-    """A file that turns out unreadable while Spark reads it, named; any other error as it is."""
+def _as_broken_file(error: Exception, table: str) -> BrokenFileError | None:
+    """A file that turns out unreadable only while Spark reads it, named; None for other errors."""
     text = str(error)
     if "FAILED_READ_FILE" not in text and "CANNOT_READ_FILE" not in text:
-        return error
+        return None
     found = re.search(r"file:(/\S+?)[.,]?(\s|$)", text)
     return BrokenFileError(
         shown_name(Path(unquote(found[1]))) if found else table,

@@ -497,9 +497,7 @@ def _raise_missing(
     near = [spelt[name.lower()] for name in missing if name.lower() in spelt]
     what = "column" if len(missing) == 1 else "columns"
     remedy = f"{listed(near)} differs in case" if near else ""
-    raise BrokenFileError(
-        shown_name(file), f"{what} {listed(list(missing), 12)}", found, remedy
-    )
+    raise BrokenFileError(shown_name(file), f"{what} {listed(list(missing), 12)}", found, remedy)
 
 
 def _column(file: Path, column: str, delimiter: str, encoding: str) -> Iterator[pd.Series[str]]:

@@ -42,9 +42,7 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def webserver(
-    environment: Mapping[str, str], log: Path, *, seconds: float = 240
-) -> Iterator[str]:
+def webserver(environment: Mapping[str, str], log: Path, *, seconds: float = 240) -> Iterator[str]:
     """``dagster-webserver -w workspace.yaml`` on a free port; gives its address.
 
     Args:
@@ -70,7 +68,9 @@ def webserver(
             until = time.monotonic() + seconds
             while not _answers(f"{address}/server_info"):
                 if process.poll() is not None or time.monotonic() > until:
-                    raise RuntimeError(f"dagster-webserver did not start: {log.read_text()[-2000:]}")
+                    raise RuntimeError(
+                        f"dagster-webserver did not start: {log.read_text()[-2000:]}"
+                    )
                 time.sleep(0.5)
             yield address
         finally:
@@ -131,7 +131,9 @@ def statuses(opened: Page, address: str) -> dict[str, dict[str, int]]:
         "{assetNodes {assetKey {path} partitionStats {numPartitions numMaterialized numFailed}}}"
     )
     answer = opened.request.post(f"{address}/graphql", data={"query": query}).json()
-    return {"/".join(n["assetKey"]["path"]): n["partitionStats"] for n in answer["data"]["assetNodes"]}
+    return {
+        "/".join(n["assetKey"]["path"]): n["partitionStats"] for n in answer["data"]["assetNodes"]
+    }
 
 
 def wait_for_statuses(opened: Page) -> None:

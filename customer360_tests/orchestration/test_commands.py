@@ -128,9 +128,7 @@ def first_run(home: Home, process: subprocess.Popen[bytes], seconds: float) -> d
     raise AssertionError(f"no run ended within {seconds:.0f} s; runs: {runs}")
 
 
-def test_the_daemon_runs_the_nightly_schedule(
-    spark, tmp_path: Path, home: Home
-) -> None:
+def test_the_daemon_runs_the_nightly_schedule(spark, tmp_path: Path, home: Home) -> None:
     """A tick of the schedule, every minute here, launches a run that loads the trailing days."""
     night = make_home(
         spark,

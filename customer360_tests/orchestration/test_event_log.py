@@ -53,6 +53,8 @@ def told(instance: dg.DagsterInstance, run_id: str) -> dict[str, object]:
     logs = instance.all_logs(run_id)
     check = dg.AssetCheckKey(KEYS[0], "fine")
     checks = instance.event_log_storage.get_latest_asset_check_execution_by_key([check])
+    run = instance.get_run_by_id(run_id)
+    assert run is not None
     newest = [instance.get_latest_materialization_event(key) for key in KEYS]
     return {
         "events": sorted(
@@ -68,7 +70,7 @@ def told(instance: dg.DagsterInstance, run_id: str) -> dict[str, object]:
         ],
         "check": checks[check].status,
         "keys": sorted(key.to_user_string() for key in instance.all_asset_keys()),
-        "success": instance.get_run_by_id(run_id).is_success,
+        "success": run.is_success,
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -21,6 +22,7 @@ from customer360_tests.deployments import (
     content,
     make_home,
     materialized,
+    metadata_by_partition,
     newest_metadata,
 )
 
@@ -71,10 +73,11 @@ def week(spark, tmp_path_factory: pytest.TempPathFactory) -> Home:
 def test_days_are_loaded_and_only_the_as_of_date_has_snapshots(demo: Home) -> None:
     days = {str(day) for day in demo.deployment.available()}
     with demo.instance() as instance:
-        for table in EVERY_DAY:
+        for table in (*EVERY_DAY, *SNAPSHOTS, *MODELS):
             assert materialized(instance, table) == days, table
-        for table in (*SNAPSHOTS, *MODELS):
-            assert materialized(instance, table) == {max(days)}, table
+        for table in SNAPSHOTS:
+            said = metadata_by_partition(instance, table)
+            assert {day for day, found in said.items() if found["snapshot"]} == {max(days)}, table
     for table in SNAPSHOTS:
         assert {str(row["as_of"]) for row in demo.rows(table)} == {max(days)}, table
 
@@ -105,13 +108,8 @@ def test_materialisations_say_how_many_rows_and_which_version(demo: Home) -> Non
 def test_row_counts_of_partitions_add_up(demo: Home) -> None:
     table = "bronze/synthetic_transactions"
     with demo.instance() as instance:
-        records = instance.fetch_materializations(asset_key(table), limit=1000).records
-    counts = {
-        record.partition_key: record.asset_materialization.metadata[
-            "dagster/partition_row_count"
-        ].value
-        for record in records
-    }
+        found = metadata_by_partition(instance, table)
+    counts = {day: metadata["dagster/partition_row_count"] for day, metadata in found.items()}
     assert sum(counts.values()) == demo.lakehouse.read(table).count()
 
 
@@ -162,13 +160,9 @@ def test_several_as_of_dates_come_out_of_one_run(week: Home) -> None:
     newest = sorted(set(content(week.lakehouse, "gold/customer_features")) & set(before))
     assert newest == before
     with week.instance() as instance:
-        made = {
-            record.partition_key: record.asset_materialization.metadata["snapshot"].value
-            for record in instance.fetch_materializations(
-                asset_key("gold/customer_features"), limit=4
-            ).records
-        }
-    assert {day for day, snapshot in made.items() if snapshot} == {str(day) for day in asked}
+        made = metadata_by_partition(instance, "gold/customer_features", limit=4)
+    snapshots = {day for day, metadata in made.items() if metadata["snapshot"]}
+    assert snapshots == {str(day) for day in asked}
 
 
 def test_the_nightly_job_reloads_a_window_and_trains_where_there_is_no_model(week: Home) -> None:
@@ -231,7 +225,8 @@ def test_too_much_quarantine_stops_what_comes_after(week: Home, tmp_path: Path, 
     assert not any(name.startswith(("silver/", "gold/")) for name in home.lakehouse.tables())
     key = dg.AssetCheckKey(asset_key("bronze/synthetic_transactions"), "quarantine_share")
     with home.instance() as instance:
-        found = instance.event_log_storage.get_latest_asset_check_execution_by_key([key])[key]
+        latest = instance.event_log_storage.get_latest_asset_check_execution_by_key([key])
+    found: Any = latest[key]
     assert found.status.value == "FAILED"
     evaluation = found.event.dagster_event.event_specific_data
     assert "raise CUSTOMER360_QUARANTINE_LIMIT to accept it" in evaluation.description

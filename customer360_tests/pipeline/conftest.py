@@ -20,7 +20,7 @@ from customer360.pipeline.workspace import Workspace
 from customer360.sources.synthetic import DefectRates
 from customer360_tests.deployments import Home, make_home
 
-DAYS = DayRange(date(2024, 1, 1), date(2024, 1, 8))
+DAYS = DayRange(date(2024, 1, 1), date(2024, 1, 6))
 
 # Late and repeated rows above all: they are what the order of loading could change.
 DEFECTS = DefectRates(
@@ -45,6 +45,10 @@ DEFECTS = DefectRates(
     customer_untidy_text=0.10,
     max_days_late=5,
 )
+
+
+# So short that even these few days have customers who churned.
+WINDOWS = {"churn_horizon_days": 1, "churn_activity_days": 2}
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,7 @@ def at_once(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tu
         last=DAYS.last,
         customers=250,
         defects=DEFECTS,
+        **WINDOWS,
     )
     loaded = load(home, DAYS)
     make_snapshots(home.workspace(), [DAYS.last])
@@ -112,6 +117,7 @@ def day_by_day(
         customers=0,
         defects=DEFECTS,
         raw=at_once[0].source.folder.absolute(),
+        **WINDOWS,
     )
     loaded = {day: load(home, DayRange(day, day), f"night of {day}") for day in DAYS}
     make_snapshots(home.workspace(), [DAYS.last])
