@@ -97,11 +97,11 @@ def run(
     from customer360.orchestration.run import Plan, run_plan
 
     chosen = _chosen_sources(load_settings(home), source, path, mapping)
-    settings = load_settings(home, **chosen)
+    forgotten = {name: None for name, value in chosen.items() if value is None}
+    settings = load_settings(home, **chosen).model_copy(update=forgotten)
     deployment = Deployment.of(settings)
     days = _cover(deployment, chosen, _day(first, "--from"), _day(last, "--to"))
-    settings = load_settings(home, **(chosen | days))
-    remember(settings.home, chosen | days)
+    settings = settings.model_copy(update=days)
     deployment = Deployment.of(settings)
     plan = Plan.of(
         deployment,
@@ -110,6 +110,7 @@ def run(
         as_of=[parse_day(text, "--as-of") for text in as_of or []],
         steps=steps.value,
     )
+    remember(settings.home, chosen | days)
     run_plan(settings, plan, lambda line: out.print(line, highlight=False))
     _print_summary(deployment, plan.as_of[-1])
 
@@ -124,6 +125,7 @@ def _chosen_sources(
             str(Path(name).absolute()) if Path(name).exists() else name for name in mapping
         ]
         source = source or ["files"]
+        chosen["files_path"] = None  # of another mapping; --path below says which is this one's
     if source:
         chosen["sources"] = list(dict.fromkeys(source))
     active = chosen.get("sources", known.sources)
@@ -152,7 +154,10 @@ def _cover(
     bounds: dict[str, object] = {}
     if "start_date" not in settings.model_fields_set or start < settings.start_date:
         bounds["start_date"] = start
-    if all(source.closed for source in deployment.sources):
+    if not all(source.closed for source in deployment.sources):
+        if settings.end_date is not None:
+            bounds["end_date"] = None  # data keeps coming, so partitions do
+    else:
         end = max(found.last, last or found.last)
         if settings.end_date is None or end > settings.end_date:
             bounds["end_date"] = end
@@ -258,13 +263,13 @@ def show(
     verbose: Verbose = False,
 ) -> None:
     """Print rows of a table."""
-    from pyspark.errors import AnalysisException, ParseException
+    from pyspark.errors import PySparkException
 
     frame = _lakehouse(load_settings(home)).read(table)
     try:
         frame = frame.where(where) if where else frame
         records = [row.asDict(recursive=True) for row in frame.limit(limit).collect()]
-    except (AnalysisException, ParseException) as error:
+    except PySparkException as error:
         first = str(error).strip().splitlines()[0]
         raise SettingsError(f"--where {where!r} on {table}: {first}") from error
     if format is Format.TABLE:
@@ -283,7 +288,7 @@ def _print_rich(columns: list[str], records: list[dict[str, object]]) -> None:
         for number in range(len(records[:3])):
             shown.add_column(f"row {number + 1}")
         for name in columns:
-            shown.add_row(name, *(str(record[name]) for record in records[:3]))
+            shown.add_row(name, *(escape(str(record[name])) for record in records[:3]))
         out.print(shown)
         if len(records) > 3:
             out.print("[dim]3 rows shown; --format csv or json prints all[/dim]")
@@ -291,7 +296,7 @@ def _print_rich(columns: list[str], records: list[dict[str, object]]) -> None:
     for name in columns:
         shown.add_column(name)
     for record in records:
-        shown.add_row(*(str(record[name]) for name in columns))
+        shown.add_row(*(escape(str(record[name])) for name in columns))
     out.print(shown)
 
 
@@ -333,7 +338,7 @@ def dev(
 
     settings = load_settings(home)
     check = check_port(port, host)
-    if check.status == "fail":
+    if check.status != "ok":
         raise EnvironmentError360(f"port {port}: {check.found}; {check.remedy}")
     where = (
         ["-w", "workspace.yaml"]
@@ -360,14 +365,19 @@ def _version(
 
 
 def main() -> None:
-    """Entry point: errors a user can cause are one line on stderr, exit code 1."""
+    """Entry point: whatever goes wrong is one line on stderr and exit code 1."""
     verbose = "--verbose" in sys.argv
     try:
         app()
-    except Customer360Error as error:
+    except Exception as error:  # noqa: BLE001 - the last one who can say it in one line
         if verbose:
             err.print_exception()
-        said = " ".join(str(error).split())
+            for note in getattr(error, "__notes__", ()):
+                err.print(note, markup=False, highlight=False)
+        said = " ".join(str(error).split()) or type(error).__name__
+        if not isinstance(error, Customer360Error):
+            said = f"{type(error).__name__}: {said}"
+            said += "" if verbose else "; --verbose shows the trace"
         err.print(f"[red]error:[/red] {escape(said)}", highlight=False, soft_wrap=True)
         sys.exit(1)
 

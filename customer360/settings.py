@@ -25,6 +25,7 @@ from pydantic_settings import (
     SettingsConfigDict,
     YamlConfigSettingsSource,
 )
+from pydantic_settings import SettingsError as UnreadableSettingError
 
 from customer360.errors import SettingsError
 
@@ -122,7 +123,7 @@ class Settings(BaseSettings):
     )
     spark_java_options: str = Field(
         "",
-        description="Further options of the JVM; -XX:TieredStopAtLevel=1 compiles less, which suits "
+        description="Further options of the JVM; -XX:TieredStopAtLevel=1 compiles less: good for "
         "small data and short runs.",
     )
     jars_dir: Path | None = Field(None, description="Where the Delta jars are kept; unset: cache.")
@@ -223,14 +224,23 @@ def load_settings(home: Path | str | None = None, **given: Any) -> Settings:
         raise SettingsError(
             f"{DEPLOYMENT_FILE} in the home folder is not YAML: {str(error).splitlines()[0]}"
         ) from None
+    except UnreadableSettingError as error:
+        raise SettingsError(f"{error}; lists are words with commas, spark_conf is JSON") from None
+    except ValueError as error:
+        raise SettingsError(
+            f"{DEPLOYMENT_FILE} in the home folder must hold settings, a line each: {error}"
+        ) from None
 
 
 def remember(home: Path, choices: Mapping[str, Any]) -> None:
-    """Keep ``choices`` in the deployment file, so that later commands and the daemon use them."""
+    """Keep ``choices`` in the deployment file, so that later commands and the daemon use them.
+
+    A choice of None is forgotten.
+    """
     file = home / DEPLOYMENT_FILE
     kept: dict[str, Any] = yaml.safe_load(file.read_text()) or {} if file.exists() else {}
-    plain = {name: _plain(value) for name, value in choices.items() if value is not None}
-    merged = kept | plain
+    merged = kept | {name: _plain(value) for name, value in choices.items()}
+    merged = {name: value for name, value in merged.items() if value is not None}
     if merged == kept:
         return
     home.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,7 @@ Opens Dagster's UI over a deployment that has been run (by default ``data``, aft
 in a headless Chromium and saves the asset lineage as ``docs/images/lineage.png``.
 """
 
+import argparse
 import sys
 import tempfile
 from pathlib import Path
@@ -18,7 +19,11 @@ from customer360_tests.browser.lineage import screenshot_lineage  # noqa: E402
 
 def main() -> None:
     """Save the picture and say where."""
-    home = Path(sys.argv[1] if len(sys.argv) > 1 else PROJECT / "data").absolute()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("home", nargs="?", type=Path, default=PROJECT / "data")
+    home = parser.parse_args().home.absolute()
+    if not (home / "lakehouse").exists():
+        parser.error(f"{home} has not been run: `customer360 run --home {home}` first")
     target = PROJECT / "docs" / "images" / "lineage.png"
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "webserver.log"

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from pyspark.errors import AnalysisException
+from pyspark.errors import AnalysisException, PySparkRuntimeError
 from pyspark.sql import SparkSession
 
-from customer360.errors import SettingsError
+from customer360.errors import EnvironmentError360, SettingsError
 from customer360.lakehouse import jars
 from customer360.settings import Settings
 
@@ -29,6 +29,7 @@ _NO_DICTIONARY = (
 )
 
 _REMOTE = "spark.remote"
+_NO_JVM = "JAVA_GATEWAY_EXITED"
 _JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 _LOGGING = Path(__file__).with_name("log4j2.properties").absolute()
 
@@ -99,7 +100,7 @@ def open_session(
 
     Raises:
         SettingsError: A live session differs: Spark would silently ignore the new configuration.
-        EnvironmentError360: The Delta jars have not been resolved.
+        EnvironmentError360: Java or the Delta jars are missing.
     """
     live = SparkSession.getActiveSession()
     if live is not None:
@@ -123,7 +124,15 @@ def open_session(
     for name, value in config.items():
         if name not in (_REMOTE, _JAVA_OPTIONS):
             builder = builder.config(name, value)
-    session = builder.getOrCreate()
+    try:
+        session = builder.getOrCreate()
+    except (PySparkRuntimeError, FileNotFoundError) as error:
+        if isinstance(error, PySparkRuntimeError) and error.getCondition() != _NO_JVM:
+            raise
+        raise EnvironmentError360(
+            "Spark's Java process did not start: Java 17 or newer is needed; "
+            "`customer360 doctor` says what is wrong"
+        ) from error
     _check(session, config)
     return session
 

@@ -47,7 +47,7 @@ def build_definitions(settings: Settings | None = None) -> dg.Definitions:
             assets=assets,
             jobs=jobs(),
             schedules=schedules(deployment, assets),
-            sensors=[new_files_sensor(deployment)],
+            sensors=[new_files_sensor(deployment, assets)],
             resources={"spark": SparkResource.of(deployment.settings)},
             # Spark's start is paid for each process: a run is one process and one session.
             executor=dg.in_process_executor,

@@ -33,8 +33,8 @@ def jobs() -> list[UnresolvedAssetJob]:
         dg.define_asset_job(
             NIGHTLY,
             selection=LOAD | SNAPSHOTS | SCORES | MODELS,
-            description="Reload a trailing window of days and make the newest snapshot; trains "
-            "only where no model exists yet.",
+            description="Reload a trailing window of days and make the newest snapshot. "
+            "The schedule leaves models out that exist already; `retrain` renews them.",
         ),
         dg.define_asset_job(
             RETRAIN, selection=MODELS, description="Train, judge and register the models."

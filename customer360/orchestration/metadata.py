@@ -42,7 +42,6 @@ def table_spec(
     *,
     partitions: dg.PartitionsDefinition,
     deps: Sequence[str] = (),
-    skippable: bool = False,
 ) -> dg.AssetSpec:
     """The asset of the contract's table: key, owner, kinds, tags, description, schema."""
     personal = any(column.is_personal for column in contract.columns)
@@ -59,7 +58,6 @@ def table_spec(
             "dagster/column_schema": column_schema(contract),
         },
         partitions_def=partitions,
-        skippable=skippable,
     )
 
 

@@ -82,8 +82,21 @@ def _model_asset(
         training, logged = train(work, as_of_dates(context, days_of(context), ())[-1])
         if not training.trained:
             context.log.warning("%s: %s", name, training.status)
+        # With the day trained on alone: Dagster repeats an asset's metadata for every partition of
+        # the run, and pictures for each day of two years are hundreds of megabytes.
+        context.add_asset_metadata(
+            _training_metadata(training, logged),
+            asset_key=asset_key(name),
+            partition_key=str(training.as_of),
+        )
         yield dg.MaterializeResult(
-            asset_key=asset_key(name), metadata=_training_metadata(training, logged)
+            asset_key=asset_key(name),
+            metadata={
+                "status": training.status,
+                "as_of": str(training.as_of),
+                "mlflow_run_id": logged.run_id,
+                "model_version": f"{logged.model_name} v{logged.version}",
+            },
         )
 
     return model
@@ -91,10 +104,6 @@ def _model_asset(
 
 def _training_metadata(training: Training, logged: LoggedTraining) -> dict[str, Any]:
     found: dict[str, Any] = {
-        "status": training.status,
-        "as_of": str(training.as_of),
-        "mlflow_run_id": logged.run_id,
-        "model_version": f"{logged.model_name} v{logged.version}",
         "metrics": dg.MetadataValue.md(_figures(training.metrics)),
         "parameters": dg.MetadataValue.json(dict(training.parameters)),
     }

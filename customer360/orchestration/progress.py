@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
+from rich.markup import escape
 
 Say = Callable[[str], None]
 
@@ -27,7 +28,7 @@ class _Progress(logging.Handler):
         event = _event_of(record)
         if event is None:
             if record.levelno >= logging.WARNING:
-                _say(f"[yellow]{_message(record)}[/yellow]")
+                _say(f"[yellow]{escape(_message(record))}[/yellow]")
             return
         step = (event.step_key or "").replace("__", "/", 1)
         if event.event_type_value == "STEP_START":

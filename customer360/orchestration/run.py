@@ -134,7 +134,10 @@ def _run(
             raise RunFailedError(f"{check.asset_key.to_user_string()}: {said}")
     for event in result.all_events:
         if event.is_step_failure:
-            raise RunFailedError(_why(event.step_key or job, event.step_failure_data.error))
+            error = event.step_failure_data.error
+            failed = RunFailedError(_why(event.step_key or job, error))
+            failed.add_note(error.to_string() if error else "no trace was kept")
+            raise failed
     raise RunFailedError(f"{job} failed; see run {result.run_id} in the Dagster UI")
 
 

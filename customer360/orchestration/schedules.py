@@ -14,7 +14,7 @@ from dagster._utils.schedules import is_valid_cron_schedule
 
 from customer360.days import DayRange
 from customer360.deployment import Deployment
-from customer360.errors import SettingsError
+from customer360.errors import BrokenFileError, SettingsError
 from customer360.orchestration.jobs import NIGHTLY, RETRAIN
 from customer360.orchestration.metadata import asset_key
 from customer360.sources.files.source import FilesSource
@@ -48,11 +48,22 @@ def _cron(expression: str, setting: str) -> str:
     return expression
 
 
+def without_trained_models(
+    instance: dg.DagsterInstance, assets: Sequence[dg.AssetsDefinition]
+) -> list[dg.AssetKey]:
+    """All assets but models that were trained before: training again is left to `retrain`."""
+    return [
+        key
+        for asset in assets
+        for key in asset.keys
+        if key not in MODEL_KEYS or instance.get_latest_materialization_event(key) is None
+    ]
+
+
 def schedules(
     deployment: Deployment, assets: Sequence[dg.AssetsDefinition]
 ) -> list[dg.ScheduleDefinition]:
     """The nightly and the weekly schedule, both running unless switched off in the UI."""
-    all_keys = [key for asset in assets for key in asset.keys]
 
     @dg.schedule(
         name=NIGHTLY,
@@ -66,15 +77,10 @@ def schedules(
         window = nightly_window(deployment, context)
         if window.last < deployment.settings.start_date:
             return dg.SkipReason(f"the first partition is {deployment.settings.start_date}")
-        # The first night has no model to score with; later ones leave training to `retrain`.
-        missing = {
-            key
-            for key in MODEL_KEYS
-            if context.instance.get_latest_materialization_event(key) is None
-        }
-        chosen = [key for key in all_keys if key not in MODEL_KEYS or key in missing]
         return dg.RunRequest(
-            run_key=f"{NIGHTLY} {window}", tags=range_tags(window), asset_selection=chosen
+            run_key=f"{NIGHTLY} {window}",
+            tags=range_tags(window),
+            asset_selection=without_trained_models(context.instance, assets),
         )
 
     @dg.schedule(
@@ -85,14 +91,18 @@ def schedules(
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="Every Sunday: train the models on everything up to the day before.",
     )
-    def retrain(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    def retrain(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         day = nightly_window(deployment, context).last
+        if day < deployment.settings.start_date:
+            return dg.SkipReason(f"the first partition is {deployment.settings.start_date}")
         return dg.RunRequest(run_key=f"{RETRAIN} {day}", partition_key=str(day))
 
     return [nightly, retrain]
 
 
-def new_files_sensor(deployment: Deployment) -> dg.SensorDefinition:
+def new_files_sensor(
+    deployment: Deployment, assets: Sequence[dg.AssetsDefinition]
+) -> dg.SensorDefinition:
     """A run over the days of the ``files`` sources whenever their files change."""
 
     @dg.sensor(
@@ -106,20 +116,25 @@ def new_files_sensor(deployment: Deployment) -> dg.SensorDefinition:
         watched = [source for source in deployment.sources if isinstance(source, FilesSource)]
         if not watched:
             return dg.SkipReason("no files source is active")
-        seen = "\n".join(s.fingerprint(table) for s in watched for table in s.tables)
-        if seen == context.cursor:
-            return dg.SkipReason("no new files")
-        found = watched[0].available()
-        for source in watched[1:]:
-            found = found.union(source.available())
-        days = DayRange(
-            max(found.first, deployment.settings.start_date),
-            min(found.last, deployment.last_day()),
+        try:
+            seen = "\n".join(s.fingerprint(table) for s in watched for table in s.tables)
+            if seen == context.cursor:
+                return dg.SkipReason("no new files")
+            found = watched[0].available()
+            for source in watched[1:]:
+                found = found.union(source.available())
+        except BrokenFileError as error:
+            return dg.SkipReason(str(error))
+        first = max(found.first, deployment.settings.start_date)
+        last = min(found.last, deployment.last_day())
+        if last < first:
+            return dg.SkipReason(f"the files hold {found}, no day of which has a partition yet")
+        request = dg.RunRequest(
+            run_key=f"files {hash_of(seen)}",
+            tags=range_tags(DayRange(first, last)),
+            asset_selection=without_trained_models(context.instance, assets),
         )
-        return dg.SensorResult(
-            run_requests=[dg.RunRequest(run_key=f"files {hash_of(seen)}", tags=range_tags(days))],
-            cursor=seen,
-        )
+        return dg.SensorResult(run_requests=[request], cursor=seen)
 
     return new_files
 

@@ -108,7 +108,8 @@ def load_customer_history(work: Workspace, days: DayRange) -> Written:
 
 def _zone_margin(work: Workspace, source: Source) -> timedelta:
     """How far a row's own date may lie from its business date."""
-    same = work.deployment.zone_of(source) == source.time_zone
+    own = "UTC" if source.event_dates_in_utc else source.time_zone
+    same = work.deployment.zone_of(source) == own
     return timedelta(days=0 if same else 1)
 
 
@@ -146,11 +147,8 @@ def _bronze_of(work: Workspace, source: Source, days: set[date]) -> dict[str, Da
     for table in source.tables:
         frame = work.lakehouse.read(f"bronze/{table}")
         if source.delivery(table) == "daily" and table == source.transactions_table:
-            # Nothing is delivered before it happens, so older deliveries need not be opened;
-            # of the others Delta's statistics leave those out that hold no such date.
-            frame = frame.where(days_predicate("_event_date", wanted)).where(
-                F.col(DELIVERY_DAY) >= F.lit(min(wanted) - timedelta(days=1))
-            )
+            # Delta's statistics leave the deliveries out that hold no such date.
+            frame = frame.where(days_predicate("_event_date", wanted))
         frames[table] = frame
     return frames
 

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from pyspark.sql import DataFrame
+
+from customer360.errors import TableNotFoundError, listed
 from customer360.lakehouse.tables import Written
 from customer360.models import churn, lifetime_value
 from customer360.models.churn import ChurnTraining
@@ -22,6 +25,7 @@ from customer360.pipeline.make_gold import (
     CHURN_SCORES,
     FEATURES,
     LIFETIME_VALUE,
+    existing_snapshots,
     replace_snapshots,
     snapshots,
 )
@@ -85,14 +89,26 @@ def _logged(work: Workspace, training: ChurnTraining | LifetimeValueTraining) ->
     )
 
 
+def _features(work: Workspace, as_of: Sequence[date]) -> DataFrame:
+    missing = [str(day) for day in as_of if day not in existing_snapshots(work)]
+    if missing:
+        raise TableNotFoundError(
+            f"{FEATURES} has no snapshot of {listed(missing)}: run `customer360 run --steps etl` "
+            "for these dates first"
+        )
+    return snapshots(work, FEATURES, as_of)
+
+
 def score_churn(work: Workspace, as_of: Sequence[date]) -> Scored:
     """Score the customers active at ``as_of`` with the champion.
 
     Raises:
         NoChampionError: No churn model has been trained.
+        TableNotFoundError: A date has no snapshot of features.
     """
+    features = _features(work, as_of)
     champion = load_churn_champion(tracking_of(work.deployment.settings))
-    scores = churn.score(snapshots(work, FEATURES, as_of), champion.model, champion.version)
+    scores = churn.score(features, champion.model, champion.version)
     return Scored(replace_snapshots(work, CHURN_SCORES, scores, as_of), champion.version)
 
 
@@ -101,8 +117,9 @@ def score_lifetime_value(work: Workspace, as_of: Sequence[date]) -> Scored:
 
     Raises:
         NoChampionError: No lifetime-value model has been trained.
+        TableNotFoundError: A date has no snapshot of features.
     """
+    features = _features(work, as_of)
     champion = load_lifetime_value_champion(tracking_of(work.deployment.settings))
-    features = snapshots(work, FEATURES, as_of)
     scores = lifetime_value.score(features, champion.model, champion.version)
     return Scored(replace_snapshots(work, LIFETIME_VALUE, scores, as_of), champion.version)

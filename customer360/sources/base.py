@@ -27,6 +27,8 @@ class Source(ABC):
         order_lines: Staged rows are order lines, to be summed to orders.
         has_customers: The source has its own customer master: a transaction whose customer is
             not in it is excluded. Otherwise customers derive from transactions.
+        event_dates_in_utc: The event times carry their offset, so bronze's ``_event_date`` is
+            the UTC date and not the local one.
         tables: Bronze tables, without the layer.
         transactions_table: The one of ``tables`` whose rows are the transactions.
     """
@@ -37,6 +39,7 @@ class Source(ABC):
     closed: bool
     order_lines: bool
     has_customers: bool
+    event_dates_in_utc: bool = False
     tables: tuple[str, ...]
     transactions_table: str
 

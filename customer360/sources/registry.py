@@ -41,8 +41,11 @@ def _sources_of(name: str, settings: Settings) -> list[Source]:
             raise SettingsError(
                 "source files: no mapping; give --mapping YAML or set CUSTOMER360_FILES_MAPPING"
             )
+        mappings = [load_mapping(name) for name in settings.files_mapping]
+        # One path for several mappings would give each the others' files.
+        alone = len(mappings) == 1
         return [
-            FilesSource(load_mapping(mapping), settings.files_path)
-            for mapping in settings.files_mapping
+            FilesSource(m, settings.files_path if alone or m.path is None else m.path)
+            for m in mappings
         ]
     raise SettingsError(f"source {name!r} is unknown; choose from {', '.join(NAMES)}")

@@ -70,16 +70,28 @@ def week(spark, tmp_path_factory: pytest.TempPathFactory) -> Home:
     return home
 
 
-def test_days_are_loaded_and_only_the_as_of_date_has_snapshots(demo: Home) -> None:
+def test_all_days_are_made_and_only_the_as_of_date_has_a_snapshot(demo: Home) -> None:
+    """Dagster shows every partition of the run as made, and says of each whether rows are in it."""
     days = {str(day) for day in demo.deployment.available()}
     with demo.instance() as instance:
         for table in (*EVERY_DAY, *SNAPSHOTS, *MODELS):
             assert materialized(instance, table) == days, table
         for table in SNAPSHOTS:
-            said = metadata_by_partition(instance, table)
-            assert {day for day, found in said.items() if found["snapshot"]} == {max(days)}, table
+            found = metadata_by_partition(instance, table)
+            assert {day for day in found if found[day]["snapshot"]} == {max(days)}, table
+            rows = {day: found[day]["dagster/partition_row_count"] for day in found}
+            assert sum(rows.values()) == rows[max(days)] == demo.lakehouse.read(table).count()
     for table in SNAPSHOTS:
         assert {str(row["as_of"]) for row in demo.rows(table)} == {max(days)}, table
+
+
+def test_pictures_are_kept_once_and_not_for_every_day(demo: Home) -> None:
+    with demo.instance() as instance:
+        found = metadata_by_partition(instance, "models/churn")
+    with_plots = {day for day in found if any(name.startswith("plot_") for name in found[day])}
+    assert with_plots == {"2024-03-30"}
+    log = demo.settings.dagster_home / "history"
+    assert sum(file.stat().st_size for file in log.rglob("*.db")) < 20_000_000
 
 
 def test_every_check_was_evaluated_and_passed(demo: Home) -> None:

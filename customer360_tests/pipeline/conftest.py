@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
@@ -48,7 +49,7 @@ DEFECTS = DefectRates(
 
 
 # So short that even these few days have customers who churned.
-WINDOWS = {"churn_horizon_days": 1, "churn_activity_days": 2}
+WINDOWS: dict[str, Any] = {"churn_horizon_days": 1, "churn_activity_days": 2}
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,7 @@ class FilesSource(Source):
         self.order_lines = mapping.grain == "lines"
         self.tables = (mapping.table,)
         self.transactions_table = mapping.table
+        self.event_dates_in_utc = mapping.has_offset
         self._known_days: tuple[str, DayRange] | None = None
 
     def contract(self, table: str) -> Contract:
