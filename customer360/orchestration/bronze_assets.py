@@ -11,6 +11,7 @@ from customer360.orchestration.metadata import (
     asset_key,
     commit_metadata,
     count_table,
+    selected,
     table_spec,
 )
 from customer360.orchestration.partitions import days_of
@@ -34,8 +35,8 @@ def bronze_asset(
     @dg.multi_asset(
         name=f"bronze__{table}",
         specs=[
-            table_spec(source.contract(table), partitions=partitions),
-            table_spec(Contract.load(quarantine), partitions=partitions),
+            table_spec(source.contract(table), partitions=partitions, skippable=True),
+            table_spec(Contract.load(quarantine), partitions=partitions, skippable=True),
         ],
         check_specs=[
             dg.AssetCheckSpec(
@@ -52,6 +53,7 @@ def bronze_asset(
                 blocking=True,
             ),
         ],
+        can_subset=True,
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def load(
@@ -60,13 +62,18 @@ def bronze_asset(
         work = workspace(context, spark, deployment)
         loaded = load_bronze(work, source, table, days_of(context))
         _per_partition(context, bronze, quarantine, loaded)
-        yield dg.MaterializeResult(
-            asset_key=asset_key(bronze),
-            metadata=_bronze_metadata(loaded),
-            check_results=[_conservation(loaded), _share(loaded, limit, tolerance, table)],
-        )
-        yield dg.MaterializeResult(
-            asset_key=asset_key(quarantine), metadata=_quarantine_metadata(loaded)
+        yield from selected(
+            context,
+            [
+                dg.MaterializeResult(
+                    asset_key=asset_key(bronze),
+                    metadata=_bronze_metadata(loaded),
+                    check_results=[_conservation(loaded), _share(loaded, limit, tolerance, table)],
+                ),
+                dg.MaterializeResult(
+                    asset_key=asset_key(quarantine), metadata=_quarantine_metadata(loaded)
+                ),
+            ],
         )
 
     return load
@@ -92,6 +99,8 @@ def _per_partition(
     for day, count in loaded.counts.items():
         if day in partitions:
             for table, rows in ((bronze, count.bronze), (quarantine, count.quarantined)):
+                if asset_key(table) not in context.selected_asset_keys:
+                    continue
                 context.add_asset_metadata(
                     {"dagster/partition_row_count": rows},
                     asset_key=asset_key(table),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -42,8 +42,12 @@ def table_spec(
     *,
     partitions: dg.PartitionsDefinition,
     deps: Sequence[str] = (),
+    skippable: bool = False,
 ) -> dg.AssetSpec:
-    """The asset of the contract's table: key, owner, kinds, tags, description, schema."""
+    """The asset of the contract's table: key, owner, kinds, tags, description, schema.
+
+    ``skippable`` is for a table that is made together with another and may be left unselected.
+    """
     personal = any(column.is_personal for column in contract.columns)
     return dg.AssetSpec(
         key=asset_key(contract.table),
@@ -58,7 +62,25 @@ def table_spec(
             "dagster/column_schema": column_schema(contract),
         },
         partitions_def=partitions,
+        skippable=skippable,
     )
+
+
+def selected(
+    context: dg.AssetExecutionContext, results: Iterable[dg.MaterializeResult[None]]
+) -> Iterator[dg.MaterializeResult[None]]:
+    """Those of ``results`` that the run asked for; Dagster refuses to hear of the others."""
+    for result in results:
+        if result.asset_key in context.selected_asset_keys:
+            checks = [
+                check
+                for check in result.check_results or ()
+                if any(
+                    key.name == check.check_name and key.asset_key == result.asset_key
+                    for key in context.selected_asset_check_keys
+                )
+            ]
+            yield result._replace(check_results=checks)
 
 
 def commit_metadata(written: Written, **more: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from customer360.orchestration.metadata import (
     commit_metadata,
     count_table,
     day_list,
+    selected,
     table_spec,
 )
 from customer360.orchestration.partitions import days_of
@@ -89,9 +90,17 @@ def silver_assets(
         name="silver__transactions",
         specs=[
             table_spec(
-                Contract.load(TRANSACTIONS), partitions=partitions, deps=[*bronze, CUSTOMERS]
+                Contract.load(TRANSACTIONS),
+                partitions=partitions,
+                deps=[*bronze, CUSTOMERS],
+                skippable=True,
             ),
-            table_spec(Contract.load(REJECTED), partitions=partitions, deps=[*bronze, CUSTOMERS]),
+            table_spec(
+                Contract.load(REJECTED),
+                partitions=partitions,
+                deps=[*bronze, CUSTOMERS],
+                skippable=True,
+            ),
         ],
         check_specs=[
             _check(
@@ -102,6 +111,7 @@ def silver_assets(
             _check(TRANSACTIONS, "keys_unique", "One row an order, kind and business date."),
             _check(TRANSACTIONS, "customers_known", "Every customer is in silver/customers."),
         ],
+        can_subset=True,
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def transactions(
@@ -112,7 +122,7 @@ def silver_assets(
         loaded = load_silver.load_transactions(work, days)
         found = audit.audit_transactions(work, loaded.days)
         mended = [day for day in loaded.days if day not in days]
-        yield dg.MaterializeResult(
+        made: dg.MaterializeResult[None] = dg.MaterializeResult(
             asset_key=asset_key(TRANSACTIONS),
             metadata=commit_metadata(loaded.written)
             | {
@@ -141,13 +151,14 @@ def silver_assets(
         for accounting in loaded.accounting.values():
             for reason, rows in accounting.excluded.items():
                 excluded[reason] = excluded.get(reason, 0) + rows
-        yield dg.MaterializeResult(
+        rejected: dg.MaterializeResult[None] = dg.MaterializeResult(
             asset_key=asset_key(REJECTED),
             metadata={
                 "dagster/row_count": sum(excluded.values()),
                 "reasons": count_table(excluded, "reason"),
             },
         )
+        yield from selected(context, [made, rejected])
 
     @dg.multi_asset(
         name="silver__customer_days",
