@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import shutil
+import socket
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -248,9 +249,11 @@ def test_doctor_and_version(run, tmp_path: Path) -> None:
     assert plain(run("--version").out).strip() == __version__
 
 
-def test_dev_refuses_a_port_in_use(run, tmp_path: Path) -> None:
-    import socket
+def test_dev_refuses_a_port_in_use(run, tmp_path: Path, monkeypatch) -> None:
+    def started(*arguments: object, **keywords: object) -> None:
+        raise AssertionError("Dagster was started")
 
+    monkeypatch.setattr("subprocess.run", started)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pyspark.errors import AnalysisException, PySparkRuntimeError
+from pyspark.logger import PySparkLogger
 from pyspark.sql import SparkSession
 
 from customer360.errors import EnvironmentError360, SettingsError
@@ -133,6 +134,8 @@ def open_session(
             "Spark's Java process did not start: Java 17 or newer is needed; "
             "`customer360 doctor` says what is wrong"
         ) from error
+    # It repeats on stderr, as JSON, the errors that are raised anyway.
+    PySparkLogger.getLogger("SQLQueryContextLogger").disabled = True
     _check(session, config)
     return session
 

@@ -86,10 +86,10 @@ class Lakehouse:
         return f"delta.`{self.path(table)}`"
 
     def exists(self, table: str) -> bool:
-        """Whether ``table`` has been made."""
-        location = f"{self.path(table)}/_delta_log"
-        system, path = fs.FileSystem.from_uri(location)
-        return bool(system.get_file_info(path).type == fs.FileType.Directory)
+        """Whether ``table`` has been made; a first write that failed leaves a log without commits."""
+        system, path = fs.FileSystem.from_uri(f"{self.path(table)}/_delta_log")
+        log = system.get_file_info(fs.FileSelector(path, allow_not_found=True))
+        return any(entry.extension in ("json", "parquet") for entry in log)
 
     def read(self, table: str, *, version: int | None = None) -> DataFrame:
         """The rows of ``table``, as they are now or as they were at ``version``.
