@@ -86,7 +86,7 @@ class Lakehouse:
         return f"delta.`{self.path(table)}`"
 
     def exists(self, table: str) -> bool:
-        """Whether ``table`` has been made; a first write that failed leaves a log without commits."""
+        """Whether ``table`` has a commit; a first write that failed leaves a log without one."""
         system, path = fs.FileSystem.from_uri(f"{self.path(table)}/_delta_log")
         log = system.get_file_info(fs.FileSelector(path, allow_not_found=True))
         return any(entry.extension in ("json", "parquet") for entry in log)
