@@ -142,6 +142,8 @@ def test_the_daemon_runs_the_nightly_schedule(spark, tmp_path: Path, home: Home)
         trailing_days=1,
     )
     log = tmp_path / "daemon.log"
+    with night.instance():
+        pass  # makes the databases, which the daemon and this test would else make at once
     with daemon(night, log) as process:
         run = first_run(night, process, 500)
     tail = log.read_text()[-3000:]

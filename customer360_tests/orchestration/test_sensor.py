@@ -42,7 +42,7 @@ def evaluate(settings: Settings, cursor: str | None) -> tuple[list[dg.RunRequest
     """Run requests of one evaluation and the cursor it leaves."""
     definitions = build_definitions(settings)
     sensor = definitions.get_repository_def().get_sensor_def("new_files")
-    with dg.DagsterInstance.ephemeral() as instance:
+    with dg.DagsterInstance.local_temp() as instance:
         context = dg.build_sensor_context(instance=instance, cursor=cursor)
         found = sensor.evaluate_tick(context)
     return list(found.run_requests or []), found.cursor
