@@ -41,8 +41,9 @@ def shop(tmp_path: Path) -> Settings:
 def evaluate(settings: Settings, cursor: str | None) -> tuple[list[dg.RunRequest], str | None]:
     """Run requests of one evaluation and the cursor it leaves."""
     definitions = build_definitions(settings)
-    sensor = definitions.get_repository_def().get_sensor_def("new_files")
     with dg.DagsterInstance.local_temp() as instance:
+        # Inside: Dagster asks the newest instance there was for state, even one that is gone.
+        sensor = definitions.get_repository_def().get_sensor_def("new_files")
         context = dg.build_sensor_context(instance=instance, cursor=cursor)
         found = sensor.evaluate_tick(context)
     return list(found.run_requests or []), found.cursor
