@@ -149,7 +149,7 @@ def test_online_retail_with_the_mapping_that_ships(
         "--home", home_folder,
     )  # fmt: skip
     home = Home.at(spark, home_folder)
-    conserved(home, "online_retail_transactions", 541_909)
+    conserved(home, "online_retail_lines", 541_909)
 
     transactions = home.lakehouse.read("silver/transactions")
     anonymous = transactions.where("customer_key IS NULL AND kind = 'sale'")

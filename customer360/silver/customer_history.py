@@ -26,12 +26,12 @@ COLUMNS = (
 def history(changes: DataFrame, existing: DataFrame | None = None) -> DataFrame:
     """All versions of every customer that ``changes`` is about, made anew.
 
-    Of two profiles observed at the same instant the one delivered last counts, then the greater
-    row hash, as in ``customers``.
+    Of two profiles observed at the same instant the one delivered last counts, then the one of
+    ``changes`` (its day was delivered again), then the greater row hash, as in ``customers``.
 
     Args:
-        changes: Profile rows as ``customers.prepared`` or ``customers.from_transactions`` gives
-            them: many a customer, any order, repeats allowed.
+        changes: Profile rows as ``customers.prepared`` gives them: many a customer, any order,
+            repeats allowed.
         existing: ``silver/customer_history`` so far, None when there is none. Other customers'
             rows are ignored.
 
@@ -47,6 +47,7 @@ def history(changes: DataFrame, existing: DataFrame | None = None) -> DataFrame:
         "updated_at",
         F.col("_delivered_on").alias("delivered_on"),
         F.col("_row_hash").alias("row_hash"),
+        F.lit(True).alias("redelivered"),
     )
     if existing is not None:
         touched = changes.select("customer_key").distinct()
@@ -55,7 +56,7 @@ def history(changes: DataFrame, existing: DataFrame | None = None) -> DataFrame:
             .select("customer_key", profile, F.explode("observations").alias("o"))
             .select("customer_key", "profile", "o.updated_at", "o.delivered_on", "o.row_hash")
         )
-        observed = observed.unionByName(earlier)
+        observed = observed.unionByName(earlier.withColumn("redelivered", F.lit(False)))
 
     # Everything below works customer by customer, on this one shuffle.
     observed = observed.repartition("customer_key")
@@ -74,7 +75,7 @@ def history(changes: DataFrame, existing: DataFrame | None = None) -> DataFrame:
             F.max_by(
                 F.struct("profile", "delivered_on", "row_hash"),
                 # The profile itself last: two rows alike in all else must not make it a lottery.
-                F.struct("delivered_on", "row_hash", "profile"),
+                F.struct("delivered_on", "redelivered", "row_hash", "profile"),
             ).alias("o")
         )
         .select("customer_key", "updated_at", "o.profile", "o.delivered_on", "o.row_hash")

@@ -3,10 +3,12 @@
 Many deliveries state a customer's profile. The one that became true last is current; of two that
 became true at the same instant the one delivered last, then the greater row hash. The same rule
 picks the winner inside a batch (``latest``) and against the table (``MERGE``), so the order
-in which days are loaded does not matter. ``signed_up_on`` is the earliest ever stated.
+in which days are loaded does not matter. A day's file delivered again, corrected, replaces what
+it said of the same instant before. ``signed_up_on`` is the earliest ever stated.
 
 ``_delivered_on`` and ``_row_hash`` of the winning row are kept in the table for that comparison.
-A customer known only by transactions has no profile: ``_row_hash`` is null, any profile wins.
+A customer known only by transactions has no profile: the source gives the first of them as
+``updated_at`` and a null ``_row_hash``, the earliest counts, and any profile wins.
 """
 
 from __future__ import annotations
@@ -97,62 +99,11 @@ def prepared(staged: DataFrame, *, source: str, secret: bytes) -> DataFrame:
     ).select(*COLUMNS)
 
 
-def from_transactions(
-    staged: DataFrame, *, source: str, secret: bytes, time_zone: str
-) -> DataFrame:
-    """Customers of a source that has no customer master: whoever bought something.
-
-    Args:
-        staged: Staged transactions of one source; anonymous rows and rows that are excluded or
-            cancelled make no customer.
-        source: Its name.
-        secret: Secret of the customer keys.
-        time_zone: IANA zone of the business: decides the day of sign-up.
-
-    Returns:
-        The columns of ``COLUMNS``, one row a customer: ``updated_at`` and ``signed_up_on`` are
-        the instant and business date of the first transaction, every attribute and ``_row_hash``
-        are null.
-    """
-    own_id = text.identifier(F.col("source_customer_id"))
-    first = (
-        staged.where(
-            own_id.isNotNull()
-            & F.col("occurred_at").isNotNull()
-            & F.col("excluded_because").isNull()
-            & (F.col("kind") != "cancelled")
-        )
-        .groupBy(own_id.alias("source_customer_id"))
-        .agg(F.min("occurred_at").alias("updated_at"))
-    )
-    nothing = {
-        "birth_date": "date",
-        "marketing_consent": "boolean",
-        "_delivered_on": "date",
-        "_row_hash": "long",
-    }
-    given = {
-        "customer_key": customer_key(source, F.col("source_customer_id"), secret),
-        "source": F.lit(source),
-        "source_customer_id": F.col("source_customer_id"),
-        "signed_up_on": F.to_date(F.from_utc_timestamp("updated_at", time_zone)),
-        "updated_at": F.col("updated_at"),
-    }
-    return first.select(
-        *(
-            given[name].alias(name)
-            if name in given
-            else F.lit(None).cast(nothing.get(name, "string")).alias(name)
-            for name in COLUMNS
-        )
-    )
-
-
 def latest(profiles: DataFrame) -> DataFrame:
     """One row a customer: the profile that counts among ``profiles``, the earliest sign-up.
 
     Args:
-        profiles: As ``prepared`` or ``from_transactions`` gives them.
+        profiles: As ``prepared`` gives them.
     """
     order = F.struct(
         F.col("_row_hash").isNotNull(),
@@ -179,11 +130,15 @@ def latest(profiles: DataFrame) -> DataFrame:
 
 
 # ``source`` is a row of ``latest``, ``target`` the table's row of the same customer. A struct
-# compares field by field, null first: the order that ``latest`` uses too.
+# compares field by field, null first: the order that ``latest`` uses too. All rows of a delivery
+# day come in one batch, so an equal instant and day with another hash is that day's correction.
 _NEWER = """
     source._row_hash IS NOT NULL AND (target._row_hash IS NULL
-        OR struct(source.updated_at, source._delivered_on, source._row_hash)
-         > struct(target.updated_at, target._delivered_on, target._row_hash))
+        OR struct(source.updated_at, source._delivered_on)
+         > struct(target.updated_at, target._delivered_on)
+        OR (struct(source.updated_at, source._delivered_on)
+         = struct(target.updated_at, target._delivered_on)
+            AND source._row_hash <> target._row_hash))
 """
 _KNOWN_LONGER = """
     source.signed_up_on < target.signed_up_on

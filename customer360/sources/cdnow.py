@@ -143,7 +143,7 @@ class CdnowSource(Source):
         first = (
             staged.typed(bronze[TABLE], self.contract(TABLE))
             .groupBy("customer_id")
-            .agg(F.min(self._noon()).alias("first_at"), F.min("_row_hash").alias("_row_hash"))
+            .agg(F.min(self._noon()).alias("first_at"))
         )
         return staged.customers(
             first, source_customer_id=F.col("customer_id"), updated_at=F.col("first_at")

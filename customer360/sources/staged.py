@@ -90,7 +90,11 @@ def transactions(rows: DataFrame, **columns: Column) -> DataFrame:
 
 
 def customers(rows: DataFrame, **columns: Column) -> DataFrame:
-    """``rows`` as staged customers; ``_delivered_on`` and ``_row_hash`` as in `transactions`."""
+    """``rows`` as staged customers; ``_delivered_on`` and ``_row_hash`` as in `transactions`.
+
+    Of customers known only by their transactions there is no profile: such rows have neither,
+    and ``updated_at`` is the first transaction.
+    """
     return _select(rows, CUSTOMER_COLUMNS, columns)
 
 

@@ -95,10 +95,10 @@ def test_pictures_are_kept_once_and_not_for_every_day(demo: Home) -> None:
 
 
 def test_every_check_was_evaluated_and_passed(demo: Home) -> None:
-    graph = build_definitions(demo.settings).resolve_asset_graph()
-    keys = list(graph.asset_check_keys)
-    assert len(keys) >= 14
     with demo.instance() as instance:
+        graph = build_definitions(demo.settings).resolve_asset_graph()
+        keys = list(graph.asset_check_keys)
+        assert len(keys) >= 14
         found = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
     statuses = {key.to_user_string(): found[key].status.value for key in keys if key in found}
     assert statuses == {key.to_user_string(): "SUCCEEDED" for key in keys}

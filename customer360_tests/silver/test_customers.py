@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from customer360.lakehouse.tables import Lakehouse
 from customer360.silver import customers as silver
-from customer360_tests.silver.frames import SECRET, customers, shown, transactions
+from customer360_tests.silver.frames import SECRET, customers, shown
 from customer360_tests.silver.test_transactions import key_of
 
 TABLE = "silver/customers"
@@ -87,32 +87,6 @@ def test_the_latest_profile_counts_and_the_earliest_sign_up(spark: SparkSession)
         ]
 
 
-def test_customers_without_a_master_come_from_what_they_bought(spark: SparkSession) -> None:
-    staged = transactions(
-        spark,
-        {"order_id": "a", "occurred_at": "2024-03-02 01:00:00"},
-        {"order_id": "b", "occurred_at": "2024-03-01 02:00:00"},
-        {"order_id": "c", "source_customer_id": None},
-        {"order_id": "d", "source_customer_id": "c2", "kind": "cancelled"},
-        {"order_id": "e", "source_customer_id": "c3", "excluded_because": "not_merchandise"},
-        {"order_id": "f", "source_customer_id": "c4", "kind": "refund"},
-    )
-    found = silver.from_transactions(
-        staged, source="shop", secret=SECRET, time_zone="America/Sao_Paulo"
-    )
-    assert found.columns == list(silver.COLUMNS)
-    assert found.schema.simpleString() == prepared(spark, {}).schema.simpleString()
-    known = ("customer_key", "source", "source_customer_id", "signed_up_on", "updated_at")
-    assert sorted(shown(found, *known)) == sorted(
-        [
-            (key_of(spark, "c1"), "shop", "c1", "2024-02-29", "2024-03-01 02:00:00"),
-            (key_of(spark, "c4"), "shop", "c4", "2024-03-01", "2024-03-01 10:00:00"),
-        ]
-    )
-    unknown = [name for name in silver.COLUMNS if name not in known]
-    assert {value for row in shown(found, *unknown) for value in row} == {None}
-
-
 def merge(lakehouse: Lakehouse, rows: DataFrame) -> None:
     lakehouse.merge(TABLE, silver.latest(rows), silver.MERGE, columns=silver.COLUMNS)
 
@@ -173,8 +147,8 @@ def test_merging_a_newer_profile_replaces_it_and_keeps_the_first_sign_up(
 
 
 def derived(spark: SparkSession, when: str) -> DataFrame:
-    staged = transactions(spark, {"occurred_at": when})
-    return silver.from_transactions(staged, source="shop", secret=SECRET, time_zone="UTC")
+    """A customer of whom only transactions are known."""
+    return prepared(spark, {"updated_at": when, "_delivered_on": None, "_row_hash": None})
 
 
 def test_a_customer_without_a_profile_is_known_since_the_first_order(
@@ -182,10 +156,22 @@ def test_a_customer_without_a_profile_is_known_since_the_first_order(
 ) -> None:
     for day in ("2024-03-03", "2024-03-01", "2024-03-02"):
         merge(lakehouse, derived(lakehouse.spark, f"{day} 10:00:00"))
-    columns = ("source_customer_id", "signed_up_on", "updated_at", "_row_hash")
-    assert shown(lakehouse.read(TABLE), *columns) == [
-        ("c1", "2024-03-01", "2024-03-01 10:00:00", None)
+    columns = ("source_customer_id", "updated_at", "_row_hash")
+    assert shown(lakehouse.read(TABLE), *columns) == [("c1", "2024-03-01 10:00:00", None)]
+
+
+def test_a_day_delivered_again_corrects_what_it_said_before(lakehouse: Lakehouse) -> None:
+    """Whichever hash is greater; merged once more it changes nothing."""
+    wrong = [{"source_customer_id": c, "city": "Lyma", "_row_hash": "5"} for c in ("c1", "c2")]
+    right = [
+        {"source_customer_id": "c1", "city": "Lima", "_row_hash": "1"},
+        {"source_customer_id": "c2", "city": "Lima", "_row_hash": "9"},
     ]
+    merge(lakehouse, prepared(lakehouse.spark, *wrong))
+    for _ in range(2):
+        merge(lakehouse, prepared(lakehouse.spark, *right))
+        cities = shown(lakehouse.read(TABLE), "source_customer_id", "city")
+        assert cities == [("c1", "Lima"), ("c2", "Lima")]
 
 
 profiles = st.lists(
@@ -219,7 +205,11 @@ def test_batches_in_any_order_give_the_table_of_one_batch(
         )  # fmt: skip
 
     everything = given_rows(rows)
-    batches = [given_rows(rows[n::3]) for n in range(3) if rows[n::3]]
+    # All that a day delivered is in one batch.
+    by_day = [
+        [row for row in rows if row[2] == day] for day in sorted({r[2] for r in rows}, key=str)
+    ]
+    batches = [given_rows(some) for some in by_day]
     if bought:
         purchase = derived(spark, "2022-06-06 10:00:00")
         everything = everything.unionByName(purchase)

@@ -164,13 +164,14 @@ class FilesSource(Source):
             "_delivered_on",
             "_row_hash",
         ).where(F.col("source_customer_id").isNotNull())
-        # Without attributes there is nothing to follow through time.
-        when = ["updated_at"] if attributes else []
-        stated = known.groupBy("source_customer_id", *when, *attributes).agg(
-            *([] if when else [F.min("updated_at").alias("updated_at")]),
-            F.max("_delivered_on").alias("_delivered_on"),
-            F.min("_row_hash").alias("_row_hash"),
-        )
+        if attributes:
+            stated = known.groupBy("source_customer_id", "updated_at", *attributes).agg(
+                F.max("_delivered_on").alias("_delivered_on"), F.min("_row_hash").alias("_row_hash")
+            )
+        else:  # Nothing to follow through time: known since the first transaction.
+            stated = known.groupBy("source_customer_id").agg(
+                F.min("updated_at").alias("updated_at")
+            )
         return staged.customers(
             stated,
             source_customer_id=F.col("source_customer_id"),
