@@ -274,11 +274,15 @@ class Lakehouse:
         """The newest version of ``table``."""
         return self.last_write(table).version
 
-    def notes(self, table: str) -> list[tuple[int, str | None]]:
-        """Versions of ``table`` with their notes, newest first; none for an absent table."""
-        if not self.exists(table):
+    def notes(self, table: str, newest: int | None = None) -> list[tuple[int, str | None]]:
+        """Versions of ``table`` with their notes, newest first; none for an absent table.
+
+        Each version costs a file read: ``newest`` says how many are enough.
+        """
+        if newest == 0 or not self.exists(table):
             return []
-        history = self.spark.sql(f"DESCRIBE HISTORY {self.identifier(table)}")
+        limit = "" if newest is None else f" LIMIT {newest}"
+        history = self.spark.sql(f"DESCRIBE HISTORY {self.identifier(table)}{limit}")
         return [(row[0], row[1]) for row in history.select("version", "userMetadata").collect()]
 
     def tables(self) -> list[str]:

@@ -218,7 +218,7 @@ def load_customer_days(work: Workspace, days: DayRange) -> tuple[Written, tuple[
     lakehouse = work.lakehouse
     upstream = lakehouse.version(TRANSACTIONS)
     since = consumed_version(lakehouse, CUSTOMER_DAYS)
-    stale = set(days) | changed_days(lakehouse, TRANSACTIONS, since)
+    stale = set(days) | changed_days(lakehouse, TRANSACTIONS, since, upstream)
     transactions = lakehouse.read_days(TRANSACTIONS, "business_date", stale)
     written = lakehouse.replace_days(
         CUSTOMER_DAYS,

@@ -85,7 +85,8 @@ def make_business_health(work: Workspace, days: DayRange) -> tuple[Written, DayR
     """
     lakehouse = work.lakehouse
     upstream = lakehouse.version(TRANSACTIONS)
-    changed = changed_days(lakehouse, TRANSACTIONS, consumed_version(lakehouse, HEALTH))
+    since = consumed_version(lakehouse, HEALTH)
+    changed = changed_days(lakehouse, TRANSACTIONS, since, upstream)
     stale = DayRange(min({days.first} | changed), max({days.last} | changed))
     if lakehouse.exists(HEALTH):
         newest = lakehouse.read(HEALTH).agg(F.max("business_date")).first()

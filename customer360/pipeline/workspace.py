@@ -50,19 +50,20 @@ def days_note(days: Iterable[date], **more: Any) -> str:
     return json.dumps({"days": sorted(day.isoformat() for day in days)} | more)
 
 
-def changed_days(lakehouse: Lakehouse, table: str, since: int | None) -> set[date]:
-    """Days of ``table`` that were made after version ``since`` (None: at any time)."""
+def changed_days(lakehouse: Lakehouse, table: str, since: int | None, now: int) -> set[date]:
+    """Days of ``table`` made after version ``since`` (None: at any time); its newest is ``now``."""
     return {
         date.fromisoformat(day)
-        for version, note in lakehouse.notes(table)
-        if note and (since is None or version > since)
+        for _, note in lakehouse.notes(table, None if since is None else now - since)
+        if note
         for day in json.loads(note).get("days", [])
     }
 
 
 def consumed_version(lakehouse: Lakehouse, table: str) -> int | None:
     """Version of the upstream table that ``table`` was last brought up to; None when never."""
-    for _, note in lakehouse.notes(table):
-        if note and "upstream" in (read := json.loads(note)):
-            return int(read["upstream"])
+    for newest in (1, None):  # the newest commit says it, unless it was maintenance
+        for _, note in lakehouse.notes(table, newest):
+            if note and "upstream" in (read := json.loads(note)):
+                return int(read["upstream"])
     return None

@@ -89,6 +89,8 @@ def test_notes_are_kept_with_their_commits(lakehouse: Lakehouse) -> None:
     lakehouse.replace_all("bronze/x", lakehouse.spark.range(1), note="first")
     lakehouse.replace_all("bronze/x", lakehouse.spark.range(2))
     assert lakehouse.notes("bronze/x") == [(1, None), (0, "first")]
+    assert lakehouse.notes("bronze/x", newest=1) == [(1, None)]
+    assert lakehouse.notes("bronze/x", newest=0) == []
 
 
 @given(st.sets(st.dates(date(2020, 1, 1), date(2020, 3, 1)), max_size=40))
