@@ -123,7 +123,8 @@ def _load_days(work: Workspace, source: Source, table: str, days: DayRange) -> B
     )
     quarantine = work.lakehouse.replace_days(
         quarantine_of(table),
-        ingest.rejected(received, contract).coalesce(1),
+        # A shuffle of few rows; to coalesce instead would check all raw rows in one task.
+        ingest.rejected(received, contract).repartition(1),
         DELIVERY_DAY,
         list(days),
         partitioned=False,

@@ -204,7 +204,7 @@ def load_transactions(work: Workspace, days: DayRange) -> TransactionsLoaded:
     if lakehouse.exists(REJECTED) or any(a.excluded for a in accounting.values()):
         quarantine = lakehouse.replace_days(
             REJECTED,
-            reduce(DataFrame.unionByName, excluded).coalesce(1),
+            reduce(DataFrame.unionByName, excluded).repartition(1),
             "business_date",
             touched,
             partitioned=False,
