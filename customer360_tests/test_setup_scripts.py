@@ -220,7 +220,10 @@ def test_progress_is_shown_without_the_list_of_packages(machine: Machine) -> Non
     assert done.stdout.splitlines()[1:] == ["Downloading pyspark (414.0MiB)"]
 
 
-@pytest.mark.parametrize("script", ["install.sh", "preflight.sh", "uv"])
+SHELL_SCRIPTS = sorted(p.name for p in (ROOT / "scripts").iterdir() if p.suffix != ".py")
+
+
+@pytest.mark.parametrize("script", SHELL_SCRIPTS)
 def test_scripts_are_plain_sh_and_can_be_run(script: str) -> None:
     path = ROOT / "scripts" / script
     assert path.read_text().startswith("#!/bin/sh\n")
