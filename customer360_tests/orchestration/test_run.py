@@ -91,7 +91,7 @@ def test_pictures_are_kept_once_and_not_for_every_day(demo: Home) -> None:
     with_plots = {day for day in found if any(name.startswith("plot_") for name in found[day])}
     assert with_plots == {"2024-03-30"}
     log = demo.settings.dagster_home / "history"
-    assert sum(file.stat().st_size for file in log.rglob("*.db")) < 40_000_000
+    assert sum(file.stat().st_size for file in log.rglob("*.db")) < 30_000_000
 
 
 def test_every_check_was_evaluated_and_passed(demo: Home) -> None:
