@@ -1,0 +1,76 @@
+"""Judging a churn model on rows of a later date, beside naive baselines on the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from customer360.models.churn.model import ChurnModel, Floats
+from customer360.models.evaluation import (
+    prefixed,
+    probability_metrics,
+    ranking_metrics,
+    rule_metrics,
+)
+from customer360.models.windows import AsOfGrid
+
+
+def judged_metrics(model: ChurnModel, predicted: Floats, test: pd.DataFrame) -> dict[str, float]:
+    """The model's figures on the test rows, and the baselines' on the same rows."""
+    if not len(test):
+        return {}
+    y, silence = test["churned"].to_numpy(), test["days_since_last_purchase"].to_numpy()
+    constant = np.full(len(y), model.base_rate)
+    found = prefixed(
+        "test",
+        {
+            **ranking_metrics(y, predicted),
+            **probability_metrics(y, predicted),
+            **rule_metrics(y, predicted >= 0.5),
+            "rows": float(len(y)),
+            "churn_rate": float(y.mean()),
+        },
+    )
+    found |= prefixed("baseline_base_rate", probability_metrics(y, constant))
+    found |= prefixed("baseline_recency_ranking", ranking_metrics(y, silence))
+    if model.hiatus:
+        by_rule = model.hiatus.probabilities(silence)
+        found |= prefixed(
+            "baseline_hiatus_rule",
+            {
+                **ranking_metrics(y, by_rule),
+                **probability_metrics(y, by_rule),
+                **rule_metrics(y, model.hiatus.flags(silence)),
+            },
+        )
+    return found
+
+
+def pictures(
+    model: ChurnModel,
+    predicted: Floats,
+    test: pd.DataFrame,
+    table: pd.DataFrame,
+    importance: Mapping[str, float],
+    grid: AsOfGrid,
+) -> dict[str, bytes]:
+    """Plots of the model on the test rows, as PNG images by name."""
+    from customer360.models import plots  # matplotlib is not for the workers that score
+
+    drawn: dict[str, bytes] = {}
+    subtitle = f"{len(test):,} active customers on {grid.test}, the {model.horizon_days} days after"
+    if len(table):
+        drawn["calibration"] = plots.calibration(table, subtitle)
+    if len(test) and 0 < test["churned"].sum() < len(test):
+        silence = test["days_since_last_purchase"]
+        curves: dict[str, Any] = {"Model": predicted, "Baseline: longest silence first": silence}
+        if model.hiatus:
+            name = f"Baseline: silent over {model.hiatus.threshold_days} days"
+            curves[name] = model.hiatus.flags(silence)
+        drawn["gains"] = plots.gains(test["churned"], curves, subtitle)
+    if importance:
+        drawn["feature_importance"] = plots.feature_importance(importance)
+    return drawn

@@ -1,0 +1,117 @@
+"""The churn model itself: what scoring needs, readable as JSON, safe to send to workers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Self
+
+import numpy as np
+import pandas as pd
+import xgboost as xgb
+from numpy.typing import NDArray
+
+from customer360.errors import Customer360Error
+from customer360.models.baselines import HiatusRule
+from customer360.models.churn.features import design_matrix
+
+Floats = NDArray[np.float64]
+
+RISK_MEDIUM = 0.4
+RISK_HIGH = 0.7
+"""Risk is "high" from this churn probability on, "medium" from `RISK_MEDIUM` on, else "low"."""
+
+
+class ChurnModelError(Customer360Error):
+    """A stored model cannot be used."""
+
+
+@dataclass(frozen=True)
+class ChurnModel:
+    """Everything that scoring needs; readable as JSON but for the trees, safe to send to workers.
+
+    Attributes:
+        kind: "xgboost", or a fallback: "hiatus_rule", "base_rate", or "none" when not even one
+            horizon has passed and nothing can be said; "none" scores nobody.
+        horizon_days: Horizon of the definition.
+        activity_days: Activity window of the definition.
+        base_rate: Churn rate of the training rows.
+        hiatus: The rule fitted on the training rows, if both classes were there.
+        categories: The values of each categorical feature that have a column of their own.
+        booster: XGBoost's model in UBJSON; empty for a fallback.
+        risk_medium: Churn probability from which the risk is "medium".
+        risk_high: Churn probability from which it is "high".
+    """
+
+    kind: str
+    horizon_days: int
+    activity_days: int
+    base_rate: float = 0.5
+    hiatus: HiatusRule | None = None
+    categories: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    booster: bytes = b""
+    risk_medium: float = RISK_MEDIUM
+    risk_high: float = RISK_HIGH
+
+    def load_booster(self, nthread: int = 1) -> xgb.Booster:
+        """The trees, ready to predict.
+
+        Raises:
+            ChurnModelError: There are none: the model is a fallback.
+        """
+        if not self.booster:
+            raise ChurnModelError(
+                f"the churn model is the fallback {self.kind}: it has no trees; train it on more "
+                "history"
+            )
+        booster = xgb.Booster({"nthread": nthread})
+        booster.load_model(bytearray(self.booster))
+        return booster
+
+    def probabilities(self, features: pd.DataFrame, booster: xgb.Booster | None = None) -> Floats:
+        """Churn probability of each row of ``gold/customer_features``.
+
+        Args:
+            features: At least the columns of `NUMERIC_FEATURES` and `CATEGORICAL_FEATURES`.
+            booster: From `load_booster`, to load it once for many batches.
+        """
+        if self.kind == "xgboost":
+            trees = booster or self.load_booster()
+            found = trees.predict(xgb.DMatrix(design_matrix(features, self.categories)))
+            return np.asarray(found, dtype=float)
+        if self.kind == "hiatus_rule" and self.hiatus:
+            return self.hiatus.probabilities(features["days_since_last_purchase"])
+        return np.full(len(features), self.base_rate)
+
+    def risks(self, probabilities: Floats) -> NDArray[np.object_]:
+        """The risk in words by the two thresholds: high, medium or low."""
+        return np.where(
+            probabilities >= self.risk_high,
+            "high",
+            np.where(probabilities >= self.risk_medium, "medium", "low"),
+        ).astype(object)
+
+    def to_json(self) -> str:
+        """As JSON text, without the trees."""
+        given = asdict(self)
+        given.pop("booster")
+        return json.dumps(given, indent=2, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str, booster: bytes = b"") -> Self:
+        """From `to_json`'s text and, for XGBoost, the trees.
+
+        Raises:
+            ChurnModelError: The trees are missing.
+        """
+        given = json.loads(text)
+        hiatus = given.pop("hiatus")
+        categories = given.pop("categories")
+        if given["kind"] == "xgboost" and not booster:
+            raise ChurnModelError("the stored churn model has no trees; train it again")
+        return cls(
+            hiatus=HiatusRule(**hiatus) if hiatus else None,
+            categories={name: tuple(values) for name, values in categories.items()},
+            booster=booster,
+            **given,
+        )

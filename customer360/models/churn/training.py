@@ -1,0 +1,305 @@
+"""One training from history to a judged model, with everything to log about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+
+import pandas as pd
+from pyspark.sql import DataFrame
+
+from customer360.models.baselines import fit_hiatus_rule, smoothed_rate
+from customer360.models.churn.features import design_matrix, frequent_categories
+from customer360.models.churn.fitting import (
+    XGBOOST_PARAMETERS,
+    default_threads,
+    fallback,
+    fit_xgboost,
+    importance_by_gain,
+    why_not,
+)
+from customer360.models.churn.judging import judged_metrics, pictures
+from customer360.models.churn.model import RISK_HIGH, RISK_MEDIUM, ChurnModel
+from customer360.models.churn.rows import labelled_rows, sampled_rows
+from customer360.models.evaluation import calibration_table
+from customer360.models.leakage import LeakReport, check_leaks
+from customer360.models.windows import (
+    AsOfGrid,
+    ChurnWindows,
+    as_of_grid,
+    choose_windows,
+    first_purchase_day,
+)
+
+
+@dataclass(frozen=True)
+class ChurnTraining:
+    """All that came out of one training.
+
+    Attributes:
+        model: The one that was tested, and the one to publish.
+        status: "trained", or "fallback: " and why.
+        notes: What else a reader must know.
+        windows: The definition's windows and where they came from.
+        grid: The as-of dates; ``None`` when the history is too short for them.
+        parameters: Flat, to log: windows, dates, sizes, XGBoost's parameters.
+        metrics: Flat: ``test_*`` of the model, ``baseline_hiatus_rule_*``,
+            ``baseline_recency_ranking_*`` and ``baseline_base_rate_*`` on the same test rows.
+        calibration: Test rows by tenth of risk: ``group``, ``customers``, ``predicted``,
+            ``observed``.
+        feature_importance: Share of the trees' total gain by feature; empty for a fallback.
+        plots: PNG images by name.
+        sample: Some rows of the design matrix, as an input example.
+        as_of: Day the training was made for; the last label's horizon ends there.
+        leaks: What the leak check found in the labelled rows; not passed is no failure here, but
+            is in the notes and for an asset check to judge.
+    """
+
+    model: ChurnModel
+    status: str
+    notes: tuple[str, ...]
+    windows: ChurnWindows
+    grid: AsOfGrid | None
+    parameters: dict[str, float | int | str]
+    metrics: dict[str, float]
+    calibration: pd.DataFrame
+    feature_importance: dict[str, float]
+    plots: dict[str, bytes]
+    sample: pd.DataFrame
+    as_of: date
+    leaks: LeakReport = field(default_factory=LeakReport)
+
+    @property
+    def trained(self) -> bool:
+        """False when a fallback stands in for the model."""
+        return self.status == "trained"
+
+
+def train(
+    customer_days: DataFrame,
+    as_of: date,
+    *,
+    horizon_days: int | None = None,
+    activity_days: int | None = None,
+    max_training_rows: int = 1_000_000,
+    risk_thresholds: tuple[float, float] = (RISK_MEDIUM, RISK_HIGH),
+    parameters: Mapping[str, float | int | str] | None = None,
+    seed: int = 0,
+    nthread: int | None = None,
+) -> ChurnTraining:
+    """Train on earlier as-of dates, stop early on a later one, test on the latest.
+
+    Never fails for want of data: with too few rows or one class the result is a fallback, and
+    its status says which and why.
+
+    Args:
+        customer_days: ``silver/customer_days``.
+        as_of: Last day used; the test date is one horizon before it.
+        horizon_days: Setting that overrides the data's own horizon.
+        activity_days: Setting that overrides the data's own activity window.
+        max_training_rows: Rows (customer x as-of date) on the driver, at most, to learn from and
+            again to test on.
+        risk_thresholds: Churn probabilities from which the risk is "medium" and "high".
+        parameters: Override `XGBOOST_PARAMETERS`.
+        seed: Same seed, same data: same model.
+        nthread: Threads for XGBoost; all cores when not given.
+    """
+    windows = choose_windows(
+        customer_days, as_of, horizon_days=horizon_days, activity_days=activity_days
+    )
+    first = first_purchase_day(customer_days, as_of)
+    grid = as_of_grid(first, as_of, windows) if first else None
+    if grid is None:
+        return _too_short(
+            customer_days,
+            as_of,
+            windows,
+            _empty_model(windows, risk_thresholds),
+            seed,
+            max_training_rows,
+        )
+
+    rows = labelled_rows(customer_days, grid.dates, windows).persist()
+    try:
+        frame, sizes = sampled_rows(rows, grid, max_training_rows)
+    finally:
+        rows.unpersist()
+    training = train_on_rows(
+        frame,
+        grid,
+        windows,
+        as_of,
+        all_rows=sum(sizes.values()),
+        risk_thresholds=risk_thresholds,
+        parameters=parameters,
+        seed=seed,
+        nthread=nthread,
+    )
+    return replace(
+        training, parameters={**training.parameters, "max_training_rows": max_training_rows}
+    )
+
+
+def train_on_rows(
+    frame: pd.DataFrame,
+    grid: AsOfGrid,
+    windows: ChurnWindows,
+    as_of: date,
+    *,
+    all_rows: int | None = None,
+    risk_thresholds: tuple[float, float] = (RISK_MEDIUM, RISK_HIGH),
+    parameters: Mapping[str, float | int | str] | None = None,
+    seed: int = 0,
+    nthread: int | None = None,
+) -> ChurnTraining:
+    """`train` from labelled rows in memory on: no Spark from here.
+
+    Args:
+        frame: Labelled rows of all dates of ``grid``: ``as_of``, ``churned``, the features.
+        grid: The dates that teach, validate and test.
+        windows: The definition's windows.
+        as_of: Day the training is made for.
+        all_rows: Rows there were before sampling; those of ``frame`` when not given.
+        risk_thresholds: As for `train`.
+        parameters: As for `train`.
+        seed: As for `train`.
+        nthread: As for `train`.
+    """
+    all_rows = len(frame) if all_rows is None else all_rows
+    test, validate, learn = (
+        frame[frame["as_of"].isin(days)].reset_index(drop=True)
+        for days in ([grid.test], [grid.validation], grid.training)
+    )
+    teaching = pd.concat([learn, validate], ignore_index=True)
+    empty = _empty_model(windows, risk_thresholds)
+    facts = _facts(windows, as_of, empty, seed) | {
+        "test_as_of": grid.test.isoformat(),
+        "validation_as_of": grid.validation.isoformat(),
+        "training_as_of": ", ".join(day.isoformat() for day in sorted(grid.training)),
+        "training_rows": len(learn),
+        "validation_rows": len(validate),
+        "test_rows": len(test),
+        "rows_before_sampling": all_rows,
+    }
+
+    leaks = check_leaks(
+        design_matrix(frame, frequent_categories(learn)),
+        frame["churned"],
+        frame["as_of"] == grid.training[0],
+        frame["as_of"] == grid.test,
+        seed=seed,
+        nthread=nthread or default_threads(),
+    )
+    importance: dict[str, float] = {}
+    metrics = leaks.metrics()
+    reason = why_not(learn, validate)
+    if reason is None:
+        booster, categories, fit = fit_xgboost(
+            learn, validate, parameters=parameters, seed=seed, nthread=nthread
+        )
+        model = replace(
+            empty,
+            kind="xgboost",
+            base_rate=smoothed_rate(teaching["churned"]),
+            hiatus=fit_hiatus_rule(teaching["days_since_last_purchase"], teaching["churned"]),
+            categories=categories,
+            booster=bytes(booster.save_raw("ubj")),
+        )
+        importance = importance_by_gain(booster)
+        metrics |= {name: float(value) for name, value in fit.items()}
+        facts |= {
+            f"xgboost_{k}": v for k, v in {**XGBOOST_PARAMETERS, **(parameters or {})}.items()
+        }
+        status = "trained"
+    else:
+        model, instead = fallback(empty, teaching)
+        status = f"fallback: {reason}; {instead}"
+    facts["model"] = model.kind
+    if model.hiatus:
+        facts["hiatus_rule_days"] = model.hiatus.threshold_days
+
+    judged = test if model.kind != "none" else test.head(0)
+    predicted = model.probabilities(judged)
+    metrics |= judged_metrics(model, predicted, judged)
+    table = calibration_table(judged["churned"], predicted)
+    return ChurnTraining(
+        model=model,
+        status=status,
+        notes=(*_sampling_notes(all_rows, len(frame)), *leaks.notes()),
+        windows=windows,
+        grid=grid,
+        parameters=facts,
+        metrics=metrics,
+        calibration=table,
+        feature_importance=importance,
+        plots=pictures(model, predicted, judged, table, importance, grid),
+        sample=design_matrix(test.head(5), model.categories),
+        as_of=as_of,
+        leaks=leaks,
+    )
+
+
+def _empty_model(windows: ChurnWindows, risk_thresholds: tuple[float, float]) -> ChurnModel:
+    return ChurnModel(
+        "none",
+        windows.horizon_days,
+        windows.activity_days,
+        risk_medium=risk_thresholds[0],
+        risk_high=risk_thresholds[1],
+    )
+
+
+def _facts(
+    windows: ChurnWindows, as_of: date, model: ChurnModel, seed: int
+) -> dict[str, float | int | str]:
+    return {
+        "as_of": as_of.isoformat(),
+        **windows.parameters(),
+        "risk_medium_from": model.risk_medium,
+        "risk_high_from": model.risk_high,
+        "seed": seed,
+    }
+
+
+def _sampling_notes(all_rows: int, taken: int) -> tuple[str, ...]:
+    if taken == all_rows:
+        return ()
+    return (f"{taken:,} of {all_rows:,} labelled rows were sampled",)
+
+
+def _too_short(
+    customer_days: DataFrame,
+    as_of: date,
+    windows: ChurnWindows,
+    empty: ChurnModel,
+    seed: int,
+    max_rows: int,
+) -> ChurnTraining:
+    """History without room for separate dates: one date teaches a fallback, nothing is tested."""
+    only = as_of - timedelta(days=windows.horizon_days)
+    alone = AsOfGrid((only,), only, only)
+    frame, _ = sampled_rows(labelled_rows(customer_days, [only], windows), alone, max_rows)
+    model, instead = fallback(empty, frame)
+    return ChurnTraining(
+        model=model,
+        status=(
+            f"fallback: {windows.history_days} days of history are too short for an activity "
+            f"window of {windows.activity_days} and three horizons of {windows.horizon_days} "
+            f"days; {instead}"
+        ),
+        notes=("not tested: no later date is left to test on",),
+        windows=windows,
+        grid=None,
+        parameters={
+            **_facts(windows, as_of, empty, seed),
+            "model": model.kind,
+            "training_rows": len(frame),
+        },
+        metrics={},
+        calibration=calibration_table([], []),
+        feature_importance={},
+        plots={},
+        sample=design_matrix(frame.head(5), {}),
+        as_of=as_of,
+    )
