@@ -209,7 +209,7 @@ def _collapse(
         auc = float(roc_auc_score(y[rows], trees.predict(xgb.DMatrix(features[rows]))))
         aucs.append(auc)
         errors.append(auc_error(auc, int(y[rows].sum()), int((1 - y[rows]).sum())))
-    lost, error = aucs[0] - aucs[1], float(np.hypot(*errors))
+    lost, error = aucs[0] - aucs[1], float(np.hypot(errors[0], errors[1]))
     return aucs[0], aucs[1], bool(lost > COLLAPSE and lost > COLLAPSE_ERRORS * error)
 
 

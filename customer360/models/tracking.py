@@ -22,7 +22,7 @@ from typing import Any, Generic, TypeVar
 import pandas as pd
 
 from customer360.errors import Customer360Error
-from customer360.models.churn import ChurnModel, ChurnTraining
+from customer360.models.churn import CATEGORICAL_FEATURES, ChurnModel, ChurnTraining
 from customer360.models.lifetime_value import LifetimeValueModel, LifetimeValueTraining
 
 CHURN = "customer360_churn"
@@ -32,6 +32,9 @@ EXPERIMENT = "customer360"
 
 _DESCRIPTION = "customer360_model"
 """Key of the model's own JSON in the metadata that MLflow keeps with a model."""
+
+_TREES = "model.ubj"
+"""File with XGBoost's trees among the files that MLflow keeps with a model."""
 
 _FINGERPRINT = "fingerprint"
 """Tag of a registered version: which model it is, whatever the run."""
@@ -280,29 +283,26 @@ def _requirements(*packages: str) -> list[str]:
 
 
 def _log_churn(mlflow: ModuleType, training: ChurnTraining) -> Any:
-    """XGBoost's own flavour; a fallback has no trees and is logged as the served rule."""
-    model, example = training.model, training.sample
-    metadata = {_DESCRIPTION: model.to_json()}
-    if model.kind != "xgboost":
-        return _log_from_code(
-            mlflow,
-            "served_churn_fallback.py",
-            model.to_json(),
-            pd.DataFrame({"days_since_last_purchase": [10.0, 100.0]}),
-            pd.DataFrame({"churn_probability": [model.base_rate, model.base_rate]}),
-        )
-    booster = model.load_booster()
-    import xgboost as xgb
+    """The calibrated model on features as they are in gold; a fallback needs the silence only."""
+    model = training.model
+    example = (
+        training.sample
+        if model.kind == "xgboost"
+        else pd.DataFrame({"days_since_last_purchase": [10.0, 100.0]})
+    )
+    from mlflow.types import ColSpec, DataType, Schema
 
-    predicted = booster.predict(xgb.DMatrix(example))
-    return mlflow.xgboost.log_model(
-        booster,
-        name="model",
-        model_format="ubj",
-        signature=mlflow.models.infer_signature(example, predicted),
-        input_example=example,
-        pip_requirements=_requirements("xgboost", "pandas", "numpy"),
-        metadata=metadata,
+    kinds = {
+        name: DataType.string if name in CATEGORICAL_FEATURES else DataType.double
+        for name in example.columns
+    }
+    signature = mlflow.models.ModelSignature(
+        # Declared, not inferred: a source may have no category at all, and nulls have no type.
+        inputs=Schema([ColSpec(kind, name, required=False) for name, kind in kinds.items()]),
+        outputs=Schema([ColSpec(DataType.double, "churn_probability")]),
+    )
+    return _log_from_code(
+        mlflow, "served_churn.py", model.to_json(), example, signature, trees=model.booster
     )
 
 
@@ -313,22 +313,30 @@ def _log_lifetime_value(mlflow: ModuleType, training: LifetimeValueTraining) -> 
         "served_lifetime_value.py",
         training.model.to_json(),
         example,
-        training.model.predict(example),
+        mlflow.models.infer_signature(example, training.model.predict(example)),
     )
 
 
 def _log_from_code(
-    mlflow: ModuleType, file: str, parameters: str, example: pd.DataFrame, predicted: pd.DataFrame
+    mlflow: ModuleType,
+    file: str,
+    parameters: str,
+    example: pd.DataFrame,
+    signature: Any,
+    trees: bytes = b"",
 ) -> Any:
-    """A model that is code in this package and parameters in JSON: nothing is pickled."""
+    """A model that is code in this package and numbers in files: nothing is pickled."""
     with tempfile.TemporaryDirectory() as folder:
-        stored = Path(folder) / "parameters.json"
-        stored.write_text(parameters, encoding="utf-8")
+        stored = {"parameters": Path(folder) / "parameters.json"}
+        stored["parameters"].write_text(parameters, encoding="utf-8")
+        if trees:
+            stored["trees"] = Path(folder) / _TREES
+            stored["trees"].write_bytes(trees)
         return mlflow.pyfunc.log_model(
             name="model",
             python_model=str(Path(__file__).with_name(file)),
-            artifacts={"parameters": str(stored)},
-            signature=mlflow.models.infer_signature(example, predicted),
+            artifacts={name: str(path) for name, path in stored.items()},
+            signature=signature,
             input_example=example,
             pip_requirements=_requirements("customer360"),
             metadata={_DESCRIPTION: parameters},
@@ -342,8 +350,8 @@ def load_churn_champion(tracking: Tracking) -> Champion[ChurnModel]:
         NoChampionError: None has been trained yet.
     """
     folder, text, found = _champion(CHURN, tracking)
-    trees = folder / "model.ubj"
-    booster = trees.read_bytes() if trees.exists() else b""
+    trees = sorted(folder.rglob(_TREES))
+    booster = trees[0].read_bytes() if trees else b""
     return Champion(ChurnModel.from_json(text, booster), **found)
 
 

@@ -126,7 +126,7 @@ def test_the_result_carries_its_definition_and_its_dates(trained: ChurnTraining)
     assert sum(trained.feature_importance.values()) == pytest.approx(1)
     assert trained.calibration["customers"].sum() == trained.metrics["test_rows"]
     assert all(isinstance(value, float) for value in trained.metrics.values())
-    assert "last_channel=web" in trained.sample
+    assert "last_channel" in trained.sample
 
 
 def test_same_data_same_model_whatever_the_order_and_the_keys(

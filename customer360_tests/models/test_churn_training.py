@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
+import xgboost as xgb
 
-from customer360.models.churn import ChurnTraining
+from customer360.models.churn import ChurnModel, ChurnTraining, design_matrix
 from customer360.models.churn.training import train_on_rows
-from customer360_tests.models.churn_rows import AS_OF, GRID, WINDOWS, dated
+from customer360_tests.models.churn_rows import AS_OF, GRID, WINDOWS, churn_probability, dated
 
 
 def trained_on(rows: pd.DataFrame) -> ChurnTraining:
@@ -17,7 +20,7 @@ def trained_on(rows: pd.DataFrame) -> ChurnTraining:
 
 @pytest.fixture(scope="module")
 def rows() -> pd.DataFrame:
-    return dated(2_500)
+    return dated(3_200)
 
 
 @pytest.fixture(scope="module")
@@ -39,3 +42,25 @@ def test_a_leak_is_in_the_notes_and_figures(rows: pd.DataFrame) -> None:
     assert [one.feature for one in leaking.leaks.suspects] == ["refunded"]
     assert leaking.metrics["leak_suspects"] == 1
     assert any(note.startswith("leak suspected: refunded") for note in leaking.notes)
+
+
+def test_the_probabilities_are_calibrated_and_come_back_from_json(
+    rows: pd.DataFrame, trained: ChurnTraining
+) -> None:
+    """Some 1,100 of the validation rows are kept: enough for isotonic."""
+    model = trained.model
+    assert model.calibrator.kind == trained.parameters["calibration"] == "isotonic"
+    again = ChurnModel.from_json(model.to_json(), model.booster)
+    assert again == model
+    found = again.probabilities(rows)
+    assert found.tolist() == model.probabilities(rows).tolist()
+    scores = model.load_booster().predict(xgb.DMatrix(design_matrix(rows, model.categories)))
+    assert found.tolist() == pytest.approx(model.calibrator.apply(scores).tolist())
+    assert trained.metrics["test_calibration_error"] < 0.04
+    assert np.abs(found - churn_probability(rows)).mean() < 0.05
+
+
+def test_a_model_stored_before_there_was_calibration_still_loads() -> None:
+    text = ChurnModel("base_rate", 28, 56, 0.4).to_json()
+    older = {name: value for name, value in json.loads(text).items() if name != "calibrator"}
+    assert ChurnModel.from_json(json.dumps(older)) == ChurnModel("base_rate", 28, 56, 0.4)

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import xgboost as xgb
 
 from customer360.models import churn, plots
 from customer360.models.baselines import HiatusRule
@@ -74,11 +73,18 @@ def churn_training(kind: str) -> ChurnTraining:
     rows = pd.DataFrame({name: random.random(400) for name in churn.NUMERIC_FEATURES})
     rows["last_category"], rows["last_channel"] = "Books", "web"
     rows["churned"] = (rows["overdue_ratio"] > 0.5).astype(int)
-    booster, categories, _ = churn.fit_xgboost(rows, rows, nthread=1)
+    fit = churn.fit_xgboost(rows, rows, nthread=1)
     model = ChurnModel("hiatus_rule", 28, 56, 0.4, HiatusRule(20, 0.2, 0.7))
     if kind == "xgboost":
         model = ChurnModel(
-            "xgboost", 28, 56, 0.4, HiatusRule(20, 0.2, 0.7), categories, bytes(booster.save_raw())
+            "xgboost",
+            28,
+            56,
+            0.4,
+            HiatusRule(20, 0.2, 0.7),
+            fit.categories,
+            bytes(fit.booster.save_raw()),
+            fit.calibrator,
         )
     return ChurnTraining(
         model=model,
@@ -91,7 +97,7 @@ def churn_training(kind: str) -> ChurnTraining:
         calibration=calibration_table([0, 1], [0.1, 0.9]),
         feature_importance={},
         plots={},
-        sample=churn.design_matrix(rows.head(3), model.categories),
+        sample=rows.drop(columns="churned").head(3),
         as_of=AS_OF,
     )
 
@@ -195,10 +201,9 @@ def test_a_churn_model_comes_back_with_its_trees(tracking: Tracking) -> None:
         training.model.probabilities(rows).tolist()
     )
     assert champion.model.categories == training.model.categories
-    model = served(tracking, logged.model_uri)
-    assert model.predict(training.sample).tolist() == pytest.approx(
-        training.model.load_booster().predict(xgb.DMatrix(training.sample)).tolist()
-    )
+    found = served(tracking, logged.model_uri).predict(rows)
+    assert found["churn_probability"].tolist() == champion.model.probabilities(rows).tolist()
+    assert champion.model.calibrator.kind == "platt"
 
 
 def test_a_churn_fallback_is_served_and_scores(tracking: Tracking) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pandas as pd
 import xgboost as xgb
 
 from customer360.models.baselines import fit_hiatus_rule, smoothed_rate
+from customer360.models.calibration import Calibrator, fit_calibrator
 from customer360.models.churn.features import design_matrix, frequent_categories
 from customer360.models.churn.model import ChurnModel
 
@@ -36,6 +37,29 @@ def default_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+@dataclass(frozen=True)
+class XgboostFit:
+    """Trees that have learnt, and what their scores mean.
+
+    Attributes:
+        booster: As many trees as the validation date liked best.
+        categories: The values of each categorical feature that have a column of their own.
+        calibrator: From the trees' scores to probabilities.
+        trees: Their number.
+        log_loss: Log loss of the trees' scores on the validation date.
+    """
+
+    booster: xgb.Booster
+    categories: dict[str, tuple[str, ...]]
+    calibrator: Calibrator
+    trees: int
+    log_loss: float
+
+    def metrics(self) -> dict[str, float]:
+        """Flat figures to log."""
+        return {"trees": float(self.trees), "validation_log_loss": self.log_loss}
+
+
 def fit_xgboost(
     learn: pd.DataFrame,
     validate: pd.DataFrame,
@@ -43,11 +67,11 @@ def fit_xgboost(
     parameters: Mapping[str, float | int | str] | None = None,
     seed: int = 0,
     nthread: int | None = None,
-) -> tuple[xgb.Booster, dict[str, tuple[str, ...]], dict[str, float]]:
-    """Learn on the older dates, stop early on the validation date, refit on both.
+) -> XgboostFit:
+    """Learn on the older dates; stop early and calibrate on the validation date.
 
-    The refit has as many trees as the validation date liked best: the newest labelled behaviour
-    should teach too, and the test date is still later than all of it.
+    There is no refit on both: the calibrator needs scores of rows that the trees have not seen,
+    and through it the newest labelled date still sets the level of the probabilities.
 
     Args:
         learn: Rows of the training dates, with ``churned``.
@@ -55,9 +79,6 @@ def fit_xgboost(
         parameters: Override `XGBOOST_PARAMETERS`.
         seed: For the sampling of columns.
         nthread: Threads; all cores when not given.
-
-    Returns:
-        The booster, its categories, and facts about the fit.
     """
     settings = {
         **XGBOOST_PARAMETERS,
@@ -66,27 +87,27 @@ def fit_xgboost(
         "nthread": nthread or default_threads(),
     }
     categories = frequent_categories(learn)
-    matrices = [
+    own, unseen = (
         xgb.DMatrix(design_matrix(rows, categories), rows["churned"].to_numpy())
         for rows in (learn, validate)
-    ]
-    trial = xgb.train(
+    )
+    trained = xgb.train(
         settings,
-        matrices[0],
+        own,
         num_boost_round=MOST_ROUNDS,
-        evals=[(matrices[1], "validation")],
+        evals=[(unseen, "validation")],
         early_stopping_rounds=PATIENCE,
         verbose_eval=False,
     )
-    rounds = int(trial.best_iteration) + 1
-    everything = pd.concat([learn, validate], ignore_index=True)
-    booster = xgb.train(
-        settings,
-        xgb.DMatrix(design_matrix(everything, categories), everything["churned"].to_numpy()),
-        num_boost_round=rounds,
-        verbose_eval=False,
+    trees = int(trained.best_iteration) + 1
+    booster = trained[:trees]
+    return XgboostFit(
+        booster,
+        categories,
+        fit_calibrator(validate["churned"], booster.predict(unseen)),
+        trees,
+        float(trained.best_score),
     )
-    return booster, categories, {"trees": rounds, "validation_log_loss": float(trial.best_score)}
 
 
 def importance_by_gain(booster: xgb.Booster) -> dict[str, float]:

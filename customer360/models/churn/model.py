@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from customer360.errors import Customer360Error
 from customer360.models.baselines import HiatusRule
+from customer360.models.calibration import Calibrator
 from customer360.models.churn.features import design_matrix
 
 Floats = NDArray[np.float64]
@@ -39,6 +40,7 @@ class ChurnModel:
         hiatus: The rule fitted on the training rows, if both classes were there.
         categories: The values of each categorical feature that have a column of their own.
         booster: XGBoost's model in UBJSON; empty for a fallback.
+        calibrator: Turns the trees' scores into probabilities; fallbacks need none.
         risk_medium: Churn probability from which the risk is "medium".
         risk_high: Churn probability from which it is "high".
     """
@@ -50,6 +52,7 @@ class ChurnModel:
     hiatus: HiatusRule | None = None
     categories: dict[str, tuple[str, ...]] = field(default_factory=dict)
     booster: bytes = b""
+    calibrator: Calibrator = field(default_factory=Calibrator)
     risk_medium: float = RISK_MEDIUM
     risk_high: float = RISK_HIGH
 
@@ -77,8 +80,8 @@ class ChurnModel:
         """
         if self.kind == "xgboost":
             trees = booster or self.load_booster()
-            found = trees.predict(xgb.DMatrix(design_matrix(features, self.categories)))
-            return np.asarray(found, dtype=float)
+            scores = trees.predict(xgb.DMatrix(design_matrix(features, self.categories)))
+            return self.calibrator.apply(scores)
         if self.kind == "hiatus_rule" and self.hiatus:
             return self.hiatus.probabilities(features["days_since_last_purchase"])
         return np.full(len(features), self.base_rate)
@@ -107,11 +110,13 @@ class ChurnModel:
         given = json.loads(text)
         hiatus = given.pop("hiatus")
         categories = given.pop("categories")
+        calibrator = Calibrator.from_dict(given.pop("calibrator", None))
         if given["kind"] == "xgboost" and not booster:
             raise ChurnModelError("the stored churn model has no trees; train it again")
         return cls(
             hiatus=HiatusRule(**hiatus) if hiatus else None,
             categories={name: tuple(values) for name, values in categories.items()},
             booster=booster,
+            calibrator=calibrator,
             **given,
         )

@@ -10,7 +10,12 @@ import pandas as pd
 from pyspark.sql import DataFrame
 
 from customer360.models.baselines import fit_hiatus_rule, smoothed_rate
-from customer360.models.churn.features import design_matrix, frequent_categories
+from customer360.models.churn.features import (
+    CATEGORICAL_FEATURES,
+    NUMERIC_FEATURES,
+    design_matrix,
+    frequent_categories,
+)
 from customer360.models.churn.fitting import (
     XGBOOST_PARAMETERS,
     default_threads,
@@ -50,7 +55,7 @@ class ChurnTraining:
             ``observed``.
         feature_importance: Share of the trees' total gain by feature; empty for a fallback.
         plots: PNG images by name.
-        sample: Some rows of the design matrix, as an input example.
+        sample: The features of some rows, as an input example.
         as_of: Day the training was made for; the last label's horizon ends there.
         leaks: What the leak check found in the labelled rows; not passed is no failure here, but
             is in the notes and for an asset check to judge.
@@ -195,19 +200,19 @@ def train_on_rows(
     metrics = leaks.metrics()
     reason = why_not(learn, validate)
     if reason is None:
-        booster, categories, fit = fit_xgboost(
-            learn, validate, parameters=parameters, seed=seed, nthread=nthread
-        )
+        fit = fit_xgboost(learn, validate, parameters=parameters, seed=seed, nthread=nthread)
         model = replace(
             empty,
             kind="xgboost",
             base_rate=smoothed_rate(teaching["churned"]),
             hiatus=fit_hiatus_rule(teaching["days_since_last_purchase"], teaching["churned"]),
-            categories=categories,
-            booster=bytes(booster.save_raw("ubj")),
+            categories=fit.categories,
+            booster=bytes(fit.booster.save_raw("ubj")),
+            calibrator=fit.calibrator,
         )
-        importance = importance_by_gain(booster)
-        metrics |= {name: float(value) for name, value in fit.items()}
+        importance = importance_by_gain(fit.booster)
+        metrics |= fit.metrics()
+        facts["calibration"] = fit.calibrator.kind
         facts |= {
             f"xgboost_{k}": v for k, v in {**XGBOOST_PARAMETERS, **(parameters or {})}.items()
         }
@@ -234,7 +239,7 @@ def train_on_rows(
         calibration=table,
         feature_importance=importance,
         plots=pictures(model, predicted, judged, table, importance, grid),
-        sample=design_matrix(test.head(5), model.categories),
+        sample=_example(test),
         as_of=as_of,
         leaks=leaks,
     )
@@ -260,6 +265,10 @@ def _facts(
         "risk_high_from": model.risk_high,
         "seed": seed,
     }
+
+
+def _example(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[[*NUMERIC_FEATURES, *CATEGORICAL_FEATURES]].head(5).reset_index(drop=True)
 
 
 def _sampling_notes(all_rows: int, taken: int) -> tuple[str, ...]:
@@ -300,6 +309,6 @@ def _too_short(
         calibration=calibration_table([], []),
         feature_importance={},
         plots={},
-        sample=design_matrix(frame.head(5), {}),
+        sample=_example(frame),
         as_of=as_of,
     )
