@@ -15,6 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 
+LIFT_SHARES = (0.05, 0.1, 0.2)
+"""Shares of the customers, riskiest first, whose lift is reported."""
+
 SMALLEST_PROBABILITY = 1e-6
 """Log loss clips probabilities here: one certain and wrong score must not be infinite."""
 
@@ -40,8 +43,16 @@ def lift_at(labels: ArrayLike, scores: ArrayLike, share: float = 0.1) -> float:
     return float(caught / wanted / y.mean())
 
 
+def lift_name(share: float) -> str:
+    """Name of the lift at a share: ``lift_5`` at 0.05."""
+    return f"lift_{share * 100:.0f}"
+
+
 def ranking_metrics(labels: ArrayLike, scores: ArrayLike) -> dict[str, float]:
-    """ROC AUC, PR AUC (average precision) and lift of the top decile; higher score = riskier.
+    """ROC AUC, PR AUC (average precision) and lifts; higher score = riskier.
+
+    ``lift_5``, ``lift_10`` and ``lift_20`` are of the riskiest 5, 10 and 20 %; ``lift_top_decile``
+    is ``lift_10`` under the name that a reader knows.
 
     Empty when only one class is present: none of them exists then.
     """
@@ -54,6 +65,7 @@ def ranking_metrics(labels: ArrayLike, scores: ArrayLike) -> dict[str, float]:
         "roc_auc": float(roc_auc_score(y, scores)),
         "pr_auc": float(average_precision_score(y, scores)),
         "lift_top_decile": lift_at(y, scores, 0.1),
+        **{lift_name(share): lift_at(y, scores, share) for share in LIFT_SHARES},
     }
 
 

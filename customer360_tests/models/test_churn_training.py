@@ -64,3 +64,13 @@ def test_a_model_stored_before_there_was_calibration_still_loads() -> None:
     text = ChurnModel("base_rate", 28, 56, 0.4).to_json()
     older = {name: value for name, value in json.loads(text).items() if name != "calibrator"}
     assert ChurnModel.from_json(json.dumps(older)) == ChurnModel("base_rate", 28, 56, 0.4)
+
+
+def test_figures_have_intervals_and_keep_their_names(trained: ChurnTraining) -> None:
+    found = trained.metrics
+    names = ("roc_auc", "pr_auc", "lift_5", "lift_10", "lift_20", "brier", "calibration_error")
+    for name in names:
+        assert found[f"test_{name}_low"] <= found[f"test_{name}"] <= found[f"test_{name}_high"]
+        assert found[f"test_{name}_low"] < found[f"test_{name}_high"]
+    assert found["test_lift_top_decile"] == found["test_lift_10"]
+    assert found["test_lift_5"] >= found["test_lift_20"] > 1

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from customer360.models.bootstrap import bootstrap_intervals, interval_metrics
 from customer360.models.churn.model import ChurnModel, Floats
 from customer360.models.evaluation import (
     prefixed,
@@ -19,7 +20,10 @@ from customer360.models.windows import AsOfGrid
 
 
 def judged_metrics(model: ChurnModel, predicted: Floats, test: pd.DataFrame) -> dict[str, float]:
-    """The model's figures on the test rows, and the baselines' on the same rows."""
+    """The model's figures on the test rows, and the baselines' on the same rows.
+
+    The model's have 90 % bootstrap intervals beside them: ``test_roc_auc_low`` and ``_high``.
+    """
     if not len(test):
         return {}
     y, silence = test["churned"].to_numpy(), test["days_since_last_purchase"].to_numpy()
@@ -30,6 +34,7 @@ def judged_metrics(model: ChurnModel, predicted: Floats, test: pd.DataFrame) -> 
             **ranking_metrics(y, predicted),
             **probability_metrics(y, predicted),
             **rule_metrics(y, predicted >= 0.5),
+            **interval_metrics(bootstrap_intervals(y, predicted)),
             "rows": float(len(y)),
             "churn_rate": float(y.mean()),
         },

@@ -49,7 +49,8 @@ class ChurnTraining:
         windows: The definition's windows and where they came from.
         grid: The as-of dates; ``None`` when the history is too short for them.
         parameters: Flat, to log: windows, dates, sizes, XGBoost's parameters.
-        metrics: Flat: ``test_*`` of the model, ``baseline_hiatus_rule_*``,
+        metrics: Flat: ``test_*`` of the model, with ``_low`` and ``_high`` the edges of a 90 %
+            bootstrap interval, ``baseline_hiatus_rule_*``,
             ``baseline_recency_ranking_*`` and ``baseline_base_rate_*`` on the same test rows.
         calibration: Test rows by tenth of risk: ``group``, ``customers``, ``predicted``,
             ``observed``.
