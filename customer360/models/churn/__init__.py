@@ -14,11 +14,12 @@ scoring, and the training that calls them in order.
 
 from customer360.models.churn.features import (
     CATEGORICAL_FEATURES,
+    MONOTONE_FEATURES,
     NUMERIC_FEATURES,
     design_matrix,
     frequent_categories,
 )
-from customer360.models.churn.fitting import XGBOOST_PARAMETERS, fit_xgboost
+from customer360.models.churn.fitting import TUNING_GRID, XGBOOST_PARAMETERS, fit_xgboost
 from customer360.models.churn.model import ChurnModel, ChurnModelError
 from customer360.models.churn.rows import active, labelled_rows, labels
 from customer360.models.churn.scoring import SCORE_SCHEMA, score
@@ -26,8 +27,10 @@ from customer360.models.churn.training import ChurnTraining, train
 
 __all__ = [
     "CATEGORICAL_FEATURES",
+    "MONOTONE_FEATURES",
     "NUMERIC_FEATURES",
     "SCORE_SCHEMA",
+    "TUNING_GRID",
     "XGBOOST_PARAMETERS",
     "ChurnModel",
     "ChurnModelError",

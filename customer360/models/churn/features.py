@@ -39,6 +39,27 @@ NUMERIC_FEATURES = (
 CATEGORICAL_FEATURES = ("last_category", "last_channel")
 """Columns turned into yes/no columns of their most frequent values."""
 
+MONOTONE_FEATURES: dict[str, int] = {
+    # The longer the silence, all else equal, the fewer of those who were silent so long come back:
+    # nobody becomes likelier to return by not returning.
+    "days_since_last_purchase": 1,
+    # The same against the customer's own rhythm: three missed purchases are worse than one.
+    "overdue_ratio": 1,
+    # Days with a purchase lately are the best known sign of a living habit.
+    "purchase_days_30d": -1,
+    "purchase_days_90d": -1,
+    "purchase_days_180d": -1,
+    "purchase_days_365d": -1,
+}
+"""Features whose effect on churn has a known sign: 1 = more of it, more churn; -1 = less.
+
+Trees may only follow that sign, so that chance in a thin corner of the data cannot tell marketing
+that silence is good. Money, frequency over a lifetime, refunds and variety are left free: each can
+go either way. Of two customers silent for as long, the one who bought more often is likelier gone
+(the "increasing frequency paradox" of Fader, Hardie and Lee 2005, "RFM and CLV", Journal of
+Marketing Research 42(4)).
+"""
+
 MOST_CATEGORIES = 12
 
 

@@ -17,7 +17,6 @@ from customer360.models.churn.features import (
     frequent_categories,
 )
 from customer360.models.churn.fitting import (
-    XGBOOST_PARAMETERS,
     default_threads,
     fallback,
     fit_xgboost,
@@ -213,10 +212,7 @@ def train_on_rows(
         )
         importance = importance_by_gain(fit.booster)
         metrics |= fit.metrics()
-        facts["calibration"] = fit.calibrator.kind
-        facts |= {
-            f"xgboost_{k}": v for k, v in {**XGBOOST_PARAMETERS, **(parameters or {})}.items()
-        }
+        facts |= fit.facts()
         status = "trained"
     else:
         model, instead = fallback(empty, teaching)
