@@ -35,7 +35,6 @@ COLLAPSE_ERRORS = 3.0
 SMALLEST_CLASS = 20
 """With fewer rows of the smaller class a perfect separation may be chance: nothing is judged."""
 
-MOST_ROWS = 50_000
 MOST_BINS = 20
 
 _QUICK_TREES = {
@@ -219,7 +218,6 @@ def check_leaks(
     own_day: ArrayLike,
     later_day: ArrayLike,
     *,
-    max_rows: int = MOST_ROWS,
     seed: int = 0,
     nthread: int = 1,
 ) -> LeakReport:
@@ -230,16 +228,13 @@ def check_leaks(
         labels: 1 = churned.
         own_day: True for rows of the day to learn on (one as-of date).
         later_day: True for rows of the day the model is tested on.
-        max_rows: Every n-th row is looked at when there are more.
         seed: For the random halves.
         nthread: Threads of the quick model.
     """
-    step = -(-len(features) // max_rows) or 1
-    sample = features.iloc[::step]
-    y = np.asarray(labels)[::step].astype(int)
-    own, later = (np.asarray(rows)[::step].astype(bool) for rows in (own_day, later_day))
-    found = suspects(sample, y)
-    aucs = _collapse(sample, y, own, later, seed, nthread)
+    y = np.asarray(labels).astype(int)
+    own, later = (np.asarray(rows).astype(bool) for rows in (own_day, later_day))
+    found = suspects(features, y)
+    aucs = _collapse(features, y, own, later, seed, nthread)
     if aucs is None:
-        return LeakReport(found, rows=len(sample))
-    return LeakReport(found, *aucs, rows=len(sample))
+        return LeakReport(found, rows=len(features))
+    return LeakReport(found, *aucs, rows=len(features))

@@ -171,7 +171,7 @@ def gains(labels: ArrayLike, scores: Mapping[str, ArrayLike], subtitle: str) -> 
     """
     y = np.asarray(labels, dtype=float)
     figure, axes = _figure("How many leavers does the list catch?", subtitle, (5.6, 5.2))
-    colors = (MODEL, BASELINE, ACTUAL, OTHER)
+    colors = (MODEL, BASELINE, ACTUAL, "#059669", "#7c3aed")
     for (name, values), color in zip(scores.items(), colors, strict=False):
         s = np.asarray(values, dtype=float)
         order = np.argsort(-s, kind="stable")

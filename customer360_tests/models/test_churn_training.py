@@ -9,13 +9,16 @@ import pandas as pd
 import pytest
 import xgboost as xgb
 
+from customer360.models.baselines import AliveBaseline
+from customer360.models.buying import BgNbd
 from customer360.models.churn import ChurnModel, ChurnTraining, design_matrix
-from customer360.models.churn.training import train_on_rows
+from customer360.models.churn.training import fitted_alive, train_on_rows
 from customer360_tests.models.churn_rows import AS_OF, GRID, WINDOWS, churn_probability, dated
 
 
 def trained_on(rows: pd.DataFrame) -> ChurnTraining:
-    return train_on_rows(rows, GRID, WINDOWS, AS_OF, nthread=1)
+    alive = AliveBaseline(BgNbd(0.243, 4.414, 0.793, 2.426))
+    return train_on_rows(rows, GRID, WINDOWS, AS_OF, alive=alive, nthread=1)
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +77,22 @@ def test_figures_have_intervals_and_keep_their_names(trained: ChurnTraining) -> 
         assert found[f"test_{name}_low"] < found[f"test_{name}_high"]
     assert found["test_lift_top_decile"] == found["test_lift_10"]
     assert found["test_lift_5"] >= found["test_lift_20"] > 1
+
+
+def test_all_baselines_are_judged_on_the_same_rows(trained: ChurnTraining) -> None:
+    found = trained.metrics
+    for name in ("logistic_regression", "hiatus_rule", "recency_ranking", "probability_alive"):
+        assert 0.4 < found[f"baseline_{name}_roc_auc"] < found["test_roc_auc"] + 0.01
+    assert found["test_brier"] < found["baseline_probability_alive_brier"]
+    assert found["test_brier"] < found["baseline_logistic_regression_brier"] + 0.005
+    assert found["baseline_logistic_regression_brier"] < found["baseline_base_rate_brier"]
+
+
+def test_too_few_histories_for_a_buying_model_are_a_note() -> None:
+    cells = pd.DataFrame({"frequency": [0, 1], "recency": [0, 5], "T": [9, 9], "customers": [5, 5]})
+    alive, notes = fitted_alive(cells)
+    assert alive is None
+    assert notes == (
+        "the probability alive is not among the baselines: BG/NBD needs 50 customers who came "
+        "back, there are 5",
+    )

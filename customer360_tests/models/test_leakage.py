@@ -106,18 +106,6 @@ def test_too_few_rows_say_nothing() -> None:
     assert found.metrics() == {"leak_suspects": 0.0, "leak_collapsed": 0.0}
 
 
-def test_only_so_many_rows_are_looked_at(rows: pd.DataFrame) -> None:
-    found = check_leaks(
-        matrix(rows),
-        rows["churned"],
-        rows["as_of"] == GRID.training[0],
-        rows["as_of"] == GRID.test,
-        max_rows=900,
-    )
-    # 8,000 rows in steps of 9.
-    assert found.rows == 889
-
-
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 5)), min_size=4, max_size=60))
 def test_separation_is_the_auc_the_better_way_round(pairs: list[tuple[bool, int]]) -> None:
     y, x = np.array([p[0] for p in pairs]), np.array([p[1] for p in pairs], dtype=float)

@@ -15,6 +15,7 @@ from customer360.models.baselines import fit_hiatus_rule, smoothed_rate
 from customer360.models.calibration import Calibrator, fit_calibrator
 from customer360.models.churn.features import MONOTONE_FEATURES, design_matrix, frequent_categories
 from customer360.models.churn.model import ChurnModel
+from customer360.models.sampling import every_nth
 
 MINIMUM_TRAINING_ROWS = 200
 MINIMUM_OF_A_CLASS = 20
@@ -146,9 +147,7 @@ def tune(
         validate: Rows to compare on.
         categories: From `frequent_categories`.
     """
-    own, unseen = (
-        matrix(rows.iloc[:: -(-len(rows) // TUNING_ROWS)], categories) for rows in (learn, validate)
-    )
+    own, unseen = (matrix(every_nth(rows, TUNING_ROWS), categories) for rows in (learn, validate))
     trials = []
     for candidate in tried:
         _, trees, loss = grown({**settings, **candidate}, own, unseen)

@@ -19,10 +19,21 @@ from customer360.models.evaluation import (
 from customer360.models.windows import AsOfGrid
 
 
-def judged_metrics(model: ChurnModel, predicted: Floats, test: pd.DataFrame) -> dict[str, float]:
+def judged_metrics(
+    model: ChurnModel,
+    predicted: Floats,
+    test: pd.DataFrame,
+    others: Mapping[str, Floats] | None = None,
+) -> dict[str, float]:
     """The model's figures on the test rows, and the baselines' on the same rows.
 
     The model's have 90 % bootstrap intervals beside them: ``test_roc_auc_low`` and ``_high``.
+
+    Args:
+        model: With the base rate and the hiatus rule, which are baselines too.
+        predicted: Its churn probabilities of the test rows.
+        test: The test rows, with ``churned``.
+        others: Probabilities of further baselines by name.
     """
     if not len(test):
         return {}
@@ -51,6 +62,11 @@ def judged_metrics(model: ChurnModel, predicted: Floats, test: pd.DataFrame) -> 
                 **rule_metrics(y, model.hiatus.flags(silence)),
             },
         )
+    for name, probabilities in (others or {}).items():
+        found |= prefixed(
+            f"baseline_{name}",
+            {**ranking_metrics(y, probabilities), **probability_metrics(y, probabilities)},
+        )
     return found
 
 
@@ -61,6 +77,7 @@ def pictures(
     table: pd.DataFrame,
     importance: Mapping[str, float],
     grid: AsOfGrid,
+    others: Mapping[str, Floats] | None = None,
 ) -> dict[str, bytes]:
     """Plots of the model on the test rows, as PNG images by name."""
     from customer360.models import plots  # matplotlib is not for the workers that score
@@ -75,6 +92,8 @@ def pictures(
         if model.hiatus:
             name = f"Baseline: silent over {model.hiatus.threshold_days} days"
             curves[name] = model.hiatus.flags(silence)
+        for name, probabilities in (others or {}).items():
+            curves[f"Baseline: {name.replace('_', ' ')}"] = probabilities
         drawn["gains"] = plots.gains(test["churned"], curves, subtitle)
     if importance:
         drawn["feature_importance"] = plots.feature_importance(importance)

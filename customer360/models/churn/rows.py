@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from customer360.gold.customer_features import customer_features
-from customer360.gold.purchases import is_purchase
+from customer360.gold.purchases import is_purchase, purchase_summary
 from customer360.models.churn.features import CATEGORICAL_FEATURES, NUMERIC_FEATURES
 from customer360.models.windows import AsOfGrid, ChurnWindows
 
@@ -98,3 +98,17 @@ def sampled_rows(
         ["as_of", *NUMERIC_FEATURES, *CATEGORICAL_FEATURES, "churned"], ignore_index=True
     )
     return frame, sizes
+
+
+def history_cells(customer_days: DataFrame, as_of: date) -> pd.DataFrame:
+    """All customers' histories up to ``as_of``, counted: what a model of buying is fitted to.
+
+    Returns:
+        Columns ``frequency``, ``recency`` and ``T`` (days), ``customers``; ordered, so that what
+        is fitted does not depend on the order of rows.
+    """
+    keys = ["frequency", "recency", "T"]
+    cells = (
+        purchase_summary(customer_days, [as_of]).groupBy(*keys).agg(F.count("*").alias("customers"))
+    )
+    return cells.toArrow().to_pandas().sort_values(keys, ignore_index=True)

@@ -9,7 +9,14 @@ from datetime import date, timedelta
 import pandas as pd
 from pyspark.sql import DataFrame
 
-from customer360.models.baselines import fit_hiatus_rule, smoothed_rate
+from customer360.models.baselines import (
+    AliveBaseline,
+    Floats,
+    fit_hiatus_rule,
+    logistic_regression,
+    smoothed_rate,
+)
+from customer360.models.buying import NotFittedError, fit_bg_nbd
 from customer360.models.churn.features import (
     CATEGORICAL_FEATURES,
     NUMERIC_FEATURES,
@@ -25,9 +32,10 @@ from customer360.models.churn.fitting import (
 )
 from customer360.models.churn.judging import judged_metrics, pictures
 from customer360.models.churn.model import RISK_HIGH, RISK_MEDIUM, ChurnModel
-from customer360.models.churn.rows import labelled_rows, sampled_rows
+from customer360.models.churn.rows import history_cells, labelled_rows, sampled_rows
 from customer360.models.evaluation import calibration_table
 from customer360.models.leakage import LeakReport, check_leaks
+from customer360.models.sampling import every_nth
 from customer360.models.windows import (
     AsOfGrid,
     ChurnWindows,
@@ -35,6 +43,15 @@ from customer360.models.windows import (
     choose_windows,
     first_purchase_day,
 )
+
+LEAK_ROWS = 50_000
+"""The leak check looks at so many rows of all dates."""
+
+LOGISTIC_ROWS = 100_000
+"""A few dozen coefficients are known well enough from so many rows."""
+
+ALIVE_UNIT_DAYS = 7
+"""The buying model among the baselines counts in weeks."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +67,9 @@ class ChurnTraining:
         parameters: Flat, to log: windows, dates, sizes, XGBoost's parameters.
         metrics: Flat: ``test_*`` of the model, with ``_low`` and ``_high`` the edges of a 90 %
             bootstrap interval, ``baseline_hiatus_rule_*``,
-            ``baseline_recency_ranking_*`` and ``baseline_base_rate_*`` on the same test rows.
+            ``baseline_recency_ranking_*``, ``baseline_base_rate_*``,
+            ``baseline_logistic_regression_*`` and ``baseline_probability_alive_*`` on the same
+            test rows.
         calibration: Test rows by tenth of risk: ``group``, ``customers``, ``predicted``,
             ``observed``.
         feature_importance: Share of the trees' total gain by feature; empty for a fallback.
@@ -130,20 +149,36 @@ def train(
         frame, sizes = sampled_rows(rows, grid, max_training_rows)
     finally:
         rows.unpersist()
+    alive, without_alive = fitted_alive(history_cells(customer_days, grid.training[0]))
     training = train_on_rows(
         frame,
         grid,
         windows,
         as_of,
         all_rows=sum(sizes.values()),
+        alive=alive,
         risk_thresholds=risk_thresholds,
         parameters=parameters,
         seed=seed,
         nthread=nthread,
     )
     return replace(
-        training, parameters={**training.parameters, "max_training_rows": max_training_rows}
+        training,
+        notes=(*training.notes, *without_alive),
+        parameters={**training.parameters, "max_training_rows": max_training_rows},
     )
+
+
+def fitted_alive(cells: pd.DataFrame) -> tuple[AliveBaseline | None, tuple[str, ...]]:
+    """The baseline of the probability alive, or why it cannot be had.
+
+    Args:
+        cells: From `history_cells`.
+    """
+    try:
+        return AliveBaseline(fit_bg_nbd(cells, ALIVE_UNIT_DAYS).model, ALIVE_UNIT_DAYS), ()
+    except NotFittedError as error:
+        return None, (f"the probability alive is not among the baselines: {error}",)
 
 
 def train_on_rows(
@@ -153,6 +188,7 @@ def train_on_rows(
     as_of: date,
     *,
     all_rows: int | None = None,
+    alive: AliveBaseline | None = None,
     risk_thresholds: tuple[float, float] = (RISK_MEDIUM, RISK_HIGH),
     parameters: Mapping[str, float | int | str] | None = None,
     seed: int = 0,
@@ -166,6 +202,7 @@ def train_on_rows(
         windows: The definition's windows.
         as_of: Day the training is made for.
         all_rows: Rows there were before sampling; those of ``frame`` when not given.
+        alive: A buying model fitted before the validation date, to be a baseline.
         risk_thresholds: As for `train`.
         parameters: As for `train`.
         seed: As for `train`.
@@ -188,11 +225,12 @@ def train_on_rows(
         "rows_before_sampling": all_rows,
     }
 
+    looked_at = every_nth(frame, LEAK_ROWS)
     leaks = check_leaks(
-        design_matrix(frame, frequent_categories(learn)),
-        frame["churned"],
-        frame["as_of"] == grid.training[0],
-        frame["as_of"] == grid.test,
+        design_matrix(looked_at, frequent_categories(learn)),
+        looked_at["churned"],
+        looked_at["as_of"] == grid.training[0],
+        looked_at["as_of"] == grid.test,
         seed=seed,
         nthread=nthread or default_threads(),
     )
@@ -221,9 +259,19 @@ def train_on_rows(
     if model.hiatus:
         facts["hiatus_rule_days"] = model.hiatus.threshold_days
 
+    others: dict[str, Floats] = {}
+    if model.kind == "xgboost":
+        some = every_nth(teaching, LOGISTIC_ROWS)
+        others["logistic_regression"] = logistic_regression(
+            design_matrix(some, model.categories),
+            some["churned"],
+            design_matrix(test, model.categories),
+        )
+    if alive is not None:
+        others["probability_alive"] = alive.scores(test)
     judged = test if model.kind != "none" else test.head(0)
     predicted = model.probabilities(judged)
-    metrics |= judged_metrics(model, predicted, judged)
+    metrics |= judged_metrics(model, predicted, judged, others)
     table = calibration_table(judged["churned"], predicted)
     return ChurnTraining(
         model=model,
@@ -235,7 +283,7 @@ def train_on_rows(
         metrics=metrics,
         calibration=table,
         feature_importance=importance,
-        plots=pictures(model, predicted, judged, table, importance, grid),
+        plots=pictures(model, predicted, judged, table, importance, grid, others),
         sample=_example(test),
         as_of=as_of,
         leaks=leaks,
