@@ -108,6 +108,17 @@ class Settings(BaseSettings):
     churn_max_training_rows: int = Field(
         1_000_000, ge=100, description="Customer × as-of rows that train the churn model, at most."
     )
+    churn_contact_cost: float = Field(
+        1.0,
+        ge=0,
+        description="Cost of contacting a customer to keep them, incentive included, in currency.",
+    )
+    churn_success_rate: float = Field(
+        0.1, ge=0, le=1, description="Share of the contacted churners who stay because of it."
+    )
+    churn_margin: float = Field(
+        0.3, ge=0, le=1, description="Share of a kept customer's revenue that is profit."
+    )
     mlflow_tracking_uri: str | None = Field(
         None, description="MLflow server or database; unset: SQLite in the home."
     )

@@ -209,3 +209,59 @@ def feature_importance(importance: Mapping[str, float], top: int = 15) -> bytes:
     axes.set_xlabel("Share of total gain")
     axes.grid(axis="y", visible=False)
     return _png(figure)
+
+
+def shap_importance(importance: Mapping[str, float], customers: int, top: int = 15) -> bytes:
+    """The features that move the churn probability most, by mean |SHAP value|.
+
+    Args:
+        importance: Mean absolute SHAP value in log-odds by feature.
+        customers: How many customers it is the mean of.
+        top: How many to draw.
+    """
+    chosen = sorted(importance.items(), key=lambda item: (item[1], item[0]))[-top:]
+    figure, axes = _figure(
+        "What moves the churn probability",
+        f"Mean |SHAP value| of {customers:,} test customers, {len(chosen)} largest of "
+        f"{len(importance)}",
+        (7.5, 0.28 * len(chosen) + 1.6),
+    )
+    axes.barh([name for name, _ in chosen], [value for _, value in chosen], color=MODEL)
+    axes.set_xlabel("Mean |contribution| in log-odds")
+    axes.grid(axis="y", visible=False)
+    return _png(figure)
+
+
+def profit(table: pd.DataFrame, best_share: float, subtitle: str) -> bytes:
+    """Profit of a retention campaign by the share of customers contacted.
+
+    Args:
+        table: Columns ``share``, ``expected``, ``observed`` (NaN where unknown).
+        best_share: Share with the largest expected profit.
+        subtitle: What was tested, on which day, and what a contact costs and brings.
+    """
+    figure, axes = _figure("How many customers is it worth contacting?", subtitle)
+    axes.axhline(0, color=OTHER, linewidth=1)
+    axes.plot(table["share"], table["expected"], color=MODEL, linewidth=1.8, label="Expected")
+    if table["observed"].notna().any():
+        axes.plot(
+            table["share"],
+            table["observed"],
+            color=ACTUAL,
+            linewidth=1.2,
+            label="As it turned out, had the campaign been run",
+        )
+    axes.axvline(
+        best_share,
+        color=BASELINE,
+        linestyle="--",
+        linewidth=1.2,
+        label=f"Best expected: the riskiest {best_share:.0%}",
+    )
+    axes.set_xlim(0, 1)
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.yaxis.set_major_formatter(_thousands)
+    axes.set_xlabel("Share of active customers contacted, riskiest first")
+    axes.set_ylabel("Profit (currency)")
+    axes.legend(loc="best")
+    return _png(figure)

@@ -13,6 +13,7 @@ from customer360.lakehouse.tables import Written
 from customer360.models import churn, lifetime_value
 from customer360.models.churn import ChurnTraining
 from customer360.models.lifetime_value import LifetimeValueTraining
+from customer360.models.profit import Campaign
 from customer360.models.tracking import (
     LoggedTraining,
     Tracking,
@@ -76,6 +77,9 @@ def train_churn(work: Workspace, as_of: date) -> tuple[ChurnTraining, LoggedTrai
         horizon_days=settings.churn_horizon_days,
         activity_days=settings.churn_activity_days,
         max_training_rows=settings.churn_max_training_rows,
+        campaign=Campaign(
+            settings.churn_contact_cost, settings.churn_success_rate, settings.churn_margin
+        ),
     )
     return training, _logged(work, training)
 

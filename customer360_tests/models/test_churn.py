@@ -122,7 +122,13 @@ def test_the_result_carries_its_definition_and_its_dates(trained: ChurnTraining)
     assert facts["horizon_days"] == trained.windows.horizon_days == trained.model.horizon_days
     assert facts["test_as_of"] == str(SHOP_END - timedelta(days=trained.windows.horizon_days))
     assert max(trained.grid.training) <= SHOP_END - 2 * timedelta(days=trained.windows.horizon_days)
-    assert set(trained.plots) == {"calibration", "gains", "feature_importance"}
+    assert set(trained.plots) == {
+        "calibration",
+        "gains",
+        "profit",
+        "feature_importance",
+        "shap_importance",
+    }
     assert sum(trained.feature_importance.values()) == pytest.approx(1)
     assert trained.calibration["customers"].sum() == trained.metrics["test_rows"]
     assert all(isinstance(value, float) for value in trained.metrics.values())

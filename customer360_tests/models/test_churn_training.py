@@ -13,12 +13,15 @@ from customer360.models.baselines import AliveBaseline
 from customer360.models.buying import BgNbd
 from customer360.models.churn import ChurnModel, ChurnTraining, design_matrix
 from customer360.models.churn.training import fitted_alive, train_on_rows
+from customer360.models.profit import Campaign, profit_curve
 from customer360_tests.models.churn_rows import AS_OF, GRID, WINDOWS, churn_probability, dated
+
+CAMPAIGN = Campaign(contact_cost=3.0, success_rate=0.1, margin=0.3)
 
 
 def trained_on(rows: pd.DataFrame) -> ChurnTraining:
     alive = AliveBaseline(BgNbd(0.243, 4.414, 0.793, 2.426))
-    return train_on_rows(rows, GRID, WINDOWS, AS_OF, alive=alive, nthread=1)
+    return train_on_rows(rows, GRID, WINDOWS, AS_OF, alive=alive, campaign=CAMPAIGN, nthread=1)
 
 
 @pytest.fixture(scope="module")
@@ -96,3 +99,24 @@ def test_too_few_histories_for_a_buying_model_are_a_note() -> None:
         "the probability alive is not among the baselines: BG/NBD needs 50 customers who came "
         "back, there are 5",
     )
+
+
+def test_the_campaign_is_judged_on_the_test_rows(
+    rows: pd.DataFrame, trained: ChurnTraining
+) -> None:
+    """The profit that the model promises is the one that the true probabilities promise."""
+    test = rows[rows["as_of"] == GRID.test]
+    truth = profit_curve(churn_probability(test), test["net_revenue_365d"], CAMPAIGN)
+    found = trained.metrics
+    assert 0.05 < found["profit_best_share"] < 0.95
+    assert found["profit_best_per_1000"] == pytest.approx(
+        truth.metrics()["profit_best_per_1000"], rel=0.1
+    )
+    # Probabilities that mean what they say foretell the profit.
+    assert found["profit_observed_per_1000"] == pytest.approx(
+        found["profit_best_per_1000"], rel=0.15
+    )
+    assert found["profit_best_per_1000"] >= found["profit_everybody_per_1000"]
+    assert found["profit_by_gain_per_1000"] >= found["profit_best_per_1000"]
+    assert trained.parameters["churn_contact_cost"] == CAMPAIGN.contact_cost
+    assert {"profit", "gains", "calibration", "shap_importance"} <= set(trained.plots)

@@ -9,14 +9,22 @@ import numpy as np
 import pandas as pd
 
 from customer360.models.bootstrap import bootstrap_intervals, interval_metrics
+from customer360.models.churn.features import design_matrix
+from customer360.models.churn.fitting import default_threads
 from customer360.models.churn.model import ChurnModel, Floats
+from customer360.models.churn.reasons import mean_contributions
 from customer360.models.evaluation import (
     prefixed,
     probability_metrics,
     ranking_metrics,
     rule_metrics,
 )
+from customer360.models.profit import ProfitCurve
+from customer360.models.sampling import every_nth
 from customer360.models.windows import AsOfGrid
+
+SHAP_ROWS = 5_000
+"""Test customers whose SHAP values are averaged for the plot: a thousand would do."""
 
 
 def judged_metrics(
@@ -78,6 +86,7 @@ def pictures(
     importance: Mapping[str, float],
     grid: AsOfGrid,
     others: Mapping[str, Floats] | None = None,
+    curve: ProfitCurve | None = None,
 ) -> dict[str, bytes]:
     """Plots of the model on the test rows, as PNG images by name."""
     from customer360.models import plots  # matplotlib is not for the workers that score
@@ -95,6 +104,12 @@ def pictures(
         for name, probabilities in (others or {}).items():
             curves[f"Baseline: {name.replace('_', ' ')}"] = probabilities
         drawn["gains"] = plots.gains(test["churned"], curves, subtitle)
+    if model.kind == "xgboost" and len(test):
+        some = design_matrix(every_nth(test, SHAP_ROWS), model.categories)
+        means = mean_contributions(model.load_booster(default_threads()), some)
+        drawn["shap_importance"] = plots.shap_importance(means, len(some))
+    if curve is not None:
+        drawn["profit"] = plots.profit(curve.table, curve.best_share, subtitle)
     if importance:
         drawn["feature_importance"] = plots.feature_importance(importance)
     return drawn

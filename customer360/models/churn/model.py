@@ -15,6 +15,14 @@ from customer360.errors import Customer360Error
 from customer360.models.baselines import HiatusRule
 from customer360.models.calibration import Calibrator
 from customer360.models.churn.features import design_matrix
+from customer360.models.churn.reasons import (
+    REASONS,
+    by_topic,
+    contributions,
+    no_reasons,
+    silence,
+    strongest_reasons,
+)
 
 Floats = NDArray[np.float64]
 
@@ -78,6 +86,8 @@ class ChurnModel:
             features: At least the columns of `NUMERIC_FEATURES` and `CATEGORICAL_FEATURES`.
             booster: From `load_booster`, to load it once for many batches.
         """
+        if not len(features):
+            return np.empty(0)
         if self.kind == "xgboost":
             trees = booster or self.load_booster()
             scores = trees.predict(xgb.DMatrix(design_matrix(features, self.categories)))
@@ -85,6 +95,34 @@ class ChurnModel:
         if self.kind == "hiatus_rule" and self.hiatus:
             return self.hiatus.probabilities(features["days_since_last_purchase"])
         return np.full(len(features), self.base_rate)
+
+    def reasons(
+        self, features: pd.DataFrame, probabilities: Floats, booster: xgb.Booster | None = None
+    ) -> pd.DataFrame:
+        """Why each customer is likely to leave: ``reason_1`` to ``reason_3``, ``None`` when fewer.
+
+        Only customers above the average churn rate, or of more than low risk, have reasons: the
+        others have no leaving to explain, and exact explanations cost fifty times the score or
+        more. The hiatus rule has the one reason that it knows; the base rate has none.
+
+        Args:
+            features: As for `probabilities`.
+            probabilities: Their churn probabilities, from `probabilities`.
+            booster: As for `probabilities`.
+        """
+        found = no_reasons(features)
+        if self.kind == "hiatus_rule" and self.hiatus:
+            silent = self.hiatus.flags(features["days_since_last_purchase"])
+            found.loc[silent, REASONS[0]] = silence(features[silent])
+        if self.kind == "xgboost":
+            likely = probabilities >= min(self.base_rate, self.risk_medium)
+            if likely.any():
+                rows = features[likely]
+                seen = design_matrix(rows, self.categories)
+                values = contributions(booster or self.load_booster(), seen)
+                topics = by_topic(values, list(seen.columns))
+                found[likely] = strongest_reasons(rows, topics).to_numpy()
+        return found
 
     def risks(self, probabilities: Floats) -> NDArray[np.object_]:
         """The risk in words by the two thresholds: high, medium or low."""

@@ -11,11 +11,13 @@ from pyspark.sql import functions as F
 
 from customer360.models.churn.features import CATEGORICAL_FEATURES, NUMERIC_FEATURES
 from customer360.models.churn.model import ChurnModel
+from customer360.models.churn.reasons import REASONS
 from customer360.models.churn.rows import active
 
 SCORE_SCHEMA = (
-    "as_of date, customer_key string, churn_probability double, risk string, horizon_days int, "
-    "activity_window_days int, model_version string"
+    "as_of date, customer_key string, churn_probability double, risk string, reason_1 string, "
+    "reason_2 string, reason_3 string, horizon_days int, activity_window_days int, "
+    "model_version string"
 )
 
 
@@ -29,7 +31,8 @@ def score(features: DataFrame, model: ChurnModel, model_version: str) -> DataFra
 
     Returns:
         The columns of `SCORE_SCHEMA`; ``churn_probability`` is the probability of no purchase in
-        the ``horizon_days`` after ``as_of``. No rows when the model's kind is "none".
+        the ``horizon_days`` after ``as_of``; the reasons are those of `ChurnModel.reasons`. No
+        rows when the model's kind is "none".
     """
     columns = ["as_of", "customer_key", *NUMERIC_FEATURES, *CATEGORICAL_FEATURES]
     chosen = active(features, model.activity_days).select(*columns)
@@ -40,12 +43,14 @@ def score(features: DataFrame, model: ChurnModel, model_version: str) -> DataFra
         booster = model.load_booster() if model.kind == "xgboost" else None
         for batch in batches:
             probabilities = model.probabilities(batch, booster)
+            reasons = model.reasons(batch, probabilities, booster)
             yield pd.DataFrame(
                 {
                     "as_of": batch["as_of"],
                     "customer_key": batch["customer_key"],
                     "churn_probability": probabilities,
                     "risk": model.risks(probabilities),
+                    **{name: reasons[name] for name in REASONS},
                     "horizon_days": np.int32(model.horizon_days),
                     "activity_window_days": np.int32(model.activity_days),
                     "model_version": model_version,

@@ -35,6 +35,7 @@ from customer360.models.churn.model import RISK_HIGH, RISK_MEDIUM, ChurnModel
 from customer360.models.churn.rows import history_cells, labelled_rows, sampled_rows
 from customer360.models.evaluation import calibration_table
 from customer360.models.leakage import LeakReport, check_leaks
+from customer360.models.profit import Campaign, profit_curve
 from customer360.models.sampling import every_nth
 from customer360.models.windows import (
     AsOfGrid,
@@ -49,6 +50,12 @@ LEAK_ROWS = 50_000
 
 LOGISTIC_ROWS = 100_000
 """A few dozen coefficients are known well enough from so many rows."""
+
+VALUE_AT_STAKE = "net_revenue_365d"
+"""What is lost with a customer: a year like the last one. Known for everybody and in currency,
+where an expected value would need the other model."""
+
+DEFAULT_CAMPAIGN = Campaign()
 
 ALIVE_UNIT_DAYS = 7
 """The buying model among the baselines counts in weeks."""
@@ -69,7 +76,7 @@ class ChurnTraining:
             bootstrap interval, ``baseline_hiatus_rule_*``,
             ``baseline_recency_ranking_*``, ``baseline_base_rate_*``,
             ``baseline_logistic_regression_*`` and ``baseline_probability_alive_*`` on the same
-            test rows.
+            test rows; ``profit_*`` of the campaign.
         calibration: Test rows by tenth of risk: ``group``, ``customers``, ``predicted``,
             ``observed``.
         feature_importance: Share of the trees' total gain by feature; empty for a fallback.
@@ -108,6 +115,7 @@ def train(
     activity_days: int | None = None,
     max_training_rows: int = 1_000_000,
     risk_thresholds: tuple[float, float] = (RISK_MEDIUM, RISK_HIGH),
+    campaign: Campaign = DEFAULT_CAMPAIGN,
     parameters: Mapping[str, float | int | str] | None = None,
     seed: int = 0,
     nthread: int | None = None,
@@ -125,6 +133,7 @@ def train(
         max_training_rows: Rows (customer x as-of date) on the driver, at most, to learn from and
             again to test on.
         risk_thresholds: Churn probabilities from which the risk is "medium" and "high".
+        campaign: What keeping a customer costs and brings; for the profit curve.
         parameters: Override `XGBOOST_PARAMETERS`.
         seed: Same seed, same data: same model.
         nthread: Threads for XGBoost; all cores when not given.
@@ -158,6 +167,7 @@ def train(
         all_rows=sum(sizes.values()),
         alive=alive,
         risk_thresholds=risk_thresholds,
+        campaign=campaign,
         parameters=parameters,
         seed=seed,
         nthread=nthread,
@@ -190,6 +200,7 @@ def train_on_rows(
     all_rows: int | None = None,
     alive: AliveBaseline | None = None,
     risk_thresholds: tuple[float, float] = (RISK_MEDIUM, RISK_HIGH),
+    campaign: Campaign = DEFAULT_CAMPAIGN,
     parameters: Mapping[str, float | int | str] | None = None,
     seed: int = 0,
     nthread: int | None = None,
@@ -204,6 +215,7 @@ def train_on_rows(
         all_rows: Rows there were before sampling; those of ``frame`` when not given.
         alive: A buying model fitted before the validation date, to be a baseline.
         risk_thresholds: As for `train`.
+        campaign: As for `train`.
         parameters: As for `train`.
         seed: As for `train`.
         nthread: As for `train`.
@@ -223,6 +235,7 @@ def train_on_rows(
         "validation_rows": len(validate),
         "test_rows": len(test),
         "rows_before_sampling": all_rows,
+        **campaign.parameters(),
     }
 
     looked_at = every_nth(frame, LEAK_ROWS)
@@ -272,6 +285,13 @@ def train_on_rows(
     judged = test if model.kind != "none" else test.head(0)
     predicted = model.probabilities(judged)
     metrics |= judged_metrics(model, predicted, judged, others)
+    curve = (
+        profit_curve(predicted, judged[VALUE_AT_STAKE], campaign, judged["churned"])
+        if len(judged)
+        else None
+    )
+    if curve is not None:
+        metrics |= curve.metrics()
     table = calibration_table(judged["churned"], predicted)
     return ChurnTraining(
         model=model,
@@ -283,7 +303,7 @@ def train_on_rows(
         metrics=metrics,
         calibration=table,
         feature_importance=importance,
-        plots=pictures(model, predicted, judged, table, importance, grid, others),
+        plots=pictures(model, predicted, judged, table, importance, grid, others, curve),
         sample=_example(test),
         as_of=as_of,
         leaks=leaks,
