@@ -106,7 +106,12 @@ class Settings(BaseSettings):
         None, ge=1, description="A customer with a purchase in these days is active; unset: data."
     )
     churn_max_training_rows: int = Field(
-        1_000_000, ge=100, description="Customer × as-of rows that train the churn model, at most."
+        1_000_000, ge=100, description="Customer × as-of rows of churn training on the driver."
+    )
+    churn_trainer: Literal["auto", "local", "spark"] = Field(
+        "auto",
+        description="Where churn's trees grow: in process, on Spark, or on Spark when there are "
+        "more rows than that.",
     )
     churn_contact_cost: float = Field(
         1.0,

@@ -77,6 +77,7 @@ def train_churn(work: Workspace, as_of: date) -> tuple[ChurnTraining, LoggedTrai
         horizon_days=settings.churn_horizon_days,
         activity_days=settings.churn_activity_days,
         max_training_rows=settings.churn_max_training_rows,
+        trainer=settings.churn_trainer,
         campaign=Campaign(
             settings.churn_contact_cost, settings.churn_success_rate, settings.churn_margin
         ),

@@ -150,11 +150,26 @@ def test_same_data_same_model_whatever_the_order_and_the_keys(
 
 
 def test_sampling_keeps_within_the_limit_and_says_so(shop_days: DataFrame) -> None:
-    found = churn.train(shop_days, SHOP_END, max_training_rows=600, nthread=2)
+    found = churn.train(shop_days, SHOP_END, max_training_rows=600, nthread=2, trainer="local")
     used = found.parameters
     assert int(used["training_rows"]) + int(used["validation_rows"]) <= 600
     assert int(used["test_rows"]) <= 600
     assert any("were sampled" in note for note in found.notes)
+
+
+def test_more_rows_than_the_driver_holds_train_on_spark(
+    shop_days: DataFrame, trained: ChurnTraining
+) -> None:
+    """The trees learn on all rows, the sample tunes, calibrates and judges."""
+    found = churn.train(shop_days, SHOP_END, max_training_rows=600, nthread=2)
+    assert found.status == "trained"
+    assert found.parameters["trainer"] == "spark"
+    assert trained.parameters["trainer"] == "local"
+    everything = int(trained.parameters["training_rows"]) + int(
+        trained.parameters["validation_rows"]
+    )
+    assert f"the trees learnt on all {everything:,} rows by xgboost.spark" in found.notes
+    assert found.metrics["test_roc_auc"] == pytest.approx(trained.metrics["test_roc_auc"], abs=0.04)
 
 
 def test_scores_are_probabilities_of_active_customers_only(

@@ -5,13 +5,14 @@ D, and has churned if there is none in ``(D, D + horizon]``. Features are those 
 ``gold/customer_features`` at D, labels only what came after D, and every date a model learns from
 has a horizon that ended before the test date's features were taken (see `windows.as_of_grid`).
 
-The model is XGBoost on a bounded sample; where the history cannot teach one, a stated fallback
-takes its place: the hiatus rule, or the base rate.
+The model is XGBoost, in process on a bounded sample or on Spark on all rows; where the history
+cannot teach one, a stated fallback takes its place: the hiatus rule, or the base rate.
 
 Here belongs what is only about churn, one module a step: rows, features, fitting, judging, model,
 scoring, and the training that calls them in order.
 """
 
+from customer360.models.churn.distributed import TrainerError
 from customer360.models.churn.features import (
     CATEGORICAL_FEATURES,
     MONOTONE_FEATURES,
@@ -35,6 +36,7 @@ __all__ = [
     "ChurnModel",
     "ChurnModelError",
     "ChurnTraining",
+    "TrainerError",
     "active",
     "design_matrix",
     "fit_xgboost",

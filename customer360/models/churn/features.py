@@ -73,13 +73,14 @@ def design_matrix(features: pd.DataFrame, categories: Mapping[str, Sequence[str]
     }
     for name, values in categories.items():
         for value in values:
-            columns[_column_name(name, value)] = (features[name] == value).to_numpy(
+            columns[column_name(name, value)] = (features[name] == value).to_numpy(
                 dtype="float64", na_value=0.0
             )
     return pd.DataFrame(columns, index=features.index)
 
 
-def _column_name(name: str, value: str) -> str:
+def column_name(name: str, value: str) -> str:
+    """Name of the yes/no column of a category's value."""
     # XGBoost refuses [, ] and < in a feature's name.
     return f"{name}={value}".translate(str.maketrans("[]<", "()_"))
 
@@ -92,7 +93,7 @@ def frequent_categories(rows: pd.DataFrame) -> dict[str, tuple[str, ...]]:
         ranked = sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))
         # Two values may share a column name after cleaning; the first keeps it.
         by_column = {
-            _column_name(name, str(value)): str(value)
+            column_name(name, str(value)): str(value)
             for value, _ in reversed(ranked[:MOST_CATEGORIES])
         }
         found[name] = tuple(sorted(by_column.values()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
@@ -115,9 +115,14 @@ def candidates(
     return tuple(dict(zip(free, values, strict=True)) for values in product(*free.values()))
 
 
-def grown(
-    settings: Mapping[str, Any], own: xgb.DMatrix, unseen: xgb.DMatrix
-) -> tuple[xgb.Booster, int, float]:
+Grown = tuple[xgb.Booster, int, float]
+"""Trees cut to the number that the validation date liked best, that number, their log loss."""
+
+Grow = Callable[[Mapping[str, Any], Mapping[str, Sequence[str]]], Grown]
+"""Grows the final trees elsewhere, from XGBoost's parameters and the categories."""
+
+
+def grown(settings: Mapping[str, Any], own: xgb.DMatrix, unseen: xgb.DMatrix) -> Grown:
     """Trees grown on ``own`` until ``unseen`` likes no more of them, their number and log loss."""
     trained = xgb.train(
         dict(settings),
@@ -172,6 +177,7 @@ def fit_xgboost(
     parameters: Mapping[str, float | int | str] | None = None,
     seed: int = 0,
     nthread: int | None = None,
+    grow: Grow | None = None,
 ) -> XgboostFit:
     """Learn on the older dates; tune, stop early and calibrate on the validation date.
 
@@ -186,6 +192,7 @@ def fit_xgboost(
         parameters: Override `XGBOOST_PARAMETERS`; one of `TUNING_GRID` is then not tuned.
         seed: For the sampling of columns.
         nthread: Threads; all cores when not given.
+        grow: Grows the final trees elsewhere, on more rows than these; here when not given.
     """
     categories = frequent_categories(learn)
     fixed = {**XGBOOST_PARAMETERS, **(parameters or {})}
@@ -200,7 +207,10 @@ def fit_xgboost(
     trials = tune(settings, tried, learn, validate, categories) if len(tried) > 1 else ()
     best = min(trials, key=lambda trial: trial.log_loss).parameters if trials else tried[0]
     unseen = matrix(validate, categories)
-    booster, trees, log_loss = grown({**settings, **best}, matrix(learn, categories), unseen)
+    chosen = {**settings, **best}
+    booster, trees, log_loss = (
+        grow(chosen, categories) if grow else grown(chosen, matrix(learn, categories), unseen)
+    )
     return XgboostFit(
         booster,
         categories,

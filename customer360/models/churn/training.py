@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from functools import partial
 
 import pandas as pd
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from customer360.models.baselines import (
     AliveBaseline,
@@ -17,6 +19,7 @@ from customer360.models.baselines import (
     smoothed_rate,
 )
 from customer360.models.buying import NotFittedError, fit_bg_nbd
+from customer360.models.churn.distributed import Trainer, grown_on_spark, trains_on_spark
 from customer360.models.churn.features import (
     CATEGORICAL_FEATURES,
     NUMERIC_FEATURES,
@@ -24,6 +27,7 @@ from customer360.models.churn.features import (
     frequent_categories,
 )
 from customer360.models.churn.fitting import (
+    Grow,
     default_threads,
     fallback,
     fit_xgboost,
@@ -119,6 +123,7 @@ def train(
     parameters: Mapping[str, float | int | str] | None = None,
     seed: int = 0,
     nthread: int | None = None,
+    trainer: Trainer = "auto",
 ) -> ChurnTraining:
     """Train on earlier as-of dates, stop early on a later one, test on the latest.
 
@@ -137,6 +142,12 @@ def train(
         parameters: Override `XGBOOST_PARAMETERS`.
         seed: Same seed, same data: same model.
         nthread: Threads for XGBoost; all cores when not given.
+        trainer: Where the trees grow: "local" in this process, on the sample; "spark" by
+            `xgboost.spark`, on all rows; "auto" on Spark when there are more than
+            ``max_training_rows`` and the session allows it.
+
+    Raises:
+        TrainerError: "spark" in a Spark Connect session.
     """
     windows = choose_windows(
         customer_days, as_of, horizon_days=horizon_days, activity_days=activity_days
@@ -153,29 +164,39 @@ def train(
             max_training_rows,
         )
 
+    alive, without_alive = fitted_alive(history_cells(customer_days, grid.training[0]))
     rows = labelled_rows(customer_days, grid.dates, windows).persist()
     try:
         frame, sizes = sampled_rows(rows, grid, max_training_rows)
+        teaching = sum(count for day, count in sizes.items() if day != grid.test)
+        on_spark = trains_on_spark(trainer, rows, teaching, max_training_rows)
+        taught = rows.where(F.col("as_of") != F.lit(grid.test))
+        training = train_on_rows(
+            frame,
+            grid,
+            windows,
+            as_of,
+            all_rows=sum(sizes.values()),
+            alive=alive,
+            risk_thresholds=risk_thresholds,
+            campaign=campaign,
+            parameters=parameters,
+            seed=seed,
+            nthread=nthread,
+            grow=partial(grown_on_spark, taught, grid.validation) if on_spark else None,
+        )
     finally:
         rows.unpersist()
-    alive, without_alive = fitted_alive(history_cells(customer_days, grid.training[0]))
-    training = train_on_rows(
-        frame,
-        grid,
-        windows,
-        as_of,
-        all_rows=sum(sizes.values()),
-        alive=alive,
-        risk_thresholds=risk_thresholds,
-        campaign=campaign,
-        parameters=parameters,
-        seed=seed,
-        nthread=nthread,
-    )
+    on_spark = on_spark and training.trained
+    by_spark = (f"the trees learnt on all {teaching:,} rows by xgboost.spark",) if on_spark else ()
     return replace(
         training,
-        notes=(*training.notes, *without_alive),
-        parameters={**training.parameters, "max_training_rows": max_training_rows},
+        notes=(*training.notes, *by_spark, *without_alive),
+        parameters={
+            **training.parameters,
+            "max_training_rows": max_training_rows,
+            "trainer": "spark" if on_spark else "local",
+        },
     )
 
 
@@ -204,6 +225,7 @@ def train_on_rows(
     parameters: Mapping[str, float | int | str] | None = None,
     seed: int = 0,
     nthread: int | None = None,
+    grow: Grow | None = None,
 ) -> ChurnTraining:
     """`train` from labelled rows in memory on: no Spark from here.
 
@@ -219,6 +241,7 @@ def train_on_rows(
         parameters: As for `train`.
         seed: As for `train`.
         nthread: As for `train`.
+        grow: Grows the trees elsewhere, on all rows; see `fit_xgboost`.
     """
     all_rows = len(frame) if all_rows is None else all_rows
     test, validate, learn = (
