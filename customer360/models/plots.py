@@ -172,13 +172,16 @@ def gains(labels: ArrayLike, scores: Mapping[str, ArrayLike], subtitle: str) -> 
     y = np.asarray(labels, dtype=float)
     figure, axes = _figure("How many leavers does the list catch?", subtitle, (5.6, 5.2))
     colors = (MODEL, BASELINE, ACTUAL, "#059669", "#7c3aed")
-    for (name, values), color in zip(scores.items(), colors, strict=False):
+    drawn_last = len(scores) + 2  # the model lies on top of its baselines
+    for place, ((name, values), color) in enumerate(zip(scores.items(), colors, strict=False)):
         s = np.asarray(values, dtype=float)
         order = np.argsort(-s, kind="stable")
         ends = np.flatnonzero(np.append(np.diff(s[order]) != 0, True))
         contacted = np.insert((ends + 1) / len(y), 0, 0.0)
         caught = np.insert(np.cumsum(y[order])[ends] / y.sum(), 0, 0.0)
-        axes.plot(contacted, caught, color=color, linewidth=1.8, label=name)
+        axes.plot(
+            contacted, caught, color=color, linewidth=1.8, label=name, zorder=drawn_last - place
+        )
     axes.plot([0, 1], [0, 1], color=OTHER, linestyle="--", linewidth=1, label="At random")
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)

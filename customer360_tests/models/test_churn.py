@@ -183,6 +183,10 @@ def test_scores_are_probabilities_of_active_customers_only(
     assert scores["churn_probability"].between(0, 1).all()
     expected = trained.model.probabilities(active.loc[scores["customer_key"]])
     assert scores["churn_probability"].tolist() == pytest.approx(expected.tolist())
+    why = trained.model.reasons(active.loc[scores["customer_key"]], expected)
+    assert scores[list(why.columns)].isna().to_numpy().tolist() == why.isna().to_numpy().tolist()
+    assert scores["reason_1"].dropna().tolist() == why["reason_1"].dropna().tolist()
+    assert scores.loc[scores["risk"] != "low", "reason_1"].notna().mean() > 0.9
     risk = np.select(
         [scores["churn_probability"] >= 0.7, scores["churn_probability"] >= 0.4],
         ["high", "medium"],
@@ -260,6 +264,8 @@ def test_the_hiatus_rule_scores_by_silence(spark: SparkSession) -> None:
     rows = {row["customer_key"]: row for row in churn.score(features, rule, "2").collect()}
     assert (rows["fresh"]["churn_probability"], rows["fresh"]["risk"]) == (0.1, "low")
     assert (rows["silent"]["churn_probability"], rows["silent"]["risk"]) == (0.8, "high")
+    assert (rows["fresh"]["reason_1"], rows["silent"]["reason_2"]) == (None, None)
+    assert rows["silent"]["reason_1"] == "last purchase 21 days ago"
 
 
 def test_json_keeps_the_model_exactly(trained: ChurnTraining) -> None:

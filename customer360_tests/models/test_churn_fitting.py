@@ -14,7 +14,7 @@ from customer360.models.churn import (
     fit_xgboost,
     fitting,
 )
-from customer360.models.churn.fitting import XgboostFit, candidates, tune
+from customer360.models.churn.fitting import XgboostFit, candidates, threads_for, tune
 from customer360.models.evaluation import probability_metrics, ranking_metrics
 from customer360_tests.models.churn_rows import churn_probability, customers, labelled
 
@@ -134,6 +134,12 @@ def test_probabilities_are_the_truth_on_many_customers() -> None:
     # No model can rank better than the chances themselves.
     best = ranking_metrics(test["churned"], truth)["roc_auc"]
     assert best - 0.005 < ranking_metrics(test["churned"], found)["roc_auc"] <= best + 0.001
+
+
+def test_few_rows_take_one_thread() -> None:
+    assert threads_for(0) == threads_for(99_999, 8) == 1
+    assert threads_for(150_000, 8) == 3
+    assert threads_for(10_000_000, 8) == 8
 
 
 def test_rare_churn_keeps_its_level() -> None:

@@ -10,7 +10,6 @@ import pandas as pd
 
 from customer360.models.bootstrap import bootstrap_intervals, interval_metrics
 from customer360.models.churn.features import design_matrix
-from customer360.models.churn.fitting import default_threads
 from customer360.models.churn.model import ChurnModel, Floats
 from customer360.models.churn.reasons import mean_contributions
 from customer360.models.evaluation import (
@@ -106,7 +105,7 @@ def pictures(
         drawn["gains"] = plots.gains(test["churned"], curves, subtitle)
     if model.kind == "xgboost" and len(test):
         some = design_matrix(every_nth(test, SHAP_ROWS), model.categories)
-        means = mean_contributions(model.load_booster(default_threads()), some)
+        means = mean_contributions(model.load_booster(), some)
         drawn["shap_importance"] = plots.shap_importance(means, len(some))
     if curve is not None:
         drawn["profit"] = plots.profit(curve.table, curve.best_share, subtitle)

@@ -28,10 +28,10 @@ from customer360.models.churn.features import (
 )
 from customer360.models.churn.fitting import (
     Grow,
-    default_threads,
     fallback,
     fit_xgboost,
     importance_by_gain,
+    threads_for,
     why_not,
 )
 from customer360.models.churn.judging import judged_metrics, pictures
@@ -124,6 +124,7 @@ def train(
     seed: int = 0,
     nthread: int | None = None,
     trainer: Trainer = "auto",
+    alive: AliveBaseline | None = None,
 ) -> ChurnTraining:
     """Train on earlier as-of dates, stop early on a later one, test on the latest.
 
@@ -141,10 +142,12 @@ def train(
         campaign: What keeping a customer costs and brings; for the profit curve.
         parameters: Override `XGBOOST_PARAMETERS`.
         seed: Same seed, same data: same model.
-        nthread: Threads for XGBoost; all cores when not given.
+        nthread: Threads for XGBoost, at most; all cores when not given.
         trainer: Where the trees grow: "local" in this process, on the sample; "spark" by
             `xgboost.spark`, on all rows; "auto" on Spark when there are more than
             ``max_training_rows`` and the session allows it.
+        alive: A buying model that knows nothing later than the newest training date, to be a
+            baseline; BG/NBD is fitted when not given.
 
     Raises:
         TrainerError: "spark" in a Spark Connect session.
@@ -164,7 +167,9 @@ def train(
             max_training_rows,
         )
 
-    alive, without_alive = fitted_alive(history_cells(customer_days, grid.training[0]))
+    without_alive: tuple[str, ...] = ()
+    if alive is None:
+        alive, without_alive = fitted_alive(history_cells(customer_days, grid.training[0]))
     rows = labelled_rows(customer_days, grid.dates, windows).persist()
     try:
         frame, sizes = sampled_rows(rows, grid, max_training_rows)
@@ -268,7 +273,7 @@ def train_on_rows(
         looked_at["as_of"] == grid.training[0],
         looked_at["as_of"] == grid.test,
         seed=seed,
-        nthread=nthread or default_threads(),
+        nthread=threads_for(len(looked_at), nthread),
     )
     importance: dict[str, float] = {}
     metrics = leaks.metrics()
