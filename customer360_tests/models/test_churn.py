@@ -169,6 +169,11 @@ def test_more_rows_than_the_driver_holds_train_on_spark(
         trained.parameters["validation_rows"]
     )
     assert f"the trees learnt on all {everything:,} rows by xgboost.spark" in found.notes
+    # Said and done: not the trees that grow here on the same sample.
+    sampled = churn.train(shop_days, SHOP_END, max_training_rows=600, nthread=2, trainer="local")
+    assert sampled.parameters["training_rows"] == found.parameters["training_rows"]
+    assert found.model.booster != sampled.model.booster
+    assert not any("xgboost.spark" in note for note in sampled.notes)
     assert found.metrics["test_roc_auc"] == pytest.approx(trained.metrics["test_roc_auc"], abs=0.04)
 
 

@@ -12,6 +12,7 @@ import xgboost as xgb
 from customer360.models.baselines import AliveBaseline
 from customer360.models.buying import BgNbd
 from customer360.models.churn import ChurnModel, ChurnTraining, design_matrix
+from customer360.models.churn.fitting import matrix
 from customer360.models.churn.training import fitted_alive, train_on_rows
 from customer360.models.profit import Campaign, profit_curve
 from customer360_tests.models.churn_rows import AS_OF, GRID, WINDOWS, churn_probability, dated
@@ -80,6 +81,26 @@ def test_figures_have_intervals_and_keep_their_names(trained: ChurnTraining) -> 
         assert found[f"test_{name}_low"] < found[f"test_{name}_high"]
     assert found["test_lift_top_decile"] == found["test_lift_10"]
     assert found["test_lift_5"] >= found["test_lift_20"] > 1
+
+
+def test_trees_that_grow_elsewhere_are_the_ones_that_score(rows: pd.DataFrame) -> None:
+    """One stump, grown by a stand-in for Spark: the model has it and says who grew it."""
+    asked = []
+
+    def stump(settings, categories):
+        asked.append(settings)
+        one = matrix(rows, categories)
+        return xgb.train({"max_depth": 1, "objective": "binary:logistic"}, one, 1), 1, 0.6
+
+    found = train_on_rows(rows, GRID, WINDOWS, AS_OF, nthread=1, grow=stump)
+    assert len(asked) == 1
+    assert found.model.load_booster().num_boosted_rounds() == 1
+    assert (found.metrics["trees"], found.metrics["validation_log_loss"]) == (1, 0.6)
+    assert found.parameters["trainer"] == "spark"
+
+
+def test_trees_that_grow_here_say_so(trained: ChurnTraining) -> None:
+    assert trained.parameters["trainer"] == "local"
 
 
 def test_all_baselines_are_judged_on_the_same_rows(trained: ChurnTraining) -> None:

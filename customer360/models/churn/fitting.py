@@ -80,6 +80,7 @@ class XgboostFit:
         log_loss: Log loss of the trees' scores on the validation date.
         parameters: XGBoost's parameters, those of the best trial included.
         trials: What was tried; empty when all of the grid's parameters were given.
+        trainer: Who grew the trees: "local", this process, or "spark".
     """
 
     booster: xgb.Booster
@@ -89,6 +90,7 @@ class XgboostFit:
     log_loss: float
     parameters: dict[str, float | int | str]
     trials: tuple[Trial, ...]
+    trainer: str
 
     def metrics(self) -> dict[str, float]:
         """Flat figures to log."""
@@ -102,6 +104,7 @@ class XgboostFit:
         """Flat parameters to log."""
         return {
             "calibration": self.calibrator.kind,
+            "trainer": self.trainer,
             **{f"xgboost_{name}": value for name, value in self.parameters.items()},
             **{f"trial_{n}": trial.describe() for n, trial in enumerate(self.trials, 1)},
         }
@@ -233,6 +236,8 @@ def fit_xgboost(
         log_loss,
         {**fixed, **best},
         trials,
+        # Told from what was done, so that no note can claim a trainer that never ran.
+        "spark" if grow else "local",
     )
 
 

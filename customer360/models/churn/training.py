@@ -192,7 +192,7 @@ def train(
         )
     finally:
         rows.unpersist()
-    on_spark = on_spark and training.trained
+    on_spark = training.parameters.get("trainer") == "spark"
     by_spark = (f"the trees learnt on all {teaching:,} rows by xgboost.spark",) if on_spark else ()
     return replace(
         training,
@@ -200,7 +200,6 @@ def train(
         parameters={
             **training.parameters,
             "max_training_rows": max_training_rows,
-            "trainer": "spark" if on_spark else "local",
         },
     )
 
@@ -279,7 +278,9 @@ def train_on_rows(
     metrics = leaks.metrics()
     reason = why_not(learn, validate)
     if reason is None:
-        fit = fit_xgboost(learn, validate, parameters=parameters, seed=seed, nthread=nthread)
+        fit = fit_xgboost(
+            learn, validate, parameters=parameters, seed=seed, nthread=nthread, grow=grow
+        )
         model = replace(
             empty,
             kind="xgboost",
