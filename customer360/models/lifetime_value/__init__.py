@@ -1,0 +1,33 @@
+"""Lifetime value: how often customers come back, what they spend, and how well we know it.
+
+Here belong the purchase models (BG/NBD, MBG/NBD, Pareto/NBD), the Gamma-Gamma model of spend,
+their fitting to counted cells, intervals, forecasts of the whole customer base, and training and
+scoring through Spark (`training`, the only module here that knows Spark). Modules that compile
+are imported where a fit happens, so that importing this package stays light.
+"""
+
+from customer360.models.lifetime_value.training import (
+    SCORE_SCHEMA,
+    KnownExpectations,
+    LifetimeValueModel,
+    LifetimeValueTraining,
+    evaluate,
+    month_ends,
+    purchase_cells,
+    score,
+    train,
+    value_cells,
+)
+
+__all__ = [
+    "SCORE_SCHEMA",
+    "KnownExpectations",
+    "LifetimeValueModel",
+    "LifetimeValueTraining",
+    "evaluate",
+    "month_ends",
+    "purchase_cells",
+    "score",
+    "train",
+    "value_cells",
+]
