@@ -11,8 +11,12 @@ from pyspark.sql import SparkSession
 
 from customer360.gold.customer_features import customer_features
 from customer360.models import lifetime_value
-from customer360.models.buying import BgNbd, GammaGamma
-from customer360.models.lifetime_value import LifetimeValueModel, LifetimeValueTraining
+from customer360.models.lifetime_value import (
+    BgNbd,
+    GammaGamma,
+    LifetimeValueModel,
+    LifetimeValueTraining,
+)
 from customer360_tests.gold.frames import bought, customer_days, returned
 from customer360_tests.models.data import HOLDOUT_END, cdnow_customer_days
 

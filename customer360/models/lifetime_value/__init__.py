@@ -6,6 +6,18 @@ scoring through Spark (`training`, the only module here that knows Spark). Modul
 are imported where a fit happens, so that importing this package stays light.
 """
 
+from customer360.models.lifetime_value.beta_geometric import BgNbd, MbgNbd
+from customer360.models.lifetime_value.fitting import (
+    Fit,
+    fit_bg_nbd,
+    fit_gamma_gamma,
+    fit_mbg_nbd,
+    fit_pareto_nbd,
+    frequency_value_correlation,
+)
+from customer360.models.lifetime_value.gamma_gamma import GammaGamma
+from customer360.models.lifetime_value.maximise import NotFittedError
+from customer360.models.lifetime_value.pareto_nbd import ParetoNbd
 from customer360.models.lifetime_value.training import (
     SCORE_SCHEMA,
     KnownExpectations,
@@ -21,10 +33,21 @@ from customer360.models.lifetime_value.training import (
 
 __all__ = [
     "SCORE_SCHEMA",
+    "BgNbd",
+    "Fit",
+    "GammaGamma",
     "KnownExpectations",
     "LifetimeValueModel",
     "LifetimeValueTraining",
+    "MbgNbd",
+    "NotFittedError",
+    "ParetoNbd",
     "evaluate",
+    "fit_bg_nbd",
+    "fit_gamma_gamma",
+    "fit_mbg_nbd",
+    "fit_pareto_nbd",
+    "frequency_value_correlation",
     "month_ends",
     "purchase_cells",
     "score",

@@ -2,7 +2,7 @@
 
 Fitting takes *cells*: Spark counts the distinct (frequency, recency, T), and a cell's count is
 its weight. That is the same maximum as one row a customer (Fader and Hardie fit CDNOW so), and
-only cells reach the driver. The models themselves are in `buying`.
+only cells reach the driver. The models are in `beta_geometric` and `gamma_gamma`.
 
 Known property: under BG/NBD customers can only leave after a repeat purchase, so a one-time buyer
 is alive with probability exactly 1 (lifetimes #165, #212, #239). Their expected purchases are low
@@ -26,15 +26,15 @@ from pyspark.sql import functions as F
 from customer360.gold.customer_features import customer_features
 from customer360.gold.purchases import is_purchase
 from customer360.models.baselines import past_average_purchases
-from customer360.models.buying import (
-    BgNbd,
-    GammaGamma,
-    NotFittedError,
+from customer360.models.evaluation import AmountSums, prefixed
+from customer360.models.lifetime_value.beta_geometric import BgNbd
+from customer360.models.lifetime_value.fitting import (
     fit_bg_nbd,
     fit_gamma_gamma,
     frequency_value_correlation,
 )
-from customer360.models.evaluation import AmountSums, prefixed
+from customer360.models.lifetime_value.gamma_gamma import GammaGamma
+from customer360.models.lifetime_value.maximise import NotFittedError
 from customer360.models.windows import first_purchase_day
 
 Floats = NDArray[np.float64]
