@@ -31,6 +31,7 @@ from customer360.models.lifetime_value.likelihoods import (
     PurchaseCells,
 )
 from customer360_tests.models.data import cdnow_calibration
+from customer360_tests.models.simulated import simulated
 
 FITS: tuple[Callable[..., Fit[Any]], ...] = (fit_bg_nbd, fit_mbg_nbd, fit_pareto_nbd)
 
@@ -192,33 +193,13 @@ def test_spend_that_depends_on_frequency_is_noted() -> None:
     assert any("does not depend on frequency; here they correlate" in n for n in found.notes)
 
 
-def simulated(model: BgNbd | ParetoNbd, customers: int, seed: int) -> pd.DataFrame:
-    """Histories on a grid so fine (a minute) that hardly any two purchases share a place."""
-    random = np.random.default_rng(seed)
-    age = random.integers(13 * 10_080, 39 * 10_080, customers)
-    rate = random.gamma(model.r, 1 / (model.alpha * 10_080), customers)
-    if isinstance(model, ParetoNbd):
-        death = random.exponential(1 / random.gamma(model.s, 1 / (model.beta * 10_080), customers))
-        dropout = np.zeros(customers)
-    else:
-        death, dropout = np.full(customers, np.inf), random.beta(model.a, model.b, customers)
-    x, last, clock = (np.zeros(customers, dtype=float) for _ in range(3))
-    alive = np.ones(customers, dtype=bool)
-    while alive.any():
-        clock[alive] += random.exponential(1 / rate[alive])
-        alive &= (clock <= age) & (clock <= death)
-        x[alive] += 1
-        last[alive] = clock[alive]
-        alive &= random.random(customers) >= dropout
-    frame = pd.DataFrame({"frequency": x, "recency": np.ceil(last), "T": age}).astype(int)
-    return counted(frame, "frequency", "recency", "T")
-
-
 @pytest.mark.parametrize("seed", [1, 2, 3, 4])
 def test_bg_nbd_recovers_what_made_the_data(seed: int) -> None:
     """Within three standard errors; no purchases merged into one, which would bias alpha."""
     truth = BgNbd(0.243, 4.414, 0.793, 2.426)
-    fit = fit_bg_nbd(simulated(truth, 20_000, seed), time_unit_days=10_080)
+    # A grid of minutes: the model's unit is a week of them.
+    data = simulated(truth, 20_000, seed, ticks=10_080, youngest=13 * 10_080, oldest=39 * 10_080)
+    fit = fit_bg_nbd(data.cells, time_unit_days=10_080)
     for name in truth.names():
         gap = getattr(fit.model, name) - getattr(truth, name)
         assert abs(gap) < 3 * fit.standard_errors[name], name
@@ -227,11 +208,9 @@ def test_bg_nbd_recovers_what_made_the_data(seed: int) -> None:
 @pytest.mark.parametrize("seed", [1, 2])
 def test_pareto_nbd_recovers_what_made_the_data(seed: int) -> None:
     truth = ParetoNbd(0.55, 10.6, 0.61, 11.7)
-    coarse = simulated(truth, 20_000, seed)
-    # Its table has a row a day: hours instead of minutes.
-    for name in ("recency", "T"):
-        coarse[name] = np.ceil(coarse[name] / 60).astype(int)
-    fit = fit_pareto_nbd(coarse, time_unit_days=168)
+    # A grid of hours.
+    data = simulated(truth, 20_000, seed, ticks=168, youngest=13 * 168, oldest=39 * 168)
+    fit = fit_pareto_nbd(data.cells, time_unit_days=168)
     for name in truth.names():
         gap = getattr(fit.model, name) - getattr(truth, name)
         assert abs(gap) < 3 * fit.standard_errors[name], name

@@ -18,13 +18,18 @@ from customer360.models.lifetime_value.fitting import (
 from customer360.models.lifetime_value.gamma_gamma import GammaGamma
 from customer360.models.lifetime_value.maximise import NotFittedError
 from customer360.models.lifetime_value.pareto_nbd import ParetoNbd
+from customer360.models.lifetime_value.scoring import (
+    HORIZONS,
+    KnownExpectations,
+    KnownScores,
+    LifetimeValueModel,
+    month_ends,
+    predictive_intervals,
+)
 from customer360.models.lifetime_value.training import (
     SCORE_SCHEMA,
-    KnownExpectations,
-    LifetimeValueModel,
     LifetimeValueTraining,
     evaluate,
-    month_ends,
     purchase_cells,
     score,
     train,
@@ -32,11 +37,13 @@ from customer360.models.lifetime_value.training import (
 )
 
 __all__ = [
+    "HORIZONS",
     "SCORE_SCHEMA",
     "BgNbd",
     "Fit",
     "GammaGamma",
     "KnownExpectations",
+    "KnownScores",
     "LifetimeValueModel",
     "LifetimeValueTraining",
     "MbgNbd",
@@ -49,6 +56,7 @@ __all__ = [
     "fit_pareto_nbd",
     "frequency_value_correlation",
     "month_ends",
+    "predictive_intervals",
     "purchase_cells",
     "score",
     "train",

@@ -77,8 +77,6 @@ class _BetaGeometric(PurchaseModel):
         b: Second parameter.
     """
 
-    r: float
-    alpha: float
     a: float
     b: float
 

@@ -17,7 +17,7 @@ from scipy.special import betainc, exprel, gammaln
 from customer360.models.lifetime_value.numerics import mean_reciprocal_beta, mean_reciprocal_gamma
 from customer360.models.lifetime_value.purchase_model import Floats, PurchaseModel, as_floats
 
-_DEATH_TIMES = 32
+_DEATH_TIMES = 16
 """Gauss-Legendre nodes over the time of leaving within a horizon."""
 
 
@@ -32,8 +32,6 @@ class ParetoNbd(PurchaseModel):
         beta: Their scale, in time units.
     """
 
-    r: float
-    alpha: float
     s: float
     beta: float
 

@@ -33,6 +33,9 @@ class PurchaseModel(ABC):
     kind: ClassVar[str]
     time_parameters: ClassVar[tuple[str, ...]]
 
+    r: float
+    alpha: float
+
     @classmethod
     def names(cls) -> tuple[str, ...]:
         """Names of the parameters, in their order."""
