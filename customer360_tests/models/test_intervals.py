@@ -14,7 +14,11 @@ from customer360.models.lifetime_value import (
     fit_bg_nbd,
     fit_gamma_gamma,
 )
-from customer360.models.lifetime_value.intervals import cubature_models, grid_of_purchases
+from customer360.models.lifetime_value.intervals import (
+    cubature_models,
+    grid_of_purchases,
+    spend_models,
+)
 from customer360.models.lifetime_value.scoring import frozen
 from customer360_tests.models.simulated import SPEND, simulated
 
@@ -96,7 +100,7 @@ def test_cubature_has_the_mean_and_the_covariance() -> None:
 
 def test_cubature_leaves_out_spend_without_a_mean() -> None:
     """q = 1.2 give or take a half: points below 1 would have a negative population mean."""
-    models = cubature_models(GammaGamma(6, 1.2, 15), np.diag([0.01, 0.16, 0.01]))
+    models = spend_models(GammaGamma(6, 1.2, 15), np.diag([0.01, 0.16, 0.01]))
     assert all(one.q > 1 for one in models)
     assert len(models) == 5
 

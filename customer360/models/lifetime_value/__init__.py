@@ -7,6 +7,7 @@ are imported where a fit happens, so that importing this package stays light.
 """
 
 from customer360.models.lifetime_value.beta_geometric import BgNbd, MbgNbd
+from customer360.models.lifetime_value.customer_base import Forecast, forecast
 from customer360.models.lifetime_value.fitting import (
     Fit,
     fit_bg_nbd,
@@ -41,6 +42,7 @@ __all__ = [
     "SCORE_SCHEMA",
     "BgNbd",
     "Fit",
+    "Forecast",
     "GammaGamma",
     "KnownExpectations",
     "KnownScores",
@@ -54,6 +56,7 @@ __all__ = [
     "fit_gamma_gamma",
     "fit_mbg_nbd",
     "fit_pareto_nbd",
+    "forecast",
     "frequency_value_correlation",
     "month_ends",
     "predictive_intervals",

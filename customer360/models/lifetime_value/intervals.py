@@ -21,7 +21,7 @@ mean over 2d points at sqrt(d) standard deviations, exact for polynomials of deg
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -53,7 +53,17 @@ _EXACT_PURCHASES = 64
 _GROWTH = 1.05
 
 Integers = NDArray[np.int64]
-Model = TypeVar("Model", bound="PurchaseModel | GammaGamma")
+
+
+class _Parametric(Protocol):
+    @property
+    def log_parameters(self) -> Floats: ...
+
+    @classmethod
+    def of_log_parameters(cls, log_parameters: ArrayLike) -> Self: ...
+
+
+Model = TypeVar("Model", bound=_Parametric)
 
 
 def cubature_models(model: Model, covariance: ArrayLike | None) -> list[Model]:
@@ -72,11 +82,14 @@ def cubature_models(model: Model, covariance: ArrayLike | None) -> list[Model]:
     deviations = np.minimum(np.sqrt(np.maximum(variances, 0.0)), LARGEST_DEVIATION)
     steps = np.sqrt(len(deviations)) * deviations * directions
     here = model.log_parameters
-    found = [
+    return [
         type(model).of_log_parameters(here + sign * step) for step in steps.T for sign in (1, -1)
     ]
-    # Without a population mean there is no order value; such points are beyond what was fitted.
-    usable = [one for one in found if not isinstance(one, GammaGamma) or one.q > 1]
+
+
+def spend_models(model: GammaGamma, covariance: ArrayLike | None) -> list[GammaGamma]:
+    """`cubature_models` of spend, but for those without a population mean, beyond any fit."""
+    usable = [one for one in cubature_models(model, covariance) if one.q > 1]
     return usable or [model]
 
 

@@ -30,6 +30,7 @@ from customer360.models.lifetime_value.intervals import (
     log_odds,
     outlook,
     probability_bounds,
+    spend_models,
 )
 from customer360.models.lifetime_value.pareto_nbd import ParetoNbd
 from customer360.models.lifetime_value.purchase_model import Floats, PurchaseModel
@@ -182,7 +183,7 @@ class LifetimeValueModel:
         x = features["frequency"].to_numpy(dtype=float)
         m = features["monetary_value"].to_numpy(dtype=float)
         total, square = np.zeros(len(value)), np.zeros(len(value))
-        models = cubature_models(self.values, self.values_covariance)
+        models = spend_models(self.values, self.values_covariance)
         for model in models:
             # Relative to the estimate: log(1 + d) is d to the accuracy of a standard error.
             ratio = model.expected_order_value(x, m) / value - 1
@@ -424,7 +425,7 @@ class KnownScores:
         if values is None or covariance is None:
             return np.zeros(len(frequency))
         mean = values.population_mean
-        models = cubature_models(values, covariance)
+        models = spend_models(values, covariance)
         logs = [np.log(one.expected_order_value(frequency, mean)) for one in models]
         return deviation(np.stack(logs, axis=1))
 
