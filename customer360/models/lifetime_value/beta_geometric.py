@@ -92,7 +92,7 @@ class _BetaGeometric(PurchaseModel):
         """Log of (left after the last purchase) / (alive); -inf where leaving was impossible."""
         survived = self._survived(x)
         odds = (self.r + x) * np.log1p(np.maximum(big_t - t_x, 0.0) / (self.alpha + t_x))
-        odds += np.log(self.a) - np.log(self.b + np.maximum(survived, 1) - 1)
+        odds += np.log(self.a) - np.log(self.b + (np.maximum(survived, 1) - 1))
         return np.where(survived > 0, odds, -np.inf)
 
     def log_likelihood(self, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike) -> Floats:

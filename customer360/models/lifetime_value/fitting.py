@@ -7,7 +7,7 @@ does not fade with the number of customers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -24,7 +24,7 @@ from customer360.models.lifetime_value.likelihoods import (
     Point,
     PurchaseCells,
 )
-from customer360.models.lifetime_value.maximise import NotFittedError, maximise
+from customer360.models.lifetime_value.maximise import FARTHEST, NotFittedError, maximise
 from customer360.models.lifetime_value.pareto_nbd import ParetoNbd
 from customer360.models.lifetime_value.purchase_model import Floats, PurchaseModel
 
@@ -75,15 +75,28 @@ class Fit(Generic[Model]):
     notes: tuple[str, ...] = ()
 
 
-def _best(name: str, likelihood: Likelihood, starts: Iterable[Floats]) -> tuple[Floats, Point]:
-    """The maximum from the first start that leads to one."""
-    reason = "no start"
+def _best(
+    label: str, likelihood: Likelihood, customers: float, starts: Iterable[Floats]
+) -> tuple[Floats, Point]:
+    """The first maximum with curvature all round; else the highest of what the starts lead to.
+
+    A flat place is where the likelihood rises towards a boundary, and there may be a higher
+    maximum inside that another start leads to.
+    """
+    reason, best = "no start", None
     for start in starts:
         try:
-            return maximise(likelihood, start)
+            found, point = maximise(likelihood, start)
         except NotFittedError as error:
             reason = str(error)
-    raise NotFittedError(f"{name} did not converge ({reason})")
+            continue
+        if best is None or point.value > best[1].value:
+            best = found, point
+        if _covariance(point, customers) is not None:
+            return best
+    if best is None:
+        raise NotFittedError(f"{label} did not converge ({reason})")
+    return best
 
 
 def _covariance(point: Point, customers: float) -> Floats | None:
@@ -160,14 +173,14 @@ def _fit_beta_geometric(
         np.log([0.3, 0.1 / rate, 0.5, 5.0]),
         np.log([1.0, 1.0 / rate, 1.0, 20.0]),
     ]
+    customers = float(seen.customers.sum())
     if len(seen.frequency) > 4 * SAMPLE_CELLS:
         few = BetaGeometricLikelihood(seen.sample(SAMPLE_CELLS), kind, time_unit_days)
-        starts.insert(0, _best(label, few, starts)[0])
+        starts.insert(0, _best(label, few, customers, starts)[0])
     likelihood = BetaGeometricLikelihood(seen, kind, time_unit_days)
-    found, point = _best(label, likelihood, starts)
+    found, point = _best(label, likelihood, customers, starts)
     model = kind.of_log_parameters(found)
     _plausible(label, model, seen, time_unit_days)
-    customers = float(seen.customers.sum())
     covariance = _covariance(point, customers)
     oldest = float(seen.T.max()) / time_unit_days
     errors, status, notes = _known(label, model, covariance, _far(model, {"alpha": oldest}))
@@ -203,7 +216,7 @@ def fit_mbg_nbd(cells: pd.DataFrame, time_unit_days: float = 7) -> Fit[MbgNbd]:
 def fit_pareto_nbd(cells: pd.DataFrame, time_unit_days: float = 7) -> Fit[ParetoNbd]:
     """Fit Pareto/NBD to counted cells; arguments and errors as of `fit_bg_nbd`.
 
-    BFGS finds the neighbourhood, Newton the maximum: the Hessian is differences of gradients here
+    L-BFGS finds the neighbourhood, Newton the maximum: the Hessian is differences of gradients here
     and too dear for the way.
     """
     from scipy.optimize import minimize
@@ -212,30 +225,31 @@ def fit_pareto_nbd(cells: pd.DataFrame, time_unit_days: float = 7) -> Fit[Pareto
     seen = PurchaseCells.of(cells)
     _enough(label, float(seen.customers[seen.frequency > 0].sum()))
     rate, oldest = _typical_rate(seen, unit), float(seen.T.max()) / unit
-    starts = []
-    likelihood = ParetoNbdLikelihood(seen, unit)
-    few = likelihood
+    likelihood = few = ParetoNbdLikelihood(seen, unit)
     if len(seen.frequency) > 4 * SAMPLE_CELLS:
         few = ParetoNbdLikelihood(seen.sample(SAMPLE_CELLS), unit)
 
     def loss(log_parameters: Floats) -> tuple[float, Floats]:
-        value, gradient = few.value_and_gradient(np.clip(log_parameters, -25, 25))
+        value, gradient = few.value_and_gradient(log_parameters)
         return -value, -gradient
 
-    for start in (
-        np.log([0.5, 0.5 / rate, 0.5, oldest / 4]),
-        np.log([1.0, 1.0 / rate, 0.5, oldest]),
-        np.log([0.3, 0.2 / rate, 1.0, oldest / 10]),
-    ):
-        with np.errstate(all="ignore"):
-            near = minimize(loss, start, jac=True, method="BFGS", options={"gtol": 1e-6})
-        if np.isfinite(near.fun) and np.isfinite(near.x).all():
-            starts.append(np.clip(near.x, -25, 25))
-            break
-    found, point = _best(label, likelihood, starts)
+    def neighbourhoods() -> Iterator[Floats]:
+        """One after the other, for the first is nearly always the right one."""
+        for start in (
+            np.log([0.5, 0.5 / rate, 0.5, oldest / 4]),
+            np.log([1.0, 1.0 / rate, 0.5, oldest]),
+            np.log([0.3, 0.2 / rate, 1.0, oldest / 10]),
+        ):
+            with np.errstate(all="ignore"):
+                near = minimize(
+                    loss, start, jac=True, method="L-BFGS-B", bounds=[(-FARTHEST, FARTHEST)] * 4
+                )
+            yield near.x
+
+    customers = float(seen.customers.sum())
+    found, point = _best(label, likelihood, customers, neighbourhoods())
     model = ParetoNbd.of_log_parameters(found)
     _plausible(label, model, seen, unit)
-    customers = float(seen.customers.sum())
     covariance = _covariance(point, customers)
     far = _far(model, {"alpha": oldest, "beta": oldest})
     errors, status, notes = _known(label, model, covariance, far)
@@ -273,14 +287,14 @@ def fit_gamma_gamma(cells: pd.DataFrame) -> Fit[GammaGamma]:
     scale = float(weights @ m / weights.sum())
     likelihood = GammaGammaLikelihood(x, m / scale, weights)
     starts = [np.log(s) for s in ([2.0, 3.0, 1.0], [6.0, 4.0, 0.5], [1.0, 1.5, 1.0])]
-    found, point = _best(label, likelihood, starts)
+    customers = float(weights.sum())
+    found, point = _best(label, likelihood, customers, starts)
     found = found + np.array([0.0, 0.0, np.log(scale)])
     model = GammaGamma.of_log_parameters(found)
     if model.q <= 1:
         raise NotFittedError(
             f"Gamma-Gamma gives q = {model.q:.2f}, with which a mean spend does not exist"
         )
-    customers = float(weights.sum())
     covariance = _covariance(point, customers)
     errors, status, notes = _known(label, model, covariance, _far(model, {"v": scale}))
     correlation = frequency_value_correlation(usable)

@@ -56,7 +56,7 @@ def beta_geometric_deaths(
         T: In days.
         weight: Customers.
         r: Parameter.
-        log_age: log(alpha + day) by day.
+        log_age: log(1 + day / alpha) by day.
         inverse_age: 1 / (alpha + day) by day.
         log_odds: log a - log(b + survived - 1) by x.
         inverse_odds: 1 / (b + survived - 1) by x.
@@ -141,9 +141,10 @@ def pareto_nbd_table(
 ) -> Floats:
     """Likelihood of leaving between a day and the last day, and its derivatives, for each x.
 
-    The integral over t of s (alpha+t)^-(r+x) (beta+t)^-(s+1), divided by its own alive term
-    (alpha+day)^-(r+x) (beta+day)^-s, so that nothing over- or underflows; built backwards day by
-    day by 5-point Gauss-Legendre, in several panels where the integrand is steep.
+    The integral over t of s/(beta+t) (1+t/alpha)^-(r+x) (1+t/beta)^-s, divided by the two powers
+    at the day it starts, so that nothing over- or underflows; built backwards day by day by
+    5-point Gauss-Legendre, in several panels where the integrand is steep. Ages are relative to
+    alpha and beta, which may be huge together with r and s.
 
     Args:
         frequencies: Distinct x.
@@ -155,7 +156,7 @@ def pareto_nbd_table(
         beta: Parameter.
 
     Returns:
-        Distinct x, by day, by (integral, its derivatives by r, alpha, s, beta).
+        Distinct x, by day, by (integral, its derivatives by log r, log alpha, log s, log beta).
     """
     nodes = len(_UNIT_NODES)
     table = np.zeros((len(frequencies), days + 1, 5))
@@ -163,34 +164,33 @@ def pareto_nbd_table(
     for day in range(days):
         for k in range(nodes):
             t = (day + _UNIT_NODES[k]) / unit
-            log_a[day, k] = np.log(alpha + t)
-            log_b[day, k] = np.log(beta + t)
+            log_a[day, k] = np.log1p(t / alpha)
+            log_b[day, k] = np.log1p(t / beta)
     for i in range(len(frequencies)):
         n = r + frequencies[i]
         for day in range(days - 1, -1, -1):
             start, end = day / unit, (day + 1) / unit
-            age, other = alpha + start, beta + start
-            steepness = (n / age + (s + 1) / other) / unit
+            steepness = (n / (alpha + start) + (s + 1) / (beta + start)) / unit
             panels = int(min(max(np.ceil(steepness), 1.0), _MOST_PANELS))
-            base_a, base_b = np.log(age), np.log(other)
+            base_a, base_b = np.log1p(start / alpha), np.log1p(start / beta)
             found = by_r = by_alpha = by_s = by_beta = 0.0
             width = (end - start) / panels
             for panel in range(panels):
                 for k in range(nodes):
+                    t = start + width * (panel + _UNIT_NODES[k])
                     if panels == 1:
                         la, lb = log_a[day, k], log_b[day, k]
-                        t = start + width * _UNIT_NODES[k]
                     else:
-                        t = start + width * (panel + _UNIT_NODES[k])
-                        la, lb = np.log(alpha + t), np.log(beta + t)
+                        la, lb = np.log1p(t / alpha), np.log1p(t / beta)
                     term = np.exp(-n * (la - base_a) - s * (lb - base_b))
                     term *= s * width * _UNIT_WEIGHTS[k] / (beta + t)
                     found += term
-                    by_r -= term * la
-                    by_alpha -= term * n / (alpha + t)
-                    by_s += term * (1 / s - lb)
-                    by_beta -= term * (s + 1) / (beta + t)
-            kept = np.exp(-n * np.log((alpha + end) / age) - s * np.log((beta + end) / other))
+                    by_r -= term * r * la
+                    by_alpha += term * n * t / (alpha + t)
+                    by_s += term * (1 - s * lb)
+                    by_beta += term * (s * t - beta) / (beta + t)
+            fall = n * (np.log1p(end / alpha) - base_a) + s * (np.log1p(end / beta) - base_b)
+            kept = np.exp(-fall)
             table[i, day, 0] = found + kept * table[i, day + 1, 0]
             table[i, day, 1] = by_r + kept * table[i, day + 1, 1]
             table[i, day, 2] = by_alpha + kept * table[i, day + 1, 2]
@@ -212,7 +212,7 @@ def pareto_nbd_sums(
     table: Floats,
     unit: float,
 ) -> tuple[float, Floats]:
-    """Sum over cells of the log-likelihood without its Gamma terms, and its gradient.
+    """Sum over cells of the log-likelihood without its Gamma terms and without -x log(alpha).
 
     Args:
         row: Which frequency, as its place in ``frequencies``.
@@ -221,30 +221,31 @@ def pareto_nbd_sums(
         T: In days.
         weight: Customers.
         parameters: r, alpha, s, beta.
-        log_alpha_age: log(alpha + day) by day.
-        log_beta_age: log(beta + day) by day.
+        log_alpha_age: log(1 + day / alpha) by day.
+        log_beta_age: log(1 + day / beta) by day.
         table: Of `pareto_nbd_table`.
         unit: Days in a unit of model time.
+
+    Returns:
+        Value, and its derivatives by the log-parameters.
     """
     r, alpha, s, beta = parameters
     value = 0.0
     gradient = np.zeros(4)
     for i in range(len(row)):
         k, last, t, w = row[i], recency[i], T[i], weight[i]
-        n = r + frequencies[k]
-        alive = np.exp(
-            -n * (log_alpha_age[t] - log_alpha_age[last])
-            - s * (log_beta_age[t] - log_beta_age[last])
-        )
+        n, age = r + frequencies[k], t / unit
+        la, lb = log_alpha_age[t], log_beta_age[t]
+        alive = np.exp(-n * (la - log_alpha_age[last]) - s * (lb - log_beta_age[last]))
         all_ = alive * (1 - table[k, t, 0]) + table[k, last, 0]
         value += w * (np.log(all_) - n * log_alpha_age[last] - s * log_beta_age[last])
         share = w / all_
-        gradient[0] += share * (alive * (-log_alpha_age[t] - table[k, t, 1]) + table[k, last, 1])
+        gradient[0] += share * (alive * (-r * la - table[k, t, 1]) + table[k, last, 1])
         gradient[1] += share * (
-            alive * (-n / (alpha + t / unit) - table[k, t, 2]) + table[k, last, 2]
+            alive * (n * age / (alpha + age) - table[k, t, 2]) + table[k, last, 2]
         )
-        gradient[2] += share * (alive * (-log_beta_age[t] - table[k, t, 3]) + table[k, last, 3])
+        gradient[2] += share * (alive * (-s * lb - table[k, t, 3]) + table[k, last, 3])
         gradient[3] += share * (
-            alive * (-s / (beta + t / unit) - table[k, t, 4]) + table[k, last, 4]
+            alive * (s * age / (beta + age) - table[k, t, 4]) + table[k, last, 4]
         )
     return value, gradient

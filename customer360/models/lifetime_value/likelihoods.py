@@ -114,11 +114,14 @@ class BetaGeometricLikelihood:
         from customer360.models.lifetime_value import kernels
 
         r, alpha, a, b = parameters = np.exp(log_parameters)
-        age = alpha + np.arange(self._days + 1) / self._unit
-        log_age, inverse_age = np.log(age), 1 / age
+        # Relative to alpha, which may be huge together with r: log(1 + T/alpha) keeps its digits
+        # where the difference of two logarithms loses them.
+        day = np.arange(self._days + 1) / self._unit
+        log_age, inverse_age = np.log1p(day / alpha), 1 / (alpha + day)
+        share = day * inverse_age / alpha
         x = np.arange(self._most + 1)
         survived = x + self._offset
-        before = b + np.maximum(survived, 1) - 1
+        before = b + (np.maximum(survived, 1) - 1)  # b + 1 - 1 would lose a tiny b
         value, first, second = kernels.beta_geometric_deaths(
             *self._mortal, r, log_age, inverse_age, log_parameters[2] - np.log(before), 1 / before
         )
@@ -127,13 +130,15 @@ class BetaGeometricLikelihood:
         gradient, hessian = first * chain, second * np.outer(chain, chain)
         hessian[2, 2] -= first[2] / a**2
 
+        # -x log(alpha) - (r + x) log(1 + T/alpha)
         n, purchases = self._by_age, self._purchases_by_age
-        value += self._total * r * log_parameters[1] - (r * n + purchases) @ log_age
-        gradient[0] += self._total * log_parameters[1] - n @ log_age
-        gradient[1] += self._total * r / alpha - (r * n + purchases) @ inverse_age
-        hessian[0, 1] += self._total / alpha - n @ inverse_age
+        exponent, total = r * n + purchases, float(purchases.sum())
+        value -= total * log_parameters[1] + exponent @ log_age
+        gradient[0] -= n @ log_age
+        gradient[1] += exponent @ share - total / alpha
+        hessian[0, 1] += n @ share
         hessian[1, 0] = hessian[0, 1]
-        hessian[1, 1] += (r * n + purchases) @ inverse_age**2 - self._total * r / alpha**2
+        hessian[1, 1] += total / alpha**2 - exponent @ (share * (1 / alpha + inverse_age))
 
         steps = self._most + self._offset
         gamma_r = _rising(r, self._most)
@@ -170,7 +175,7 @@ class ParetoNbdLikelihood:
         from customer360.models.lifetime_value import kernels
 
         r, alpha, s, beta = parameters = np.exp(log_parameters)
-        days = np.arange(self._days + 1) / self._unit
+        day = np.arange(self._days + 1) / self._unit
         table = kernels.pareto_nbd_table(
             self._frequencies, self._days, self._unit, r, alpha, s, beta
         )
@@ -181,19 +186,17 @@ class ParetoNbdLikelihood:
             self._cells.T,
             self._cells.customers,
             parameters,
-            np.log(alpha + days),
-            np.log(beta + days),
+            np.log1p(day / alpha),
+            np.log1p(day / beta),
             table,
             self._unit,
         )
         at_x, slope, _ = _rising(r, len(self._by_x) - 1)
-        value += float(self._by_x @ at_x)
-        gradient[0] += float(self._by_x @ slope)
-        value += self._total * (r * log_parameters[1] + s * log_parameters[3])
-        gradient += self._total * np.array(
-            [log_parameters[1], r / alpha, log_parameters[3], s / beta]
-        )
-        return value / self._total, gradient * parameters / self._total
+        purchases = float(self._cells.customers @ self._cells.frequency)
+        value += float(self._by_x @ at_x) - purchases * log_parameters[1]
+        gradient[0] += float(self._by_x @ slope) * r
+        gradient[1] -= purchases
+        return value / self._total, gradient / self._total
 
     def at(self, log_parameters: Floats) -> Point:
         """Mean log-likelihood a customer; the Hessian by central differences of the gradient."""
