@@ -189,7 +189,7 @@ def _fit_beta_geometric(
             f"{label} finds no leaving in this history: everybody's probability alive is 1 "
             "and says nothing here",
         )
-    total = point.value * customers
+    total = float(point.value * customers)
     return Fit(model, covariance, errors, total, int(customers), status, notes)
 
 
@@ -259,7 +259,7 @@ def fit_pareto_nbd(cells: pd.DataFrame, time_unit_days: float = 7) -> Fit[Pareto
             f"{label} finds no leaving in this history: everybody's probability alive is 1 "
             "and says nothing here",
         )
-    total = point.value * customers
+    total = float(point.value * customers)
     return Fit(model, covariance, errors, total, int(customers), status, notes)
 
 
