@@ -11,8 +11,13 @@ from pyspark.sql import SparkSession
 
 from customer360.gold.customer_features import customer_features
 from customer360.models import lifetime_value
-from customer360.models.buying import BgNbd, GammaGamma
-from customer360.models.lifetime_value import LifetimeValueModel, LifetimeValueTraining
+from customer360.models.lifetime_value import (
+    BgNbd,
+    GammaGamma,
+    LifetimeValueModel,
+    LifetimeValueTraining,
+)
+from customer360.models.lifetime_value.scoring import frozen
 from customer360_tests.gold.frames import bought, customer_days, returned
 from customer360_tests.models.data import HOLDOUT_END, cdnow_customer_days
 
@@ -21,6 +26,8 @@ MODEL = LifetimeValueModel(
     purchases=BgNbd(r=0.243, alpha=4.414, a=0.793, b=2.426),
     values=GammaGamma(p=6.25, q=3.74, v=15.44),
     mean_order_value=35.0,
+    purchases_covariance=frozen(np.diag([0.0027, 0.0073, 0.055, 0.085])),
+    values_covariance=frozen(np.diag([0.01, 0.006, 0.03])),
 )
 FALLBACK = LifetimeValueModel(7, None, None, mean_order_value=35.0)
 HISTORIES = pd.DataFrame(
@@ -143,7 +150,7 @@ def test_discounting_is_by_month_at_the_stated_rate() -> None:
 
 def test_reused_expectations_are_the_same_as_fresh_ones() -> None:
     assert MODEL.purchases is not None
-    known = lifetime_value.KnownExpectations(MODEL.purchases, 7, lifetime_value.month_ends())
+    known = lifetime_value.KnownScores(MODEL)
     for batch in (HISTORIES.iloc[:2], HISTORIES.iloc[::-1], HISTORIES):
         pd.testing.assert_frame_equal(MODEL.predict(batch, known), MODEL.predict(batch))
 

@@ -13,10 +13,14 @@ import pytest
 
 from customer360.models import churn, plots
 from customer360.models.baselines import HiatusRule
-from customer360.models.buying import BgNbd, GammaGamma
 from customer360.models.churn import ChurnModel, ChurnTraining
 from customer360.models.evaluation import calibration_table
-from customer360.models.lifetime_value import LifetimeValueModel, LifetimeValueTraining
+from customer360.models.lifetime_value import (
+    BgNbd,
+    GammaGamma,
+    LifetimeValueModel,
+    LifetimeValueTraining,
+)
 from customer360.models.tracking import (
     CHURN,
     LIFETIME_VALUE,

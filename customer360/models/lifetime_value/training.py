@@ -2,7 +2,7 @@
 
 Fitting takes *cells*: Spark counts the distinct (frequency, recency, T), and a cell's count is
 its weight. That is the same maximum as one row a customer (Fader and Hardie fit CDNOW so), and
-only cells reach the driver. The models themselves are in `buying`.
+only cells reach the driver. The models are in `beta_geometric` and `gamma_gamma`.
 
 Known property: under BG/NBD customers can only leave after a repeat purchase, so a one-time buyer
 is alive with probability exactly 1 (lifetimes #165, #212, #239). Their expected purchases are low
@@ -11,38 +11,38 @@ all the same; read those.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from customer360.gold.customer_features import customer_features
 from customer360.gold.purchases import is_purchase
 from customer360.models.baselines import past_average_purchases
-from customer360.models.buying import (
-    BgNbd,
-    GammaGamma,
-    NotFittedError,
+from customer360.models.evaluation import AmountSums, prefixed
+from customer360.models.lifetime_value.beta_geometric import BgNbd
+from customer360.models.lifetime_value.fitting import (
     fit_bg_nbd,
     fit_gamma_gamma,
     frequency_value_correlation,
 )
-from customer360.models.evaluation import AmountSums, prefixed
+from customer360.models.lifetime_value.gamma_gamma import GammaGamma
+from customer360.models.lifetime_value.maximise import NotFittedError
+from customer360.models.lifetime_value.scoring import (
+    PAST_AVERAGE,
+    KnownExpectations,
+    KnownScores,
+    LifetimeValueModel,
+    frozen,
+)
 from customer360.models.windows import first_purchase_day
 
-Floats = NDArray[np.float64]
-
 SHORTEST_HOLDOUT_DAYS = 14
-YEAR_DAYS = 365
-MONTHS = 12
-PAST_AVERAGE = "past_average"
 POPULATION_AVERAGE = "population_average"
 FREQUENCY_BUCKETS = 7
 """Customers with this many repeat purchases or more share a row of the tracking table."""
@@ -52,143 +52,6 @@ SCORE_SCHEMA = (
     "expected_order_value double, expected_revenue_365d double, discounted_value_12m double, "
     "model_version string"
 )
-
-
-@dataclass(frozen=True)
-class LifetimeValueModel:
-    """Everything that scoring needs; small, readable as JSON, safe to send to Spark's workers.
-
-    Attributes:
-        time_unit_days: Days in one unit of the parameters' time.
-        purchases: How often; ``None`` = fallback, each customer's past average carried on.
-        values: How much; ``None`` = fallback, each customer's mean repeat purchase, or
-            ``mean_order_value`` for those without one.
-        mean_order_value: Mean net revenue of a purchase day over all customers.
-        annual_discount_rate: 0.10 = a purchase in a year is worth 1 / 1.10 today.
-    """
-
-    time_unit_days: int
-    purchases: BgNbd | None
-    values: GammaGamma | None
-    mean_order_value: float
-    annual_discount_rate: float = 0.10
-
-    @property
-    def kind(self) -> str:
-        """Short name of what is inside, for example ``bg_nbd+gamma_gamma``."""
-        how_often = "bg_nbd" if self.purchases else PAST_AVERAGE
-        return f"{how_often}+{'gamma_gamma' if self.values else 'mean_order_value'}"
-
-    def probability_alive(self, features: pd.DataFrame) -> Floats:
-        """Probability alive; NaN in the fallback, which does not know of leaving."""
-        if self.purchases is None:
-            return np.full(len(features), np.nan)
-        unit = self.time_unit_days
-        return self.purchases.probability_alive(
-            features["frequency"], features["recency"] / unit, features["T"] / unit
-        )
-
-    def expected_purchases(
-        self, features: pd.DataFrame, days: Sequence[float], known: KnownExpectations | None = None
-    ) -> Floats:
-        """Expected purchases in the next ``days``: a row a customer, a column a horizon.
-
-        Args:
-            features: Columns ``frequency``, ``recency`` and ``T``, in days.
-            days: Horizons in days.
-            known: Reused between batches of one job, so that each (frequency, T) is computed once.
-        """
-        if self.purchases is None:
-            return past_average_purchases(
-                features[["frequency"]], features[["T"]], 1.0
-            ) * np.asarray(days, dtype=float)
-        known = known or KnownExpectations(self.purchases, self.time_unit_days, tuple(days))
-        alive = self.probability_alive(features)
-        return alive[:, None] * known.of(features["frequency"], features["T"])
-
-    def expected_order_value(self, features: pd.DataFrame) -> Floats:
-        """Expected net revenue of one purchase."""
-        frequency, value = features["frequency"], features["monetary_value"]
-        if self.values is not None:
-            return self.values.expected_order_value(frequency, value)
-        return np.where((frequency > 0) & (value > 0), value, self.mean_order_value)
-
-    def predict(
-        self, features: pd.DataFrame, known: KnownExpectations | None = None
-    ) -> pd.DataFrame:
-        """The five figures of ``gold/lifetime_value`` for each row of features.
-
-        Args:
-            features: Columns ``frequency``, ``recency``, ``T`` (days) and ``monetary_value``.
-            known: See `expected_purchases`; made for `month_ends`.
-        """
-        cumulative = self.expected_purchases(features, month_ends(), known)
-        order_value = self.expected_order_value(features)
-        by_month = np.diff(cumulative, axis=1, prepend=0.0)
-        discount = (1 + self.annual_discount_rate) ** (-np.arange(1, MONTHS + 1) / MONTHS)
-        return pd.DataFrame(
-            {
-                "probability_alive": self.probability_alive(features),
-                "expected_purchases_365d": cumulative[:, -1],
-                "expected_order_value": order_value,
-                "expected_revenue_365d": cumulative[:, -1] * order_value,
-                "discounted_value_12m": (by_month @ discount) * order_value,
-            },
-            index=features.index,
-        )
-
-    def to_json(self) -> str:
-        """As JSON text, parameters in full precision."""
-        return json.dumps(asdict(self), indent=2, sort_keys=True)
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """From `to_json`'s text."""
-        given = json.loads(text)
-        purchases, values = given.pop("purchases"), given.pop("values")
-        return cls(
-            purchases=BgNbd(**purchases) if purchases else None,
-            values=GammaGamma(**values) if values else None,
-            **given,
-        )
-
-
-def month_ends() -> tuple[float, ...]:
-    """Days from now to the end of each of the next twelve months of a twelfth of 365 days."""
-    return tuple(YEAR_DAYS * month / MONTHS for month in range(1, MONTHS + 1))
-
-
-class KnownExpectations:
-    """Expected purchases while alive by (frequency, T), computed once for each pair met.
-
-    The expectation needs a hypergeometric function, but depends on whole numbers only; a batch of
-    customers holds each pair many times.
-    """
-
-    def __init__(self, model: BgNbd, time_unit_days: int, days: tuple[float, ...]) -> None:
-        self._model = model
-        self._unit = time_unit_days
-        self._times = np.asarray(days, dtype=float) / time_unit_days
-        self._codes = np.empty(0, dtype=np.int64)
-        self._values = np.empty((0, len(days)))
-
-    def of(self, frequency: ArrayLike, age_days: ArrayLike) -> Floats:
-        """A row a customer, a column a horizon."""
-        x = np.asarray(frequency).astype(np.int64)
-        codes = (x << 32) | np.asarray(age_days).astype(np.int64)
-        wanted, where = np.unique(codes, return_inverse=True)
-        new = np.setdiff1d(wanted, self._codes, assume_unique=True)
-        if len(new):
-            values = self._model.expected_purchases_if_alive(
-                self._times[None, :],
-                (new >> 32)[:, None],
-                (new & 0xFFFFFFFF)[:, None] / self._unit,
-            )
-            all_codes = np.concatenate([self._codes, new])
-            order = np.argsort(all_codes)
-            self._codes = all_codes[order]
-            self._values = np.concatenate([self._values, values])[order]
-        return np.asarray(self._values[np.searchsorted(self._codes, wanted)][where])
 
 
 @dataclass(frozen=True)
@@ -326,6 +189,7 @@ def _fitted(counted: _Counted, time_unit_days: int, annual_discount_rate: float)
     """Fit both parts, each falling back by itself with its reason."""
     bg: BgNbd | None = None
     gg: GammaGamma | None = None
+    bg_covariance = gg_covariance = None
     cells, spend = counted.purchase_cells, counted.value_cells
     found = _Fitted(LifetimeValueModel(time_unit_days, None, None, counted.mean_order_value))
     found.metrics["customers"] = float(cells["customers"].sum())
@@ -335,7 +199,7 @@ def _fitted(counted: _Counted, time_unit_days: int, annual_discount_rate: float)
     except NotFittedError as error:
         found.reasons.append(f"{error}; each customer's past average is carried on instead")
     else:
-        bg = purchases.model
+        bg, bg_covariance = purchases.model, frozen(purchases.covariance)
         found.notes.extend(purchases.notes)
         found.parameters |= asdict(bg)
         found.parameters |= {f"se_{k}": v for k, v in purchases.standard_errors.items()}
@@ -345,7 +209,7 @@ def _fitted(counted: _Counted, time_unit_days: int, annual_discount_rate: float)
     except NotFittedError as error:
         found.reasons.append(f"{error}; each customer's mean order value is used instead")
     else:
-        gg = values.model
+        gg, gg_covariance = values.model, frozen(values.covariance)
         found.notes.extend(values.notes)
         found.parameters |= asdict(gg)
         found.parameters |= {f"se_{k}": v for k, v in values.standard_errors.items()}
@@ -353,7 +217,13 @@ def _fitted(counted: _Counted, time_unit_days: int, annual_discount_rate: float)
         found.metrics["population_mean_order_value"] = gg.population_mean
     found.metrics["frequency_value_correlation"] = frequency_value_correlation(spend)
     found.model = LifetimeValueModel(
-        time_unit_days, bg, gg, counted.mean_order_value, annual_discount_rate
+        time_unit_days,
+        bg,
+        gg,
+        counted.mean_order_value,
+        annual_discount_rate,
+        bg_covariance,
+        gg_covariance,
     )
     return found
 
@@ -614,15 +484,12 @@ def score(features: DataFrame, model: LifetimeValueModel, model_version: str) ->
         The columns of `SCORE_SCHEMA`: ``probability_alive`` (0 to 1; null with the past-average
         fallback, which does not know), purchases, and amounts in the currency.
     """
+    wanted_figures = [field.split()[0] for field in SCORE_SCHEMA.split(", ")][2:-1]
 
     def scored(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        known = (
-            KnownExpectations(model.purchases, model.time_unit_days, month_ends())
-            if model.purchases
-            else None
-        )
+        known = KnownScores(model)
         for batch in batches:
-            found = model.predict(batch, known)
+            found = model.predict(batch, known)[wanted_figures]
             found.insert(0, "customer_key", batch["customer_key"])
             found.insert(0, "as_of", batch["as_of"])
             found["model_version"] = model_version
