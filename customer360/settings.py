@@ -90,6 +90,9 @@ class Settings(BaseSettings):
     )
 
     # Models
+    lifetime_value_model: Literal["auto", "bg_nbd", "mbg_nbd", "pareto_nbd"] = Field(
+        "auto", description="Purchase model; auto takes the one that does best on the holdout."
+    )
     lifetime_value_time_unit_days: int = Field(
         7, ge=1, description="Days in a unit of model time: 7 fits in weeks."
     )

@@ -79,10 +79,10 @@ def test_cdnow_agrees_with_the_published_figures(
     found = training.data.params
     assert found["calibration_as_of"] == "1997-09-30"
     published = {
-        "r": 0.242595,
-        "alpha": 4.413602,
-        "a": 0.792922,
-        "b": 2.425907,
+        "bg_nbd_r": 0.242595,
+        "bg_nbd_alpha": 4.413602,
+        "bg_nbd_a": 0.792922,
+        "bg_nbd_b": 2.425907,
         "p": 6.249572,
         "q": 3.744225,
         "v": 15.443524,

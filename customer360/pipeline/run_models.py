@@ -61,6 +61,7 @@ def train_lifetime_value(
     training = lifetime_value.train(
         work.lakehouse.read(CUSTOMER_DAYS),
         as_of,
+        model=settings.lifetime_value_model,
         holdout_days=settings.lifetime_value_holdout_days,
         time_unit_days=settings.lifetime_value_time_unit_days,
         annual_discount_rate=settings.discount_rate_annual,

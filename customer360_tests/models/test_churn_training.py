@@ -10,10 +10,10 @@ import pytest
 import xgboost as xgb
 
 from customer360.models.baselines import AliveBaseline
-from customer360.models.buying import BgNbd
 from customer360.models.churn import ChurnModel, ChurnTraining, design_matrix
 from customer360.models.churn.fitting import matrix
 from customer360.models.churn.training import fitted_alive, train_on_rows
+from customer360.models.lifetime_value import BgNbd
 from customer360.models.profit import Campaign, profit_curve
 from customer360_tests.models.churn_rows import AS_OF, GRID, WINDOWS, churn_probability, dated
 

@@ -18,7 +18,6 @@ from customer360.models.baselines import (
     logistic_regression,
     smoothed_rate,
 )
-from customer360.models.buying import NotFittedError, fit_bg_nbd
 from customer360.models.churn.distributed import Trainer, grown_on_spark, trains_on_spark
 from customer360.models.churn.features import (
     CATEGORICAL_FEATURES,
@@ -39,6 +38,8 @@ from customer360.models.churn.model import RISK_HIGH, RISK_MEDIUM, ChurnModel
 from customer360.models.churn.rows import history_cells, labelled_rows, sampled_rows
 from customer360.models.evaluation import calibration_table
 from customer360.models.leakage import LeakReport, check_leaks
+from customer360.models.lifetime_value.fitting import fit_bg_nbd
+from customer360.models.lifetime_value.maximise import NotFittedError
 from customer360.models.profit import Campaign, profit_curve
 from customer360.models.sampling import every_nth
 from customer360.models.windows import (

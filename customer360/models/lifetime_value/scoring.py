@@ -44,6 +44,20 @@ PAST_AVERAGE = "past_average"
 HORIZONS = (30, 90, 180, 365)
 """Days ahead for which purchases and revenue are expected."""
 
+FIGURES = tuple(
+    f"{name}{end}"
+    for name in (
+        "probability_alive",
+        *(f"expected_purchases_{days}d" for days in HORIZONS),
+        *(f"expected_revenue_{days}d" for days in HORIZONS),
+        "expected_order_value",
+        "discounted_value_12m",
+        "discounted_residual_value",
+    )
+    for end in ("", "_low", "_high")
+)
+"""Columns of `LifetimeValueModel.predict`: each figure and the ends of its 90 % interval."""
+
 PURCHASE_MODELS: dict[str, type[BgNbd | MbgNbd | ParetoNbd]] = {
     model.kind: model for model in (BgNbd, MbgNbd, ParetoNbd)
 }
