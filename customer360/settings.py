@@ -99,6 +99,15 @@ class Settings(BaseSettings):
     lifetime_value_holdout_days: int = Field(
         273, ge=1, description="Days held out to validate the lifetime-value model: 39 weeks."
     )
+    lifetime_value_promotion_figure: Literal[
+        "purchases_mae", "purchases_rmse", "revenue_mae", "revenue_rmse"
+    ] = Field("purchases_mae", description="Holdout figure by which a new model is promoted.")
+    churn_promotion_figure: Literal["brier", "log_loss", "roc_auc", "pr_auc"] = Field(
+        "brier", description="Test figure by which a new model is promoted."
+    )
+    promotion_margin: float = Field(
+        0.0, ge=0, lt=1, description="Share by which a new model must beat the champion's figure."
+    )
     discount_rate_annual: float = Field(
         0.10, ge=0, description="Annual rate that discounts future revenue."
     )

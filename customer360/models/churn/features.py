@@ -39,6 +39,9 @@ NUMERIC_FEATURES = (
 CATEGORICAL_FEATURES = ("last_category", "last_channel")
 """Columns turned into yes/no columns of their most frequent values."""
 
+FEATURES = (*NUMERIC_FEATURES, *CATEGORICAL_FEATURES)
+"""All columns of ``gold/customer_features`` that the model reads."""
+
 MONOTONE_FEATURES: dict[str, int] = {
     # The longer the silence, all else equal, the fewer of those who were silent so long come back:
     # nobody becomes likelier to return by not returning.

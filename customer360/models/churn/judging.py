@@ -31,6 +31,7 @@ def judged_metrics(
     predicted: Floats,
     test: pd.DataFrame,
     others: Mapping[str, Floats] | None = None,
+    champion: ChurnModel | None = None,
 ) -> dict[str, float]:
     """The model's figures on the test rows, and the baselines' on the same rows.
 
@@ -41,6 +42,8 @@ def judged_metrics(
         predicted: Its churn probabilities of the test rows.
         test: The test rows, with ``churned``.
         others: Probabilities of further baselines by name.
+        champion: The model in use, for ``champion_*`` on the same rows; it must mean the same
+            by churn.
     """
     if not len(test):
         return {}
@@ -73,6 +76,11 @@ def judged_metrics(
         found |= prefixed(
             f"baseline_{name}",
             {**ranking_metrics(y, probabilities), **probability_metrics(y, probabilities)},
+        )
+    if champion is not None:
+        scores = champion.probabilities(test)
+        found |= prefixed(
+            "champion", {**ranking_metrics(y, scores), **probability_metrics(y, scores)}
         )
     return found
 

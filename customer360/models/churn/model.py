@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from customer360.errors import Customer360Error
 from customer360.models.baselines import HiatusRule
 from customer360.models.calibration import Calibrator
-from customer360.models.churn.features import design_matrix
+from customer360.models.churn.features import FEATURES, design_matrix
 from customer360.models.churn.reasons import (
     REASONS,
     by_topic,
@@ -51,6 +51,7 @@ class ChurnModel:
         calibrator: Turns the trees' scores into probabilities; fallbacks need none.
         risk_medium: Churn probability from which the risk is "medium".
         risk_high: Churn probability from which it is "high".
+        features: Columns of ``gold/customer_features`` it was trained on, in order.
     """
 
     kind: str
@@ -63,6 +64,26 @@ class ChurnModel:
     calibrator: Calibrator = field(default_factory=Calibrator)
     risk_medium: float = RISK_MEDIUM
     risk_high: float = RISK_HIGH
+    features: tuple[str, ...] = FEATURES
+
+    def check_features(self) -> None:
+        """See that today's features are those that the model was trained on.
+
+        Raises:
+            ChurnModelError: They differ; the message names the difference.
+        """
+        gone = [name for name in self.features if name not in FEATURES]
+        new = [name for name in FEATURES if name not in self.features]
+        if gone or new or self.features != FEATURES:
+            told = [
+                f"{what} {', '.join(names)}"
+                for what, names in (("without", gone), ("with the new", new))
+                if names
+            ]
+            raise ChurnModelError(
+                "the churn model was trained on other features: gold/customer_features is now "
+                f"{' and '.join(told) or 'in another order'}; train it again"
+            )
 
     def load_booster(self, nthread: int = 1) -> xgb.Booster:
         """The trees, ready to predict.
@@ -154,6 +175,7 @@ class ChurnModel:
         return cls(
             hiatus=HiatusRule(**hiatus) if hiatus else None,
             categories={name: tuple(values) for name, values in categories.items()},
+            features=tuple(given.pop("features", FEATURES)),
             booster=booster,
             calibrator=calibrator,
             **given,

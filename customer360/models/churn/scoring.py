@@ -9,7 +9,7 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from customer360.models.churn.features import CATEGORICAL_FEATURES, NUMERIC_FEATURES
+from customer360.models.churn.features import FEATURES
 from customer360.models.churn.model import ChurnModel
 from customer360.models.churn.reasons import REASONS
 from customer360.models.churn.rows import active
@@ -33,8 +33,12 @@ def score(features: DataFrame, model: ChurnModel, model_version: str) -> DataFra
         The columns of `SCORE_SCHEMA`; ``churn_probability`` is the probability of no purchase in
         the ``horizon_days`` after ``as_of``; the reasons are those of `ChurnModel.reasons`. No
         rows when the model's kind is "none".
+
+    Raises:
+        ChurnModelError: The model was trained on other features.
     """
-    columns = ["as_of", "customer_key", *NUMERIC_FEATURES, *CATEGORICAL_FEATURES]
+    model.check_features()
+    columns = ["as_of", "customer_key", *FEATURES]
     chosen = active(features, model.activity_days).select(*columns)
     if model.kind == "none":
         chosen = chosen.where(F.lit(False))

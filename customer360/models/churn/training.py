@@ -126,6 +126,7 @@ def train(
     nthread: int | None = None,
     trainer: Trainer = "auto",
     alive: AliveBaseline | None = None,
+    champion: ChurnModel | None = None,
 ) -> ChurnTraining:
     """Train on earlier as-of dates, stop early on a later one, test on the latest.
 
@@ -149,6 +150,8 @@ def train(
             ``max_training_rows`` and the session allows it.
         alive: A buying model that knows nothing later than the newest training date, to be a
             baseline; BG/NBD is fitted when not given.
+        champion: The model in use: judged on the same test rows, as ``champion_*``, if it was
+            trained on the same features and means the same by churn.
 
     Raises:
         TrainerError: "spark" in a Spark Connect session.
@@ -190,6 +193,7 @@ def train(
             seed=seed,
             nthread=nthread,
             grow=partial(grown_on_spark, taught, grid.validation) if on_spark else None,
+            champion=champion,
         )
     finally:
         rows.unpersist()
@@ -231,6 +235,7 @@ def train_on_rows(
     seed: int = 0,
     nthread: int | None = None,
     grow: Grow | None = None,
+    champion: ChurnModel | None = None,
 ) -> ChurnTraining:
     """`train` from labelled rows in memory on: no Spark from here.
 
@@ -247,6 +252,7 @@ def train_on_rows(
         seed: As for `train`.
         nthread: As for `train`.
         grow: Grows the trees elsewhere, on all rows; see `fit_xgboost`.
+        champion: As for `train`.
     """
     all_rows = len(frame) if all_rows is None else all_rows
     test, validate, learn = (
@@ -314,7 +320,11 @@ def train_on_rows(
         others["probability_alive"] = alive.scores(test)
     judged = test if model.kind != "none" else test.head(0)
     predicted = model.probabilities(judged)
-    metrics |= judged_metrics(model, predicted, judged, others)
+    notes = (*_sampling_notes(all_rows, len(frame)), *leaks.notes())
+    comparable = champion if champion and _same_definition(champion, model) else None
+    if champion and not comparable:
+        notes = (*notes, "the champion means something else by churn: it is not judged beside")
+    metrics |= judged_metrics(model, predicted, judged, others, comparable)
     curve = (
         profit_curve(predicted, judged[VALUE_AT_STAKE], campaign, judged["churned"])
         if len(judged)
@@ -326,7 +336,7 @@ def train_on_rows(
     return ChurnTraining(
         model=model,
         status=status,
-        notes=(*_sampling_notes(all_rows, len(frame)), *leaks.notes()),
+        notes=notes,
         windows=windows,
         grid=grid,
         parameters=facts,
@@ -338,6 +348,13 @@ def train_on_rows(
         as_of=as_of,
         leaks=leaks,
     )
+
+
+def _same_definition(champion: ChurnModel, model: ChurnModel) -> bool:
+    """Whether the champion can be judged on the other's test rows."""
+    windows = (model.horizon_days, model.activity_days, model.features)
+    theirs = (champion.horizon_days, champion.activity_days, champion.features)
+    return champion.kind != "none" and theirs == windows
 
 
 def _empty_model(windows: ChurnWindows, risk_thresholds: tuple[float, float]) -> ChurnModel:

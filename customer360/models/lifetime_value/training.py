@@ -49,6 +49,7 @@ from customer360.models.windows import first_purchase_day
 
 SHORTEST_HOLDOUT_DAYS = 14
 POPULATION_AVERAGE = "population_average"
+CHAMPION = "champion"
 FREQUENCY_BUCKETS = 7
 """Customers with this many repeat purchases or more share a row of the tracking table."""
 
@@ -411,6 +412,7 @@ def _judged(
     holdout_days: int,
     time_unit_days: int,
     annual_discount_rate: float,
+    champion: LifetimeValueModel | None,
 ) -> _Judged:
     """Fit each kind on the calibration period; the lowest RMSE of purchases on the holdout wins.
 
@@ -428,7 +430,8 @@ def _judged(
     figures, table = evaluate(
         features,
         customer_days,
-        {kind: found.model for kind, found in candidates.items()},
+        {kind: found.model for kind, found in candidates.items()}
+        | ({CHAMPION: champion} if champion else {}),
         calibration_as_of,
         holdout_days,
         counted.mean_rate,
@@ -451,6 +454,8 @@ def _judged(
     for kind in candidates:
         if kind != best:
             metrics |= prefixed(f"candidate_{kind}", figures[kind])
+    if champion:
+        metrics |= prefixed(CHAMPION, figures[CHAMPION])
     for baseline in (PAST_AVERAGE, POPULATION_AVERAGE):
         metrics |= prefixed(f"baseline_{baseline}", figures[baseline])
     notes += [f"on the calibration period: {why}" for why in chosen.reasons + chosen.notes]
@@ -477,6 +482,7 @@ def train(
     holdout_days: int = 273,
     time_unit_days: int = 7,
     annual_discount_rate: float = 0.10,
+    champion: tuple[LifetimeValueModel, date] | None = None,
 ) -> LifetimeValueTraining:
     """Calibrate, judge on the holdout, then refit to everything up to ``as_of`` for publishing.
 
@@ -492,6 +498,8 @@ def train(
             when that is less, and said so in ``notes``.
         time_unit_days: Days in one unit of model time: 7 gives the literature's weekly figures.
         annual_discount_rate: For the discounted value.
+        champion: The judged model of the champion's own training, and the last day that it saw:
+            judged on the same holdout, as ``champion_*``, unless it has seen some of it.
     """
     first = first_purchase_day(customer_days, as_of)
     days_seen = (as_of - first).days + 1 if first else 0
@@ -526,6 +534,7 @@ def train(
                 holdout,
                 time_unit_days,
                 annual_discount_rate,
+                champion[0] if champion and champion[1] <= calibration_as_of else None,
             )
             notes += judged.notes
         how_often = judged.chosen.model.purchases if judged else None
