@@ -65,6 +65,29 @@ def _png(figure: Figure) -> bytes:
 _thousands = FuncFormatter(lambda value, _: f"{value:,.0f}")
 
 
+def revenue_by_decile(table: pd.DataFrame, holdout_days: int) -> bytes:
+    """Holdout revenue a customer by tenth of what was expected: expected and actual.
+
+    Args:
+        table: As `customer360.models.evaluation.decile_table` gives it.
+        holdout_days: Length of the holdout.
+    """
+    figure, axes = _figure(
+        "Are the customers of whom most is expected those who bring it?",
+        f"Net revenue in the {holdout_days} days held out, by tenth of the expected revenue",
+    )
+    spots, width = np.arange(len(table)), 0.4
+    axes.bar(spots - width / 2, table["actual"], width, label="Actual", color=ACTUAL)
+    axes.bar(spots + width / 2, table["expected"], width, label="Model", color=MODEL)
+    axes.set_xticks(spots, [str(decile) for decile in table["decile"]])
+    axes.set_xlabel("Tenth of the customers, most expected first")
+    axes.set_ylabel("Mean revenue per customer (currency)")
+    axes.yaxis.set_major_formatter(_thousands)
+    axes.grid(axis="x", visible=False)
+    axes.legend()
+    return _png(figure)
+
+
 def purchases_by_frequency(table: pd.DataFrame, holdout_days: int) -> bytes:
     """Holdout purchases a customer by past frequency: actual, model and past average.
 

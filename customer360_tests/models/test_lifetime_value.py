@@ -134,13 +134,20 @@ def test_holdout_by_frequency_is_the_published_table(cdnow: LifetimeValueTrainin
 
 def test_baselines_stand_beside_the_model(cdnow: LifetimeValueTraining) -> None:
     for amount in ("purchases", "revenue"):
+        assert 0 < cdnow.metrics[f"{amount}_spearman"] < 1
+        assert 0 < cdnow.metrics[f"{amount}_normalized_gini"] < 1
+        assert 0.1 < cdnow.metrics[f"{amount}_top_decile_capture"] < 1
         for figure in ("mae", "rmse", "bias", "total_expected"):
             for baseline in ("past_average", "population_average"):
                 assert f"baseline_{baseline}_{amount}_{figure}" in cdnow.metrics
     # A known result on this data: the past average is far too high.
     ratio = cdnow.metrics["baseline_past_average_purchases_total_ratio"]
     assert ratio > 1.5 > cdnow.metrics["purchases_total_ratio"]
-    assert set(cdnow.plots) == {"purchases_by_frequency", "probability_alive"}
+    assert set(cdnow.plots) == {
+        "purchases_by_frequency",
+        "revenue_by_decile",
+        "probability_alive",
+    }
     assert all(png.startswith(b"\x89PNG") for png in cdnow.plots.values())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import dagster as dg
 import pytest
@@ -19,7 +19,7 @@ from customer360_tests.deployments import Home, customer360
 EARLIER, NEWEST = date(2024, 3, 23), date(2024, 3, 30)
 
 
-def run(home: Home, day: date, steps: str) -> None:
+def run(home: Home, day: date, steps: Literal["etl", "train"]) -> None:
     plan = Plan.of(home.deployment, as_of=(day,), steps=steps)
     run_plan(load_settings(home.folder), plan, lambda line: None)
 

@@ -24,7 +24,7 @@ from pyspark.sql import functions as F
 from customer360.gold.customer_features import customer_features
 from customer360.gold.purchases import is_purchase
 from customer360.models.baselines import past_average_purchases
-from customer360.models.evaluation import AmountSums, prefixed
+from customer360.models.evaluation import AmountSums, decile_table, order_metrics, prefixed
 from customer360.models.lifetime_value.beta_geometric import BgNbd, MbgNbd
 from customer360.models.lifetime_value.fitting import (
     Fit,
@@ -50,6 +50,9 @@ from customer360.models.windows import first_purchase_day
 SHORTEST_HOLDOUT_DAYS = 14
 POPULATION_AVERAGE = "population_average"
 CHAMPION = "champion"
+ORDER_ROWS = 200_000
+"""Holdout customers whose order is judged, at most: a share, by a hash of their key."""
+_PARTS = 1_000_000
 FREQUENCY_BUCKETS = 7
 """Customers with this many repeat purchases or more share a row of the tracking table."""
 
@@ -287,7 +290,7 @@ def evaluate(
     calibration_as_of: date,
     holdout_days: int,
     mean_rate: float,
-) -> tuple[dict[str, dict[str, float]], pd.DataFrame]:
+) -> tuple[dict[str, dict[str, float]], pd.DataFrame, dict[str, pd.DataFrame]]:
     """Judge models on the days after their calibration, beside the baselines, in one pass.
 
     Baselines: ``past_average`` (each customer's own rate and mean spend carried on) and
@@ -304,16 +307,18 @@ def evaluate(
         mean_rate: Repeat purchases a customer and day of the calibration, for the baseline.
 
     Returns:
-        Figures (``purchases_*``, ``revenue_*``) by name of model and baseline; and purchases a
+        Figures (``purchases_*``, ``revenue_*``) by name of model and baseline; purchases a
         customer by past frequency: ``frequency`` (7 = 7 or more), ``customers``, ``actual`` and a
-        column for each model and baseline.
+        column for each model and baseline; and, by name, revenue by tenth of what was expected
+        (see `decile_table`). Order and tenths are those of `ORDER_ROWS` customers at most.
     """
     known_customers = features.where(F.col("as_of") == F.lit(calibration_as_of))
     population_purchases = mean_rate * holdout_days
     names = (*models, PAST_AVERAGE, POPULATION_AVERAGE)
     mean_order_value = next(iter(models.values())).mean_order_value
-    schema = "bucket int, actual_purchases double, actual_revenue double, " + ", ".join(
-        f"{name}_purchases double, {name}_revenue double" for name in names
+    columns = [(name, amount) for name in names for amount in ("purchases", "revenue")]
+    schema = "bucket int, drawn int, actual_purchases double, actual_revenue double, " + ", ".join(
+        f"{name}_{amount} double" for name, amount in columns
     )
 
     def expected(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
@@ -326,18 +331,19 @@ def evaluate(
         for batch in batches:
             by_past = past_average_purchases(batch["frequency"], batch["T"], holdout_days)
             past_value = np.maximum(batch["net_revenue"], 0.0) / batch["purchase_days"]
-            columns = {
+            found = {
                 "bucket": np.minimum(batch["frequency"], FREQUENCY_BUCKETS),
+                "drawn": batch["drawn"],
                 "actual_purchases": batch["actual_purchases"],
                 "actual_revenue": batch["actual_revenue"],
             }
             for name, model in models.items():
                 by_model = model.expected_purchases(batch, ahead, known.get(name))[:, 0]
-                columns[f"{name}_purchases"] = by_model
-                columns[f"{name}_revenue"] = by_model * model.expected_order_value(batch)
+                found[f"{name}_purchases"] = by_model
+                found[f"{name}_revenue"] = by_model * model.expected_order_value(batch)
             yield pd.DataFrame(
                 {
-                    **columns,
+                    **found,
                     f"{PAST_AVERAGE}_purchases": by_past,
                     f"{PAST_AVERAGE}_revenue": by_past * past_value,
                     f"{POPULATION_AVERAGE}_purchases": population_purchases,
@@ -359,22 +365,33 @@ def evaluate(
                 "actual_purchases"
             ),
             F.coalesce("actual_revenue", F.lit(0.0)).alias("actual_revenue"),
+            F.pmod(F.hash("customer_key"), F.lit(_PARTS)).alias("drawn"),
         )
     )
-    columns = [(name, amount) for name in names for amount in ("purchases", "revenue")]
-    buckets = (
-        joined.mapInPandas(expected, schema)
-        .groupBy("bucket")
-        .agg(*(_error_sums(name, amount) for name, amount in columns))
-        .orderBy("bucket")
-        .collect()
-    )
+    judged = joined.mapInPandas(expected, schema).persist()
+    try:
+        buckets = (
+            judged.groupBy("bucket")
+            .agg(*(_error_sums(name, amount) for name, amount in columns))
+            .orderBy("bucket")
+            .collect()
+        )
+        customers = sum(bucket[f"{PAST_AVERAGE}_purchases"]["customers"] for bucket in buckets)
+        taken = min(_PARTS, _PARTS * ORDER_ROWS // max(customers, 1))
+        sample = judged.where(F.col("drawn") < taken).drop("bucket", "drawn").toArrow().to_pandas()
+    finally:
+        judged.unpersist()
     metrics: dict[str, dict[str, float]] = {name: {} for name in names}
     for name, amount in columns:
         rows = [bucket[f"{name}_{amount}"].asDict() for bucket in buckets]
         if rows:
             total = AmountSums.of({key: sum(row[key] for row in rows) for key in rows[0]})
             metrics[name] |= prefixed(amount, total.metrics())
+        came = sample[f"actual_{amount}"]
+        metrics[name] |= prefixed(amount, order_metrics(sample[f"{name}_{amount}"], came))
+    deciles = {
+        name: decile_table(sample[f"{name}_revenue"], sample["actual_revenue"]) for name in names
+    }
     table = pd.DataFrame(
         [
             {
@@ -389,7 +406,7 @@ def evaluate(
     )
     for column in ("actual", *names):
         table[column] = table[column] / table["customers"]
-    return metrics, table
+    return metrics, table, deciles
 
 
 @dataclass
@@ -401,6 +418,7 @@ class _Judged:
     metrics: dict[str, float]
     notes: list[str]
     table: pd.DataFrame
+    deciles: pd.DataFrame
 
 
 def _judged(
@@ -427,7 +445,7 @@ def _judged(
     ]
     # With no candidate at all the fallback is judged, under the name of the first.
     candidates = fitted or {kinds[0]: tried[kinds[0]]}
-    figures, table = evaluate(
+    figures, table, deciles = evaluate(
         features,
         customer_days,
         {kind: found.model for kind, found in candidates.items()}
@@ -461,7 +479,7 @@ def _judged(
     notes += [f"on the calibration period: {why}" for why in chosen.reasons + chosen.notes]
     table = table.rename(columns={best: "model"})
     columns = ["frequency", "customers", "actual", "model", PAST_AVERAGE]
-    return _Judged(chosen, parameters, metrics, notes, table[columns])
+    return _Judged(chosen, parameters, metrics, notes, table[columns], deciles[best])
 
 
 def _alive_histogram(model: LifetimeValueModel, cells: pd.DataFrame) -> pd.DataFrame:
@@ -567,6 +585,8 @@ def train(
     pictures: dict[str, bytes] = {}
     if len(table):
         pictures["purchases_by_frequency"] = plots.purchases_by_frequency(table, holdout)
+    if judged and len(judged.deciles):
+        pictures["revenue_by_decile"] = plots.revenue_by_decile(judged.deciles, holdout)
     cells = counted[as_of].purchase_cells
     if published.model.purchases and (cells["frequency"] > 0).any():
         pictures["probability_alive"] = plots.probability_alive(
