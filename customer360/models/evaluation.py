@@ -251,8 +251,10 @@ def order_metrics(expected: ArrayLike, actual: ArrayLike) -> dict[str, float]:
     ranks = pd.DataFrame({"e": e, "a": a}).rank()
     table = decile_table(e, a)
     came = table[table["actual"] > 0]
+    # A forecast that is the same for everybody has no order, and numpy would warn.
+    ordered = e.min() < e.max() and a.min() < a.max()
     found = {
-        "spearman": float(ranks["e"].corr(ranks["a"])),
+        "spearman": float(ranks["e"].corr(ranks["a"])) if ordered else float("nan"),
         "normalized_gini": normalized_gini(e, a),
         # The lift of the top tenth, times the tenth.
         "top_decile_capture": lift_at(a, e, 0.1) * 0.1,

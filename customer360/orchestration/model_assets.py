@@ -94,6 +94,8 @@ def _model_asset(
         training, logged = train(work, as_of_dates(context, days_of(context), ())[-1])
         if not training.trained:
             context.log.warning("%s: %s", name, training.status)
+        if not logged.verdict.promoted:
+            context.log.warning("%s: not promoted: %s", name, logged.verdict.reason)
         # With the day trained on alone: Dagster repeats an asset's metadata for every partition of
         # the run, and pictures for each day of two years are hundreds of megabytes.
         context.add_asset_metadata(

@@ -20,7 +20,7 @@ EARLIER, NEWEST = date(2024, 3, 23), date(2024, 3, 30)
 
 
 def run(home: Home, day: date, steps: Literal["etl", "train"]) -> None:
-    plan = Plan.of(home.deployment, as_of=(day,), steps=steps)
+    plan = Plan.of(home.deployment, first=day, last=day, as_of=(day,), steps=steps)
     run_plan(load_settings(home.folder), plan, lambda line: None)
 
 
