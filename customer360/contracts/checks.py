@@ -36,7 +36,6 @@ from customer360.errors import listed
 
 VIOLATIONS = "_violations"
 CORRUPT_RECORD = "_corrupt_record"
-MALFORMED = "row:malformed"
 
 RULES_A_MASK = 63
 """Bits of a long that are used: the sign bit is left alone."""

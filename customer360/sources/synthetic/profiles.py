@@ -39,7 +39,6 @@ TIERS = ("basic", "silver", "gold", "platinum")
 _TIER_AT = (3, 8, 20)  # orders that lift a customer to the next tier
 _MOVE, _CONSENT, _EMAIL, _PHONE, _TIER = range(1, 6)
 _CHANGE_BOUNDS = np.cumsum([0.40, 0.30, 0.16, 0.14])
-_CODE = {defect.name: code for code, defect in enumerate(CUSTOMER_DEFECTS, start=1)}
 
 _BORN_FIRST = date(1942, 1, 1)
 _BORN_DAYS = 23_000
