@@ -25,7 +25,7 @@ demo etl train dev validate: export DAGSTER_HOME := $(DAGSTER_FOLDER)
 
 .PHONY: help
 help: ## List the commands
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: preflight
 preflight:
@@ -82,6 +82,10 @@ format: $(SYNCED) ## Format, and fix what can be fixed
 .PHONY: bench
 bench: setup ## Measure against DuckDB on the same files; ARGS="--help" for its options
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+.PHONY: bench-models
+bench-models: setup ## Measure lifetime value against lifetimes; ARGS="--customers 1000000"
+	@$(BIN)/python -m benchmarks.models $(ARGS)
 
 .PHONY: clean
 clean: ## Remove what tools made; data/ and .venv stay

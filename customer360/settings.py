@@ -90,11 +90,23 @@ class Settings(BaseSettings):
     )
 
     # Models
+    lifetime_value_model: Literal["auto", "bg_nbd", "mbg_nbd", "pareto_nbd"] = Field(
+        "auto", description="Purchase model; auto takes the one that does best on the holdout."
+    )
     lifetime_value_time_unit_days: int = Field(
         7, ge=1, description="Days in a unit of model time: 7 fits in weeks."
     )
     lifetime_value_holdout_days: int = Field(
         273, ge=1, description="Days held out to validate the lifetime-value model: 39 weeks."
+    )
+    lifetime_value_promotion_figure: Literal[
+        "purchases_mae", "purchases_rmse", "revenue_mae", "revenue_rmse"
+    ] = Field("purchases_mae", description="Holdout figure by which a new model is promoted.")
+    churn_promotion_figure: Literal["brier", "log_loss", "roc_auc", "pr_auc"] = Field(
+        "brier", description="Test figure by which a new model is promoted."
+    )
+    promotion_margin: float = Field(
+        0.0, ge=0, lt=1, description="Share by which a new model must beat the champion's figure."
     )
     discount_rate_annual: float = Field(
         0.10, ge=0, description="Annual rate that discounts future revenue."
@@ -106,7 +118,23 @@ class Settings(BaseSettings):
         None, ge=1, description="A customer with a purchase in these days is active; unset: data."
     )
     churn_max_training_rows: int = Field(
-        1_000_000, ge=100, description="Customer × as-of rows that train the churn model, at most."
+        1_000_000, ge=100, description="Customer × as-of rows of churn training on the driver."
+    )
+    churn_trainer: Literal["auto", "local", "spark"] = Field(
+        "auto",
+        description="Where churn's trees grow: in process, on Spark, or on Spark when there are "
+        "more rows than that.",
+    )
+    churn_contact_cost: float = Field(
+        1.0,
+        ge=0,
+        description="Cost of contacting a customer to keep them, incentive included, in currency.",
+    )
+    churn_success_rate: float = Field(
+        0.1, ge=0, le=1, description="Share of the contacted churners who stay because of it."
+    )
+    churn_margin: float = Field(
+        0.3, ge=0, le=1, description="Share of a kept customer's revenue that is profit."
     )
     mlflow_tracking_uri: str | None = Field(
         None, description="MLflow server or database; unset: SQLite in the home."

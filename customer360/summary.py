@@ -69,6 +69,7 @@ FIGURES: Mapping[str, Sequence[Figure]] = {
             {
                 "hiatus rule": "baseline_hiatus_rule_roc_auc",
                 "longest silence first": "baseline_recency_ranking_roc_auc",
+                "logistic regression": "baseline_logistic_regression_roc_auc",
             },
             "higher",
         ),
@@ -78,6 +79,7 @@ FIGURES: Mapping[str, Sequence[Figure]] = {
             {
                 "hiatus rule": "baseline_hiatus_rule_brier",
                 "base rate": "baseline_base_rate_brier",
+                "logistic regression": "baseline_logistic_regression_brier",
             },
             "lower",
         ),

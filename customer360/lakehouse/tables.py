@@ -134,7 +134,10 @@ class Lakehouse:
             index: Columns that a new table keeps statistics of; statistics on all are dear.
             note: Kept with the commit as its user metadata.
         """
-        options = {"replaceWhere": days_predicate(column, days)} if self.exists(table) else {}
+        options = {}
+        if self.exists(table):
+            # A table that an older release made gains the columns that are new since.
+            options = {"replaceWhere": days_predicate(column, days), "mergeSchema": "true"}
         return self._write(
             table,
             frame,

@@ -7,8 +7,10 @@ base analysis: managerial heuristics often get it right", Journal of Marketing 7
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
@@ -79,3 +81,72 @@ def fit_hiatus_rule(days_since_last: ArrayLike, labels: ArrayLike) -> HiatusRule
     threshold = int(np.argmax(np.round(beyond_churned - beyond_kept, 12)))
     silent = days > threshold
     return HiatusRule(threshold, smoothed_rate(y[~silent]), smoothed_rate(y[silent]))
+
+
+def logistic_regression(learn: pd.DataFrame, labels: ArrayLike, judged: pd.DataFrame) -> Floats:
+    """Churn probabilities of ``judged`` by a logistic regression: what a straight line can do.
+
+    Missing values become the median, with a column that says so; all columns are scaled. Columns
+    with a long tail (money, counts) enter as sign(x) log(1 + abs(x)), without which a few heavy
+    buyers set the slope. Regularised as scikit-learn does by default (C = 1).
+
+    Args:
+        learn: Numbers, one row a customer and as-of date.
+        labels: 1 = churned, for each row of ``learn``; both classes must be present.
+        judged: Rows with the same columns.
+    """
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    # A column that is never filled has no median, and nothing to say.
+    filled = learn.columns[learn.notna().any()]
+    pipeline = make_pipeline(
+        SimpleImputer(strategy="median", add_indicator=True),
+        StandardScaler(),
+        LogisticRegression(max_iter=1_000),
+    )
+    pipeline.fit(_signed_log(learn[filled]), np.asarray(labels, dtype=int))
+    return np.asarray(pipeline.predict_proba(_signed_log(judged[filled]))[:, 1])
+
+
+def _signed_log(numbers: pd.DataFrame) -> Floats:
+    x = numbers.to_numpy(dtype=float)
+    return np.asarray(np.sign(x) * np.log1p(np.abs(x)))
+
+
+class AliveModel(Protocol):
+    """Any model of buying that knows how probably a customer is still one."""
+
+    def probability_alive(
+        self, frequency: ArrayLike, recency: ArrayLike, age: ArrayLike, /
+    ) -> Floats:
+        """Probability alive by repeat purchases, time of the last and age, in model units."""
+        ...
+
+
+@dataclass(frozen=True)
+class AliveBaseline:
+    """One minus the probability alive, taken for a churn probability.
+
+    It is not quite one: who is alive may still buy nothing in the horizon, and under BG/NBD
+    whoever bought once is alive for certain. As a ranking it is what a buying model knows of churn.
+
+    Attributes:
+        model: Fitted to the histories up to a training date.
+        time_unit_days: Days in a unit of the model's time.
+    """
+
+    model: AliveModel
+    time_unit_days: int = 7
+
+    def scores(self, rows: pd.DataFrame) -> Floats:
+        """1 - probability alive of rows with ``frequency``, ``recency`` and ``T`` (days)."""
+        frequency, recency, age = (
+            rows[name].to_numpy(dtype=float) for name in ("frequency", "recency", "T")
+        )
+        alive = self.model.probability_alive(
+            frequency, recency / self.time_unit_days, age / self.time_unit_days
+        )
+        return np.asarray(1 - alive)

@@ -15,6 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 
+LIFT_SHARES = (0.05, 0.1, 0.2)
+"""Shares of the customers, riskiest first, whose lift is reported."""
+
 SMALLEST_PROBABILITY = 1e-6
 """Log loss clips probabilities here: one certain and wrong score must not be infinite."""
 
@@ -40,8 +43,16 @@ def lift_at(labels: ArrayLike, scores: ArrayLike, share: float = 0.1) -> float:
     return float(caught / wanted / y.mean())
 
 
+def lift_name(share: float) -> str:
+    """Name of the lift at a share: ``lift_5`` at 0.05."""
+    return f"lift_{share * 100:.0f}"
+
+
 def ranking_metrics(labels: ArrayLike, scores: ArrayLike) -> dict[str, float]:
-    """ROC AUC, PR AUC (average precision) and lift of the top decile; higher score = riskier.
+    """ROC AUC, PR AUC (average precision) and lifts; higher score = riskier.
+
+    ``lift_5``, ``lift_10`` and ``lift_20`` are of the riskiest 5, 10 and 20 %; ``lift_top_decile``
+    is ``lift_10`` under the name that a reader knows.
 
     Empty when only one class is present: none of them exists then.
     """
@@ -54,6 +65,7 @@ def ranking_metrics(labels: ArrayLike, scores: ArrayLike) -> dict[str, float]:
         "roc_auc": float(roc_auc_score(y, scores)),
         "pr_auc": float(average_precision_score(y, scores)),
         "lift_top_decile": lift_at(y, scores, 0.1),
+        **{lift_name(share): lift_at(y, scores, share) for share in LIFT_SHARES},
     }
 
 
@@ -174,6 +186,81 @@ class AmountSums:
                 np.sqrt(spread_expected * spread_actual)
             )
         return found
+
+
+def decile_table(expected: ArrayLike, actual: ArrayLike, groups: int = 10) -> pd.DataFrame:
+    """Customers in ten groups of equal size by what was expected of them, the best first.
+
+    Customers of whom the same was expected stay in one group, so there may be fewer groups.
+
+    Returns:
+        Columns ``decile`` (1 = most expected), ``customers``, ``expected``, ``actual`` (means a
+        customer) and ``captured`` (share of all that came, up to and including the group).
+    """
+    frame = pd.DataFrame(
+        {"expected": np.asarray(expected, dtype=float), "actual": np.asarray(actual, dtype=float)}
+    )
+    share = frame["expected"].rank(method="average", pct=True, ascending=False)
+    frame["decile"] = np.ceil(share * groups - 1e-9).astype(int)
+    table = (
+        frame.groupby("decile")
+        .agg(
+            customers=("expected", "size"),
+            expected=("expected", "mean"),
+            actual=("actual", "mean"),
+            total=("actual", "sum"),
+        )
+        .reset_index()
+    )
+    whole = table["total"].sum()
+    table["captured"] = table["total"].cumsum() / whole if whole else np.nan
+    return table.drop(columns="total")
+
+
+def normalized_gini(expected: ArrayLike, actual: ArrayLike) -> float:
+    """Gini of the customers ordered by what was expected, over that of the perfect order.
+
+    1: the order of what came; 0: no better than chance; negative: worse. NaN when nothing came.
+    Where the same was expected of several, each gets their mean: no order of rows counts.
+    """
+    e, a = np.asarray(expected, dtype=float), np.asarray(actual, dtype=float)
+
+    def gini(order_by: Floats) -> float:
+        _, group = np.unique(-order_by, return_inverse=True)
+        means = np.bincount(group, weights=a) / np.bincount(group)
+        ranked = np.sort(group)
+        lorenz = np.cumsum(means[ranked]) / a.sum()
+        return float(lorenz.sum() / len(a) - (len(a) + 1) / (2 * len(a)))
+
+    if not len(a) or a.sum() <= 0 or a.min() == a.max():
+        return float("nan")
+    return gini(e) / gini(a)
+
+
+def order_metrics(expected: ArrayLike, actual: ArrayLike) -> dict[str, float]:
+    """How well amounts are ordered and how true each tenth is, where these figures exist.
+
+    Returns:
+        ``spearman`` (rank correlation), ``normalized_gini``, ``top_decile_capture`` (share of all
+        that came, from the tenth of whom most was expected; ties at the cut count in part),
+        ``decile_mape`` (mean over the tenths of abs(expected - actual) / actual).
+    """
+    e, a = np.asarray(expected, dtype=float), np.asarray(actual, dtype=float)
+    if len(a) < 10 or a.sum() <= 0:
+        return {}
+    ranks = pd.DataFrame({"e": e, "a": a}).rank()
+    table = decile_table(e, a)
+    came = table[table["actual"] > 0]
+    # A forecast that is the same for everybody has no order, and numpy would warn.
+    ordered = e.min() < e.max() and a.min() < a.max()
+    found = {
+        "spearman": float(ranks["e"].corr(ranks["a"])) if ordered else float("nan"),
+        "normalized_gini": normalized_gini(e, a),
+        # The lift of the top tenth, times the tenth.
+        "top_decile_capture": lift_at(a, e, 0.1) * 0.1,
+        "decile_mape": float(((came["expected"] - came["actual"]).abs() / came["actual"]).mean()),
+    }
+    return {name: value for name, value in found.items() if np.isfinite(value)}
 
 
 def prefixed(prefix: str, metrics: Mapping[str, float]) -> dict[str, float]:

@@ -65,6 +65,29 @@ def _png(figure: Figure) -> bytes:
 _thousands = FuncFormatter(lambda value, _: f"{value:,.0f}")
 
 
+def revenue_by_decile(table: pd.DataFrame, holdout_days: int) -> bytes:
+    """Holdout revenue a customer by tenth of what was expected: expected and actual.
+
+    Args:
+        table: As `customer360.models.evaluation.decile_table` gives it.
+        holdout_days: Length of the holdout.
+    """
+    figure, axes = _figure(
+        "Are the customers of whom most is expected those who bring it?",
+        f"Net revenue in the {holdout_days} days held out, by tenth of the expected revenue",
+    )
+    spots, width = np.arange(len(table)), 0.4
+    axes.bar(spots - width / 2, table["actual"], width, label="Actual", color=ACTUAL)
+    axes.bar(spots + width / 2, table["expected"], width, label="Model", color=MODEL)
+    axes.set_xticks(spots, [str(decile) for decile in table["decile"]])
+    axes.set_xlabel("Tenth of the customers, most expected first")
+    axes.set_ylabel("Mean revenue per customer (currency)")
+    axes.yaxis.set_major_formatter(_thousands)
+    axes.grid(axis="x", visible=False)
+    axes.legend()
+    return _png(figure)
+
+
 def purchases_by_frequency(table: pd.DataFrame, holdout_days: int) -> bytes:
     """Holdout purchases a customer by past frequency: actual, model and past average.
 
@@ -171,14 +194,17 @@ def gains(labels: ArrayLike, scores: Mapping[str, ArrayLike], subtitle: str) -> 
     """
     y = np.asarray(labels, dtype=float)
     figure, axes = _figure("How many leavers does the list catch?", subtitle, (5.6, 5.2))
-    colors = (MODEL, BASELINE, ACTUAL, OTHER)
-    for (name, values), color in zip(scores.items(), colors, strict=False):
+    colors = (MODEL, BASELINE, ACTUAL, "#059669", "#7c3aed")
+    drawn_last = len(scores) + 2  # the model lies on top of its baselines
+    for place, ((name, values), color) in enumerate(zip(scores.items(), colors, strict=False)):
         s = np.asarray(values, dtype=float)
         order = np.argsort(-s, kind="stable")
         ends = np.flatnonzero(np.append(np.diff(s[order]) != 0, True))
         contacted = np.insert((ends + 1) / len(y), 0, 0.0)
         caught = np.insert(np.cumsum(y[order])[ends] / y.sum(), 0, 0.0)
-        axes.plot(contacted, caught, color=color, linewidth=1.8, label=name)
+        axes.plot(
+            contacted, caught, color=color, linewidth=1.8, label=name, zorder=drawn_last - place
+        )
     axes.plot([0, 1], [0, 1], color=OTHER, linestyle="--", linewidth=1, label="At random")
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
@@ -208,4 +234,60 @@ def feature_importance(importance: Mapping[str, float], top: int = 15) -> bytes:
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))
     axes.set_xlabel("Share of total gain")
     axes.grid(axis="y", visible=False)
+    return _png(figure)
+
+
+def shap_importance(importance: Mapping[str, float], customers: int, top: int = 15) -> bytes:
+    """The features that move the churn probability most, by mean |SHAP value|.
+
+    Args:
+        importance: Mean absolute SHAP value in log-odds by feature.
+        customers: How many customers it is the mean of.
+        top: How many to draw.
+    """
+    chosen = sorted(importance.items(), key=lambda item: (item[1], item[0]))[-top:]
+    figure, axes = _figure(
+        "What moves the churn probability",
+        f"Mean |SHAP value| of {customers:,} test customers, {len(chosen)} largest of "
+        f"{len(importance)}",
+        (7.5, 0.28 * len(chosen) + 1.6),
+    )
+    axes.barh([name for name, _ in chosen], [value for _, value in chosen], color=MODEL)
+    axes.set_xlabel("Mean |contribution| in log-odds")
+    axes.grid(axis="y", visible=False)
+    return _png(figure)
+
+
+def profit(table: pd.DataFrame, best_share: float, subtitle: str) -> bytes:
+    """Profit of a retention campaign by the share of customers contacted.
+
+    Args:
+        table: Columns ``share``, ``expected``, ``observed`` (NaN where unknown).
+        best_share: Share with the largest expected profit.
+        subtitle: What was tested, on which day, and what a contact costs and brings.
+    """
+    figure, axes = _figure("How many customers is it worth contacting?", subtitle)
+    axes.axhline(0, color=OTHER, linewidth=1)
+    axes.plot(table["share"], table["expected"], color=MODEL, linewidth=1.8, label="Expected")
+    if table["observed"].notna().any():
+        axes.plot(
+            table["share"],
+            table["observed"],
+            color=ACTUAL,
+            linewidth=1.2,
+            label="As it turned out, had the campaign been run",
+        )
+    axes.axvline(
+        best_share,
+        color=BASELINE,
+        linestyle="--",
+        linewidth=1.2,
+        label=f"Best expected: the riskiest {best_share:.0%}",
+    )
+    axes.set_xlim(0, 1)
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.yaxis.set_major_formatter(_thousands)
+    axes.set_xlabel("Share of active customers contacted, riskiest first")
+    axes.set_ylabel("Profit (currency)")
+    axes.legend(loc="best")
     return _png(figure)

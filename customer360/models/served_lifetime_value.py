@@ -2,7 +2,7 @@
 
 MLflow copies this file into the model ("models from code"), so nothing is pickled and the
 parameters stay readable. Input: frequency, recency and T in days, monetary_value; output: the
-figures of ``gold/lifetime_value``.
+figures of `LifetimeValueModel.predict` with their bounds.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class ServedLifetimeValue(PythonModel):
     def predict(
         self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
-        """The five figures for each row of ``model_input``."""
+        """All figures for each row of ``model_input``."""
         return self.model.predict(model_input)
 
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import json
 import logging
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -22,19 +24,36 @@ from typing import Any, Generic, TypeVar
 import pandas as pd
 
 from customer360.errors import Customer360Error
-from customer360.models.churn import ChurnModel, ChurnTraining
+from customer360.models.churn import CATEGORICAL_FEATURES, ChurnModel, ChurnTraining
 from customer360.models.lifetime_value import LifetimeValueModel, LifetimeValueTraining
+from customer360.models.promotion import Gate, Verdict, decide
 
 CHURN = "customer360_churn"
 LIFETIME_VALUE = "customer360_lifetime_value"
 CHAMPION = "champion"
+CHALLENGER = "challenger"
 EXPERIMENT = "customer360"
 
 _DESCRIPTION = "customer360_model"
 """Key of the model's own JSON in the metadata that MLflow keeps with a model."""
 
+_JUDGED = "customer360_judged_model"
+"""Key, likewise, of the model that was judged on a holdout, where another one is published."""
+
+_TREES = "model.ubj"
+"""File with XGBoost's trees among the files that MLflow keeps with a model."""
+
 _FINGERPRINT = "fingerprint"
 """Tag of a registered version: which model it is, whatever the run."""
+
+_REPLACED = "replaced"
+"""Tag of a version that became champion: the version that was it before."""
+
+_TESTED = "tested"
+"""Tag of a registered version: "yes" when it was judged on a holdout."""
+
+_BEATS_BASELINE = "beats_baseline"
+"""Tag of a registered version: True, False, or None when it was not tested."""
 
 _NOISY = {
     "alembic": logging.WARNING,
@@ -51,6 +70,10 @@ class NoChampionError(Customer360Error):
 
 class TrackingError(Customer360Error):
     """The tracking server or database cannot be used."""
+
+
+class PromotionError(Customer360Error):
+    """A version cannot be made the champion; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +111,7 @@ class LoggedTraining:
         experiment_id: MLflow's experiment.
         model_uri: ``models:/name/version``.
         url: Page of the run on a tracking server; ``None`` for a local database.
+        verdict: Whether it is the champion, and why.
     """
 
     model_name: str
@@ -96,6 +120,7 @@ class LoggedTraining:
     experiment_id: str
     model_uri: str
     url: str | None
+    verdict: Verdict
 
 
 Model = TypeVar("Model", ChurnModel, LifetimeValueModel)
@@ -110,12 +135,15 @@ class Champion(Generic[Model]):
         version: Registered version.
         run_id: The training it came from.
         tags: Tags of that version: its status, its as-of date.
+        judged: The model of the same training that has not seen its holdout, where it is another
+            one than ``model``, and the last day that it saw.
     """
 
     model: Model
     version: str
     run_id: str
     tags: dict[str, str]
+    judged: tuple[Model, date] | None = None
 
 
 def _mlflow() -> ModuleType:
@@ -175,11 +203,15 @@ def _experiment_id(mlflow: ModuleType, tracking: Tracking) -> str:
 def log_training(
     training: ChurnTraining | LifetimeValueTraining,
     tracking: Tracking,
+    gate: Gate,
     *,
     table_versions: Mapping[str, int] | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> LoggedTraining:
-    """Log one training, register its model and make it the champion.
+    """Log one training, register its model, and make it champion if it passes the gate.
+
+    A model that does not pass, or was made for an earlier day than the champion, gets the alias
+    ``challenger``.
 
     Logged: parameters, metrics, plots, the model with signature and input example, the Delta
     versions of the tables it was trained on (parameters ``delta_version/<layer>/<table>``), its
@@ -190,6 +222,7 @@ def log_training(
     Args:
         training: From `churn.train` or `lifetime_value.train`.
         tracking: Where.
+        gate: What it must beat.
         table_versions: Delta version by table name.
         tags: Further tags of the run, for example the Dagster run id.
 
@@ -200,13 +233,20 @@ def log_training(
     fingerprint = _fingerprint(training)
     with _connected(tracking) as mlflow:
         experiment_id = _experiment_id(mlflow, tracking)
-        champion = _registered_champion(mlflow, name)
-        if champion is not None and champion.tags.get(_FINGERPRINT) == fingerprint:
-            return _logged_as(
-                name, str(champion.version), str(champion.run_id), experiment_id, tracking
-            )
+        champion = _registered(mlflow, name, CHAMPION)
+        for alias, known in (
+            (CHAMPION, champion),
+            (CHALLENGER, _registered(mlflow, name, CHALLENGER)),
+        ):
+            if known is not None and known.tags.get(_FINGERPRINT) == fingerprint:
+                same = Verdict(
+                    alias == CHAMPION,
+                    known.tags.get(_BEATS_BASELINE, "True") == "True",
+                    f"the same model as the {alias} v{known.version}",
+                )
+                return _logged_as(name, known, experiment_id, tracking, same)
         label = f"{name.removeprefix('customer360_')} {training.as_of}"
-        with mlflow.start_run(experiment_id=experiment_id, run_name=label) as run:
+        with mlflow.start_run(experiment_id=experiment_id, run_name=label):
             versions = {f"delta_version/{t}": v for t, v in (table_versions or {}).items()}
             mlflow.log_params({**training.parameters, **versions})
             mlflow.log_metrics(training.metrics)
@@ -225,16 +265,38 @@ def log_training(
                 if isinstance(training, ChurnTraining)
                 else _log_lifetime_value(mlflow, training)
             )
+        verdict = _verdict(training, gate, champion)
         client = mlflow.MlflowClient()
+        stated = {name: described[name] for name in ("status", "as_of")} | {
+            _FINGERPRINT: fingerprint,
+            _TESTED: "yes" if gate.candidate in training.metrics else "no",
+            _BEATS_BASELINE: str(verdict.beats_baseline),
+            "verdict": verdict.reason,
+        }
+        if verdict.promoted and champion is not None:
+            stated[_REPLACED] = str(champion.version)
         # MLflow prints "Successfully registered" to stderr, which is for errors here.
         with contextlib.redirect_stderr(io.StringIO()):
-            registered = mlflow.register_model(
-                logged.model_uri,
-                name,
-                tags={k: described[k] for k in ("status", "as_of")} | {_FINGERPRINT: fingerprint},
-            )
-        client.set_registered_model_alias(name, CHAMPION, registered.version)
-    return _logged_as(name, str(registered.version), run.info.run_id, experiment_id, tracking)
+            registered = mlflow.register_model(logged.model_uri, name, tags=stated)
+        alias = CHAMPION if verdict.promoted else CHALLENGER
+        client.set_registered_model_alias(name, alias, registered.version)
+    return _logged_as(name, registered, experiment_id, tracking, verdict)
+
+
+def _verdict(
+    training: ChurnTraining | LifetimeValueTraining, gate: Gate, champion: Any | None
+) -> Verdict:
+    if champion is None:
+        return decide(training.metrics, gate, None)
+    version, made_for = str(champion.version), champion.tags.get("as_of", "")
+    if made_for > training.as_of.isoformat():
+        return Verdict(
+            False,
+            None,
+            f"it was trained for {training.as_of}; the champion v{version}, for {made_for}, stays",
+        )
+    tested = champion.tags.get(_TESTED, "yes") == "yes"
+    return decide(training.metrics, gate, version, champion_tested=tested)
 
 
 def _fingerprint(training: ChurnTraining | LifetimeValueTraining) -> str:
@@ -244,26 +306,139 @@ def _fingerprint(training: ChurnTraining | LifetimeValueTraining) -> str:
     return hashlib.sha256(described + booster).hexdigest()
 
 
-def _registered_champion(mlflow: ModuleType, name: str) -> Any | None:
+def _registered(mlflow: ModuleType, name: str, alias: str) -> Any | None:
     try:
-        return mlflow.MlflowClient().get_model_version_by_alias(name, CHAMPION)
+        return mlflow.MlflowClient().get_model_version_by_alias(name, alias)
     except mlflow.exceptions.MlflowException:
         return None
 
 
 def _logged_as(
-    name: str, version: str, run_id: str, experiment_id: str, tracking: Tracking
+    name: str, registered: Any, experiment_id: str, tracking: Tracking, verdict: Verdict
 ) -> LoggedTraining:
     server = tracking.uri.startswith("http")
+    run_id = str(registered.run_id)
     page = f"{tracking.uri.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}"
     return LoggedTraining(
         model_name=name,
-        version=version,
+        version=str(registered.version),
         run_id=run_id,
         experiment_id=experiment_id,
-        model_uri=f"models:/{name}/{version}",
+        model_uri=f"models:/{name}/{registered.version}",
         url=page if server else None,
+        verdict=verdict,
     )
+
+
+@dataclass(frozen=True)
+class RegisteredVersion:
+    """One version of a model in the registry.
+
+    Attributes:
+        version: Its number.
+        aliases: ``champion``, ``challenger`` or none.
+        as_of: Day it was trained for.
+        status: "trained", or "fallback: " and why.
+        verdict: Why it was or was not promoted when it was trained.
+    """
+
+    version: str
+    aliases: tuple[str, ...]
+    as_of: str
+    status: str
+    verdict: str
+
+
+def registered_versions(name: str, tracking: Tracking) -> list[RegisteredVersion]:
+    """All versions of a model, newest first.
+
+    Raises:
+        TrackingError: The database or server does not answer.
+    """
+    with _connected(tracking) as mlflow:
+        _experiment_id(mlflow, tracking)
+        client = mlflow.MlflowClient()
+        aliases: dict[str, list[str]] = {}
+        for alias in (CHAMPION, CHALLENGER):
+            known = _registered(mlflow, name, alias)
+            if known is not None:
+                aliases.setdefault(str(known.version), []).append(alias)
+        found = client.search_model_versions(f"name='{name}'")
+        return [
+            RegisteredVersion(
+                version=str(each.version),
+                aliases=tuple(aliases.get(str(each.version), ())),
+                as_of=each.tags.get("as_of", ""),
+                status=each.tags.get("status", ""),
+                verdict=each.tags.get("verdict", ""),
+            )
+            for each in sorted(found, key=lambda each: -int(each.version))
+        ]
+
+
+def promote(name: str, version: str, tracking: Tracking) -> str | None:
+    """Make a version the champion, whatever the gate said.
+
+    Returns:
+        The version that was champion before; ``None`` when there was none.
+
+    Raises:
+        PromotionError: There is no such version, or it is the champion already.
+        TrackingError: The database or server does not answer.
+    """
+    known = [each.version for each in registered_versions(name, tracking)]
+    short = _short(name)
+    if version not in known:
+        raise PromotionError(
+            f"{short} has no version {version}; it has "
+            f"{', '.join(known) if known else 'none yet: run `make train`'}"
+        )
+    with _connected(tracking) as mlflow:
+        champion = _registered(mlflow, name, CHAMPION)
+        before = None if champion is None else str(champion.version)
+        if before == version:
+            raise PromotionError(f"{short} v{version} is the champion already")
+        client = mlflow.MlflowClient()
+        if before is not None:
+            client.set_model_version_tag(name, version, _REPLACED, before)
+        _crown(mlflow, name, version)
+        return before
+
+
+def rollback(name: str, tracking: Tracking) -> tuple[str, str]:
+    """Make the version champion again that the champion replaced; the latter is challenger then.
+
+    Returns:
+        The version that is champion now, and the one that was.
+
+    Raises:
+        PromotionError: The champion replaced nobody.
+        TrackingError: The database or server does not answer.
+    """
+    with _connected(tracking) as mlflow:
+        _experiment_id(mlflow, tracking)
+        champion = _registered(mlflow, name, CHAMPION)
+        earlier = champion.tags.get(_REPLACED) if champion is not None else None
+        if champion is None or earlier is None:
+            raise PromotionError(
+                f"{_short(name)} has no earlier champion to go back to; "
+                "`customer360 models` lists the versions there are"
+            )
+        _crown(mlflow, name, earlier)
+        mlflow.MlflowClient().set_registered_model_alias(name, CHALLENGER, champion.version)
+        return earlier, str(champion.version)
+
+
+def _crown(mlflow: ModuleType, name: str, version: str) -> None:
+    client = mlflow.MlflowClient()
+    challenger = _registered(mlflow, name, CHALLENGER)
+    if challenger is not None and str(challenger.version) == version:
+        client.delete_registered_model_alias(name, CHALLENGER)
+    client.set_registered_model_alias(name, CHAMPION, version)
+
+
+def _short(name: str) -> str:
+    return name.removeprefix("customer360_").replace("_", "-")
 
 
 def _log_images(mlflow: ModuleType, plots: Mapping[str, bytes]) -> None:
@@ -280,29 +455,26 @@ def _requirements(*packages: str) -> list[str]:
 
 
 def _log_churn(mlflow: ModuleType, training: ChurnTraining) -> Any:
-    """XGBoost's own flavour; a fallback has no trees and is logged as the served rule."""
-    model, example = training.model, training.sample
-    metadata = {_DESCRIPTION: model.to_json()}
-    if model.kind != "xgboost":
-        return _log_from_code(
-            mlflow,
-            "served_churn_fallback.py",
-            model.to_json(),
-            pd.DataFrame({"days_since_last_purchase": [10.0, 100.0]}),
-            pd.DataFrame({"churn_probability": [model.base_rate, model.base_rate]}),
-        )
-    booster = model.load_booster()
-    import xgboost as xgb
+    """The calibrated model on features as they are in gold; a fallback needs the silence only."""
+    model = training.model
+    example = (
+        training.sample
+        if model.kind == "xgboost"
+        else pd.DataFrame({"days_since_last_purchase": [10.0, 100.0]})
+    )
+    from mlflow.types import ColSpec, DataType, Schema
 
-    predicted = booster.predict(xgb.DMatrix(example))
-    return mlflow.xgboost.log_model(
-        booster,
-        name="model",
-        model_format="ubj",
-        signature=mlflow.models.infer_signature(example, predicted),
-        input_example=example,
-        pip_requirements=_requirements("xgboost", "pandas", "numpy"),
-        metadata=metadata,
+    kinds = {
+        name: DataType.string if name in CATEGORICAL_FEATURES else DataType.double
+        for name in example.columns
+    }
+    signature = mlflow.models.ModelSignature(
+        # Declared, not inferred: a source may have no category at all, and nulls have no type.
+        inputs=Schema([ColSpec(kind, name, required=False) for name, kind in kinds.items()]),
+        outputs=Schema([ColSpec(DataType.double, "churn_probability")]),
+    )
+    return _log_from_code(
+        mlflow, "served_churn.py", model.to_json(), example, signature, trees=model.booster
     )
 
 
@@ -313,25 +485,42 @@ def _log_lifetime_value(mlflow: ModuleType, training: LifetimeValueTraining) -> 
         "served_lifetime_value.py",
         training.model.to_json(),
         example,
-        training.model.predict(example),
+        mlflow.models.infer_signature(example, training.model.predict(example)),
+        judged=_judged_json(training),
     )
 
 
+def _judged_json(training: LifetimeValueTraining) -> str:
+    if training.calibration_model is None or training.calibration_as_of is None:
+        return ""
+    saw_until = training.calibration_as_of.isoformat()
+    return json.dumps({"as_of": saw_until, "model": training.calibration_model.to_json()})
+
+
 def _log_from_code(
-    mlflow: ModuleType, file: str, parameters: str, example: pd.DataFrame, predicted: pd.DataFrame
+    mlflow: ModuleType,
+    file: str,
+    parameters: str,
+    example: pd.DataFrame,
+    signature: Any,
+    trees: bytes = b"",
+    judged: str = "",
 ) -> Any:
-    """A model that is code in this package and parameters in JSON: nothing is pickled."""
+    """A model that is code in this package and numbers in files: nothing is pickled."""
     with tempfile.TemporaryDirectory() as folder:
-        stored = Path(folder) / "parameters.json"
-        stored.write_text(parameters, encoding="utf-8")
+        stored = {"parameters": Path(folder) / "parameters.json"}
+        stored["parameters"].write_text(parameters, encoding="utf-8")
+        if trees:
+            stored["trees"] = Path(folder) / _TREES
+            stored["trees"].write_bytes(trees)
         return mlflow.pyfunc.log_model(
             name="model",
             python_model=str(Path(__file__).with_name(file)),
-            artifacts={"parameters": str(stored)},
-            signature=mlflow.models.infer_signature(example, predicted),
+            artifacts={name: str(path) for name, path in stored.items()},
+            signature=signature,
             input_example=example,
             pip_requirements=_requirements("customer360"),
-            metadata={_DESCRIPTION: parameters},
+            metadata={_DESCRIPTION: parameters} | ({_JUDGED: judged} if judged else {}),
         )
 
 
@@ -341,9 +530,9 @@ def load_churn_champion(tracking: Tracking) -> Champion[ChurnModel]:
     Raises:
         NoChampionError: None has been trained yet.
     """
-    folder, text, found = _champion(CHURN, tracking)
-    trees = folder / "model.ubj"
-    booster = trees.read_bytes() if trees.exists() else b""
+    folder, text, _, found = _champion(CHURN, tracking)
+    trees = sorted(folder.rglob(_TREES))
+    booster = trees[0].read_bytes() if trees else b""
     return Champion(ChurnModel.from_json(text, booster), **found)
 
 
@@ -353,18 +542,22 @@ def load_lifetime_value_champion(tracking: Tracking) -> Champion[LifetimeValueMo
     Raises:
         NoChampionError: None has been trained yet.
     """
-    _, text, found = _champion(LIFETIME_VALUE, tracking)
-    return Champion(LifetimeValueModel.from_json(text), **found)
+    _, text, stored, found = _champion(LIFETIME_VALUE, tracking)
+    judged = None
+    if stored:
+        given = json.loads(stored)
+        judged = LifetimeValueModel.from_json(given["model"]), date.fromisoformat(given["as_of"])
+    return Champion(LifetimeValueModel.from_json(text), **found, judged=judged)
 
 
-def _champion(name: str, tracking: Tracking) -> tuple[Path, str, dict[str, Any]]:
-    """Folder of the champion's files, its own JSON, and which version it is."""
+def _champion(name: str, tracking: Tracking) -> tuple[Path, str, str | None, dict[str, Any]]:
+    """Folder of the champion's files, its own JSON, that of the judged one, and its version."""
     with _connected(tracking) as mlflow:
         _experiment_id(mlflow, tracking)
         try:
             registered = mlflow.MlflowClient().get_model_version_by_alias(name, CHAMPION)
         except mlflow.exceptions.MlflowException as error:
-            short = name.removeprefix("customer360_").replace("_", "-")
+            short = _short(name)
             raise NoChampionError(
                 f"no {short} model yet in MLflow at {tracking.uri}: run `make train`"
             ) from error
@@ -380,6 +573,7 @@ def _champion(name: str, tracking: Tracking) -> tuple[Path, str, dict[str, Any]]
         return (
             folder,
             text,
+            metadata.get(_JUDGED),
             {
                 "version": str(registered.version),
                 "run_id": str(registered.run_id),
@@ -415,7 +609,7 @@ def champion_figures(name: str, tracking: Tracking) -> ChampionFigures | None:
     """
     with _connected(tracking) as mlflow:
         _experiment_id(mlflow, tracking)
-        registered = _registered_champion(mlflow, name)
+        registered = _registered(mlflow, name, CHAMPION)
         if registered is None:
             return None
         run = mlflow.MlflowClient().get_run(registered.run_id)

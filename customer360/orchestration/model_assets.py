@@ -21,6 +21,11 @@ from customer360.pipeline.workspace import Workspace
 
 Training = ChurnTraining | LifetimeValueTraining
 
+PROMOTED = "promoted"
+NO_LEAKAGE = "no_leakage"
+_PROMOTED_MEANS = "The new model beats the champion and the naive baselines, and is the champion."
+_NO_LEAKAGE_MEANS = "No feature knows the label, and the model does as well on later days."
+
 _LARGEST_PLOT = 200_000
 """Bytes of a plot that is shown in Dagster; all plots are in MLflow."""
 
@@ -38,6 +43,7 @@ def model_assets(
             "each is worth. Judged on a holdout period, beside each customer's past average.",
             {"python", "mlflow"},
             lambda work, day: run_models.train_lifetime_value(work, day),
+            {PROMOTED: _PROMOTED_MEANS},
         ),
         _model_asset(
             deployment,
@@ -47,6 +53,7 @@ def model_assets(
             "earlier as-of dates, tested on a later one, beside the hiatus rule.",
             {"xgboost", "mlflow"},
             lambda work, day: run_models.train_churn(work, day),
+            {PROMOTED: _PROMOTED_MEANS, NO_LEAKAGE: _NO_LEAKAGE_MEANS},
         ),
     ]
 
@@ -58,6 +65,7 @@ def _model_asset(
     description: str,
     kinds: set[str],
     train: Callable[..., tuple[Training, LoggedTraining]],
+    checks: Mapping[str, str],
 ) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=name.replace("/", "__"),
@@ -74,14 +82,20 @@ def _model_asset(
             )
         ],
         backfill_policy=dg.BackfillPolicy.single_run(),
+        check_specs=[
+            dg.AssetCheckSpec(check, asset=asset_key(name), description=meaning)
+            for check, meaning in checks.items()
+        ],
     )
     def model(
         context: dg.AssetExecutionContext, spark: SparkResource
-    ) -> Iterator[dg.MaterializeResult[None]]:
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         work: Workspace = workspace(context, spark, deployment)
         training, logged = train(work, as_of_dates(context, days_of(context), ())[-1])
         if not training.trained:
             context.log.warning("%s: %s", name, training.status)
+        if not logged.verdict.promoted:
+            context.log.warning("%s: not promoted: %s", name, logged.verdict.reason)
         # With the day trained on alone: Dagster repeats an asset's metadata for every partition of
         # the run, and pictures for each day of two years are hundreds of megabytes.
         context.add_asset_metadata(
@@ -96,10 +110,34 @@ def _model_asset(
                 "as_of": str(training.as_of),
                 "mlflow_run_id": logged.run_id,
                 "model_version": f"{logged.model_name} v{logged.version}",
+                "promotion": logged.verdict.reason,
             },
         )
+        yield from _evaluated(asset_key(name), training, logged)
 
     return model
+
+
+def _evaluated(
+    key: dg.AssetKey, training: Training, logged: LoggedTraining
+) -> Iterator[dg.AssetCheckResult]:
+    """The checks of a training: they warn, because the champion goes on scoring."""
+    verdict = logged.verdict
+    yield dg.AssetCheckResult(
+        asset_key=key,
+        check_name=PROMOTED,
+        passed=verdict.promoted and verdict.beats_baseline is not False,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=verdict.reason,
+    )
+    if isinstance(training, ChurnTraining):
+        yield dg.AssetCheckResult(
+            asset_key=key,
+            check_name=NO_LEAKAGE,
+            passed=training.leaks.passed,
+            severity=dg.AssetCheckSeverity.WARN,
+            description="; ".join(training.leaks.notes()) or "no feature knows the label",
+        )
 
 
 def _training_metadata(training: Training, logged: LoggedTraining) -> dict[str, Any]:

@@ -129,7 +129,7 @@ def _run(
     if result.success:
         return
     for check in result.get_asset_check_evaluations():
-        if not check.passed:
+        if not check.passed and check.severity is dg.AssetCheckSeverity.ERROR:
             said = check.description or f"the check {check.check_name} failed"
             raise RunFailedError(f"{check.asset_key.to_user_string()}: {said}")
     for event in result.all_events:

@@ -13,8 +13,11 @@ from customer360.lakehouse.tables import Written
 from customer360.models import churn, lifetime_value
 from customer360.models.churn import ChurnTraining
 from customer360.models.lifetime_value import LifetimeValueTraining
+from customer360.models.profit import Campaign
+from customer360.models.promotion import Gate, churn_gate, lifetime_value_gate
 from customer360.models.tracking import (
     LoggedTraining,
+    NoChampionError,
     Tracking,
     load_churn_champion,
     load_lifetime_value_champion,
@@ -57,33 +60,53 @@ def train_lifetime_value(
 ) -> tuple[LifetimeValueTraining, LoggedTraining]:
     """Fit BG/NBD and Gamma-Gamma to what happened up to ``as_of``, judged on a holdout."""
     settings = work.deployment.settings
+    try:
+        champion = load_lifetime_value_champion(tracking_of(settings)).judged
+    except NoChampionError:
+        champion = None
     training = lifetime_value.train(
         work.lakehouse.read(CUSTOMER_DAYS),
         as_of,
+        model=settings.lifetime_value_model,
         holdout_days=settings.lifetime_value_holdout_days,
         time_unit_days=settings.lifetime_value_time_unit_days,
         annual_discount_rate=settings.discount_rate_annual,
+        champion=champion,
     )
-    return training, _logged(work, training)
+    gate = lifetime_value_gate(settings.lifetime_value_promotion_figure, settings.promotion_margin)
+    return training, _logged(work, training, gate)
 
 
 def train_churn(work: Workspace, as_of: date) -> tuple[ChurnTraining, LoggedTraining]:
     """Train the churn model on labels that are complete at ``as_of``."""
     settings = work.deployment.settings
+    try:
+        champion = load_churn_champion(tracking_of(settings)).model
+    except NoChampionError:
+        champion = None
     training = churn.train(
         work.lakehouse.read(CUSTOMER_DAYS),
         as_of,
         horizon_days=settings.churn_horizon_days,
         activity_days=settings.churn_activity_days,
         max_training_rows=settings.churn_max_training_rows,
+        trainer=settings.churn_trainer,
+        campaign=Campaign(
+            settings.churn_contact_cost, settings.churn_success_rate, settings.churn_margin
+        ),
+        champion=champion,
     )
-    return training, _logged(work, training)
+    gate = churn_gate(settings.churn_promotion_figure, settings.promotion_margin)
+    return training, _logged(work, training, gate)
 
 
-def _logged(work: Workspace, training: ChurnTraining | LifetimeValueTraining) -> LoggedTraining:
+def _logged(
+    work: Workspace, training: ChurnTraining | LifetimeValueTraining, gate: Gate
+) -> LoggedTraining:
     return log_training(
         training,
         tracking_of(work.deployment.settings),
+        gate,
         table_versions=_trained_on(work),
         tags={"dagster_run_id": work.run_id},
     )

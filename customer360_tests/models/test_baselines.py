@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from customer360.models.baselines import (
+    AliveBaseline,
     HiatusRule,
     fit_hiatus_rule,
+    logistic_regression,
     past_average_purchases,
     smoothed_rate,
 )
+from customer360.models.lifetime_value import BgNbd
 
 
 def test_past_average_goes_on_at_the_customers_own_rate() -> None:
@@ -45,3 +49,28 @@ def test_smoothed_rate_is_never_certain() -> None:
     assert smoothed_rate([]) == 0.5
     assert smoothed_rate([1, 1, 1]) == pytest.approx(0.8)
     assert HiatusRule(10, 0.2, 0.7).probabilities([10, 11]).tolist() == [0.2, 0.7]
+
+
+def test_logistic_regression_finds_a_straight_line() -> None:
+    """Logit = 1.5 log(1 + x) - 2, with a column of noise; missing x churn at one half."""
+    random = np.random.default_rng(0)
+
+    def drawn(count: int) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+        x = np.where(random.random(count) < 0.2, np.nan, random.gamma(2, 2, count))
+        chance = np.where(np.isnan(x), 0.5, 1 / (1 + np.exp(2 - 1.5 * np.log1p(x))))
+        frame = pd.DataFrame({"x": x, "noise": random.normal(size=count), "never": np.nan})
+        return frame, (random.random(count) < chance).astype(int), chance
+
+    learn, y, _ = drawn(20_000)
+    judged, _, chance = drawn(2_000)
+    assert np.abs(logistic_regression(learn, y, judged) - chance).max() < 0.04
+
+
+def test_one_minus_the_probability_alive() -> None:
+    """BG/NBD on CDNOW, customer with x = 2, t_x = 30.43, T = 38.86 weeks: p(alive) = .72662.
+
+    Recomputed from Fader, Hardie and Lee 2005; the rows are in days (213, 272).
+    """
+    rows = pd.DataFrame({"frequency": [2, 0], "recency": [213, 0], "T": [272, 272]})
+    model = BgNbd(0.242595, 4.413602, 0.792922, 2.425907)
+    assert AliveBaseline(model).scores(rows) == pytest.approx([1 - 0.72662, 0.0], abs=5e-6)

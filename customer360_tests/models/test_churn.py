@@ -122,11 +122,17 @@ def test_the_result_carries_its_definition_and_its_dates(trained: ChurnTraining)
     assert facts["horizon_days"] == trained.windows.horizon_days == trained.model.horizon_days
     assert facts["test_as_of"] == str(SHOP_END - timedelta(days=trained.windows.horizon_days))
     assert max(trained.grid.training) <= SHOP_END - 2 * timedelta(days=trained.windows.horizon_days)
-    assert set(trained.plots) == {"calibration", "gains", "feature_importance"}
+    assert set(trained.plots) == {
+        "calibration",
+        "gains",
+        "profit",
+        "feature_importance",
+        "shap_importance",
+    }
     assert sum(trained.feature_importance.values()) == pytest.approx(1)
     assert trained.calibration["customers"].sum() == trained.metrics["test_rows"]
     assert all(isinstance(value, float) for value in trained.metrics.values())
-    assert "last_channel=web" in trained.sample
+    assert "last_channel" in trained.sample
 
 
 def test_same_data_same_model_whatever_the_order_and_the_keys(
@@ -144,11 +150,31 @@ def test_same_data_same_model_whatever_the_order_and_the_keys(
 
 
 def test_sampling_keeps_within_the_limit_and_says_so(shop_days: DataFrame) -> None:
-    found = churn.train(shop_days, SHOP_END, max_training_rows=600, nthread=2)
+    found = churn.train(shop_days, SHOP_END, max_training_rows=600, nthread=2, trainer="local")
     used = found.parameters
     assert int(used["training_rows"]) + int(used["validation_rows"]) <= 600
     assert int(used["test_rows"]) <= 600
     assert any("were sampled" in note for note in found.notes)
+
+
+def test_more_rows_than_the_driver_holds_train_on_spark(
+    shop_days: DataFrame, trained: ChurnTraining
+) -> None:
+    """The trees learn on all rows, the sample tunes, calibrates and judges."""
+    found = churn.train(shop_days, SHOP_END, max_training_rows=600, nthread=2)
+    assert found.status == "trained"
+    assert found.parameters["trainer"] == "spark"
+    assert trained.parameters["trainer"] == "local"
+    everything = int(trained.parameters["training_rows"]) + int(
+        trained.parameters["validation_rows"]
+    )
+    assert f"the trees learnt on all {everything:,} rows by xgboost.spark" in found.notes
+    # Said and done: not the trees that grow here on the same sample.
+    sampled = churn.train(shop_days, SHOP_END, max_training_rows=600, nthread=2, trainer="local")
+    assert sampled.parameters["training_rows"] == found.parameters["training_rows"]
+    assert found.model.booster != sampled.model.booster
+    assert not any("xgboost.spark" in note for note in sampled.notes)
+    assert found.metrics["test_roc_auc"] == pytest.approx(trained.metrics["test_roc_auc"], abs=0.04)
 
 
 def test_scores_are_probabilities_of_active_customers_only(
@@ -162,6 +188,10 @@ def test_scores_are_probabilities_of_active_customers_only(
     assert scores["churn_probability"].between(0, 1).all()
     expected = trained.model.probabilities(active.loc[scores["customer_key"]])
     assert scores["churn_probability"].tolist() == pytest.approx(expected.tolist())
+    why = trained.model.reasons(active.loc[scores["customer_key"]], expected)
+    assert scores[list(why.columns)].isna().to_numpy().tolist() == why.isna().to_numpy().tolist()
+    assert scores["reason_1"].dropna().tolist() == why["reason_1"].dropna().tolist()
+    assert scores.loc[scores["risk"] != "low", "reason_1"].notna().mean() > 0.9
     risk = np.select(
         [scores["churn_probability"] >= 0.7, scores["churn_probability"] >= 0.4],
         ["high", "medium"],
@@ -239,6 +269,8 @@ def test_the_hiatus_rule_scores_by_silence(spark: SparkSession) -> None:
     rows = {row["customer_key"]: row for row in churn.score(features, rule, "2").collect()}
     assert (rows["fresh"]["churn_probability"], rows["fresh"]["risk"]) == (0.1, "low")
     assert (rows["silent"]["churn_probability"], rows["silent"]["risk"]) == (0.8, "high")
+    assert (rows["fresh"]["reason_1"], rows["silent"]["reason_2"]) == (None, None)
+    assert rows["silent"]["reason_1"] == "last purchase 21 days ago"
 
 
 def test_json_keeps_the_model_exactly(trained: ChurnTraining) -> None:

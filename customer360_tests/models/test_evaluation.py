@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 from customer360.models.evaluation import (
     AmountSums,
     calibration_table,
+    decile_table,
     lift_at,
+    normalized_gini,
+    order_metrics,
     prefixed,
     probability_metrics,
     ranking_metrics,
@@ -97,3 +100,40 @@ def test_a_constant_forecast_has_no_correlation() -> None:
 
 def test_prefixed_leaves_out_what_is_not_a_number() -> None:
     assert prefixed("test", {"a": 1.0, "b": float("nan")}) == {"test_a": 1.0}
+
+
+def test_deciles_are_ordered_by_what_was_expected() -> None:
+    expected = np.arange(20, 0, -1.0)
+    actual = np.where(expected > 18, 5.0, 0.0)
+    table = decile_table(expected, actual)
+    assert table["decile"].tolist() == list(range(1, 11))
+    assert table["customers"].tolist() == [2] * 10
+    assert table["expected"].tolist()[:2] == [19.5, 17.5]
+    assert table["actual"].tolist() == [5.0] + [0.0] * 9
+    assert table["captured"].tolist() == [1.0] * 10
+    # All alike: one group, for no order of rows may count.
+    assert decile_table(np.ones(30), np.arange(30))["customers"].tolist() == [30]
+
+
+def test_normalized_gini_of_known_orders() -> None:
+    actual = np.array([3.0, 1.0, 0.0])
+    assert normalized_gini(actual, actual) == pytest.approx(1)
+    assert normalized_gini(-actual, actual) == pytest.approx(-1)
+    assert normalized_gini(np.ones(3), actual) == pytest.approx(0)
+    # [1, 3, 0]: Lorenz 1/4, 1, 1 against 3/4, 1, 1 of the perfect order; chance is 2.
+    assert normalized_gini(np.array([2, 3, 1]), actual) == pytest.approx(0.25 / 0.75)
+    assert np.isnan(normalized_gini(actual, np.zeros(3)))
+
+
+def test_order_metrics_of_a_perfect_and_of_no_order() -> None:
+    amounts = np.arange(1.0, 101.0)
+    perfect = order_metrics(amounts, amounts)
+    assert perfect["spearman"] == pytest.approx(1)
+    assert perfect["normalized_gini"] == pytest.approx(1)
+    assert perfect["decile_mape"] == pytest.approx(0)
+    assert perfect["top_decile_capture"] == pytest.approx(np.arange(91, 101).sum() / 5050)
+    none = order_metrics(np.ones(100), amounts)
+    assert none["top_decile_capture"] == pytest.approx(0.1)
+    assert none["normalized_gini"] == pytest.approx(0)
+    assert "spearman" not in none
+    assert order_metrics(amounts, np.zeros(100)) == {}

@@ -26,11 +26,16 @@ def drawn() -> dict[str, bytes]:
     table = pd.DataFrame(
         {"group": [1, 2], "customers": [5, 5], "predicted": [0.1, 0.8], "observed": [0.2, 0.7]}
     )
+    curve = pd.DataFrame(
+        {"share": [0, 0.5, 1], "expected": [0.0, 9.0, -4.0], "observed": [0.0, 7.0, -6.0]}
+    )
     return {
+        "profit": plots.profit(curve, 0.5, "A campaign"),
         "by_frequency": plots.purchases_by_frequency(by_frequency, 273),
         "alive": plots.probability_alive(alive, date(2025, 6, 30)),
         "calibration": plots.calibration(table, "Ten customers"),
         "gains": plots.gains([1, 0, 1, 0], {"Model": [4, 3, 2, 1], "Rule": [1, 1, 0, 0]}, "Four"),
+        "shap": plots.shap_importance({"T": 0.7, "recency": 0.3}, 5_000),
         "importance": plots.feature_importance({"T": 0.7, "recency": 0.3, "orders": 0.0}),
     }
 

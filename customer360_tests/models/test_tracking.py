@@ -10,28 +10,38 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import xgboost as xgb
 
 from customer360.models import churn, plots
 from customer360.models.baselines import HiatusRule
-from customer360.models.buying import BgNbd, GammaGamma
 from customer360.models.churn import ChurnModel, ChurnTraining
 from customer360.models.evaluation import calibration_table
-from customer360.models.lifetime_value import LifetimeValueModel, LifetimeValueTraining
+from customer360.models.lifetime_value import (
+    BgNbd,
+    GammaGamma,
+    LifetimeValueModel,
+    LifetimeValueTraining,
+)
+from customer360.models.promotion import churn_gate, lifetime_value_gate
 from customer360.models.tracking import (
     CHURN,
     LIFETIME_VALUE,
     NoChampionError,
+    PromotionError,
     Tracking,
     TrackingError,
     champion_figures,
     load_churn_champion,
     load_lifetime_value_champion,
     log_training,
+    promote,
+    registered_versions,
+    rollback,
 )
 from customer360.models.windows import AsOfGrid, ChurnWindows
 
 AS_OF = date(2025, 6, 30)
+GATE = lifetime_value_gate("purchases_mae", margin=0.0)
+CHURN_GATE = churn_gate("brier", margin=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +50,12 @@ def tracking(tmp_path_factory: pytest.TempPathFactory) -> Tracking:
     return Tracking(f"sqlite:///{home}/db/mlflow.db", home / "artifacts")
 
 
-def lifetime_value_training(r: float = 0.243, status: str = "trained") -> LifetimeValueTraining:
+def lifetime_value_training(
+    r: float = 0.243,
+    mae: float = 0.78,
+    champion_mae: float | None = None,
+    as_of: date = AS_OF,
+) -> LifetimeValueTraining:
     bg = BgNbd(r, 4.414, 0.793, 2.426)
     sample = pd.DataFrame(
         {"frequency": [0.0, 3], "recency": [0.0, 90], "T": [10.0, 200], "monetary_value": [0, 9.5]}
@@ -57,14 +72,15 @@ def lifetime_value_training(r: float = 0.243, status: str = "trained") -> Lifeti
     return LifetimeValueTraining(
         model=LifetimeValueModel(7, bg, GammaGamma(6.25, 3.74, 15.44), 35.0),
         calibration_model=None,
-        status=status,
+        status="trained",
         notes=("something to know",),
         parameters={"r": r, "holdout_days": 273, "model": "bg_nbd+gamma_gamma"},
-        metrics={"purchases_mae": 0.78, "baseline_past_average_purchases_mae": 1.02},
+        metrics={"purchases_mae": mae, "baseline_past_average_purchases_mae": 1.02}
+        | ({} if champion_mae is None else {"champion_purchases_mae": champion_mae}),
         by_frequency=table,
         plots={"purchases_by_frequency": plots.purchases_by_frequency(table, 273)},
         sample=sample,
-        as_of=AS_OF,
+        as_of=as_of,
         calibration_as_of=None,
     )
 
@@ -74,11 +90,18 @@ def churn_training(kind: str) -> ChurnTraining:
     rows = pd.DataFrame({name: random.random(400) for name in churn.NUMERIC_FEATURES})
     rows["last_category"], rows["last_channel"] = "Books", "web"
     rows["churned"] = (rows["overdue_ratio"] > 0.5).astype(int)
-    booster, categories, _ = churn.fit_xgboost(rows, rows, nthread=1)
+    fit = churn.fit_xgboost(rows, rows, nthread=1)
     model = ChurnModel("hiatus_rule", 28, 56, 0.4, HiatusRule(20, 0.2, 0.7))
     if kind == "xgboost":
         model = ChurnModel(
-            "xgboost", 28, 56, 0.4, HiatusRule(20, 0.2, 0.7), categories, bytes(booster.save_raw())
+            "xgboost",
+            28,
+            56,
+            0.4,
+            HiatusRule(20, 0.2, 0.7),
+            fit.categories,
+            bytes(fit.booster.save_raw()),
+            fit.calibrator,
         )
     return ChurnTraining(
         model=model,
@@ -91,7 +114,7 @@ def churn_training(kind: str) -> ChurnTraining:
         calibration=calibration_table([0, 1], [0.1, 0.9]),
         feature_importance={},
         plots={},
-        sample=churn.design_matrix(rows.head(3), model.categories),
+        sample=rows.drop(columns="churned").head(3),
         as_of=AS_OF,
     )
 
@@ -110,6 +133,7 @@ def test_a_lifetime_value_training_comes_back_as_it_was(tracking: Tracking) -> N
     logged = log_training(
         training,
         tracking,
+        GATE,
         table_versions={"silver/customer_days": 12},
         tags={"dagster_run_id": "abc"},
     )
@@ -117,8 +141,10 @@ def test_a_lifetime_value_training_comes_back_as_it_was(tracking: Tracking) -> N
     assert champion.model == training.model
     assert champion.version == logged.version
     assert champion.run_id == logged.run_id
-    assert len(champion.tags.pop("fingerprint")) == 64
-    assert champion.tags == {"status": "trained", "as_of": "2025-06-30"}
+    assert len(champion.tags["fingerprint"]) == 64
+    assert champion.tags["status"] == "trained"
+    assert champion.tags["as_of"] == "2025-06-30"
+    assert champion.judged is None
     assert logged.url is None
 
     client = mlflow.MlflowClient(tracking.uri, tracking.uri)
@@ -143,7 +169,7 @@ def served(tracking: Tracking, uri: str):
 
 def test_mlflow_serves_the_same_figures_without_a_pickle(tracking: Tracking) -> None:
     training = lifetime_value_training()
-    logged = log_training(training, tracking)
+    logged = log_training(training, tracking, GATE)
     model = served(tracking, logged.model_uri)
     pd.testing.assert_frame_equal(
         model.predict(training.sample), training.model.predict(training.sample)
@@ -156,26 +182,71 @@ def test_mlflow_serves_the_same_figures_without_a_pickle(tracking: Tracking) -> 
     assert json.loads(stored.read_text())["purchases"]["r"] == 0.243
 
 
-def test_the_newest_training_is_the_champion(tracking: Tracking) -> None:
-    first = log_training(lifetime_value_training(), tracking)
-    second = log_training(lifetime_value_training(r=0.3, status="fallback: why"), tracking)
-    champion = load_lifetime_value_champion(tracking)
-    assert int(second.version) == int(first.version) + 1
-    assert champion.version == second.version
+@pytest.fixture(scope="module")
+def gated(tmp_path_factory: pytest.TempPathFactory) -> Tracking:
+    """Three versions: the first, a worse one, a better one."""
+    home = tmp_path_factory.mktemp("gated")
+    tracking = Tracking(f"sqlite:///{home}/mlflow.db", home / "artifacts")
+    for training in (
+        lifetime_value_training(),
+        lifetime_value_training(r=0.30, mae=0.80, champion_mae=0.78),
+        lifetime_value_training(r=0.31, mae=0.70, champion_mae=0.78),
+    ):
+        log_training(training, tracking, GATE)
+    return tracking
+
+
+def test_only_a_better_model_becomes_the_champion(gated: Tracking) -> None:
+    newest, worse, first = registered_versions(LIFETIME_VALUE, gated)
+    assert [each.version for each in (newest, worse, first)] == ["3", "2", "1"]
+    assert (newest.aliases, worse.aliases, first.aliases) == (("champion",), ("challenger",), ())
+    assert first.verdict == "first model; its purchases_mae 0.78 beats the naive ones"
+    assert worse.verdict == ("its purchases_mae 0.8 does not beat the champion's 0.78; v1 stays")
+    assert newest.verdict == "its purchases_mae 0.7 beats the champion v1's 0.78"
+    champion = load_lifetime_value_champion(gated)
     assert champion.model.purchases is not None
-    assert champion.model.purchases.r == 0.3
-    assert champion.tags["status"] == "fallback: why"
+    assert champion.model.purchases.r == 0.31
 
 
-def test_the_same_training_again_leaves_one_version(tracking: Tracking) -> None:
-    first = log_training(lifetime_value_training(r=0.31), tracking)
-    again = log_training(lifetime_value_training(r=0.31), tracking)
-    other = log_training(lifetime_value_training(r=0.32), tracking)
-    assert again == first
-    assert int(other.version) == int(first.version) + 1
-    found = champion_figures(LIFETIME_VALUE, tracking)
+def test_a_model_for_an_earlier_day_replaces_nobody(gated: Tracking) -> None:
+    old = lifetime_value_training(r=0.4, mae=0.1, champion_mae=0.7, as_of=date(2025, 1, 31))
+    logged = log_training(old, gated, GATE)
+    assert not logged.verdict.promoted
+    assert logged.verdict.reason == (
+        "it was trained for 2025-01-31; the champion v3, for 2025-06-30, stays"
+    )
+    assert load_lifetime_value_champion(gated).version == "3"
+
+
+def test_the_same_training_again_leaves_one_version(gated: Tracking) -> None:
+    before = len(registered_versions(LIFETIME_VALUE, gated))
+    again = log_training(lifetime_value_training(r=0.31, mae=0.70), gated, GATE)
+    assert again.version == "3"
+    assert again.verdict.promoted
+    assert again.verdict.reason == "the same model as the champion v3"
+    assert len(registered_versions(LIFETIME_VALUE, gated)) == before
+    found = champion_figures(LIFETIME_VALUE, gated)
     assert found is not None
-    assert (found.version, found.status) == (other.version, "trained")
+    assert (found.version, found.status) == ("3", "trained")
+
+
+def test_roll_back_and_promote_by_hand(gated: Tracking) -> None:
+    assert rollback(LIFETIME_VALUE, gated) == ("1", "3")
+    assert load_lifetime_value_champion(gated).version == "1"
+    aliases = {each.version: each.aliases for each in registered_versions(LIFETIME_VALUE, gated)}
+    assert aliases["3"] == ("challenger",)
+    with pytest.raises(PromotionError, match="lifetime-value has no earlier champion to go back"):
+        rollback(LIFETIME_VALUE, gated)
+    # The model that was rolled back does not come back by being trained once more.
+    again = log_training(lifetime_value_training(r=0.31, mae=0.70, champion_mae=0.78), gated, GATE)
+    assert (again.version, again.verdict.promoted) == ("3", False)
+    assert promote(LIFETIME_VALUE, "2", gated) == "1"
+    assert load_lifetime_value_champion(gated).version == "2"
+    with pytest.raises(PromotionError, match="v2 is the champion already"):
+        promote(LIFETIME_VALUE, "2", gated)
+    with pytest.raises(PromotionError, match=r"has no version 9; it has 4, 3, 2, 1"):
+        promote(LIFETIME_VALUE, "9", gated)
+    assert rollback(LIFETIME_VALUE, gated) == ("1", "2")
 
 
 def test_no_figures_without_a_champion(tmp_path: Path) -> None:
@@ -185,7 +256,7 @@ def test_no_figures_without_a_champion(tmp_path: Path) -> None:
 
 def test_a_churn_model_comes_back_with_its_trees(tracking: Tracking) -> None:
     training = churn_training("xgboost")
-    logged = log_training(training, tracking)
+    logged = log_training(training, tracking, CHURN_GATE)
     assert logged.model_name == CHURN != LIFETIME_VALUE
     champion = load_churn_champion(tracking)
     rows = pd.DataFrame({name: [0.2, 0.9] for name in churn.NUMERIC_FEATURES}).assign(
@@ -195,15 +266,14 @@ def test_a_churn_model_comes_back_with_its_trees(tracking: Tracking) -> None:
         training.model.probabilities(rows).tolist()
     )
     assert champion.model.categories == training.model.categories
-    model = served(tracking, logged.model_uri)
-    assert model.predict(training.sample).tolist() == pytest.approx(
-        training.model.load_booster().predict(xgb.DMatrix(training.sample)).tolist()
-    )
+    found = served(tracking, logged.model_uri).predict(rows)
+    assert found["churn_probability"].tolist() == champion.model.probabilities(rows).tolist()
+    assert champion.model.calibrator.kind == "platt"
 
 
 def test_a_churn_fallback_is_served_and_scores(tracking: Tracking) -> None:
     training = churn_training("hiatus_rule")
-    logged = log_training(training, tracking)
+    logged = log_training(training, tracking, CHURN_GATE)
     champion = load_churn_champion(tracking)
     assert champion.model == training.model
     assert champion.tags["status"].startswith("fallback")
@@ -217,7 +287,7 @@ def test_a_database_that_is_none_is_named(tmp_path: Path) -> None:
     wrong = tmp_path / "mlflow.db"
     wrong.write_text("this is not SQLite " * 100)
     with pytest.raises(TrackingError, match="cannot be used"):
-        log_training(lifetime_value_training(), Tracking(f"sqlite:///{wrong}", tmp_path / "art"))
+        log_training(lifetime_value_training(), Tracking(f"sqlite:///{wrong}", tmp_path), GATE)
 
 
 def test_our_use_leaves_mlflow_and_logging_as_they_were(tracking: Tracking) -> None:

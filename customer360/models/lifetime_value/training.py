@@ -1,8 +1,8 @@
-"""Lifetime value: BG/NBD for how often a customer comes back, Gamma-Gamma for what they spend.
+"""Lifetime value: a purchase model for how often customers come back, Gamma-Gamma for the spend.
 
 Fitting takes *cells*: Spark counts the distinct (frequency, recency, T), and a cell's count is
 its weight. That is the same maximum as one row a customer (Fader and Hardie fit CDNOW so), and
-only cells reach the driver. The models themselves are in `buying`.
+only cells reach the driver. The models are in `beta_geometric` and `gamma_gamma`.
 
 Known property: under BG/NBD customers can only leave after a repeat purchase, so a one-time buyer
 is alive with probability exactly 1 (lifetimes #165, #212, #239). Their expected purchases are low
@@ -11,184 +11,71 @@ all the same; read those.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from customer360.gold.customer_features import customer_features
 from customer360.gold.purchases import is_purchase
 from customer360.models.baselines import past_average_purchases
-from customer360.models.buying import (
-    BgNbd,
-    GammaGamma,
-    NotFittedError,
+from customer360.models.evaluation import AmountSums, decile_table, order_metrics, prefixed
+from customer360.models.lifetime_value.beta_geometric import BgNbd, MbgNbd
+from customer360.models.lifetime_value.fitting import (
+    Fit,
     fit_bg_nbd,
     fit_gamma_gamma,
+    fit_mbg_nbd,
+    fit_pareto_nbd,
     frequency_value_correlation,
 )
-from customer360.models.evaluation import AmountSums, prefixed
+from customer360.models.lifetime_value.gamma_gamma import GammaGamma
+from customer360.models.lifetime_value.maximise import NotFittedError
+from customer360.models.lifetime_value.pareto_nbd import ParetoNbd
+from customer360.models.lifetime_value.scoring import (
+    FIGURES,
+    PAST_AVERAGE,
+    KnownExpectations,
+    KnownScores,
+    LifetimeValueModel,
+    frozen,
+)
 from customer360.models.windows import first_purchase_day
 
-Floats = NDArray[np.float64]
-
 SHORTEST_HOLDOUT_DAYS = 14
-YEAR_DAYS = 365
-MONTHS = 12
-PAST_AVERAGE = "past_average"
 POPULATION_AVERAGE = "population_average"
+CHAMPION = "champion"
+ORDER_ROWS = 200_000
+"""Holdout customers whose order is judged, at most: a share, by a hash of their key."""
+_PARTS = 1_000_000
 FREQUENCY_BUCKETS = 7
 """Customers with this many repeat purchases or more share a row of the tracking table."""
 
-SCORE_SCHEMA = (
-    "as_of date, customer_key string, probability_alive double, expected_purchases_365d double, "
-    "expected_order_value double, expected_revenue_365d double, discounted_value_12m double, "
-    "model_version string"
+Fitter = Callable[[pd.DataFrame, float], Fit[Any]]
+
+FITTERS: dict[str, Fitter] = {
+    BgNbd.kind: fit_bg_nbd,
+    MbgNbd.kind: fit_mbg_nbd,
+    ParetoNbd.kind: fit_pareto_nbd,
+}
+"""The purchase models there are, the one to take without a holdout to choose by first."""
+
+AUTO = "auto"
+"""Choose the purchase model on the holdout."""
+
+SCORE_SCHEMA = ", ".join(
+    (
+        "as_of date",
+        "customer_key string",
+        *(f"{name} double" for name in FIGURES),
+        "model_version string",
+    )
 )
-
-
-@dataclass(frozen=True)
-class LifetimeValueModel:
-    """Everything that scoring needs; small, readable as JSON, safe to send to Spark's workers.
-
-    Attributes:
-        time_unit_days: Days in one unit of the parameters' time.
-        purchases: How often; ``None`` = fallback, each customer's past average carried on.
-        values: How much; ``None`` = fallback, each customer's mean repeat purchase, or
-            ``mean_order_value`` for those without one.
-        mean_order_value: Mean net revenue of a purchase day over all customers.
-        annual_discount_rate: 0.10 = a purchase in a year is worth 1 / 1.10 today.
-    """
-
-    time_unit_days: int
-    purchases: BgNbd | None
-    values: GammaGamma | None
-    mean_order_value: float
-    annual_discount_rate: float = 0.10
-
-    @property
-    def kind(self) -> str:
-        """Short name of what is inside, for example ``bg_nbd+gamma_gamma``."""
-        how_often = "bg_nbd" if self.purchases else PAST_AVERAGE
-        return f"{how_often}+{'gamma_gamma' if self.values else 'mean_order_value'}"
-
-    def probability_alive(self, features: pd.DataFrame) -> Floats:
-        """Probability alive; NaN in the fallback, which does not know of leaving."""
-        if self.purchases is None:
-            return np.full(len(features), np.nan)
-        unit = self.time_unit_days
-        return self.purchases.probability_alive(
-            features["frequency"], features["recency"] / unit, features["T"] / unit
-        )
-
-    def expected_purchases(
-        self, features: pd.DataFrame, days: Sequence[float], known: KnownExpectations | None = None
-    ) -> Floats:
-        """Expected purchases in the next ``days``: a row a customer, a column a horizon.
-
-        Args:
-            features: Columns ``frequency``, ``recency`` and ``T``, in days.
-            days: Horizons in days.
-            known: Reused between batches of one job, so that each (frequency, T) is computed once.
-        """
-        if self.purchases is None:
-            return past_average_purchases(
-                features[["frequency"]], features[["T"]], 1.0
-            ) * np.asarray(days, dtype=float)
-        known = known or KnownExpectations(self.purchases, self.time_unit_days, tuple(days))
-        alive = self.probability_alive(features)
-        return alive[:, None] * known.of(features["frequency"], features["T"])
-
-    def expected_order_value(self, features: pd.DataFrame) -> Floats:
-        """Expected net revenue of one purchase."""
-        frequency, value = features["frequency"], features["monetary_value"]
-        if self.values is not None:
-            return self.values.expected_order_value(frequency, value)
-        return np.where((frequency > 0) & (value > 0), value, self.mean_order_value)
-
-    def predict(
-        self, features: pd.DataFrame, known: KnownExpectations | None = None
-    ) -> pd.DataFrame:
-        """The five figures of ``gold/lifetime_value`` for each row of features.
-
-        Args:
-            features: Columns ``frequency``, ``recency``, ``T`` (days) and ``monetary_value``.
-            known: See `expected_purchases`; made for `month_ends`.
-        """
-        cumulative = self.expected_purchases(features, month_ends(), known)
-        order_value = self.expected_order_value(features)
-        by_month = np.diff(cumulative, axis=1, prepend=0.0)
-        discount = (1 + self.annual_discount_rate) ** (-np.arange(1, MONTHS + 1) / MONTHS)
-        return pd.DataFrame(
-            {
-                "probability_alive": self.probability_alive(features),
-                "expected_purchases_365d": cumulative[:, -1],
-                "expected_order_value": order_value,
-                "expected_revenue_365d": cumulative[:, -1] * order_value,
-                "discounted_value_12m": (by_month @ discount) * order_value,
-            },
-            index=features.index,
-        )
-
-    def to_json(self) -> str:
-        """As JSON text, parameters in full precision."""
-        return json.dumps(asdict(self), indent=2, sort_keys=True)
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """From `to_json`'s text."""
-        given = json.loads(text)
-        purchases, values = given.pop("purchases"), given.pop("values")
-        return cls(
-            purchases=BgNbd(**purchases) if purchases else None,
-            values=GammaGamma(**values) if values else None,
-            **given,
-        )
-
-
-def month_ends() -> tuple[float, ...]:
-    """Days from now to the end of each of the next twelve months of a twelfth of 365 days."""
-    return tuple(YEAR_DAYS * month / MONTHS for month in range(1, MONTHS + 1))
-
-
-class KnownExpectations:
-    """Expected purchases while alive by (frequency, T), computed once for each pair met.
-
-    The expectation needs a hypergeometric function, but depends on whole numbers only; a batch of
-    customers holds each pair many times.
-    """
-
-    def __init__(self, model: BgNbd, time_unit_days: int, days: tuple[float, ...]) -> None:
-        self._model = model
-        self._unit = time_unit_days
-        self._times = np.asarray(days, dtype=float) / time_unit_days
-        self._codes = np.empty(0, dtype=np.int64)
-        self._values = np.empty((0, len(days)))
-
-    def of(self, frequency: ArrayLike, age_days: ArrayLike) -> Floats:
-        """A row a customer, a column a horizon."""
-        x = np.asarray(frequency).astype(np.int64)
-        codes = (x << 32) | np.asarray(age_days).astype(np.int64)
-        wanted, where = np.unique(codes, return_inverse=True)
-        new = np.setdiff1d(wanted, self._codes, assume_unique=True)
-        if len(new):
-            values = self._model.expected_purchases_if_alive(
-                self._times[None, :],
-                (new >> 32)[:, None],
-                (new & 0xFFFFFFFF)[:, None] / self._unit,
-            )
-            all_codes = np.concatenate([self._codes, new])
-            order = np.argsort(all_codes)
-            self._codes = all_codes[order]
-            self._values = np.concatenate([self._values, values])[order]
-        return np.asarray(self._values[np.searchsorted(self._codes, wanted)][where])
 
 
 @dataclass(frozen=True)
@@ -201,8 +88,10 @@ class LifetimeValueTraining:
         status: "trained", or "fallback: " and why.
         notes: What else a reader must know.
         parameters: Flat, to log: settings, dates, fitted parameters (``r`` … of the published
-            model, ``calibration_r`` … of the judged one, ``se_r`` … standard errors).
+            model, ``calibration_r`` … of the judged one, ``calibration_bg_nbd_r`` … of each
+            candidate, ``se_r`` … standard errors).
         metrics: Flat: figures on the holdout, ``purchases_*`` and ``revenue_*`` of the model,
+            ``candidate_<kind>_purchases_*`` … of those not chosen,
             ``baseline_<name>_purchases_*`` … of the baselines; all a customer where not a total.
         by_frequency: Holdout purchases a customer by past frequency: ``frequency`` (7 = 7 or
             more), ``customers``, ``actual``, ``model``, ``past_average``.
@@ -322,30 +211,33 @@ def _counted(features: DataFrame, dates: Sequence[date]) -> dict[date, _Counted]
     }
 
 
-def _fitted(counted: _Counted, time_unit_days: int, annual_discount_rate: float) -> _Fitted:
+def _fitted(
+    counted: _Counted, kind: str, time_unit_days: int, annual_discount_rate: float
+) -> _Fitted:
     """Fit both parts, each falling back by itself with its reason."""
-    bg: BgNbd | None = None
+    how_often: BgNbd | MbgNbd | ParetoNbd | None = None
     gg: GammaGamma | None = None
+    how_often_covariance = gg_covariance = None
     cells, spend = counted.purchase_cells, counted.value_cells
     found = _Fitted(LifetimeValueModel(time_unit_days, None, None, counted.mean_order_value))
     found.metrics["customers"] = float(cells["customers"].sum())
     found.metrics["repeat_buyers"] = float(cells.loc[cells["frequency"] > 0, "customers"].sum())
     try:
-        purchases = fit_bg_nbd(cells, time_unit_days)
+        purchases = FITTERS[kind](cells, time_unit_days)
     except NotFittedError as error:
         found.reasons.append(f"{error}; each customer's past average is carried on instead")
     else:
-        bg = purchases.model
+        how_often, how_often_covariance = purchases.model, frozen(purchases.covariance)
         found.notes.extend(purchases.notes)
-        found.parameters |= asdict(bg)
+        found.parameters |= asdict(purchases.model)
         found.parameters |= {f"se_{k}": v for k, v in purchases.standard_errors.items()}
-        found.metrics["bg_nbd_log_likelihood"] = purchases.log_likelihood
+        found.metrics[f"{kind}_log_likelihood"] = purchases.log_likelihood
     try:
         values = fit_gamma_gamma(spend)
     except NotFittedError as error:
         found.reasons.append(f"{error}; each customer's mean order value is used instead")
     else:
-        gg = values.model
+        gg, gg_covariance = values.model, frozen(values.covariance)
         found.notes.extend(values.notes)
         found.parameters |= asdict(gg)
         found.parameters |= {f"se_{k}": v for k, v in values.standard_errors.items()}
@@ -353,7 +245,13 @@ def _fitted(counted: _Counted, time_unit_days: int, annual_discount_rate: float)
         found.metrics["population_mean_order_value"] = gg.population_mean
     found.metrics["frequency_value_correlation"] = frequency_value_correlation(spend)
     found.model = LifetimeValueModel(
-        time_unit_days, bg, gg, counted.mean_order_value, annual_discount_rate
+        time_unit_days,
+        how_often,
+        gg,
+        counted.mean_order_value,
+        annual_discount_rate,
+        how_often_covariance,
+        gg_covariance,
     )
     return found
 
@@ -388,12 +286,12 @@ def _error_sums(name: str, amount: str) -> Any:
 def evaluate(
     features: DataFrame,
     customer_days: DataFrame,
-    model: LifetimeValueModel,
+    models: Mapping[str, LifetimeValueModel],
     calibration_as_of: date,
     holdout_days: int,
     mean_rate: float,
-) -> tuple[dict[str, float], pd.DataFrame]:
-    """Judge a model on the days after its calibration, beside the baselines.
+) -> tuple[dict[str, dict[str, float]], pd.DataFrame, dict[str, pd.DataFrame]]:
+    """Judge models on the days after their calibration, beside the baselines, in one pass.
 
     Baselines: ``past_average`` (each customer's own rate and mean spend carried on) and
     ``population_average`` (everybody the mean rate and mean spend). Purchases are those of
@@ -403,42 +301,53 @@ def evaluate(
     Args:
         features: ``gold/customer_features`` at ``calibration_as_of``.
         customer_days: ``silver/customer_days``.
-        model: Fitted to the data up to ``calibration_as_of`` only.
-        calibration_as_of: Last day the model saw.
+        models: By name, each fitted to the data up to ``calibration_as_of`` only.
+        calibration_as_of: Last day the models saw.
         holdout_days: Days after it to judge by.
         mean_rate: Repeat purchases a customer and day of the calibration, for the baseline.
 
     Returns:
-        Flat metrics and the table by past frequency: see `LifetimeValueTraining`.
+        Figures (``purchases_*``, ``revenue_*``) by name of model and baseline; purchases a
+        customer by past frequency: ``frequency`` (7 = 7 or more), ``customers``, ``actual`` and a
+        column for each model and baseline; and, by name, revenue by tenth of what was expected
+        (see `decile_table`). Order and tenths are those of `ORDER_ROWS` customers at most.
     """
     known_customers = features.where(F.col("as_of") == F.lit(calibration_as_of))
     population_purchases = mean_rate * holdout_days
-    names = ("model", PAST_AVERAGE, POPULATION_AVERAGE)
-    schema = "bucket int, actual_purchases double, actual_revenue double, " + ", ".join(
-        f"{name}_purchases double, {name}_revenue double" for name in names
+    names = (*models, PAST_AVERAGE, POPULATION_AVERAGE)
+    mean_order_value = next(iter(models.values())).mean_order_value
+    columns = [(name, amount) for name in names for amount in ("purchases", "revenue")]
+    schema = "bucket int, drawn int, actual_purchases double, actual_revenue double, " + ", ".join(
+        f"{name}_{amount} double" for name, amount in columns
     )
 
     def expected(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        known = (
-            KnownExpectations(model.purchases, model.time_unit_days, (float(holdout_days),))
+        ahead = (float(holdout_days),)
+        known = {
+            name: KnownExpectations(model.purchases, model.time_unit_days, ahead)
+            for name, model in models.items()
             if model.purchases
-            else None
-        )
+        }
         for batch in batches:
-            by_model = model.expected_purchases(batch, (float(holdout_days),), known)[:, 0]
             by_past = past_average_purchases(batch["frequency"], batch["T"], holdout_days)
             past_value = np.maximum(batch["net_revenue"], 0.0) / batch["purchase_days"]
+            found = {
+                "bucket": np.minimum(batch["frequency"], FREQUENCY_BUCKETS),
+                "drawn": batch["drawn"],
+                "actual_purchases": batch["actual_purchases"],
+                "actual_revenue": batch["actual_revenue"],
+            }
+            for name, model in models.items():
+                by_model = model.expected_purchases(batch, ahead, known.get(name))[:, 0]
+                found[f"{name}_purchases"] = by_model
+                found[f"{name}_revenue"] = by_model * model.expected_order_value(batch)
             yield pd.DataFrame(
                 {
-                    "bucket": np.minimum(batch["frequency"], FREQUENCY_BUCKETS),
-                    "actual_purchases": batch["actual_purchases"],
-                    "actual_revenue": batch["actual_revenue"],
-                    "model_purchases": by_model,
-                    "model_revenue": by_model * model.expected_order_value(batch),
+                    **found,
                     f"{PAST_AVERAGE}_purchases": by_past,
                     f"{PAST_AVERAGE}_revenue": by_past * past_value,
                     f"{POPULATION_AVERAGE}_purchases": population_purchases,
-                    f"{POPULATION_AVERAGE}_revenue": population_purchases * model.mean_order_value,
+                    f"{POPULATION_AVERAGE}_revenue": population_purchases * mean_order_value,
                 }
             )
 
@@ -456,40 +365,121 @@ def evaluate(
                 "actual_purchases"
             ),
             F.coalesce("actual_revenue", F.lit(0.0)).alias("actual_revenue"),
+            F.pmod(F.hash("customer_key"), F.lit(_PARTS)).alias("drawn"),
         )
     )
-    columns = [(name, amount) for name in names for amount in ("purchases", "revenue")]
-    buckets = (
-        joined.mapInPandas(expected, schema)
-        .groupBy("bucket")
-        .agg(*(_error_sums(name, amount) for name, amount in columns))
-        .orderBy("bucket")
-        .collect()
-    )
-    metrics: dict[str, float] = {}
+    judged = joined.mapInPandas(expected, schema).persist()
+    try:
+        buckets = (
+            judged.groupBy("bucket")
+            .agg(*(_error_sums(name, amount) for name, amount in columns))
+            .orderBy("bucket")
+            .collect()
+        )
+        customers = sum(bucket[f"{PAST_AVERAGE}_purchases"]["customers"] for bucket in buckets)
+        taken = min(_PARTS, _PARTS * ORDER_ROWS // max(customers, 1))
+        sample = judged.where(F.col("drawn") < taken).drop("bucket", "drawn").toArrow().to_pandas()
+    finally:
+        judged.unpersist()
+    metrics: dict[str, dict[str, float]] = {name: {} for name in names}
     for name, amount in columns:
         rows = [bucket[f"{name}_{amount}"].asDict() for bucket in buckets]
-        if not rows:
-            continue
-        total = AmountSums.of({key: sum(row[key] for row in rows) for key in rows[0]})
-        prefix = amount if name == "model" else f"baseline_{name}_{amount}"
-        metrics |= prefixed(prefix, total.metrics())
+        if rows:
+            total = AmountSums.of({key: sum(row[key] for row in rows) for key in rows[0]})
+            metrics[name] |= prefixed(amount, total.metrics())
+        came = sample[f"actual_{amount}"]
+        metrics[name] |= prefixed(amount, order_metrics(sample[f"{name}_{amount}"], came))
+    deciles = {
+        name: decile_table(sample[f"{name}_revenue"], sample["actual_revenue"]) for name in names
+    }
     table = pd.DataFrame(
         [
             {
                 "frequency": bucket["bucket"],
-                "customers": bucket["model_purchases"]["customers"],
-                "actual": bucket["model_purchases"]["actual"],
-                "model": bucket["model_purchases"]["expected"],
-                PAST_AVERAGE: bucket[f"{PAST_AVERAGE}_purchases"]["expected"],
+                "customers": bucket[f"{PAST_AVERAGE}_purchases"]["customers"],
+                "actual": bucket[f"{PAST_AVERAGE}_purchases"]["actual"],
+                **{name: bucket[f"{name}_purchases"]["expected"] for name in names},
             }
             for bucket in buckets
         ],
-        columns=["frequency", "customers", "actual", "model", PAST_AVERAGE],
+        columns=["frequency", "customers", "actual", *names],
     )
-    for column in ("actual", "model", PAST_AVERAGE):
+    for column in ("actual", *names):
         table[column] = table[column] / table["customers"]
-    return metrics, table
+    return metrics, table, deciles
+
+
+@dataclass
+class _Judged:
+    """The purchase models tried on the calibration period, and which of them did best."""
+
+    chosen: _Fitted
+    parameters: dict[str, float | int | str]
+    metrics: dict[str, float]
+    notes: list[str]
+    table: pd.DataFrame
+    deciles: pd.DataFrame
+
+
+def _judged(
+    features: DataFrame,
+    customer_days: DataFrame,
+    counted: _Counted,
+    kinds: Sequence[str],
+    calibration_as_of: date,
+    holdout_days: int,
+    time_unit_days: int,
+    annual_discount_rate: float,
+    champion: LifetimeValueModel | None,
+) -> _Judged:
+    """Fit each kind on the calibration period; the lowest RMSE of purchases on the holdout wins.
+
+    What is judged are expectations, and the mean squared error is what an expectation minimises.
+    """
+    tried = {kind: _fitted(counted, kind, time_unit_days, annual_discount_rate) for kind in kinds}
+    fitted = {kind: found for kind, found in tried.items() if found.model.purchases}
+    notes = [
+        f"{kind} is not among the candidates: {found.reasons[0]}"
+        for kind, found in tried.items()
+        if fitted and kind not in fitted
+    ]
+    # With no candidate at all the fallback is judged, under the name of the first.
+    candidates = fitted or {kinds[0]: tried[kinds[0]]}
+    figures, table, deciles = evaluate(
+        features,
+        customer_days,
+        {kind: found.model for kind, found in candidates.items()}
+        | ({CHAMPION: champion} if champion else {}),
+        calibration_as_of,
+        holdout_days,
+        counted.mean_rate,
+    )
+    best = min(candidates, key=lambda kind: figures[kind].get("purchases_rmse", np.inf))
+    chosen = candidates[best]
+    parameters: dict[str, float | int | str] = {
+        "calibration_as_of": calibration_as_of.isoformat(),
+        "calibration_model": chosen.model.kind,
+        **{f"calibration_{name}": value for name, value in chosen.parameters.items()},
+    }
+    metrics = {f"calibration_{name}": value for name, value in chosen.metrics.items()}
+    for kind, found in fitted.items():
+        if found.model.purchases:
+            own = asdict(found.model.purchases)
+            parameters |= {f"calibration_{kind}_{name}": value for name, value in own.items()}
+        likelihood = f"{kind}_log_likelihood"
+        metrics[f"calibration_{likelihood}"] = found.metrics[likelihood]
+    metrics |= figures[best]
+    for kind in candidates:
+        if kind != best:
+            metrics |= prefixed(f"candidate_{kind}", figures[kind])
+    if champion:
+        metrics |= prefixed(CHAMPION, figures[CHAMPION])
+    for baseline in (PAST_AVERAGE, POPULATION_AVERAGE):
+        metrics |= prefixed(f"baseline_{baseline}", figures[baseline])
+    notes += [f"on the calibration period: {why}" for why in chosen.reasons + chosen.notes]
+    table = table.rename(columns={best: "model"})
+    columns = ["frequency", "customers", "actual", "model", PAST_AVERAGE]
+    return _Judged(chosen, parameters, metrics, notes, table[columns], deciles[best])
 
 
 def _alive_histogram(model: LifetimeValueModel, cells: pd.DataFrame) -> pd.DataFrame:
@@ -506,9 +496,11 @@ def train(
     customer_days: DataFrame,
     as_of: date,
     *,
+    model: str = AUTO,
     holdout_days: int = 273,
     time_unit_days: int = 7,
     annual_discount_rate: float = 0.10,
+    champion: tuple[LifetimeValueModel, date] | None = None,
 ) -> LifetimeValueTraining:
     """Calibrate, judge on the holdout, then refit to everything up to ``as_of`` for publishing.
 
@@ -518,10 +510,14 @@ def train(
     Args:
         customer_days: ``silver/customer_days``.
         as_of: Last day used.
+        model: Purchase model, one of `FITTERS`; `AUTO` takes the one that does best on the
+            holdout, BG/NBD without a holdout.
         holdout_days: Days before ``as_of`` kept for judging; shortened to half of the history
             when that is less, and said so in ``notes``.
         time_unit_days: Days in one unit of model time: 7 gives the literature's weekly figures.
         annual_discount_rate: For the discounted value.
+        champion: The judged model of the champion's own training, and the last day that it saw:
+            judged on the same holdout, as ``champion_*``, unless it has seen some of it.
     """
     first = first_purchase_day(customer_days, as_of)
     days_seen = (as_of - first).days + 1 if first else 0
@@ -544,7 +540,28 @@ def train(
     )
     try:
         counted = _counted(features, dates)
-        published = _fitted(counted[as_of], time_unit_days, annual_discount_rate)
+        kinds = tuple(FITTERS) if model == AUTO else (model,)
+        judged: _Judged | None = None
+        if calibration_as_of:
+            judged = _judged(
+                features,
+                customer_days,
+                counted[calibration_as_of],
+                kinds,
+                calibration_as_of,
+                holdout,
+                time_unit_days,
+                annual_discount_rate,
+                champion[0] if champion and champion[1] <= calibration_as_of else None,
+            )
+            notes += judged.notes
+        how_often = judged.chosen.model.purchases if judged else None
+        published = _fitted(
+            counted[as_of],
+            how_often.kind if how_often else kinds[0],
+            time_unit_days,
+            annual_discount_rate,
+        )
         metrics = dict(published.metrics)
         parameters: dict[str, float | int | str] = {
             "as_of": as_of.isoformat(),
@@ -555,24 +572,11 @@ def train(
             "model": published.model.kind,
             **published.parameters,
         }
-        judged: _Fitted | None = None
         table = pd.DataFrame(columns=["frequency", "customers", "actual", "model", PAST_AVERAGE])
-        if calibration_as_of:
-            judged = _fitted(counted[calibration_as_of], time_unit_days, annual_discount_rate)
-            parameters["calibration_as_of"] = calibration_as_of.isoformat()
-            parameters["calibration_model"] = judged.model.kind
-            parameters |= {f"calibration_{k}": v for k, v in judged.parameters.items()}
-            metrics |= {f"calibration_{k}": v for k, v in judged.metrics.items()}
-            found, table = evaluate(
-                features,
-                customer_days,
-                judged.model,
-                calibration_as_of,
-                holdout,
-                counted[calibration_as_of].mean_rate,
-            )
-            metrics |= found
-            notes += [f"on the calibration period: {why}" for why in judged.reasons + judged.notes]
+        if judged:
+            parameters |= judged.parameters
+            metrics |= judged.metrics
+            table = judged.table
     finally:
         features.unpersist()
 
@@ -581,6 +585,8 @@ def train(
     pictures: dict[str, bytes] = {}
     if len(table):
         pictures["purchases_by_frequency"] = plots.purchases_by_frequency(table, holdout)
+    if judged and len(judged.deciles):
+        pictures["revenue_by_decile"] = plots.revenue_by_decile(judged.deciles, holdout)
     cells = counted[as_of].purchase_cells
     if published.model.purchases and (cells["frequency"] > 0).any():
         pictures["probability_alive"] = plots.probability_alive(
@@ -588,7 +594,7 @@ def train(
         )
     return LifetimeValueTraining(
         model=published.model,
-        calibration_model=judged.model if judged else None,
+        calibration_model=judged.chosen.model if judged else None,
         status=f"fallback: {'; '.join(published.reasons)}" if published.reasons else "trained",
         notes=tuple(published.notes + notes),
         parameters=parameters,
@@ -611,16 +617,13 @@ def score(features: DataFrame, model: LifetimeValueModel, model_version: str) ->
         model_version: Written beside every score.
 
     Returns:
-        The columns of `SCORE_SCHEMA`: ``probability_alive`` (0 to 1; null with the past-average
-        fallback, which does not know), purchases, and amounts in the currency.
+        The columns of `SCORE_SCHEMA`: ``probability_alive`` (0 to 1), purchases, and amounts in
+        the currency, each with its 90 % interval; null where nothing is known, as with the
+        past-average fallback.
     """
 
     def scored(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        known = (
-            KnownExpectations(model.purchases, model.time_unit_days, month_ends())
-            if model.purchases
-            else None
-        )
+        known = KnownScores(model)
         for batch in batches:
             found = model.predict(batch, known)
             found.insert(0, "customer_key", batch["customer_key"])
@@ -631,4 +634,4 @@ def score(features: DataFrame, model: LifetimeValueModel, model_version: str) ->
     wanted = features.select("as_of", "customer_key", *MODEL_FEATURES)
     made = wanted.mapInPandas(scored, SCORE_SCHEMA)
     # pandas knows no null in a float column: the NaN of "not known" becomes one here.
-    return made.withColumn("probability_alive", F.nanvl("probability_alive", F.lit(None)))
+    return made.withColumns({name: F.nanvl(name, F.lit(None)) for name in FIGURES})

@@ -1,0 +1,182 @@
+"""The churn model itself: what scoring needs, readable as JSON, safe to send to workers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Self
+
+import numpy as np
+import pandas as pd
+import xgboost as xgb
+from numpy.typing import NDArray
+
+from customer360.errors import Customer360Error
+from customer360.models.baselines import HiatusRule
+from customer360.models.calibration import Calibrator
+from customer360.models.churn.features import FEATURES, design_matrix
+from customer360.models.churn.reasons import (
+    REASONS,
+    by_topic,
+    contributions,
+    no_reasons,
+    silence,
+    strongest_reasons,
+)
+
+Floats = NDArray[np.float64]
+
+RISK_MEDIUM = 0.4
+RISK_HIGH = 0.7
+"""Risk is "high" from this churn probability on, "medium" from `RISK_MEDIUM` on, else "low"."""
+
+
+class ChurnModelError(Customer360Error):
+    """A stored model cannot be used."""
+
+
+@dataclass(frozen=True)
+class ChurnModel:
+    """Everything that scoring needs; readable as JSON but for the trees, safe to send to workers.
+
+    Attributes:
+        kind: "xgboost", or a fallback: "hiatus_rule", "base_rate", or "none" when not even one
+            horizon has passed and nothing can be said; "none" scores nobody.
+        horizon_days: Horizon of the definition.
+        activity_days: Activity window of the definition.
+        base_rate: Churn rate of the training rows.
+        hiatus: The rule fitted on the training rows, if both classes were there.
+        categories: The values of each categorical feature that have a column of their own.
+        booster: XGBoost's model in UBJSON; empty for a fallback.
+        calibrator: Turns the trees' scores into probabilities; fallbacks need none.
+        risk_medium: Churn probability from which the risk is "medium".
+        risk_high: Churn probability from which it is "high".
+        features: Columns of ``gold/customer_features`` it was trained on, in order.
+    """
+
+    kind: str
+    horizon_days: int
+    activity_days: int
+    base_rate: float = 0.5
+    hiatus: HiatusRule | None = None
+    categories: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    booster: bytes = b""
+    calibrator: Calibrator = field(default_factory=Calibrator)
+    risk_medium: float = RISK_MEDIUM
+    risk_high: float = RISK_HIGH
+    features: tuple[str, ...] = FEATURES
+
+    def check_features(self) -> None:
+        """See that today's features are those that the model was trained on.
+
+        Raises:
+            ChurnModelError: They differ; the message names the difference.
+        """
+        gone = [name for name in self.features if name not in FEATURES]
+        new = [name for name in FEATURES if name not in self.features]
+        if gone or new or self.features != FEATURES:
+            told = [
+                f"{what} {', '.join(names)}"
+                for what, names in (("without", gone), ("with the new", new))
+                if names
+            ]
+            raise ChurnModelError(
+                "the churn model was trained on other features: gold/customer_features is now "
+                f"{' and '.join(told) or 'in another order'}; train it again"
+            )
+
+    def load_booster(self, nthread: int = 1) -> xgb.Booster:
+        """The trees, ready to predict.
+
+        Raises:
+            ChurnModelError: There are none: the model is a fallback.
+        """
+        if not self.booster:
+            raise ChurnModelError(
+                f"the churn model is the fallback {self.kind}: it has no trees; train it on more "
+                "history"
+            )
+        booster = xgb.Booster({"nthread": nthread})
+        booster.load_model(bytearray(self.booster))
+        return booster
+
+    def probabilities(self, features: pd.DataFrame, booster: xgb.Booster | None = None) -> Floats:
+        """Churn probability of each row of ``gold/customer_features``.
+
+        Args:
+            features: At least the columns of `NUMERIC_FEATURES` and `CATEGORICAL_FEATURES`.
+            booster: From `load_booster`, to load it once for many batches.
+        """
+        if not len(features):
+            return np.empty(0)
+        if self.kind == "xgboost":
+            trees = booster or self.load_booster()
+            scores = trees.predict(xgb.DMatrix(design_matrix(features, self.categories)))
+            return self.calibrator.apply(scores)
+        if self.kind == "hiatus_rule" and self.hiatus:
+            return self.hiatus.probabilities(features["days_since_last_purchase"])
+        return np.full(len(features), self.base_rate)
+
+    def reasons(
+        self, features: pd.DataFrame, probabilities: Floats, booster: xgb.Booster | None = None
+    ) -> pd.DataFrame:
+        """Why each customer is likely to leave: ``reason_1`` to ``reason_3``, ``None`` when fewer.
+
+        Only customers above the average churn rate, or of more than low risk, have reasons: the
+        others have no leaving to explain, and exact explanations cost fifty times the score or
+        more. The hiatus rule has the one reason that it knows; the base rate has none.
+
+        Args:
+            features: As for `probabilities`.
+            probabilities: Their churn probabilities, from `probabilities`.
+            booster: As for `probabilities`.
+        """
+        found = no_reasons(features)
+        if self.kind == "hiatus_rule" and self.hiatus:
+            silent = self.hiatus.flags(features["days_since_last_purchase"])
+            found.loc[silent, REASONS[0]] = silence(features[silent])
+        if self.kind == "xgboost":
+            likely = probabilities >= min(self.base_rate, self.risk_medium)
+            if likely.any():
+                rows = features[likely]
+                seen = design_matrix(rows, self.categories)
+                values = contributions(booster or self.load_booster(), seen)
+                topics = by_topic(values, list(seen.columns))
+                found[likely] = strongest_reasons(rows, topics).to_numpy()
+        return found
+
+    def risks(self, probabilities: Floats) -> NDArray[np.object_]:
+        """The risk in words by the two thresholds: high, medium or low."""
+        return np.where(
+            probabilities >= self.risk_high,
+            "high",
+            np.where(probabilities >= self.risk_medium, "medium", "low"),
+        ).astype(object)
+
+    def to_json(self) -> str:
+        """As JSON text, without the trees."""
+        given = asdict(self)
+        given.pop("booster")
+        return json.dumps(given, indent=2, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str, booster: bytes = b"") -> Self:
+        """From `to_json`'s text and, for XGBoost, the trees.
+
+        Raises:
+            ChurnModelError: The trees are missing.
+        """
+        given = json.loads(text)
+        hiatus = given.pop("hiatus")
+        categories = given.pop("categories")
+        calibrator = Calibrator.from_dict(given.pop("calibrator", None))
+        if given["kind"] == "xgboost" and not booster:
+            raise ChurnModelError("the stored churn model has no trees; train it again")
+        return cls(
+            hiatus=HiatusRule(**hiatus) if hiatus else None,
+            categories={name: tuple(values) for name, values in categories.items()},
+            features=tuple(given.pop("features", FEATURES)),
+            booster=booster,
+            calibrator=calibrator,
+            **given,
+        )

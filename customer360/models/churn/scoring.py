@@ -1,0 +1,64 @@
+"""Scoring: ``gold/churn_scores`` from ``gold/customer_features`` and a churn model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from customer360.models.churn.features import FEATURES
+from customer360.models.churn.model import ChurnModel
+from customer360.models.churn.reasons import REASONS
+from customer360.models.churn.rows import active
+
+SCORE_SCHEMA = (
+    "as_of date, customer_key string, churn_probability double, risk string, reason_1 string, "
+    "reason_2 string, reason_3 string, horizon_days int, activity_window_days int, "
+    "model_version string"
+)
+
+
+def score(features: DataFrame, model: ChurnModel, model_version: str) -> DataFrame:
+    """``gold/churn_scores``: one row for each customer active at the features' as-of date.
+
+    Args:
+        features: ``gold/customer_features``.
+        model: What to score with.
+        model_version: Written beside every score.
+
+    Returns:
+        The columns of `SCORE_SCHEMA`; ``churn_probability`` is the probability of no purchase in
+        the ``horizon_days`` after ``as_of``; the reasons are those of `ChurnModel.reasons`. No
+        rows when the model's kind is "none".
+
+    Raises:
+        ChurnModelError: The model was trained on other features.
+    """
+    model.check_features()
+    columns = ["as_of", "customer_key", *FEATURES]
+    chosen = active(features, model.activity_days).select(*columns)
+    if model.kind == "none":
+        chosen = chosen.where(F.lit(False))
+
+    def scored(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        booster = model.load_booster() if model.kind == "xgboost" else None
+        for batch in batches:
+            probabilities = model.probabilities(batch, booster)
+            reasons = model.reasons(batch, probabilities, booster)
+            yield pd.DataFrame(
+                {
+                    "as_of": batch["as_of"],
+                    "customer_key": batch["customer_key"],
+                    "churn_probability": probabilities,
+                    "risk": model.risks(probabilities),
+                    **{name: reasons[name] for name in REASONS},
+                    "horizon_days": np.int32(model.horizon_days),
+                    "activity_window_days": np.int32(model.activity_days),
+                    "model_version": model_version,
+                }
+            )
+
+    return chosen.mapInPandas(scored, SCORE_SCHEMA)

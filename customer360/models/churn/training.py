@@ -1,0 +1,426 @@
+"""One training from history to a judged model, with everything to log about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from functools import partial
+
+import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from customer360.models.baselines import (
+    AliveBaseline,
+    Floats,
+    fit_hiatus_rule,
+    logistic_regression,
+    smoothed_rate,
+)
+from customer360.models.churn.distributed import Trainer, grown_on_spark, trains_on_spark
+from customer360.models.churn.features import (
+    CATEGORICAL_FEATURES,
+    NUMERIC_FEATURES,
+    design_matrix,
+    frequent_categories,
+)
+from customer360.models.churn.fitting import (
+    Grow,
+    fallback,
+    fit_xgboost,
+    importance_by_gain,
+    threads_for,
+    why_not,
+)
+from customer360.models.churn.judging import judged_metrics, pictures
+from customer360.models.churn.model import RISK_HIGH, RISK_MEDIUM, ChurnModel
+from customer360.models.churn.rows import history_cells, labelled_rows, sampled_rows
+from customer360.models.evaluation import calibration_table
+from customer360.models.leakage import LeakReport, check_leaks
+from customer360.models.lifetime_value.fitting import fit_bg_nbd
+from customer360.models.lifetime_value.maximise import NotFittedError
+from customer360.models.profit import Campaign, profit_curve
+from customer360.models.sampling import every_nth
+from customer360.models.windows import (
+    AsOfGrid,
+    ChurnWindows,
+    as_of_grid,
+    choose_windows,
+    first_purchase_day,
+)
+
+LEAK_ROWS = 50_000
+"""The leak check looks at so many rows of all dates."""
+
+LOGISTIC_ROWS = 100_000
+"""A few dozen coefficients are known well enough from so many rows."""
+
+VALUE_AT_STAKE = "net_revenue_365d"
+"""What is lost with a customer: a year like the last one. Known for everybody and in currency,
+where an expected value would need the other model."""
+
+DEFAULT_CAMPAIGN = Campaign()
+
+ALIVE_UNIT_DAYS = 7
+"""The buying model among the baselines counts in weeks."""
+
+
+@dataclass(frozen=True)
+class ChurnTraining:
+    """All that came out of one training.
+
+    Attributes:
+        model: The one that was tested, and the one to publish.
+        status: "trained", or "fallback: " and why.
+        notes: What else a reader must know.
+        windows: The definition's windows and where they came from.
+        grid: The as-of dates; ``None`` when the history is too short for them.
+        parameters: Flat, to log: windows, dates, sizes, XGBoost's parameters.
+        metrics: Flat: ``test_*`` of the model, with ``_low`` and ``_high`` the edges of a 90 %
+            bootstrap interval, ``baseline_hiatus_rule_*``,
+            ``baseline_recency_ranking_*``, ``baseline_base_rate_*``,
+            ``baseline_logistic_regression_*`` and ``baseline_probability_alive_*`` on the same
+            test rows; ``profit_*`` of the campaign.
+        calibration: Test rows by tenth of risk: ``group``, ``customers``, ``predicted``,
+            ``observed``.
+        feature_importance: Share of the trees' total gain by feature; empty for a fallback.
+        plots: PNG images by name.
+        sample: The features of some rows, as an input example.
+        as_of: Day the training was made for; the last label's horizon ends there.
+        leaks: What the leak check found in the labelled rows; not passed is no failure here, but
+            is in the notes and for an asset check to judge.
+    """
+
+    model: ChurnModel
+    status: str
+    notes: tuple[str, ...]
+    windows: ChurnWindows
+    grid: AsOfGrid | None
+    parameters: dict[str, float | int | str]
+    metrics: dict[str, float]
+    calibration: pd.DataFrame
+    feature_importance: dict[str, float]
+    plots: dict[str, bytes]
+    sample: pd.DataFrame
+    as_of: date
+    leaks: LeakReport = field(default_factory=LeakReport)
+
+    @property
+    def trained(self) -> bool:
+        """False when a fallback stands in for the model."""
+        return self.status == "trained"
+
+
+def train(
+    customer_days: DataFrame,
+    as_of: date,
+    *,
+    horizon_days: int | None = None,
+    activity_days: int | None = None,
+    max_training_rows: int = 1_000_000,
+    risk_thresholds: tuple[float, float] = (RISK_MEDIUM, RISK_HIGH),
+    campaign: Campaign = DEFAULT_CAMPAIGN,
+    parameters: Mapping[str, float | int | str] | None = None,
+    seed: int = 0,
+    nthread: int | None = None,
+    trainer: Trainer = "auto",
+    alive: AliveBaseline | None = None,
+    champion: ChurnModel | None = None,
+) -> ChurnTraining:
+    """Train on earlier as-of dates, stop early on a later one, test on the latest.
+
+    Never fails for want of data: with too few rows or one class the result is a fallback, and
+    its status says which and why.
+
+    Args:
+        customer_days: ``silver/customer_days``.
+        as_of: Last day used; the test date is one horizon before it.
+        horizon_days: Setting that overrides the data's own horizon.
+        activity_days: Setting that overrides the data's own activity window.
+        max_training_rows: Rows (customer x as-of date) on the driver, at most, to learn from and
+            again to test on.
+        risk_thresholds: Churn probabilities from which the risk is "medium" and "high".
+        campaign: What keeping a customer costs and brings; for the profit curve.
+        parameters: Override `XGBOOST_PARAMETERS`.
+        seed: Same seed, same data: same model.
+        nthread: Threads for XGBoost, at most; all cores when not given.
+        trainer: Where the trees grow: "local" in this process, on the sample; "spark" by
+            `xgboost.spark`, on all rows; "auto" on Spark when there are more than
+            ``max_training_rows`` and the session allows it.
+        alive: A buying model that knows nothing later than the newest training date, to be a
+            baseline; BG/NBD is fitted when not given.
+        champion: The model in use: judged on the same test rows, as ``champion_*``, if it was
+            trained on the same features and means the same by churn.
+
+    Raises:
+        TrainerError: "spark" in a Spark Connect session.
+    """
+    windows = choose_windows(
+        customer_days, as_of, horizon_days=horizon_days, activity_days=activity_days
+    )
+    first = first_purchase_day(customer_days, as_of)
+    grid = as_of_grid(first, as_of, windows) if first else None
+    if grid is None:
+        return _too_short(
+            customer_days,
+            as_of,
+            windows,
+            _empty_model(windows, risk_thresholds),
+            seed,
+            max_training_rows,
+        )
+
+    without_alive: tuple[str, ...] = ()
+    if alive is None:
+        alive, without_alive = fitted_alive(history_cells(customer_days, grid.training[0]))
+    rows = labelled_rows(customer_days, grid.dates, windows).persist()
+    try:
+        frame, sizes = sampled_rows(rows, grid, max_training_rows)
+        teaching = sum(count for day, count in sizes.items() if day != grid.test)
+        on_spark = trains_on_spark(trainer, rows, teaching, max_training_rows)
+        taught = rows.where(F.col("as_of") != F.lit(grid.test))
+        training = train_on_rows(
+            frame,
+            grid,
+            windows,
+            as_of,
+            all_rows=sum(sizes.values()),
+            alive=alive,
+            risk_thresholds=risk_thresholds,
+            campaign=campaign,
+            parameters=parameters,
+            seed=seed,
+            nthread=nthread,
+            grow=partial(grown_on_spark, taught, grid.validation) if on_spark else None,
+            champion=champion,
+        )
+    finally:
+        rows.unpersist()
+    on_spark = training.parameters.get("trainer") == "spark"
+    by_spark = (f"the trees learnt on all {teaching:,} rows by xgboost.spark",) if on_spark else ()
+    return replace(
+        training,
+        notes=(*training.notes, *by_spark, *without_alive),
+        parameters={
+            **training.parameters,
+            "max_training_rows": max_training_rows,
+        },
+    )
+
+
+def fitted_alive(cells: pd.DataFrame) -> tuple[AliveBaseline | None, tuple[str, ...]]:
+    """The baseline of the probability alive, or why it cannot be had.
+
+    Args:
+        cells: From `history_cells`.
+    """
+    try:
+        return AliveBaseline(fit_bg_nbd(cells, ALIVE_UNIT_DAYS).model, ALIVE_UNIT_DAYS), ()
+    except NotFittedError as error:
+        return None, (f"the probability alive is not among the baselines: {error}",)
+
+
+def train_on_rows(
+    frame: pd.DataFrame,
+    grid: AsOfGrid,
+    windows: ChurnWindows,
+    as_of: date,
+    *,
+    all_rows: int | None = None,
+    alive: AliveBaseline | None = None,
+    risk_thresholds: tuple[float, float] = (RISK_MEDIUM, RISK_HIGH),
+    campaign: Campaign = DEFAULT_CAMPAIGN,
+    parameters: Mapping[str, float | int | str] | None = None,
+    seed: int = 0,
+    nthread: int | None = None,
+    grow: Grow | None = None,
+    champion: ChurnModel | None = None,
+) -> ChurnTraining:
+    """`train` from labelled rows in memory on: no Spark from here.
+
+    Args:
+        frame: Labelled rows of all dates of ``grid``: ``as_of``, ``churned``, the features.
+        grid: The dates that teach, validate and test.
+        windows: The definition's windows.
+        as_of: Day the training is made for.
+        all_rows: Rows there were before sampling; those of ``frame`` when not given.
+        alive: A buying model fitted before the validation date, to be a baseline.
+        risk_thresholds: As for `train`.
+        campaign: As for `train`.
+        parameters: As for `train`.
+        seed: As for `train`.
+        nthread: As for `train`.
+        grow: Grows the trees elsewhere, on all rows; see `fit_xgboost`.
+        champion: As for `train`.
+    """
+    all_rows = len(frame) if all_rows is None else all_rows
+    test, validate, learn = (
+        frame[frame["as_of"].isin(days)].reset_index(drop=True)
+        for days in ([grid.test], [grid.validation], grid.training)
+    )
+    teaching = pd.concat([learn, validate], ignore_index=True)
+    empty = _empty_model(windows, risk_thresholds)
+    facts = _facts(windows, as_of, empty, seed) | {
+        "test_as_of": grid.test.isoformat(),
+        "validation_as_of": grid.validation.isoformat(),
+        "training_as_of": ", ".join(day.isoformat() for day in sorted(grid.training)),
+        "training_rows": len(learn),
+        "validation_rows": len(validate),
+        "test_rows": len(test),
+        "rows_before_sampling": all_rows,
+        **campaign.parameters(),
+    }
+
+    looked_at = every_nth(frame, LEAK_ROWS)
+    leaks = check_leaks(
+        design_matrix(looked_at, frequent_categories(learn)),
+        looked_at["churned"],
+        looked_at["as_of"] == grid.training[0],
+        looked_at["as_of"] == grid.test,
+        seed=seed,
+        nthread=threads_for(len(looked_at), nthread),
+    )
+    importance: dict[str, float] = {}
+    metrics = leaks.metrics()
+    reason = why_not(learn, validate)
+    if reason is None:
+        fit = fit_xgboost(
+            learn, validate, parameters=parameters, seed=seed, nthread=nthread, grow=grow
+        )
+        model = replace(
+            empty,
+            kind="xgboost",
+            base_rate=smoothed_rate(teaching["churned"]),
+            hiatus=fit_hiatus_rule(teaching["days_since_last_purchase"], teaching["churned"]),
+            categories=fit.categories,
+            booster=bytes(fit.booster.save_raw("ubj")),
+            calibrator=fit.calibrator,
+        )
+        importance = importance_by_gain(fit.booster)
+        metrics |= fit.metrics()
+        facts |= fit.facts()
+        status = "trained"
+    else:
+        model, instead = fallback(empty, teaching)
+        status = f"fallback: {reason}; {instead}"
+    facts["model"] = model.kind
+    if model.hiatus:
+        facts["hiatus_rule_days"] = model.hiatus.threshold_days
+
+    others: dict[str, Floats] = {}
+    if model.kind == "xgboost":
+        some = every_nth(teaching, LOGISTIC_ROWS)
+        others["logistic_regression"] = logistic_regression(
+            design_matrix(some, model.categories),
+            some["churned"],
+            design_matrix(test, model.categories),
+        )
+    if alive is not None:
+        others["probability_alive"] = alive.scores(test)
+    judged = test if model.kind != "none" else test.head(0)
+    predicted = model.probabilities(judged)
+    notes = (*_sampling_notes(all_rows, len(frame)), *leaks.notes())
+    comparable = champion if champion and _same_definition(champion, model) else None
+    if champion and not comparable:
+        notes = (*notes, "the champion means something else by churn: it is not judged beside")
+    metrics |= judged_metrics(model, predicted, judged, others, comparable)
+    curve = (
+        profit_curve(predicted, judged[VALUE_AT_STAKE], campaign, judged["churned"])
+        if len(judged)
+        else None
+    )
+    if curve is not None:
+        metrics |= curve.metrics()
+    table = calibration_table(judged["churned"], predicted)
+    return ChurnTraining(
+        model=model,
+        status=status,
+        notes=notes,
+        windows=windows,
+        grid=grid,
+        parameters=facts,
+        metrics=metrics,
+        calibration=table,
+        feature_importance=importance,
+        plots=pictures(model, predicted, judged, table, importance, grid, others, curve),
+        sample=_example(test),
+        as_of=as_of,
+        leaks=leaks,
+    )
+
+
+def _same_definition(champion: ChurnModel, model: ChurnModel) -> bool:
+    """Whether the champion can be judged on the other's test rows."""
+    windows = (model.horizon_days, model.activity_days, model.features)
+    theirs = (champion.horizon_days, champion.activity_days, champion.features)
+    return champion.kind != "none" and theirs == windows
+
+
+def _empty_model(windows: ChurnWindows, risk_thresholds: tuple[float, float]) -> ChurnModel:
+    return ChurnModel(
+        "none",
+        windows.horizon_days,
+        windows.activity_days,
+        risk_medium=risk_thresholds[0],
+        risk_high=risk_thresholds[1],
+    )
+
+
+def _facts(
+    windows: ChurnWindows, as_of: date, model: ChurnModel, seed: int
+) -> dict[str, float | int | str]:
+    return {
+        "as_of": as_of.isoformat(),
+        **windows.parameters(),
+        "risk_medium_from": model.risk_medium,
+        "risk_high_from": model.risk_high,
+        "seed": seed,
+    }
+
+
+def _example(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[[*NUMERIC_FEATURES, *CATEGORICAL_FEATURES]].head(5).reset_index(drop=True)
+
+
+def _sampling_notes(all_rows: int, taken: int) -> tuple[str, ...]:
+    if taken == all_rows:
+        return ()
+    return (f"{taken:,} of {all_rows:,} labelled rows were sampled",)
+
+
+def _too_short(
+    customer_days: DataFrame,
+    as_of: date,
+    windows: ChurnWindows,
+    empty: ChurnModel,
+    seed: int,
+    max_rows: int,
+) -> ChurnTraining:
+    """History without room for separate dates: one date teaches a fallback, nothing is tested."""
+    only = as_of - timedelta(days=windows.horizon_days)
+    alone = AsOfGrid((only,), only, only)
+    frame, _ = sampled_rows(labelled_rows(customer_days, [only], windows), alone, max_rows)
+    model, instead = fallback(empty, frame)
+    return ChurnTraining(
+        model=model,
+        status=(
+            f"fallback: {windows.history_days} days of history are too short for an activity "
+            f"window of {windows.activity_days} and three horizons of {windows.horizon_days} "
+            f"days; {instead}"
+        ),
+        notes=("not tested: no later date is left to test on",),
+        windows=windows,
+        grid=None,
+        parameters={
+            **_facts(windows, as_of, empty, seed),
+            "model": model.kind,
+            "training_rows": len(frame),
+        },
+        metrics={},
+        calibration=calibration_table([], []),
+        feature_importance={},
+        plots={},
+        sample=_example(frame),
+        as_of=as_of,
+    )

@@ -1,0 +1,67 @@
+"""Lifetime value: how often customers come back, what they spend, and how well we know it.
+
+Here belong the purchase models (BG/NBD, MBG/NBD, Pareto/NBD), the Gamma-Gamma model of spend,
+their fitting to counted cells, intervals, forecasts of the whole customer base, and training and
+scoring through Spark (`training`, the only module here that knows Spark). Modules that compile
+are imported where a fit happens, so that importing this package stays light.
+"""
+
+from customer360.models.lifetime_value.beta_geometric import BgNbd, MbgNbd
+from customer360.models.lifetime_value.customer_base import Forecast, forecast
+from customer360.models.lifetime_value.fitting import (
+    Fit,
+    fit_bg_nbd,
+    fit_gamma_gamma,
+    fit_mbg_nbd,
+    fit_pareto_nbd,
+    frequency_value_correlation,
+)
+from customer360.models.lifetime_value.gamma_gamma import GammaGamma
+from customer360.models.lifetime_value.maximise import NotFittedError
+from customer360.models.lifetime_value.pareto_nbd import ParetoNbd
+from customer360.models.lifetime_value.scoring import (
+    HORIZONS,
+    KnownExpectations,
+    KnownScores,
+    LifetimeValueModel,
+    month_ends,
+    predictive_intervals,
+)
+from customer360.models.lifetime_value.training import (
+    SCORE_SCHEMA,
+    LifetimeValueTraining,
+    evaluate,
+    purchase_cells,
+    score,
+    train,
+    value_cells,
+)
+
+__all__ = [
+    "HORIZONS",
+    "SCORE_SCHEMA",
+    "BgNbd",
+    "Fit",
+    "Forecast",
+    "GammaGamma",
+    "KnownExpectations",
+    "KnownScores",
+    "LifetimeValueModel",
+    "LifetimeValueTraining",
+    "MbgNbd",
+    "NotFittedError",
+    "ParetoNbd",
+    "evaluate",
+    "fit_bg_nbd",
+    "fit_gamma_gamma",
+    "fit_mbg_nbd",
+    "fit_pareto_nbd",
+    "forecast",
+    "frequency_value_correlation",
+    "month_ends",
+    "predictive_intervals",
+    "purchase_cells",
+    "score",
+    "train",
+    "value_cells",
+]

@@ -1,0 +1,467 @@
+"""From a fitted model to every figure about a customer: batch by batch, each history once.
+
+What is expected depends on three whole numbers (frequency, recency, T), of which a batch of
+customers holds each many times; what is expected of a customer who is alive on two of them. So a
+batch is scored by its distinct histories, and results for (frequency, T) are kept between batches.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from customer360.models.baselines import past_average_purchases
+from customer360.models.lifetime_value.age_table import AgeTable
+from customer360.models.lifetime_value.beta_geometric import BgNbd, MbgNbd
+from customer360.models.lifetime_value.gamma_gamma import GammaGamma
+from customer360.models.lifetime_value.intervals import (
+    NEGLIGIBLE_DEVIATION,
+    Outlook,
+    Z,
+    cubature_models,
+    deviation,
+    joined,
+    log_odds,
+    outlook,
+    probability_bounds,
+    spend_models,
+)
+from customer360.models.lifetime_value.pareto_nbd import ParetoNbd
+from customer360.models.lifetime_value.purchase_model import Floats, PurchaseModel
+
+Integers = NDArray[np.int64]
+Covariance = tuple[tuple[float, ...], ...]
+
+YEAR_DAYS = 365
+MONTHS = 12
+PAST_AVERAGE = "past_average"
+HORIZONS = (30, 90, 180, 365)
+"""Days ahead for which purchases and revenue are expected."""
+
+FIGURES = tuple(
+    f"{name}{end}"
+    for name in (
+        "probability_alive",
+        *(f"expected_purchases_{days}d" for days in HORIZONS),
+        *(f"expected_revenue_{days}d" for days in HORIZONS),
+        "expected_order_value",
+        "discounted_value_12m",
+        "discounted_residual_value",
+    )
+    for end in ("", "_low", "_high")
+)
+"""Columns of `LifetimeValueModel.predict`: each figure and the ends of its 90 % interval."""
+
+PURCHASE_MODELS: dict[str, type[BgNbd | MbgNbd | ParetoNbd]] = {
+    model.kind: model for model in (BgNbd, MbgNbd, ParetoNbd)
+}
+
+_DAY_BITS = 21
+"""Days in 21 bits: 5,700 years; what is left of 63 bits holds the frequency."""
+
+
+def frozen(covariance: ArrayLike | None) -> Covariance | None:
+    """A covariance as nested tuples, which compare and become JSON."""
+    if covariance is None:
+        return None
+    return tuple(tuple(row) for row in np.asarray(covariance, dtype=float).tolist())
+
+
+@dataclass(frozen=True)
+class LifetimeValueModel:
+    """Everything that scoring needs; small, readable as JSON, safe to send to Spark's workers.
+
+    Attributes:
+        time_unit_days: Days in one unit of the parameters' time.
+        purchases: How often; ``None`` = fallback, each customer's past average carried on.
+        values: How much; ``None`` = fallback, each customer's mean repeat purchase, or
+            ``mean_order_value`` for those without one.
+        mean_order_value: Mean net revenue of a purchase day over all customers.
+        annual_discount_rate: 0.10 = a purchase in a year is worth 1 / 1.10 today.
+        purchases_covariance: Of the log-parameters of ``purchases``; ``None`` = not known.
+        values_covariance: Of the log-parameters of ``values``; ``None`` = not known.
+    """
+
+    time_unit_days: int
+    purchases: BgNbd | MbgNbd | ParetoNbd | None
+    values: GammaGamma | None
+    mean_order_value: float
+    annual_discount_rate: float = 0.10
+    purchases_covariance: Covariance | None = None
+    values_covariance: Covariance | None = None
+
+    @property
+    def kind(self) -> str:
+        """Short name of what is inside, for example ``bg_nbd+gamma_gamma``."""
+        how_often = self.purchases.kind if self.purchases else PAST_AVERAGE
+        return f"{how_often}+{'gamma_gamma' if self.values else 'mean_order_value'}"
+
+    @property
+    def discount_rate(self) -> float:
+        """Continuous discount rate a unit of model time."""
+        return float(np.log1p(self.annual_discount_rate) / YEAR_DAYS * self.time_unit_days)
+
+    def probability_alive(self, features: pd.DataFrame) -> Floats:
+        """Probability alive; NaN in the fallback, which does not know of leaving."""
+        if self.purchases is None:
+            return np.full(len(features), np.nan)
+        unit = self.time_unit_days
+        return self.purchases.probability_alive(
+            features["frequency"], features["recency"] / unit, features["T"] / unit
+        )
+
+    def expected_purchases(
+        self, features: pd.DataFrame, days: Sequence[float], known: KnownExpectations | None = None
+    ) -> Floats:
+        """Expected purchases in the next ``days``: a row a customer, a column a horizon.
+
+        Args:
+            features: Columns ``frequency``, ``recency`` and ``T``, in days.
+            days: Horizons in days.
+            known: Reused between batches of one job, so that each (frequency, T) is computed once.
+        """
+        if self.purchases is None:
+            return past_average_purchases(
+                features[["frequency"]], features[["T"]], 1.0
+            ) * np.asarray(days, dtype=float)
+        known = known or KnownExpectations(self.purchases, self.time_unit_days, tuple(days))
+        alive = self.probability_alive(features)
+        return alive[:, None] * known.of(features["frequency"], features["T"])
+
+    def expected_order_value(self, features: pd.DataFrame) -> Floats:
+        """Expected net revenue of one purchase."""
+        frequency, value = features["frequency"], features["monetary_value"]
+        if self.values is not None:
+            return self.values.expected_order_value(frequency, value)
+        return np.where((frequency > 0) & (value > 0), value, self.mean_order_value)
+
+    def predict(self, features: pd.DataFrame, known: KnownScores | None = None) -> pd.DataFrame:
+        """All figures about each row of features, with their 90 % bounds.
+
+        Columns, each followed by ``<name>_low`` and ``<name>_high``: ``probability_alive``;
+        ``expected_purchases_<days>d`` and ``expected_revenue_<days>d`` for each of `HORIZONS`;
+        ``expected_order_value``; ``discounted_value_12m``; ``discounted_residual_value`` (over
+        the whole remaining life). Bounds of purchases and revenue are where the customer's own
+        figure will lie; those of the other figures say how well they are known (`intervals`).
+        What a fallback or a missing covariance leaves unknown is NaN, as is the residual value
+        without discounting, which may be infinite.
+
+        Args:
+            features: Columns ``frequency``, ``recency``, ``T`` (days) and ``monetary_value``.
+            known: Reused between batches of one job.
+        """
+        known = known or KnownScores(self)
+        order_value, order_deviation = self._order_value(features)
+        found: dict[str, Floats] = {}
+
+        def add(name: str, middle: Floats, low: Floats, high: Floats) -> None:
+            found[name], found[f"{name}_low"], found[f"{name}_high"] = middle, low, high
+
+        def valued(name: str, purchases: Floats, deviations: Floats) -> None:
+            value = purchases * order_value
+            factor = np.exp(Z * np.sqrt(deviations**2 + order_deviation**2))
+            add(name, value, value / factor, value * factor)
+
+        cells = known.of(features)
+        scale = self.spend_scale(features)
+        add("probability_alive", *(cells[f"alive{end}"] for end in ("", "_low", "_high")))
+        for days in HORIZONS:
+            add(
+                f"expected_purchases_{days}d",
+                *(cells[f"purchases_{days}{end}"] for end in ("", "_low", "_high")),
+            )
+        for days in HORIZONS:
+            add(
+                f"expected_revenue_{days}d",
+                cells[f"purchases_{days}"] * order_value,
+                cells[f"revenue_{days}_low"] * scale,
+                cells[f"revenue_{days}_high"] * scale,
+            )
+        factor = np.exp(Z * order_deviation)
+        add("expected_order_value", order_value, order_value / factor, order_value * factor)
+        valued("discounted_value_12m", cells["year"], cells["year_deviation"])
+        valued("discounted_residual_value", cells["residual"], cells["residual_deviation"])
+        return pd.DataFrame(found, index=features.index)
+
+    def _order_value(self, features: pd.DataFrame) -> tuple[Floats, Floats]:
+        """Expected order value, and what is not known of its logarithm (NaN = nothing known)."""
+        value = self.expected_order_value(features)
+        if self.values is None or self.values_covariance is None:
+            return value, np.full(len(features), np.nan)
+        x = features["frequency"].to_numpy(dtype=float)
+        m = features["monetary_value"].to_numpy(dtype=float)
+        total, square = np.zeros(len(value)), np.zeros(len(value))
+        models = spend_models(self.values, self.values_covariance)
+        for model in models:
+            # Relative to the estimate: log(1 + d) is d to the accuracy of a standard error.
+            ratio = model.expected_order_value(x, m) / value - 1
+            total += ratio
+            square += ratio * ratio
+        variance = square / len(models) - (total / len(models)) ** 2
+        return value, np.sqrt(np.maximum(variance, 0.0))
+
+    def spend_scale(self, features: pd.DataFrame) -> Floats:
+        """What bounds of revenue are measured in: v + x m, or the order value without a model."""
+        if self.values is None:
+            return self.expected_order_value(features)
+        x, m = features["frequency"], features["monetary_value"]
+        return self.values.v + (x * m.where(x > 0, 0.0)).to_numpy(dtype=float)
+
+    def to_json(self) -> str:
+        """As JSON text, parameters in full precision."""
+        given = asdict(self)
+        if self.purchases is not None:
+            given["purchases"]["kind"] = self.purchases.kind
+        return json.dumps(given, indent=2, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """From `to_json`'s text; purchases without a ``kind`` are BG/NBD's."""
+        given = json.loads(text)
+        purchases, values = given.pop("purchases"), given.pop("values")
+        if purchases:
+            kind = PURCHASE_MODELS[purchases.pop("kind", BgNbd.kind)]
+            given["purchases"] = kind(**purchases)
+        else:
+            given["purchases"] = None
+        for name in ("purchases_covariance", "values_covariance"):
+            given[name] = frozen(given.get(name))
+        return cls(values=GammaGamma(**values) if values else None, **given)
+
+
+def month_ends() -> tuple[float, ...]:
+    """Days from now to the end of each of the next twelve months of a twelfth of 365 days."""
+    return tuple(YEAR_DAYS * month / MONTHS for month in range(1, MONTHS + 1))
+
+
+class _Rows:
+    """Which row holds a code: codes stay where they were first put."""
+
+    def __init__(self) -> None:
+        self._codes = np.empty(0, dtype=np.int64)
+        self._rows = np.empty(0, dtype=np.int64)
+
+    def add_new(self, codes: Integers) -> Integers:
+        """Give rows to those of the (sorted, distinct) codes that have none; returns these."""
+        new = np.setdiff1d(codes, self._codes, assume_unique=True)
+        if len(new):
+            rows = np.arange(len(self._codes), len(self._codes) + len(new))
+            all_codes = np.concatenate([self._codes, new])
+            order = np.argsort(all_codes)
+            self._codes, self._rows = all_codes[order], np.concatenate([self._rows, rows])[order]
+        return np.asarray(new)
+
+    def of(self, codes: Integers) -> Integers:
+        """Rows of known codes."""
+        return np.asarray(self._rows[np.searchsorted(self._codes, codes)])
+
+
+def _whole(values: ArrayLike) -> Integers:
+    return np.asarray(values).astype(np.int64)
+
+
+class KnownExpectations:
+    """Expected purchases while alive by (frequency, T), computed once for each pair met.
+
+    The expectation needs a hypergeometric function, but depends on whole numbers only; a batch of
+    customers holds each pair many times.
+    """
+
+    def __init__(self, model: PurchaseModel, time_unit_days: int, days: tuple[float, ...]) -> None:
+        self._model = model
+        self._unit = time_unit_days
+        self._times = np.asarray(days, dtype=float) / time_unit_days
+        self._rows = _Rows()
+        self._values = np.empty((0, len(days)))
+
+    def of(self, frequency: ArrayLike, age_days: ArrayLike) -> Floats:
+        """A row a customer, a column a horizon."""
+        codes = (_whole(frequency) << _DAY_BITS) | _whole(age_days)
+        wanted, where = np.unique(codes, return_inverse=True)
+        new = self._rows.add_new(wanted)
+        if len(new):
+            values = self._model.expected_purchases_if_alive(
+                self._times[None, :],
+                (new >> _DAY_BITS)[:, None],
+                (new & ((1 << _DAY_BITS) - 1))[:, None] / self._unit,
+            )
+            self._values = np.concatenate([self._values, values])
+        return np.asarray(self._values[self._rows.of(wanted)][where])
+
+
+class KnownScores:
+    """All that depends on (frequency, T) only, computed once for each pair met.
+
+    Args:
+        model: What to score with; sent to Spark's workers, where each makes its own of these.
+        horizons: Days ahead.
+    """
+
+    def __init__(self, model: LifetimeValueModel, horizons: Sequence[int] = HORIZONS) -> None:
+        self._model = model
+        self._horizons = tuple(horizons)
+        self._rows = _Rows()
+        self._outlooks: dict[int, Outlook] = {}
+        purchases = model.purchases
+        if purchases is None:
+            return
+        unit = model.time_unit_days
+        self._uncertain = cubature_models(purchases, model.purchases_covariance)
+        covariance = model.purchases_covariance
+        loose = covariance is not None and (
+            np.sqrt(np.diag(np.asarray(covariance))).max() > NEGLIGIBLE_DEVIATION
+        )
+        self._likely: list[PurchaseModel] = list(self._uncertain) if loose else [purchases]
+        scales = [getattr(purchases, name) for name in purchases.time_parameters]
+        self._table = AgeTable(self._while_alive, min(scales) * unit)
+        self._expected = np.empty((0, len(self._horizons) + 2 + 2 * len(self._uncertain)))
+
+    def _while_alive(self, frequency: Floats, age_days: Floats) -> Floats:
+        """What is expected of customers who are alive: a row each.
+
+        Columns: purchases for each horizon, the discounted ones of the year, the residual
+        ones; then for each cubature model the logarithms of the year's and of the residual ones.
+        """
+        model, purchases = self._model, self._model.purchases
+        assert purchases is not None
+        unit, rate = model.time_unit_days, model.discount_rate
+        age = age_days / unit
+        days = np.array((*self._horizons, *month_ends()))
+        expected = purchases.expected_purchases_if_alive(
+            days[None, :] / unit, frequency[:, None], age[:, None]
+        )
+        by_month = np.diff(expected[:, len(self._horizons) :], axis=1, prepend=0.0)
+        discount = (1 + model.annual_discount_rate) ** (-np.arange(1, MONTHS + 1) / MONTHS)
+        columns = [*expected[:, : len(self._horizons)].T, by_month @ discount]
+
+        def residual(one: PurchaseModel) -> Floats:
+            if rate <= 0:
+                return np.full(len(age), np.nan)
+            return one.discounted_purchases_if_alive(rate, frequency, age)
+
+        columns.append(residual(purchases))
+        for one in self._uncertain:
+            year = one.expected_purchases_if_alive(YEAR_DAYS / unit, frequency, age)
+            columns += [np.log(year), np.log(residual(one))]
+        return np.stack(columns, axis=1)
+
+    def of(self, features: pd.DataFrame) -> dict[str, Floats]:
+        """Figures by name, a value for each row of ``features``."""
+        columns = [_whole(features[name]) for name in ("frequency", "T", "recency")]
+        frequency, T, recency = columns
+        if self._model.purchases is None:
+            return self._carried_on(frequency, T)
+        codes = (frequency << 2 * _DAY_BITS) | (T << _DAY_BITS) | recency
+        # Frequencies beyond 21 bits do not exist; sorting by pair keeps what follows local.
+        _, first, where = np.unique(codes, return_index=True, return_inverse=True)
+        cells = self._cells(frequency[first], recency[first], T[first])
+        return {name: values[where] for name, values in cells.items()}
+
+    def _carried_on(self, frequency: Integers, age_days: Integers) -> dict[str, Floats]:
+        """The fallback: past averages, of which nothing more is known."""
+        unknown = np.full(len(frequency), np.nan)
+        rate = past_average_purchases(frequency, age_days, 1.0)
+        discount = (1 + self._model.annual_discount_rate) ** (-np.arange(1, MONTHS + 1) / MONTHS)
+        found = dict.fromkeys(("alive", "alive_low", "alive_high"), unknown)
+        for days in self._horizons:
+            found[f"purchases_{days}"] = rate * days
+            for name in ("purchases", "revenue"):
+                found |= {f"{name}_{days}{end}": unknown for end in ("_low", "_high")}
+        found |= {"year": rate * YEAR_DAYS * float(discount.mean()), "year_deviation": unknown}
+        return found | {"residual": unknown, "residual_deviation": unknown}
+
+    def _cells(self, frequency: Integers, recency: Integers, T: Integers) -> dict[str, Floats]:
+        """Figures of distinct histories."""
+        model = self._model
+        assert model.purchases is not None
+        pair = self._pairs(frequency, T)
+        expected = self._expected[pair]
+        history = (
+            frequency.astype(float),
+            recency / model.time_unit_days,
+            T / model.time_unit_days,
+        )
+        alive = model.purchases.probability_alive(*history)
+        found: dict[str, Floats] = {"alive": alive}
+        if model.purchases_covariance is None:
+            unknown = np.full(len(alive), np.nan)
+            found |= {"alive_low": unknown, "alive_high": unknown}
+            year_deviation = residual_deviation = unknown
+        else:
+            chances = np.stack([one.probability_alive(*history) for one in self._uncertain], axis=1)
+            found["alive_low"], found["alive_high"] = probability_bounds(
+                alive, deviation(log_odds(chances))
+            )
+            logs = np.log(np.maximum(chances, 1e-300))
+            rest = expected[:, len(self._horizons) + 2 :]
+            year_deviation = deviation(logs + rest[:, 0::2])
+            residual_deviation = deviation(logs + rest[:, 1::2])
+        for k, days in enumerate(self._horizons):
+            found[f"purchases_{days}"] = alive * expected[:, k]
+            ahead = self._outlooks[days]
+            low, high = ahead.purchases(pair, alive)
+            found[f"purchases_{days}_low"], found[f"purchases_{days}_high"] = low, high
+            if model.values is not None:
+                low, high = ahead.revenue(pair, alive)
+            found[f"revenue_{days}_low"], found[f"revenue_{days}_high"] = low, high
+        found["year"] = alive * expected[:, len(self._horizons)]
+        found["year_deviation"] = year_deviation
+        found["residual"] = alive * expected[:, len(self._horizons) + 1]
+        found["residual_deviation"] = residual_deviation
+        return found
+
+    def _pairs(self, frequency: Integers, T: Integers) -> Integers:
+        """Rows of each (frequency, T), computing those not met before."""
+        codes = (frequency << _DAY_BITS) | T
+        new = self._rows.add_new(np.unique(codes))
+        if len(new):
+            x, age_days = new >> _DAY_BITS, new & ((1 << _DAY_BITS) - 1)
+            self._expected = np.concatenate([self._expected, self._table.at(x, age_days)])
+            shape, unit = x.astype(float), self._model.time_unit_days
+            spread = self._spend_deviation(shape)
+            for days in self._horizons:
+                ahead = outlook(
+                    self._likely, self._model.values, spread, days / unit, shape, age_days / unit
+                )
+                known = self._outlooks.get(days)
+                self._outlooks[days] = joined(known, ahead) if known else ahead
+        return self._rows.of(codes)
+
+    def _spend_deviation(self, frequency: Floats) -> Floats:
+        """What is not known of log order value, of one who spends the population's mean."""
+        values, covariance = self._model.values, self._model.values_covariance
+        if values is None or covariance is None:
+            return np.zeros(len(frequency))
+        mean = values.population_mean
+        models = spend_models(values, covariance)
+        logs = [np.log(one.expected_order_value(frequency, mean)) for one in models]
+        return deviation(np.stack(logs, axis=1))
+
+
+def predictive_intervals(
+    model: LifetimeValueModel, features: pd.DataFrame, days: int
+) -> pd.DataFrame:
+    """Where each customer's purchases and revenue of the next ``days`` lie, with 90 % or more.
+
+    Chance and what is not known of the parameters together; see `intervals` for what is promised.
+
+    Args:
+        model: Fitted, with covariances if parameters are to count.
+        features: Columns ``frequency``, ``recency``, ``T`` (days) and ``monetary_value``.
+        days: Horizon in days.
+
+    Returns:
+        Columns ``purchases_low``, ``purchases_high``, ``revenue_low``, ``revenue_high``; NaN with
+        the past-average fallback.
+    """
+    found = KnownScores(model, (days,)).of(features)
+    scale = model.spend_scale(features)
+    bounds = {f"purchases_{end}": found[f"purchases_{days}_{end}"] for end in ("low", "high")}
+    bounds |= {f"revenue_{end}": found[f"revenue_{days}_{end}"] * scale for end in ("low", "high")}
+    return pd.DataFrame(bounds, index=features.index)

@@ -1,0 +1,140 @@
+"""Trees grown on Spark are the trees grown here, but for the order of sums."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xgboost as xgb
+from pyspark.sql import DataFrame, SparkSession
+from sklearn.metrics import roc_auc_score
+
+from customer360.models.churn import TrainerError, design_matrix, frequent_categories
+from customer360.models.churn.distributed import (
+    design_columns,
+    grown_on_spark,
+    trains_on_spark,
+    worker_count,
+)
+from customer360.models.churn.fitting import (
+    XGBOOST_PARAMETERS,
+    grown,
+    matrix,
+    monotone_constraints,
+)
+from customer360_tests.models.churn_rows import GRID, dated
+
+CATEGORIES = {"last_category": ("Books", "Ga.rden"), "last_channel": ("store", "web")}
+
+
+@pytest.fixture(scope="module")
+def rows() -> pd.DataFrame:
+    found = dated(2_000)
+    renamed = found["last_category"].map({"Garden": "Ga.rden", "Books": "Books"})
+    return found[found["as_of"] != GRID.test].assign(
+        last_category=renamed, customer_key=[f"c{n % 2_000}" for n in range(len(renamed) - 2_000)]
+    )
+
+
+@pytest.fixture(scope="module")
+def on_spark(spark: SparkSession, rows: pd.DataFrame) -> DataFrame:
+    # Spark knows null, not pandas' NaN, where a customer has no rhythm yet.
+    given = rows.astype(object).mask(rows.isna(), None)
+    types = {"as_of": "date", "churned": "int"}
+    types |= dict.fromkeys(("customer_key", "last_category", "last_channel"), "string")
+    schema = ", ".join(f"{name} {types.get(name, 'double')}" for name in rows.columns)
+    return spark.createDataFrame(given.to_dict("split")["data"], schema).persist()
+
+
+def test_the_columns_are_those_of_the_design_matrix(
+    rows: pd.DataFrame, on_spark: DataFrame
+) -> None:
+    columns = design_columns(CATEGORIES)
+    expected = design_matrix(rows, CATEGORIES)
+    assert list(columns) == list(expected.columns)
+    short = [column.alias(f"f{n}") for n, column in enumerate(columns.values())]
+    found = on_spark.select(*short).toPandas()
+    assert found.isna().sum().sum() == expected.isna().sum().sum() > 0
+    for frame in (found, expected):
+        frame.columns = pd.RangeIndex(len(columns))
+    by_all = list(found.columns)
+    pd.testing.assert_frame_equal(
+        found.sort_values(by_all, ignore_index=True),
+        expected.sort_values(by_all, ignore_index=True),
+    )
+
+
+def test_the_same_rows_give_the_same_trees(rows: pd.DataFrame, on_spark: DataFrame) -> None:
+    names = list(design_matrix(rows.head(0), CATEGORIES).columns)
+    settings = {
+        **XGBOOST_PARAMETERS,
+        "max_depth": 3,
+        "min_child_weight": 10,
+        "learning_rate": 0.1,
+        "monotone_constraints": monotone_constraints(names),
+        "seed": 0,
+        "nthread": 1,
+    }
+    parts = [rows[rows["as_of"].isin(days)] for days in (GRID.training, [GRID.validation])]
+    here, trees, loss = grown(settings, *(matrix(part, CATEGORIES) for part in parts))
+    there, spark_trees, spark_loss = grown_on_spark(on_spark, GRID.validation, settings, CATEGORIES)
+    test = dated(2_000)
+    test = test[test["as_of"] == GRID.test]
+    seen = xgb.DMatrix(design_matrix(test, CATEGORIES))
+    found = [booster.predict(seen) for booster in (here, there)]
+    aucs = [roc_auc_score(test["churned"], scores) for scores in found]
+    assert there.feature_names == here.feature_names
+    assert there.num_boosted_rounds() == spark_trees
+    assert spark_trees == pytest.approx(trees, rel=0.5)
+    assert spark_loss == pytest.approx(loss, abs=0.003)
+    assert aucs[0] == pytest.approx(aucs[1], abs=0.005)
+    assert np.abs(found[0] - found[1]).mean() < 0.02
+    assert np.corrcoef(found)[0, 1] > 0.995
+    # The signs hold there too.
+    later = design_matrix(test.assign(days_since_last_purchase=181.0), CATEGORIES)
+    assert (there.predict(xgb.DMatrix(later)) >= found[1] - 1e-6).all()
+
+
+def test_who_trains_where(on_spark: DataFrame) -> None:
+    assert not trains_on_spark("local", on_spark, teaching=1_000, max_rows=10)
+    assert trains_on_spark("spark", on_spark, teaching=1, max_rows=10)
+    assert trains_on_spark("auto", on_spark, teaching=11, max_rows=10)
+    assert not trains_on_spark("auto", on_spark, teaching=10, max_rows=10)
+
+
+def test_spark_connect_is_refused_in_a_line() -> None:
+    """Only where it was asked for; "auto" takes a sample then."""
+    remote: Any = type("DataFrame", (), {"__module__": "pyspark.sql.connect.dataframe"})()
+    with pytest.raises(TrainerError, match="needs a classic Spark session, and this is Spark Conn"):
+        trains_on_spark("spark", remote, teaching=1, max_rows=10)
+    assert not trains_on_spark("auto", remote, teaching=11, max_rows=10)
+
+
+@pytest.mark.parametrize(
+    ("given", "workers"),
+    [
+        ({"spark.master": "local[3]"}, 3),
+        ({"spark.master": "local"}, 1),
+        ({"spark.master": "local[2,4]"}, 2),
+        ({"spark.master": "spark://host:7077", "spark.executor.instances": "4"}, 4),
+        (
+            {
+                "spark.master": "k8s://host",
+                "spark.executor.instances": "4",
+                "spark.executor.cores": "2",
+            },
+            8,
+        ),
+    ],
+)
+def test_as_many_workers_as_tasks_can_run(given: dict[str, str], workers: int) -> None:
+    class Session:
+        conf = given
+
+    assert worker_count(Session()) == workers  # type: ignore[arg-type]
+
+
+def test_the_categories_of_training_are_known_to_spark(rows: pd.DataFrame) -> None:
+    assert frequent_categories(rows)["last_category"] == ("Books", "Ga.rden")

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import pytest
+
+from customer360.models.promotion import churn_gate, decide, lifetime_value_gate
+
+BRIER = churn_gate("brier", margin=0.0)
+NAIVE = {"baseline_hiatus_rule_brier": 0.24, "baseline_base_rate_brier": 0.25}
+
+
+def test_the_first_model_is_the_champion_and_says_what_it_beats() -> None:
+    good = decide({"test_brier": 0.20, **NAIVE}, BRIER, None)
+    assert (good.promoted, good.beats_baseline) == (True, True)
+    bad = decide({"test_brier": 0.245, **NAIVE}, BRIER, None)
+    assert (bad.promoted, bad.beats_baseline) == (True, False)
+    assert bad.reason == (
+        "first model, for want of another; its brier 0.245 does not beat the naive hiatus rule 0.24"
+    )
+    untested = decide({}, BRIER, None)
+    assert (untested.promoted, untested.beats_baseline) == (True, None)
+
+
+def test_a_better_model_is_promoted_and_a_worse_or_equal_one_is_not() -> None:
+    better = decide({"test_brier": 0.19, "champion_brier": 0.20, **NAIVE}, BRIER, "3")
+    assert better.promoted
+    assert better.reason == "its brier 0.19 beats the champion v3's 0.2"
+    for own in (0.20, 0.21):
+        worse = decide({"test_brier": own, "champion_brier": 0.20, **NAIVE}, BRIER, "3")
+        assert not worse.promoted
+        assert worse.reason.endswith("does not beat the champion's 0.2; v3 stays")
+
+
+def test_the_naive_baseline_must_be_beaten_too() -> None:
+    found = decide({"test_brier": 0.241, "champion_brier": 0.30, **NAIVE}, BRIER, "3")
+    assert not found.promoted
+    assert "does not beat the naive hiatus rule 0.24; the champion v3 stays" in found.reason
+
+
+@pytest.mark.parametrize(("own", "promoted"), [(0.197, False), (0.195, True)])
+def test_the_margin_is_a_share_of_the_champions_figure(own: float, promoted: bool) -> None:
+    found = decide(
+        {"test_brier": own, "champion_brier": 0.20, **NAIVE}, churn_gate("brier", 0.02), "3"
+    )
+    assert found.promoted is promoted
+    assert promoted or "by the 2.0% asked for" in found.reason
+
+
+def test_of_a_ranking_more_is_better() -> None:
+    gate = churn_gate("roc_auc", 0.0)
+    metrics = {"champion_roc_auc": 0.70, "baseline_hiatus_rule_roc_auc": 0.61}
+    assert decide({"test_roc_auc": 0.71, **metrics}, gate, "1").promoted
+    assert not decide({"test_roc_auc": 0.69, **metrics}, gate, "1").promoted
+
+
+def test_what_was_not_tested_replaces_nobody() -> None:
+    gate = lifetime_value_gate("purchases_mae", 0.0)
+    found = decide({}, gate, "2")
+    assert not found.promoted
+    assert found.reason == "it was not tested on a holdout; the champion v2 stays"
+    # Unless the champion was not tested either: then the newer history counts.
+    assert decide({}, gate, "2", champion_tested=False).promoted
+
+
+def test_a_champion_that_cannot_be_judged_gives_way_to_one_that_beats_the_baselines() -> None:
+    gate = lifetime_value_gate("purchases_mae", 0.0)
+    naive = {
+        "baseline_past_average_purchases_mae": 3.0,
+        "baseline_population_average_purchases_mae": 4.0,
+    }
+    assert decide({"purchases_mae": 2.0, **naive}, gate, "1").promoted
+    assert not decide({"purchases_mae": 3.5, **naive}, gate, "1").promoted

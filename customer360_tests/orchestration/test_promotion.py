@@ -1,0 +1,114 @@
+"""The promotion gate as a deployment meets it: through Dagster's runs and the command line."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+import dagster as dg
+import pytest
+
+from customer360.models.churn import features as churn_features
+from customer360.orchestration.metadata import asset_key
+from customer360.orchestration.run import Plan, RunFailedError, run_plan
+from customer360.settings import load_settings, remember
+from customer360_tests.deployments import Home, customer360
+
+EARLIER, NEWEST = date(2024, 3, 23), date(2024, 3, 30)
+
+
+def run(home: Home, day: date, steps: Literal["etl", "train"]) -> None:
+    plan = Plan.of(home.deployment, first=day, last=day, as_of=(day,), steps=steps)
+    run_plan(load_settings(home.folder), plan, lambda line: None)
+
+
+@pytest.fixture(scope="module")
+def gated(spark, demo: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Champions of an earlier day, and trainings of the newest that had to be far better."""
+    folder = tmp_path_factory.mktemp("gated")
+    for name in ("customer360.yaml", "raw", "lakehouse"):
+        copy = shutil.copytree if (demo.folder / name).is_dir() else shutil.copy
+        copy(demo.folder / name, folder / name)
+    home = Home.at(spark, folder)
+    run(home, EARLIER, "etl")
+    run(home, EARLIER, "train")
+    remember(folder, {"promotion_margin": 0.9})
+    run(home, NEWEST, "train")
+    return Home.at(spark, folder)
+
+
+def check(home: Home, model: str, name: str) -> Any:
+    key = dg.AssetCheckKey(asset_key(model), name)
+    with home.instance() as instance:
+        found = instance.event_log_storage.get_latest_asset_check_execution_by_key([key])
+    event = found[key].event
+    assert event is not None
+    assert event.dagster_event is not None
+    return event.dagster_event.event_specific_data
+
+
+def versions(home: Home, table: str, day: date) -> set[str]:
+    return {row["model_version"] for row in home.rows(table, f"as_of = DATE'{day}'")}
+
+
+@pytest.mark.parametrize(
+    ("model", "table"),
+    [("models/churn", "gold/churn_scores"), ("models/lifetime_value", "gold/lifetime_value")],
+)
+def test_a_model_that_is_not_better_enough_stays_challenger(
+    gated: Home, model: str, table: str
+) -> None:
+    evaluated = check(gated, model, "promoted")
+    assert not evaluated.passed
+    assert evaluated.severity == dg.AssetCheckSeverity.WARN
+    assert "v1" in evaluated.description
+    assert "stays" in evaluated.description
+    assert versions(gated, table, NEWEST) == {"1"}
+
+
+def test_the_leak_check_ran(gated: Home) -> None:
+    assert check(gated, "models/churn", "no_leakage").passed
+
+
+def test_promote_and_roll_back_by_command(
+    gated: Home, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def command(*arguments: str) -> str:
+        said = customer360(capsys, monkeypatch, *arguments, "--home", gated.folder)
+        assert said.code == 0, said.err
+        return said.out
+
+    listed = command("models", "--format", "csv").splitlines()
+    assert [line.split(",")[:3] for line in listed[1:]] == [
+        ["churn", "2", "challenger"],
+        ["churn", "1", "champion"],
+        ["lifetime-value", "2", "challenger"],
+        ["lifetime-value", "1", "champion"],
+    ]
+    said = command("promote", "churn", "2")
+    assert said == "churn v2 is the champion now, in place of v1\n"
+    assert command("rollback", "churn") == "churn v1 is the champion again, in place of v2\n"
+    failed = customer360(capsys, monkeypatch, "rollback", "churn", "--home", gated.folder)
+    assert failed.code == 1
+    assert "churn has no earlier champion to go back to" in failed.err
+
+
+def test_scoring_refuses_a_model_of_other_features(
+    gated: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from customer360.models.churn import model as churn_model
+    from customer360.models.churn import scoring
+
+    later = (*churn_features.FEATURES, "favourite_weekday")
+    monkeypatch.setattr(churn_model, "FEATURES", later)
+    monkeypatch.setattr(scoring, "FEATURES", later)
+    with pytest.raises(RunFailedError, match="with the new favourite_weekday; train it again"):
+        run_plan(
+            load_settings(gated.folder),
+            Plan.of(gated.deployment, as_of=(NEWEST,), steps="train"),
+            lambda line: None,
+        )
