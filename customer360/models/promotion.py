@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-HIGHER_IS_BETTER = frozenset({"roc_auc", "pr_auc", "lift_top_decile"})
-"""Figures of which more is better; of errors and losses less is."""
+from customer360.models.comparison import higher_is_better
 
 
 @dataclass(frozen=True)
@@ -131,6 +130,6 @@ def decide(
 
 
 def _better(own: float, other: float, figure: str, margin: float = 0.0) -> bool:
-    if figure in HIGHER_IS_BETTER:
+    if higher_is_better(figure):
         return own > other + margin * abs(other)
     return own < other - margin * abs(other)

@@ -8,8 +8,7 @@ import dagster as dg
 
 from customer360.deployment import Deployment
 from customer360.models.churn import ChurnTraining
-from customer360.models.lifetime_value import LifetimeValueTraining
-from customer360.models.tracking import LoggedTraining
+from customer360.models.tracking import LoggedTraining, Training
 from customer360.orchestration.gold_assets import CHURN_MODEL, LIFETIME_VALUE_MODEL
 from customer360.orchestration.metadata import asset_key
 from customer360.orchestration.partitions import as_of_dates, days_of
@@ -18,8 +17,6 @@ from customer360.orchestration.running import workspace
 from customer360.pipeline import run_models
 from customer360.pipeline.load_silver import CUSTOMER_DAYS
 from customer360.pipeline.workspace import Workspace
-
-Training = ChurnTraining | LifetimeValueTraining
 
 PROMOTED = "promoted"
 NO_LEAKAGE = "no_leakage"
@@ -147,6 +144,7 @@ def _training_metadata(training: Training, logged: LoggedTraining) -> dict[str, 
     }
     if training.notes:
         found["notes"] = "; ".join(training.notes)
+    found["model_card"] = dg.MetadataValue.md(logged.card)
     if logged.url:
         found["mlflow"] = dg.MetadataValue.url(logged.url)
     for title, png in training.plots.items():

@@ -9,16 +9,19 @@ from datetime import date
 from pyspark.sql import DataFrame
 
 from customer360.errors import TableNotFoundError, listed
+from customer360.gold.customer_features import customer_features
 from customer360.lakehouse.tables import Written
 from customer360.models import churn, lifetime_value
 from customer360.models.churn import ChurnTraining
 from customer360.models.lifetime_value import LifetimeValueTraining
+from customer360.models.lineage import FeatureSchema
 from customer360.models.profit import Campaign
 from customer360.models.promotion import Gate, churn_gate, lifetime_value_gate
 from customer360.models.tracking import (
     LoggedTraining,
     NoChampionError,
     Tracking,
+    Training,
     load_churn_champion,
     load_lifetime_value_champion,
     log_training,
@@ -74,7 +77,7 @@ def train_lifetime_value(
         champion=champion,
     )
     gate = lifetime_value_gate(settings.lifetime_value_promotion_figure, settings.promotion_margin)
-    return training, _logged(work, training, gate)
+    return training, _logged(work, training, gate, lifetime_value.MODEL_FEATURES)
 
 
 def train_churn(work: Workspace, as_of: date) -> tuple[ChurnTraining, LoggedTraining]:
@@ -97,16 +100,19 @@ def train_churn(work: Workspace, as_of: date) -> tuple[ChurnTraining, LoggedTrai
         champion=champion,
     )
     gate = churn_gate(settings.churn_promotion_figure, settings.promotion_margin)
-    return training, _logged(work, training, gate)
+    return training, _logged(work, training, gate, churn.FEATURES)
 
 
 def _logged(
-    work: Workspace, training: ChurnTraining | LifetimeValueTraining, gate: Gate
+    work: Workspace, training: Training, gate: Gate, columns: Sequence[str]
 ) -> LoggedTraining:
+    # Columns and types as `customer_features` gives them: nothing is computed for this.
+    features = customer_features(work.lakehouse.read(CUSTOMER_DAYS), [training.as_of])
     return log_training(
         training,
         tracking_of(work.deployment.settings),
         gate,
+        schema=FeatureSchema.of(features, columns),
         table_versions=_trained_on(work),
         tags={"dagster_run_id": work.run_id},
     )
@@ -128,10 +134,12 @@ def score_churn(work: Workspace, as_of: Sequence[date]) -> Scored:
     Raises:
         NoChampionError: No churn model has been trained.
         TableNotFoundError: A date has no snapshot of features.
+        FeatureSchemaError: The champion was trained on other columns.
     """
     features = _features(work, as_of)
     champion = load_churn_champion(tracking_of(work.deployment.settings))
-    scores = churn.score(features, champion.model, champion.version)
+    champion.check_schema(features, churn.FEATURES)
+    scores = churn.score(features, champion.model, champion.name, champion.version)
     return Scored(replace_snapshots(work, CHURN_SCORES, scores, as_of), champion.version)
 
 
@@ -141,8 +149,10 @@ def score_lifetime_value(work: Workspace, as_of: Sequence[date]) -> Scored:
     Raises:
         NoChampionError: No lifetime-value model has been trained.
         TableNotFoundError: A date has no snapshot of features.
+        FeatureSchemaError: The champion was trained on other columns.
     """
     features = _features(work, as_of)
     champion = load_lifetime_value_champion(tracking_of(work.deployment.settings))
-    scores = lifetime_value.score(features, champion.model, champion.version)
+    champion.check_schema(features, lifetime_value.MODEL_FEATURES)
+    scores = lifetime_value.score(features, champion.model, champion.name, champion.version)
     return Scored(replace_snapshots(work, LIFETIME_VALUE, scores, as_of), champion.version)

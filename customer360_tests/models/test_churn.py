@@ -181,7 +181,7 @@ def test_scores_are_probabilities_of_active_customers_only(
     shop_days: DataFrame, trained: ChurnTraining
 ) -> None:
     features = customer_features(shop_days, [SHOP_END])
-    scores = churn.score(features, trained.model, "5").toPandas()
+    scores = churn.score(features, trained.model, "the_model", "5").toPandas()
     inputs = features.toPandas().set_index("customer_key")
     active = inputs[inputs["days_since_last_purchase"] < trained.model.activity_days]
     assert set(scores["customer_key"]) == set(active.index)
@@ -258,7 +258,7 @@ def test_nothing_bought_scores_nobody(spark: SparkSession) -> None:
     assert found.model.kind == "none"
     assert found.status.endswith("no score is published")
     some = customer_features(customer_days(spark, [bought("a", D, 5)]), [D])
-    assert churn.score(some, found.model, "1").count() == 0
+    assert churn.score(some, found.model, "the_model", "1").count() == 0
 
 
 def test_the_hiatus_rule_scores_by_silence(spark: SparkSession) -> None:
@@ -266,7 +266,9 @@ def test_the_hiatus_rule_scores_by_silence(spark: SparkSession) -> None:
     features = customer_features(
         customer_days(spark, [bought("fresh", day(-20), 5), bought("silent", day(-21), 5)]), [D]
     )
-    rows = {row["customer_key"]: row for row in churn.score(features, rule, "2").collect()}
+    rows = {
+        row["customer_key"]: row for row in churn.score(features, rule, "the_model", "2").collect()
+    }
     assert (rows["fresh"]["churn_probability"], rows["fresh"]["risk"]) == (0.1, "low")
     assert (rows["silent"]["churn_probability"], rows["silent"]["risk"]) == (0.8, "high")
     assert (rows["fresh"]["reason_1"], rows["silent"]["reason_2"]) == (None, None)

@@ -215,7 +215,9 @@ def test_score_gives_every_customer_a_row(spark: SparkSession) -> None:
         ],
     )
     features = customer_features(days, [date(2024, 3, 1)])
-    scores = lifetime_value.score(features, MODEL, "3").toPandas().set_index("customer_key")
+    scores = (
+        lifetime_value.score(features, MODEL, "the_model", "3").toPandas().set_index("customer_key")
+    )
     inputs = features.toPandas().set_index("customer_key").loc[scores.index]
     expected = MODEL.predict(inputs)
     for column in expected:
@@ -225,7 +227,8 @@ def test_score_gives_every_customer_a_row(spark: SparkSession) -> None:
     assert set(scores["model_version"]) == {"3"}
 
     rough = {
-        row["customer_key"]: row for row in lifetime_value.score(features, FALLBACK, "4").collect()
+        row["customer_key"]: row
+        for row in lifetime_value.score(features, FALLBACK, "the_model", "4").collect()
     }
     assert rough["once"]["probability_alive"] is None
     assert rough["once"]["expected_purchases_365d"] == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -16,11 +17,13 @@ from customer360.models.baselines import HiatusRule
 from customer360.models.churn import ChurnModel, ChurnTraining
 from customer360.models.evaluation import calibration_table
 from customer360.models.lifetime_value import (
+    MODEL_FEATURES,
     BgNbd,
     GammaGamma,
     LifetimeValueModel,
     LifetimeValueTraining,
 )
+from customer360.models.lineage import FeatureSchema, FeatureSchemaError, code_version
 from customer360.models.promotion import churn_gate, lifetime_value_gate
 from customer360.models.tracking import (
     CHURN,
@@ -40,6 +43,9 @@ from customer360.models.tracking import (
 from customer360.models.windows import AsOfGrid, ChurnWindows
 
 AS_OF = date(2025, 6, 30)
+SCHEMA = FeatureSchema(
+    (("frequency", "int"), ("recency", "int"), ("T", "int"), ("monetary_value", "double"))
+)
 GATE = lifetime_value_gate("purchases_mae", margin=0.0)
 CHURN_GATE = churn_gate("brier", margin=0.0)
 
@@ -134,10 +140,15 @@ def test_a_lifetime_value_training_comes_back_as_it_was(tracking: Tracking) -> N
         training,
         tracking,
         GATE,
+        schema=SCHEMA,
         table_versions={"silver/customer_days": 12},
         tags={"dagster_run_id": "abc"},
     )
     champion = load_lifetime_value_champion(tracking)
+    assert champion.name == LIFETIME_VALUE
+    assert champion.schema == SCHEMA
+    assert champion.tags["feature_schema"] == SCHEMA.hash
+    assert champion.tags["code_version"] == code_version()
     assert champion.model == training.model
     assert champion.version == logged.version
     assert champion.run_id == logged.run_id
@@ -157,6 +168,57 @@ def test_a_lifetime_value_training_comes_back_as_it_was(tracking: Tracking) -> N
     assert run.data.tags["dagster_run_id"] == "abc"
     images = [file.path for file in client.list_artifacts(logged.run_id, "plots")]
     assert images == ["plots/purchases_by_frequency.png"]
+
+
+def test_a_version_has_a_model_card(tracking: Tracking) -> None:
+    import mlflow
+
+    training = replace(lifetime_value_training(r=0.29), calibration_as_of=date(2024, 9, 30))
+    logged = log_training(
+        training, tracking, GATE, schema=SCHEMA, table_versions={"silver/customer_days": 12}
+    )
+    client = mlflow.MlflowClient(tracking.uri, tracking.uri)
+    registered = client.get_model_version(LIFETIME_VALUE, logged.version)
+    assert registered.description == logged.card
+    lines = logged.card.splitlines()
+    assert lines[0] == f"# lifetime-value v{logged.version}"
+    for line in (
+        "- as of: 2025-06-30",
+        "- Delta version of silver/customer_days: 12",
+        f"- feature schema: {SCHEMA.hash}",
+        f"- code version: {code_version()}",
+        "| purchases mae | **0.78** |  | 1.02 |",
+        "- something to know",
+    ):
+        assert line in lines
+    assert "net revenue (refunds deducted) of the 273 days" in logged.card
+
+
+def test_the_judged_model_and_its_day_come_back(tracking: Tracking) -> None:
+    covariance = ((0.1, 0.01, 0.0, 0.0),) * 4
+    judged = LifetimeValueModel(
+        7, BgNbd(0.25, 4.5, 0.8, 2.5), None, 35.0, purchases_covariance=covariance
+    )
+    training = replace(
+        lifetime_value_training(r=0.27, mae=0.5, champion_mae=0.78),
+        calibration_model=judged,
+        calibration_as_of=date(2024, 9, 30),
+    )
+    log_training(training, tracking, GATE)
+    assert load_lifetime_value_champion(tracking).judged == (judged, date(2024, 9, 30))
+
+
+def test_a_champion_refuses_other_columns(tracking: Tracking, spark) -> None:
+    better = lifetime_value_training(r=0.26, mae=0.4, champion_mae=0.5)
+    log_training(better, tracking, GATE, schema=SCHEMA)
+    champion = load_lifetime_value_champion(tracking)
+    same = spark.createDataFrame([], "frequency int, recency int, T int, monetary_value double")
+    champion.check_schema(same, MODEL_FEATURES)
+    other = spark.createDataFrame([], "frequency int, recency int, T int, monetary_value int")
+    with pytest.raises(
+        FeatureSchemaError, match=r"monetary_value as int in place of double; train"
+    ):
+        champion.check_schema(other, MODEL_FEATURES)
 
 
 def served(tracking: Tracking, uri: str):

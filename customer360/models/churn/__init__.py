@@ -15,6 +15,7 @@ scoring, and the training that calls them in order.
 from customer360.models.churn.distributed import TrainerError
 from customer360.models.churn.features import (
     CATEGORICAL_FEATURES,
+    FEATURES,
     MONOTONE_FEATURES,
     NUMERIC_FEATURES,
     design_matrix,
@@ -28,6 +29,7 @@ from customer360.models.churn.training import ChurnTraining, train
 
 __all__ = [
     "CATEGORICAL_FEATURES",
+    "FEATURES",
     "MONOTONE_FEATURES",
     "NUMERIC_FEATURES",
     "SCORE_SCHEMA",

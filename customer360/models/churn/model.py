@@ -23,6 +23,7 @@ from customer360.models.churn.reasons import (
     silence,
     strongest_reasons,
 )
+from customer360.models.lineage import column_difference
 
 Floats = NDArray[np.float64]
 
@@ -72,17 +73,11 @@ class ChurnModel:
         Raises:
             ChurnModelError: They differ; the message names the difference.
         """
-        gone = [name for name in self.features if name not in FEATURES]
-        new = [name for name in FEATURES if name not in self.features]
-        if gone or new or self.features != FEATURES:
-            told = [
-                f"{what} {', '.join(names)}"
-                for what, names in (("without", gone), ("with the new", new))
-                if names
-            ]
+        difference = column_difference(self.features, FEATURES)
+        if difference:
             raise ChurnModelError(
                 "the churn model was trained on other features: gold/customer_features is now "
-                f"{' and '.join(told) or 'in another order'}; train it again"
+                f"{difference}; train it again"
             )
 
     def load_booster(self, nthread: int = 1) -> xgb.Booster:

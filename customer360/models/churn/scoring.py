@@ -17,17 +17,18 @@ from customer360.models.churn.rows import active
 SCORE_SCHEMA = (
     "as_of date, customer_key string, churn_probability double, risk string, reason_1 string, "
     "reason_2 string, reason_3 string, horizon_days int, activity_window_days int, "
-    "model_version string"
+    "model_name string, model_version string"
 )
 
 
-def score(features: DataFrame, model: ChurnModel, model_version: str) -> DataFrame:
+def score(features: DataFrame, model: ChurnModel, model_name: str, model_version: str) -> DataFrame:
     """``gold/churn_scores``: one row for each customer active at the features' as-of date.
 
     Args:
         features: ``gold/customer_features``.
         model: What to score with.
-        model_version: Written beside every score.
+        model_name: Written beside every score.
+        model_version: Likewise.
 
     Returns:
         The columns of `SCORE_SCHEMA`; ``churn_probability`` is the probability of no purchase in
@@ -57,6 +58,7 @@ def score(features: DataFrame, model: ChurnModel, model_version: str) -> DataFra
                     **{name: reasons[name] for name in REASONS},
                     "horizon_days": np.int32(model.horizon_days),
                     "activity_window_days": np.int32(model.activity_days),
+                    "model_name": model_name,
                     "model_version": model_version,
                 }
             )

@@ -28,6 +28,7 @@ from customer360.models.lifetime_value.scoring import (
     predictive_intervals,
 )
 from customer360.models.lifetime_value.training import (
+    MODEL_FEATURES,
     SCORE_SCHEMA,
     LifetimeValueTraining,
     evaluate,
@@ -39,6 +40,7 @@ from customer360.models.lifetime_value.training import (
 
 __all__ = [
     "HORIZONS",
+    "MODEL_FEATURES",
     "SCORE_SCHEMA",
     "BgNbd",
     "Fit",

@@ -73,6 +73,7 @@ SCORE_SCHEMA = ", ".join(
         "as_of date",
         "customer_key string",
         *(f"{name} double" for name in FIGURES),
+        "model_name string",
         "model_version string",
     )
 )
@@ -607,14 +608,17 @@ def train(
     )
 
 
-def score(features: DataFrame, model: LifetimeValueModel, model_version: str) -> DataFrame:
+def score(
+    features: DataFrame, model: LifetimeValueModel, model_name: str, model_version: str
+) -> DataFrame:
     """``gold/lifetime_value`` for every row of ``gold/customer_features``.
 
     Args:
         features: Columns ``as_of``, ``customer_key``, ``frequency``, ``recency``, ``T`` (days)
             and ``monetary_value`` (currency).
         model: What to score with.
-        model_version: Written beside every score.
+        model_name: Written beside every score.
+        model_version: Likewise.
 
     Returns:
         The columns of `SCORE_SCHEMA`: ``probability_alive`` (0 to 1), purchases, and amounts in
@@ -628,6 +632,7 @@ def score(features: DataFrame, model: LifetimeValueModel, model_version: str) ->
             found = model.predict(batch, known)
             found.insert(0, "customer_key", batch["customer_key"])
             found.insert(0, "as_of", batch["as_of"])
+            found["model_name"] = model_name
             found["model_version"] = model_version
             yield found
 

@@ -1,0 +1,104 @@
+"""A model's figures beside those of others on the same rows: the table that people compare by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+MODEL = "model"
+_OTHERS = ("baseline_", "candidate_", "champion_")
+_OWN = "test_"
+_HIGHER = ("auc", "spearman", "gini", "capture")
+_UNDIRECTED = ("customers", "expected", "actual")
+
+
+def higher_is_better(figure: str) -> bool:
+    """Whether more of a figure is better: of rankings and lifts it is, of errors it is not."""
+    return figure.endswith(_HIGHER) or "lift_" in figure
+
+
+def loss(figure: str, value: float) -> float:
+    """``value`` so that less is better, whatever the figure; of a bias the distance from 0 counts.
+
+    Args:
+        figure: Its name, as in a training's metrics.
+        value: Its value.
+    """
+    if figure.endswith("bias"):
+        return abs(value)
+    return -value if higher_is_better(figure) else value
+
+
+def comparison(metrics: Mapping[str, float]) -> pd.DataFrame:
+    """The figures that both a model and others have, a row a figure.
+
+    Args:
+        metrics: A training's: ``test_roc_auc`` or ``purchases_mae`` of the model, with ``_low`` and
+            ``_high`` where there is an interval; ``baseline_<name>_<figure>``,
+            ``candidate_<name>_<figure>`` and ``champion_<figure>`` of the others.
+
+    Returns:
+        Columns ``figure``, ``model``, ``low``, ``high`` (NaN without an interval), then one of each
+        other, named as in the metrics; ``best``: the name of the column with the best value.
+    """
+    own = {
+        name.removeprefix(_OWN): value
+        for name, value in metrics.items()
+        if not name.startswith(_OTHERS) and not name.endswith(_UNDIRECTED)
+    }
+    # The longest first: of "revenue_mae" and "mae" a baseline's name is before the former.
+    by_length = sorted(own, key=len, reverse=True)
+    rows: dict[str, dict[str, float]] = {}
+    for name, value in metrics.items():
+        if not name.startswith(_OTHERS):
+            continue
+        figure = next((f for f in by_length if name.endswith(f"_{f}")), None)
+        if figure is not None:
+            other = name.removesuffix(f"_{figure}").removeprefix("baseline_")
+            rows.setdefault(figure, {})[other.removeprefix("candidate_")] = value
+    table = pd.DataFrame(
+        [
+            {
+                "figure": figure,
+                MODEL: own[figure],
+                "low": own.get(f"{figure}_low", float("nan")),
+                "high": own.get(f"{figure}_high", float("nan")),
+                **rows[figure],
+            }
+            for figure in own
+            if figure in rows
+        ]
+    )
+    if table.empty:
+        return table
+    others = [name for name in table.columns if name not in ("figure", "low", "high")]
+    table["best"] = [
+        min(
+            (name for name in others if pd.notna(row[name])),
+            key=lambda name: loss(row["figure"], row[name]),
+        )
+        for _, row in table.iterrows()
+    ]
+    return table
+
+
+def as_markdown(table: pd.DataFrame) -> str:
+    """`comparison`'s table as Markdown, the best of each row in bold."""
+    if table.empty:
+        return "Nothing was tested.\n"
+    others = [n for n in table.columns if n not in ("figure", MODEL, "low", "high", "best")]
+    heads = ["figure", MODEL, "90 % interval", *(name.replace("_", " ") for name in others)]
+    lines = ["| " + " | ".join(heads) + " |", "|---" + "|---:" * (len(heads) - 1) + "|"]
+    for _, row in table.iterrows():
+        interval = "" if pd.isna(row["low"]) else f"{row['low']:.4g} to {row['high']:.4g}"
+        shown = [_shown(row, MODEL), interval, *(_shown(row, name) for name in others)]
+        lines.append("| " + " | ".join([row["figure"].replace("_", " "), *shown]) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _shown(row: pd.Series, name: str) -> str:
+    if pd.isna(row[name]):
+        return ""
+    text = f"{row[name]:.4g}"
+    return f"**{text}**" if row["best"] == name else text

@@ -1,0 +1,50 @@
+"""MLflow: every training with its parameters, figures, plots and data versions, and its champion.
+
+By default a SQLite file and a folder of artifacts, both in the deployment's home; any tracking
+server by its URI. The registry's alias ``champion`` names the version that scores.
+
+``connection`` says where; ``log`` puts a training there, ``stored`` its model and back, ``card``
+describes a version for people, and ``versions`` says which there are and which one scores.
+"""
+
+from customer360.models.tracking.connection import Tracking, TrackingError
+from customer360.models.tracking.log import LoggedTraining, log_training
+from customer360.models.tracking.stored import (
+    CHURN,
+    LIFETIME_VALUE,
+    Champion,
+    NoChampionError,
+    Training,
+    load_churn_champion,
+    load_lifetime_value_champion,
+)
+from customer360.models.tracking.versions import (
+    ChampionFigures,
+    PromotionError,
+    RegisteredVersion,
+    champion_figures,
+    promote,
+    registered_versions,
+    rollback,
+)
+
+__all__ = [
+    "CHURN",
+    "LIFETIME_VALUE",
+    "Champion",
+    "ChampionFigures",
+    "LoggedTraining",
+    "NoChampionError",
+    "PromotionError",
+    "RegisteredVersion",
+    "Tracking",
+    "TrackingError",
+    "Training",
+    "champion_figures",
+    "load_churn_champion",
+    "load_lifetime_value_champion",
+    "log_training",
+    "promote",
+    "registered_versions",
+    "rollback",
+]

@@ -1,0 +1,209 @@
+"""A training into MLflow: parameters, figures, plots, the model, and whether it is the champion."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from customer360.models.churn import ChurnModel
+from customer360.models.lineage import FeatureSchema, code_version
+from customer360.models.promotion import Gate, Verdict, decide
+from customer360.models.tracking.card import model_card
+from customer360.models.tracking.connection import (
+    CHALLENGER,
+    CHAMPION,
+    Tracking,
+    connected,
+    experiment_of,
+    registered,
+)
+from customer360.models.tracking.stored import Training, name_of, store
+from customer360.models.tracking.versions import REPLACED
+
+CARD = "model_card.md"
+"""File of the model card among a run's artifacts."""
+
+_LONGEST = 5_000
+"""Characters that MLflow's registry takes as a version's description."""
+
+_FINGERPRINT = "fingerprint"
+"""Tag of a registered version: which model it is, whatever the run."""
+
+_TESTED = "tested"
+"""Tag of a registered version: "yes" when it was judged on a holdout."""
+
+_BEATS_BASELINE = "beats_baseline"
+"""Tag of a registered version: True, False, or None when it was not tested."""
+
+
+@dataclass(frozen=True)
+class LoggedTraining:
+    """Where a training was logged.
+
+    Attributes:
+        model_name: Registered name.
+        version: Registered version, as written beside scores.
+        run_id: MLflow's run.
+        experiment_id: MLflow's experiment.
+        model_uri: ``models:/name/version``.
+        url: Page of the run on a tracking server; ``None`` for a local database.
+        verdict: Whether it is the champion, and why.
+        card: The version's model card, Markdown.
+    """
+
+    model_name: str
+    version: str
+    run_id: str
+    experiment_id: str
+    model_uri: str
+    url: str | None
+    verdict: Verdict
+    card: str
+
+
+def log_training(
+    training: Training,
+    tracking: Tracking,
+    gate: Gate,
+    *,
+    schema: FeatureSchema | None = None,
+    table_versions: Mapping[str, int] | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> LoggedTraining:
+    """Log one training, register its model, and make it champion if it passes the gate.
+
+    A model that does not pass, or was made for an earlier day than the champion, gets the alias
+    ``challenger``.
+
+    Logged: parameters, metrics, plots, the model with signature and input example, the Delta
+    versions of the tables it was trained on (parameters ``delta_version/<layer>/<table>``), the
+    hash of its feature schema, the version of the code, its status and notes, and its model card.
+    A fallback is registered too: it is what scores then, and says so. A training that came to the
+    very model that is champion already is not logged again, so running a day twice leaves one
+    version.
+
+    Args:
+        training: From a model's ``train``.
+        tracking: Where.
+        gate: What it must beat.
+        schema: Columns that it was trained on.
+        table_versions: Delta version by table name.
+        tags: Further tags of the run, for example the Dagster run id.
+
+    Raises:
+        TrackingError: The database or server does not answer.
+    """
+    name = name_of(training)
+    fingerprint = _fingerprint(training)
+    with connected(tracking) as mlflow:
+        experiment_id = experiment_of(mlflow, tracking)
+        champion = registered(mlflow, name, CHAMPION)
+        for alias, known in (
+            (CHAMPION, champion),
+            (CHALLENGER, registered(mlflow, name, CHALLENGER)),
+        ):
+            if known is not None and known.tags.get(_FINGERPRINT) == fingerprint:
+                same = Verdict(
+                    alias == CHAMPION,
+                    known.tags.get(_BEATS_BASELINE, "True") == "True",
+                    f"the same model as the {alias} v{known.version}",
+                )
+                return _logged_as(mlflow, name, known, experiment_id, tracking, same)
+        origin = {f"delta_version/{t}": v for t, v in (table_versions or {}).items()}
+        described = {
+            "status": training.status,
+            "as_of": training.as_of.isoformat(),
+            "code_version": code_version(),
+            **({"feature_schema": schema.hash} if schema else {}),
+        }
+        label = f"{name.removeprefix('customer360_')} {training.as_of}"
+        with mlflow.start_run(experiment_id=experiment_id, run_name=label):
+            mlflow.log_params({**training.parameters, **origin})
+            mlflow.log_metrics(training.metrics)
+            notes = {"notes": "; ".join(training.notes)} if training.notes else {}
+            mlflow.set_tags({"model": name, **described, **notes, **(tags or {})})
+            _log_images(mlflow, training.plots)
+            logged = store(mlflow, training, schema)
+        verdict = _verdict(training, gate, champion)
+        client = mlflow.MlflowClient()
+        stated = described | {
+            _FINGERPRINT: fingerprint,
+            _TESTED: "yes" if gate.candidate in training.metrics else "no",
+            _BEATS_BASELINE: str(verdict.beats_baseline),
+            "verdict": verdict.reason,
+        }
+        if verdict.promoted and champion is not None:
+            stated[REPLACED] = str(champion.version)
+        # MLflow prints "Successfully registered" to stderr, which is for errors here.
+        with contextlib.redirect_stderr(io.StringIO()):
+            new = mlflow.register_model(logged.model_uri, name, tags=stated)
+        card = model_card(training, name, str(new.version), verdict, {**described, **origin})
+        client.log_text(new.run_id, card, CARD)
+        client.update_model_version(name, new.version, description=_description(card))
+        alias = CHAMPION if verdict.promoted else CHALLENGER
+        client.set_registered_model_alias(name, alias, new.version)
+        return _logged_as(mlflow, name, new, experiment_id, tracking, verdict)
+
+
+def _description(card: str) -> str:
+    """As much of the card as the registry's description holds, in whole lines."""
+    return card if len(card) <= _LONGEST else card[: card.rfind("\n", 0, _LONGEST)]
+
+
+def _verdict(training: Training, gate: Gate, champion: Any | None) -> Verdict:
+    if champion is None:
+        return decide(training.metrics, gate, None)
+    version, made_for = str(champion.version), champion.tags.get("as_of", "")
+    if made_for > training.as_of.isoformat():
+        return Verdict(
+            False,
+            None,
+            f"it was trained for {training.as_of}; the champion v{version}, for {made_for}, stays",
+        )
+    tested = champion.tags.get(_TESTED, "yes") == "yes"
+    return decide(training.metrics, gate, version, champion_tested=tested)
+
+
+def _fingerprint(training: Training) -> str:
+    """Equal for two trainings that came to the same model for the same date."""
+    described = f"{training.as_of}\n{training.model.to_json()}".encode()
+    booster = training.model.booster if isinstance(training.model, ChurnModel) else b""
+    return hashlib.sha256(described + booster).hexdigest()
+
+
+def _logged_as(
+    mlflow: ModuleType,
+    name: str,
+    known: Any,
+    experiment_id: str,
+    tracking: Tracking,
+    verdict: Verdict,
+) -> LoggedTraining:
+    server = tracking.uri.startswith("http")
+    run_id = str(known.run_id)
+    page = f"{tracking.uri.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}"
+    return LoggedTraining(
+        model_name=name,
+        version=str(known.version),
+        run_id=run_id,
+        experiment_id=experiment_id,
+        model_uri=f"models:/{name}/{known.version}",
+        url=page if server else None,
+        verdict=verdict,
+        card=mlflow.artifacts.load_text(f"runs:/{run_id}/{CARD}"),
+    )
+
+
+def _log_images(mlflow: ModuleType, plots: Mapping[str, bytes]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for name, png in plots.items():
+            (Path(folder) / f"{name}.png").write_bytes(png)
+        if plots:
+            mlflow.log_artifacts(folder, "plots")

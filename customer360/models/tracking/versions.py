@@ -1,0 +1,171 @@
+"""Which versions of a model there are, which one scores, and how to change that by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import ModuleType
+
+from customer360.errors import Customer360Error
+from customer360.models.tracking.connection import (
+    CHALLENGER,
+    CHAMPION,
+    Tracking,
+    connected,
+    experiment_of,
+    registered,
+    short_name,
+)
+
+REPLACED = "replaced"
+"""Tag of a version that became champion: the version that was it before."""
+
+
+class PromotionError(Customer360Error):
+    """A version cannot be made the champion; the message says why."""
+
+
+@dataclass(frozen=True)
+class RegisteredVersion:
+    """One version of a model in the registry.
+
+    Attributes:
+        version: Its number.
+        aliases: ``champion``, ``challenger`` or none.
+        as_of: Day it was trained for.
+        status: "trained", or "fallback: " and why.
+        verdict: Why it was or was not promoted when it was trained.
+    """
+
+    version: str
+    aliases: tuple[str, ...]
+    as_of: str
+    status: str
+    verdict: str
+
+
+def registered_versions(name: str, tracking: Tracking) -> list[RegisteredVersion]:
+    """All versions of a model, newest first.
+
+    Raises:
+        TrackingError: The database or server does not answer.
+    """
+    with connected(tracking) as mlflow:
+        experiment_of(mlflow, tracking)
+        client = mlflow.MlflowClient()
+        aliases: dict[str, list[str]] = {}
+        for alias in (CHAMPION, CHALLENGER):
+            known = registered(mlflow, name, alias)
+            if known is not None:
+                aliases.setdefault(str(known.version), []).append(alias)
+        found = client.search_model_versions(f"name='{name}'")
+        return [
+            RegisteredVersion(
+                version=str(each.version),
+                aliases=tuple(aliases.get(str(each.version), ())),
+                as_of=each.tags.get("as_of", ""),
+                status=each.tags.get("status", ""),
+                verdict=each.tags.get("verdict", ""),
+            )
+            for each in sorted(found, key=lambda each: -int(each.version))
+        ]
+
+
+def promote(name: str, version: str, tracking: Tracking) -> str | None:
+    """Make a version the champion, whatever the gate said.
+
+    Returns:
+        The version that was champion before; ``None`` when there was none.
+
+    Raises:
+        PromotionError: There is no such version, or it is the champion already.
+        TrackingError: The database or server does not answer.
+    """
+    known = [each.version for each in registered_versions(name, tracking)]
+    short = short_name(name)
+    if version not in known:
+        raise PromotionError(
+            f"{short} has no version {version}; it has "
+            f"{', '.join(known) if known else 'none yet: run `make train`'}"
+        )
+    with connected(tracking) as mlflow:
+        champion = registered(mlflow, name, CHAMPION)
+        before = None if champion is None else str(champion.version)
+        if before == version:
+            raise PromotionError(f"{short} v{version} is the champion already")
+        client = mlflow.MlflowClient()
+        if before is not None:
+            client.set_model_version_tag(name, version, REPLACED, before)
+        _crown(mlflow, name, version)
+        return before
+
+
+def rollback(name: str, tracking: Tracking) -> tuple[str, str]:
+    """Make the version champion again that the champion replaced; the latter is challenger then.
+
+    Returns:
+        The version that is champion now, and the one that was.
+
+    Raises:
+        PromotionError: The champion replaced nobody.
+        TrackingError: The database or server does not answer.
+    """
+    with connected(tracking) as mlflow:
+        experiment_of(mlflow, tracking)
+        champion = registered(mlflow, name, CHAMPION)
+        earlier = champion.tags.get(REPLACED) if champion is not None else None
+        if champion is None or earlier is None:
+            raise PromotionError(
+                f"{short_name(name)} has no earlier champion to go back to; "
+                "`customer360 models` lists the versions there are"
+            )
+        _crown(mlflow, name, earlier)
+        mlflow.MlflowClient().set_registered_model_alias(name, CHALLENGER, champion.version)
+        return earlier, str(champion.version)
+
+
+def _crown(mlflow: ModuleType, name: str, version: str) -> None:
+    client = mlflow.MlflowClient()
+    challenger = registered(mlflow, name, CHALLENGER)
+    if challenger is not None and str(challenger.version) == version:
+        client.delete_registered_model_alias(name, CHALLENGER)
+    client.set_registered_model_alias(name, CHAMPION, version)
+
+
+@dataclass(frozen=True)
+class ChampionFigures:
+    """What the champion's training measured.
+
+    Attributes:
+        version: Registered version.
+        status: "trained", or "fallback: " and why.
+        notes: What else a reader must know; empty when nothing.
+        metrics: Figures of the model and of its baselines, by name.
+        parameters: Parameters as logged.
+    """
+
+    version: str
+    status: str
+    notes: str
+    metrics: dict[str, float]
+    parameters: dict[str, str]
+
+
+def champion_figures(name: str, tracking: Tracking) -> ChampionFigures | None:
+    """Figures of the model's champion; ``None`` when none has been trained.
+
+    Raises:
+        TrackingError: The database or server does not answer.
+    """
+    with connected(tracking) as mlflow:
+        experiment_of(mlflow, tracking)
+        champion = registered(mlflow, name, CHAMPION)
+        if champion is None:
+            return None
+        run = mlflow.MlflowClient().get_run(champion.run_id)
+        return ChampionFigures(
+            version=str(champion.version),
+            status=run.data.tags.get("status", ""),
+            notes=run.data.tags.get("notes", ""),
+            metrics=dict(run.data.metrics),
+            parameters=dict(run.data.params),
+        )

@@ -1,0 +1,83 @@
+"""The table of a model's figures beside those of others."""
+
+from __future__ import annotations
+
+import pytest
+
+from customer360.models.comparison import as_markdown, comparison, higher_is_better, loss
+
+CHURN = {
+    "test_roc_auc": 0.70,
+    "test_roc_auc_low": 0.65,
+    "test_roc_auc_high": 0.75,
+    "test_brier": 0.20,
+    "test_rows": 100.0,
+    "baseline_hiatus_rule_roc_auc": 0.61,
+    "baseline_logistic_regression_roc_auc": 0.72,
+    "baseline_hiatus_rule_brier": 0.24,
+    "champion_brier": 0.21,
+    "profit_best": 12.0,
+}
+
+
+def test_figures_stand_beside_those_of_baselines_and_champion() -> None:
+    table = comparison(CHURN).set_index("figure")
+    assert list(table.index) == ["roc_auc", "brier"]
+    auc = table.loc["roc_auc"]
+    assert (auc["model"], auc["low"], auc["high"]) == (0.70, 0.65, 0.75)
+    assert (auc["hiatus_rule"], auc["logistic_regression"]) == (0.61, 0.72)
+    assert auc["best"] == "logistic_regression"
+    brier = table.loc["brier"]
+    assert brier[["low", "high"]].isna().all()
+    assert brier["champion"] == 0.21
+    assert brier["best"] == "model"
+
+
+def test_a_longer_figure_is_not_taken_for_a_shorter_one() -> None:
+    table = comparison(
+        {
+            "mae": 3.0,
+            "revenue_mae": 1.0,
+            "baseline_past_average_revenue_mae": 0.5,
+            "candidate_mbg_nbd_mae": 2.0,
+        }
+    ).set_index("figure")
+    assert table.loc["revenue_mae", "past_average"] == 0.5
+    assert table.loc["mae", "mbg_nbd"] == 2.0
+    assert list(table["best"]) == ["mbg_nbd", "past_average"]
+
+
+@pytest.mark.parametrize(
+    ("figure", "higher"),
+    [
+        ("roc_auc", True),
+        ("lift_top_decile", True),
+        ("purchases_spearman", True),
+        ("revenue_normalized_gini", True),
+        ("revenue_top_decile_capture", True),
+        ("brier", False),
+        ("purchases_rmse", False),
+        ("decile_mape", False),
+    ],
+)
+def test_which_way_is_better(figure: str, higher: bool) -> None:
+    assert higher_is_better(figure) is higher
+    assert (loss(figure, 2.0) < loss(figure, 1.0)) is higher
+
+
+def test_a_bias_is_better_the_nearer_to_zero() -> None:
+    assert loss("purchases_bias", -0.1) < loss("purchases_bias", 0.5)
+
+
+def test_markdown_shows_the_best_in_bold_and_what_is_missing_as_empty() -> None:
+    lines = as_markdown(comparison(CHURN)).splitlines()
+    assert lines[0] == (
+        "| figure | model | 90 % interval | hiatus rule | logistic regression | champion |"
+    )
+    assert lines[2] == "| roc auc | 0.7 | 0.65 to 0.75 | 0.61 | **0.72** |  |"
+    assert lines[3] == "| brier | **0.2** |  | 0.24 |  | 0.21 |"
+
+
+def test_without_others_there_is_nothing_to_compare() -> None:
+    assert comparison({"test_brier": 0.2}).empty
+    assert as_markdown(comparison({})) == "Nothing was tested.\n"
