@@ -1,0 +1,48 @@
+"""The ``customer360`` command.
+
+Each module here holds the commands of one subject; what they need is imported where they run, so
+that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from customer360 import __version__
+from customer360.cli import models, runs, tables
+from customer360.cli.common import app, err, out
+from customer360.errors import Customer360Error
+
+for _subject in (runs, tables, models):
+    app.add_typer(_subject.commands)
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        out.print(__version__, highlight=False)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Entry point: whatever goes wrong is one line on stderr and exit code 1."""
+    verbose = "--verbose" in sys.argv
+    try:
+        app()
+    except Exception as error:  # noqa: BLE001 - the last one who can say it in one line
+        if verbose:
+            err.print_exception()
+            for note in getattr(error, "__notes__", ()):
+                err.print(note, markup=False, highlight=False)
+        said = " ".join(str(error).split()) or type(error).__name__
+        if not isinstance(error, Customer360Error):
+            said = f"{type(error).__name__}: {said}"
+            said += "" if verbose else "; --verbose shows the trace"
+        err.print(f"[red]error:[/red] {escape(said)}", highlight=False, soft_wrap=True)
+        sys.exit(1)

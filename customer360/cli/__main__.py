@@ -1,0 +1,5 @@
+"""``python -m customer360.cli``."""
+
+from customer360.cli import main
+
+main()

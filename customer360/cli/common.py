@@ -1,0 +1,95 @@
+"""What the commands share: the application, its consoles, options and ways to print rows."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from customer360.days import parse_day
+from customer360.settings import Settings
+
+if TYPE_CHECKING:
+    from customer360.lakehouse.tables import Lakehouse
+
+app = typer.Typer(
+    name="customer360",
+    help="A Customer 360 lakehouse: raw transactions in, customers, churn and lifetime value out.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+)
+out = Console()
+err = Console(stderr=True)
+
+Home = Annotated[
+    Path | None,
+    typer.Option("--home", help="Folder that holds the deployment.", show_default="data"),
+]
+Verbose = Annotated[bool, typer.Option("--verbose", help="Show the trace of an error.")]
+
+
+class Format(StrEnum):
+    """How rows are printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+def day_of(text: str | None, option: str) -> date | None:
+    """The day that an option gives; ``None`` when it is not given."""
+    return None if text is None else parse_day(text, option)
+
+
+def open_lakehouse(settings: Settings) -> Lakehouse:
+    """The deployment's tables, with a Spark session."""
+    from customer360.lakehouse.session import spark_session
+    from customer360.lakehouse.tables import Lakehouse
+
+    return Lakehouse(spark_session(settings), settings.lakehouse_dir)
+
+
+def print_rich(columns: list[str], records: list[dict[str, object]]) -> None:
+    """Rows as a table on the screen; wide ones with a row a column."""
+    from rich.table import Table
+
+    wide = len(columns) > 8
+    shown = Table(show_lines=wide)
+    if wide:  # a row a column reads better than columns of one character
+        shown.add_column("column")
+        for number in range(len(records[:3])):
+            shown.add_column(f"row {number + 1}")
+        for name in columns:
+            shown.add_row(name, *(escape(str(record[name])) for record in records[:3]))
+        out.print(shown)
+        if len(records) > 3:
+            out.print("[dim]3 rows shown; --format csv or json prints all[/dim]")
+        return
+    for name in columns:
+        shown.add_column(name)
+    for record in records:
+        shown.add_row(*(escape(str(record[name])) for name in columns))
+    out.print(shown)
+
+
+def print_records(
+    records: list[dict[str, object]], format: Format, columns: list[str] | None = None
+) -> None:
+    """Rows as JSON or CSV on standard output."""
+    if format is Format.JSON:
+        print(json.dumps(records, default=str, ensure_ascii=False, indent=2))
+        return
+    import csv
+
+    names = columns or list(records[0] if records else {})
+    writer = csv.DictWriter(sys.stdout, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
