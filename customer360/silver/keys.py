@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
@@ -36,6 +37,12 @@ def customer_key(source: Column | str, source_customer_id: Column, secret: bytes
     message = F.encode(F.concat(source, F.lit(":"), source_customer_id.cast("string")), "UTF-8")
     inner = F.sha2(F.concat(_pad(key, 0x36), message), 256)
     return F.sha2(F.concat(_pad(key, 0x5C), F.unhex(inner)), 256)
+
+
+def customer_key_of(source: str, source_customer_id: str, secret: bytes) -> str:
+    """`customer_key` of one customer, without Spark: for who asks about them by their own id."""
+    message = f"{source}:{source_customer_id}".encode()
+    return hmac.new(secret, message, hashlib.sha256).hexdigest()
 
 
 def _pad(key: bytes, value: int) -> Column:

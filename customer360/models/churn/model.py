@@ -22,6 +22,7 @@ from customer360.models.churn.reasons import (
     no_reasons,
     silence,
     strongest_reasons,
+    topics_of,
 )
 from customer360.models.lineage import column_difference
 
@@ -139,6 +140,17 @@ class ChurnModel:
                 topics = by_topic(values, list(seen.columns))
                 found[likely] = strongest_reasons(rows, topics).to_numpy()
         return found
+
+    def explain(self, features: pd.DataFrame) -> pd.DataFrame:
+        """What speaks for and against leaving, by topic: see `reasons.topics_of`.
+
+        Raises:
+            ChurnModelError: The model is a fallback, which has nothing to explain by.
+        """
+        booster = self.load_booster()
+        seen = design_matrix(features, self.categories)
+        topics = by_topic(contributions(booster, seen), list(seen.columns))
+        return topics_of(features, topics)
 
     def risks(self, probabilities: Floats) -> NDArray[np.object_]:
         """The risk in words by the two thresholds: high, medium or low."""

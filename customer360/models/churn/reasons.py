@@ -176,6 +176,26 @@ def strongest_reasons(rows: pd.DataFrame, topics: Floats) -> pd.DataFrame:
     return pd.DataFrame(said, columns=list(REASONS), index=rows.index)
 
 
+def topics_of(rows: pd.DataFrame, topics: Floats) -> pd.DataFrame:
+    """Every topic of every row, whichever way it speaks.
+
+    Args:
+        rows: Features as in ``gold/customer_features``.
+        topics: From `by_topic`, a row for each of ``rows``.
+
+    Returns:
+        Columns ``topic``, ``log_odds`` (positive = towards leaving), ``words``; indexed as ``rows``,
+        the strongest of each row first.
+    """
+    found = [
+        pd.DataFrame({"topic": name, "log_odds": topics[:, n], "words": words(rows)}, rows.index)
+        for n, (name, (_, words)) in enumerate(TOPICS.items())
+    ]
+    everything = pd.concat(found)
+    order = np.lexsort((-everything["log_odds"].abs(), everything.index))
+    return everything.iloc[order]
+
+
 def no_reasons(rows: pd.DataFrame) -> pd.DataFrame:
     """Nothing to say of any of ``rows``."""
     empty = np.full((len(rows), len(REASONS)), None, dtype=object)
