@@ -77,7 +77,7 @@ def lifetime_value_training(
         parameters={"r": r, "holdout_days": 273, "model": "bg_nbd+gamma_gamma"},
         metrics={"purchases_mae": mae, "baseline_past_average_purchases_mae": 1.02}
         | ({} if champion_mae is None else {"champion_purchases_mae": champion_mae}),
-        by_frequency=table,
+        tables={"purchases_by_frequency": table},
         plots={"purchases_by_frequency": plots.purchases_by_frequency(table, 273)},
         sample=sample,
         as_of=as_of,
