@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from customer360.lakehouse.tables import Lakehouse, TableDetails
+from customer360.models.baselines import NAIVE_RULES
 from customer360.models.tracking import CHURN, LIFETIME_VALUE, Tracking, champion_figures
 
 
@@ -33,34 +34,18 @@ class Figure:
 
 
 FIGURES: Mapping[str, Sequence[Figure]] = {
-    LIFETIME_VALUE: (
+    LIFETIME_VALUE: tuple(
         Figure(
-            "Purchases a customer, mean absolute error",
-            "purchases_mae",
-            {
-                "past average": "baseline_past_average_purchases_mae",
-                "population average": "baseline_population_average_purchases_mae",
-            },
+            label,
+            figure,
+            {name.replace("_", " "): f"baseline_{name}_{figure}" for name in NAIVE_RULES},
             "lower",
-        ),
-        Figure(
-            "Purchases a customer, root mean squared error",
-            "purchases_rmse",
-            {
-                "past average": "baseline_past_average_purchases_rmse",
-                "population average": "baseline_population_average_purchases_rmse",
-            },
-            "lower",
-        ),
-        Figure(
-            "Revenue a customer, mean absolute error",
-            "revenue_mae",
-            {
-                "past average": "baseline_past_average_revenue_mae",
-                "population average": "baseline_population_average_revenue_mae",
-            },
-            "lower",
-        ),
+        )
+        for label, figure in (
+            ("Purchases a customer, mean absolute error", "purchases_mae"),
+            ("Purchases a customer, root mean squared error", "purchases_rmse"),
+            ("Revenue a customer, mean absolute error", "revenue_mae"),
+        )
     ),
     CHURN: (
         Figure(
@@ -163,15 +148,21 @@ def segment_table(lakehouse: Lakehouse, as_of: date, currency: str) -> Table:
     return shown
 
 
-def model_table(tracking: Tracking) -> RenderableType:
-    """Each champion's figures on data it had not seen, beside its baselines'."""
+def model_table(tracking: Tracking, models: Sequence[str] | None = None) -> RenderableType:
+    """Each champion's figures on data it had not seen, beside its baselines'.
+
+    Args:
+        tracking: Where the models are.
+        models: Registered names; all of them when not given.
+    """
     shown = Table(title="Models, on a period they had not seen", title_justify="left")
     for name in ("model", "figure"):
         shown.add_column(name)
     shown.add_column("value", justify="right")
     shown.add_column("naive baselines")
     notes: list[str] = []
-    for model, figures in FIGURES.items():
+    for model in models or FIGURES:
+        figures = FIGURES[model]
         champion = champion_figures(model, tracking)
         if champion is None:
             continue

@@ -73,6 +73,14 @@ def print_rich(columns: list[str], records: list[dict[str, object]]) -> None:
         if len(records) > 3:
             out.print("[dim]3 rows shown; --format csv or json prints all[/dim]")
         return
+    print_table(columns, records)
+
+
+def print_table(columns: list[str], records: list[dict[str, object]]) -> None:
+    """Rows as a table on the screen, a row a row however many columns there are."""
+    from rich.table import Table
+
+    shown = Table()
     for name in columns:
         shown.add_column(name)
     for record in records:

@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
-from customer360.cli.common import Format, Home, Verbose, out, print_records, print_rich
+from customer360.cli.common import (
+    Format,
+    Home,
+    Verbose,
+    day_of,
+    err,
+    open_lakehouse,
+    out,
+    print_records,
+    print_rich,
+    print_table,
+)
 from customer360.errors import Customer360Error
-from customer360.settings import load_settings
+from customer360.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from customer360.pipeline.evaluate import Evaluation
+    from customer360.pipeline.workspace import Workspace
 
 PANEL = "Models"
 commands = typer.Typer()
@@ -25,6 +42,159 @@ class ModelName(StrEnum):
     def registered(self) -> str:
         """Its name in the registry."""
         return f"customer360_{self.replace('-', '_')}"
+
+
+def _workspace(settings: Settings) -> Workspace:
+    from customer360.deployment import Deployment
+    from customer360.pipeline.workspace import Workspace
+
+    return Workspace(open_lakehouse(settings), Deployment.of(settings), run_id="command line")
+
+
+@commands.command(rich_help_panel=PANEL)
+def train(
+    model: Annotated[
+        ModelName | None, typer.Argument(help="Which model; all of them when not given.")
+    ] = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", help="Last day to learn from. Default: the newest.")
+    ] = None,
+    home: Home = None,
+    verbose: Verbose = False,
+) -> None:
+    """Train a model, judge it, promote it if it is better, and score with the champion."""
+    from customer360.deployment import Deployment
+    from customer360.orchestration.run import Plan, run_plan
+    from customer360.pipeline.run_models import tracking_of
+    from customer360.summary import model_table
+
+    settings = load_settings(home)
+    day = day_of(as_of, "--as-of")
+    plan = Plan.of(
+        Deployment.of(settings),
+        as_of=[day] if day else [],
+        steps="train",
+        models=[model.value] if model else [],
+    )
+    run_plan(settings, plan, lambda line: out.print(line, highlight=False))
+    out.print(model_table(tracking_of(settings), [model.registered] if model else None))
+
+
+@commands.command(rich_help_panel=PANEL)
+def evaluate(
+    model: Annotated[
+        ModelName | None, typer.Argument(help="Which model; all of them when not given.")
+    ] = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", help="Last day of data to use. Default: the newest.")
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", "-o", help="HTML page; default: reports/ in the home."),
+    ] = None,
+    home: Home = None,
+    verbose: Verbose = False,
+) -> None:
+    """Judge the models on a period they have not seen, beside naive rules and other packages.
+
+    Trains afresh on the data that is there; registers nothing and scores nobody.
+    """
+    from customer360.pipeline import evaluate as evaluation
+
+    settings = load_settings(home)
+    work = _workspace(settings)
+    day = day_of(as_of, "--as-of") or evaluation.newest_day(work)
+    found = []
+    for name in [model] if model else list(ModelName):
+        with err.status(f"{name}: training and judging"):
+            found.append(evaluation.EVALUATIONS[name.value](work, day))
+        _print_evaluation(found[-1])
+    target = report or settings.home / "reports" / f"evaluation-{day}.html"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(evaluation.as_html(found), encoding="utf-8")
+    out.print(f"\nWith plots: {target}", highlight=False)
+
+
+def _print_evaluation(found: Evaluation) -> None:
+    from customer360.models.comparison import readable
+
+    out.print(f"\n[bold]{found.model}[/bold]  {escape(found.definition)}", highlight=False)
+    if found.status != "trained":
+        out.print(escape(found.status), highlight=False)
+    if found.table.empty:
+        out.print("Nothing was tested.")
+    else:
+        rows = readable(found.table)
+        columns = [str(name) for name in rows.columns]
+        values = rows.itertuples(index=False, name=None)
+        print_table(columns, [dict(zip(columns, row, strict=True)) for row in values])
+        out.print("[dim]* the best of the row[/dim]")
+    for note in found.notes:
+        out.print(f"[dim]  {escape(note)}[/dim]", highlight=False)
+
+
+@commands.command(rich_help_panel=PANEL)
+def explain(
+    customer: Annotated[
+        str, typer.Argument(help="customer_key, or the customer's id in the source.")
+    ],
+    source: Annotated[
+        str | None, typer.Option(help="Source of the id, where several are active.")
+    ] = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", help="Day of the snapshot. Default: the newest.")
+    ] = None,
+    home: Home = None,
+    verbose: Verbose = False,
+) -> None:
+    """Explain one customer: what the models say of them, and why."""
+    from customer360.pipeline.explain import explain_customer
+
+    found = explain_customer(
+        _workspace(load_settings(home)),
+        customer,
+        source=source,
+        as_of=day_of(as_of, "--as-of"),
+    )
+    out.print(f"[bold]Customer {found.customer_key[:12]}…[/bold] on {found.as_of}", highlight=False)
+    print_table(
+        ["what is known", "value"],
+        [{"what is known": k, "value": v} for k, v in found.summary.items() if v is not None],
+    )
+    if found.churn is None:
+        out.print("No churn score: the customer was not active on that day any more.")
+    else:
+        churn = found.churn
+        out.print(
+            f"\n[bold]Churn[/bold]  {churn['churn_probability']:.1%} buy nothing in the next "
+            f"{churn['horizon_days']} days ({churn['risk']} risk; model v{churn['model_version']})",
+            highlight=False,
+        )
+        print_table(
+            ["speaks for leaving (+) or staying (-)", "log-odds", "the customer's own figures"],
+            [
+                {
+                    "speaks for leaving (+) or staying (-)": row.topic,
+                    "log-odds": f"{row.log_odds:+.2f}",
+                    "the customer's own figures": row.words,
+                }
+                for row in found.topics.itertuples()
+            ],
+        )
+    if len(found.value):
+        out.print("\n[bold]Lifetime value[/bold]  with 90 % intervals", highlight=False)
+        print_table(
+            ["figure", "value", "low", "high"],
+            [
+                {"figure": row["figure"]}
+                | {name: _number(row[name]) for name in ("value", "low", "high")}
+                for row in found.value.to_dict("records")
+            ],
+        )
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None or value != value else f"{value:,.3g}"  # NaN is not itself
 
 
 @commands.command(rich_help_panel=PANEL)

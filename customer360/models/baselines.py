@@ -15,6 +15,14 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 
+PAST_AVERAGE = "past_average"
+POPULATION_AVERAGE = "population_average"
+LAST_YEAR = "last_year"
+HIATUS_RULE = "hiatus_rule"
+NAIVE_RULES = (PAST_AVERAGE, POPULATION_AVERAGE, LAST_YEAR, HIATUS_RULE)
+"""The rules that expect purchases and revenue; see `NaiveRules`."""
+
+YEAR_DAYS = 365
 SHORTEST_PAST_DAYS = 30
 """A past average needs some past: two purchases in two days are not 365 purchases a year."""
 
@@ -29,6 +37,57 @@ def past_average_purchases(frequency: ArrayLike, age_days: ArrayLike, days: floa
     """
     age = np.maximum(np.asarray(age_days, dtype=float), SHORTEST_PAST_DAYS)
     return np.asarray(frequency, dtype=float) / age * days
+
+
+@dataclass(frozen=True)
+class NaiveRules:
+    """What the naive rules expect of customers over the days to come.
+
+    - ``past_average``: each goes on at the own rate of repeat purchases, and spends the own mean.
+    - ``population_average``: each buys at everybody's rate, and spends everybody's mean.
+    - ``last_year``: each buys and spends again what the last 365 days saw, scaled to the days
+      ahead; where the history is shorter than a year, the whole of it is the year.
+    - ``hiatus_rule``: who has been silent for more than ``hiatus_days`` buys nothing; the others
+      are as in ``past_average``.
+
+    Attributes:
+        days: Days ahead.
+        history_days: Days from the first purchase of all to the as-of date.
+        mean_rate: Repeat purchases a customer and day, over all customers.
+        mean_order_value: Net revenue of a purchase day, over all customers.
+        hiatus_days: Silence in days that is still fine.
+    """
+
+    days: int
+    history_days: int
+    mean_rate: float
+    mean_order_value: float
+    hiatus_days: float
+
+    def expectations(self, features: pd.DataFrame) -> dict[str, tuple[Floats, Floats]]:
+        """Purchases and revenue (currency) of each row, by the name of the rule.
+
+        Args:
+            features: Columns ``frequency``, ``recency``, ``T`` (days), ``purchase_days``,
+                ``net_revenue``, ``purchase_days_365d`` and ``net_revenue_365d``.
+        """
+        purchases = past_average_purchases(features["frequency"], features["T"], self.days)
+        spent, spent_last_year = (
+            np.maximum(features[name].to_numpy(dtype=float), 0.0)
+            for name in ("net_revenue", "net_revenue_365d")
+        )
+        revenue = purchases * spent / features["purchase_days"].to_numpy(dtype=float)
+        everybody = np.full(len(features), self.mean_rate * self.days)
+        year = min(YEAR_DAYS, max(self.history_days, SHORTEST_PAST_DAYS))
+        again = features["purchase_days_365d"].to_numpy(dtype=float) * (self.days / year)
+        silence = (features["T"] - features["recency"]).to_numpy(dtype=float)
+        active = silence <= self.hiatus_days
+        return {
+            PAST_AVERAGE: (purchases, revenue),
+            POPULATION_AVERAGE: (everybody, everybody * self.mean_order_value),
+            LAST_YEAR: (again, spent_last_year * (self.days / year)),
+            HIATUS_RULE: (np.where(active, purchases, 0.0), np.where(active, revenue, 0.0)),
+        }
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pandas as pd
 MODEL = "model"
 _OTHERS = ("baseline_", "candidate_", "champion_")
 _OWN = "test_"
-_HIGHER = ("auc", "spearman", "gini", "capture")
+_HIGHER = ("auc", "spearman", "gini", "capture", "correlation")
 _UNDIRECTED = ("customers", "expected", "actual")
 
 
@@ -19,7 +19,9 @@ def higher_is_better(figure: str) -> bool:
 
 
 def loss(figure: str, value: float) -> float:
-    """``value`` so that less is better, whatever the figure; of a bias the distance from 0 counts.
+    """``value`` so that less is better, whatever the figure.
+
+    Of a bias the distance from 0 counts, of a ratio of totals that from 1.
 
     Args:
         figure: Its name, as in a training's metrics.
@@ -27,6 +29,8 @@ def loss(figure: str, value: float) -> float:
     """
     if figure.endswith("bias"):
         return abs(value)
+    if figure.endswith("total_ratio"):
+        return abs(value - 1)
     return -value if higher_is_better(figure) else value
 
 
@@ -83,22 +87,35 @@ def comparison(metrics: Mapping[str, float]) -> pd.DataFrame:
     return table
 
 
+def readable(table: pd.DataFrame) -> pd.DataFrame:
+    """`comparison`'s table as text for people: the interval in one column, the best with a star."""
+    if table.empty:
+        return table
+    others = [n for n in table.columns if n not in ("figure", MODEL, "low", "high", "best")]
+    shown = {"figure": [name.replace("_", " ") for name in table["figure"]]}
+    for name in (MODEL, *others):
+        shown[name.replace("_", " ")] = [_shown(row, name) for _, row in table.iterrows()]
+    found = pd.DataFrame(shown)
+    found.insert(2, "90 % interval", [_interval(row) for _, row in table.iterrows()])
+    return found
+
+
 def as_markdown(table: pd.DataFrame) -> str:
-    """`comparison`'s table as Markdown, the best of each row in bold."""
+    """`comparison`'s table as Markdown, the best of each row with a star."""
     if table.empty:
         return "Nothing was tested.\n"
-    others = [n for n in table.columns if n not in ("figure", MODEL, "low", "high", "best")]
-    heads = ["figure", MODEL, "90 % interval", *(name.replace("_", " ") for name in others)]
-    lines = ["| " + " | ".join(heads) + " |", "|---" + "|---:" * (len(heads) - 1) + "|"]
-    for _, row in table.iterrows():
-        interval = "" if pd.isna(row["low"]) else f"{row['low']:.4g} to {row['high']:.4g}"
-        shown = [_shown(row, MODEL), interval, *(_shown(row, name) for name in others)]
-        lines.append("| " + " | ".join([row["figure"].replace("_", " "), *shown]) + " |")
+    rows = readable(table)
+    lines = ["| " + " | ".join(rows.columns) + " |", "|---" + "|---:" * (len(rows.columns) - 1)]
+    lines[1] += "|"
+    lines += ["| " + " | ".join(row) + " |" for row in rows.itertuples(index=False)]
     return "\n".join(lines) + "\n"
+
+
+def _interval(row: pd.Series) -> str:
+    return "" if pd.isna(row["low"]) else f"{row['low']:.4g} to {row['high']:.4g}"
 
 
 def _shown(row: pd.Series, name: str) -> str:
     if pd.isna(row[name]):
         return ""
-    text = f"{row[name]:.4g}"
-    return f"**{text}**" if row["best"] == name else text
+    return f"{row[name]:.4g}" + ("*" if row["best"] == name else "")

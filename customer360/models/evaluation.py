@@ -158,6 +158,21 @@ class AmountSums:
         """From a mapping with the attributes' names."""
         return cls(**{name: float(sums[name]) for name in cls.__dataclass_fields__})
 
+    @classmethod
+    def of_rows(cls, expected: Floats, actual: Floats) -> AmountSums:
+        """From one expected and one actual amount a customer."""
+        error = expected - actual
+        return cls(
+            customers=float(len(actual)),
+            expected=float(expected.sum()),
+            actual=float(actual.sum()),
+            absolute_error=float(np.abs(error).sum()),
+            squared_error=float(error @ error),
+            expected_squared=float(expected @ expected),
+            actual_squared=float(actual @ actual),
+            product=float(expected @ actual),
+        )
+
     def metrics(self) -> dict[str, float]:
         """Totals, bias, MAE, RMSE a customer, and the correlation where it exists.
 

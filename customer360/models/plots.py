@@ -7,7 +7,7 @@ nothing stays open between runs.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -96,10 +96,44 @@ def purchases_by_frequency(table: pd.DataFrame, holdout_days: int) -> bytes:
             ``model``, ``past_average``, the last three a customer.
         holdout_days: Length of the holdout.
     """
-    figure, axes = _figure(
+    return _purchases_by(
+        table,
+        _or_more(table["frequency"]),
         "Do past purchases foretell the next ones?",
         f"Purchases in the {holdout_days} days held out, by repeat purchases before them",
+        "Repeat purchases before the holdout (n = customers)",
     )
+
+
+def purchases_by_recency(table: pd.DataFrame, holdout_days: int) -> bytes:
+    """Holdout purchases a customer by recency: actual, model and past average.
+
+    Args:
+        table: Columns ``recency`` (largest of the row, in days), ``customers``, ``actual``,
+            ``model``, ``past_average``, the last three a customer.
+        holdout_days: Length of the holdout.
+    """
+    edges = table["recency"].astype(int).tolist()
+    return _purchases_by(
+        table,
+        ["none" if edge == 0 else f"≤ {edge}" for edge in edges],
+        "Does the last purchase foretell the next ones?",
+        f"Purchases in the {holdout_days} days held out, by recency: first to last purchase before",
+        "Days from the first to the last purchase (n = customers; none = bought once)",
+    )
+
+
+def _or_more(frequencies: pd.Series) -> list[str]:
+    """Each frequency as text; the last one stands for all from 7 on."""
+    found = frequencies.astype(int)
+    last = int(found.max())
+    return [f"{each}{'+' if each == last and last >= 7 else ''}" for each in found]
+
+
+def _purchases_by(
+    table: pd.DataFrame, labels: Sequence[str], title: str, subtitle: str, axis: str
+) -> bytes:
+    figure, axes = _figure(title, subtitle)
     spots = np.arange(len(table))
     width = 0.27
     for shift, (column, label, color) in enumerate(
@@ -110,23 +144,120 @@ def purchases_by_frequency(table: pd.DataFrame, holdout_days: int) -> bytes:
         )
     ):
         axes.bar(spots + (shift - 1) * width, table[column], width, label=label, color=color)
-    last = int(table["frequency"].max())
-    labels = [
-        f"{frequency}{'+' if frequency == last and last >= 7 else ''}\nn={customers:,}"
-        for frequency, customers in zip(
-            table["frequency"].astype(int), table["customers"].astype(int), strict=True
-        )
-    ]
-    axes.set_xticks(spots, labels)
-    axes.set_xlabel("Repeat purchases before the holdout (n = customers)")
+    counts = table["customers"].astype(int)
+    ticks = [f"{label}\nn={n:,}" for label, n in zip(labels, counts, strict=True)]
+    axes.set_xticks(spots, ticks, fontsize=9 if len(ticks) <= 8 else 7)
+    axes.set_xlabel(axis)
     axes.set_ylabel("Mean purchases per customer")
     axes.grid(axis="x", visible=False)
     axes.legend(loc="upper left")
     return _png(figure)
 
 
+def frequency_histogram(table: pd.DataFrame) -> bytes:
+    """Customers by repeat purchases in the calibration period: counted, and by the model.
+
+    Args:
+        table: Columns ``frequency`` (the last one "or more"), ``actual``, ``expected``.
+    """
+    figure, axes = _figure(
+        "Does the model buy as often as the customers?",
+        "Repeat purchases in the calibration period, to which the model was fitted",
+    )
+    spots, width = np.arange(len(table)), 0.4
+    axes.bar(spots - width / 2, table["actual"], width, label="Actual", color=ACTUAL)
+    axes.bar(spots + width / 2, table["expected"], width, label="Model", color=MODEL)
+    axes.set_xticks(spots, _or_more(table["frequency"]))
+    axes.set_xlabel("Repeat purchases")
+    axes.set_ylabel("Customers")
+    axes.yaxis.set_major_formatter(_thousands)
+    axes.grid(axis="x", visible=False)
+    axes.legend()
+    return _png(figure)
+
+
+def tracking_weekly(table: pd.DataFrame) -> bytes:
+    """Repeat purchases in each week: actual and model.
+
+    Args:
+        table: Columns ``week``, ``holdout`` (whether it is in the holdout), ``actual`` and
+            ``expected``.
+    """
+    return _tracking(table, "", "Repeat purchases in the week")
+
+
+def tracking_cumulative(table: pd.DataFrame) -> bytes:
+    """Repeat purchases up to the end of each week: actual and model.
+
+    Args:
+        table: Columns ``week``, ``holdout`` (whether it is in the holdout), ``cumulative_actual``
+            and ``cumulative_expected``.
+    """
+    return _tracking(table, "cumulative_", "Repeat purchases up to the week's end")
+
+
+def _tracking(table: pd.DataFrame, prefix: str, label: str) -> bytes:
+    figure, axes = _figure(
+        "Does the model keep track of the customers?",
+        f"{label}, of the customers who first bought before the holdout",
+    )
+    week = table["week"]
+    axes.plot(week, table[f"{prefix}actual"], color=ACTUAL, linewidth=1.5, label="Actual")
+    axes.plot(week, table[f"{prefix}expected"], color=MODEL, linewidth=1.8, label="Model")
+    if table["holdout"].any():
+        axes.axvline(
+            float(week[table["holdout"]].min()) - 0.5,
+            color=BASELINE,
+            linestyle="--",
+            linewidth=1.2,
+            label="The holdout begins",
+        )
+    axes.set_xlabel("Week since the first purchase of all")
+    axes.set_ylabel(label)
+    axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_formatter(_thousands)
+    axes.legend(loc="best")
+    return _png(figure)
+
+
+def buyers_by_probability_alive(table: pd.DataFrame, holdout_days: int) -> bytes:
+    """Share who bought in the holdout by tenth of the probability alive, actual and expected.
+
+    Args:
+        table: Columns ``group``, ``customers``, ``probability_alive``, ``expected`` and
+            ``bought``, the last three means a customer.
+        holdout_days: Length of the holdout.
+    """
+    figure, axes = _figure(
+        "Do those come back who are probably alive?",
+        f"Share who bought in the {holdout_days} days held out; being alive itself cannot be seen",
+    )
+    spots, width = np.arange(len(table)), 0.4
+    axes.bar(spots - width / 2, table["bought"], width, label="Actual", color=ACTUAL)
+    axes.bar(
+        spots + width / 2,
+        table["expected"],
+        width,
+        label="Model: probability of one purchase or more",
+        color=MODEL,
+    )
+    ticks = [
+        f"{alive:.2f}\nn={customers:,}"
+        for alive, customers in zip(
+            table["probability_alive"], table["customers"].astype(int), strict=True
+        )
+    ]
+    axes.set_xticks(spots, ticks, fontsize=8)
+    axes.set_xlabel("Mean probability alive of each tenth (n = customers)")
+    axes.set_ylabel("Share with a purchase")
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.grid(axis="x", visible=False)
+    axes.legend(loc="upper left")
+    return _png(figure)
+
+
 def probability_alive(histogram: pd.DataFrame, as_of: date) -> bytes:
-    """Histogram of the probability alive of repeat buyers (one-time buyers are 1 by definition).
+    """Histogram of the probability alive of repeat buyers: under BG/NBD all others have 1.
 
     Args:
         histogram: Columns ``from``, ``to`` (edges) and ``customers``.
@@ -134,7 +265,7 @@ def probability_alive(histogram: pd.DataFrame, as_of: date) -> bytes:
     """
     figure, axes = _figure(
         "How many repeat buyers are still customers?",
-        f"Probability alive at {as_of}, BG/NBD; customers with at least one repeat purchase",
+        f"Probability alive at {as_of}; customers with at least one repeat purchase",
     )
     axes.bar(
         histogram["from"],

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from customer360.models.baselines import NAIVE_RULES
 from customer360.models.comparison import higher_is_better
 
 
@@ -58,12 +59,12 @@ def churn_gate(figure: str, margin: float) -> Gate:
 
 
 def lifetime_value_gate(figure: str, margin: float) -> Gate:
-    """The gate of the lifetime-value model: beside past and population average carried on."""
+    """The gate of the lifetime-value model: beside all the naive rules."""
     return Gate(
         figure,
         figure,
         f"champion_{figure}",
-        {name: f"baseline_{name}_{figure}" for name in ("past_average", "population_average")},
+        {name: f"baseline_{name}_{figure}" for name in NAIVE_RULES},
         margin,
     )
 

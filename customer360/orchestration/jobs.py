@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import (
     UnresolvedAssetJobDefinition as UnresolvedAssetJob,
@@ -25,6 +27,18 @@ NIGHTLY, RETRAIN, ETL, LOAD_RANGE, SNAPSHOT, TRAIN = (
     "snapshot",
     "train",
 )
+
+
+OF_MODEL = {
+    "lifetime-value": (["models", "lifetime_value"], ["gold", "lifetime_value"]),
+    "churn": (["models", "churn"], ["gold", "churn_scores"]),
+}
+"""A model, as people name it, and what is scored with it."""
+
+
+def of_models(names: Sequence[str]) -> list[dg.AssetKey]:
+    """The assets that train these models and score with them, and no other model's."""
+    return [dg.AssetKey(path) for name in names for path in OF_MODEL[name]]
 
 
 def jobs() -> list[UnresolvedAssetJob]:

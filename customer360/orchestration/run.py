@@ -16,9 +16,11 @@ from customer360.errors import Customer360Error, SettingsError
 from customer360.orchestration import jobs
 from customer360.orchestration.build import build_definitions
 from customer360.orchestration.instance import open_instance
+from customer360.orchestration.metadata import asset_key
 from customer360.orchestration.partitions import AS_OF_TAG
 from customer360.orchestration.progress import Say, listen
 from customer360.orchestration.schedules import range_tags
+from customer360.pipeline.make_gold import CUSTOMER_360
 from customer360.settings import Settings
 
 Steps = Literal["all", "etl", "train"]
@@ -36,11 +38,13 @@ class Plan:
         days: Bronze and silver of these days.
         as_of: Gold snapshots, models and scores of these dates.
         steps: ``all``; ``etl`` leaves models out; ``train`` only trains and scores.
+        models: Names of the models that ``train`` trains, as people know them; empty: all.
     """
 
     days: DayRange
     as_of: tuple[date, ...]
     steps: Steps = "all"
+    models: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -51,6 +55,7 @@ class Plan:
         last: date | None = None,
         as_of: Sequence[date] = (),
         steps: Steps = "all",
+        models: Sequence[str] = (),
     ) -> Plan:
         """The plan that these arguments describe; what is not given, the sources decide.
 
@@ -69,7 +74,7 @@ class Plan:
                     f"{day} is outside this deployment's days, {settings.start_date} to "
                     f"{deployment.last_day()}; see start_date and end_date in customer360.yaml"
                 )
-        return cls(days, dates, steps)
+        return cls(days, dates, steps, tuple(models))
 
 
 def run_plan(settings: Settings, plan: Plan, say: Say) -> None:
@@ -106,9 +111,19 @@ def run_plan(settings: Settings, plan: Plan, say: Say) -> None:
             for name in chosen:
                 job, days, more = work[name]
                 say(f"[bold]{name}[/bold] {days if name == 'load' else more[AS_OF_TAG]}")
-                _run(definitions, instance, job, days, more)
+                only = _chosen(settings, plan.models) if name == "train" else None
+                _run(definitions, instance, job, days, more, only)
     finally:
         stop()
+
+
+def _chosen(settings: Settings, models: Sequence[str]) -> Sequence[dg.AssetKey] | None:
+    """Assets of these models; None for all of the job's."""
+    if not models:
+        return None
+    # Made from the scores of all models, so it can only follow one where it has been made once.
+    joined = (settings.lakehouse_dir / CUSTOMER_360).exists()
+    return [*jobs.of_models(models), *([asset_key(CUSTOMER_360)] if joined else [])]
 
 
 def _run(
@@ -117,6 +132,7 @@ def _run(
     job: str,
     days: DayRange,
     tags: dict[str, str],
+    only: Sequence[dg.AssetKey] | None,
 ) -> None:
     whole = len(days) > 1
     result = definitions.resolve_job_def(job).execute_in_process(
@@ -124,6 +140,7 @@ def _run(
         run_config={"loggers": {"progress": {}}},
         partition_key=None if whole else str(days.first),
         tags={**tags, **(range_tags(days) if whole else {})},
+        asset_selection=only,
         raise_on_error=False,
     )
     if result.success:

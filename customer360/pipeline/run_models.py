@@ -58,16 +58,14 @@ def _trained_on(work: Workspace) -> dict[str, int]:
     return {CUSTOMER_DAYS: work.lakehouse.version(CUSTOMER_DAYS)}
 
 
-def train_lifetime_value(
-    work: Workspace, as_of: date
-) -> tuple[LifetimeValueTraining, LoggedTraining]:
+def lifetime_value_training(work: Workspace, as_of: date) -> LifetimeValueTraining:
     """Fit BG/NBD and Gamma-Gamma to what happened up to ``as_of``, judged on a holdout."""
     settings = work.deployment.settings
     try:
         champion = load_lifetime_value_champion(tracking_of(settings)).judged
     except NoChampionError:
         champion = None
-    training = lifetime_value.train(
+    return lifetime_value.train(
         work.lakehouse.read(CUSTOMER_DAYS),
         as_of,
         model=settings.lifetime_value_model,
@@ -76,18 +74,26 @@ def train_lifetime_value(
         annual_discount_rate=settings.discount_rate_annual,
         champion=champion,
     )
+
+
+def train_lifetime_value(
+    work: Workspace, as_of: date
+) -> tuple[LifetimeValueTraining, LoggedTraining]:
+    """`lifetime_value_training`, logged, and promoted if it is better."""
+    training = lifetime_value_training(work, as_of)
+    settings = work.deployment.settings
     gate = lifetime_value_gate(settings.lifetime_value_promotion_figure, settings.promotion_margin)
     return training, _logged(work, training, gate, lifetime_value.MODEL_FEATURES)
 
 
-def train_churn(work: Workspace, as_of: date) -> tuple[ChurnTraining, LoggedTraining]:
+def churn_training(work: Workspace, as_of: date) -> ChurnTraining:
     """Train the churn model on labels that are complete at ``as_of``."""
     settings = work.deployment.settings
     try:
         champion = load_churn_champion(tracking_of(settings)).model
     except NoChampionError:
         champion = None
-    training = churn.train(
+    return churn.train(
         work.lakehouse.read(CUSTOMER_DAYS),
         as_of,
         horizon_days=settings.churn_horizon_days,
@@ -99,6 +105,12 @@ def train_churn(work: Workspace, as_of: date) -> tuple[ChurnTraining, LoggedTrai
         ),
         champion=champion,
     )
+
+
+def train_churn(work: Workspace, as_of: date) -> tuple[ChurnTraining, LoggedTraining]:
+    """`churn_training`, logged, and promoted if it is better."""
+    training = churn_training(work, as_of)
+    settings = work.deployment.settings
     gate = churn_gate(settings.churn_promotion_figure, settings.promotion_margin)
     return training, _logged(work, training, gate, churn.FEATURES)
 

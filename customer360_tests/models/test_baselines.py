@@ -9,6 +9,7 @@ import pytest
 from customer360.models.baselines import (
     AliveBaseline,
     HiatusRule,
+    NaiveRules,
     fit_hiatus_rule,
     logistic_regression,
     past_average_purchases,
@@ -25,6 +26,38 @@ def test_past_average_goes_on_at_the_customers_own_rate() -> None:
 def test_past_average_of_a_newcomer_is_not_absurd() -> None:
     """One repeat on the second day counts as one in thirty days, not one a day."""
     assert past_average_purchases([1], [1], 365) == pytest.approx([365 / 30])
+
+
+def test_naive_rules_by_hand() -> None:
+    """73 days ahead, a fifth of a year: a regular, one silent for 101 days, one who took all back.
+
+    Everybody buys 0.01 times a day and spends 30 on it; silence up to 100 days is no hiatus.
+    """
+    rows = pd.DataFrame(
+        {
+            "frequency": [4, 4, 0],
+            "recency": [450, 399, 0],
+            "T": [500, 500, 50],
+            "purchase_days": [5, 5, 1],
+            "net_revenue": [100.0, 50.0, -10.0],
+            "purchase_days_365d": [3, 1, 1],
+            "net_revenue_365d": [60.0, 5.0, -10.0],
+        }
+    )
+    found = NaiveRules(73, 500, 0.01, 30.0, 100).expectations(rows)
+    own = 4 / 500 * 73
+    for name, (purchases, revenue) in {
+        "past_average": ([own, own, 0], [own * 20, own * 10, 0]),
+        "population_average": ([0.73] * 3, [21.9] * 3),
+        "last_year": ([3 / 5, 1 / 5, 1 / 5], [12, 1, 0]),
+        "hiatus_rule": ([own, 0, 0], [own * 20, 0, 0]),
+    }.items():
+        assert found[name][0] == pytest.approx(purchases), name
+        assert found[name][1] == pytest.approx(revenue), name
+    # A shop of 146 days has no last year: what it has is carried on, half of it in 73 days.
+    young = NaiveRules(73, 146, 0.01, 30.0, float("inf")).expectations(rows)
+    assert young["last_year"][0] == pytest.approx([1.5, 0.5, 0.5])
+    assert young["hiatus_rule"][0] == pytest.approx([own, own, 0])
 
 
 def test_hiatus_threshold_separates_best() -> None:

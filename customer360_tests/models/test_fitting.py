@@ -54,22 +54,22 @@ def spend() -> pd.DataFrame:
 def test_mbg_nbd_finds_the_published_parameters(cells: pd.DataFrame) -> None:
     """lifetimes' tests: r .524843, alpha 6.183085, a .891359, b 1.614002; LL recomputed."""
     fit = fit_mbg_nbd(cells)
-    assert fit.model.r == pytest.approx(0.524843, abs=2e-5)
-    assert fit.model.alpha == pytest.approx(6.183085, abs=2e-4)
-    assert fit.model.a == pytest.approx(0.891359, abs=2e-4)
-    assert fit.model.b == pytest.approx(1.614002, abs=5e-4)
-    assert fit.log_likelihood == pytest.approx(-9582.136, abs=1e-3)
+    assert fit.model.r == pytest.approx(0.524843, abs=5e-7)
+    assert fit.model.alpha == pytest.approx(6.183085, abs=5e-7)
+    assert fit.model.a == pytest.approx(0.891359, abs=5e-7)
+    assert fit.model.b == pytest.approx(1.614002, abs=5e-7)
+    assert fit.log_likelihood == pytest.approx(-9582.136, abs=5e-4)
     assert fit.status == "fitted"
 
 
 def test_pareto_nbd_finds_the_published_parameters(cells: pd.DataFrame) -> None:
     """BTYD vignette: r .553277, alpha 10.57768, s .60624, beta 11.66873, LL -9594.976."""
     fit = fit_pareto_nbd(cells)
-    assert fit.model.r == pytest.approx(0.553277, abs=2e-4)
-    assert fit.model.alpha == pytest.approx(10.57768, abs=5e-3)
-    assert fit.model.s == pytest.approx(0.60624, abs=5e-4)
-    assert fit.model.beta == pytest.approx(11.66873, abs=2e-2)
-    assert fit.log_likelihood == pytest.approx(-9594.976, abs=1e-3)
+    assert fit.model.r == pytest.approx(0.553277, abs=5e-7)
+    assert fit.model.alpha == pytest.approx(10.57768, abs=5e-6)
+    assert fit.model.s == pytest.approx(0.60624, abs=5e-6)
+    assert fit.model.beta == pytest.approx(11.66873, abs=1e-5)
+    assert fit.log_likelihood == pytest.approx(-9594.976, abs=5e-4)
     assert set(fit.standard_errors) == {"r", "alpha", "s", "beta"}
 
 

@@ -19,7 +19,13 @@ from customer360.models.lifetime_value import (
 )
 from customer360.models.lifetime_value.scoring import frozen
 from customer360_tests.gold.frames import bought, customer_days, returned
-from customer360_tests.models.data import HOLDOUT_END, cdnow_customer_days
+from customer360_tests.models.data import (
+    CALIBRATION_END,
+    HOLDOUT_END,
+    cdnow_calibration,
+    cdnow_customer_days,
+    cdnow_days,
+)
 
 MODEL = LifetimeValueModel(
     time_unit_days=7,
@@ -123,7 +129,7 @@ def test_holdout_figures_are_the_recomputed_ones(cdnow: LifetimeValueTraining) -
 
 
 def test_holdout_by_frequency_is_the_published_table(cdnow: LifetimeValueTraining) -> None:
-    table = cdnow.by_frequency
+    table = cdnow.tables["purchases_by_frequency"]
     assert table["frequency"].tolist() == list(range(8))
     assert table["customers"].tolist() == [1411, 439, 214, 100, 62, 38, 29, 64]
     actual = [0.2367, 0.6970, 1.3925, 1.56, 2.5323, 2.9474, 3.8621, 6.3594]
@@ -138,17 +144,89 @@ def test_baselines_stand_beside_the_model(cdnow: LifetimeValueTraining) -> None:
         assert 0 < cdnow.metrics[f"{amount}_normalized_gini"] < 1
         assert 0.1 < cdnow.metrics[f"{amount}_top_decile_capture"] < 1
         for figure in ("mae", "rmse", "bias", "total_expected"):
-            for baseline in ("past_average", "population_average"):
+            assert f"{amount}_{figure}" in cdnow.metrics
+            for baseline in ("past_average", "population_average", "last_year", "hiatus_rule"):
                 assert f"baseline_{baseline}_{amount}_{figure}" in cdnow.metrics
     # A known result on this data: the past average is far too high.
     ratio = cdnow.metrics["baseline_past_average_purchases_total_ratio"]
     assert ratio > 1.5 > cdnow.metrics["purchases_total_ratio"]
+
+
+def test_naive_rules_on_cdnow_are_those_of_pandas(cdnow: LifetimeValueTraining) -> None:
+    """By hand from the raw rows: gaps, silence, and purchases of the 273 days there are."""
+    days, rows = cdnow_days(), cdnow_calibration()
+    seen = days[days["on"] <= CALIBRATION_END].sort_values(["id", "on"])
+    gaps = seen["on"].map(date.toordinal).groupby(seen["id"]).diff().dropna()
+    threshold = float(np.quantile(gaps, 0.9, method="inverted_cdf"))
+    assert cdnow.parameters["baseline_hiatus_rule_days"] == threshold == 128
+    past = rows["frequency"] / rows["T"].clip(lower=30) * 273
+    active = rows["T"] - rows["recency"] <= threshold
+    # The history is 272 days: the purchases of the last year are all there are.
+    for name, expected in {
+        "hiatus_rule": past.where(active, 0.0),
+        "last_year": (rows["frequency"] + 1) * 273 / 272,
+    }.items():
+        error = expected - rows["holdout"]
+        found = {
+            figure: cdnow.metrics[f"baseline_{name}_purchases_{figure}"]
+            for figure in ("mae", "rmse", "bias")
+        }
+        wanted = {
+            "mae": error.abs().mean(),
+            "rmse": float(np.sqrt((error**2).mean())),
+            "bias": error.mean(),
+        }
+        assert found == pytest.approx(wanted)
+    # Neither is as good as BG/NBD here, and last year's purchases are far too many.
+    assert cdnow.metrics["purchases_mae"] < 0.8 < found["mae"]
+
+
+def test_tracking_ends_at_the_published_totals(cdnow: LifetimeValueTraining) -> None:
+    """2,457 and 4,339 actual (BTYD vignette), 2,494.0 and 4,160.6 by BG/NBD (recomputed)."""
+    found = {
+        name: cdnow.metrics[f"tracking_{name}"]
+        for name in (
+            "calibration_actual",
+            "calibration_expected",
+            "holdout_actual",
+            "holdout_expected",
+        )
+    }
+    assert found["calibration_actual"] == 2457
+    assert found["holdout_actual"] == 4339
+    assert found["calibration_expected"] == pytest.approx(2494.0, abs=0.05)
+    assert found["holdout_expected"] == pytest.approx(4160.6, abs=0.05)
+    weeks = cdnow.tables["tracking"].set_index("week")
+    assert weeks.index.tolist() == list(range(1, 79))
+    assert weeks.loc[[39, 52, 78], "cumulative_actual"].tolist() == [2457, 3183, 4339]
+    assert weeks.loc[[39, 40], "holdout"].tolist() == [False, True]
+
+
+def test_every_plot_an_analyst_expects_is_drawn(cdnow: LifetimeValueTraining) -> None:
     assert set(cdnow.plots) == {
+        "tracking_weekly",
+        "tracking_cumulative",
         "purchases_by_frequency",
+        "purchases_by_recency",
+        "frequency_histogram",
+        "buyers_by_probability_alive",
         "revenue_by_decile",
         "probability_alive",
     }
     assert all(png.startswith(b"\x89PNG") for png in cdnow.plots.values())
+    # What is drawn adds up to the holdout: 1,882 purchases of 2,357 customers.
+    for name in ("purchases_by_frequency", "purchases_by_recency"):
+        table = cdnow.tables[name]
+        assert table["customers"].sum() == 2357
+        assert table["actual"] @ table["customers"] == pytest.approx(1882)
+        assert table["model"] @ table["customers"] == pytest.approx(1653.4, abs=0.1)
+    # Under BG/NBD all 1,411 one-time buyers are alive for certain; 193 of them came back.
+    certain = cdnow.tables["buyers_by_probability_alive"].iloc[-1]
+    assert (certain["customers"], certain["probability_alive"]) == (1411, 1)
+    rows = cdnow_calibration()
+    once = rows[rows["frequency"] == 0]
+    assert certain["bought"] == pytest.approx((once["holdout"] > 0).mean())
+    assert 0 < cdnow.metrics["buyers_calibration_error"] < 0.1
 
 
 def test_what_happens_after_the_as_of_date_changes_nothing(spark: SparkSession) -> None:

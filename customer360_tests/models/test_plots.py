@@ -29,7 +29,27 @@ def drawn() -> dict[str, bytes]:
     curve = pd.DataFrame(
         {"share": [0, 0.5, 1], "expected": [0.0, 9.0, -4.0], "observed": [0.0, 7.0, -6.0]}
     )
+    by_recency = by_frequency.assign(recency=range(0, 56, 7))
+    histogram = pd.DataFrame({"frequency": range(8), "actual": 9, "expected": 8.5})
+    weeks = pd.DataFrame(
+        {"week": [1, 2, 3], "holdout": [False, False, True], "actual": 5, "expected": 4.5}
+    )
+    weeks = weeks.assign(cumulative_actual=[5, 10, 15], cumulative_expected=[4.5, 9.0, 13.5])
+    buyers = pd.DataFrame(
+        {
+            "group": [1, 2],
+            "customers": [5, 5],
+            "probability_alive": [0.2, 0.9],
+            "expected": [0.1, 0.6],
+            "bought": [0.2, 0.4],
+        }
+    )
     return {
+        "by_recency": plots.purchases_by_recency(by_recency, 273),
+        "histogram": plots.frequency_histogram(histogram),
+        "weekly": plots.tracking_weekly(weeks),
+        "cumulative": plots.tracking_cumulative(weeks),
+        "buyers": plots.buyers_by_probability_alive(buyers, 273),
         "profit": plots.profit(curve, 0.5, "A campaign"),
         "by_frequency": plots.purchases_by_frequency(by_frequency, 273),
         "alive": plots.probability_alive(alive, date(2025, 6, 30)),

@@ -69,3 +69,15 @@ def test_a_champion_that_cannot_be_judged_gives_way_to_one_that_beats_the_baseli
     }
     assert decide({"purchases_mae": 2.0, **naive}, gate, "1").promoted
     assert not decide({"purchases_mae": 3.5, **naive}, gate, "1").promoted
+
+
+@pytest.mark.parametrize("rule", ["last_year", "hiatus_rule"])
+def test_lifetime_value_must_beat_every_naive_rule(rule: str) -> None:
+    metrics = {
+        "purchases_mae": 2.0,
+        "baseline_past_average_purchases_mae": 3.0,
+        f"baseline_{rule}_purchases_mae": 1.9,
+    }
+    found = decide(metrics, lifetime_value_gate("purchases_mae", 0.0), None)
+    assert found.beats_baseline is False
+    assert f"does not beat the naive {rule.replace('_', ' ')} 1.9" in found.reason

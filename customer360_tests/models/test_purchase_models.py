@@ -63,16 +63,16 @@ def test_cdnow_counts_are_the_published_ones(cdnow: pd.DataFrame, cells: pd.Data
 def test_bg_nbd_finds_the_published_parameters(cells: pd.DataFrame) -> None:
     """Fader, Hardie and Lee 2005, table 2: r .243, alpha 4.414, a .793, b 2.426, LL -9582.4."""
     fit = fit_bg_nbd(cells)
-    assert fit.model.r == pytest.approx(0.242595, abs=1e-6)
-    assert fit.model.alpha == pytest.approx(4.413602, abs=1e-5)
-    assert fit.model.a == pytest.approx(0.792922, abs=1e-5)
-    assert fit.model.b == pytest.approx(2.425907, abs=1e-5)
-    assert fit.log_likelihood == pytest.approx(-9582.429, abs=1e-3)
+    assert fit.model.r == pytest.approx(0.242595, abs=5e-7)
+    assert fit.model.alpha == pytest.approx(4.413602, abs=5e-7)
+    assert fit.model.a == pytest.approx(0.792922, abs=5e-7)
+    assert fit.model.b == pytest.approx(2.425907, abs=5e-7)
+    assert fit.log_likelihood == pytest.approx(-9582.429, abs=5e-4)
     assert fit.customers == 2357
     assert fit.notes == ()
-    # Recomputed independently from the same data.
+    # Recomputed independently from the same data, by differences: .70540 where ours is .70541.
     assert fit.standard_errors == pytest.approx(
-        {"r": 0.01256, "alpha": 0.37822, "a": 0.18573, "b": 0.70540}, rel=1e-3
+        {"r": 0.01256, "alpha": 0.37822, "a": 0.18573, "b": 0.70540}, rel=2.5e-4
     )
 
 
@@ -95,11 +95,11 @@ def test_gamma_gamma_finds_the_published_parameters(repeat_buyers: pd.DataFrame)
     """Hardie note 025: p 6.25, q 3.74, v 15.44 on 946 repeat buyers; LL -4055.918."""
     fit = fit_gamma_gamma(repeat_buyers)
     assert fit.customers == 946
-    assert fit.model.p == pytest.approx(6.249572, abs=1e-4)
-    assert fit.model.q == pytest.approx(3.744225, abs=1e-4)
-    assert fit.model.v == pytest.approx(15.443524, abs=1e-3)
-    assert fit.model.population_mean == pytest.approx(35.170, abs=1e-3)
-    assert fit.log_likelihood == pytest.approx(-4055.918, abs=1e-3)
+    assert fit.model.p == pytest.approx(6.249572, abs=5e-7)
+    assert fit.model.q == pytest.approx(3.744225, abs=5e-7)
+    assert fit.model.v == pytest.approx(15.443524, abs=5e-6)
+    assert fit.model.population_mean == pytest.approx(35.170, abs=5e-4)
+    assert fit.log_likelihood == pytest.approx(-4055.918, abs=5e-4)
 
 
 def test_gamma_gamma_does_not_depend_on_the_currency(repeat_buyers: pd.DataFrame) -> None:
@@ -118,7 +118,7 @@ def test_expected_order_value_of_the_first_customers(
     first = cdnow.head(10)
     expected = [24.65, 18.91, 35.17, 35.17, 35.17, 71.46, 18.91, 35.17, 27.28, 35.17]
     found = model.expected_order_value(first["frequency"], first["monetary_value"])
-    assert found == pytest.approx(expected, abs=0.01)
+    assert found == pytest.approx(expected, abs=0.005)
 
 
 def test_frequency_and_value_hardly_correlate_on_cdnow(repeat_buyers: pd.DataFrame) -> None:
@@ -130,20 +130,22 @@ def test_log_likelihood_anchors() -> None:
     """Printed in the reference figures: a=.8 b=2.5 r=.25 alpha=4, T=40."""
     model = BgNbd(r=0.25, alpha=4, a=0.8, b=2.5)
     found = model.log_likelihood([0, 200], [0, 38], [40, 40])
-    assert found == pytest.approx([-0.59947382, 100.79569], rel=1e-7)
+    assert found[0] == pytest.approx(-0.59947382, abs=5e-9)
+    assert found[1] == pytest.approx(100.79569, abs=5e-6)
 
 
 def test_one_customer_of_hardies_spreadsheet() -> None:
     """x 2, t_x 30.43, T 38.86, next 39 weeks: 1.226 purchases; p(alive) .72662."""
     model = BgNbd(r=0.242595, alpha=4.413602, a=0.792922, b=2.425907)
     assert model.expected_purchases(39, 2, 30.43, 38.86) == pytest.approx(1.226, abs=5e-4)
-    assert model.probability_alive(2, 30.43, 38.86) == pytest.approx(0.72662, abs=1e-4)
+    # 30.43 and 38.86 are 213 and 272 days in weeks.
+    assert model.probability_alive(2, 213 / 7, 272 / 7) == pytest.approx(0.72662, abs=5e-6)
 
 
 def test_expectation_where_the_hypergeometric_term_is_negative() -> None:
     """.564589, recomputed independently: a + b + x < 1, where its logarithm does not exist."""
     model = BgNbd(r=0.11, alpha=2.24, a=0.31, b=0.5)
-    assert model.expected_purchases(30, 0, 0, 1) == pytest.approx(0.564589, abs=1e-6)
+    assert model.expected_purchases(30, 0, 0, 1) == pytest.approx(0.564589, abs=5e-7)
 
 
 def test_conditional_expectations_by_frequency(cdnow: pd.DataFrame, fitted: BgNbd) -> None:
@@ -153,8 +155,19 @@ def test_conditional_expectations_by_frequency(cdnow: pd.DataFrame, fitted: BgNb
     )
     means = pd.Series(expected).groupby(np.minimum(cdnow["frequency"].to_numpy(), 7)).mean()
     published = [0.2251, 0.5231, 1.0441, 1.5203, 2.1638, 2.6538, 3.5040, 6.1570]
-    assert means.tolist() == pytest.approx(published, rel=2e-4)
-    assert expected.sum() == pytest.approx(1653.4, abs=0.1)
+    assert means.tolist() == pytest.approx(published, abs=2e-4)
+
+
+def test_holdout_figures_of_cdnow(cdnow: pd.DataFrame, fitted: BgNbd) -> None:
+    """1,653.4 against 1,882; MAE .7855, RMSE 1.608, correlation .6256: recomputed independently."""
+    expected = fitted.expected_purchases(
+        39, cdnow["frequency"], cdnow["recency"] / 7, cdnow["T"] / 7
+    )
+    error = expected - cdnow["holdout"].to_numpy()
+    assert expected.sum() == pytest.approx(1653.4, abs=0.05)
+    assert np.abs(error).mean() == pytest.approx(0.7855, abs=5e-5)
+    assert np.sqrt((error**2).mean()) == pytest.approx(1.608, abs=5e-4)
+    assert np.corrcoef(expected, cdnow["holdout"])[0, 1] == pytest.approx(0.6256, abs=5e-5)
 
 
 @pytest.mark.parametrize(("week", "total"), [(39, 2494.0), (52, 3127.7), (78, 4160.6)])
@@ -163,7 +176,9 @@ def test_cumulative_repeat_purchases(
 ) -> None:
     """Expected repeat purchases of all customers by the end of a week; recomputed independently."""
     weeks_as_customer = week - (39 - cdnow["T"] / 7)
-    assert fitted.expected_purchases_of_new(weeks_as_customer).sum() == pytest.approx(total, abs=1)
+    assert fitted.expected_purchases_of_new(weeks_as_customer).sum() == pytest.approx(
+        total, abs=0.05
+    )
 
 
 def test_a_restored_lifetimes_fitter_agrees_with_ours(fitted: BgNbd) -> None:
@@ -247,7 +262,7 @@ def test_likelihood_and_mean_probability_alive_on_cdnow(
 ) -> None:
     """Totals: Fader, Hardie and Lee 2005; BTYD vignette; the means recomputed independently."""
     history = (cdnow["frequency"], cdnow["recency"] / 7, cdnow["T"] / 7)
-    assert model.log_likelihood(*history).sum() == pytest.approx(total, abs=1e-3)
+    assert model.log_likelihood(*history).sum() == pytest.approx(total, abs=5e-4)
     assert model.probability_alive(*history).mean() == pytest.approx(alive, abs=5e-4)
 
 

@@ -83,7 +83,7 @@ def lifetime_value_training(
         parameters={"r": r, "holdout_days": 273, "model": "bg_nbd+gamma_gamma"},
         metrics={"purchases_mae": mae, "baseline_past_average_purchases_mae": 1.02}
         | ({} if champion_mae is None else {"champion_purchases_mae": champion_mae}),
-        by_frequency=table,
+        tables={"purchases_by_frequency": table},
         plots={"purchases_by_frequency": plots.purchases_by_frequency(table, 273)},
         sample=sample,
         as_of=as_of,
@@ -187,7 +187,7 @@ def test_a_version_has_a_model_card(tracking: Tracking) -> None:
         "- Delta version of silver/customer_days: 12",
         f"- feature schema: {SCHEMA.hash}",
         f"- code version: {code_version()}",
-        "| purchases mae | **0.78** |  | 1.02 |",
+        "| purchases mae | 0.78* |  | 1.02 |",
         "- something to know",
     ):
         assert line in lines

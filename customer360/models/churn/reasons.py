@@ -184,8 +184,8 @@ def topics_of(rows: pd.DataFrame, topics: Floats) -> pd.DataFrame:
         topics: From `by_topic`, a row for each of ``rows``.
 
     Returns:
-        Columns ``topic``, ``log_odds`` (positive = towards leaving), ``words``; indexed as ``rows``,
-        the strongest of each row first.
+        Columns ``topic``, ``log_odds`` (positive = towards leaving), ``words``, indexed as
+        ``rows``; the strongest of each row first.
     """
     found = [
         pd.DataFrame({"topic": name, "log_odds": topics[:, n], "words": words(rows)}, rows.index)

@@ -1,9 +1,10 @@
 """Lifetime value: how often customers come back, what they spend, and how well we know it.
 
 Here belong the purchase models (BG/NBD, MBG/NBD, Pareto/NBD), the Gamma-Gamma model of spend,
-their fitting to counted cells, intervals, forecasts of the whole customer base, and training and
-scoring through Spark (`training`, the only module here that knows Spark). Modules that compile
-are imported where a fit happens, so that importing this package stays light.
+their fitting to counted cells, intervals, forecasts of the whole customer base, the tables of a
+validation (`diagnostics`), and training, validation and scoring through Spark (`training` and
+`validation`, the only modules here that know Spark). Modules that compile are imported where a
+fit happens, so that importing this package stays light.
 """
 
 from customer360.models.lifetime_value.beta_geometric import BgNbd, MbgNbd
@@ -20,6 +21,7 @@ from customer360.models.lifetime_value.gamma_gamma import GammaGamma
 from customer360.models.lifetime_value.maximise import NotFittedError
 from customer360.models.lifetime_value.pareto_nbd import ParetoNbd
 from customer360.models.lifetime_value.scoring import (
+    FIGURES,
     HORIZONS,
     KnownExpectations,
     KnownScores,
@@ -28,17 +30,17 @@ from customer360.models.lifetime_value.scoring import (
     predictive_intervals,
 )
 from customer360.models.lifetime_value.training import (
-    MODEL_FEATURES,
     SCORE_SCHEMA,
     LifetimeValueTraining,
-    evaluate,
     purchase_cells,
     score,
     train,
     value_cells,
 )
+from customer360.models.lifetime_value.validation import MODEL_FEATURES, evaluate
 
 __all__ = [
+    "FIGURES",
     "HORIZONS",
     "MODEL_FEATURES",
     "SCORE_SCHEMA",

@@ -88,6 +88,12 @@ class PurchaseModel(ABC):
         """E[X(t)]: expected repeat purchases in the first ``t`` after a first purchase."""
         return self.expected_purchases(t, 0.0, 0.0, 0.0)
 
+    def survival_of_new(self, purchases: ArrayLike, t: ArrayLike) -> Floats:
+        """P(X(t) >= ``purchases``): that many repeat purchases in ``t`` after a first purchase."""
+        alive = self.probability_alive(0.0, 0.0, 0.0)
+        wanted = np.asarray(purchases, dtype=float)
+        return np.where(wanted > 0, alive * self.survival_if_alive(wanted, t, 0.0, 0.0), 1.0)
+
     def discounted_residual_purchases(
         self, rate: float, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike
     ) -> Floats:

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from customer360.models.baselines import past_average_purchases
+from customer360.models.baselines import PAST_AVERAGE, YEAR_DAYS, past_average_purchases
 from customer360.models.lifetime_value.age_table import AgeTable
 from customer360.models.lifetime_value.beta_geometric import BgNbd, MbgNbd
 from customer360.models.lifetime_value.gamma_gamma import GammaGamma
@@ -38,9 +38,7 @@ from customer360.models.lifetime_value.purchase_model import Floats, PurchaseMod
 Integers = NDArray[np.int64]
 Covariance = tuple[tuple[float, ...], ...]
 
-YEAR_DAYS = 365
 MONTHS = 12
-PAST_AVERAGE = "past_average"
 HORIZONS = (30, 90, 180, 365)
 """Days ahead for which purchases and revenue are expected."""
 

@@ -22,9 +22,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from customer360.gold.customer_features import customer_features
-from customer360.gold.purchases import is_purchase
-from customer360.models.baselines import past_average_purchases
-from customer360.models.evaluation import AmountSums, decile_table, order_metrics, prefixed
+from customer360.models.baselines import NAIVE_RULES, NaiveRules
+from customer360.models.evaluation import prefixed
+from customer360.models.lifetime_value import diagnostics
 from customer360.models.lifetime_value.beta_geometric import BgNbd, MbgNbd
 from customer360.models.lifetime_value.fitting import (
     Fit,
@@ -37,24 +37,24 @@ from customer360.models.lifetime_value.fitting import (
 from customer360.models.lifetime_value.gamma_gamma import GammaGamma
 from customer360.models.lifetime_value.maximise import NotFittedError
 from customer360.models.lifetime_value.pareto_nbd import ParetoNbd
+from customer360.models.lifetime_value.purchase_model import PurchaseModel
 from customer360.models.lifetime_value.scoring import (
     FIGURES,
-    PAST_AVERAGE,
-    KnownExpectations,
     KnownScores,
     LifetimeValueModel,
     frozen,
 )
+from customer360.models.lifetime_value.validation import (
+    HOLDOUT_FEATURES,
+    MODEL_FEATURES,
+    evaluate,
+    hiatus_days,
+    repeat_purchase_counts,
+)
 from customer360.models.windows import first_purchase_day
 
 SHORTEST_HOLDOUT_DAYS = 14
-POPULATION_AVERAGE = "population_average"
 CHAMPION = "champion"
-ORDER_ROWS = 200_000
-"""Holdout customers whose order is judged, at most: a share, by a hash of their key."""
-_PARTS = 1_000_000
-FREQUENCY_BUCKETS = 7
-"""Customers with this many repeat purchases or more share a row of the tracking table."""
 
 Fitter = Callable[[pd.DataFrame, float], Fit[Any]]
 
@@ -93,9 +93,14 @@ class LifetimeValueTraining:
             candidate, ``se_r`` … standard errors).
         metrics: Flat: figures on the holdout, ``purchases_*`` and ``revenue_*`` of the model,
             ``candidate_<kind>_purchases_*`` … of those not chosen,
-            ``baseline_<name>_purchases_*`` … of the baselines; all a customer where not a total.
-        by_frequency: Holdout purchases a customer by past frequency: ``frequency`` (7 = 7 or
-            more), ``customers``, ``actual``, ``model``, ``past_average``.
+            ``baseline_<name>_purchases_*`` … of the naive rules; all a customer where not a
+            total. ``tracking_calibration_*`` and ``tracking_holdout_*``: repeat purchases of the
+            calibration's customers by the end of each, ``actual`` and ``expected``.
+            ``buyers_calibration_error``: see `diagnostics.calibration_error`.
+        tables: What the plots show, by name: ``purchases_by_frequency``, ``purchases_by_recency``,
+            ``revenue_by_decile``, ``tracking``, ``frequency_histogram``,
+            ``buyers_by_probability_alive`` and ``probability_alive``, of those that there are;
+            columns as in `diagnostics` and `decile_table`.
         plots: PNG images by name.
         sample: Some feature rows, as an input example.
         as_of: The as-of date of the published model.
@@ -108,7 +113,7 @@ class LifetimeValueTraining:
     notes: tuple[str, ...]
     parameters: dict[str, float | int | str]
     metrics: dict[str, float]
-    by_frequency: pd.DataFrame
+    tables: dict[str, pd.DataFrame]
     plots: dict[str, bytes]
     sample: pd.DataFrame
     as_of: date
@@ -161,9 +166,6 @@ class _Fitted:
     notes: list[str] = field(default_factory=list)
     parameters: dict[str, float] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
-
-
-MODEL_FEATURES = ("frequency", "recency", "T", "monetary_value")
 
 
 def purchase_cells(features: DataFrame) -> DataFrame:
@@ -257,159 +259,6 @@ def _fitted(
     return found
 
 
-def _holdout_outcomes(customer_days: DataFrame, after: date, until: date) -> DataFrame:
-    """Purchases and net revenue (refunds deducted) a customer in (after, until]."""
-    day = F.col("business_date")
-    return (
-        customer_days.where((day > F.lit(after)) & (day <= F.lit(until)))
-        .groupBy("customer_key")
-        .agg(
-            F.count_if(is_purchase()).alias("actual_purchases"),
-            F.sum(F.col("net_revenue").cast("double")).alias("actual_revenue"),
-        )
-    )
-
-
-def _error_sums(name: str, amount: str) -> Any:
-    e, a = F.col(f"{name}_{amount}"), F.col(f"actual_{amount}")
-    return F.struct(
-        F.count("*").alias("customers"),
-        F.sum(e).alias("expected"),
-        F.sum(a).alias("actual"),
-        F.sum(F.abs(e - a)).alias("absolute_error"),
-        F.sum((e - a) * (e - a)).alias("squared_error"),
-        F.sum(e * e).alias("expected_squared"),
-        F.sum(a * a).alias("actual_squared"),
-        F.sum(e * a).alias("product"),
-    ).alias(f"{name}_{amount}")
-
-
-def evaluate(
-    features: DataFrame,
-    customer_days: DataFrame,
-    models: Mapping[str, LifetimeValueModel],
-    calibration_as_of: date,
-    holdout_days: int,
-    mean_rate: float,
-) -> tuple[dict[str, dict[str, float]], pd.DataFrame, dict[str, pd.DataFrame]]:
-    """Judge models on the days after their calibration, beside the baselines, in one pass.
-
-    Baselines: ``past_average`` (each customer's own rate and mean spend carried on) and
-    ``population_average`` (everybody the mean rate and mean spend). Purchases are those of
-    `customer360.gold.purchases`; actual revenue has refunds deducted. Customers whose first
-    purchase is in the holdout belong to neither side.
-
-    Args:
-        features: ``gold/customer_features`` at ``calibration_as_of``.
-        customer_days: ``silver/customer_days``.
-        models: By name, each fitted to the data up to ``calibration_as_of`` only.
-        calibration_as_of: Last day the models saw.
-        holdout_days: Days after it to judge by.
-        mean_rate: Repeat purchases a customer and day of the calibration, for the baseline.
-
-    Returns:
-        Figures (``purchases_*``, ``revenue_*``) by name of model and baseline; purchases a
-        customer by past frequency: ``frequency`` (7 = 7 or more), ``customers``, ``actual`` and a
-        column for each model and baseline; and, by name, revenue by tenth of what was expected
-        (see `decile_table`). Order and tenths are those of `ORDER_ROWS` customers at most.
-    """
-    known_customers = features.where(F.col("as_of") == F.lit(calibration_as_of))
-    population_purchases = mean_rate * holdout_days
-    names = (*models, PAST_AVERAGE, POPULATION_AVERAGE)
-    mean_order_value = next(iter(models.values())).mean_order_value
-    columns = [(name, amount) for name in names for amount in ("purchases", "revenue")]
-    schema = "bucket int, drawn int, actual_purchases double, actual_revenue double, " + ", ".join(
-        f"{name}_{amount} double" for name, amount in columns
-    )
-
-    def expected(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        ahead = (float(holdout_days),)
-        known = {
-            name: KnownExpectations(model.purchases, model.time_unit_days, ahead)
-            for name, model in models.items()
-            if model.purchases
-        }
-        for batch in batches:
-            by_past = past_average_purchases(batch["frequency"], batch["T"], holdout_days)
-            past_value = np.maximum(batch["net_revenue"], 0.0) / batch["purchase_days"]
-            found = {
-                "bucket": np.minimum(batch["frequency"], FREQUENCY_BUCKETS),
-                "drawn": batch["drawn"],
-                "actual_purchases": batch["actual_purchases"],
-                "actual_revenue": batch["actual_revenue"],
-            }
-            for name, model in models.items():
-                by_model = model.expected_purchases(batch, ahead, known.get(name))[:, 0]
-                found[f"{name}_purchases"] = by_model
-                found[f"{name}_revenue"] = by_model * model.expected_order_value(batch)
-            yield pd.DataFrame(
-                {
-                    **found,
-                    f"{PAST_AVERAGE}_purchases": by_past,
-                    f"{PAST_AVERAGE}_revenue": by_past * past_value,
-                    f"{POPULATION_AVERAGE}_purchases": population_purchases,
-                    f"{POPULATION_AVERAGE}_revenue": population_purchases * mean_order_value,
-                }
-            )
-
-    outcomes = _holdout_outcomes(
-        customer_days, calibration_as_of, calibration_as_of + timedelta(days=holdout_days)
-    )
-    joined = (
-        known_customers.select("customer_key", *MODEL_FEATURES, "net_revenue", "purchase_days")
-        .join(outcomes, "customer_key", "left")
-        .select(
-            *MODEL_FEATURES,
-            "net_revenue",
-            "purchase_days",
-            F.coalesce(F.col("actual_purchases").cast("double"), F.lit(0.0)).alias(
-                "actual_purchases"
-            ),
-            F.coalesce("actual_revenue", F.lit(0.0)).alias("actual_revenue"),
-            F.pmod(F.hash("customer_key"), F.lit(_PARTS)).alias("drawn"),
-        )
-    )
-    judged = joined.mapInPandas(expected, schema).persist()
-    try:
-        buckets = (
-            judged.groupBy("bucket")
-            .agg(*(_error_sums(name, amount) for name, amount in columns))
-            .orderBy("bucket")
-            .collect()
-        )
-        customers = sum(bucket[f"{PAST_AVERAGE}_purchases"]["customers"] for bucket in buckets)
-        taken = min(_PARTS, _PARTS * ORDER_ROWS // max(customers, 1))
-        sample = judged.where(F.col("drawn") < taken).drop("bucket", "drawn").toArrow().to_pandas()
-    finally:
-        judged.unpersist()
-    metrics: dict[str, dict[str, float]] = {name: {} for name in names}
-    for name, amount in columns:
-        rows = [bucket[f"{name}_{amount}"].asDict() for bucket in buckets]
-        if rows:
-            total = AmountSums.of({key: sum(row[key] for row in rows) for key in rows[0]})
-            metrics[name] |= prefixed(amount, total.metrics())
-        came = sample[f"actual_{amount}"]
-        metrics[name] |= prefixed(amount, order_metrics(sample[f"{name}_{amount}"], came))
-    deciles = {
-        name: decile_table(sample[f"{name}_revenue"], sample["actual_revenue"]) for name in names
-    }
-    table = pd.DataFrame(
-        [
-            {
-                "frequency": bucket["bucket"],
-                "customers": bucket[f"{PAST_AVERAGE}_purchases"]["customers"],
-                "actual": bucket[f"{PAST_AVERAGE}_purchases"]["actual"],
-                **{name: bucket[f"{name}_purchases"]["expected"] for name in names},
-            }
-            for bucket in buckets
-        ],
-        columns=["frequency", "customers", "actual", *names],
-    )
-    for column in ("actual", *names):
-        table[column] = table[column] / table["customers"]
-    return metrics, table, deciles
-
-
 @dataclass
 class _Judged:
     """The purchase models tried on the calibration period, and which of them did best."""
@@ -418,8 +267,7 @@ class _Judged:
     parameters: dict[str, float | int | str]
     metrics: dict[str, float]
     notes: list[str]
-    table: pd.DataFrame
-    deciles: pd.DataFrame
+    tables: dict[str, pd.DataFrame]
 
 
 def _judged(
@@ -446,15 +294,22 @@ def _judged(
     ]
     # With no candidate at all the fallback is judged, under the name of the first.
     candidates = fitted or {kinds[0]: tried[kinds[0]]}
-    figures, table, deciles = evaluate(
+    rules = NaiveRules(
+        holdout_days,
+        int(counted.purchase_cells["T"].max()),
+        counted.mean_rate,
+        counted.mean_order_value,
+        hiatus_days(customer_days, calibration_as_of),
+    )
+    result = evaluate(
         features,
         customer_days,
         {kind: found.model for kind, found in candidates.items()}
         | ({CHAMPION: champion} if champion else {}),
         calibration_as_of,
-        holdout_days,
-        counted.mean_rate,
+        rules,
     )
+    figures = result.metrics
     best = min(candidates, key=lambda kind: figures[kind].get("purchases_rmse", np.inf))
     chosen = candidates[best]
     parameters: dict[str, float | int | str] = {
@@ -462,6 +317,8 @@ def _judged(
         "calibration_model": chosen.model.kind,
         **{f"calibration_{name}": value for name, value in chosen.parameters.items()},
     }
+    if np.isfinite(rules.hiatus_days):
+        parameters["baseline_hiatus_rule_days"] = rules.hiatus_days
     metrics = {f"calibration_{name}": value for name, value in chosen.metrics.items()}
     for kind, found in fitted.items():
         if found.model.purchases:
@@ -475,22 +332,82 @@ def _judged(
             metrics |= prefixed(f"candidate_{kind}", figures[kind])
     if champion:
         metrics |= prefixed(CHAMPION, figures[CHAMPION])
-    for baseline in (PAST_AVERAGE, POPULATION_AVERAGE):
+    for baseline in NAIVE_RULES:
         metrics |= prefixed(f"baseline_{baseline}", figures[baseline])
     notes += [f"on the calibration period: {why}" for why in chosen.reasons + chosen.notes]
-    table = table.rename(columns={best: "model"})
-    columns = ["frequency", "customers", "actual", "model", PAST_AVERAGE]
-    return _Judged(chosen, parameters, metrics, notes, table[columns], deciles[best])
+    tables = {
+        "purchases_by_frequency": diagnostics.purchases_by_frequency(
+            result.cells, chosen.model, holdout_days
+        ),
+        "purchases_by_recency": diagnostics.purchases_by_recency(
+            result.cells, chosen.model, holdout_days
+        ),
+        "revenue_by_decile": result.deciles[best],
+    }
+    if chosen.model.purchases:
+        until = calibration_as_of + timedelta(days=holdout_days)
+        more, found_metrics = _against_the_model(
+            chosen.model.purchases,
+            time_unit_days,
+            counted.purchase_cells,
+            result.cells,
+            repeat_purchase_counts(customer_days, calibration_as_of, until),
+            holdout_days,
+        )
+        tables |= more
+        metrics |= found_metrics
+    return _Judged(chosen, parameters, metrics, notes, tables)
 
 
-def _alive_histogram(model: LifetimeValueModel, cells: pd.DataFrame) -> pd.DataFrame:
-    """Repeat buyers by twentieth of their probability alive, from the cells."""
-    repeat = cells[cells["frequency"] > 0]
-    edges = np.linspace(0, 1, 21)
-    counts, _ = np.histogram(
-        model.probability_alive(repeat), bins=edges, weights=repeat["customers"]
+def _against_the_model(
+    purchases: PurchaseModel,
+    time_unit_days: int,
+    calibration_cells: pd.DataFrame,
+    holdout_cells: pd.DataFrame,
+    repeat_purchases: pd.DataFrame,
+    holdout_days: int,
+) -> tuple[dict[str, pd.DataFrame], dict[str, float]]:
+    """Tables and figures that only a model of purchases has."""
+    days = diagnostics.repeat_purchases_by_day(
+        calibration_cells, purchases, time_unit_days, repeat_purchases, holdout_days
     )
-    return pd.DataFrame({"from": edges[:-1], "to": edges[1:], "customers": counts})
+    buyers = diagnostics.buyers_by_probability_alive(
+        holdout_cells, purchases, time_unit_days, holdout_days
+    )
+    tables = {
+        "tracking": diagnostics.tracking_by_week(days),
+        "frequency_histogram": diagnostics.frequency_histogram(
+            calibration_cells, purchases, time_unit_days
+        ),
+        "buyers_by_probability_alive": buyers,
+    }
+    metrics = diagnostics.tracking_metrics(days)
+    metrics["buyers_calibration_error"] = diagnostics.calibration_error(buyers)
+    return tables, metrics
+
+
+def _pictures(
+    tables: Mapping[str, pd.DataFrame], holdout_days: int, as_of: date
+) -> dict[str, bytes]:
+    """The plots of those tables that have rows, as PNG images by name."""
+    from customer360.models import plots  # matplotlib is not for the workers that score
+
+    draw: dict[str, Callable[[pd.DataFrame], bytes]] = {
+        "purchases_by_frequency": lambda table: plots.purchases_by_frequency(table, holdout_days),
+        "purchases_by_recency": lambda table: plots.purchases_by_recency(table, holdout_days),
+        "frequency_histogram": plots.frequency_histogram,
+        "buyers_by_probability_alive": lambda table: plots.buyers_by_probability_alive(
+            table, holdout_days
+        ),
+        "revenue_by_decile": lambda table: plots.revenue_by_decile(table, holdout_days),
+        "probability_alive": lambda table: plots.probability_alive(table, as_of),
+    }
+    shown = {name: table for name, table in tables.items() if len(table)}
+    drawn = {name: plot(shown[name]) for name, plot in draw.items() if name in shown}
+    if "tracking" in shown:
+        drawn["tracking_weekly"] = plots.tracking_weekly(shown["tracking"])
+        drawn["tracking_cumulative"] = plots.tracking_cumulative(shown["tracking"])
+    return drawn
 
 
 def train(
@@ -536,7 +453,7 @@ def train(
     dates = [as_of] if calibration_as_of is None else [calibration_as_of, as_of]
     features = (
         customer_features(customer_days, dates)
-        .select("as_of", "customer_key", *MODEL_FEATURES, "net_revenue", "purchase_days")
+        .select("as_of", "customer_key", *HOLDOUT_FEATURES)
         .persist()
     )
     try:
@@ -573,26 +490,17 @@ def train(
             "model": published.model.kind,
             **published.parameters,
         }
-        table = pd.DataFrame(columns=["frequency", "customers", "actual", "model", PAST_AVERAGE])
+        tables: dict[str, pd.DataFrame] = {}
         if judged:
             parameters |= judged.parameters
             metrics |= judged.metrics
-            table = judged.table
+            tables |= judged.tables
     finally:
         features.unpersist()
 
-    from customer360.models import plots  # matplotlib is not for the workers that score
-
-    pictures: dict[str, bytes] = {}
-    if len(table):
-        pictures["purchases_by_frequency"] = plots.purchases_by_frequency(table, holdout)
-    if judged and len(judged.deciles):
-        pictures["revenue_by_decile"] = plots.revenue_by_decile(judged.deciles, holdout)
     cells = counted[as_of].purchase_cells
     if published.model.purchases and (cells["frequency"] > 0).any():
-        pictures["probability_alive"] = plots.probability_alive(
-            _alive_histogram(published.model, cells), as_of
-        )
+        tables["probability_alive"] = diagnostics.alive_histogram(cells, published.model)
     return LifetimeValueTraining(
         model=published.model,
         calibration_model=judged.chosen.model if judged else None,
@@ -600,8 +508,8 @@ def train(
         notes=tuple(published.notes + notes),
         parameters=parameters,
         metrics={name: float(value) for name, value in metrics.items() if np.isfinite(value)},
-        by_frequency=table,
-        plots=pictures,
+        tables=tables,
+        plots=_pictures(tables, holdout, as_of),
         sample=counted[as_of].sample(),
         as_of=as_of,
         calibration_as_of=calibration_as_of,

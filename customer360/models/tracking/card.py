@@ -87,7 +87,7 @@ def model_card(
         "",
         "## Figures",
         "",
-        "On a later period than any it learned from. In bold the best of each row.",
+        "On a later period than any it learned from. The best of each row has a star.",
         "",
         as_markdown(comparison(training.metrics)).rstrip(),
         "",

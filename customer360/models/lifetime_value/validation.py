@@ -1,0 +1,232 @@
+"""Judging models on days they have not seen, beside the naive rules, by Spark.
+
+Customers are judged where they are; only sums, counted cells and a bounded sample leave Spark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import pandas as pd
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from customer360.gold.purchases import is_purchase
+from customer360.models.baselines import NAIVE_RULES, NaiveRules
+from customer360.models.evaluation import AmountSums, decile_table, order_metrics, prefixed
+from customer360.models.lifetime_value.scoring import KnownExpectations, LifetimeValueModel
+from customer360.models.windows import gap_counts, weighted_quantile
+
+MODEL_FEATURES = ("frequency", "recency", "T", "monetary_value")
+"""Columns of gold/customer_features that the models read."""
+
+HOLDOUT_FEATURES = (
+    *MODEL_FEATURES,
+    "net_revenue",
+    "purchase_days",
+    "net_revenue_365d",
+    "purchase_days_365d",
+)
+"""Columns of gold/customer_features that a validation reads: the naive rules need more."""
+
+ORDER_ROWS = 200_000
+"""Holdout customers whose order is judged, at most: a share, by a hash of their key."""
+
+HIATUS_SHARE = 0.9
+"""Share of the gaps between a customer's purchases that the hiatus rule calls no hiatus."""
+
+_PARTS = 1_000_000
+_AMOUNTS = ("purchases", "revenue")
+
+
+@dataclass(frozen=True)
+class HoldoutResult:
+    """What the holdout said of each model and naive rule, by name.
+
+    Attributes:
+        metrics: Figures ``purchases_*`` and ``revenue_*``.
+        cells: Customers counted by ``frequency``, ``recency`` and ``T`` (days): ``customers``,
+            ``purchases`` (sum in the holdout), ``buyers`` (who bought at least once).
+        deciles: Revenue by tenth of what was expected; see `decile_table`.
+    """
+
+    metrics: dict[str, dict[str, float]]
+    cells: pd.DataFrame
+    deciles: dict[str, pd.DataFrame]
+
+
+def hiatus_days(customer_days: DataFrame, as_of: date) -> float:
+    """Silence in days within which nine of ten of the returns until ``as_of`` happened.
+
+    Infinite where nobody returned: no silence means anything then.
+    """
+    gaps, times = gap_counts(customer_days, as_of)
+    return weighted_quantile(gaps, times, HIATUS_SHARE) if len(gaps) else float("inf")
+
+
+def repeat_purchase_counts(
+    customer_days: DataFrame, calibration_as_of: date, until: date
+) -> pd.DataFrame:
+    """Repeat purchases on each day, of customers whose first purchase is in the calibration.
+
+    Returns:
+        Columns ``day`` (days since ``calibration_as_of``, negative before it) and ``purchases``,
+        ascending; days without any are left out.
+    """
+    day, own = F.col("business_date"), Window.partitionBy("customer_key")
+    counts = (
+        customer_days.where(is_purchase() & (day <= F.lit(until)))
+        .select("business_date", F.min("business_date").over(own).alias("first"))
+        .where((F.col("first") <= F.lit(calibration_as_of)) & (day > F.col("first")))
+        .groupBy(F.date_diff("business_date", F.lit(calibration_as_of)).alias("day"))
+        .agg(F.count("*").alias("purchases"))
+        .orderBy("day")
+    )
+    return counts.toArrow().to_pandas()
+
+
+def _outcomes(customer_days: DataFrame, after: date, until: date) -> DataFrame:
+    """Purchases and net revenue (refunds deducted) a customer in (after, until]."""
+    day = F.col("business_date")
+    return (
+        customer_days.where((day > F.lit(after)) & (day <= F.lit(until)))
+        .groupBy("customer_key")
+        .agg(
+            F.count_if(is_purchase()).alias("actual_purchases"),
+            F.sum(F.col("net_revenue").cast("double")).alias("actual_revenue"),
+        )
+    )
+
+
+def holdout_rows(
+    features: DataFrame, customer_days: DataFrame, calibration_as_of: date, holdout_days: int
+) -> DataFrame:
+    """The calibration's customers, each with what they did in the holdout.
+
+    Args:
+        features: ``gold/customer_features``: ``as_of``, ``customer_key``, `HOLDOUT_FEATURES`.
+        customer_days: ``silver/customer_days``.
+        calibration_as_of: Last day of the calibration.
+        holdout_days: Days after it.
+
+    Returns:
+        `HOLDOUT_FEATURES`, ``actual_purchases``, ``actual_revenue`` (refunds deducted), and
+        ``drawn``, by which `drawn` takes a sample.
+    """
+    until = calibration_as_of + timedelta(days=holdout_days)
+    outcomes = _outcomes(customer_days, calibration_as_of, until)
+    bought = F.col("actual_purchases").cast("double")
+    return (
+        features.where(F.col("as_of") == F.lit(calibration_as_of))
+        .select("customer_key", *HOLDOUT_FEATURES)
+        .join(outcomes, "customer_key", "left")
+        .select(
+            *HOLDOUT_FEATURES,
+            F.coalesce(bought, F.lit(0.0)).alias("actual_purchases"),
+            F.coalesce("actual_revenue", F.lit(0.0)).alias("actual_revenue"),
+            F.pmod(F.hash("customer_key"), F.lit(_PARTS)).alias("drawn"),
+        )
+    )
+
+
+def drawn(customers: int) -> Column:
+    """Whether a row of `holdout_rows` is in the sample of `ORDER_ROWS`, of so many customers."""
+    return F.col("drawn") < min(_PARTS, _PARTS * ORDER_ROWS // max(customers, 1))
+
+
+def _error_sums(name: str, amount: str) -> Column:
+    e, a = F.col(f"{name}_{amount}"), F.col(f"actual_{amount}")
+    return F.struct(
+        F.count("*").alias("customers"),
+        F.sum(e).alias("expected"),
+        F.sum(a).alias("actual"),
+        F.sum(F.abs(e - a)).alias("absolute_error"),
+        F.sum((e - a) * (e - a)).alias("squared_error"),
+        F.sum(e * e).alias("expected_squared"),
+        F.sum(a * a).alias("actual_squared"),
+        F.sum(e * a).alias("product"),
+    ).alias(f"{name}_{amount}")
+
+
+def evaluate(
+    features: DataFrame,
+    customer_days: DataFrame,
+    models: Mapping[str, LifetimeValueModel],
+    calibration_as_of: date,
+    rules: NaiveRules,
+) -> HoldoutResult:
+    """Judge models on the days after their calibration, beside the naive rules, in one pass.
+
+    Purchases are those of `customer360.gold.purchases`; actual revenue has refunds deducted.
+    Customers whose first purchase is in the holdout belong to neither side. Order and tenths are
+    those of `ORDER_ROWS` customers at most.
+
+    Args:
+        features: ``gold/customer_features`` at ``calibration_as_of``: `HOLDOUT_FEATURES`.
+        customer_days: ``silver/customer_days``.
+        models: By name, each fitted to the data up to ``calibration_as_of`` only.
+        calibration_as_of: Last day the models saw.
+        rules: The naive rules over the holdout's days, by the calibration period.
+    """
+    holdout_days = rules.days
+    names = (*models, *NAIVE_RULES)
+    columns = [(name, amount) for name in names for amount in _AMOUNTS]
+    kept = {"frequency": "int", "recency": "int", "T": "int", "drawn": "int"}
+    kept |= {f"actual_{amount}": "double" for amount in _AMOUNTS}
+    schema = ", ".join(
+        f"{name} {kind}"
+        for name, kind in (kept | {f"{n}_{amount}": "double" for n, amount in columns}).items()
+    )
+
+    def expected(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        ahead = (float(holdout_days),)
+        known = {
+            name: KnownExpectations(model.purchases, model.time_unit_days, ahead)
+            for name, model in models.items()
+            if model.purchases
+        }
+        for batch in batches:
+            found = {name: batch[name].to_numpy() for name in kept}
+            for name, model in models.items():
+                by_model = model.expected_purchases(batch, ahead, known.get(name))[:, 0]
+                found[f"{name}_purchases"] = by_model
+                found[f"{name}_revenue"] = by_model * model.expected_order_value(batch)
+            for name, amounts in rules.expectations(batch).items():
+                for amount, values in zip(_AMOUNTS, amounts, strict=True):
+                    found[f"{name}_{amount}"] = values
+            yield pd.DataFrame(found)
+
+    joined = holdout_rows(features, customer_days, calibration_as_of, holdout_days)
+    judged = joined.mapInPandas(expected, schema).persist()
+    try:
+        totals = judged.agg(*(_error_sums(name, amount) for name, amount in columns)).first()
+        cells = _outcome_cells(judged)
+        sample = judged.where(drawn(int(cells["customers"].sum())))
+        sample = sample.drop(*list(kept)[:4]).toArrow().to_pandas()
+    finally:
+        judged.unpersist()
+    metrics: dict[str, dict[str, float]] = {name: {} for name in names}
+    for name, amount in columns:
+        if totals is not None and len(cells):
+            sums = AmountSums.of(totals[f"{name}_{amount}"].asDict())
+            metrics[name] |= prefixed(amount, sums.metrics())
+        came = sample[f"actual_{amount}"]
+        metrics[name] |= prefixed(amount, order_metrics(sample[f"{name}_{amount}"], came))
+    deciles = {
+        name: decile_table(sample[f"{name}_revenue"], sample["actual_revenue"]) for name in names
+    }
+    return HoldoutResult(metrics, cells, deciles)
+
+
+def _outcome_cells(judged: DataFrame) -> pd.DataFrame:
+    """The judged customers counted by history; sorted, so that sums do not depend on chance."""
+    bought = F.col("actual_purchases")
+    cells = judged.groupBy("frequency", "recency", "T").agg(
+        F.count("*").alias("customers"),
+        F.sum(bought).alias("purchases"),
+        F.count_if(bought > 0).alias("buyers"),
+    )
+    found = cells.toArrow().to_pandas().sort_values(["frequency", "recency", "T"])
+    return found.reset_index(drop=True)
