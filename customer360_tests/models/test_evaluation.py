@@ -137,3 +137,17 @@ def test_order_metrics_of_a_perfect_and_of_no_order() -> None:
     assert none["normalized_gini"] == pytest.approx(0)
     assert "spearman" not in none
     assert order_metrics(amounts, np.zeros(100)) == {}
+
+
+def test_sums_of_rows_are_those_of_their_sums() -> None:
+    expected, actual = np.array([1.0, 2.0, 4.0]), np.array([1.0, 3.0, 2.0])
+    assert AmountSums.of_rows(expected, actual) == AmountSums(
+        customers=3.0,
+        expected=7.0,
+        actual=6.0,
+        absolute_error=3.0,
+        squared_error=5.0,
+        expected_squared=21.0,
+        actual_squared=14.0,
+        product=15.0,
+    )

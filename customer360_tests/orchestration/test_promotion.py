@@ -112,3 +112,25 @@ def test_scoring_refuses_a_model_of_other_features(
             Plan.of(gated.deployment, as_of=(NEWEST,), steps="train"),
             lambda line: None,
         )
+
+
+def test_train_by_command_trains_one_model_and_scores_with_it(
+    gated: Home, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made(*names: str) -> list[int]:
+        with gated.instance() as instance:
+            keys = [asset_key(name) for name in names]
+            records = [instance.get_latest_materialization_event(key) for key in keys]
+        return [0 if record is None else round(record.timestamp * 1000) for record in records]
+
+    touched = ("models/churn", "gold/churn_scores", "gold/customer_360")
+    others = ("models/lifetime_value", "gold/lifetime_value")
+    before, untouched = made(*touched), made(*others)
+    said = customer360(
+        capsys, monkeypatch, "train", "churn", "--as-of", NEWEST, "--home", gated.folder
+    )
+    assert said.code == 0, said.err
+    assert "ROC AUC" in said.out
+    assert "Purchases a customer" not in said.out
+    assert all(now > then for now, then in zip(made(*touched), before, strict=True))
+    assert made(*others) == untouched

@@ -7,7 +7,7 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from customer360.silver.keys import customer_key
+from customer360.silver.keys import customer_key, customer_key_of
 
 IDS = ["1", "0001", "", "ana:7", "José", "Jose\u0301", "顧客42", "😀" * 20, "x" * 300]
 
@@ -27,6 +27,9 @@ def test_the_key_is_what_pythons_hmac_gives(spark: SparkSession, secret: bytes) 
     assert {row["id"]: row["key"] for row in found} == {
         own_id: expected(secret, "shop", own_id) for own_id in IDS
     }
+    assert [customer_key_of("shop", own_id, secret) for own_id in IDS] == [
+        expected(secret, "shop", own_id) for own_id in IDS
+    ]
 
 
 def test_no_customer_has_no_key(spark: SparkSession) -> None:

@@ -1,0 +1,102 @@
+"""``customer360 train``, ``evaluate`` and ``explain`` on a small deployment."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from customer360.models.tracking import CHURN, LIFETIME_VALUE, registered_versions
+from customer360.pipeline.explain import UnknownCustomerError, explain_customer
+from customer360.pipeline.run_models import tracking_of
+from customer360_tests.conftest import LAST_DAY
+from customer360_tests.deployments import Home, customer360
+
+
+@pytest.fixture(scope="module")
+def likely_to_leave(demo: Home) -> dict[str, Any]:
+    """Churn score of the likeliest customer to leave, of those with a reason."""
+    rows = demo.rows("gold/churn_scores", "reason_1 is not null")
+    return max(rows, key=lambda row: (row["churn_probability"], row["customer_key"]))
+
+
+def test_a_customer_is_explained_by_key_and_by_the_sources_id(
+    demo: Home, likely_to_leave: dict[str, Any]
+) -> None:
+    key = likely_to_leave["customer_key"]
+    found = explain_customer(demo.workspace(), key)
+    assert found.as_of == LAST_DAY
+    assert found.churn == likely_to_leave
+    assert found.summary["churn_probability"] == likely_to_leave["churn_probability"]
+    # Strongest first, and the strongest for leaving is the reason that the score states.
+    strength = found.topics["log_odds"].abs().tolist()
+    assert strength == sorted(strength, reverse=True)
+    loudest = found.topics.loc[found.topics["log_odds"].idxmax(), "words"]
+    assert loudest == likely_to_leave["reason_1"]
+    value = found.value.set_index("figure")
+    assert value.loc["probability_alive", "value"] == found.summary["probability_alive"]
+    assert (value["low"] <= value["high"]).all()
+
+    (own,) = demo.rows("silver/customers", f"customer_key = '{key}'")
+    assert explain_customer(demo.workspace(), own["source_customer_id"]).customer_key == key
+
+
+def test_who_is_not_there_is_named(demo: Home) -> None:
+    with pytest.raises(UnknownCustomerError, match=f"no customer 'nobody' in .* of {LAST_DAY}"):
+        explain_customer(demo.workspace(), "nobody")
+    with pytest.raises(UnknownCustomerError, match="the active sources are synthetic"):
+        explain_customer(demo.workspace(), "1", source="shop")
+
+
+def test_explain_says_it_in_words(
+    demo: Home,
+    likely_to_leave: dict[str, Any],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    key = likely_to_leave["customer_key"]
+    said = customer360(capsys, monkeypatch, "explain", key, "--home", demo.folder)
+    assert said.code == 0, said.err
+    assert f"{likely_to_leave['churn_probability']:.1%} buy nothing in the next 14 days" in said.out
+    assert likely_to_leave["reason_1"] in said.out
+    assert "expected_revenue_365d" in said.out
+    missing = customer360(capsys, monkeypatch, "explain", "nobody", "--home", demo.folder)
+    assert missing.code == 1
+    assert len(missing.error_lines) == 1
+
+
+def test_evaluate_prints_the_figures_and_writes_a_page(
+    demo: Home,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    tracking = tracking_of(demo.settings)
+    before = {name: registered_versions(name, tracking) for name in (CHURN, LIFETIME_VALUE)}
+    page = tmp_path / "figures.html"
+    said = customer360(
+        capsys, monkeypatch, "evaluate", "lifetime-value", "-o", page, "--home", demo.folder
+    )
+    assert said.code == 0, said.err
+    header = next(line for line in said.out.splitlines() if "90 % interval" in line)
+    for column in ("past average", "hiatus rule", "lifetimes"):
+        assert column in header
+    assert "purchases mae" in said.out
+    assert re.search(
+        r"lifetimes: BG/NBD and Gamma-Gamma fitted row by row to [\d,]+ cust", said.out
+    )
+    html = page.read_text(encoding="utf-8")
+    assert html.count("data:image/png;base64,") >= 5
+    assert "past average" in html
+    assert "http" not in re.sub(r"data:image/png;base64,[^\"]*", "", html)
+    assert before == {name: registered_versions(name, tracking) for name in before}
+
+
+def test_an_unknown_model_is_refused(
+    demo: Home, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = customer360(capsys, monkeypatch, "evaluate", "weather", "--home", demo.folder)
+    assert said.code == 2
+    assert "'weather' is not one of" in said.err
