@@ -20,6 +20,7 @@ from customer360.pipeline.make_gold import (
     COHORTS,
     CUSTOMER_360,
     FEATURES,
+    FIRST_ORDERS,
     HEALTH,
     LIFETIME_VALUE,
     RFM,
@@ -44,6 +45,7 @@ def gold_assets(
 
     return [
         snapshot(FEATURES, [CUSTOMER_DAYS], _plain(make_gold.make_customer_features)),
+        snapshot(FIRST_ORDERS, [TRANSACTIONS, HISTORY], _plain(make_gold.make_first_orders)),
         snapshot(RFM, [FEATURES], _plain(make_gold.make_rfm_segments)),
         snapshot(COHORTS, [CUSTOMER_DAYS], _plain(make_gold.make_cohort_retention)),
         snapshot(CHURN_SCORES, [FEATURES, CHURN_MODEL], _scored(run_models.score_churn)),
