@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-HIGHER_IS_BETTER = frozenset({"roc_auc", "pr_auc", "lift_top_decile"})
+HIGHER_IS_BETTER = frozenset(
+    {"roc_auc", "pr_auc", "lift_top_decile", "spearman", "normalized_gini", "top_decile_capture"}
+)
 """Figures of which more is better; of errors and losses less is."""
 
 
@@ -65,6 +67,17 @@ def lifetime_value_gate(figure: str, margin: float) -> Gate:
         figure,
         f"champion_{figure}",
         {name: f"baseline_{name}_{figure}" for name in ("past_average", "population_average")},
+        margin,
+    )
+
+
+def revenue_gate(figure: str, margin: float) -> Gate:
+    """The gate of the revenue model: beside the mean and everybody's past average carried on."""
+    return Gate(
+        figure,
+        f"test_{figure}",
+        f"champion_{figure}",
+        {name: f"baseline_{name}_{figure}" for name in ("mean", "past_average")},
         margin,
     )
 
