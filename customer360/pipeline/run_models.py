@@ -10,11 +10,12 @@ from pyspark.sql import DataFrame
 
 from customer360.errors import TableNotFoundError, listed
 from customer360.lakehouse.tables import Written
-from customer360.models import churn, lifetime_value
+from customer360.models import churn, lifetime_value, revenue
 from customer360.models.churn import ChurnTraining
 from customer360.models.lifetime_value import LifetimeValueTraining
 from customer360.models.profit import Campaign
 from customer360.models.promotion import Gate, churn_gate, lifetime_value_gate
+from customer360.models.revenue import RevenueModel, RevenueTraining, revenue_features
 from customer360.models.tracking import (
     LoggedTraining,
     NoChampionError,
@@ -23,11 +24,13 @@ from customer360.models.tracking import (
     load_lifetime_value_champion,
     log_training,
 )
-from customer360.pipeline.load_silver import CUSTOMER_DAYS
+from customer360.pipeline.load_silver import CUSTOMER_DAYS, HISTORY, TRANSACTIONS
 from customer360.pipeline.make_gold import (
     CHURN_SCORES,
     FEATURES,
+    FIRST_ORDERS,
     LIFETIME_VALUE,
+    REVENUE_PREDICTIONS,
     existing_snapshots,
     replace_snapshots,
     snapshots,
@@ -100,6 +103,29 @@ def train_churn(work: Workspace, as_of: date) -> tuple[ChurnTraining, LoggedTrai
     return training, _logged(work, training, gate)
 
 
+def train_revenue(
+    work: Workspace, as_of: date, champion: RevenueModel | None = None
+) -> RevenueTraining:
+    """Train the revenue model on labels that are complete at ``as_of``.
+
+    Args:
+        work: Where the tables are.
+        as_of: Last day used.
+        champion: The model in use, to be judged on the same test rows.
+    """
+    settings = work.deployment.settings
+    return revenue.train(
+        work.lakehouse.read(CUSTOMER_DAYS),
+        work.lakehouse.read(TRANSACTIONS),
+        work.lakehouse.read(HISTORY),
+        as_of,
+        horizon_days=settings.revenue_horizon_days,
+        max_training_rows=settings.revenue_max_training_rows,
+        time_zone=work.deployment.zone,
+        champion=champion,
+    )
+
+
 def _logged(
     work: Workspace, training: ChurnTraining | LifetimeValueTraining, gate: Gate
 ) -> LoggedTraining:
@@ -146,3 +172,24 @@ def score_lifetime_value(work: Workspace, as_of: Sequence[date]) -> Scored:
     champion = load_lifetime_value_champion(tracking_of(work.deployment.settings))
     scores = lifetime_value.score(features, champion.model, champion.version)
     return Scored(replace_snapshots(work, LIFETIME_VALUE, scores, as_of), champion.version)
+
+
+def score_revenue(
+    work: Workspace, as_of: Sequence[date], model: RevenueModel, name: str, version: str
+) -> Scored:
+    """Predict every customer's revenue at ``as_of``.
+
+    Args:
+        work: Where the tables are.
+        as_of: Dates with snapshots of features and first orders.
+        model: What to score with.
+        name: Its registered name, written beside every score.
+        version: Its version, likewise.
+
+    Raises:
+        RevenueModelError: The model was trained on other features.
+        TableNotFoundError: A date has no snapshot of features.
+    """
+    features = revenue_features(_features(work, as_of), snapshots(work, FIRST_ORDERS, as_of))
+    scores = revenue.score(features, model, name, version)
+    return Scored(replace_snapshots(work, REVENUE_PREDICTIONS, scores, as_of), version)

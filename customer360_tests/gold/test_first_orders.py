@@ -181,8 +181,8 @@ def test_what_comes_after_a_day_does_not_change_what_was_known_on_it(
     spark: SparkSession, events: list[tuple[Any, ...]]
 ) -> None:
     moved = datetime(2024, 4, 1)  # the day after
-    then = {"ana": [("SP", "BR", datetime(2024, 1, 1), None)]}
-    later = {
+    then: dict[str, list[tuple[Any, ...]]] = {"ana": [("SP", "BR", datetime(2024, 1, 1), None)]}
+    later: dict[str, list[tuple[Any, ...]]] = {
         "ana": [("SP", "BR", datetime(2024, 1, 1), moved), ("RJ", "BR", moved, None)],
         "ben": [("MG", "BR", moved, None)],
     }
