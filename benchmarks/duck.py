@@ -518,9 +518,11 @@ class DuckPipeline:
                     trim(amount)::DECIMAL(38,12)::{_MONEY} AS amount,
                     coalesce(nullif(upper(trim(currency)), ''), 'USD') AS currency,
                     trim(items)::INTEGER AS items, lower({_label("channel")}) AS channel,
-                    lower({_label("payment_type")}) AS payment_type, {category} AS category,
+                    lower({_label("payment_type")}) AS payment_type, NULL::INTEGER AS installments,
+                    NULL::{_MONEY} AS freight, {category} AS category,
                     {_identifier("related_order_id")} AS related_order_id,
                     NULL::DATE AS delivered_on, NULL::INTEGER AS review_score,
+                    NULL::DATE AS reviewed_on,
                     b._delivered_on, b._row_hash, b._source_file
                 FROM bronze_transactions b
                 LEFT JOIN (SELECT source_customer_id, customer_key FROM customers) c
@@ -529,7 +531,8 @@ class DuckPipeline:
         )
         columns = (
             "source, order_id, customer_key, kind, occurred_at, business_date, amount, currency, "
-            "items, channel, payment_type, category, related_order_id, delivered_on, review_score"
+            "items, channel, payment_type, installments, freight, category, related_order_id, "
+            "delivered_on, review_score, reviewed_on"
         )
         self._write(
             "silver/transactions",

@@ -136,6 +136,15 @@ class Settings(BaseSettings):
     churn_margin: float = Field(
         0.3, ge=0, le=1, description="Share of a kept customer's revenue that is profit."
     )
+    revenue_horizon_days: int = Field(
+        91, ge=1, description="Days ahead whose revenue is predicted: a quarter in whole weeks."
+    )
+    revenue_max_training_rows: int = Field(
+        200_000, ge=100, description="Customer × as-of rows of revenue training on the driver."
+    )
+    revenue_promotion_figure: Literal[
+        "rmse", "mae", "spearman", "normalized_gini", "top_decile_capture"
+    ] = Field("rmse", description="Test figure by which a new model is promoted.")
     mlflow_tracking_uri: str | None = Field(
         None, description="MLflow server or database; unset: SQLite in the home."
     )
@@ -203,6 +212,11 @@ class Settings(BaseSettings):
     def mlflow_dir(self) -> Path:
         """Local MLflow database and artifacts."""
         return self.home / "mlflow"
+
+    @property
+    def revenue_pickle(self) -> Path:
+        """The revenue champion as a plain pickle."""
+        return self.home / "models" / "revenue.pkl"
 
     @property
     def dagster_home(self) -> Path:

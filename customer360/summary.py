@@ -13,7 +13,7 @@ from rich.text import Text
 
 from customer360.lakehouse.tables import Lakehouse, TableDetails
 from customer360.models.baselines import NAIVE_RULES
-from customer360.models.tracking import CHURN, LIFETIME_VALUE, Tracking, champion_figures
+from customer360.models.tracking import CHURN, LIFETIME_VALUE, REVENUE, Tracking, champion_figures
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,21 @@ FIGURES: Mapping[str, Sequence[Figure]] = {
             ("Purchases a customer, mean absolute error", "purchases_mae"),
             ("Purchases a customer, root mean squared error", "purchases_rmse"),
             ("Revenue a customer, mean absolute error", "revenue_mae"),
+        )
+    ),
+    REVENUE: tuple(
+        Figure(
+            label,
+            f"test_{figure}",
+            {
+                name.replace("_", " "): f"baseline_{name}_{figure}"
+                for name in ("mean", "linear", "past_average")
+            },
+            better,
+        )
+        for label, figure, better in (
+            ("Revenue a customer, root mean squared error", "rmse", "lower"),
+            ("Revenue a customer, rank correlation", "spearman", "higher"),
         )
     ),
     CHURN: (

@@ -37,11 +37,20 @@ class ModelName(StrEnum):
 
     CHURN = "churn"
     LIFETIME_VALUE = "lifetime-value"
+    REVENUE = "revenue"
 
     @property
     def registered(self) -> str:
         """Its name in the registry."""
         return f"customer360_{self.replace('-', '_')}"
+
+
+def _follow(model: ModelName, settings: Settings) -> None:
+    """What lies beside the registry follows its champion."""
+    from customer360.pipeline.run_models import export_revenue
+
+    if model is ModelName.REVENUE:
+        export_revenue(settings)
 
 
 def _workspace(settings: Settings) -> Workspace:
@@ -131,6 +140,57 @@ def _print_evaluation(found: Evaluation) -> None:
         out.print("[dim]* the best of the row[/dim]")
     for note in found.notes:
         out.print(f"[dim]  {escape(note)}[/dim]", highlight=False)
+
+
+@commands.command(rich_help_panel=PANEL)
+def predict(
+    source: Annotated[
+        Path, typer.Argument(metavar="INPUT", help="CSV or Parquet, one row an order.")
+    ],
+    target: Annotated[
+        Path, typer.Option("--output", "-o", help="Where the predictions go: .csv or .parquet.")
+    ],
+    model: Annotated[
+        Path | None, typer.Option(help="A revenue model's .pkl; default: the champion's.")
+    ] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option("--as-of", help="Day to predict from. Default: the file's newest order."),
+    ] = None,
+    home: Home = None,
+    verbose: Verbose = False,
+) -> None:
+    """Predict the revenue of customers in a file: first orders of new ones, or whole histories."""
+    from customer360.models.revenue import RevenueModel
+    from customer360.models.revenue.prediction import predict_file
+
+    settings = load_settings(home)
+    file = model or settings.revenue_pickle
+    if not file.is_file():
+        raise Customer360Error(
+            f"{file}: there is no revenue model: run `customer360 train revenue` first, or give "
+            "one by --model"
+        )
+    revenue = RevenueModel.loads(file.read_bytes())
+    spark = open_lakehouse(settings).spark
+    found = predict_file(source, target, revenue, spark, as_of=day_of(as_of, "--as-of"))
+    out.print(
+        f"{found.customers:,} customers predicted for the {revenue.horizon_days} days after "
+        f"{found.as_of}: {target}",
+        highlight=False,
+    )
+    if found.without_purchase:
+        out.print(
+            f"{found.without_purchase:,} customers left out: they have bought nothing, or have "
+            "given all of it back",
+            highlight=False,
+        )
+    if found.rejected:
+        out.print(
+            f"{found.rejected_rows:,} of {found.rows:,} rows left out; what is wrong with each is "
+            f"in {found.rejected}",
+            highlight=False,
+        )
 
 
 @commands.command(rich_help_panel=PANEL)
@@ -239,7 +299,9 @@ def promote(
     from customer360.models import tracking
     from customer360.pipeline.run_models import tracking_of
 
-    before = tracking.promote(model.registered, version, tracking_of(load_settings(home)))
+    settings = load_settings(home)
+    before = tracking.promote(model.registered, version, tracking_of(settings))
+    _follow(model, settings)
     instead = f", in place of v{before}" if before else ""
     out.print(f"{model} v{version} is the champion now{instead}", highlight=False)
 
@@ -254,5 +316,7 @@ def rollback(
     from customer360.models import tracking
     from customer360.pipeline.run_models import tracking_of
 
-    now, before = tracking.rollback(model.registered, tracking_of(load_settings(home)))
+    settings = load_settings(home)
+    now, before = tracking.rollback(model.registered, tracking_of(settings))
+    _follow(model, settings)
     out.print(f"{model} v{now} is the champion again, in place of v{before}", highlight=False)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from customer360.gold import rfm_segments as rfm
+from customer360.gold.profiles import with_profile
 
 FEATURES = (
     "first_purchase_on",
@@ -145,7 +146,9 @@ def customer_360(
         )
         .join(lifetime_value.select(*key, *values), key, "left")
     )
-    rows = _with_profile(rows, customer_history, time_zone)
+    rows = with_profile(
+        rows, customer_history, PROFILE, time_zone=time_zone, earliest_counts_from_ever=True
+    )
     if customers is None:
         rows = rows.withColumn("acquisition_channel", F.lit(None).cast("string"))
     else:
@@ -169,27 +172,3 @@ def next_best_action() -> Column:
             fits &= high_value == rule.high_value
         action = action.when(fits, F.lit(rule.action))
     return action
-
-
-def _with_profile(rows: DataFrame, customer_history: DataFrame, time_zone: str) -> DataFrame:
-    """``rows`` with the profile valid at the end of the as-of day, or else the earliest."""
-    earliest = F.min("valid_from").over(Window.partitionBy("customer_key"))
-    versions = customer_history.select(
-        "customer_key",
-        *PROFILE,
-        # Null: since ever.
-        F.when(F.col("valid_from") > earliest, F.col("valid_from")).alias("_from"),
-        F.col("valid_to").alias("_to"),
-    )
-    # Midnight after the day, as an instant: the first moment that no longer belongs to it.
-    day_after = F.date_add("as_of", 1).cast("timestamp")
-    with_end = rows.withColumn("_end", F.to_utc_timestamp(day_after, time_zone))
-    valid = (F.col("_from").isNull() | (F.col("_from") < F.col("_end"))) & (
-        F.col("_to").isNull() | (F.col("_to") >= F.col("_end"))
-    )
-    matched = with_end.join(
-        versions.withColumnRenamed("customer_key", "_version_of"),
-        (F.col("customer_key") == F.col("_version_of")) & valid,
-        "left",
-    )
-    return matched.drop("_version_of", "_from", "_to", "_end")

@@ -1,6 +1,6 @@
 """Does a feature know the label? Two checks on labelled rows, before anybody trusts a figure.
 
-A feature that alone tells churned from kept almost perfectly was written after the fact, more
+A feature that alone tells the two classes apart almost perfectly was written after the fact, more
 often than it is a discovery. And a model that is much better on unseen rows of its own day than on
 a later day has learnt something that is not there when it is used: a column that is filled in
 afterwards, or a business that has changed.
@@ -73,6 +73,7 @@ class LeakReport:
         later_day_auc: ROC AUC of the same model on the test day.
         collapsed: True when the second is so much lower that chance does not explain it.
         rows: Rows that were looked at.
+        classes: What the label tells apart, in words.
     """
 
     suspects: tuple[Suspect, ...] = ()
@@ -80,6 +81,7 @@ class LeakReport:
     later_day_auc: float | None = None
     collapsed: bool = False
     rows: int = 0
+    classes: str = "churned from kept"
 
     @property
     def passed(self) -> bool:
@@ -89,7 +91,7 @@ class LeakReport:
     def notes(self) -> tuple[str, ...]:
         """What was found, a line each; empty when nothing was."""
         found = tuple(
-            f"leak suspected: {one.feature} alone tells churned from kept (ROC AUC {one.auc:.3f}, "
+            f"leak suspected: {one.feature} alone tells {self.classes} (ROC AUC {one.auc:.3f}, "
             f"{one.information:.0%} of the label's entropy)"
             for one in self.suspects
         )
@@ -220,21 +222,23 @@ def check_leaks(
     *,
     seed: int = 0,
     nthread: int = 1,
+    classes: str = "churned from kept",
 ) -> LeakReport:
     """Look for features that know the label, and for a model that does not last.
 
     Args:
         features: Numbers a model may learn from, one row a customer and as-of date.
-        labels: 1 = churned.
+        labels: 1 or 0.
         own_day: True for rows of the day to learn on (one as-of date).
         later_day: True for rows of the day the model is tested on.
         seed: For the random halves.
         nthread: Threads of the quick model.
+        classes: What the label tells apart, in words.
     """
     y = np.asarray(labels).astype(int)
     own, later = (np.asarray(rows).astype(bool) for rows in (own_day, later_day))
     found = suspects(features, y)
     aucs = _collapse(features, y, own, later, seed, nthread)
     if aucs is None:
-        return LeakReport(found, rows=len(features))
-    return LeakReport(found, *aucs, rows=len(features))
+        return LeakReport(found, rows=len(features), classes=classes)
+    return LeakReport(found, *aucs, rows=len(features), classes=classes)

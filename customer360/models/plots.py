@@ -368,24 +368,87 @@ def feature_importance(importance: Mapping[str, float], top: int = 15) -> bytes:
     return _png(figure)
 
 
-def shap_importance(importance: Mapping[str, float], customers: int, top: int = 15) -> bytes:
-    """The features that move the churn probability most, by mean |SHAP value|.
+def shap_importance(
+    importance: Mapping[str, float],
+    customers: int,
+    top: int = 15,
+    *,
+    moved: str = "the churn probability",
+    scale: str = "log-odds",
+) -> bytes:
+    """The features that move a prediction most, by mean |SHAP value|.
 
     Args:
-        importance: Mean absolute SHAP value in log-odds by feature.
+        importance: Mean absolute SHAP value by feature.
         customers: How many customers it is the mean of.
         top: How many to draw.
+        moved: What is predicted.
+        scale: What the values are in.
     """
     chosen = sorted(importance.items(), key=lambda item: (item[1], item[0]))[-top:]
     figure, axes = _figure(
-        "What moves the churn probability",
+        f"What moves {moved}",
         f"Mean |SHAP value| of {customers:,} test customers, {len(chosen)} largest of "
         f"{len(importance)}",
         (7.5, 0.28 * len(chosen) + 1.6),
     )
     axes.barh([name for name, _ in chosen], [value for _, value in chosen], color=MODEL)
-    axes.set_xlabel("Mean |contribution| in log-odds")
+    axes.set_xlabel(f"Mean |contribution| in {scale}")
     axes.grid(axis="y", visible=False)
+    return _png(figure)
+
+
+def permutation_importance(
+    means: Mapping[str, float], errors: Mapping[str, float], customers: int, top: int = 15
+) -> bytes:
+    """How much larger the error becomes when a feature's values are shuffled among customers.
+
+    Args:
+        means: Mean rise of the RMSE by feature, in currency.
+        errors: Standard deviation of that rise over the shuffles.
+        customers: How many customers were judged.
+        top: How many to draw.
+    """
+    chosen = sorted(means.items(), key=lambda item: (item[1], item[0]))[-top:]
+    figure, axes = _figure(
+        "What the revenue model cannot do without",
+        f"Rise of the RMSE when a feature is shuffled among {customers:,} test customers, "
+        f"{len(chosen)} largest of {len(means)}",
+        (7.5, 0.28 * len(chosen) + 1.6),
+    )
+    axes.barh(
+        [name for name, _ in chosen],
+        [value for _, value in chosen],
+        xerr=[errors[name] for name, _ in chosen],
+        color=MODEL,
+        ecolor=ACTUAL,
+    )
+    axes.set_xlabel("Rise of the RMSE (currency)")
+    axes.grid(axis="y", visible=False)
+    return _png(figure)
+
+
+def predicted_and_actual(expected: ArrayLike, actual: ArrayLike, subtitle: str) -> bytes:
+    """Every customer's predicted against actual revenue, both axes logarithmic beyond 1.
+
+    Args:
+        expected: Predicted revenue.
+        actual: What came; may be negative.
+        subtitle: What was tested, on which day.
+    """
+    e, a = np.asarray(expected, dtype=float), np.asarray(actual, dtype=float)
+    figure, axes = _figure("How far is each customer from the prediction?", subtitle, (5.6, 5.2))
+    most = float(max(e.max(initial=1.0), a.max(initial=1.0)))
+    axes.plot([0, most], [0, most], color=OTHER, linestyle="--", linewidth=1, label="Perfect")
+    axes.scatter(e, a, s=6, color=MODEL, alpha=0.3, linewidths=0, rasterized=True)
+    axes.set_xscale("symlog", linthresh=1.0)
+    axes.set_yscale("symlog", linthresh=1.0)
+    axes.set_xlim(left=0)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(_thousands)
+    axes.set_xlabel("Predicted revenue (currency)")
+    axes.set_ylabel("Actual revenue (currency)")
+    axes.legend(loc="upper left")
     return _png(figure)
 
 

@@ -69,6 +69,17 @@ def lifetime_value_gate(figure: str, margin: float) -> Gate:
     )
 
 
+def revenue_gate(figure: str, margin: float) -> Gate:
+    """The gate of the revenue model: beside the mean and everybody's past average carried on."""
+    return Gate(
+        figure,
+        f"test_{figure}",
+        f"champion_{figure}",
+        {name: f"baseline_{name}_{figure}" for name in ("mean", "past_average")},
+        margin,
+    )
+
+
 def decide(
     metrics: Mapping[str, float],
     gate: Gate,

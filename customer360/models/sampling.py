@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import date
+
 import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from customer360.models.windows import AsOfGrid
 
 
 def every_nth(rows: pd.DataFrame, most: int) -> pd.DataFrame:
@@ -12,3 +19,60 @@ def every_nth(rows: pd.DataFrame, most: int) -> pd.DataFrame:
     the same whenever it is taken.
     """
     return rows.iloc[:: max(-(-len(rows) // most), 1)]
+
+
+def sampled_rows(
+    rows: DataFrame,
+    grid: AsOfGrid,
+    max_rows: int,
+    *,
+    numbers: Sequence[str],
+    texts: Sequence[str],
+    labels: Sequence[str],
+) -> tuple[pd.DataFrame, dict[date, int]]:
+    """Bring a bounded sample to the driver, with how many rows each as-of date really has.
+
+    At most ``max_rows`` teach (training and validation dates together) and at most as many test.
+    All rows are taken where they fit. Otherwise a hash of (as-of, customer) decides, so the same
+    customers are taken whenever it is run.
+
+    Args:
+        rows: Labelled rows, with ``as_of`` and ``customer_key``.
+        grid: Which of the dates tests.
+        max_rows: Limit.
+        numbers: Columns to bring as doubles.
+        texts: Columns to bring as they are.
+        labels: The labels, likewise.
+
+    Returns:
+        ``as_of``, labels, numbers and texts, in an order that rests on them alone.
+    """
+    sizes: dict[date, int] = {
+        row["as_of"]: row["n"]
+        for row in rows.groupBy("as_of").agg(F.count("*").alias("n")).collect()
+    }
+    teaching = sum(count for day, count in sizes.items() if day != grid.test)
+    parts = 1_000_000
+
+    def threshold(count: int) -> int:
+        # Two per cent below the limit: a hash does not hit a share exactly, and it is a limit.
+        return parts if count <= max_rows else int(parts * max_rows / count * 0.98)
+
+    limit = F.when(F.col("as_of") == F.lit(grid.test), threshold(sizes.get(grid.test, 0)))
+    drawn = F.pmod(F.xxhash64("as_of", "customer_key"), F.lit(parts))
+    frame = (
+        rows.where(drawn < limit.otherwise(threshold(teaching)))
+        .select("as_of", *labels, *(F.col(name).cast("double") for name in numbers), *texts)
+        .toArrow()
+        .to_pandas()
+    )
+    # Ordered by what the rows say, not by whose they are: customer keys depend on a secret, and
+    # sums of floats on the order of rows; the model must depend on neither.
+    return frame.sort_values(["as_of", *numbers, *texts, *labels], ignore_index=True), sizes
+
+
+def sampling_notes(all_rows: int, taken: int) -> tuple[str, ...]:
+    """What a reader must know when not all rows were taken; nothing when they were."""
+    if taken == all_rows:
+        return ()
+    return (f"{taken:,} of {all_rows:,} labelled rows were sampled",)

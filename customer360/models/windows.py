@@ -241,8 +241,37 @@ def as_of_grid(
     Returns:
         The grid, or ``None`` when the history is too short for one training date.
     """
-    horizon = timedelta(days=windows.horizon_days)
-    earliest = first_day + timedelta(days=windows.activity_days)
+    return horizon_grid(
+        first_day,
+        as_of,
+        windows.horizon_days,
+        windows.activity_days,
+        training_dates=training_dates,
+        step=step,
+    )
+
+
+def horizon_grid(
+    first_day: date,
+    as_of: date,
+    horizon_days: int,
+    history_days: int,
+    *,
+    training_dates: int = 4,
+    step: int = 30,
+) -> AsOfGrid | None:
+    """`as_of_grid` for any target that looks ``horizon_days`` ahead.
+
+    Args:
+        first_day: Day of the first purchase.
+        as_of: Last day with complete data.
+        horizon_days: Days ahead of a label.
+        history_days: Days of history that the earliest training date must have before it.
+        training_dates: At most so many dates to learn from.
+        step: Days between them.
+    """
+    horizon = timedelta(days=horizon_days)
+    earliest = first_day + timedelta(days=history_days)
     newest = as_of - 3 * horizon
     training = tuple(
         day

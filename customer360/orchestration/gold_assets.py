@@ -20,14 +20,17 @@ from customer360.pipeline.make_gold import (
     COHORTS,
     CUSTOMER_360,
     FEATURES,
+    FIRST_ORDERS,
     HEALTH,
     LIFETIME_VALUE,
+    REVENUE_PREDICTIONS,
     RFM,
 )
 from customer360.pipeline.workspace import Workspace
 
 CHURN_MODEL = "models/churn"
 LIFETIME_VALUE_MODEL = "models/lifetime_value"
+REVENUE_MODEL = "models/revenue"
 
 Made = tuple[Written, dict[str, Any]]
 
@@ -44,6 +47,7 @@ def gold_assets(
 
     return [
         snapshot(FEATURES, [CUSTOMER_DAYS], _plain(make_gold.make_customer_features)),
+        snapshot(FIRST_ORDERS, [TRANSACTIONS, HISTORY], _plain(make_gold.make_first_orders)),
         snapshot(RFM, [FEATURES], _plain(make_gold.make_rfm_segments)),
         snapshot(COHORTS, [CUSTOMER_DAYS], _plain(make_gold.make_cohort_retention)),
         snapshot(CHURN_SCORES, [FEATURES, CHURN_MODEL], _scored(run_models.score_churn)),
@@ -51,6 +55,11 @@ def gold_assets(
             LIFETIME_VALUE,
             [FEATURES, LIFETIME_VALUE_MODEL],
             _scored(run_models.score_lifetime_value),
+        ),
+        snapshot(
+            REVENUE_PREDICTIONS,
+            [FEATURES, FIRST_ORDERS, REVENUE_MODEL],
+            _scored(run_models.score_revenue),
         ),
         snapshot(
             CUSTOMER_360,

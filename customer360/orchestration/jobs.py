@@ -13,7 +13,10 @@ LAYERS = ("bronze", "quarantine", "silver", "gold", "models")
 
 MODELS = dg.AssetSelection.groups("models")
 SCORES = dg.AssetSelection.assets(
-    ["gold", "churn_scores"], ["gold", "lifetime_value"], ["gold", "customer_360"]
+    ["gold", "churn_scores"],
+    ["gold", "lifetime_value"],
+    ["gold", "revenue_predictions"],
+    ["gold", "customer_360"],
 )
 HEALTH = dg.AssetSelection.assets(["gold", "business_health"])
 LOAD = dg.AssetSelection.groups("bronze", "quarantine", "silver") | HEALTH
@@ -32,6 +35,7 @@ NIGHTLY, RETRAIN, ETL, LOAD_RANGE, SNAPSHOT, TRAIN = (
 OF_MODEL = {
     "lifetime-value": (["models", "lifetime_value"], ["gold", "lifetime_value"]),
     "churn": (["models", "churn"], ["gold", "churn_scores"]),
+    "revenue": (["models", "revenue"], ["gold", "revenue_predictions"]),
 }
 """A model, as people name it, and what is scored with it."""
 

@@ -1,21 +1,21 @@
 """The models as assets: trained, judged beside their baselines, logged in MLflow."""
 
 import base64
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
 from customer360.deployment import Deployment
-from customer360.models.churn import ChurnTraining
+from customer360.models.lifetime_value import LifetimeValueTraining
 from customer360.models.tracking import LoggedTraining, Training
-from customer360.orchestration.gold_assets import CHURN_MODEL, LIFETIME_VALUE_MODEL
+from customer360.orchestration.gold_assets import CHURN_MODEL, LIFETIME_VALUE_MODEL, REVENUE_MODEL
 from customer360.orchestration.metadata import asset_key
 from customer360.orchestration.partitions import as_of_dates, days_of
 from customer360.orchestration.resources import SparkResource
 from customer360.orchestration.running import workspace
 from customer360.pipeline import run_models
-from customer360.pipeline.load_silver import CUSTOMER_DAYS
+from customer360.pipeline.load_silver import CUSTOMER_DAYS, HISTORY, TRANSACTIONS
 from customer360.pipeline.workspace import Workspace
 
 PROMOTED = "promoted"
@@ -30,7 +30,7 @@ _LARGEST_PLOT = 200_000
 def model_assets(
     deployment: Deployment, partitions: dg.PartitionsDefinition
 ) -> list[dg.AssetsDefinition]:
-    """Assets of models/lifetime_value and models/churn."""
+    """Assets of models/lifetime_value, models/churn and models/revenue."""
     return [
         _model_asset(
             deployment,
@@ -52,6 +52,18 @@ def model_assets(
             lambda work, day: run_models.train_churn(work, day),
             {PROMOTED: _PROMOTED_MEANS, NO_LEAKAGE: _NO_LEAKAGE_MEANS},
         ),
+        _model_asset(
+            deployment,
+            partitions,
+            REVENUE_MODEL,
+            "scikit-learn and XGBoost: what each customer will bring in the days ahead, from the "
+            "first order and the buying since. Tested on a later date, beside the mean and each "
+            "customer's past average.",
+            {"scikitlearn", "xgboost", "mlflow"},
+            lambda work, day: run_models.train_revenue(work, day),
+            {PROMOTED: _PROMOTED_MEANS, NO_LEAKAGE: _NO_LEAKAGE_MEANS},
+            (CUSTOMER_DAYS, TRANSACTIONS, HISTORY),
+        ),
     ]
 
 
@@ -63,13 +75,14 @@ def _model_asset(
     kinds: set[str],
     train: Callable[..., tuple[Training, LoggedTraining]],
     checks: Mapping[str, str],
+    deps: Sequence[str] = (CUSTOMER_DAYS,),
 ) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=name.replace("/", "__"),
         specs=[
             dg.AssetSpec(
                 key=asset_key(name),
-                deps=[asset_key(CUSTOMER_DAYS)],
+                deps=[asset_key(table) for table in deps],
                 group_name="models",
                 owners=["team:data-science"],
                 kinds=kinds,
@@ -127,7 +140,7 @@ def _evaluated(
         severity=dg.AssetCheckSeverity.WARN,
         description=verdict.reason,
     )
-    if isinstance(training, ChurnTraining):
+    if not isinstance(training, LifetimeValueTraining):
         yield dg.AssetCheckResult(
             asset_key=key,
             check_name=NO_LEAKAGE,

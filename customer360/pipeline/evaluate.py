@@ -96,9 +96,19 @@ def evaluate_churn(work: Workspace, as_of: date) -> Evaluation:
     return _evaluation("churn", training, definition, training.metrics, training.notes)
 
 
+def evaluate_revenue(work: Workspace, as_of: date) -> Evaluation:
+    """Judge the revenue model on its newest complete as-of date, beside mean and past average."""
+    training = run_models.revenue_training(work, as_of)
+    tested = training.grid.test if training.grid else None
+    definition = f"net revenue of the next {training.horizon_days} days, of all who had bought"
+    definition += f"; tested on {tested}; chosen: {training.model.kind}" if tested else ""
+    return _evaluation("revenue", training, definition, training.metrics, training.notes)
+
+
 EVALUATIONS: Mapping[str, Callable[[Workspace, date], Evaluation]] = {
     "lifetime-value": evaluate_lifetime_value,
     "churn": evaluate_churn,
+    "revenue": evaluate_revenue,
 }
 """How each model is judged, by the name that people know it by."""
 

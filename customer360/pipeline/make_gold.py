@@ -14,6 +14,7 @@ from customer360.gold.business_health import business_health
 from customer360.gold.cohort_retention import cohort_retention
 from customer360.gold.customer_360 import customer_360
 from customer360.gold.customer_features import customer_features
+from customer360.gold.first_orders import first_orders
 from customer360.gold.rfm_segments import rfm_segments
 from customer360.lakehouse.tables import Written
 from customer360.pipeline.load_silver import CUSTOMER_DAYS, CUSTOMERS, HISTORY, TRANSACTIONS
@@ -25,11 +26,13 @@ from customer360.pipeline.workspace import (
 )
 
 FEATURES = "gold/customer_features"
+FIRST_ORDERS = "gold/first_orders"
 RFM = "gold/rfm_segments"
 COHORTS = "gold/cohort_retention"
 HEALTH = "gold/business_health"
 CHURN_SCORES = "gold/churn_scores"
 LIFETIME_VALUE = "gold/lifetime_value"
+REVENUE_PREDICTIONS = "gold/revenue_predictions"
 CUSTOMER_360 = "gold/customer_360"
 
 AS_OF = "as_of"
@@ -64,6 +67,17 @@ def make_customer_features(work: Workspace, as_of: Sequence[date]) -> Written:
     """Make gold/customer_features of all ``as_of`` dates in one pass."""
     days = work.lakehouse.read(CUSTOMER_DAYS)
     return replace_snapshots(work, FEATURES, customer_features(days, as_of), as_of)
+
+
+def make_first_orders(work: Workspace, as_of: Sequence[date]) -> Written:
+    """Make gold/first_orders of all ``as_of`` dates in one pass."""
+    frame = first_orders(
+        work.lakehouse.read(TRANSACTIONS),
+        work.lakehouse.read(HISTORY),
+        as_of,
+        time_zone=work.deployment.zone,
+    )
+    return replace_snapshots(work, FIRST_ORDERS, frame, as_of)
 
 
 def make_rfm_segments(work: Workspace, as_of: Sequence[date]) -> Written:

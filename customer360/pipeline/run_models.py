@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 from pyspark.sql import DataFrame
 
 from customer360.errors import TableNotFoundError, listed
 from customer360.gold.customer_features import customer_features
+from customer360.gold.first_orders import first_orders
 from customer360.lakehouse.tables import Written
-from customer360.models import churn, lifetime_value
+from customer360.models import churn, lifetime_value, revenue
 from customer360.models.churn import ChurnTraining
 from customer360.models.lifetime_value import LifetimeValueTraining
 from customer360.models.lineage import FeatureSchema
 from customer360.models.profit import Campaign
-from customer360.models.promotion import Gate, churn_gate, lifetime_value_gate
+from customer360.models.promotion import Gate, churn_gate, lifetime_value_gate, revenue_gate
+from customer360.models.revenue import RevenueTraining, revenue_features
 from customer360.models.tracking import (
     LoggedTraining,
     NoChampionError,
@@ -24,13 +27,16 @@ from customer360.models.tracking import (
     Training,
     load_churn_champion,
     load_lifetime_value_champion,
+    load_revenue_champion,
     log_training,
 )
-from customer360.pipeline.load_silver import CUSTOMER_DAYS
+from customer360.pipeline.load_silver import CUSTOMER_DAYS, HISTORY, TRANSACTIONS
 from customer360.pipeline.make_gold import (
     CHURN_SCORES,
     FEATURES,
+    FIRST_ORDERS,
     LIFETIME_VALUE,
+    REVENUE_PREDICTIONS,
     existing_snapshots,
     replace_snapshots,
     snapshots,
@@ -52,10 +58,6 @@ def tracking_of(settings: Settings) -> Tracking:
     local = settings.tracking_uri.startswith("sqlite:")
     artifacts = settings.mlflow_dir / "artifacts" if local else None
     return Tracking(settings.tracking_uri, artifacts)
-
-
-def _trained_on(work: Workspace) -> dict[str, int]:
-    return {CUSTOMER_DAYS: work.lakehouse.version(CUSTOMER_DAYS)}
 
 
 def lifetime_value_training(work: Workspace, as_of: date) -> LifetimeValueTraining:
@@ -83,7 +85,8 @@ def train_lifetime_value(
     training = lifetime_value_training(work, as_of)
     settings = work.deployment.settings
     gate = lifetime_value_gate(settings.lifetime_value_promotion_figure, settings.promotion_margin)
-    return training, _logged(work, training, gate, lifetime_value.MODEL_FEATURES)
+    schema = _bought_schema(work, as_of, lifetime_value.MODEL_FEATURES)
+    return training, _logged(work, training, gate, schema)
 
 
 def churn_training(work: Workspace, as_of: date) -> ChurnTraining:
@@ -112,20 +115,86 @@ def train_churn(work: Workspace, as_of: date) -> tuple[ChurnTraining, LoggedTrai
     training = churn_training(work, as_of)
     settings = work.deployment.settings
     gate = churn_gate(settings.churn_promotion_figure, settings.promotion_margin)
-    return training, _logged(work, training, gate, churn.FEATURES)
+    schema = _bought_schema(work, as_of, churn.FEATURES)
+    return training, _logged(work, training, gate, schema)
+
+
+def revenue_training(work: Workspace, as_of: date) -> RevenueTraining:
+    """Train the revenue model on labels that are complete at ``as_of``."""
+    settings = work.deployment.settings
+    try:
+        champion = load_revenue_champion(tracking_of(settings)).model
+    except NoChampionError:
+        champion = None
+    return revenue.train(
+        work.lakehouse.read(CUSTOMER_DAYS),
+        work.lakehouse.read(TRANSACTIONS),
+        work.lakehouse.read(HISTORY),
+        as_of,
+        horizon_days=settings.revenue_horizon_days,
+        max_training_rows=settings.revenue_max_training_rows,
+        time_zone=work.deployment.zone,
+        champion=champion,
+    )
+
+
+def train_revenue(work: Workspace, as_of: date) -> tuple[RevenueTraining, LoggedTraining]:
+    """`revenue_training`, logged, promoted if it is better, and its champion as a ``.pkl``."""
+    training = revenue_training(work, as_of)
+    settings = work.deployment.settings
+    gate = revenue_gate(settings.revenue_promotion_figure, settings.promotion_margin)
+    features = revenue_features(
+        customer_features(work.lakehouse.read(CUSTOMER_DAYS), [as_of]),
+        first_orders(
+            work.lakehouse.read(TRANSACTIONS),
+            work.lakehouse.read(HISTORY),
+            [as_of],
+            time_zone=work.deployment.zone,
+        ),
+    )
+    schema = FeatureSchema.of(features, revenue.FEATURES)
+    logged = _logged(work, training, gate, schema, (CUSTOMER_DAYS, TRANSACTIONS, HISTORY))
+    export_revenue(settings)
+    return training, logged
+
+
+def export_revenue(settings: Settings) -> Path:
+    """Write the revenue champion as a plain pickle, for `customer360 predict` and other programs.
+
+    Returns:
+        The file, in the deployment's home.
+
+    Raises:
+        NoChampionError: None has been trained yet.
+    """
+    champion = load_revenue_champion(tracking_of(settings))
+    target = settings.revenue_pickle
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = target.with_suffix(".unfinished")
+    unfinished.write_bytes(champion.model.dumps())
+    unfinished.replace(target)
+    return target
+
+
+def _bought_schema(work: Workspace, as_of: date, columns: Sequence[str]) -> FeatureSchema:
+    """Columns of ``gold/customer_features``, as they are made today; nothing is computed."""
+    features = customer_features(work.lakehouse.read(CUSTOMER_DAYS), [as_of])
+    return FeatureSchema.of(features, columns)
 
 
 def _logged(
-    work: Workspace, training: Training, gate: Gate, columns: Sequence[str]
+    work: Workspace,
+    training: Training,
+    gate: Gate,
+    schema: FeatureSchema,
+    tables: Sequence[str] = (CUSTOMER_DAYS,),
 ) -> LoggedTraining:
-    # Columns and types as `customer_features` gives them: nothing is computed for this.
-    features = customer_features(work.lakehouse.read(CUSTOMER_DAYS), [training.as_of])
     return log_training(
         training,
         tracking_of(work.deployment.settings),
         gate,
-        schema=FeatureSchema.of(features, columns),
-        table_versions=_trained_on(work),
+        schema=schema,
+        table_versions={table: work.lakehouse.version(table) for table in tables},
         tags={"dagster_run_id": work.run_id},
     )
 
@@ -168,3 +237,18 @@ def score_lifetime_value(work: Workspace, as_of: Sequence[date]) -> Scored:
     champion.check_schema(features, lifetime_value.MODEL_FEATURES)
     scores = lifetime_value.score(features, champion.model, champion.name, champion.version)
     return Scored(replace_snapshots(work, LIFETIME_VALUE, scores, as_of), champion.version)
+
+
+def score_revenue(work: Workspace, as_of: Sequence[date]) -> Scored:
+    """Predict every customer's revenue at ``as_of`` with the champion.
+
+    Raises:
+        NoChampionError: No revenue model has been trained.
+        TableNotFoundError: A date has no snapshot of features.
+        FeatureSchemaError: The champion was trained on other columns.
+    """
+    features = revenue_features(_features(work, as_of), snapshots(work, FIRST_ORDERS, as_of))
+    champion = load_revenue_champion(tracking_of(work.deployment.settings))
+    champion.check_schema(features, revenue.FEATURES)
+    scores = revenue.score(features, champion.model, champion.name, champion.version)
+    return Scored(replace_snapshots(work, REVENUE_PREDICTIONS, scores, as_of), champion.version)

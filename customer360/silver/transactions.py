@@ -37,10 +37,13 @@ COLUMNS = (
     "items",
     "channel",
     "payment_type",
+    "installments",
+    "freight",
     "category",
     "related_order_id",
     "delivered_on",
     "review_score",
+    "reviewed_on",
 )
 KEY = ("business_date", "source", "order_id", "kind")
 KINDS = ("sale", "refund", "cancelled")
@@ -109,10 +112,13 @@ def prepared(
         F.col("items").cast("int").alias("items"),
         F.lower(text.tidy(F.col("channel"))).alias("channel"),
         F.lower(text.tidy(F.col("payment_type"))).alias("payment_type"),
+        F.col("installments").cast("int").alias("installments"),
+        F.col("freight").cast("decimal(18,2)").alias("freight"),
         text.tidy(F.col("category")).alias("category"),
         text.identifier(F.col("related_order_id")).alias("related_order_id"),
         F.col("delivered_on").cast("date").alias("delivered_on"),
         F.col("review_score").cast("int").alias("review_score"),
+        F.col("reviewed_on").cast("date").alias("reviewed_on"),
         F.col("excluded_because").cast("string").alias("excluded_because"),
         F.col("_delivered_on").cast("date").alias("_delivered_on"),
         F.col("_row_hash").cast("long").alias("_row_hash"),
@@ -188,9 +194,10 @@ def orders(rows: DataFrame) -> DataFrame:
 def orders_from_lines(rows: DataFrame) -> DataFrame:
     """``silver/transactions`` of a source whose rows are order lines.
 
-    The lines of an order (source, order_id, kind, business_date) become one row: amounts and
-    items summed, the first ``occurred_at``, the last ``delivered_on``, the category of the largest
-    line, and for everything else the first value there is, lines taken by time and line key.
+    The lines of an order (source, order_id, kind, business_date) become one row: amounts, freight
+    and items summed, the first ``occurred_at``, the last ``delivered_on``, the category of the
+    largest line, the most ``installments``, and for everything else the first value there is,
+    lines taken by time and line key; ``reviewed_on`` is of the review whose score is taken.
     Sale and refund lines of one order stay apart, because their kinds differ.
 
     Args:
@@ -198,9 +205,9 @@ def orders_from_lines(rows: DataFrame) -> DataFrame:
     """
     first = F.struct("occurred_at", "line_key")
 
-    def first_there_is(column: str) -> Column:
-        value = F.col(column)
-        return F.min_by(value, F.when(value.isNotNull(), first)).alias(column)
+    def first_there_is(column: str, known: str | None = None) -> Column:
+        is_known = F.col(known or column).isNotNull()
+        return F.min_by(column, F.when(is_known, first)).alias(column)
 
     category = F.col("category")
     largest = F.max_by(category, F.when(category.isNotNull(), F.struct("amount", "line_key")))
@@ -212,10 +219,13 @@ def orders_from_lines(rows: DataFrame) -> DataFrame:
         F.sum("items").cast("int").alias("items"),
         first_there_is("channel"),
         first_there_is("payment_type"),
+        F.max("installments").alias("installments"),
+        F.sum("freight").cast("decimal(18,2)").alias("freight"),
         largest.alias("category"),
         first_there_is("related_order_id"),
         F.max("delivered_on").alias("delivered_on"),
         first_there_is("review_score"),
+        first_there_is("reviewed_on", known="review_score"),
     )
     return whole.select(*COLUMNS)
 

@@ -13,16 +13,19 @@ Rules, one row an order (counts are those of the published files):
 - **Delivery.** ``delivered_on`` is the customer's delivery date of orders with status
   ``delivered``, in Olist's time zone. It is null where the date is missing (8) or before the
   purchase (none); the carrier's date, at times after the customer's (23), is not used.
-- **Amount** is price plus freight of the order's items: what was sold. Payments differ from it
-  (interest on instalments, rounding, vouchers; 576 of 98,665 orders) and are used only for the
-  775 orders without items, 767 of which are cancelled; without either (none) it is 0.
+- **Amount** is price plus freight of the order's items: what was sold, and ``freight`` the part
+  of it that shipping is. Payments differ from it (interest on instalments, rounding, vouchers;
+  576 of 98,665 orders) and are used only for the 775 orders without items, 767 of which are
+  cancelled; without either (none) it is 0.
 - **Payments** split over rows are summed by type; ``payment_type`` is the type that paid most,
-  ties by name. ``not_defined`` (3 payments of 0.00) is no type.
+  ties by name. ``not_defined`` (3 payments of 0.00) is no type. ``installments`` are those of the
+  largest payment, ties by its number.
 - **Category** is that of the dearest item, ties by item number; in English where the translation
   has it (two categories are missing there and stay Portuguese); null for products without one.
 - **Reviews**: of several reviews of an order (547 orders) the one created last counts, ties by
   answer time, then id; reviews that lost their dates (truncated in the file) yield to dated
-  ones.
+  ones. ``reviewed_on`` is the day the customer answered, in Olist's time zone: before it nobody
+  knew the score. Null where the file lost it.
 - **Repeats** of an item, payment, review, product or customer row (same key) count once. A
   repeated order is left for silver, which accounts for it.
 - **Profiles**: each order states where its person lived when it was placed; those are the
@@ -191,9 +194,12 @@ class OlistSource(Source):
             items=F.coalesce("pieces", F.lit(0)),
             channel=F.lit("marketplace"),
             payment_type=F.col("payment_type"),
+            installments=F.col("installments"),
+            freight=F.col("freight"),
             category=F.col("category"),
             delivered_on=F.when(arrived, F.to_date(delivered)),
             review_score=F.col("review_score"),
+            reviewed_on=F.to_date("answered_at"),
             excluded_because=F.when(status == "created", "not_approved"),
         )
 
@@ -221,6 +227,7 @@ def _sold(items: DataFrame, products: DataFrame, translation: DataFrame) -> Data
         .groupBy("order_id")
         .agg(
             F.sum((F.col("price") + F.col("freight_value")).cast(_MONEY)).alias("sold"),
+            F.sum(F.col("freight_value").cast(_MONEY)).alias("freight"),
             F.count("*").alias("pieces"),
             F.max_by("category", F.struct("price", -F.col("order_item_id"))).alias("category"),
         )
@@ -228,27 +235,35 @@ def _sold(items: DataFrame, products: DataFrame, translation: DataFrame) -> Data
 
 
 def _paid(payments: DataFrame) -> DataFrame:
-    """Money of each order that has payments, and the type that paid most of it."""
+    """Money of each order that has payments, the type that paid most of it, and instalments."""
     kind = F.col("payment_type")
+    largest = F.struct(F.col("payment_value").cast(_MONEY), -F.col("payment_sequential"))
     by_kind = (
         _once(payments, "order_id", "payment_sequential")
         .groupBy("order_id", F.when(kind != "not_defined", kind).alias("kind"))
-        .agg(F.sum(F.col("payment_value").cast(_MONEY)).alias("money"))
+        .agg(
+            F.sum(F.col("payment_value").cast(_MONEY)).alias("money"),
+            F.max(F.struct(largest.alias("payment"), "payment_installments")).alias("largest"),
+        )
     )
     # The least of these: a type that is defined, most money, first name.
     order = F.struct(F.col("kind").isNull(), -F.col("money"), F.col("kind"))
     return by_kind.groupBy("order_id").agg(
-        F.sum("money").alias("paid"), F.min_by("kind", order).alias("payment_type")
+        F.sum("money").alias("paid"),
+        F.min_by("kind", order).alias("payment_type"),
+        F.max("largest").getField("payment_installments").alias("installments"),
     )
 
 
 def _reviewed(reviews: DataFrame) -> DataFrame:
-    """Score of each reviewed order's newest review."""
+    """Score of each reviewed order's newest review, and when it was given."""
     newest = F.struct("review_creation_date", "review_answer_timestamp", "review_id")
+    review = F.struct("review_score", F.col("review_answer_timestamp").alias("answered_at"))
     return (
         _once(reviews, "review_id", "order_id")
         .groupBy("order_id")
-        .agg(F.max_by("review_score", newest).alias("review_score"))
+        .agg(F.max_by(review, newest).alias("review"))
+        .select("order_id", "review.*")
     )
 
 

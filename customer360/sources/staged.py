@@ -29,17 +29,21 @@ TRANSACTION_COLUMNS = {
     "items": "int",
     "channel": "string",
     "payment_type": "string",
+    "installments": "int",
+    "freight": "decimal(18,2)",
     "category": "string",
     "related_order_id": "string",
     "delivered_on": "date",
     "review_score": "int",
+    "reviewed_on": "date",
     "excluded_because": "string",
     "_delivered_on": "date",
     "_row_hash": "bigint",
 }
 """Columns of staged transactions. ``line_key`` tells an order's rows apart ("" where a row is an
 order); a null ``source_customer_id`` is an anonymous sale; ``occurred_at`` is UTC; ``amount`` is
-money, never negative, of the direction that ``kind`` (sale, refund, cancelled) says;
+money, never negative, of the direction that ``kind`` (sale, refund, cancelled) says; ``freight``
+is the part of it that was charged for shipping;
 ``excluded_because`` names the rule by which the row is no transaction, else null."""
 
 CUSTOMER_COLUMNS = {

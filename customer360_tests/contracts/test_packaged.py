@@ -13,10 +13,12 @@ from customer360.gold import (
     cohort_retention,
     customer_360,
     customer_features,
+    first_orders,
     rfm_segments,
 )
 from customer360.models.churn import SCORE_SCHEMA as CHURN_SCHEMA
 from customer360.models.lifetime_value import SCORE_SCHEMA as LIFETIME_VALUE_SCHEMA
+from customer360.models.revenue import SCORE_SCHEMA as REVENUE_SCHEMA
 from customer360.silver import customer_days, customer_history, customers, transactions
 
 TABLES = packaged_tables()
@@ -42,9 +44,11 @@ def test_the_tables_of_the_design_have_contracts():
         "silver/transactions",
         "silver/customer_days",
         "gold/customer_features",
+        "gold/first_orders",
         "gold/rfm_segments",
         "gold/churn_scores",
         "gold/lifetime_value",
+        "gold/revenue_predictions",
         "gold/customer_360",
         "gold/cohort_retention",
         "gold/business_health",
@@ -121,12 +125,14 @@ def test_references_lead_to_columns_that_exist():
         ("silver/transactions", transactions.COLUMNS),
         ("silver/customer_days", customer_days.COLUMNS),
         ("gold/customer_features", customer_features.COLUMNS),
+        ("gold/first_orders", first_orders.COLUMNS),
         ("gold/rfm_segments", rfm_segments.COLUMNS),
         ("gold/customer_360", customer_360.COLUMNS),
         ("gold/cohort_retention", cohort_retention.COLUMNS),
         ("gold/business_health", business_health.COLUMNS),
         ("gold/churn_scores", [field.split()[0] for field in CHURN_SCHEMA.split(", ")]),
         ("gold/lifetime_value", [field.split()[0] for field in LIFETIME_VALUE_SCHEMA.split(", ")]),
+        ("gold/revenue_predictions", [f.split()[0] for f in REVENUE_SCHEMA.split(", ")]),
     ],
 )
 def test_a_contract_states_the_columns_that_are_made(table, made):

@@ -79,6 +79,7 @@ def load(home: Home, days: DayRange, run_id: str = "test") -> Loaded:
 def make_snapshots(work: Workspace, as_of: list[date]) -> None:
     """Gold of ``as_of``, with models trained on its last day, as the assets do it."""
     make_gold.make_customer_features(work, as_of)
+    make_gold.make_first_orders(work, as_of)
     make_gold.make_rfm_segments(work, as_of)
     make_gold.make_cohort_retention(work, as_of)
     run_models.train_lifetime_value(work, as_of[-1])

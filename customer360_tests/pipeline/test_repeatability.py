@@ -26,6 +26,7 @@ SILVER = (
 )
 GOLD = (
     "gold/customer_features",
+    "gold/first_orders",
     "gold/rfm_segments",
     "gold/cohort_retention",
     "gold/business_health",

@@ -44,9 +44,12 @@ def test_prepared_rows_are_typed_normalised_and_keyed(spark: SparkSession) -> No
             "currency": " eur ",
             "channel": " Web\u00a0 Shop",
             "payment_type": "Credit  Card",
+            "installments": "3",
+            "freight": "2.5",
             "category": " Home  & Garden ",
             "delivered_on": "2024-03-09",
             "review_score": "5",
+            "reviewed_on": "2024-03-11",
         },
         {"order_id": "008", "source_customer_id": " ", "currency": None, "channel": ""},
     )
@@ -54,11 +57,12 @@ def test_prepared_rows_are_typed_normalised_and_keyed(spark: SparkSession) -> No
     assert shown(rows, *columns) == [
         (
             "shop", "007", "sale", "2024-03-01 10:00:00", "2024-03-01", "10.00", "EUR", "1",
-            "web shop", "credit card", "Home & Garden", None, "2024-03-09", "5",
+            "web shop", "credit card", "3", "2.50", "Home & Garden", None, "2024-03-09", "5",
+            "2024-03-11",
         ),
         (
             "shop", "008", "sale", "2024-03-01 10:00:00", "2024-03-01", "10.00", "EUR", "1",
-            None, "card", "Books", None, None, None,
+            None, "card", None, None, "Books", None, None, None, None,
         ),
     ]  # fmt: skip
     assert shown(rows, "order_id", "customer_key", "excluded_because") == [
@@ -183,11 +187,14 @@ def test_lines_become_orders(spark: SparkSession) -> None:
         spark,
         # In time: line 2 first. It names no channel; line 1 does.
         {"line_key": "1", "occurred_at": "2024-03-01 10:05:00", "amount": "7.10", "items": "2",
-         "category": "Toys", "channel": "web", "delivered_on": "2024-03-04"},
+         "category": "Toys", "channel": "web", "delivered_on": "2024-03-04", "freight": "1.50",
+         "installments": "2"},
         {"line_key": "2", "occurred_at": "2024-03-01 10:00:00", "amount": "2.20", "items": "1",
-         "category": "Books", "channel": None, "payment_type": "cash", "review_score": "4"},
+         "category": "Books", "channel": None, "payment_type": "cash", "review_score": "4",
+         "installments": "3"},
         {"line_key": "3", "occurred_at": "2024-03-01 10:06:00", "amount": "7.00", "items": "3",
-         "category": "Garden", "channel": "app", "delivered_on": "2024-03-07", "review_score": "1"},
+         "category": "Garden", "channel": "app", "delivered_on": "2024-03-07", "review_score": "1",
+         "reviewed_on": "2024-03-09", "freight": "0.25"},
         # The same order gives something back on the same day.
         {"line_key": "4", "kind": "refund", "occurred_at": "2024-03-01 12:00:00", "amount": "7.00",
          "items": "3", "category": "Garden", "related_order_id": "o1"},
@@ -202,12 +209,12 @@ def test_lines_become_orders(spark: SparkSession) -> None:
         name for name in silver.COLUMNS if name not in ("source", "customer_key", "currency")
     ]
     assert shown(orders, *columns) == [
-        ("o1", "refund", "2024-03-01 12:00:00", "2024-03-01", "7.00", "3", "web", "card", "Garden",
-         "o1", None, None),
-        ("o1", "sale", "2024-03-01 10:00:00", "2024-03-01", "16.30", "6", "web", "cash", "Toys",
-         None, "2024-03-07", "4"),
-        ("o2", "sale", "2024-03-01 10:00:00", "2024-03-01", "10.00", "2", "web", "card", "Food",
-         None, None, None),
+        ("o1", "refund", "2024-03-01 12:00:00", "2024-03-01", "7.00", "3", "web", "card", None,
+         None, "Garden", "o1", None, None, None),
+        ("o1", "sale", "2024-03-01 10:00:00", "2024-03-01", "16.30", "6", "web", "cash", "3",
+         "1.75", "Toys", None, "2024-03-07", "4", None),
+        ("o2", "sale", "2024-03-01 10:00:00", "2024-03-01", "10.00", "2", "web", "card", None,
+         None, "Food", None, None, None, None),
     ]  # fmt: skip
     assert {row[0] for row in shown(orders, "customer_key")} == {key_of(spark, "c1")}
 

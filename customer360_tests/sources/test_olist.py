@@ -80,16 +80,17 @@ ROWS: dict[str, list[dict[str, str | None]]] = {
             "order_id": f"o{order}",
             "payment_sequential": number,
             "payment_type": kind,
+            "payment_installments": parts,
             "payment_value": value,
         }
-        for order, number, kind, value in (
-            (1, "1", "credit_card", "60.00"),
-            (1, "2", "voucher", "40.00"),
-            (1, "3", "voucher", "40.00"),
-            (2, "1", "boleto", "5.10"),
-            (3, "1", "not_defined", "0.00"),
-            (4, "1", "voucher", "20.00"),
-            (4, "2", "boleto", "20.00"),
+        for order, number, kind, parts, value in (
+            (1, "1", "credit_card", "6", "60.00"),
+            (1, "2", "voucher", "1", "40.00"),
+            (1, "3", "voucher", "1", "40.00"),
+            (2, "1", "boleto", "1", "5.10"),
+            (3, "1", "not_defined", "1", "0.00"),
+            (4, "1", "voucher", "2", "20.00"),
+            (4, "2", "boleto", "1", "20.00"),
         )
     ],
     "olist_order_reviews": [
@@ -136,26 +137,36 @@ def test_each_rule_of_the_orders(tables: dict[str, DataFrame]) -> None:
         "items",
         "category",
         "payment_type",
+        "installments",
+        "freight",
         "delivered_on",
         "review_score",
+        "reviewed_on",
         "excluded_because",
     )
-    money, arrived = Decimal, dt.date(2018, 1, 20)
+    money, arrived, answered = Decimal, dt.date(2018, 1, 20), dt.date(2018, 2, 1)
     assert {tuple(row) for row in found.select(*columns).collect()} == {
         # Repeats of an item count once; the dearest item with the lower number names the
-        # category, untranslated; vouchers together beat the card; the newest dated review counts.
-        ("o1", "ana", "sale", money("213.30"), 3, "pc_gamer", "voucher", arrived, 4, None),
-        # Delivered, but nobody wrote when.
-        ("o2", "ana", "sale", money("5.10"), 1, "toys", "boleto", None, 4, None),
+        # category, untranslated; vouchers together beat the card, which is the largest payment
+        # and says the instalments; the newest dated review counts.
+        ("o1", "ana", "sale", money("213.30"), 3, "pc_gamer", "voucher", 6, money("3.50"), arrived,
+         4, answered, None),
+        # Delivered, but nobody wrote when; the review has lost its day.
+        ("o2", "ana", "sale", money("5.10"), 1, "toys", "boleto", 1, money("0.10"), None,
+         4, None, None),
         # Cancelled in spite of a delivery date; a product and a payment without kind.
-        ("o3", "bia", "cancelled", money("7.00"), 1, None, None, None, None, None),
-        # Without items the payments say how much; of equal ones the first by name.
-        ("o4", "caio", "cancelled", money("40.00"), 0, None, "boleto", None, None, None),
-        ("o5", "davi", "sale", money("0.00"), 0, None, None, None, None, "not_approved"),
-        ("o6", "eva", "sale", money("0.00"), 0, None, None, None, None, None),
+        ("o3", "bia", "cancelled", money("7.00"), 1, None, None, 1, money("0.00"), None,
+         None, None, None),
+        # Without items the payments say how much; of equal ones the first by name, or by number.
+        ("o4", "caio", "cancelled", money("40.00"), 0, None, "boleto", 2, None, None,
+         None, None, None),
+        ("o5", "davi", "sale", money("0.00"), 0, None, None, None, None, None,
+         None, None, "not_approved"),
+        ("o6", "eva", "sale", money("0.00"), 0, None, None, None, None, None, None, None, None),
         # Its customer is in no file: not anonymous, but unknown. Delivered before bought: no date.
-        ("o8", "c8", "sale", money("2.00"), 1, "toys", None, None, None, None),
-    }
+        ("o8", "c8", "sale", money("2.00"), 1, "toys", None, None, money("1.00"), None,
+         None, None, None),
+    }  # fmt: skip
 
 
 def test_times_are_utc_of_sao_paulo(tables: dict[str, DataFrame]) -> None:

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from customer360.gold.customer_features import customer_features
 from customer360.gold.purchases import is_purchase, purchase_summary
+from customer360.models import sampling
 from customer360.models.churn.features import CATEGORICAL_FEATURES, NUMERIC_FEATURES
 from customer360.models.windows import AsOfGrid, ChurnWindows
 
@@ -66,38 +67,15 @@ def labelled_rows(
 def sampled_rows(
     rows: DataFrame, grid: AsOfGrid, max_rows: int
 ) -> tuple[pd.DataFrame, dict[date, int]]:
-    """Bring a bounded sample to the driver, with how many rows each as-of date really has.
-
-    At most ``max_rows`` teach (training and validation dates together) and at most as many test.
-    All rows are taken where they fit. Otherwise a hash of (as-of, customer) decides, so the same
-    customers are taken whenever it is run.
-    """
-    sizes: dict[date, int] = {
-        row["as_of"]: row["n"]
-        for row in rows.groupBy("as_of").agg(F.count("*").alias("n")).collect()
-    }
-    teaching = sum(count for day, count in sizes.items() if day != grid.test)
-    parts = 1_000_000
-
-    def threshold(count: int) -> int:
-        # Two per cent below the limit: a hash does not hit a share exactly, and it is a limit.
-        return parts if count <= max_rows else int(parts * max_rows / count * 0.98)
-
-    limit = F.when(F.col("as_of") == F.lit(grid.test), threshold(sizes.get(grid.test, 0)))
-    drawn = F.pmod(F.xxhash64("as_of", "customer_key"), F.lit(parts))
-    numeric = [F.col(name).cast("double").alias(name) for name in NUMERIC_FEATURES]
-    frame = (
-        rows.where(drawn < limit.otherwise(threshold(teaching)))
-        .select("as_of", "churned", *numeric, *CATEGORICAL_FEATURES)
-        .toArrow()
-        .to_pandas()
+    """A bounded sample for the driver, with how many rows each date has: see `models.sampling`."""
+    return sampling.sampled_rows(
+        rows,
+        grid,
+        max_rows,
+        numbers=NUMERIC_FEATURES,
+        texts=CATEGORICAL_FEATURES,
+        labels=("churned",),
     )
-    # Ordered by what the rows say, not by whose they are: customer keys depend on a secret, and
-    # sums of floats on the order of rows; the model must depend on neither.
-    frame = frame.sort_values(
-        ["as_of", *NUMERIC_FEATURES, *CATEGORICAL_FEATURES, "churned"], ignore_index=True
-    )
-    return frame, sizes
 
 
 def history_cells(customer_days: DataFrame, as_of: date) -> pd.DataFrame:

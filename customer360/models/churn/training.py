@@ -41,7 +41,7 @@ from customer360.models.leakage import LeakReport, check_leaks
 from customer360.models.lifetime_value.fitting import fit_bg_nbd
 from customer360.models.lifetime_value.maximise import NotFittedError
 from customer360.models.profit import Campaign, profit_curve
-from customer360.models.sampling import every_nth
+from customer360.models.sampling import every_nth, sampling_notes
 from customer360.models.windows import (
     AsOfGrid,
     ChurnWindows,
@@ -320,7 +320,7 @@ def train_on_rows(
         others["probability_alive"] = alive.scores(test)
     judged = test if model.kind != "none" else test.head(0)
     predicted = model.probabilities(judged)
-    notes = (*_sampling_notes(all_rows, len(frame)), *leaks.notes())
+    notes = (*sampling_notes(all_rows, len(frame)), *leaks.notes())
     comparable = champion if champion and _same_definition(champion, model) else None
     if champion and not comparable:
         notes = (*notes, "the champion means something else by churn: it is not judged beside")
@@ -381,12 +381,6 @@ def _facts(
 
 def _example(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[[*NUMERIC_FEATURES, *CATEGORICAL_FEATURES]].head(5).reset_index(drop=True)
-
-
-def _sampling_notes(all_rows: int, taken: int) -> tuple[str, ...]:
-    if taken == all_rows:
-        return ()
-    return (f"{taken:,} of {all_rows:,} labelled rows were sampled",)
 
 
 def _too_short(

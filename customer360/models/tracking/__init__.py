@@ -12,11 +12,13 @@ from customer360.models.tracking.log import LoggedTraining, log_training
 from customer360.models.tracking.stored import (
     CHURN,
     LIFETIME_VALUE,
+    REVENUE,
     Champion,
     NoChampionError,
     Training,
     load_churn_champion,
     load_lifetime_value_champion,
+    load_revenue_champion,
 )
 from customer360.models.tracking.versions import (
     ChampionFigures,
@@ -31,6 +33,7 @@ from customer360.models.tracking.versions import (
 __all__ = [
     "CHURN",
     "LIFETIME_VALUE",
+    "REVENUE",
     "Champion",
     "ChampionFigures",
     "LoggedTraining",
@@ -43,6 +46,7 @@ __all__ = [
     "champion_figures",
     "load_churn_champion",
     "load_lifetime_value_champion",
+    "load_revenue_champion",
     "log_training",
     "promote",
     "registered_versions",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from customer360.models.churn import ChurnTraining
 from customer360.models.comparison import as_markdown, comparison
 from customer360.models.promotion import Verdict
+from customer360.models.revenue import RevenueTraining
 from customer360.models.tracking.connection import short_name
 from customer360.models.tracking.stored import Training
 
@@ -54,6 +55,24 @@ _CHURN = _Kind(
 )
 
 
+_REVENUE = _Kind(
+    "How much each customer will bring in the days ahead, from the first order and the buying "
+    "since; for new customers too.",
+    "Net revenue (refunds deducted) of a customer in the {horizon_days} days after the as-of date, "
+    "of all who had bought by then.",
+    (
+        "Learnt from what there was to buy and from the season of the training dates.",
+        "Written in scikit-learn's pickles: read them only from where you trust.",
+    ),
+)
+
+
+def _kind(training: Training) -> _Kind:
+    if isinstance(training, ChurnTraining):
+        return _CHURN
+    return _REVENUE if isinstance(training, RevenueTraining) else _LIFETIME_VALUE
+
+
 def model_card(
     training: Training, name: str, version: str, verdict: Verdict, origin: Mapping[str, object]
 ) -> str:
@@ -66,7 +85,7 @@ def model_card(
         verdict: Whether it was promoted.
         origin: Versions of tables and code, feature schema, status and day.
     """
-    kind = _CHURN if isinstance(training, ChurnTraining) else _LIFETIME_VALUE
+    kind = _kind(training)
     stated = {key: training.parameters.get(key, "unknown") for key in _placeholders(kind.target)}
     promoted = "champion" if verdict.promoted else "challenger"
     lines = [

@@ -15,6 +15,7 @@ from typing import Any
 from customer360.models.churn import ChurnModel
 from customer360.models.lineage import FeatureSchema, code_version
 from customer360.models.promotion import Gate, Verdict, decide
+from customer360.models.revenue import RevenueModel
 from customer360.models.tracking.card import model_card
 from customer360.models.tracking.connection import (
     CHALLENGER,
@@ -173,9 +174,10 @@ def _verdict(training: Training, gate: Gate, champion: Any | None) -> Verdict:
 
 def _fingerprint(training: Training) -> str:
     """Equal for two trainings that came to the same model for the same date."""
-    described = f"{training.as_of}\n{training.model.to_json()}".encode()
-    booster = training.model.booster if isinstance(training.model, ChurnModel) else b""
-    return hashlib.sha256(described + booster).hexdigest()
+    model = training.model
+    described = model.fingerprint() if isinstance(model, RevenueModel) else model.to_json()
+    booster = model.booster if isinstance(model, ChurnModel) else b""
+    return hashlib.sha256(f"{training.as_of}\n{described}".encode() + booster).hexdigest()
 
 
 def _logged_as(

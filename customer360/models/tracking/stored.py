@@ -19,6 +19,8 @@ from customer360.errors import Customer360Error
 from customer360.models.churn import CATEGORICAL_FEATURES, ChurnModel, ChurnTraining
 from customer360.models.lifetime_value import LifetimeValueModel, LifetimeValueTraining
 from customer360.models.lineage import FeatureSchema
+from customer360.models.revenue import CATEGORICAL_FEATURES as REVENUE_CATEGORIES
+from customer360.models.revenue import RevenueModel, RevenueTraining
 from customer360.models.tracking.connection import (
     CHAMPION,
     Tracking,
@@ -30,6 +32,7 @@ from customer360.models.tracking.connection import (
 
 CHURN = "customer360_churn"
 LIFETIME_VALUE = "customer360_lifetime_value"
+REVENUE = "customer360_revenue"
 
 _DESCRIPTION = "customer360_model"
 """Key of the model's own JSON in the metadata that MLflow keeps with a model."""
@@ -43,12 +46,15 @@ _SCHEMA = "customer360_feature_schema"
 _TREES = "model.ubj"
 """File with XGBoost's trees among the files that MLflow keeps with a model."""
 
+_PICKLE = "revenue.pkl"
+"""File, likewise, with the revenue model: scikit-learn's pipelines have no other form."""
+
 
 class NoChampionError(Customer360Error):
     """No version of this model is the champion yet."""
 
 
-Model = TypeVar("Model", ChurnModel, LifetimeValueModel)
+Model = TypeVar("Model", ChurnModel, LifetimeValueModel, RevenueModel)
 
 
 @dataclass(frozen=True)
@@ -90,12 +96,14 @@ class Champion(Generic[Model]):
             )
 
 
-Training = ChurnTraining | LifetimeValueTraining
+Training = ChurnTraining | LifetimeValueTraining | RevenueTraining
 
 
 def name_of(training: Training) -> str:
     """The name that a training's model is registered under."""
-    return CHURN if isinstance(training, ChurnTraining) else LIFETIME_VALUE
+    if isinstance(training, ChurnTraining):
+        return CHURN
+    return REVENUE if isinstance(training, RevenueTraining) else LIFETIME_VALUE
 
 
 def store(mlflow: ModuleType, training: Training, schema: FeatureSchema | None) -> Any:
@@ -112,6 +120,8 @@ def store(mlflow: ModuleType, training: Training, schema: FeatureSchema | None) 
     metadata = {_SCHEMA: schema.to_json()} if schema else {}
     if isinstance(training, ChurnTraining):
         return _store_churn(mlflow, training, metadata)
+    if isinstance(training, RevenueTraining):
+        return _store_revenue(mlflow, training, metadata)
     return _store_lifetime_value(mlflow, training, metadata)
 
 
@@ -123,20 +133,47 @@ def _store_churn(mlflow: ModuleType, training: ChurnTraining, metadata: Mapping[
         if model.kind == "xgboost"
         else pd.DataFrame({"days_since_last_purchase": [10.0, 100.0]})
     )
-    from mlflow.types import ColSpec, DataType, Schema
-
-    kinds = {
-        name: DataType.string if name in CATEGORICAL_FEATURES else DataType.double
-        for name in example.columns
-    }
-    signature = mlflow.models.ModelSignature(
-        # Declared, not inferred: a source may have no category at all, and nulls have no type.
-        inputs=Schema([ColSpec(kind, name, required=False) for name, kind in kinds.items()]),
-        outputs=Schema([ColSpec(DataType.double, "churn_probability")]),
-    )
+    signature = _signature(mlflow, example, CATEGORICAL_FEATURES, ["churn_probability"])
     files = {"trees": (_TREES, model.booster)} if model.booster else {}
     return _store_as_code(
         mlflow, "served_churn.py", model.to_json(), example, signature, metadata, files
+    )
+
+
+def _store_revenue(
+    mlflow: ModuleType, training: RevenueTraining, metadata: Mapping[str, str]
+) -> Any:
+    model, example = training.model, training.sample
+    described = {
+        "kind": model.kind,
+        "horizon_days": model.horizon_days,
+        "features": model.features,
+        "versions": model.versions,
+    }
+    outputs = ["expected_revenue", "purchase_probability"]
+    return _store_as_code(
+        mlflow,
+        "served_revenue.py",
+        json.dumps(described, indent=2),
+        example,
+        _signature(mlflow, example, REVENUE_CATEGORIES, outputs),
+        metadata,
+        {"pipelines": (_PICKLE, model.dumps())},
+    )
+
+
+def _signature(
+    mlflow: ModuleType, example: pd.DataFrame, texts: Sequence[str], outputs: Sequence[str]
+) -> Any:
+    """Declared, not inferred: a source may have no category at all, and nulls have no type."""
+    from mlflow.types import ColSpec, DataType, Schema
+
+    kinds = {
+        name: DataType.string if name in texts else DataType.double for name in example.columns
+    }
+    return mlflow.models.ModelSignature(
+        inputs=Schema([ColSpec(kind, name, required=False) for name, kind in kinds.items()]),
+        outputs=Schema([ColSpec(DataType.double, name) for name in outputs]),
     )
 
 
@@ -246,6 +283,17 @@ def load_lifetime_value_champion(tracking: Tracking) -> Champion[LifetimeValueMo
         judged = LifetimeValueModel.from_json(given["model"]), date.fromisoformat(given["as_of"])
     model = LifetimeValueModel.from_json(stored.description)
     return Champion(model, **stored.version, judged=judged)
+
+
+def load_revenue_champion(tracking: Tracking) -> Champion[RevenueModel]:
+    """The revenue model that predicts.
+
+    Raises:
+        NoChampionError: None has been trained yet.
+        RevenueModelError: It was made with other versions of scikit-learn or XGBoost.
+    """
+    stored = _champion(REVENUE, tracking)
+    return Champion(RevenueModel.loads(stored.file(_PICKLE)), **stored.version)
 
 
 def _champion(name: str, tracking: Tracking) -> _Stored:

@@ -14,7 +14,7 @@ A mapping, with everything it may say::
     time_zone: Europe/London            # of the times in the file
     currency: GBP
     date_format: "yyyy-MM-dd HH:mm:ss"  # of occurred_at, in Spark's notation
-    day_format: "yyyy-MM-dd"            # of birth_date, signed_up_on and delivered_on
+    day_format: "yyyy-MM-dd"            # of the columns that are days
     grain: lines                        # or orders: what a row is
     closed: false                       # true: a finished data set that no longer grows
     repeated_lines: drop                # or keep: rows alike in every column
@@ -153,9 +153,12 @@ class Columns(_Strict):
     channel: str | None = Field(None, description="Sales channel.")
     category: str | None = Field(None, description="Category of what was sold.")
     payment_type: str | None = Field(None, description="How it was paid.")
+    installments: str | None = Field(None, description="Payments that the order was split into.")
+    freight: str | None = Field(None, description="Shipping charged, a part of the amount.")
     related_order_id: str | None = Field(None, description="For a refund: the order refunded.")
     delivered_on: str | None = Field(None, description="Day the customer had it.")
     review_score: str | None = Field(None, description="The customer's score, 1 to 5.")
+    reviewed_on: str | None = Field(None, description="Day the customer gave the score.")
     name: str | None = Field(None, description="Name of the customer.")
     email: str | None = Field(None, description="E-mail address of the customer.")
     phone: str | None = Field(None, description="Telephone number of the customer.")

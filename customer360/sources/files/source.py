@@ -48,8 +48,9 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
 _REQUIRED = ("order_id", "occurred_at", "amount", "quantity", "unit_price")
-_NUMBERS = ("amount", "quantity", "unit_price", "items")
-_DAYS = ("birth_date", "signed_up_on", "delivered_on")
+_NUMBERS = ("amount", "quantity", "unit_price", "items", "freight")
+_DAYS = ("birth_date", "signed_up_on", "delivered_on", "reviewed_on")
+_COUNTS = ("installments", "review_score")
 
 
 class FilesSource(Source):
@@ -195,7 +196,14 @@ class FilesSource(Source):
                 fits = fits & (F.col("__kind") == exclusion.only)
             excluded = F.when(fits, F.lit(exclusion.reason)).otherwise(excluded)
         pieces = self._role("items" if self._has("items") else "quantity")
-        plain = ("channel", "category", "payment_type", "related_order_id", "delivered_on")
+        plain = (
+            "channel",
+            "category",
+            "payment_type",
+            "related_order_id",
+            "delivered_on",
+            "reviewed_on",
+        )
         return staged.transactions(
             rows,
             order_id=self._role("order_id"),
@@ -206,6 +214,8 @@ class FilesSource(Source):
             amount=F.abs("__signed"),
             currency=F.lit(self.currency),
             items=F.abs(F.round(pieces)).try_cast("int"),
+            installments=self._role("installments").try_cast("int"),
+            freight=F.abs(self._role("freight").try_cast("decimal(18,2)")),
             review_score=self._role("review_score").try_cast("int"),
             excluded_because=excluded,
             **{role: self._role(role) for role in plain},
@@ -268,7 +278,7 @@ class FilesSource(Source):
             kind, form = "date", self.mapping.day_format
         elif role == "marketing_consent":
             kind = "boolean"
-        elif role == "review_score":
+        elif role in _COUNTS:
             kind = "integer"
         field = Columns.model_fields.get(role or "")
         described = (field and field.description) or "Kept as received."
@@ -277,9 +287,9 @@ class FilesSource(Source):
             logical_type=kind,
             required=role in _REQUIRED,
             description=described if header == name else f"{described} In the file: {header}.",
-            unit=self.currency if role in ("amount", "unit_price") else None,
+            unit=self.currency if role in ("amount", "unit_price", "freight") else None,
             classification=PERSONAL if personal else None,
-            minimum=1 if role == "review_score" else None,
+            minimum={"review_score": 1, "installments": 0}.get(role or ""),
             maximum=5 if role == "review_score" else None,
             format=form,
             properties=properties,

@@ -1,0 +1,204 @@
+"""The revenue model itself: fitted scikit-learn pipelines, and what their figures mean."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.exceptions import InconsistentVersionWarning
+from sklearn.pipeline import Pipeline
+
+from customer360.errors import Customer360Error, listed
+from customer360.models.revenue.features import FEATURES, typed_features
+
+Floats = NDArray[np.float64]
+
+LIBRARIES = ("scikit-learn", "xgboost")
+"""Libraries whose objects are pickled with a model: another version may not read them."""
+
+
+class RevenueModelError(Customer360Error):
+    """A stored model, or what it is asked to predict, cannot be used."""
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of `LIBRARIES` here, of which the first two numbers must agree."""
+    return {name: version(name) for name in LIBRARIES}
+
+
+@dataclass(frozen=True)
+class RevenueModel:
+    """Everything that prediction needs; a plain pickle, safe to send to workers.
+
+    Attributes:
+        kind: "two_stage" (probability of a purchase x revenue of a buyer), "tweedie", "linear",
+            "mean", or "none" when not even one horizon has passed; "none" scores nobody.
+        horizon_days: Days ahead that are predicted.
+        mean_revenue: Mean revenue of the teaching rows in these days; what "mean" predicts.
+        purchase_rate: Share of them with a purchase; the probability where no classifier learnt.
+        unit: The amounts that ``amount`` predicts are multiples of it, in currency.
+        purchase: Preprocessing and classifier: who buys.
+        amount: Preprocessing and regressor: for "two_stage" the revenue of a buyer, else of
+            anybody.
+        features: Columns it was trained on, in order.
+        versions: Versions of the libraries that made it.
+    """
+
+    kind: str
+    horizon_days: int
+    mean_revenue: float = 0.0
+    purchase_rate: float = 0.0
+    unit: float = 1.0
+    purchase: Pipeline | None = None
+    amount: Pipeline | None = None
+    features: tuple[str, ...] = FEATURES
+    versions: dict[str, str] = field(default_factory=library_versions)
+
+    def check_features(self, columns: Any = FEATURES) -> None:
+        """See that a frame has the features that the model was trained on.
+
+        Args:
+            columns: Names of the frame's columns; today's features when not given. Further
+                columns do no harm, but a feature that today's code makes must be known.
+
+        Raises:
+            RevenueModelError: They differ; the message names the difference.
+        """
+        there = list(columns)
+        gone = [name for name in self.features if name not in there]
+        new = [name for name in there if name in FEATURES and name not in self.features]
+        if gone or new:
+            told = [
+                f"{what} {listed(names)}"
+                for what, names in (("lack", gone), ("have the new", new))
+                if names
+            ]
+            raise RevenueModelError(
+                f"the revenue model was trained on other features: these {' and '.join(told)}; "
+                "train it again"
+            )
+
+    def predict(self, frame: pd.DataFrame) -> Floats:
+        """Expected net revenue of each row in the ``horizon_days`` ahead, never below 0.
+
+        Args:
+            frame: At least `features`: see `revenue_features`.
+
+        Raises:
+            RevenueModelError: The frame's features differ from the model's.
+        """
+        self.check_features(frame.columns)
+        if self.amount is None or not len(frame):
+            return np.full(len(frame), max(self.mean_revenue, 0.0))
+        rows = typed_features(frame)
+        amounts = np.asarray(self.amount.predict(rows), dtype=float) * self.unit
+        if self.kind == "two_stage":
+            amounts = amounts * self._probability(rows)
+        return np.maximum(amounts, 0.0)
+
+    def purchase_probability(self, frame: pd.DataFrame) -> Floats:
+        """Probability of at least one purchase in the ``horizon_days`` ahead, of each row.
+
+        Args:
+            frame: As for `predict`.
+
+        Raises:
+            RevenueModelError: The frame's features differ from the model's.
+        """
+        self.check_features(frame.columns)
+        if self.purchase is None or not len(frame):
+            return np.full(len(frame), self.purchase_rate)
+        return self._probability(typed_features(frame))
+
+    def explain(self, frame: pd.DataFrame, top: int = 3) -> pd.DataFrame:
+        """Why more or less is expected than of the average customer: `reasons.reasons`.
+
+        Returns:
+            ``reason_1`` to ``reason_<top>``, the strongest first, ``None`` where there are fewer.
+        """
+        from customer360.models.revenue.reasons import reasons  # it reads models
+
+        self.check_features(frame.columns)
+        return reasons(self, frame, top)
+
+    def dumps(self) -> bytes:
+        """As a plain pickle, which `loads` and ``pickle.loads`` read."""
+        return pickle.dumps(self, protocol=5)
+
+    @classmethod
+    def loads(cls, data: bytes) -> RevenueModel:
+        """From `dumps`. A pickle runs code when it is read: read only what you trust.
+
+        Raises:
+            RevenueModelError: It is no revenue model, or one of other library versions.
+        """
+        try:
+            with warnings.catch_warnings():
+                # What differs is told below, with what to do.
+                warnings.simplefilter("ignore", InconsistentVersionWarning)
+                model = pickle.loads(data)  # noqa: S301 - the docstring warns
+        except Exception as error:  # a pickle can raise anything
+            raise RevenueModelError(
+                f"this is no readable revenue model ({type(error).__name__}); give a .pkl that "
+                "this version of customer360 has made"
+            ) from error
+        if not isinstance(model, cls):
+            raise RevenueModelError(
+                f"this is a pickled {type(model).__name__}, not a revenue model; give a .pkl that "
+                "customer360 has made"
+            )
+        for name, here in library_versions().items():
+            made_with = model.versions.get(name, "none")
+            if made_with.split(".")[:2] != here.split(".")[:2]:
+                raise RevenueModelError(
+                    f"the revenue model was made with {name} {made_with}, here is {here}: train "
+                    "it again"
+                )
+        return model
+
+    def fingerprint(self) -> str:
+        """SHA-256 of what the model has learnt: equal for models that predict alike."""
+        digest = hashlib.sha256()
+        stated = (
+            self.kind,
+            self.horizon_days,
+            self.mean_revenue,
+            self.purchase_rate,
+            self.unit,
+            self.features,
+        )
+        digest.update(repr(stated).encode())
+        for pipeline in (self.purchase, self.amount):
+            for learnt in _learnt(pipeline):
+                digest.update(learnt)
+        return digest.hexdigest()
+
+    def _probability(self, rows: pd.DataFrame) -> Floats:
+        if self.purchase is None:
+            return np.full(len(rows), self.purchase_rate)
+        return np.asarray(self.purchase.predict_proba(rows)[:, 1], dtype=float)
+
+
+def _learnt(pipeline: Pipeline | None) -> Iterator[bytes]:
+    """What a pipeline learnt, as bytes: the pickle of an object is not the same every time."""
+    if pipeline is None:
+        yield b"none"
+        return
+    prepare, estimator = pipeline[0], pipeline[-1]
+    yield ",".join(prepare.get_feature_names_out()).encode()
+    numbers, categories = (prepare.named_transformers_[name] for name in ("numbers", "categories"))
+    for values in (numbers[0].statistics_, numbers[1].mean_, numbers[1].scale_):
+        yield np.asarray(values, dtype=float).tobytes()
+    yield repr([list(known) for known in categories[-1].categories_]).encode()
+    if hasattr(estimator, "get_booster"):
+        yield bytes(estimator.get_booster().save_raw("ubj"))
+    else:
+        yield np.asarray([*estimator.coef_, estimator.intercept_], dtype=float).tobytes()

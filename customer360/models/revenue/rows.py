@@ -1,0 +1,95 @@
+"""From history to labelled rows: what was known of a customer on a day, and what came after."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from customer360.gold.customer_features import customer_features
+from customer360.gold.first_orders import first_orders
+from customer360.gold.purchases import cents, currency, is_purchase
+from customer360.models import sampling
+from customer360.models.revenue.features import (
+    CATEGORICAL_FEATURES,
+    NUMERIC_FEATURES,
+    revenue_features,
+)
+from customer360.models.windows import AsOfGrid
+
+LABELS = ("revenue", "bought")
+
+
+def outcomes(customer_days: DataFrame, as_of: Sequence[date], horizon_days: int) -> DataFrame:
+    """What each customer brought in ``(D, D + horizon_days]``, for each of the as-of dates D.
+
+    Args:
+        customer_days: ``silver/customer_days``.
+        as_of: The as-of dates.
+        horizon_days: Days ahead.
+
+    Returns:
+        ``as_of``, ``customer_key``, ``revenue`` (currency; sales less refunds of these days, so
+        a refund of an earlier sale can make it negative) and ``bought`` (1 if there was a
+        purchase, else 0). Customers without a sale or refund in these days have no row.
+    """
+    ahead = F.date_diff("business_date", "as_of")
+    return (
+        customer_days.where(F.col("business_date") > F.lit(min(as_of)))
+        .select(
+            "customer_key",
+            "business_date",
+            cents("net_revenue").alias("_net"),
+            is_purchase().cast("int").alias("_bought"),
+            F.explode(F.array(*(F.lit(day) for day in as_of))).alias("as_of"),
+        )
+        .where((ahead > 0) & (ahead <= horizon_days))
+        .groupBy("as_of", "customer_key")
+        .agg(currency(F.sum("_net")).alias("revenue"), F.max("_bought").alias("bought"))
+    )
+
+
+def labelled_rows(
+    customer_days: DataFrame,
+    transactions: DataFrame,
+    customer_history: DataFrame,
+    as_of: Sequence[date],
+    horizon_days: int,
+    *,
+    time_zone: str = "UTC",
+) -> DataFrame:
+    """Features of everybody who had bought by each as-of date, with ``revenue`` and ``bought``.
+
+    Args:
+        customer_days: ``silver/customer_days``.
+        transactions: ``silver/transactions``.
+        customer_history: ``silver/customer_history``.
+        as_of: As-of dates whose horizon has fully passed.
+        horizon_days: Days ahead.
+        time_zone: Where the business's days begin and end.
+    """
+    features = revenue_features(
+        customer_features(customer_days, as_of),
+        first_orders(transactions, customer_history, as_of, time_zone=time_zone),
+    )
+    came = outcomes(customer_days, as_of, horizon_days)
+    return features.join(came, ["as_of", "customer_key"], "left").fillna(
+        {"revenue": 0.0, "bought": 0}
+    )
+
+
+def sampled_rows(
+    rows: DataFrame, grid: AsOfGrid, max_rows: int
+) -> tuple[pd.DataFrame, dict[date, int]]:
+    """A bounded sample for the driver, with how many rows each date has: see `models.sampling`."""
+    return sampling.sampled_rows(
+        rows,
+        grid,
+        max_rows,
+        numbers=NUMERIC_FEATURES,
+        texts=CATEGORICAL_FEATURES,
+        labels=LABELS,
+    )

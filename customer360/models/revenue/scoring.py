@@ -1,0 +1,61 @@
+"""Scoring: ``gold/revenue_predictions`` from the features of a day and a revenue model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from customer360.models.revenue.model import RevenueModel
+
+SCORE_SCHEMA = (
+    "as_of date, customer_key string, expected_revenue double, purchase_probability double, "
+    "reason_1 string, reason_2 string, reason_3 string, horizon_days int, model_name string, "
+    "model_version string"
+)
+
+
+def predictions(frame: pd.DataFrame, model: RevenueModel) -> pd.DataFrame:
+    """Expected revenue, purchase probability and reasons of rows with the model's features."""
+    said = model.explain(frame)
+    return pd.DataFrame(
+        {
+            "expected_revenue": model.predict(frame),
+            "purchase_probability": model.purchase_probability(frame),
+            **{name: said[name] for name in said.columns},
+            "horizon_days": np.int32(model.horizon_days),
+        },
+        index=frame.index,
+    )
+
+
+def score(
+    features: DataFrame, model: RevenueModel, model_name: str, model_version: str
+) -> DataFrame:
+    """``gold/revenue_predictions``: one row for each customer of the features.
+
+    Args:
+        features: From `revenue_features`.
+        model: What to score with.
+        model_name: Written beside every score.
+        model_version: Likewise.
+
+    Returns:
+        The columns of `SCORE_SCHEMA`; no rows when the model's kind is "none".
+
+    Raises:
+        RevenueModelError: The model was trained on other features.
+    """
+    model.check_features(features.columns)
+    chosen = features.where(F.lit(False)) if model.kind == "none" else features
+
+    def scored(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        for batch in batches:
+            yield pd.concat(
+                [batch[["as_of", "customer_key"]], predictions(batch, model)], axis=1
+            ).assign(model_name=model_name, model_version=model_version)
+
+    return chosen.mapInPandas(scored, SCORE_SCHEMA)

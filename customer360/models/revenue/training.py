@@ -1,0 +1,373 @@
+"""One training from history to a judged model, with everything to log about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+
+import pandas as pd
+from pyspark.sql import DataFrame
+
+from customer360.errors import Customer360Error
+from customer360.models.churn.fitting import threads_for
+from customer360.models.evaluation import decile_table
+from customer360.models.leakage import LeakReport, check_leaks
+from customer360.models.revenue.features import FEATURES, typed_features
+from customer360.models.revenue.fitting import (
+    KINDS,
+    OBJECTIVES,
+    fit_candidates,
+    fit_mean,
+    preprocessing,
+    squared_error,
+    tuned,
+    unit_of,
+    why_not,
+)
+from customer360.models.revenue.judging import (
+    NEW_CUSTOMER_DAYS,
+    importance,
+    judged_metrics,
+    pictures,
+)
+from customer360.models.revenue.model import RevenueModel
+from customer360.models.revenue.rows import labelled_rows, sampled_rows
+from customer360.models.sampling import every_nth, sampling_notes
+from customer360.models.windows import WEEK, AsOfGrid, first_purchase_day, horizon_grid
+
+DEFAULT_HORIZON_DAYS = 91
+"""A quarter, which finance plans by, in whole weeks, so that weekdays weigh the same."""
+
+HORIZONS_OF_HISTORY = 4
+"""Labels of three dates that do not overlap, and one horizon of buying before the first."""
+
+DEFAULT_MAX_ROWS = 200_000
+"""As doubles, with a hundred columns, these are 160 MB, and a few times that while fitting."""
+
+LEAK_ROWS = 50_000
+"""The leak check looks at so many rows of all dates."""
+
+
+class HorizonError(Customer360Error):
+    """A horizon was asked for that cannot be used."""
+
+
+@dataclass(frozen=True)
+class RevenueTraining:
+    """All that came out of one training.
+
+    Attributes:
+        model: The one that was tested, and the one to publish.
+        status: "trained", or "fallback: " and why.
+        notes: What else a reader must know.
+        horizon_days: Days ahead that are predicted.
+        grid: The as-of dates; ``None`` when the history is too short for them.
+        parameters: Flat, to log.
+        metrics: Flat: see `judged_metrics`; ``validation_<kind>_rmse`` by which the model was
+            chosen; ``leak_*``.
+        deciles: Test customers by tenth of expected revenue: see `decile_table`.
+        importance: Rise of the RMSE by shuffled feature; empty when none is looked at.
+        plots: PNG images by name.
+        sample: The features of some rows, as an input example.
+        as_of: Day the training was made for; the last label's horizon ends there.
+        leaks: What the leak check found in the labelled rows; not passed is no failure here, but
+            is in the notes and for an asset check to judge.
+    """
+
+    model: RevenueModel
+    status: str
+    notes: tuple[str, ...]
+    horizon_days: int
+    grid: AsOfGrid | None
+    parameters: dict[str, float | int | str]
+    metrics: dict[str, float]
+    deciles: pd.DataFrame
+    importance: dict[str, float]
+    plots: dict[str, bytes]
+    sample: pd.DataFrame
+    as_of: date
+    leaks: LeakReport = field(default_factory=LeakReport)
+
+    @property
+    def trained(self) -> bool:
+        """False when a fallback stands in for the model."""
+        return self.status == "trained"
+
+
+def horizon_for(history_days: int, wanted_days: int = DEFAULT_HORIZON_DAYS) -> int:
+    """The horizon: as wanted, or as many whole weeks as a short history has room for.
+
+    Args:
+        history_days: Days from the first purchase to the as-of date.
+        wanted_days: As set.
+
+    Returns:
+        Days; at least a week, which a history below four weeks has no room for either.
+
+    Raises:
+        HorizonError: Less than one day is wanted.
+    """
+    if wanted_days < 1:
+        raise HorizonError(f"revenue horizon is {wanted_days} days; give at least 1")
+    room = history_days // HORIZONS_OF_HISTORY
+    if wanted_days <= room:
+        return wanted_days
+    return min(wanted_days, max(room // WEEK * WEEK, WEEK))
+
+
+def train(
+    customer_days: DataFrame,
+    transactions: DataFrame,
+    customer_history: DataFrame,
+    as_of: date,
+    *,
+    horizon_days: int = DEFAULT_HORIZON_DAYS,
+    max_training_rows: int = DEFAULT_MAX_ROWS,
+    time_zone: str = "UTC",
+    seed: int = 0,
+    nthread: int | None = None,
+    champion: RevenueModel | None = None,
+) -> RevenueTraining:
+    """Learn on earlier as-of dates, choose on a later one, test on the latest.
+
+    Rows are all customers with a purchase by the as-of date, new and old, so that everybody can
+    be scored; the first order says most of the new, the buying since of the old, and the age T
+    tells the trees which is which. The figures are given for new customers alone too.
+
+    Never fails for want of data: with too few rows or buyers the result is the mean, and its
+    status says so and why.
+
+    Args:
+        customer_days: ``silver/customer_days``.
+        transactions: ``silver/transactions``.
+        customer_history: ``silver/customer_history``.
+        as_of: Last day used; the test date is one horizon before it.
+        horizon_days: Days ahead to predict; fewer where the history is short: see `horizon_for`.
+        max_training_rows: Rows (customer x as-of date) on the driver, at most, to learn from and
+            again to test on.
+        time_zone: Where the business's days begin and end.
+        seed: Same seed, same data: same model.
+        nthread: Threads for XGBoost, at most; all cores when not given.
+        champion: The model in use: judged on the same test rows, as ``champion_*``, if it was
+            trained on the same features and looks as many days ahead.
+
+    Raises:
+        HorizonError: The horizon is below one day.
+    """
+    first = first_purchase_day(customer_days, as_of)
+    history_days = (as_of - first).days if first else 0
+    horizon = horizon_for(history_days, horizon_days)
+    notes: tuple[str, ...] = ()
+    if horizon != horizon_days:
+        notes = (
+            f"the horizon is {horizon} instead of {horizon_days} days: {history_days} days of "
+            "history have room for no more",
+        )
+    grid = horizon_grid(first, as_of, horizon, horizon) if first else None
+    # Without room for three dates, the newest labels still tell the mean.
+    alone = AsOfGrid((), as_of - timedelta(days=horizon), as_of)
+    dates = grid.dates if grid else (alone.validation,)
+    rows = labelled_rows(
+        customer_days, transactions, customer_history, dates, horizon, time_zone=time_zone
+    ).persist()
+    try:
+        frame, sizes = sampled_rows(rows, grid or alone, max_training_rows)
+    finally:
+        rows.unpersist()
+    if grid is None:
+        return _too_short(frame, as_of, horizon, history_days, seed, notes)
+    training = train_on_rows(
+        frame,
+        grid,
+        horizon,
+        as_of,
+        all_rows=sum(sizes.values()),
+        seed=seed,
+        nthread=nthread,
+        champion=champion,
+    )
+    return replace(
+        training,
+        notes=(*notes, *training.notes),
+        parameters={
+            **training.parameters,
+            "history_days": history_days,
+            "max_training_rows": max_training_rows,
+        },
+    )
+
+
+def train_on_rows(
+    frame: pd.DataFrame,
+    grid: AsOfGrid,
+    horizon_days: int,
+    as_of: date,
+    *,
+    all_rows: int | None = None,
+    seed: int = 0,
+    nthread: int | None = None,
+    champion: RevenueModel | None = None,
+) -> RevenueTraining:
+    """`train` from labelled rows in memory on: no Spark from here.
+
+    Args:
+        frame: Labelled rows of all dates of ``grid``: ``as_of``, ``revenue``, ``bought``, the
+            features.
+        grid: The dates that teach, validate and test.
+        horizon_days: Days ahead of the labels.
+        as_of: Day the training is made for.
+        all_rows: Rows there were before sampling; those of ``frame`` when not given.
+        seed: As for `train`.
+        nthread: As for `train`.
+        champion: As for `train`.
+    """
+    all_rows = len(frame) if all_rows is None else all_rows
+    test, validate, learn = (
+        frame[frame["as_of"].isin(days)].reset_index(drop=True)
+        for days in ([grid.test], [grid.validation], grid.training)
+    )
+    teaching = pd.concat([learn, validate], ignore_index=True)
+    facts = _facts(as_of, horizon_days, seed) | {
+        "test_as_of": grid.test.isoformat(),
+        "validation_as_of": grid.validation.isoformat(),
+        "training_as_of": ", ".join(day.isoformat() for day in sorted(grid.training)),
+        "training_rows": len(learn),
+        "validation_rows": len(validate),
+        "test_rows": len(test),
+        "rows_before_sampling": all_rows,
+    }
+    notes = sampling_notes(all_rows, len(frame))
+    metrics: dict[str, float] = {}
+    models: dict[str, RevenueModel] = {}
+    leaks = LeakReport()
+    reason = why_not(learn, validate)
+    if reason is None:
+        threads = threads_for(len(learn), nthread)
+        unit = unit_of(learn)
+        settings = {kind: tuned(kind, learn, validate, unit, seed, threads) for kind in OBJECTIVES}
+        rivals = fit_candidates(learn, horizon_days, settings, seed=seed, nthread=nthread).models
+        errors = {kind: squared_error(rivals[kind], validate) for kind in KINDS}
+        metrics |= {f"validation_{kind}_rmse": error**0.5 for kind, error in errors.items()}
+        fitted = fit_candidates(teaching, horizon_days, settings, seed=seed, nthread=nthread)
+        models = fitted.models
+        model = models[min(KINDS, key=lambda kind: errors[kind])]
+        facts |= fitted.parameters()
+        leaks = _leaks(frame, learn, grid, seed, nthread)
+        notes = (*notes, *leaks.notes())
+        metrics |= leaks.metrics()
+        status = "trained"
+        if model.kind == "mean":
+            notes = (*notes, "on the validation date no model came nearer than the mean")
+    else:
+        model = fit_mean(teaching, horizon_days)
+        if model.kind != "none":
+            models = {"mean": model}
+        status = f"fallback: {reason}; {_instead(model)}"
+    facts["model"] = model.kind
+
+    judged = test if model.kind != "none" else test.head(0)
+    predicted = model.predict(judged)
+    comparable = champion if champion and _same_target(champion, model) else None
+    if champion and not comparable:
+        notes = (*notes, "the champion predicts something else: it is not judged beside")
+    metrics |= judged_metrics(model, predicted, judged, models, comparable)
+    shuffled = importance(model, judged, seed)
+    return RevenueTraining(
+        model=model,
+        status=status,
+        notes=notes,
+        horizon_days=horizon_days,
+        grid=grid,
+        parameters=facts,
+        metrics=metrics,
+        deciles=decile_table(predicted, judged["revenue"]),
+        importance=shuffled[0],
+        plots=pictures(model, predicted, judged, grid, shuffled),
+        sample=_example(test),
+        as_of=as_of,
+        leaks=leaks,
+    )
+
+
+def _leaks(
+    frame: pd.DataFrame, learn: pd.DataFrame, grid: AsOfGrid, seed: int, nthread: int | None
+) -> LeakReport:
+    """Whether a feature, as the models see it, knows who will buy."""
+    looked_at = every_nth(frame, LEAK_ROWS)
+    prepare = preprocessing().fit(typed_features(every_nth(learn, LEAK_ROWS)))
+    seen = pd.DataFrame(
+        prepare.transform(typed_features(looked_at)), columns=prepare.get_feature_names_out()
+    )
+    # XGBoost refuses [, ] and < in a feature's name.
+    seen.columns = [name.translate(str.maketrans("[]<", "()_")) for name in seen.columns]
+    return check_leaks(
+        seen,
+        looked_at["bought"],
+        looked_at["as_of"] == grid.training[0],
+        looked_at["as_of"] == grid.test,
+        seed=seed,
+        nthread=threads_for(len(looked_at), nthread),
+        classes="who will buy from who will not",
+    )
+
+
+def _same_target(champion: RevenueModel, model: RevenueModel) -> bool:
+    """Whether the champion can be judged on the other's test rows."""
+    same = (champion.horizon_days, champion.features) == (model.horizon_days, model.features)
+    return champion.kind != "none" and same
+
+
+def _facts(as_of: date, horizon_days: int, seed: int) -> dict[str, float | int | str]:
+    return {
+        "as_of": as_of.isoformat(),
+        "horizon_days": horizon_days,
+        "customers": "all with a purchase by the as-of date",
+        "new_customer_days": NEW_CUSTOMER_DAYS,
+        "seed": seed,
+    }
+
+
+def _instead(model: RevenueModel) -> str:
+    if model.kind == "none":
+        return "nothing is predicted"
+    return "everybody's prediction is the mean"
+
+
+def _example(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[list(FEATURES)].head(5).reset_index(drop=True)
+
+
+def _too_short(
+    frame: pd.DataFrame,
+    as_of: date,
+    horizon_days: int,
+    history_days: int,
+    seed: int,
+    notes: tuple[str, ...],
+) -> RevenueTraining:
+    """History without room for separate dates: one date tells the mean, nothing is tested."""
+    model = fit_mean(frame, horizon_days)
+    facts: Mapping[str, float | int | str] = _facts(as_of, horizon_days, seed)
+    return RevenueTraining(
+        model=model,
+        status=(
+            f"fallback: {history_days} days of history are too short for {HORIZONS_OF_HISTORY} "
+            f"horizons of {horizon_days} days; {_instead(model)}"
+        ),
+        notes=(*notes, "not tested: no later date is left to test on"),
+        horizon_days=horizon_days,
+        grid=None,
+        parameters={
+            **facts,
+            "history_days": history_days,
+            "model": model.kind,
+            "training_rows": len(frame),
+        },
+        metrics={},
+        deciles=decile_table([], []),
+        importance={},
+        plots={},
+        sample=_example(frame),
+        as_of=as_of,
+    )
