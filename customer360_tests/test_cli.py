@@ -27,11 +27,13 @@ TABLES = {
     "silver/transactions",
     "silver/customer_days",
     "gold/customer_features",
+    "gold/first_orders",
     "gold/rfm_segments",
     "gold/cohort_retention",
     "gold/business_health",
     "gold/churn_scores",
     "gold/lifetime_value",
+    "gold/revenue_predictions",
     "gold/customer_360",
 }
 

@@ -136,7 +136,7 @@ def test_olist_whole(run: Command, spark: SparkSession, tmp_path: Path, real_dat
         assert rows(home, table) == people, table
     active = home.lakehouse.read("gold/churn_scores")
     assert 0 < active.count() <= people
-    for model in ("models/churn", "models/lifetime_value"):
+    for model in ("models/churn", "models/lifetime_value", "models/revenue"):
         assert trained(home, model).data.metrics, model
 
 

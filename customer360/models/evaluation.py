@@ -203,6 +203,17 @@ class AmountSums:
         return found
 
 
+def amount_metrics(expected: ArrayLike, actual: ArrayLike) -> dict[str, float]:
+    """All figures of amounts that are in memory: those of their sums, and of their order.
+
+    Args:
+        expected: One amount a customer.
+        actual: Likewise, in the same order; empty for no figures.
+    """
+    e, a = np.asarray(expected, dtype=float), np.asarray(actual, dtype=float)
+    return AmountSums.of_rows(e, a).metrics() | order_metrics(e, a) if len(a) else {}
+
+
 def decile_table(expected: ArrayLike, actual: ArrayLike, groups: int = 10) -> pd.DataFrame:
     """Customers in ten groups of equal size by what was expected of them, the best first.
 

@@ -15,11 +15,10 @@ from dagster._utils.schedules import is_valid_cron_schedule
 from customer360.days import DayRange
 from customer360.deployment import Deployment
 from customer360.errors import BrokenFileError, SettingsError
-from customer360.orchestration.jobs import NIGHTLY, RETRAIN
-from customer360.orchestration.metadata import asset_key
+from customer360.orchestration.jobs import NIGHTLY, OF_MODEL, RETRAIN
 from customer360.sources.files.source import FilesSource
 
-MODEL_KEYS = (asset_key("models/churn"), asset_key("models/lifetime_value"))
+MODEL_KEYS = {dg.AssetKey(model) for model, _ in OF_MODEL.values()}
 
 
 def range_tags(days: DayRange) -> dict[str, str]:

@@ -33,10 +33,12 @@ TABLES = {
         "cohort_retention",
         "customer_360",
         "customer_features",
+        "first_orders",
         "lifetime_value",
+        "revenue_predictions",
         "rfm_segments",
     ],
-    "models": ["churn", "lifetime_value"],
+    "models": ["churn", "lifetime_value", "revenue"],
 }
 
 

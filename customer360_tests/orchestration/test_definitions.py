@@ -32,9 +32,11 @@ TABLES = {
     "gold/business_health",
     "gold/churn_scores",
     "gold/lifetime_value",
+    "gold/revenue_predictions",
     "gold/customer_360",
     "models/churn",
     "models/lifetime_value",
+    "models/revenue",
 }
 
 
@@ -103,6 +105,8 @@ def test_lineage_runs_from_bronze_to_customer_360(definitions: dg.Definitions) -
         "gold/cohort_retention",
         "gold/business_health",
         "gold/first_orders",
+        "gold/revenue_predictions",
+        "models/revenue",
         "quarantine/synthetic_customers",
         "quarantine/synthetic_transactions",
         "quarantine/transactions",

@@ -40,13 +40,15 @@ EVERY_DAY = (
 )
 SNAPSHOTS = (
     "gold/customer_features",
+    "gold/first_orders",
     "gold/rfm_segments",
     "gold/cohort_retention",
     "gold/churn_scores",
     "gold/lifetime_value",
+    "gold/revenue_predictions",
     "gold/customer_360",
 )
-MODELS = ("models/churn", "models/lifetime_value")
+MODELS = ("models/churn", "models/lifetime_value", "models/revenue")
 
 DAYS = DayRange(date(2024, 1, 1), date(2024, 1, 6))
 
@@ -148,7 +150,7 @@ def test_models_show_their_figures_and_plots(demo: Home) -> None:
 
 def test_scores_name_the_model_that_made_them(demo: Home) -> None:
     with demo.instance() as instance:
-        for table in ("gold/churn_scores", "gold/lifetime_value"):
+        for table in ("gold/churn_scores", "gold/lifetime_value", "gold/revenue_predictions"):
             stated = newest_metadata(instance, table)["model_version"]
             assert {row["model_version"] for row in demo.rows(table)} == {stated}
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from customer360.models.evaluation import AmountSums, order_metrics, prefixed
+from customer360.models.evaluation import amount_metrics, prefixed
 
 NAME = "lifetimes"
 
@@ -81,6 +81,5 @@ def lifetimes_as_is(
                 f"lifetimes predicts no number for {unknown.sum():,} of {len(rows):,} customers"
             )
             continue
-        metrics |= prefixed(amount, AmountSums.of_rows(values, actual).metrics())
-        metrics |= prefixed(amount, order_metrics(values, actual))
+        metrics |= prefixed(amount, amount_metrics(values, actual))
     return LifetimesResult(metrics, failure, seconds, len(rows))

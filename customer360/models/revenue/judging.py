@@ -13,9 +13,8 @@ from sklearn.inspection import permutation_importance
 from customer360.models.baselines import past_average_purchases
 from customer360.models.bootstrap import amount_intervals, interval_metrics
 from customer360.models.evaluation import (
-    AmountSums,
+    amount_metrics,
     decile_table,
-    order_metrics,
     prefixed,
     probability_metrics,
     ranking_metrics,
@@ -41,24 +40,6 @@ DRAWN_ROWS = 20_000
 """Points of a scatter plot."""
 
 TRAINED_KINDS = ("linear", "two_stage", "tweedie")
-
-
-def amount_metrics(expected: ArrayLike, actual: ArrayLike) -> dict[str, float]:
-    """MAE, RMSE, bias, correlation, totals and how well the customers are ordered."""
-    e, a = np.asarray(expected, dtype=float), np.asarray(actual, dtype=float)
-    if not len(a):
-        return {}
-    sums = AmountSums(
-        customers=len(a),
-        expected=float(e.sum()),
-        actual=float(a.sum()),
-        absolute_error=float(np.abs(e - a).sum()),
-        squared_error=float(((e - a) ** 2).sum()),
-        expected_squared=float((e**2).sum()),
-        actual_squared=float((a**2).sum()),
-        product=float((e * a).sum()),
-    )
-    return sums.metrics() | order_metrics(e, a)
 
 
 def past_average(rows: pd.DataFrame, horizon_days: int) -> Floats:
