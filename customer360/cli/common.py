@@ -76,11 +76,13 @@ def print_rich(columns: list[str], records: list[dict[str, object]]) -> None:
     print_table(columns, records)
 
 
-def print_table(columns: list[str], records: list[dict[str, object]]) -> None:
+def print_table(
+    columns: list[str], records: list[dict[str, object]], title: str | None = None
+) -> None:
     """Rows as a table on the screen, a row a row however many columns there are."""
     from rich.table import Table
 
-    shown = Table()
+    shown = Table(title=title, title_justify="left")
     for name in columns:
         shown.add_column(name)
     for record in records:

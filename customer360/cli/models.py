@@ -125,19 +125,16 @@ def evaluate(
 
 
 def _print_evaluation(found: Evaluation) -> None:
-    from customer360.models.comparison import readable
-
     out.print(f"\n[bold]{found.model}[/bold]  {escape(found.definition)}", highlight=False)
     if found.status != "trained":
         out.print(escape(found.status), highlight=False)
     if found.table.empty:
         out.print("Nothing was tested.")
-    else:
-        rows = readable(found.table)
+    for title, rows in found.shown.items():
         columns = [str(name) for name in rows.columns]
         values = rows.itertuples(index=False, name=None)
-        print_table(columns, [dict(zip(columns, row, strict=True)) for row in values])
-        out.print("[dim]* the best of the row[/dim]")
+        print_table(columns, [dict(zip(columns, row, strict=True)) for row in values], title)
+    out.print("[dim]* the best of the column[/dim]")
     for note in found.notes:
         out.print(f"[dim]  {escape(note)}[/dim]", highlight=False)
 

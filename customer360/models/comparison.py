@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 MODEL = "model"
 _OTHERS = ("baseline_", "candidate_", "champion_")
 _OWN = "test_"
-_HIGHER = ("auc", "spearman", "gini", "capture", "correlation")
+_HIGHER = ("auc", "spearman", "gini", "capture", "correlation", "precision", "recall", "f1")
 _UNDIRECTED = ("customers", "expected", "actual")
 
 
@@ -100,22 +101,61 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
     return found
 
 
-def as_markdown(table: pd.DataFrame) -> str:
-    """`comparison`'s table as Markdown, the best of each row with a star."""
-    if table.empty:
-        return "Nothing was tested.\n"
-    rows = readable(table)
+def by_model(table: pd.DataFrame, figures: Sequence[str]) -> pd.DataFrame:
+    """Some figures of `comparison`'s table as text, a row a model: narrow enough for a screen.
+
+    Args:
+        table: From `comparison`.
+        figures: Which, of those that it has; what their names begin with alike is left out.
+
+    Returns:
+        Column ``model``, then one of each figure; the best of each has a star. Under the model its
+        90 % interval, where there is one.
+    """
+    some = table[table["figure"].isin(figures)]
+    if some.empty:
+        return pd.DataFrame()
+    others = [n for n in table.columns if n not in ("figure", MODEL, "low", "high", "best")]
+    shared = some["figure"].iloc[0].partition("_")[0] + "_"
+    prefix = shared if some["figure"].str.startswith(shared).all() else ""
+    found: dict[str, list[str]] = {
+        MODEL: [MODEL, "  90 % from", "  90 % to", *(name.replace("_", " ") for name in others)]
+    }
+    for _, row in some.iterrows():
+        bounds = [_number(row["low"]), _number(row["high"])]
+        shown = [_shown(row, MODEL), *bounds, *(_shown(row, name) for name in others)]
+        found[row["figure"].removeprefix(prefix).replace("_", " ")] = shown
+    rows = pd.DataFrame(found)
+    # A row in which nobody has a figure says nothing.
+    said = (rows.drop(columns=MODEL) != "").any(axis=1)
+    return rows[said].reset_index(drop=True)
+
+
+def markdown(rows: pd.DataFrame) -> str:
+    """Rows of text as a Markdown table."""
     lines = ["| " + " | ".join(rows.columns) + " |", "|---" + "|---:" * (len(rows.columns) - 1)]
     lines[1] += "|"
     lines += ["| " + " | ".join(row) + " |" for row in rows.itertuples(index=False)]
     return "\n".join(lines) + "\n"
 
 
+def as_markdown(table: pd.DataFrame) -> str:
+    """`comparison`'s table as Markdown, the best of each row with a star."""
+    if table.empty:
+        return "Nothing was tested.\n"
+    return markdown(readable(table))
+
+
 def _interval(row: pd.Series) -> str:
-    return "" if pd.isna(row["low"]) else f"{row['low']:.4g} to {row['high']:.4g}"
+    return "" if pd.isna(row["low"]) else f"{_number(row['low'])} to {_number(row['high'])}"
 
 
 def _shown(row: pd.Series, name: str) -> str:
-    if pd.isna(row[name]):
+    return _number(row[name]) + ("*" if row["best"] == name else "")
+
+
+def _number(value: float) -> str:
+    if math.isnan(value):
         return ""
-    return f"{row[name]:.4g}" + ("*" if row["best"] == name else "")
+    # What is left of adding up to nothing is nothing.
+    return "0" if abs(value) < 1e-12 else f"{value:.4g}"

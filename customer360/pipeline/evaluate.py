@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from customer360.errors import TableNotFoundError
 from customer360.gold.customer_features import customer_features
-from customer360.models.comparison import comparison, readable
+from customer360.models.comparison import by_model, comparison, readable
 from customer360.models.evaluation import prefixed
 from customer360.models.lifetime_value.lifetimes_as_is import (
     NAME,
@@ -24,6 +24,32 @@ from customer360.pipeline import run_models
 from customer360.pipeline.load_silver import CUSTOMER_DAYS
 from customer360.pipeline.workspace import Workspace
 from customer360.report import Section, page
+
+_AMOUNTS = (
+    "mae",
+    "rmse",
+    "bias",
+    "spearman",
+    "normalized_gini",
+    "decile_mape",
+    "top_decile_capture",
+)
+
+SHOWN: Mapping[str, Mapping[str, Sequence[str]]] = {
+    "lifetime-value": {
+        f"{amount} a customer": [f"{amount}_{figure}" for figure in _AMOUNTS]
+        for amount in ("purchases", "revenue")
+    },
+    "churn": {
+        "ranking": ["roc_auc", "pr_auc", "lift_5", "lift_10", "lift_20"],
+        "probabilities": ["brier", "log_loss", "calibration_error"],
+    },
+    "revenue": {
+        "revenue a customer": _AMOUNTS,
+        "of new customers": [f"new_customers_{figure}" for figure in _AMOUNTS],
+    },
+}
+"""What a screen has room for: figures by what they are of; the page has all of them."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +73,12 @@ class Evaluation:
     table: pd.DataFrame
     notes: tuple[str, ...]
     plots: Mapping[str, bytes]
+
+    @property
+    def shown(self) -> dict[str, pd.DataFrame]:
+        """The main figures as text, a row a model, by what they are of."""
+        tables = {name: by_model(self.table, SHOWN[self.model][name]) for name in SHOWN[self.model]}
+        return {name: rows for name, rows in tables.items() if len(rows)}
 
 
 def evaluate_lifetime_value(work: Workspace, as_of: date) -> Evaluation:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from customer360.models.comparison import as_markdown, comparison, higher_is_better, loss
+from customer360.models.comparison import (
+    as_markdown,
+    by_model,
+    comparison,
+    higher_is_better,
+    loss,
+)
 
 CHURN = {
     "test_roc_auc": 0.70,
@@ -85,3 +91,27 @@ def test_markdown_shows_the_best_with_a_star_and_what_is_missing_as_empty() -> N
 def test_without_others_there_is_nothing_to_compare() -> None:
     assert comparison({"test_brier": 0.2}).empty
     assert as_markdown(comparison({})) == "Nothing was tested.\n"
+
+
+def test_by_model_has_a_row_a_model_and_its_interval() -> None:
+    rows = by_model(comparison(CHURN), ["roc_auc", "brier"])
+    assert list(rows.columns) == ["model", "roc auc", "brier"]
+    assert rows.to_numpy().tolist() == [
+        ["model", "0.7", "0.2*"],
+        ["  90 % from", "0.65", ""],
+        ["  90 % to", "0.75", ""],
+        ["hiatus rule", "0.61", "0.24"],
+        ["logistic regression", "0.72*", ""],
+        ["champion", "", "0.21"],
+    ]
+
+
+def test_by_model_leaves_out_what_all_names_begin_with() -> None:
+    table = comparison(
+        {f"revenue_{name}": 1.0 for name in ("mae", "rmse")}
+        | {f"baseline_mean_revenue_{name}": 1e-17 for name in ("mae", "rmse")}
+    )
+    rows = by_model(table, ["revenue_mae", "revenue_rmse"])
+    assert list(rows.columns) == ["model", "mae", "rmse"]
+    assert rows.to_numpy().tolist() == [["model", "1", "1"], ["mean", "0*", "0*"]]
+    assert by_model(table, ["brier"]).empty
