@@ -136,6 +136,22 @@ class Settings(BaseSettings):
     churn_margin: float = Field(
         0.3, ge=0, le=1, description="Share of a kept customer's revenue that is profit."
     )
+    drift_limit: float = Field(
+        0.25,
+        gt=0,
+        description="Population stability index from which a feature or score has drifted.",
+    )
+    calibration_limit: float = Field(
+        0.1,
+        gt=0,
+        le=1,
+        description="Gap between predicted and realised churn rate, by tenths, that warns.",
+    )
+    forecast_limit: float = Field(
+        0.25,
+        gt=0,
+        description="The same of expected purchases and revenue, as a share of what came.",
+    )
     mlflow_tracking_uri: str | None = Field(
         None, description="MLflow server or database; unset: SQLite in the home."
     )

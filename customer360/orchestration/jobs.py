@@ -15,7 +15,8 @@ SCORES = dg.AssetSelection.assets(
 )
 HEALTH = dg.AssetSelection.assets(["gold", "business_health"])
 LOAD = dg.AssetSelection.groups("bronze", "quarantine", "silver") | HEALTH
-SNAPSHOTS = dg.AssetSelection.groups("gold") - SCORES - HEALTH
+MONITORING = dg.AssetSelection.assets(["gold", "model_drift"], ["gold", "model_performance"])
+SNAPSHOTS = dg.AssetSelection.groups("gold") - SCORES - HEALTH - MONITORING
 
 NIGHTLY, RETRAIN, ETL, LOAD_RANGE, SNAPSHOT, TRAIN = (
     "nightly",
@@ -32,7 +33,7 @@ def jobs() -> list[UnresolvedAssetJob]:
     return [
         dg.define_asset_job(
             NIGHTLY,
-            selection=LOAD | SNAPSHOTS | SCORES | MODELS,
+            selection=LOAD | SNAPSHOTS | SCORES | MODELS | MONITORING,
             description="Reload a trailing window of days and make the newest snapshot. "
             "The schedule leaves models out that exist already; `retrain` renews them.",
         ),
@@ -49,6 +50,8 @@ def jobs() -> list[UnresolvedAssetJob]:
             SNAPSHOT, selection=SNAPSHOTS, description="Gold snapshots that need no model."
         ),
         dg.define_asset_job(
-            TRAIN, selection=MODELS | SCORES, description="Train the models and score with them."
+            TRAIN,
+            selection=MODELS | SCORES | MONITORING,
+            description="Train the models, score with them, and see how they have done.",
         ),
     ]
