@@ -221,6 +221,11 @@ class Settings(BaseSettings):
         return self.home / "mlflow"
 
     @property
+    def reports_dir(self) -> Path:
+        """Pages for people to read."""
+        return self.home / "reports"
+
+    @property
     def dagster_home(self) -> Path:
         """Dagster's instance folder."""
         return self.home / "dagster"

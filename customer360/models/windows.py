@@ -81,7 +81,7 @@ class ChurnWindows:
         }
 
 
-def _gap_counts(customer_days: DataFrame, as_of: date) -> tuple[np.ndarray, np.ndarray]:
+def gap_counts(customer_days: DataFrame, as_of: date) -> tuple[np.ndarray, np.ndarray]:
     """Distinct gaps in days between a customer's successive purchases, and how often each came."""
     ordered = Window.partitionBy("customer_key").orderBy("business_date")
     table = (
@@ -188,7 +188,7 @@ def choose_windows(
         activity_days: Setting that overrides the data's own.
     """
     first = first_purchase_day(customer_days, as_of)
-    gaps, times = _gap_counts(customer_days, as_of)
+    gaps, times = gap_counts(customer_days, as_of)
     return windows_from_gaps(
         gaps,
         times,

@@ -16,6 +16,7 @@ SCORES = dg.AssetSelection.assets(
 HEALTH = dg.AssetSelection.assets(["gold", "business_health"])
 LOAD = dg.AssetSelection.groups("bronze", "quarantine", "silver") | HEALTH
 MONITORING = dg.AssetSelection.assets(["gold", "model_drift"], ["gold", "model_performance"])
+REPORTS = dg.AssetSelection.groups("reports")
 SNAPSHOTS = dg.AssetSelection.groups("gold") - SCORES - HEALTH - MONITORING
 
 NIGHTLY, RETRAIN, ETL, LOAD_RANGE, SNAPSHOT, TRAIN = (
@@ -33,7 +34,7 @@ def jobs() -> list[UnresolvedAssetJob]:
     return [
         dg.define_asset_job(
             NIGHTLY,
-            selection=LOAD | SNAPSHOTS | SCORES | MODELS | MONITORING,
+            selection=LOAD | SNAPSHOTS | SCORES | MODELS | MONITORING | REPORTS,
             description="Reload a trailing window of days and make the newest snapshot. "
             "The schedule leaves models out that exist already; `retrain` renews them.",
         ),
@@ -51,7 +52,7 @@ def jobs() -> list[UnresolvedAssetJob]:
         ),
         dg.define_asset_job(
             TRAIN,
-            selection=MODELS | SCORES | MONITORING,
-            description="Train the models, score with them, and see how they have done.",
+            selection=MODELS | SCORES | MONITORING | REPORTS,
+            description="Train the models, score with them, see how they have done, and explore.",
         ),
     ]
