@@ -42,7 +42,9 @@ img { max-width: 100%; height: auto; }
 {% for caption, table in section.tables.items() %}
 <div class="scroll">
 <table>
+{% if caption %}
 <caption>{{ caption }}</caption>
+{% endif %}
 <thead><tr>{% for name in table.columns %}<th scope="col">{{ name }}</th>{% endfor %}</tr></thead>
 <tbody>
 {% for row in table.itertuples(index=False) %}
@@ -71,7 +73,7 @@ class Section:
     Attributes:
         title: The heading.
         paragraphs: Text, escaped by the page.
-        tables: By caption; values are shown as they are, so format them first.
+        tables: By caption, "" for none; values are shown as they are, so format them first.
         pictures: PNG images by what they show.
     """
 

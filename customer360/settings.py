@@ -145,6 +145,22 @@ class Settings(BaseSettings):
     revenue_promotion_figure: Literal[
         "rmse", "mae", "spearman", "normalized_gini", "top_decile_capture"
     ] = Field("rmse", description="Test figure by which a new model is promoted.")
+    drift_limit: float = Field(
+        0.25,
+        gt=0,
+        description="Population stability index from which a feature or score has drifted.",
+    )
+    calibration_limit: float = Field(
+        0.1,
+        gt=0,
+        le=1,
+        description="Gap between predicted and realised churn rate, by tenths, that warns.",
+    )
+    forecast_limit: float = Field(
+        0.25,
+        gt=0,
+        description="The same of expected purchases and revenue, as a share of what came.",
+    )
     mlflow_tracking_uri: str | None = Field(
         None, description="MLflow server or database; unset: SQLite in the home."
     )
@@ -217,6 +233,11 @@ class Settings(BaseSettings):
     def revenue_pickle(self) -> Path:
         """The revenue champion as a plain pickle."""
         return self.home / "models" / "revenue.pkl"
+
+    @property
+    def reports_dir(self) -> Path:
+        """Pages for people to read."""
+        return self.home / "reports"
 
     @property
     def dagster_home(self) -> Path:

@@ -118,7 +118,7 @@ def evaluate(
         with err.status(f"{name}: training and judging"):
             found.append(evaluation.EVALUATIONS[name.value](work, day))
         _print_evaluation(found[-1])
-    target = report or settings.home / "reports" / f"evaluation-{day}.html"
+    target = report or settings.reports_dir / f"evaluation-{day}.html"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(evaluation.as_html(found), encoding="utf-8")
     out.print(f"\nWith plots: {target}", highlight=False)

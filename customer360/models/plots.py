@@ -1,68 +1,19 @@
-"""The plots of the models, as PNG bytes: for MLflow, for Dagster's metadata, for a report.
-
-Drawn on matplotlib's ``Figure`` directly, never through ``pyplot``: no display is needed and
-nothing stays open between runs.
-"""
+"""The plots of the models, as PNG bytes: for MLflow, for Dagster's metadata, for a report."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any
 
-import matplotlib
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 from numpy.typing import ArrayLike
 
-ACTUAL = "#1f2937"
-MODEL = "#2563eb"
-BASELINE = "#d97706"
-OTHER = "#9ca3af"
-
-_STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": "#6b7280",
-    "axes.labelcolor": "#374151",
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#e5e7eb",
-    "xtick.color": "#374151",
-    "ytick.color": "#374151",
-    "legend.frameon": False,
-}
-
-
-def _figure(
-    title: str, subtitle: str, size: tuple[float, float] = (7.5, 4.5)
-) -> tuple[Figure, Axes]:
-    with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=size, dpi=120, layout="constrained")
-        FigureCanvasAgg(figure)
-        axes = figure.add_subplot()
-    axes.set_title(
-        subtitle, loc="left", fontsize=9.5, color="#6b7280", pad=8, fontfamily="DejaVu Sans"
-    )
-    figure.suptitle(title, x=0.01, ha="left", fontsize=12.5, fontweight="bold", color="#111827")
-    return figure, axes
-
-
-def _png(figure: Figure) -> bytes:
-    with matplotlib.rc_context(_STYLE), io.BytesIO() as stream:
-        # No software or date in the file: the same data draws the same bytes.
-        figure.savefig(stream, format="png", metadata={"Software": None})
-        return stream.getvalue()
-
-
-_thousands = FuncFormatter(lambda value, _: f"{value:,.0f}")
+from customer360.models.plot_style import ACTUAL, BASELINE, MODEL, OTHER
+from customer360.models.plot_style import new_figure as _figure
+from customer360.models.plot_style import png as _png
+from customer360.models.plot_style import thousands as _thousands
 
 
 def revenue_by_decile(table: pd.DataFrame, holdout_days: int) -> bytes:

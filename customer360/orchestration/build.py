@@ -12,8 +12,10 @@ from customer360.orchestration.event_log import use_batches
 from customer360.orchestration.gold_assets import gold_assets
 from customer360.orchestration.jobs import jobs
 from customer360.orchestration.model_assets import model_assets
+from customer360.orchestration.monitoring_assets import monitoring_assets
 from customer360.orchestration.partitions import daily_partitions
 from customer360.orchestration.progress import progress_logger
+from customer360.orchestration.report_assets import report_assets
 from customer360.orchestration.resources import SparkResource
 from customer360.orchestration.schedules import new_files_sensor, schedules
 from customer360.orchestration.silver_assets import silver_assets
@@ -40,6 +42,8 @@ def build_definitions(settings: Settings | None = None) -> dg.Definitions:
     assets += silver_assets(deployment, partitions)
     assets += gold_assets(deployment, partitions)
     assets += model_assets(deployment, partitions)
+    assets += monitoring_assets(deployment, partitions)
+    assets += report_assets(deployment, partitions)
     with warnings.catch_warnings():
         # Selections by group expand to a parameter that Dagster calls beta; nothing to do here.
         warnings.filterwarnings("ignore", message=".*include_sources.*", category=dg.BetaWarning)

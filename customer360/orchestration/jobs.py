@@ -20,7 +20,9 @@ SCORES = dg.AssetSelection.assets(
 )
 HEALTH = dg.AssetSelection.assets(["gold", "business_health"])
 LOAD = dg.AssetSelection.groups("bronze", "quarantine", "silver") | HEALTH
-SNAPSHOTS = dg.AssetSelection.groups("gold") - SCORES - HEALTH
+MONITORING = dg.AssetSelection.assets(["gold", "model_drift"], ["gold", "model_performance"])
+REPORTS = dg.AssetSelection.groups("reports")
+SNAPSHOTS = dg.AssetSelection.groups("gold") - SCORES - HEALTH - MONITORING
 
 NIGHTLY, RETRAIN, ETL, LOAD_RANGE, SNAPSHOT, TRAIN = (
     "nightly",
@@ -50,7 +52,7 @@ def jobs() -> list[UnresolvedAssetJob]:
     return [
         dg.define_asset_job(
             NIGHTLY,
-            selection=LOAD | SNAPSHOTS | SCORES | MODELS,
+            selection=LOAD | SNAPSHOTS | SCORES | MODELS | MONITORING | REPORTS,
             description="Reload a trailing window of days and make the newest snapshot. "
             "The schedule leaves models out that exist already; `retrain` renews them.",
         ),
@@ -67,6 +69,8 @@ def jobs() -> list[UnresolvedAssetJob]:
             SNAPSHOT, selection=SNAPSHOTS, description="Gold snapshots that need no model."
         ),
         dg.define_asset_job(
-            TRAIN, selection=MODELS | SCORES, description="Train the models and score with them."
+            TRAIN,
+            selection=MODELS | SCORES | MONITORING | REPORTS,
+            description="Train the models, score with them, see how they have done, and explore.",
         ),
     ]

@@ -34,9 +34,12 @@ TABLES = {
     "gold/lifetime_value",
     "gold/revenue_predictions",
     "gold/customer_360",
+    "gold/model_drift",
+    "gold/model_performance",
     "models/churn",
     "models/lifetime_value",
     "models/revenue",
+    "reports/exploration",
 }
 
 
@@ -63,7 +66,7 @@ def test_every_asset_says_what_it_is_and_whose(definitions: dg.Definitions) -> N
         assert spec.kinds, name
         assert spec.group_name == name.split("/")[0], name
         assert spec.tags["personal_data"] in {"yes", "no"}, name
-        if spec.group_name != "models":
+        if spec.group_name not in ("models", "reports"):
             assert spec.metadata["dagster/table_name"] == name
             columns = spec.metadata["dagster/column_schema"].columns
             assert columns, name
@@ -107,9 +110,12 @@ def test_lineage_runs_from_bronze_to_customer_360(definitions: dg.Definitions) -
         "gold/first_orders",
         "gold/revenue_predictions",
         "models/revenue",
+        "gold/model_drift",
+        "gold/model_performance",
         "quarantine/synthetic_customers",
         "quarantine/synthetic_transactions",
         "quarantine/transactions",
+        "reports/exploration",
     }
 
 

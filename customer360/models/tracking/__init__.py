@@ -7,7 +7,7 @@ server by its URI. The registry's alias ``champion`` names the version that scor
 describes a version for people, and ``versions`` says which there are and which one scores.
 """
 
-from customer360.models.tracking.connection import Tracking, TrackingError
+from customer360.models.tracking.connection import CHAMPION, Tracking, TrackingError
 from customer360.models.tracking.log import LoggedTraining, log_training
 from customer360.models.tracking.stored import (
     CHURN,
@@ -31,6 +31,7 @@ from customer360.models.tracking.versions import (
 )
 
 __all__ = [
+    "CHAMPION",
     "CHURN",
     "LIFETIME_VALUE",
     "REVENUE",

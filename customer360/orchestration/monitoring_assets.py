@@ -1,0 +1,186 @@
+"""Monitoring as assets: drift against training and realised performance, with checks that warn."""
+
+from collections.abc import Iterator
+from datetime import date
+
+import dagster as dg
+import pandas as pd
+
+from customer360.contracts import Contract
+from customer360.deployment import Deployment
+from customer360.models.monitoring import judge
+from customer360.orchestration.metadata import asset_key, commit_metadata, day_list, table_spec
+from customer360.orchestration.partitions import as_of_dates, days_of
+from customer360.orchestration.resources import SparkResource
+from customer360.orchestration.running import workspace
+from customer360.pipeline import make_gold, monitor
+from customer360.pipeline.load_silver import CUSTOMER_DAYS
+from customer360.pipeline.monitor import DRIFT, PERFORMANCE
+
+FEATURES_STABLE = "features_stable"
+SCORES_STABLE = "scores_stable"
+REALISED_PERFORMANCE = "realised_performance"
+
+_NAMED = 10
+"""Drifted columns that a check names; the table has all."""
+
+
+def monitoring_assets(
+    deployment: Deployment, partitions: dg.PartitionsDefinition
+) -> list[dg.AssetsDefinition]:
+    """Assets of gold/model_drift and gold/model_performance."""
+    return [_drift_asset(deployment, partitions), _performance_asset(deployment, partitions)]
+
+
+def _drift_asset(
+    deployment: Deployment, partitions: dg.PartitionsDefinition
+) -> dg.AssetsDefinition:
+    scores = [model.table for model in monitor.MONITORED]
+    settings = deployment.settings
+
+    @dg.multi_asset(
+        name="gold__model_drift",
+        specs=[
+            table_spec(
+                Contract.load(DRIFT), partitions=partitions, deps=[make_gold.FEATURES, *scores]
+            )
+        ],
+        check_specs=[
+            dg.AssetCheckSpec(
+                FEATURES_STABLE,
+                asset=asset_key(DRIFT),
+                description="The features are distributed as when the champions were trained: no "
+                f"population stability index above {settings.drift_limit:g}.",
+            ),
+            dg.AssetCheckSpec(
+                SCORES_STABLE,
+                asset=asset_key(DRIFT),
+                description="So are the scores.",
+            ),
+        ],
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def model_drift(
+        context: dg.AssetExecutionContext, spark: SparkResource
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        work = workspace(context, spark, deployment)
+        as_of = as_of_dates(context, days_of(context), make_gold.existing_snapshots(work))
+        found = monitor.make_model_drift(work, as_of)
+        counts = found.rows["as_of"].value_counts()
+        for day in context.partition_keys:
+            rows = int(counts.get(date.fromisoformat(day), 0))
+            context.add_asset_metadata(
+                {"dagster/partition_row_count": rows},
+                asset_key=asset_key(DRIFT),
+                partition_key=day,
+            )
+        yield dg.MaterializeResult(
+            asset_key=asset_key(DRIFT),
+            metadata=commit_metadata(
+                found.written, as_of=day_list(as_of), references="; ".join(found.notes)
+            ),
+            check_results=[
+                _stable(FEATURES_STABLE, "feature", found, settings.drift_limit),
+                _stable(SCORES_STABLE, "score", found, settings.drift_limit),
+            ],
+        )
+
+    return model_drift
+
+
+def _stable(check: str, kind: str, found: monitor.Drift, limit: float) -> dg.AssetCheckResult:
+    """Passed when nothing of ``kind`` is above the limit and above what chance alone gives."""
+    watched = found.rows[found.rows["kind"] == kind]
+    above = (watched["psi"] > limit) & (watched["psi"] > watched["psi_by_chance"])
+    drifted = watched[above].sort_values("psi", ascending=False)
+    told = "; ".join(found.notes)
+    if len(drifted):
+        named = ", ".join(
+            f"{row.model} {row.feature} {row.psi:.2f} ({row.as_of})"
+            for row in drifted.head(_NAMED).itertuples()
+        )
+        more = f" and {len(drifted) - _NAMED} more" if len(drifted) > _NAMED else ""
+        told = f"above {limit:g}: {named}{more}; {told}"
+    return dg.AssetCheckResult(
+        check_name=check,
+        passed=drifted.empty,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=told,
+        metadata={
+            "compared": len(watched),
+            "drifted": len(drifted),
+            "largest_psi": float(watched["psi"].max()) if len(watched) else 0.0,
+        },
+    )
+
+
+def _performance_asset(
+    deployment: Deployment, partitions: dg.PartitionsDefinition
+) -> dg.AssetsDefinition:
+    scores = [model.table for model in monitor.MONITORED]
+    settings = deployment.settings
+
+    @dg.multi_asset(
+        name="gold__model_performance",
+        specs=[
+            table_spec(
+                Contract.load(PERFORMANCE), partitions=partitions, deps=[CUSTOMER_DAYS, *scores]
+            )
+        ],
+        check_specs=[
+            dg.AssetCheckSpec(
+                REALISED_PERFORMANCE,
+                asset=asset_key(PERFORMANCE),
+                description="What came is what was predicted, by tenths: probabilities within "
+                f"{settings.calibration_limit:g}, amounts within {settings.forecast_limit:.0%} of "
+                "what came, beyond what chance alone would give. Judged are each model's newest "
+                "scores whose horizon has passed.",
+            )
+        ],
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def model_performance(
+        context: dg.AssetExecutionContext, spark: SparkResource
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        work = workspace(context, spark, deployment)
+        found = monitor.make_model_performance(work, days_of(context))
+        judged = day_list(found.judged)
+        yield dg.MaterializeResult(
+            asset_key=asset_key(PERFORMANCE),
+            metadata={
+                **(commit_metadata(found.written) if found.written else {}),
+                "judged": judged,
+                "figures": dg.MetadataValue.md(_figures(found.figures)),
+            },
+            check_results=[
+                _realised(found.figures, settings.calibration_limit, settings.forecast_limit)
+            ],
+        )
+
+    return model_performance
+
+
+def _realised(
+    figures: pd.DataFrame, calibration_limit: float, forecast_limit: float
+) -> dg.AssetCheckResult:
+    judgements = judge(figures, calibration_limit, forecast_limit)
+    missed = [each.told for each in judgements if each.missed]
+    told = missed or [each.told for each in judgements] or ["no horizon has passed yet"]
+    return dg.AssetCheckResult(
+        check_name=REALISED_PERFORMANCE,
+        passed=not missed,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="; ".join(told),
+    )
+
+
+def _figures(figures: pd.DataFrame) -> str:
+    if figures.empty:
+        return "no horizon has passed yet"
+    columns = ("customers", "predicted", "actual", "calibration_error", "mae", "mse", "roc_auc")
+    lines = ["| scores of | prediction | " + " | ".join(columns) + " |"]
+    lines.append("|---|---|" + "---:|" * len(columns))
+    for row in figures.to_dict("records"):
+        values = " | ".join("" if pd.isna(row[name]) else f"{row[name]:,.4g}" for name in columns)
+        lines.append(f"| {row['as_of']} | {row['prediction']} | {values} |")
+    return "\n".join(lines)

@@ -1,0 +1,48 @@
+"""Exploration: silver and the features of a snapshot, as a page in the deployment's home."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from customer360.exploration import charts_of, explore, html_page, main_figures
+from customer360.pipeline.load_silver import CUSTOMER_DAYS, CUSTOMERS, TRANSACTIONS
+from customer360.pipeline.make_gold import FEATURES, snapshots
+from customer360.pipeline.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class ExplorationReport:
+    """A page that was written.
+
+    Attributes:
+        path: The page.
+        figures: Its main figures by name.
+        pictures: Its plots by name.
+    """
+
+    path: Path
+    figures: Mapping[str, str]
+    pictures: Mapping[str, bytes]
+
+
+def write_exploration(work: Workspace, as_of: date) -> ExplorationReport:
+    """Explore what happened up to ``as_of`` and write ``reports/exploration-<as_of>.html``."""
+    lakehouse, deployment = work.lakehouse, work.deployment
+    found = explore(
+        lakehouse.read(TRANSACTIONS),
+        lakehouse.read(CUSTOMERS),
+        lakehouse.read(CUSTOMER_DAYS),
+        snapshots(work, FEATURES, [as_of]),
+        as_of,
+    )
+    pictures = charts_of(found, deployment.currency)
+    names = ", ".join(source.name for source in deployment.sources)
+    path = deployment.settings.reports_dir / f"exploration-{as_of}.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_suffix(".tmp")
+    scratch.write_text(html_page(found, pictures, names), encoding="utf-8")
+    scratch.replace(path)
+    return ExplorationReport(path, main_figures(found), pictures)

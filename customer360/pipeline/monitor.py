@@ -1,0 +1,338 @@
+"""Monitoring: snapshots beside what the champions were trained on, and scores beside what came."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import pandas as pd
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import to_arrow_schema
+
+from customer360.contracts import Contract
+from customer360.contracts.spark import spark_schema
+from customer360.days import DayRange
+from customer360.lakehouse.tables import Written
+from customer360.models import revenue
+from customer360.models.churn.features import CATEGORICAL_FEATURES, NUMERIC_FEATURES
+from customer360.models.lifetime_value import MODEL_FEATURES
+from customer360.models.monitoring import (
+    churn_outcomes,
+    performance_by_decile,
+    psi,
+    purchase_outcomes,
+    realised_figures,
+    reference_profile,
+)
+from customer360.models.revenue import revenue_features
+from customer360.models.tracking import (
+    CHAMPION,
+    CHURN,
+    LIFETIME_VALUE,
+    REVENUE,
+    registered_versions,
+)
+from customer360.pipeline import make_gold
+from customer360.pipeline.load_silver import CUSTOMER_DAYS
+from customer360.pipeline.make_gold import (
+    AS_OF,
+    CHURN_SCORES,
+    FEATURES,
+    FIRST_ORDERS,
+    REVENUE_PREDICTIONS,
+    snapshots,
+)
+from customer360.pipeline.run_models import tracking_of
+from customer360.pipeline.workspace import Workspace
+
+DRIFT = "gold/model_drift"
+PERFORMANCE = "gold/model_performance"
+
+Outcomes = Callable[[DataFrame, DataFrame, Sequence[date], int], DataFrame]
+
+
+def _bought(work: Workspace, as_of: Sequence[date]) -> DataFrame:
+    return snapshots(work, FEATURES, as_of)
+
+
+def _bought_and_first_orders(work: Workspace, as_of: Sequence[date]) -> DataFrame:
+    return revenue_features(_bought(work, as_of), snapshots(work, FIRST_ORDERS, as_of))
+
+
+@dataclass(frozen=True)
+class Monitored:
+    """A model as it is watched: what it reads, what it says, and what proves it right.
+
+    Attributes:
+        name: The model, as the tables name it.
+        registered: Its name in the registry.
+        table: Its scores, one row a customer and as-of date, with ``model_version``.
+        numeric: Columns of its features that it reads as numbers.
+        categorical: Columns that it reads as categories.
+        scores: Columns of its scores whose drift is watched.
+        outcomes: Adds what came to scores whose horizon has passed.
+        judged: Column of what came, by the column of the scores that predicted it.
+        horizon_days: What the judged columns look ahead; ``None``: the column ``horizon_days``.
+        features: Its features of some dates.
+    """
+
+    name: str
+    registered: str
+    table: str
+    numeric: tuple[str, ...]
+    categorical: tuple[str, ...]
+    scores: tuple[str, ...]
+    outcomes: Outcomes
+    judged: Mapping[str, str]
+    horizon_days: int | None = None
+    features: Callable[[Workspace, Sequence[date]], DataFrame] = _bought
+
+
+MONITORED = (
+    Monitored(
+        name="churn",
+        registered=CHURN,
+        table=CHURN_SCORES,
+        numeric=NUMERIC_FEATURES,
+        categorical=CATEGORICAL_FEATURES,
+        scores=("churn_probability",),
+        outcomes=churn_outcomes,
+        judged={"churn_probability": "actual"},
+    ),
+    Monitored(
+        name="lifetime_value",
+        registered=LIFETIME_VALUE,
+        table=make_gold.LIFETIME_VALUE,
+        numeric=MODEL_FEATURES,
+        categorical=(),
+        scores=("probability_alive", "expected_purchases_90d", "expected_revenue_90d"),
+        outcomes=purchase_outcomes,
+        judged={
+            "expected_purchases_90d": "actual_purchases",
+            "expected_revenue_90d": "actual_revenue",
+        },
+        horizon_days=90,
+    ),
+    Monitored(
+        name="revenue",
+        registered=REVENUE,
+        table=REVENUE_PREDICTIONS,
+        numeric=revenue.NUMERIC_FEATURES,
+        categorical=revenue.CATEGORICAL_FEATURES,
+        scores=("expected_revenue", "purchase_probability"),
+        outcomes=purchase_outcomes,
+        judged={"expected_revenue": "actual_revenue"},
+        features=_bought_and_first_orders,
+    ),
+)
+"""The models that are watched; another one is another entry."""
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What the drift step found.
+
+    Attributes:
+        written: The commit.
+        rows: The rows that were written.
+        notes: Why a model has no rows, or what its reference is.
+    """
+
+    written: Written
+    rows: pd.DataFrame
+    notes: tuple[str, ...]
+
+
+def make_model_drift(work: Workspace, as_of: Sequence[date]) -> Drift:
+    """Make gold/model_drift of ``as_of``: each champion's features and scores, against training.
+
+    The reference is the snapshot of scored customers of the day that the champion was trained
+    for, or the newest before it: gold keeps it, so nothing else has to be stored with the model.
+    """
+    contract = Contract.load(DRIFT)
+    found, notes = [], []
+    for model in MONITORED:
+        rows, note = _drift_of(work, model, as_of)
+        found.append(rows.assign(model=model.name))
+        notes.append(f"{model.name}: {note}")
+    rows = _concatenated(contract, found)
+    return Drift(_replace(work, contract, rows, as_of), rows, tuple(notes))
+
+
+def _drift_of(work: Workspace, model: Monitored, as_of: Sequence[date]) -> tuple[pd.DataFrame, str]:
+    known = registered_versions(model.registered, tracking_of(work.deployment.settings))
+    champion = next((version for version in known if CHAMPION in version.aliases), None)
+    if champion is None or not champion.as_of:
+        return pd.DataFrame(), "no champion yet"
+    earlier = [day for day in _dates(work, model.table) if str(day) <= champion.as_of]
+    if not earlier:
+        return pd.DataFrame(), (
+            f"no reference: {model.table} has no snapshot of {champion.as_of}, the day "
+            f"v{champion.version} was trained for, or before"
+        )
+    reference = max(earlier)
+    # Kept: the join is dearer than the counting, which reads its rows four times.
+    scored = _scored(work, model, [reference, *as_of]).persist()
+    try:
+        profile = reference_profile(
+            scored.where(F.col(AS_OF) == F.lit(reference)),
+            numeric=(*model.numeric, *model.scores),
+            categorical=model.categorical,
+        )
+        rows = psi(profile, scored.where(F.col(AS_OF).isin(*as_of)))
+    finally:
+        scored.unpersist()
+    rows = rows.assign(reference_as_of=reference, model_version=champion.version)
+    rows["kind"] = rows["feature"].isin(model.scores).map({True: "score", False: "feature"})
+    return rows, f"v{champion.version} against {reference}, trained for {champion.as_of}"
+
+
+def _scored(work: Workspace, model: Monitored, as_of: Sequence[date]) -> DataFrame:
+    """Features and scores of the customers whom the model scored."""
+    scores = snapshots(work, model.table, as_of).select(AS_OF, "customer_key", *model.scores)
+    features = model.features(work, as_of).select(
+        AS_OF, "customer_key", *model.numeric, *model.categorical
+    )
+    return features.join(scores, [AS_OF, "customer_key"])
+
+
+@dataclass(frozen=True)
+class Performance:
+    """What the performance step found.
+
+    Attributes:
+        written: The commit; ``None`` when no date was due.
+        figures: The figures of each model's newest date that is judged (`realised_figures`).
+        judged: The dates that were judged now.
+    """
+
+    written: Written | None
+    figures: pd.DataFrame
+    judged: tuple[date, ...]
+
+
+@dataclass(frozen=True, order=True)
+class _Run:
+    """Scores of one model for one date."""
+
+    as_of: date
+    horizon_days: int
+    model_version: str
+
+    def passed(self, newest: date) -> bool:
+        return self.as_of + timedelta(days=self.horizon_days) <= newest
+
+    def looked_at(self, days: DayRange) -> bool:
+        last = self.as_of + timedelta(days=self.horizon_days)
+        return self.as_of < days.last and days.first <= last
+
+
+def make_model_performance(work: Workspace, days: DayRange) -> Performance:
+    """Judge the scores whose horizon has passed by the newest day of data.
+
+    Judged are dates that are not in gold/model_performance yet, that another version has scored
+    since, or whose horizon overlaps ``days``, which were loaded again.
+    """
+    contract = Contract.load(PERFORMANCE)
+    history = work.lakehouse.read(CUSTOMER_DAYS)
+    newest = history.agg(F.max("business_date")).first()
+    table = pd.DataFrame(columns=list(contract.column_names))
+    if work.lakehouse.exists(PERFORMANCE):
+        table = work.lakehouse.read(PERFORMANCE).toArrow().to_pandas()
+    judged: set[date] = set()
+    for model in MONITORED:
+        mine = table["model"] == model.name
+        known = {
+            _Run(*run)
+            for run in table.loc[mine, ["as_of", "horizon_days", "model_version"]].itertuples(
+                index=False
+            )
+        }
+        # Versions of dates that are judged already need not be read again to be known.
+        settled = {run.as_of for run in known if not run.looked_at(days)} - set(days)
+        due = {
+            run
+            for run in _runs(work, model, set(_dates(work, model.table)) - settled)
+            if newest is not None and newest[0] is not None and run.passed(newest[0])
+        }
+        if due:
+            dates = {run.as_of for run in due}
+            fresh = _performance_of(work, model, history, due).assign(model=model.name)
+            table = _concatenated(contract, [table[~(mine & table["as_of"].isin(dates))], fresh])
+            judged |= dates
+    written = None
+    if judged or not work.lakehouse.exists(PERFORMANCE):
+        made = table[table["as_of"].isin(judged)]
+        written = _replace(work, contract, made, sorted(judged))
+    newest_of = table.groupby(["model", "prediction"])["as_of"].transform("max")
+    figures = realised_figures(table[table["as_of"] == newest_of])
+    return Performance(written, figures, tuple(sorted(judged)))
+
+
+def _runs(work: Workspace, model: Monitored, dates: Iterable[date]) -> set[_Run]:
+    if not dates:
+        return set()
+    scores = _with_horizon(model, snapshots(work, model.table, sorted(dates)))
+    rows = scores.select(AS_OF, "horizon_days", "model_version").distinct().collect()
+    return {_Run(*row) for row in rows}
+
+
+def _with_horizon(model: Monitored, scores: DataFrame) -> DataFrame:
+    if model.horizon_days is None:
+        return scores
+    return scores.withColumn("horizon_days", F.lit(model.horizon_days))
+
+
+def _performance_of(
+    work: Workspace, model: Monitored, history: DataFrame, due: set[_Run]
+) -> pd.DataFrame:
+    """Rows of all runs that are due; those of one horizon come out of one pass a prediction."""
+    found = []
+    for horizon in sorted({run.horizon_days for run in due}):
+        dates = sorted({run.as_of for run in due if run.horizon_days == horizon})
+        scores = _with_horizon(model, snapshots(work, model.table, dates))
+        of_horizon = scores.where(F.col("horizon_days") == horizon)
+        outcomes = model.outcomes(of_horizon, history, dates, horizon)
+        found += [
+            performance_by_decile(outcomes, predicted, actual).toArrow().to_pandas()
+            for predicted, actual in model.judged.items()
+        ]
+    return pd.concat(found)
+
+
+def _dates(work: Workspace, table: str) -> list[date]:
+    """As-of dates that ``table`` has a snapshot of."""
+    if not work.lakehouse.exists(table):
+        return []
+    return [row[0] for row in work.lakehouse.read(table).select(AS_OF).distinct().collect()]
+
+
+def _concatenated(contract: Contract, frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The rows of all ``frames`` that have any, in the contract's columns and key order."""
+    columns = list(contract.column_names)
+    filled = [frame for frame in frames if len(frame)]
+    if not filled:
+        return pd.DataFrame(columns=columns)
+    key = list(contract.primary_key)
+    return pd.concat(filled)[columns].sort_values(key, ignore_index=True)
+
+
+def _replace(
+    work: Workspace, contract: Contract, rows: pd.DataFrame, days: Sequence[date]
+) -> Written:
+    """Put ``rows`` in place of those of ``days``; a few rows a day are not worth a file each."""
+    schema = to_arrow_schema(spark_schema(contract))
+    frame = work.spark.createDataFrame(
+        pa.Table.from_pandas(rows, schema=schema, preserve_index=False)
+    )
+    return work.lakehouse.replace_days(
+        contract.table,
+        frame.coalesce(1),
+        AS_OF,
+        days,
+        partitioned=False,
+        index=[AS_OF, *contract.indexed_columns],
+    )

@@ -1,0 +1,136 @@
+"""Monitoring as a deployment meets it: planted drift and wrong scores turn checks to warnings."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from customer360.days import DayRange
+from customer360.orchestration.build import build_definitions
+from customer360.orchestration.metadata import asset_key
+from customer360.pipeline import monitor
+from customer360.pipeline.make_gold import CHURN_SCORES, FEATURES, replace_snapshots
+from customer360.pipeline.monitor import DRIFT, PERFORMANCE
+from customer360_tests.deployments import Home, newest_metadata
+
+TRAINED, DRIFTED, PAST = date(2024, 3, 30), date(2024, 3, 29), date(2024, 3, 10)
+
+
+@pytest.fixture
+def home(spark, demo: Home, tmp_path: Path) -> Home:
+    """The demo's champions and snapshots, to be changed."""
+    for name in ("customer360.yaml", "lakehouse", "mlflow"):
+        copy = shutil.copytree if (demo.folder / name).is_dir() else shutil.copy
+        copy(demo.folder / name, tmp_path / name)
+    return Home.at(spark, tmp_path)
+
+
+def materialize(home: Home, table: str, day: date) -> dict[str, Any]:
+    """Make one partition of an asset; its checks by name."""
+    definitions = build_definitions(home.settings)
+    with home.instance() as instance:
+        result = dg.materialize(
+            list(definitions.assets or ()),  # type: ignore[arg-type]
+            selection=[asset_key(table)],
+            partition_key=str(day),
+            resources=definitions.resources,
+            instance=instance,
+        )
+    assert result.success
+    return {found.check_name: found for found in result.get_asset_check_evaluations()}
+
+
+def put(home: Home, table: str, frame: DataFrame, day: date) -> None:
+    replace_snapshots(home.workspace(), table, frame.withColumn("as_of", F.lit(day)), [day])
+
+
+def test_the_snapshot_trained_on_is_its_own_reference(demo: Home) -> None:
+    rows = demo.rows(DRIFT)
+    assert {row["model"] for row in rows} == {model.name for model in monitor.MONITORED}
+    assert {(row["as_of"], row["reference_as_of"]) for row in rows} == {(TRAINED, TRAINED)}
+    assert {row["psi"] for row in rows} == {0}
+    with demo.instance() as instance:
+        told = newest_metadata(instance, DRIFT)["references"]
+    assert told.startswith("churn: v1 against 2024-03-30, trained for 2024-03-30; lifetime_value:")
+
+
+def test_no_horizon_has_passed_at_first(demo: Home) -> None:
+    assert demo.rows(PERFORMANCE) == []
+    with demo.instance() as instance:
+        assert newest_metadata(instance, PERFORMANCE)["figures"] == "no horizon has passed yet"
+
+
+def test_a_drifted_snapshot_turns_the_checks_to_warnings(home: Home) -> None:
+    features = home.lakehouse.read(FEATURES)
+    put(home, FEATURES, features.withColumn("orders", F.col("orders") * 5), DRIFTED)
+    for model in monitor.MONITORED:
+        scores = home.lakehouse.read(model.table)
+        if model.name == "churn":
+            scores = scores.withColumn("churn_probability", F.lit(0.5))
+        put(home, model.table, scores, DRIFTED)
+
+    checks = materialize(home, DRIFT, DRIFTED)
+
+    for name, drifted in (
+        ("features_stable", "churn orders"),
+        ("scores_stable", "churn churn_probability"),
+    ):
+        assert not checks[name].passed
+        assert checks[name].severity == dg.AssetCheckSeverity.WARN
+        assert checks[name].description.startswith(f"above 0.25: {drifted} ")
+        assert checks[name].metadata["drifted"].value == 1
+    shifted = {
+        (row["model"], row["feature"], row["kind"])
+        for row in home.rows(DRIFT, f"as_of = DATE'{DRIFTED}' AND psi > 0")
+    }
+    assert shifted == {("churn", "orders", "feature"), ("churn", "churn_probability", "score")}
+    assert {row["as_of"] for row in home.rows(DRIFT)} == {DRIFTED, TRAINED}
+
+
+def test_without_a_champion_there_is_no_drift_and_no_warning(home: Home) -> None:
+    shutil.rmtree(home.folder / "mlflow")
+    checks = materialize(home, DRIFT, TRAINED)
+    assert all(check.passed for check in checks.values())
+    told = checks["features_stable"].description
+    assert told == "churn: no champion yet; lifetime_value: no champion yet"
+    assert home.rows(DRIFT) == []
+
+
+def test_scores_are_judged_once_their_horizon_has_passed(home: Home) -> None:
+    put(home, CHURN_SCORES, scores_saying(home, 0.999, version="1"), PAST)
+    check = materialize(home, PERFORMANCE, TRAINED)["realised_performance"]
+    assert not check.passed
+    assert check.severity == dg.AssetCheckSeverity.WARN
+    assert check.description.startswith("churn_probability of 2024-03-10 (v1, 14 days): ")
+    (row,) = home.rows(PERFORMANCE)
+    assert (row["as_of"], row["model"]) == (PAST, "churn")
+    assert row["predicted"] == pytest.approx(0.999)
+    assert (
+        row["customers"] == home.lakehouse.read(CHURN_SCORES).where("as_of > '2024-03-20'").count()
+    )
+
+    # Nothing new: nothing is judged, and the check still speaks of the newest that was.
+    again = monitor.make_model_performance(home.workspace(), DayRange(DRIFTED, TRAINED))
+    assert again.judged == ()
+    assert len(again.figures) == 1
+
+    # Another version that says what came.
+    put(home, CHURN_SCORES, scores_saying(home, row["actual"], version="2"), PAST)
+    assert materialize(home, PERFORMANCE, PAST)["realised_performance"].passed
+    (row,) = home.rows(PERFORMANCE)
+    assert row["model_version"] == "2"
+
+
+def scores_saying(home: Home, probability: float, version: str) -> DataFrame:
+    """The newest churn scores, all with one probability."""
+    newest = home.lakehouse.read(CHURN_SCORES).where(F.col("as_of") == F.lit(TRAINED))
+    return newest.withColumns(
+        {"churn_probability": F.lit(probability), "model_version": F.lit(version)}
+    )
