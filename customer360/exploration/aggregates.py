@@ -96,6 +96,8 @@ def explore(
     try:
         lorenz = lorenz_curve(base)
         gaps, times = gap_counts(customer_days, as_of)
+        purchases = _purchases(base)
+        period["Customers who bought"] = f"{purchases['customers'].sum():,}"
         return Exploration(
             as_of=as_of,
             period=period,
@@ -107,7 +109,7 @@ def explore(
                 ignore_index=True,
             ),
             order_values=histogram(transactions.where("kind = 'sale'"), "amount"),
-            purchases=_purchases(base),
+            purchases=purchases,
             gaps=pd.DataFrame({"gap_days": gaps, "times": times}),
             correlations=correlations(features),
             lorenz=lorenz,
@@ -131,7 +133,6 @@ def _period(transactions: DataFrame) -> tuple[dict[str, str], int]:
         F.count_if(refund).alias("refunds"),
         F.sum(F.when(sale, F.col("amount"))).alias("sold"),
         F.sum(F.when(refund, F.col("amount"))).alias("refunded"),
-        F.count_distinct("customer_key").alias("customers"),
         F.count_if(F.col("customer_key").isNull()).alias("anonymous"),
     ).first()
     assert row is not None
@@ -145,7 +146,6 @@ def _period(transactions: DataFrame) -> tuple[dict[str, str], int]:
         "Refunds": f"{row['refunds']:,}",
         "Amount sold": f"{row['sold'] or 0:,.2f}",
         "Amount refunded": f"{row['refunded'] or 0:,.2f}",
-        "Customers": f"{row['customers']:,}",
         "Transactions without a customer": f"{row['anonymous']:,}",
     }, days
 

@@ -94,8 +94,7 @@ def lorenz(curve: pd.DataFrame, gini: float, top: Mapping[float, float]) -> byte
     """Lorenz curve of net revenue over customers."""
     figure, axes = new_figure(
         "How concentrated is revenue?",
-        f"Lorenz curve of net revenue; Gini {gini:.2f}, "
-        f"the top 20 % of customers bring {top[0.20]:.0%}",
+        f"Lorenz curve; Gini {gini:.2f}, the top 20 % bring {top[0.20]:.0%} of net revenue",
         (5.6, 5.2),
     )
     axes.plot([0, 1], [0, 1], color=OTHER, linestyle="--", linewidth=1, label="All bring the same")
