@@ -363,7 +363,7 @@ def permutation_importance(
     chosen = sorted(means.items(), key=lambda item: (item[1], item[0]))[-top:]
     figure, axes = _figure(
         "What the revenue model cannot do without",
-        f"Rise of the RMSE when a feature is shuffled among {customers:,} test customers, "
+        f"RMSE with a feature shuffled among {customers:,} test customers, "
         f"{len(chosen)} largest of {len(means)}",
         (7.5, 0.28 * len(chosen) + 1.6),
     )

@@ -56,6 +56,10 @@ def drawn() -> dict[str, bytes]:
         "calibration": plots.calibration(table, "Ten customers"),
         "gains": plots.gains([1, 0, 1, 0], {"Model": [4, 3, 2, 1], "Rule": [1, 1, 0, 0]}, "Four"),
         "shap": plots.shap_importance({"T": 0.7, "recency": 0.3}, 5_000),
+        "permutation": plots.permutation_importance(
+            {"T": 0.7, "recency": -0.1}, {"T": 0.2, "recency": 0.1}, 5_000
+        ),
+        "predicted": plots.predicted_and_actual([0.0, 10.0], [-5.0, 2_000.0], "2 customers"),
         "importance": plots.feature_importance({"T": 0.7, "recency": 0.3, "orders": 0.0}),
     }
 

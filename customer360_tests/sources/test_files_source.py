@@ -97,6 +97,40 @@ def test_orders_refunds_and_cancellations(spark: SparkSession) -> None:
     }
 
 
+DELIVERIES = """
+name: shop
+time_zone: UTC
+currency: BRL
+decimal_separator: ","
+day_format: dd.MM.yyyy
+grain: orders
+columns:
+  order_id: id
+  occurred_at: at
+  amount: total
+  installments: parts
+  freight: shipping
+  review_score: stars
+  reviewed_on: answered
+"""
+
+
+def test_instalments_freight_and_the_day_of_a_review(spark: SparkSession) -> None:
+    source = shop(DELIVERIES)
+    rows: list[dict[str, str | None]] = [
+        {"id": "1", "at": "2024-01-01 10:00:00", "total": "90,50", "parts": "3",
+         "shipping": "10,25", "stars": "4", "answered": "31.01.2024"},
+        {"id": "2", "at": "2024-01-01 10:00:00", "total": "5,00"},
+    ]  # fmt: skip
+    frame = bronze(spark, source.contract("shop_orders"), rows)
+    found = source.staged_transactions({"shop_orders": frame}).orderBy("order_id")
+    columns = ("installments", "freight", "review_score", "reviewed_on")
+    assert [tuple(row) for row in found.select(*columns).collect()] == [
+        (3, Decimal("10.25"), 4, dt.date(2024, 1, 31)),
+        (None, None, None, None),
+    ]
+
+
 LINES = """
 name: shop
 time_zone: UTC

@@ -51,6 +51,8 @@ def first_order(rows: pd.DataFrame) -> Texts:
     """``first order 80.00 for 2 items, 20 % of it freight``."""
 
     def say(row: Any) -> str:
+        if not _known(row.first_order_amount):
+            return "amount of the first order unknown"
         text = f"first order {row.first_order_amount:.2f}"
         if _known(row.first_order_items):
             items = round(row.first_order_items)
@@ -200,7 +202,8 @@ def reasons(model: RevenueModel, frame: pd.DataFrame, top: int = 3) -> pd.DataFr
     belongs = np.array(
         [[name in features for features, _ in TOPICS.values()] for name in FEATURES], dtype=float
     )
-    topics = by_feature(model, frame) @ belongs
+    rows = typed_features(frame)
+    topics = by_feature(model, rows) @ belongs
     smallest = SMALLEST_SHARE * (abs(model.mean_revenue) if model.kind == "linear" else 1.0)
     order = np.argsort(-np.abs(topics), axis=1, kind="stable")[:, :top]
     order[np.abs(np.take_along_axis(topics, order, axis=1)) < max(smallest, 1e-12)] = -1
@@ -211,5 +214,5 @@ def reasons(model: RevenueModel, frame: pd.DataFrame, top: int = 3) -> pd.DataFr
         if places.any():
             chosen = places.any(axis=1)
             ways = np.where(topics[chosen, number] > 0, "more: ", "less: ").astype(object)
-            said[places] = ways + words(frame[chosen])
+            said[places] = ways + words(rows[chosen])
     return pd.DataFrame(said, columns=names, index=frame.index)
