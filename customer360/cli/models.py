@@ -101,6 +101,9 @@ def evaluate(
         Path | None,
         typer.Option("--report", "-o", help="HTML page; default: reports/ in the home."),
     ] = None,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the tables as Markdown, for a document.")
+    ] = False,
     home: Home = None,
     verbose: Verbose = False,
 ) -> None:
@@ -117,7 +120,10 @@ def evaluate(
     for name in [model] if model else list(ModelName):
         with err.status(f"{name}: training and judging"):
             found.append(evaluation.EVALUATIONS[name.value](work, day))
-        _print_evaluation(found[-1])
+        if markdown:
+            out.print(evaluation.as_markdown(found[-1]), markup=False, soft_wrap=True)
+        else:
+            _print_evaluation(found[-1])
     target = report or settings.reports_dir / f"evaluation-{day}.html"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(evaluation.as_html(found), encoding="utf-8")

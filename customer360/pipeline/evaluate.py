@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from customer360.errors import TableNotFoundError
 from customer360.gold.customer_features import customer_features
-from customer360.models.comparison import by_model, comparison, readable
+from customer360.models.comparison import by_model, comparison, markdown, readable
 from customer360.models.evaluation import prefixed
 from customer360.models.lifetime_value.lifetimes_as_is import (
     NAME,
@@ -143,6 +143,15 @@ EVALUATIONS: Mapping[str, Callable[[Workspace, date], Evaluation]] = {
     "revenue": evaluate_revenue,
 }
 """How each model is judged, by the name that people know it by."""
+
+
+def as_markdown(found: Evaluation) -> str:
+    """The main figures of an evaluation as Markdown."""
+    said = [f"### {found.model}", found.definition + ".", *found.notes]
+    if found.status != "trained":
+        said.insert(2, found.status)
+    tables = [f"{name}:\n\n{markdown(rows)}" for name, rows in found.shown.items()]
+    return "\n\n".join([*said, *tables])
 
 
 def as_html(evaluations: Sequence[Evaluation]) -> str:
