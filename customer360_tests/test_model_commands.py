@@ -6,9 +6,16 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
-from customer360.models.tracking import CHURN, LIFETIME_VALUE, registered_versions
+from customer360.models.revenue import RevenueModel
+from customer360.models.tracking import (
+    CHURN,
+    LIFETIME_VALUE,
+    load_revenue_champion,
+    registered_versions,
+)
 from customer360.pipeline.explain import UnknownCustomerError, explain_customer
 from customer360.pipeline.run_models import tracking_of
 from customer360_tests.conftest import LAST_DAY
@@ -100,3 +107,51 @@ def test_an_unknown_model_is_refused(
     said = customer360(capsys, monkeypatch, "evaluate", "weather", "--home", demo.folder)
     assert said.code == 2
     assert "'weather' is not one of" in said.err
+
+
+ORDERS = """customer_id,ordered_at,amount,category,items
+ana,2024-03-01,40.00,Books,2
+ana,2024-03-20,25.50,Books,1
+ben,2024-03-28,12.00,Toys,1
+cy,2024-03-29,lots,Toys,1
+"""
+
+
+def test_predict_scores_the_good_rows_of_a_file_and_lists_the_bad(
+    demo: Home,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    orders, target = tmp_path / "orders.csv", tmp_path / "predicted.csv"
+    orders.write_text(ORDERS)
+    said = customer360(capsys, monkeypatch, "predict", orders, "-o", target, "--home", demo.folder)
+    assert said.code == 0, said.err
+    assert "2 customers predicted for the" in said.out
+    assert "1 of 4 rows left out" in said.out
+    predicted = pd.read_csv(target).set_index("customer_id")
+    assert sorted(predicted.index) == ["ana", "ben"]
+    assert (predicted["expected_revenue"] >= 0).all()
+    (bad,) = pd.read_csv(f"{target}.rejected.csv").to_dict("records")
+    assert (bad["row"], bad["customer_id"], bad["column"], bad["value"]) == (
+        4,
+        "cy",
+        "amount",
+        "lots",
+    )
+
+
+def test_the_plain_pickle_is_the_champion(demo: Home) -> None:
+    model = RevenueModel.loads(demo.settings.revenue_pickle.read_bytes())
+    champion = load_revenue_champion(tracking_of(demo.settings)).model
+    assert model.fingerprint() == champion.fingerprint()
+
+
+def test_predict_without_a_model_says_what_to_do(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    said = customer360(
+        capsys, monkeypatch, "predict", "orders.csv", "-o", "out.csv", "--home", tmp_path
+    )
+    assert said.code == 1
+    assert "there is no revenue model: run `customer360 train revenue` first" in said.err

@@ -9,10 +9,18 @@ from typing import Any, Literal
 
 import dagster as dg
 import pytest
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
+from customer360.models.churn import FEATURES as CHURN_FEATURES
 from customer360.models.churn import features as churn_features
+from customer360.models.lineage import FeatureSchemaError
+from customer360.models.tracking import load_churn_champion
+from customer360.orchestration.build import build_definitions
+from customer360.orchestration.jobs import TRAIN
 from customer360.orchestration.metadata import asset_key
 from customer360.orchestration.run import Plan, RunFailedError, run_plan
+from customer360.pipeline.run_models import tracking_of
 from customer360.settings import load_settings, remember
 from customer360_tests.deployments import Home, customer360
 
@@ -53,9 +61,26 @@ def versions(home: Home, table: str, day: date) -> set[str]:
     return {row["model_version"] for row in home.rows(table, f"as_of = DATE'{day}'")}
 
 
+def score_churn(home: Home) -> None:
+    """Materialize gold/churn_scores of the newest day alone, through Dagster."""
+    with home.instance() as instance:
+        job = build_definitions(load_settings(home.folder)).resolve_job_def(TRAIN)
+        result = job.execute_in_process(
+            instance=instance,
+            run_config={"loggers": {"progress": {}}},
+            partition_key=str(NEWEST),
+            asset_selection=[asset_key("gold/churn_scores")],
+        )
+    assert result.success
+
+
 @pytest.mark.parametrize(
     ("model", "table"),
-    [("models/churn", "gold/churn_scores"), ("models/lifetime_value", "gold/lifetime_value")],
+    [
+        ("models/churn", "gold/churn_scores"),
+        ("models/lifetime_value", "gold/lifetime_value"),
+        ("models/revenue", "gold/revenue_predictions"),
+    ],
 )
 def test_a_model_that_is_not_better_enough_stays_challenger(
     gated: Home, model: str, table: str
@@ -88,10 +113,16 @@ def test_promote_and_roll_back_by_command(
         ["churn", "1", "champion"],
         ["lifetime-value", "2", "challenger"],
         ["lifetime-value", "1", "champion"],
+        ["revenue", "2", "challenger"],
+        ["revenue", "1", "champion"],
     ]
     said = command("promote", "churn", "2")
     assert said == "churn v2 is the champion now, in place of v1\n"
+    score_churn(gated)
+    assert versions(gated, "gold/churn_scores", NEWEST) == {"2"}
     assert command("rollback", "churn") == "churn v1 is the champion again, in place of v2\n"
+    score_churn(gated)
+    assert versions(gated, "gold/churn_scores", NEWEST) == {"1"}
     failed = customer360(capsys, monkeypatch, "rollback", "churn", "--home", gated.folder)
     assert failed.code == 1
     assert "churn has no earlier champion to go back to" in failed.err
@@ -134,3 +165,32 @@ def test_train_by_command_trains_one_model_and_scores_with_it(
     assert "Purchases a customer" not in said.out
     assert all(now > then for now, then in zip(made(*touched), before, strict=True))
     assert made(*others) == untouched
+
+
+def test_a_feature_that_knows_the_label_is_found(
+    gated: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from customer360.models.churn import training
+
+    honest = training.labelled_rows
+
+    def leaking(*arguments: Any) -> DataFrame:
+        rows = honest(*arguments)
+        return rows.withColumn("items", (F.col("churned") * 10 + F.col("items") % 3).cast("int"))
+
+    monkeypatch.setattr(training, "labelled_rows", leaking)
+    plan = Plan.of(gated.deployment, as_of=(NEWEST,), steps="train", models=["churn"])
+    run_plan(load_settings(gated.folder), plan, lambda line: None)
+    evaluated = check(gated, "models/churn", "no_leakage")
+    assert not evaluated.passed
+    assert evaluated.severity == dg.AssetCheckSeverity.WARN
+    assert "items" in evaluated.description
+
+
+def test_scoring_refuses_columns_of_other_types(gated: Home) -> None:
+    table = gated.lakehouse.read("gold/customer_features")
+    texts = table.withColumn("items", F.col("items").cast("string"))
+    champion = load_churn_champion(tracking_of(gated.settings))
+    with pytest.raises(FeatureSchemaError, match=r"items as string in place of int; train it"):
+        champion.check_schema(texts, CHURN_FEATURES)
+    champion.check_schema(table, CHURN_FEATURES)
