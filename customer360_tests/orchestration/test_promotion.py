@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 
 from customer360.models.churn import FEATURES as CHURN_FEATURES
 from customer360.models.churn import features as churn_features
+from customer360.models.churn import labelled_rows
 from customer360.models.lineage import FeatureSchemaError
 from customer360.models.tracking import load_churn_champion
 from customer360.orchestration.build import build_definitions
@@ -172,10 +173,8 @@ def test_a_feature_that_knows_the_label_is_found(
 ) -> None:
     from customer360.models.churn import training
 
-    honest = training.labelled_rows
-
     def leaking(*arguments: Any) -> DataFrame:
-        rows = honest(*arguments)
+        rows = labelled_rows(*arguments)
         return rows.withColumn("items", (F.col("churned") * 10 + F.col("items") % 3).cast("int"))
 
     monkeypatch.setattr(training, "labelled_rows", leaking)
