@@ -33,6 +33,8 @@ TABLES = {
     "gold/churn_scores",
     "gold/lifetime_value",
     "gold/customer_360",
+    "gold/revenue_forecast",
+    "gold/customer_equity",
 }
 
 

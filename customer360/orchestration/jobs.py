@@ -11,7 +11,11 @@ LAYERS = ("bronze", "quarantine", "silver", "gold", "models")
 
 MODELS = dg.AssetSelection.groups("models")
 SCORES = dg.AssetSelection.assets(
-    ["gold", "churn_scores"], ["gold", "lifetime_value"], ["gold", "customer_360"]
+    ["gold", "churn_scores"],
+    ["gold", "lifetime_value"],
+    ["gold", "customer_360"],
+    ["gold", "revenue_forecast"],
+    ["gold", "customer_equity"],
 )
 HEALTH = dg.AssetSelection.assets(["gold", "business_health"])
 LOAD = dg.AssetSelection.groups("bronze", "quarantine", "silver") | HEALTH

@@ -112,7 +112,12 @@ def _logged(
     )
 
 
-def _features(work: Workspace, as_of: Sequence[date]) -> DataFrame:
+def features_of(work: Workspace, as_of: Sequence[date]) -> DataFrame:
+    """gold/customer_features of ``as_of``.
+
+    Raises:
+        TableNotFoundError: A date has no snapshot of features.
+    """
     missing = [str(day) for day in as_of if day not in existing_snapshots(work)]
     if missing:
         raise TableNotFoundError(
@@ -129,7 +134,7 @@ def score_churn(work: Workspace, as_of: Sequence[date]) -> Scored:
         NoChampionError: No churn model has been trained.
         TableNotFoundError: A date has no snapshot of features.
     """
-    features = _features(work, as_of)
+    features = features_of(work, as_of)
     champion = load_churn_champion(tracking_of(work.deployment.settings))
     scores = churn.score(features, champion.model, champion.version)
     return Scored(replace_snapshots(work, CHURN_SCORES, scores, as_of), champion.version)
@@ -142,7 +147,7 @@ def score_lifetime_value(work: Workspace, as_of: Sequence[date]) -> Scored:
         NoChampionError: No lifetime-value model has been trained.
         TableNotFoundError: A date has no snapshot of features.
     """
-    features = _features(work, as_of)
+    features = features_of(work, as_of)
     champion = load_lifetime_value_champion(tracking_of(work.deployment.settings))
     scores = lifetime_value.score(features, champion.model, champion.version)
     return Scored(replace_snapshots(work, LIFETIME_VALUE, scores, as_of), champion.version)

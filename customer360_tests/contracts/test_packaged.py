@@ -17,6 +17,10 @@ from customer360.gold import (
 )
 from customer360.models.churn import SCORE_SCHEMA as CHURN_SCHEMA
 from customer360.models.lifetime_value import SCORE_SCHEMA as LIFETIME_VALUE_SCHEMA
+from customer360.models.lifetime_value.forecast_tables import (
+    CUSTOMER_EQUITY_SCHEMA,
+    REVENUE_FORECAST_SCHEMA,
+)
 from customer360.silver import customer_days, customer_history, customers, transactions
 
 TABLES = packaged_tables()
@@ -48,6 +52,8 @@ def test_the_tables_of_the_design_have_contracts():
         "gold/customer_360",
         "gold/cohort_retention",
         "gold/business_health",
+        "gold/revenue_forecast",
+        "gold/customer_equity",
         "quarantine/any_table",
     }
     sources = {t.removeprefix("bronze/").partition("_")[0] for t in TABLES if "bronze/" in t}
@@ -127,6 +133,8 @@ def test_references_lead_to_columns_that_exist():
         ("gold/business_health", business_health.COLUMNS),
         ("gold/churn_scores", [field.split()[0] for field in CHURN_SCHEMA.split(", ")]),
         ("gold/lifetime_value", [field.split()[0] for field in LIFETIME_VALUE_SCHEMA.split(", ")]),
+        ("gold/revenue_forecast", [f.split()[0] for f in REVENUE_FORECAST_SCHEMA.split(", ")]),
+        ("gold/customer_equity", [f.split()[0] for f in CUSTOMER_EQUITY_SCHEMA.split(", ")]),
     ],
 )
 def test_a_contract_states_the_columns_that_are_made(table, made):

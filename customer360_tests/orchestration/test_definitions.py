@@ -32,6 +32,8 @@ TABLES = {
     "gold/churn_scores",
     "gold/lifetime_value",
     "gold/customer_360",
+    "gold/revenue_forecast",
+    "gold/customer_equity",
     "models/churn",
     "models/lifetime_value",
 }
@@ -101,6 +103,8 @@ def test_lineage_runs_from_bronze_to_customer_360(definitions: dg.Definitions) -
         "gold/customer_360",
         "gold/cohort_retention",
         "gold/business_health",
+        "gold/revenue_forecast",
+        "gold/customer_equity",
         "quarantine/synthetic_customers",
         "quarantine/synthetic_transactions",
         "quarantine/transactions",

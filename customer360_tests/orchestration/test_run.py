@@ -45,6 +45,8 @@ SNAPSHOTS = (
     "gold/churn_scores",
     "gold/lifetime_value",
     "gold/customer_360",
+    "gold/revenue_forecast",
+    "gold/customer_equity",
 )
 MODELS = ("models/churn", "models/lifetime_value")
 
