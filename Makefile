@@ -20,7 +20,7 @@ CUSTOMER360_HOME ?= data
 DAGSTER_FOLDER := $(abspath $(CUSTOMER360_HOME))/dagster
 demo etl train dev validate: export CUSTOMER360_HOME := $(CUSTOMER360_HOME)
 # The demo and the tests are small: compiling for minutes of use would take longer than it saves.
-demo test: export CUSTOMER360_SPARK_JAVA_OPTIONS := -XX:TieredStopAtLevel=1
+demo test prove: export CUSTOMER360_SPARK_JAVA_OPTIONS := -XX:TieredStopAtLevel=1
 demo etl train dev validate: export DAGSTER_HOME := $(DAGSTER_FOLDER)
 
 .PHONY: help
@@ -50,6 +50,10 @@ demo: setup ## Synthetic customers through the whole lakehouse, and what came ou
 .PHONY: test
 test: setup ## Run every test; ARGS="-k silver" for some
 	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: prove
+prove: setup ## The proofs that take minutes: known truths, found again from much data
+	@$(BIN)/python -m pytest -m slow $(ARGS)
 
 .PHONY: etl
 etl: setup ## Bronze to gold over the data that is there, without the models

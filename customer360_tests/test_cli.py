@@ -35,6 +35,8 @@ TABLES = {
     "gold/lifetime_value",
     "gold/revenue_predictions",
     "gold/customer_360",
+    "gold/revenue_forecast",
+    "gold/customer_equity",
 }
 
 

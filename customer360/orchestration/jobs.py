@@ -17,6 +17,8 @@ SCORES = dg.AssetSelection.assets(
     ["gold", "lifetime_value"],
     ["gold", "revenue_predictions"],
     ["gold", "customer_360"],
+    ["gold", "revenue_forecast"],
+    ["gold", "customer_equity"],
 )
 HEALTH = dg.AssetSelection.assets(["gold", "business_health"])
 LOAD = dg.AssetSelection.groups("bronze", "quarantine", "silver") | HEALTH

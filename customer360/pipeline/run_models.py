@@ -199,7 +199,12 @@ def _logged(
     )
 
 
-def _features(work: Workspace, as_of: Sequence[date]) -> DataFrame:
+def features_of(work: Workspace, as_of: Sequence[date]) -> DataFrame:
+    """gold/customer_features of ``as_of``.
+
+    Raises:
+        TableNotFoundError: A date has no snapshot of features.
+    """
     missing = [str(day) for day in as_of if day not in existing_snapshots(work)]
     if missing:
         raise TableNotFoundError(
@@ -217,7 +222,7 @@ def score_churn(work: Workspace, as_of: Sequence[date]) -> Scored:
         TableNotFoundError: A date has no snapshot of features.
         FeatureSchemaError: The champion was trained on other columns.
     """
-    features = _features(work, as_of)
+    features = features_of(work, as_of)
     champion = load_churn_champion(tracking_of(work.deployment.settings))
     champion.check_schema(features, churn.FEATURES)
     scores = churn.score(features, champion.model, champion.name, champion.version)
@@ -232,7 +237,7 @@ def score_lifetime_value(work: Workspace, as_of: Sequence[date]) -> Scored:
         TableNotFoundError: A date has no snapshot of features.
         FeatureSchemaError: The champion was trained on other columns.
     """
-    features = _features(work, as_of)
+    features = features_of(work, as_of)
     champion = load_lifetime_value_champion(tracking_of(work.deployment.settings))
     champion.check_schema(features, lifetime_value.MODEL_FEATURES)
     scores = lifetime_value.score(features, champion.model, champion.name, champion.version)

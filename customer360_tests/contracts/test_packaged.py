@@ -18,6 +18,10 @@ from customer360.gold import (
 )
 from customer360.models.churn import SCORE_SCHEMA as CHURN_SCHEMA
 from customer360.models.lifetime_value import SCORE_SCHEMA as LIFETIME_VALUE_SCHEMA
+from customer360.models.lifetime_value.forecast_tables import (
+    CUSTOMER_EQUITY_SCHEMA,
+    REVENUE_FORECAST_SCHEMA,
+)
 from customer360.models.revenue import SCORE_SCHEMA as REVENUE_SCHEMA
 from customer360.silver import customer_days, customer_history, customers, transactions
 
@@ -54,6 +58,8 @@ def test_the_tables_of_the_design_have_contracts():
         "gold/business_health",
         "gold/model_drift",
         "gold/model_performance",
+        "gold/revenue_forecast",
+        "gold/customer_equity",
         "quarantine/any_table",
     }
     sources = {t.removeprefix("bronze/").partition("_")[0] for t in TABLES if "bronze/" in t}
@@ -135,6 +141,8 @@ def test_references_lead_to_columns_that_exist():
         ("gold/churn_scores", [field.split()[0] for field in CHURN_SCHEMA.split(", ")]),
         ("gold/lifetime_value", [field.split()[0] for field in LIFETIME_VALUE_SCHEMA.split(", ")]),
         ("gold/revenue_predictions", [f.split()[0] for f in REVENUE_SCHEMA.split(", ")]),
+        ("gold/revenue_forecast", [f.split()[0] for f in REVENUE_FORECAST_SCHEMA.split(", ")]),
+        ("gold/customer_equity", [f.split()[0] for f in CUSTOMER_EQUITY_SCHEMA.split(", ")]),
     ],
 )
 def test_a_contract_states_the_columns_that_are_made(table, made):

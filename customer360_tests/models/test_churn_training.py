@@ -13,9 +13,17 @@ from customer360.models.baselines import AliveBaseline
 from customer360.models.churn import ChurnModel, ChurnTraining, design_matrix
 from customer360.models.churn.fitting import matrix
 from customer360.models.churn.training import fitted_alive, train_on_rows
+from customer360.models.evaluation import probability_metrics
 from customer360.models.lifetime_value import BgNbd
 from customer360.models.profit import Campaign, profit_curve
-from customer360_tests.models.churn_rows import AS_OF, GRID, WINDOWS, churn_probability, dated
+from customer360_tests.models.churn_rows import (
+    AS_OF,
+    GRID,
+    WINDOWS,
+    churn_probability,
+    dated,
+    labelled,
+)
 
 CAMPAIGN = Campaign(contact_cost=3.0, success_rate=0.1, margin=0.3)
 
@@ -65,6 +73,15 @@ def test_the_probabilities_are_calibrated_and_come_back_from_json(
     assert found.tolist() == pytest.approx(model.calibrator.apply(scores).tolist())
     assert trained.metrics["test_calibration_error"] < 0.04
     assert np.abs(found - churn_probability(rows)).mean() < 0.05
+
+
+def test_the_probabilities_mean_what_they_say_for_customers_never_seen(
+    trained: ChurnTraining,
+) -> None:
+    """Taught by 3,200 customers a date; `test_known_truth` does it with many more."""
+    fresh = labelled(50_000, seed=77)
+    figures = probability_metrics(fresh["churned"], trained.model.probabilities(fresh))
+    assert figures["calibration_error"] < 0.02
 
 
 def test_a_model_stored_before_there_was_calibration_still_loads() -> None:

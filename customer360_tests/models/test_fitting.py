@@ -193,16 +193,27 @@ def test_spend_that_depends_on_frequency_is_noted() -> None:
     assert any("does not depend on frequency; here they correlate" in n for n in found.notes)
 
 
+def assert_recovered(truth: Any, fit: Fit[Any]) -> None:
+    """Every parameter within three of its standard errors."""
+    for name in truth.names():
+        gap = getattr(fit.model, name) - getattr(truth, name)
+        assert abs(gap) < 3 * fit.standard_errors[name], name
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3, 4])
 def test_bg_nbd_recovers_what_made_the_data(seed: int) -> None:
     """Within three standard errors; no purchases merged into one, which would bias alpha."""
     truth = BgNbd(0.243, 4.414, 0.793, 2.426)
     # A grid of minutes: the model's unit is a week of them.
     data = simulated(truth, 20_000, seed, ticks=10_080, youngest=13 * 10_080, oldest=39 * 10_080)
-    fit = fit_bg_nbd(data.cells, time_unit_days=10_080)
-    for name in truth.names():
-        gap = getattr(fit.model, name) - getattr(truth, name)
-        assert abs(gap) < 3 * fit.standard_errors[name], name
+    assert_recovered(truth, fit_bg_nbd(data.cells, time_unit_days=10_080))
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_mbg_nbd_recovers_what_made_the_data(seed: int) -> None:
+    truth = MbgNbd(0.525, 6.183, 0.891, 1.614)
+    data = simulated(truth, 20_000, seed, ticks=10_080, youngest=13 * 10_080, oldest=39 * 10_080)
+    assert_recovered(truth, fit_mbg_nbd(data.cells, time_unit_days=10_080))
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -210,21 +221,17 @@ def test_pareto_nbd_recovers_what_made_the_data(seed: int) -> None:
     truth = ParetoNbd(0.55, 10.6, 0.61, 11.7)
     # A grid of hours.
     data = simulated(truth, 20_000, seed, ticks=168, youngest=13 * 168, oldest=39 * 168)
-    fit = fit_pareto_nbd(data.cells, time_unit_days=168)
-    for name in truth.names():
-        gap = getattr(fit.model, name) - getattr(truth, name)
-        assert abs(gap) < 3 * fit.standard_errors[name], name
+    assert_recovered(truth, fit_pareto_nbd(data.cells, time_unit_days=168))
 
 
-def test_gamma_gamma_recovers_what_made_the_data() -> None:
-    random = np.random.default_rng(2)
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+def test_gamma_gamma_recovers_what_made_the_data(seed: int) -> None:
+    random = np.random.default_rng(seed)
     truth, n = GammaGamma(6.25, 3.74, 15.44), 20_000
     x = random.geometric(0.3, n)
     value = random.gamma(truth.p * x) / random.gamma(truth.q, 1 / truth.v, n) / x
-    fit = fit_gamma_gamma(pd.DataFrame({"frequency": x, "monetary_value": value, "customers": 1}))
-    for name in truth.names():
-        gap = getattr(fit.model, name) - getattr(truth, name)
-        assert abs(gap) < 3 * fit.standard_errors[name], name
+    rows = pd.DataFrame({"frequency": x, "monetary_value": value, "customers": 1})
+    assert_recovered(truth, fit_gamma_gamma(rows))
 
 
 @pytest.mark.parametrize("seed", range(24))

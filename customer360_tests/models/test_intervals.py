@@ -64,7 +64,7 @@ def test_intervals_hold_what_they_promise(model: BgNbd | MbgNbd | ParetoNbd, day
 
 def test_intervals_of_a_small_shop_allow_for_its_estimates() -> None:
     """Fitted to 300 customers, twenty times: 90 % on average over the fits, no less."""
-    truth, held, narrow = BgNbd(0.6, 5.0, 0.8, 2.5), [], []
+    truth, held, paid, narrow = BgNbd(0.6, 5.0, 0.8, 2.5), [], [], []
     for seed in range(20):
         data = simulated(truth, 300, seed, ticks=7, youngest=100, oldest=365, horizon=365)
         repeat = data.features.query("frequency > 0").assign(customers=1)
@@ -81,9 +81,12 @@ def test_intervals_of_a_small_shop_allow_for_its_estimates() -> None:
         found = model.predict(data.features)
         low, high = (found[f"expected_purchases_365d_{end}"] for end in ("low", "high"))
         held.append(((low <= data.purchases) & (data.purchases <= high)).mean())
+        least, most = (found[f"expected_revenue_365d_{end}"] for end in ("low", "high"))
+        paid.append(((least <= data.revenue) & (data.revenue <= most)).mean())
         alone = LifetimeValueModel(7, often.model, much.model, 35.0).predict(data.features)
         narrow.append((high >= alone["expected_purchases_365d_high"]).mean())
     assert 0.90 <= np.mean(held) <= 0.96
+    assert 0.88 <= np.mean(paid) <= 0.95
     # What is not known of the parameters widens the intervals of nearly everybody, if at all.
     assert np.mean(narrow) > 0.9
 

@@ -47,6 +47,8 @@ SNAPSHOTS = (
     "gold/lifetime_value",
     "gold/revenue_predictions",
     "gold/customer_360",
+    "gold/revenue_forecast",
+    "gold/customer_equity",
 )
 MODELS = ("models/churn", "models/lifetime_value", "models/revenue")
 

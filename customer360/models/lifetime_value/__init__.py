@@ -2,9 +2,9 @@
 
 Here belong the purchase models (BG/NBD, MBG/NBD, Pareto/NBD), the Gamma-Gamma model of spend,
 their fitting to counted cells, intervals, forecasts of the whole customer base, the tables of a
-validation (`diagnostics`), and training, validation and scoring through Spark (`training` and
-`validation`, the only modules here that know Spark). Modules that compile are imported where a
-fit happens, so that importing this package stays light.
+validation (`diagnostics`), and training, validation, scoring and counting for a forecast through
+Spark (`training`, `validation` and `forecast_tables`, the only modules here that know Spark).
+Modules that compile are imported where a fit happens, so that importing this package stays light.
 """
 
 from customer360.models.lifetime_value.beta_geometric import BgNbd, MbgNbd

@@ -1,0 +1,110 @@
+"""gold/revenue_forecast and gold/customer_equity: the whole customer base as of a day, in rows."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from customer360.models.lifetime_value.customer_base import WEEK_DAYS, Forecast, forecast
+from customer360.models.lifetime_value.scoring import LifetimeValueModel
+
+WEEKS = 52
+"""How far ahead the forecast looks, and how far back new customers are counted."""
+
+AMOUNTS = (
+    "purchases",
+    "purchases_low",
+    "purchases_high",
+    "revenue",
+    "revenue_low",
+    "revenue_high",
+    "new_purchases",
+    "new_revenue",
+)
+
+_MODEL = "model_name string, model_version string"
+REVENUE_FORECAST_SCHEMA = (
+    "as_of date, week int, week_start date, week_end date, "
+    + ", ".join(f"{name} double" for name in AMOUNTS)
+    + f", {_MODEL}"
+)
+CUSTOMER_EQUITY_SCHEMA = (
+    f"as_of date, customers bigint, equity double, equity_low double, equity_high double, {_MODEL}"
+)
+
+
+def base_cells(features: DataFrame) -> DataFrame:
+    """Count the customers of one as-of date by history, with what they spend: for `forecast`.
+
+    Args:
+        features: ``gold/customer_features`` of one date.
+
+    Returns:
+        ``frequency``, ``recency``, ``T`` (days), ``customers`` (count) and ``monetary_value``
+        (mean over the cell's customers, from sums of cents: exact in any order of rows).
+    """
+    spent_cents = F.round(F.col("monetary_value") * F.col("frequency") * 100).cast("bigint")
+    repeats = F.col("frequency") * F.col("customers")
+    return (
+        features.groupBy("frequency", "recency", "T")
+        .agg(F.count("*").alias("customers"), F.sum(spent_cents).alias("cents"))
+        .withColumn(
+            "monetary_value",
+            F.when(F.col("frequency") > 0, F.col("cents") / 100 / repeats).otherwise(0.0),
+        )
+        .drop("cents")
+    )
+
+
+def new_customers_a_week(cells: pd.DataFrame) -> float:
+    """Mean weekly number of first purchases over the last 52 weeks, or over all there are.
+
+    Args:
+        cells: As of `base_cells`; not empty.
+    """
+    age = cells["T"]
+    weeks = min(WEEKS, (int(age.max()) + 1) / WEEK_DAYS)
+    recent = age < weeks * WEEK_DAYS
+    return float(cells.loc[recent, "customers"].sum()) / weeks
+
+
+def forecast_of(model: LifetimeValueModel, cells: pd.DataFrame) -> Forecast:
+    """The coming `WEEKS` weeks of these customers, and of new ones at the rate of late.
+
+    Args:
+        model: With a fitted model of purchases.
+        cells: As of `base_cells`; not empty.
+
+    Raises:
+        NotFittedError: The model's purchases are the past-average fallback.
+    """
+    # Sorted: sums of floats depend on order, and the same data must give the same forecast.
+    ordered = cells.sort_values(["frequency", "recency", "T"], ignore_index=True)
+    return forecast(model, ordered, new_customers_a_week(ordered), WEEKS)
+
+
+def revenue_forecast_rows(
+    found: Forecast, as_of: date, model_name: str, model_version: str
+) -> pd.DataFrame:
+    """The rows of gold/revenue_forecast, as `REVENUE_FORECAST_SCHEMA` names them."""
+    rows = found.weeks[["week", *AMOUNTS]].copy()
+    week = rows["week"].tolist()
+    rows.insert(0, "as_of", as_of)
+    rows.insert(2, "week_start", [as_of + timedelta(days=WEEK_DAYS * (n - 1) + 1) for n in week])
+    rows.insert(3, "week_end", [as_of + timedelta(days=WEEK_DAYS * n) for n in week])
+    return rows.assign(model_name=model_name, model_version=model_version)
+
+
+def customer_equity_row(
+    found: Forecast, customers: int, as_of: date, model_name: str, model_version: str
+) -> tuple[date, int, float | None, float | None, float | None, str, str]:
+    """The row of gold/customer_equity; null where nothing is known: see `Forecast`."""
+    equity, low, high = (
+        float(value) if np.isfinite(value) else None
+        for value in (found.equity, found.equity_low, found.equity_high)
+    )
+    return as_of, customers, equity, low, high, model_name, model_version

@@ -1,0 +1,79 @@
+"""Gold's outlook: purchases, revenue and equity of the whole customer base, as of each day."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from customer360.lakehouse.tables import Written
+from customer360.models import tracking
+from customer360.models.lifetime_value import forecast_tables
+from customer360.pipeline.make_gold import replace_snapshots
+from customer360.pipeline.run_models import features_of, tracking_of
+from customer360.pipeline.workspace import Workspace
+
+REVENUE_FORECAST = "gold/revenue_forecast"
+CUSTOMER_EQUITY = "gold/customer_equity"
+
+
+@dataclass(frozen=True)
+class Forecasted:
+    """What a forecast wrote.
+
+    Attributes:
+        revenue_forecast: The commit of gold/revenue_forecast.
+        customer_equity: The commit of gold/customer_equity.
+        model_version: Registered version of the model.
+        note: Why there are no rows; empty when there are.
+    """
+
+    revenue_forecast: Written
+    customer_equity: Written
+    model_version: str
+    note: str = ""
+
+
+def make_forecast(work: Workspace, as_of: Sequence[date]) -> Forecasted:
+    """Make gold/revenue_forecast and gold/customer_equity of ``as_of`` with the champion.
+
+    Date by date: each reads its own partition of features and brings its counted cells to the
+    driver, so what is held does not grow with the number of dates. With the past-average
+    fallback, which knows no weeks, the snapshots are empty.
+
+    Raises:
+        NoChampionError: No lifetime-value model has been trained.
+        TableNotFoundError: A date has no snapshot of features.
+    """
+    features = features_of(work, as_of)
+    champion = tracking.load_lifetime_value_champion(tracking_of(work.deployment.settings))
+    stated = (tracking.LIFETIME_VALUE, champion.version)
+    weeks: list[Any] = []
+    equities: list[Any] = []
+    note = ""
+    if champion.model.purchases is None:
+        note = "no rows: the model of purchases is the past average, which knows no weeks"
+    else:
+        for day in sorted(set(as_of)):
+            snapshot = features.where(features["as_of"] == day)
+            cells = forecast_tables.base_cells(snapshot).toArrow().to_pandas()
+            if cells.empty:
+                continue
+            found = forecast_tables.forecast_of(champion.model, cells)
+            rows = forecast_tables.revenue_forecast_rows(found, day, *stated)
+            weeks += rows.itertuples(index=False, name=None)
+            customers = int(cells["customers"].sum())
+            equities.append(forecast_tables.customer_equity_row(found, customers, day, *stated))
+
+    def replaced(table: str, rows: list[Any], schema: str) -> Written:
+        return replace_snapshots(
+            work, table, work.spark.createDataFrame(rows, schema).coalesce(1), as_of
+        )
+
+    return Forecasted(
+        replaced(REVENUE_FORECAST, weeks, forecast_tables.REVENUE_FORECAST_SCHEMA),
+        replaced(CUSTOMER_EQUITY, equities, forecast_tables.CUSTOMER_EQUITY_SCHEMA),
+        champion.version,
+        note,
+    )
