@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from customer360.exploration import charts_of, html_page
 from customer360.exploration.aggregates import (
     correlations,
     customer_base,
+    explore,
     gini,
     histogram,
     lorenz_curve,
@@ -123,3 +125,38 @@ def test_correlations_are_of_ranks(spark):
     assert found.loc["net_revenue", "average_order_value"] == pytest.approx(1)
     assert "frequency" not in found, "a constant correlates with nothing"
     pd.testing.assert_frame_equal(found, found.T)
+
+
+TRANSACTIONS = (
+    "customer_key string, kind string, business_date date, amount decimal(18,2), category string"
+)
+
+
+def test_data_without_attributes_is_explored_too(spark):
+    """As CDNOW is: customers, days and amounts, and nothing else."""
+    days = [("a", date(2025, 1, 1)), ("a", date(2025, 2, 1)), ("b", AS_OF), ("c", AS_OF)]
+    history = customer_days(
+        spark, [bought(key, day, 10, category=None, channel=None) for key, day in days]
+    )
+    sales = table(spark, TRANSACTIONS, [(key, "sale", day, 10, None) for key, day in days])
+    people = table(spark, "customer_key string, state string", [(key, None) for key in "abc"])
+    later = bought("a", date(2025, 7, 1), 99)
+    found = explore(
+        sales.unionAll(table(spark, TRANSACTIONS, [("a", "sale", date(2025, 7, 1), 99, None)])),
+        people,
+        history.unionAll(customer_days(spark, [later])),
+        customer_features(history, [AS_OF]),
+        AS_OF,
+    )
+    assert found.period["Last day"] == "2025-06-30"
+    assert found.period["Transactions"] == "4"
+    assert found.period["Customers who bought"] == "3"
+    assert found.purchases.to_dict("list") == {"purchases": [1, 2], "customers": [2, 1]}
+    assert found.gaps.to_dict("list") == {"gap_days": [31], "times": [1]}
+    assert found.cohorts["customers"].tolist() == [1, 2]
+    assert found.repeat_days == 90
+    assert found.repeat_rates.empty
+    assert found.top_shares[0.20] == pytest.approx(0.3)
+    drawn = charts_of(found, "USD")
+    assert not any(name.startswith("repeat_by") for name in drawn)
+    assert "does not know the customers' category, channel, state" in html_page(found, drawn, "x")
