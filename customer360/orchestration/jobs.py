@@ -37,11 +37,16 @@ NIGHTLY, RETRAIN, ETL, LOAD_RANGE, SNAPSHOT, TRAIN = (
 
 
 OF_MODEL = {
-    "lifetime-value": (["models", "lifetime_value"], ["gold", "lifetime_value"]),
+    "lifetime-value": (
+        ["models", "lifetime_value"],
+        ["gold", "lifetime_value"],
+        ["gold", "revenue_forecast"],
+        ["gold", "customer_equity"],
+    ),
     "churn": (["models", "churn"], ["gold", "churn_scores"]),
     "revenue": (["models", "revenue"], ["gold", "revenue_predictions"]),
 }
-"""A model, as people name it, and what is scored with it."""
+"""A model, as people name it: its asset, and those that are made with it."""
 
 
 def of_models(names: Sequence[str]) -> list[dg.AssetKey]:

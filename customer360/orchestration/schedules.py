@@ -18,7 +18,7 @@ from customer360.errors import BrokenFileError, SettingsError
 from customer360.orchestration.jobs import NIGHTLY, OF_MODEL, RETRAIN
 from customer360.sources.files.source import FilesSource
 
-MODEL_KEYS = {dg.AssetKey(model) for model, _ in OF_MODEL.values()}
+MODEL_KEYS = {dg.AssetKey(model) for model, *_ in OF_MODEL.values()}
 
 
 def range_tags(days: DayRange) -> dict[str, str]:

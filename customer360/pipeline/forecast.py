@@ -9,7 +9,7 @@ from typing import Any
 
 from customer360.lakehouse.tables import Written
 from customer360.models import tracking
-from customer360.models.lifetime_value import forecast_tables
+from customer360.models.lifetime_value import MODEL_FEATURES, forecast_tables
 from customer360.pipeline.make_gold import replace_snapshots
 from customer360.pipeline.run_models import features_of, tracking_of
 from customer360.pipeline.workspace import Workspace
@@ -45,9 +45,11 @@ def make_forecast(work: Workspace, as_of: Sequence[date]) -> Forecasted:
     Raises:
         NoChampionError: No lifetime-value model has been trained.
         TableNotFoundError: A date has no snapshot of features.
+        FeatureSchemaError: The champion was trained on other columns.
     """
     features = features_of(work, as_of)
     champion = tracking.load_lifetime_value_champion(tracking_of(work.deployment.settings))
+    champion.check_schema(features, MODEL_FEATURES)
     stated = (tracking.LIFETIME_VALUE, champion.version)
     weeks: list[Any] = []
     equities: list[Any] = []

@@ -252,7 +252,7 @@ def score_revenue(work: Workspace, as_of: Sequence[date]) -> Scored:
         TableNotFoundError: A date has no snapshot of features.
         FeatureSchemaError: The champion was trained on other columns.
     """
-    features = revenue_features(_features(work, as_of), snapshots(work, FIRST_ORDERS, as_of))
+    features = revenue_features(features_of(work, as_of), snapshots(work, FIRST_ORDERS, as_of))
     champion = load_revenue_champion(tracking_of(work.deployment.settings))
     champion.check_schema(features, revenue.FEATURES)
     scores = revenue.score(features, champion.model, champion.name, champion.version)

@@ -36,11 +36,14 @@ TABLES = {
         "customer_features",
         "first_orders",
         "lifetime_value",
-        "revenue_predictions",
+        "model_drift",
+        "model_performance",
         "revenue_forecast",
+        "revenue_predictions",
         "rfm_segments",
     ],
     "models": ["churn", "lifetime_value", "revenue"],
+    "reports": ["exploration"],
 }
 
 

@@ -51,7 +51,7 @@ def champion(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Makes a model the champion, version 3."""
 
     def crown(model: LifetimeValueModel) -> None:
-        found = Champion(model, "3", "run", {})
+        found = Champion(model, tracking.LIFETIME_VALUE, "3", "run", {})
         monkeypatch.setattr(tracking, "load_lifetime_value_champion", lambda _: found)
 
     return crown
@@ -72,7 +72,7 @@ def test_the_forecast_agrees_with_the_scores_of_the_customers(
     assert (made.revenue_forecast.rows, made.customer_equity.rows) == (104, 2)
 
     features = work.lakehouse.read_days(FEATURES, "as_of", [CALIBRATION_END])
-    scores = lifetime_value.score(features, FITTED, "3").toPandas()
+    scores = lifetime_value.score(features, FITTED, tracking.LIFETIME_VALUE, "3").toPandas()
     (equity,) = rows(work, CUSTOMER_EQUITY, CALIBRATION_END)
     assert equity["customers"] == len(scores) == 2357
     assert equity["equity"] == pytest.approx(scores["discounted_residual_value"].sum(), rel=1e-6)
