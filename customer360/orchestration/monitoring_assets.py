@@ -69,16 +69,16 @@ def _drift_asset(
         counts = found.rows["as_of"].value_counts()
         for day in context.partition_keys:
             rows = int(counts.get(date.fromisoformat(day), 0))
+            # Dagster repeats an asset's metadata for every partition: words, for snapshots alone.
+            told = {"references": "; ".join(found.notes)} if rows else {}
             context.add_asset_metadata(
-                {"dagster/partition_row_count": rows},
+                {"dagster/partition_row_count": rows, **told},
                 asset_key=asset_key(DRIFT),
                 partition_key=day,
             )
         yield dg.MaterializeResult(
             asset_key=asset_key(DRIFT),
-            metadata=commit_metadata(
-                found.written, as_of=day_list(as_of), references="; ".join(found.notes)
-            ),
+            metadata=commit_metadata(found.written, as_of=day_list(as_of)),
             check_results=[
                 _stable(FEATURES_STABLE, "feature", found, settings.drift_limit),
                 _stable(SCORES_STABLE, "score", found, settings.drift_limit),
@@ -144,13 +144,16 @@ def _performance_asset(
     ) -> Iterator[dg.MaterializeResult[None]]:
         work = workspace(context, spark, deployment)
         found = monitor.make_model_performance(work, days_of(context))
-        judged = day_list(found.judged)
+        context.add_asset_metadata(
+            {"figures": dg.MetadataValue.md(_figures(found.figures))},
+            asset_key=asset_key(PERFORMANCE),
+            partition_key=context.partition_keys[-1],
+        )
         yield dg.MaterializeResult(
             asset_key=asset_key(PERFORMANCE),
             metadata={
                 **(commit_metadata(found.written) if found.written else {}),
-                "judged": judged,
-                "figures": dg.MetadataValue.md(_figures(found.figures)),
+                "judged": day_list(found.judged),
             },
             check_results=[
                 _realised(found.figures, settings.calibration_limit, settings.forecast_limit)

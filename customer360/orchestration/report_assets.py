@@ -17,8 +17,8 @@ from customer360.pipeline.make_gold import FEATURES
 
 EXPLORATION = "reports/exploration"
 
-_PREVIEWED = ("lorenz", "purchases")
-"""Plots that Dagster shows too; Dagster keeps metadata in its database, so not all of them."""
+_PREVIEWED = "lorenz"
+"""The plot that Dagster shows too: it keeps metadata in its database, so not all of them."""
 
 _LARGEST_PREVIEW = 100_000
 """Bytes of a plot that is shown in Dagster."""
@@ -72,13 +72,12 @@ def _preview(report: ExplorationReport) -> dict[str, Any]:
         "figures": dg.MetadataValue.md(_table(report.figures)),
         "link": dg.MetadataValue.url(report.path.absolute().as_uri()),
     }
-    for name in _PREVIEWED:
-        picture = report.pictures.get(name, b"")
-        if 0 < len(picture) <= _LARGEST_PREVIEW:
-            encoded = base64.b64encode(picture).decode()
-            found[f"plot_{name}"] = dg.MetadataValue.md(
-                f"![{name}](data:image/png;base64,{encoded})"
-            )
+    picture = report.pictures.get(_PREVIEWED, b"")
+    if 0 < len(picture) <= _LARGEST_PREVIEW:
+        encoded = base64.b64encode(picture).decode()
+        found[f"plot_{_PREVIEWED}"] = dg.MetadataValue.md(
+            f"![{_PREVIEWED}](data:image/png;base64,{encoded})"
+        )
     return found
 
 
