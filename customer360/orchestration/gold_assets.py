@@ -152,6 +152,7 @@ def _made(
         metadata=commit_metadata(written, as_of=day_list(as_of)) | more,
         check_results=[
             dg.AssetCheckResult(
+                asset_key=key,
                 check_name="keys_unique",
                 passed=found.repeated_keys == 0,
                 metadata={"repeated_keys": found.repeated_keys},
