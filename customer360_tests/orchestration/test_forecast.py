@@ -58,7 +58,7 @@ def test_forecast_assets(
     rows: dict[str, int],
 ) -> None:
     """With the fallback the run succeeds, the tables have no rows, and the metadata says why."""
-    champion: Champion[Any] = Champion(model, "3", "run", {})
+    champion: Champion[Any] = Champion(model, tracking.LIFETIME_VALUE, "3", "run", {})
     monkeypatch.setattr(tracking, "load_lifetime_value_champion", lambda _: champion)
     job = build_definitions(settings).resolve_job_def(TRAIN)
     with open_instance(settings) as instance:
