@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 from pyspark.sql import SparkSession
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from customer360_tests.deployments import Home
 
 PROJECT = Path(__file__).resolve().parents[1]
+
+# How long an example takes is the machine's affair, and its load's.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")

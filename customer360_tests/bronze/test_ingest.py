@@ -168,7 +168,6 @@ ROW = st.tuples(TEXT, TEXT, TEXT, TEXT, TEXT, st.just("f"), st.none() | st.just(
 
 @settings(
     max_examples=6,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.lists(ROW, min_size=20, max_size=200))

@@ -160,7 +160,7 @@ def _until(rows: list[tuple[Any, ...]], last: date) -> list[tuple[Any, ...]]:
 
 
 @given(CHANGES, CHANGES)
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, suppress_health_check=list(HealthCheck))
 def test_features_do_not_change_when_what_comes_after_changes(
     spark: SparkSession, then: list[tuple[Any, ...]], instead: list[tuple[Any, ...]]
 ) -> None:

@@ -176,7 +176,7 @@ def _orders(events: list[tuple[Any, ...]], *, known_only: bool = False) -> list[
 
 
 @given(EVENTS)
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, suppress_health_check=list(HealthCheck))
 def test_what_comes_after_a_day_does_not_change_what_was_known_on_it(
     spark: SparkSession, events: list[tuple[Any, ...]]
 ) -> None:

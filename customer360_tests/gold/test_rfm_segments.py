@@ -140,7 +140,7 @@ CUSTOMER = st.tuples(
 
 
 @given(st.lists(st.lists(CUSTOMER, min_size=1, max_size=40), min_size=1, max_size=25))
-@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, suppress_health_check=list(HealthCheck))
 def test_scores_are_the_fifth_of_the_middle_rank_and_equal_for_equals(
     spark: SparkSession, populations: list[list[Customer]]
 ) -> None:

@@ -25,7 +25,7 @@ def test_beta_mean_is_the_hypergeometric_function(a: float, b: float) -> None:
     assert mean_reciprocal_beta(z, a, b) == pytest.approx(hyp2f1(1, a, a + b, -z), rel=1e-11)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(a=shapes, b=shapes, z=st.floats(0, 1e8))
 def test_beta_mean_obeys_its_reflection_and_its_bounds(a: float, b: float, z: float) -> None:
     """p -> 1 - p is Pfaff's transformation: two different sums, one function."""

@@ -198,7 +198,7 @@ def test_a_restored_lifetimes_fitter_agrees_with_ours(fitted: BgNbd) -> None:
     )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     kind=st.sampled_from([BgNbd, MbgNbd, ParetoNbd]),
     r=st.floats(0.01, 20),

@@ -170,9 +170,7 @@ def expected(rows: list) -> list[tuple]:
     return sorted(versions, key=lambda row: [str(value) for value in row])
 
 
-@settings(
-    max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=observed, repeated=st.integers(0, 20), seed=st.integers(0, 2**16), parts=st.integers(1, 3)
 )

@@ -187,9 +187,7 @@ profiles = st.lists(
 )
 
 
-@settings(
-    max_examples=2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=2, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=profiles, seed=st.integers(0, 2**16), bought=st.booleans())
 def test_batches_in_any_order_give_the_table_of_one_batch(
     spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, rows, seed, bought

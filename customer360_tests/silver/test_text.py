@@ -66,9 +66,7 @@ def test_emails_phones_codes_and_tax_ids(spark) -> None:
 LATIN = [chr(c) for c in (*range(0x41, 0x250), *range(0x1E00, 0x1F00))]
 
 
-@settings(
-    max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     words=st.lists(st.text(st.sampled_from([*LATIN, " ", "李", "😀"]), max_size=12), min_size=40,
                    max_size=80)

@@ -306,9 +306,7 @@ deliveries = st.lists(
 )
 
 
-@settings(
-    max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=deliveries, data=st.data())
 def test_the_last_delivery_wins_in_whatever_order_rows_come(spark, rows, data) -> None:
     def winners(order: list) -> list:
