@@ -20,7 +20,7 @@ from customer360.models.lifetime_value.intervals import (
     spend_models,
 )
 from customer360.models.lifetime_value.scoring import frozen
-from customer360_tests.models.simulated import SPEND, simulated
+from customer360_tests.models.simulated import SPEND, futures, simulated
 
 MODELS = [
     BgNbd(0.243, 4.414, 0.793, 2.426),
@@ -89,6 +89,32 @@ def test_intervals_of_a_small_shop_allow_for_its_estimates() -> None:
     assert 0.88 <= np.mean(paid) <= 0.95
     # What is not known of the parameters widens the intervals of nearly everybody, if at all.
     assert np.mean(narrow) > 0.9
+
+
+@pytest.mark.parametrize(
+    "truth",
+    [
+        BgNbd(0.243, 4.414, 0.793, 2.426),
+        MbgNbd(0.525, 6.183, 0.891, 1.614),
+        ParetoNbd(0.553, 10.578, 0.606, 11.669),
+    ],
+)
+@pytest.mark.parametrize("rate", [0.05, 0.20])
+def test_discounted_values_come_to_lie_within_their_bounds(
+    truth: BgNbd | MbgNbd | ParetoNbd, rate: float
+) -> None:
+    """Nine in ten, of all customers and of those who came back often; eighty years are a life."""
+    data = futures(truth, 6_000, 3, age=365, years=80, annual_discount_rate=rate)
+    found = LifetimeValueModel(7, truth, SPEND, 35.0, rate).predict(data.features)
+    often = (data.features["frequency"] >= 2).to_numpy()
+    for name, came in (
+        ("discounted_value_12m", data.year),
+        ("discounted_residual_value", data.life),
+    ):
+        low, high = (found[f"{name}_{end}"].to_numpy() for end in ("low", "high"))
+        inside = (low <= came) & (came <= high)
+        assert 0.87 <= inside.mean() <= 0.95, name
+        assert 0.85 <= inside[often].mean() <= 0.95, name
 
 
 def test_cubature_has_the_mean_and_the_covariance() -> None:

@@ -1,7 +1,7 @@
 """How far the figures may be off: by chance, and because parameters are estimates.
 
-*Estimates* (probability alive, order value, discounted values) get intervals for what is not
-known of the parameters: standard error times 1.645 on the logit or log scale.
+*Estimates* (probability alive, order value) get intervals for what is not known of the
+parameters: standard error times 1.645 on the logit or log scale.
 
 *Outcomes* (purchases and revenue over a horizon) get predictive intervals: with probability 90 %
 or more the customer's own figure lies within. The number of purchases has an exact survival
@@ -11,6 +11,8 @@ customers may well buy nothing, nothing lies below that, and [0, high] holds 90 
 make it more than 90 %, never less. Revenue given at
 least one purchase is taken as lognormal with the exact mean and variance of its logarithm (a
 mixture of beta-prime distributions: Gamma spend on y purchases at a Gamma-distributed scale).
+Discounted values get the bounds of the revenue they discount, times its mean discount: of a year
+its own, of the whole life that of `scoring.LIFE_DAYS`.
 
 Parameters enter by cubature: the mean of a smooth function over their normal distribution is the
 mean over 2d points at sqrt(d) standard deviations, exact for polynomials of degree three
