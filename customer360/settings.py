@@ -101,7 +101,7 @@ class Settings(BaseSettings):
     )
     lifetime_value_promotion_figure: Literal[
         "purchases_mae", "purchases_rmse", "revenue_mae", "revenue_rmse"
-    ] = Field("purchases_mae", description="Holdout figure by which a new model is promoted.")
+    ] = Field("purchases_rmse", description="Holdout figure by which a new model is promoted.")
     churn_promotion_figure: Literal["brier", "log_loss", "roc_auc", "pr_auc"] = Field(
         "brier", description="Test figure by which a new model is promoted."
     )

@@ -45,12 +45,19 @@ class ModelName(StrEnum):
         return f"customer360_{self.replace('-', '_')}"
 
 
-def _follow(model: ModelName, settings: Settings) -> None:
-    """What lies beside the registry follows its champion."""
-    from customer360.pipeline.run_models import export_revenue
+def _follow(model: ModelName, settings: Settings, before: str | None) -> None:
+    """What lies beside the registry follows its champion; where it cannot, nothing changes."""
+    from customer360.models import tracking
+    from customer360.pipeline.run_models import export_revenue, tracking_of
 
-    if model is ModelName.REVENUE:
+    if model is not ModelName.REVENUE:
+        return
+    try:
         export_revenue(settings)
+    except Customer360Error:
+        if before is not None:
+            tracking.promote(model.registered, before, tracking_of(settings))
+        raise
 
 
 def _workspace(settings: Settings) -> Workspace:
@@ -277,6 +284,7 @@ def models(
             "version": version.version,
             "alias": ", ".join(version.aliases),
             "as_of": version.as_of,
+            "figure": version.figure,
             "status": version.status,
             "verdict": version.verdict,
         }
@@ -304,7 +312,7 @@ def promote(
 
     settings = load_settings(home)
     before = tracking.promote(model.registered, version, tracking_of(settings))
-    _follow(model, settings)
+    _follow(model, settings, before)
     instead = f", in place of v{before}" if before else ""
     out.print(f"{model} v{version} is the champion now{instead}", highlight=False)
 
@@ -321,5 +329,5 @@ def rollback(
 
     settings = load_settings(home)
     now, before = tracking.rollback(model.registered, tracking_of(settings))
-    _follow(model, settings)
+    _follow(model, settings, before)
     out.print(f"{model} v{now} is the champion again, in place of v{before}", highlight=False)

@@ -36,8 +36,8 @@ def model_assets(
             deployment,
             partitions,
             LIFETIME_VALUE_MODEL,
-            "BG/NBD and Gamma-Gamma: who is still a customer, how often each will buy and what "
-            "each is worth. Judged on a holdout period, beside each customer's past average.",
+            "BG/NBD, MBG/NBD or Pareto/NBD, and Gamma-Gamma: who is still a customer, how often "
+            "each will buy and what each is worth. Judged on a holdout period, beside naive rules.",
             {"python", "mlflow"},
             lambda work, day: run_models.train_lifetime_value(work, day),
             {PROMOTED: _PROMOTED_MEANS},

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
 from pyspark.sql import DataFrame
 
-from customer360.errors import TableNotFoundError, listed
+from customer360.errors import Customer360Error, TableNotFoundError, listed
 from customer360.gold.customer_features import customer_features
 from customer360.gold.first_orders import first_orders
 from customer360.lakehouse.tables import Written
@@ -21,7 +21,9 @@ from customer360.models.profit import Campaign
 from customer360.models.promotion import Gate, churn_gate, lifetime_value_gate, revenue_gate
 from customer360.models.revenue import RevenueTraining, revenue_features
 from customer360.models.tracking import (
+    Champion,
     LoggedTraining,
+    Model,
     NoChampionError,
     Tracking,
     Training,
@@ -60,22 +62,36 @@ def tracking_of(settings: Settings) -> Tracking:
     return Tracking(settings.tracking_uri, artifacts)
 
 
-def lifetime_value_training(work: Workspace, as_of: date) -> LifetimeValueTraining:
-    """Fit BG/NBD and Gamma-Gamma to what happened up to ``as_of``, judged on a holdout."""
-    settings = work.deployment.settings
+def _champion(
+    load: Callable[[Tracking], Champion[Model]], settings: Settings
+) -> tuple[Champion[Model] | None, tuple[str, ...]]:
+    """The champion to judge a new model beside; where it cannot be read, why, as a note.
+
+    A model that lost its files, or was made by other versions of libraries, must not keep the one
+    from being trained that would replace it.
+    """
     try:
-        champion = load_lifetime_value_champion(tracking_of(settings)).judged
+        return load(tracking_of(settings)), ()
     except NoChampionError:
-        champion = None
-    return lifetime_value.train(
+        return None, ()
+    except Customer360Error as error:
+        return None, (f"the champion is not judged beside: {error}",)
+
+
+def lifetime_value_training(work: Workspace, as_of: date) -> LifetimeValueTraining:
+    """Fit the lifetime-value models to what happened up to ``as_of``, judged on a holdout."""
+    settings = work.deployment.settings
+    champion, notes = _champion(load_lifetime_value_champion, settings)
+    training = lifetime_value.train(
         work.lakehouse.read(CUSTOMER_DAYS),
         as_of,
         model=settings.lifetime_value_model,
         holdout_days=settings.lifetime_value_holdout_days,
         time_unit_days=settings.lifetime_value_time_unit_days,
         annual_discount_rate=settings.discount_rate_annual,
-        champion=champion,
+        champion=champion.judged if champion else None,
     )
+    return replace(training, notes=(*training.notes, *notes))
 
 
 def train_lifetime_value(
@@ -92,11 +108,8 @@ def train_lifetime_value(
 def churn_training(work: Workspace, as_of: date) -> ChurnTraining:
     """Train the churn model on labels that are complete at ``as_of``."""
     settings = work.deployment.settings
-    try:
-        champion = load_churn_champion(tracking_of(settings)).model
-    except NoChampionError:
-        champion = None
-    return churn.train(
+    champion, notes = _champion(load_churn_champion, settings)
+    training = churn.train(
         work.lakehouse.read(CUSTOMER_DAYS),
         as_of,
         horizon_days=settings.churn_horizon_days,
@@ -106,8 +119,9 @@ def churn_training(work: Workspace, as_of: date) -> ChurnTraining:
         campaign=Campaign(
             settings.churn_contact_cost, settings.churn_success_rate, settings.churn_margin
         ),
-        champion=champion,
+        champion=champion.model if champion else None,
     )
+    return replace(training, notes=(*training.notes, *notes))
 
 
 def train_churn(work: Workspace, as_of: date) -> tuple[ChurnTraining, LoggedTraining]:
@@ -122,11 +136,8 @@ def train_churn(work: Workspace, as_of: date) -> tuple[ChurnTraining, LoggedTrai
 def revenue_training(work: Workspace, as_of: date) -> RevenueTraining:
     """Train the revenue model on labels that are complete at ``as_of``."""
     settings = work.deployment.settings
-    try:
-        champion = load_revenue_champion(tracking_of(settings)).model
-    except NoChampionError:
-        champion = None
-    return revenue.train(
+    champion, notes = _champion(load_revenue_champion, settings)
+    training = revenue.train(
         work.lakehouse.read(CUSTOMER_DAYS),
         work.lakehouse.read(TRANSACTIONS),
         work.lakehouse.read(HISTORY),
@@ -134,8 +145,9 @@ def revenue_training(work: Workspace, as_of: date) -> RevenueTraining:
         horizon_days=settings.revenue_horizon_days,
         max_training_rows=settings.revenue_max_training_rows,
         time_zone=work.deployment.zone,
-        champion=champion,
+        champion=champion.model if champion else None,
     )
+    return replace(training, notes=(*training.notes, *notes))
 
 
 def train_revenue(work: Workspace, as_of: date) -> tuple[RevenueTraining, LoggedTraining]:

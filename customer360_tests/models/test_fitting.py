@@ -185,12 +185,13 @@ def test_values_that_are_not_positive_are_left_out_and_counted(spend: pd.DataFra
     assert any("leaves out 4 repeat buyers" in note for note in with_free.notes)
 
 
-def test_spend_that_depends_on_frequency_is_noted() -> None:
+def test_spend_that_depends_on_frequency_breaks_the_assumption() -> None:
     random = np.random.default_rng(11)
     x = random.integers(1, 20, 2000)
     value = random.gamma(6, 1 / random.gamma(4, 1 / 15, 2000)) * x
     found = fit_gamma_gamma(pd.DataFrame({"frequency": x, "monetary_value": value, "customers": 1}))
-    assert any("does not depend on frequency; here they correlate" in n for n in found.notes)
+    assert found.status == "assumption"
+    assert "does not depend on frequency; here they correlate" in found.notes[0]
 
 
 def assert_recovered(truth: Any, fit: Fit[Any]) -> None:

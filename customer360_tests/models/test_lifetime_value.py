@@ -16,6 +16,8 @@ from customer360.models.lifetime_value import (
     GammaGamma,
     LifetimeValueModel,
     LifetimeValueTraining,
+    fit_gamma_gamma,
+    value_cells,
 )
 from customer360.models.lifetime_value.scoring import frozen
 from customer360_tests.gold.frames import bought, customer_days, returned
@@ -239,6 +241,59 @@ def test_what_happens_after_the_as_of_date_changes_nothing(spark: SparkSession) 
     assert with_future.model == alone.model
     assert with_future.metrics == alone.metrics
     assert alone.notes == ("holdout shortened from 273 to 227 days: half of the history",)
+
+
+def test_spend_that_depends_on_frequency_falls_back(spark: SparkSession) -> None:
+    """Who buys ten times pays ten times as much: Gamma-Gamma would publish nonsense."""
+    start, random = date(2024, 1, 1), np.random.default_rng(11)
+    scale = 1 / random.gamma(4, 1 / 15, 400)
+    rows = [
+        bought(
+            f"c{c}",
+            start + timedelta(days=c % 40 + 11 * k),
+            str(round(random.gamma(6) * scale[c] * (1 + c % 10), 2)),
+        )
+        for c in range(400)
+        for k in range(1 + c % 10)
+    ]
+    found = lifetime_value.train(customer_days(spark, rows), date(2024, 12, 31))
+    assert found.model.values is None
+    assert "Gamma-Gamma assumes that spend does not depend on frequency" in found.status
+    assert "each customer's mean order value is used instead" in found.status
+    assert not found.trained
+
+
+def test_customers_who_never_leave_fall_back_to_what_can_be_fitted(spark: SparkSession) -> None:
+    """Every purchase model runs to its boundary: past averages are stated instead."""
+    start = date(2024, 1, 1)
+    rows = [
+        bought(f"c{c}", (start + timedelta(days=int(day))).isoformat(), 20 + c % 9)
+        for c in range(300)
+        for day in np.unique(np.concatenate([[0], np.arange(c % 9 + 4, 360, 8 + c % 30)]))
+    ]
+    found = lifetime_value.train(customer_days(spark, rows), start + timedelta(days=360))
+    assert found.model.purchases is None
+    assert found.status.startswith("fallback: ")
+    assert "boundary" in found.status or "no leaving" in found.status
+    assert "past average is carried on instead" in found.status
+
+
+def test_steps_of_spend_give_the_parameters_of_every_spend(spark: SparkSession) -> None:
+    random = np.random.default_rng(8)
+    x = random.geometric(0.3, 30_000)
+    spend = random.gamma(6.25 * x) / random.gamma(3.74, 1 / 15.44, len(x)) / x
+    frame = pd.DataFrame({"frequency": x, "monetary_value": spend.round(2)}).assign(
+        as_of=HOLDOUT_END
+    )
+    features = spark.createDataFrame(frame)
+    exact, steps = (
+        value_cells(features, exact=each).toArrow().to_pandas() for each in (True, False)
+    )
+    assert exact["customers"].sum() == steps["customers"].sum() == len(x)
+    assert len(steps) < 0.6 * len(exact)
+    one, other = fit_gamma_gamma(exact), fit_gamma_gamma(steps)
+    assert other.model.log_parameters == pytest.approx(one.model.log_parameters, abs=1e-5)
+    assert other.log_likelihood == pytest.approx(one.log_likelihood, rel=1e-6)
 
 
 def test_scores_of_every_history_are_bounded() -> None:

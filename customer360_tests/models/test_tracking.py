@@ -238,9 +238,11 @@ def test_mlflow_serves_the_same_figures_without_a_pickle(tracking: Tracking) -> 
     )
     assert model.metadata.signature is not None
     assert "frequency" in model.metadata.signature.inputs.input_names()
-    artifacts = Path(str(tracking.artifacts))
-    assert not list(artifacts.rglob("*.pkl"))
-    stored = next(artifacts.rglob("parameters.json"))
+    import mlflow
+
+    folder = Path(mlflow.artifacts.download_artifacts(logged.model_uri))
+    assert not list(folder.rglob("*.pkl"))
+    (stored,) = folder.rglob("parameters.json")
     assert json.loads(stored.read_text())["purchases"]["r"] == 0.243
 
 
@@ -265,6 +267,11 @@ def test_only_a_better_model_becomes_the_champion(gated: Tracking) -> None:
     assert first.verdict == "first model; its purchases_mae 0.78 beats the naive ones"
     assert worse.verdict == ("its purchases_mae 0.8 does not beat the champion's 0.78; v1 stays")
     assert newest.verdict == "its purchases_mae 0.7 beats the champion v1's 0.78"
+    assert [each.figure for each in (newest, worse, first)] == [
+        "purchases_mae 0.7",
+        "purchases_mae 0.8",
+        "purchases_mae 0.78",
+    ]
     champion = load_lifetime_value_champion(gated)
     assert champion.model.purchases is not None
     assert champion.model.purchases.r == 0.31
@@ -308,6 +315,16 @@ def test_roll_back_and_promote_by_hand(gated: Tracking) -> None:
         promote(LIFETIME_VALUE, "2", gated)
     with pytest.raises(PromotionError, match=r"has no version 9; it has 4, 3, 2, 1"):
         promote(LIFETIME_VALUE, "9", gated)
+    aliases = {each.version: each.aliases for each in registered_versions(LIFETIME_VALUE, gated)}
+    assert (aliases["2"], aliases["1"]) == (("champion",), ("challenger",))
+    # Nor does training again undo a promotion by hand, whatever alias the other version has.
+    again = log_training(lifetime_value_training(), gated, GATE)
+    assert (again.version, again.verdict.promoted) == ("1", False)
+    assert again.verdict.reason == (
+        "the same model as v1, which is not the champion; when it was trained: first model; its "
+        "purchases_mae 0.78 beats the naive ones"
+    )
+    assert again.verdict.beats_baseline is True
     assert rollback(LIFETIME_VALUE, gated) == ("1", "2")
 
 

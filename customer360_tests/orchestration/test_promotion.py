@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
@@ -12,16 +13,18 @@ import pytest
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from customer360.models import churn
 from customer360.models.churn import FEATURES as CHURN_FEATURES
-from customer360.models.churn import features as churn_features
-from customer360.models.churn import labelled_rows
+from customer360.models.churn import ChurnTraining, labelled_rows
 from customer360.models.lineage import FeatureSchemaError
 from customer360.models.tracking import load_churn_champion
 from customer360.orchestration.build import build_definitions
 from customer360.orchestration.jobs import TRAIN
 from customer360.orchestration.metadata import asset_key
 from customer360.orchestration.run import Plan, RunFailedError, run_plan
+from customer360.pipeline import run_models
 from customer360.pipeline.run_models import tracking_of
+from customer360.pipeline.workspace import Workspace
 from customer360.settings import load_settings, remember
 from customer360_tests.deployments import Home, customer360
 
@@ -132,18 +135,12 @@ def test_promote_and_roll_back_by_command(
 def test_scoring_refuses_a_model_of_other_features(
     gated: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from customer360.models.churn import model as churn_model
-    from customer360.models.churn import scoring
-
-    later = (*churn_features.FEATURES, "favourite_weekday")
-    monkeypatch.setattr(churn_model, "FEATURES", later)
-    monkeypatch.setattr(scoring, "FEATURES", later)
-    with pytest.raises(RunFailedError, match="with the new favourite_weekday; train it again"):
-        run_plan(
-            load_settings(gated.folder),
-            Plan.of(gated.deployment, as_of=(NEWEST,), steps="train"),
-            lambda line: None,
-        )
+    """The code of today reads one column more than the champion was trained on."""
+    later = (*CHURN_FEATURES, "first_purchase_on")
+    monkeypatch.setattr(churn, "FEATURES", later)
+    plan = Plan.of(gated.deployment, as_of=(NEWEST,), steps="train", models=["churn"])
+    with pytest.raises(RunFailedError, match="with the new first_purchase_on; train it again"):
+        run_plan(load_settings(gated.folder), plan, lambda line: None)
 
 
 def test_train_by_command_trains_one_model_and_scores_with_it(
@@ -166,6 +163,43 @@ def test_train_by_command_trains_one_model_and_scores_with_it(
     assert "Purchases a customer" not in said.out
     assert all(now > then for now, then in zip(made(*touched), before, strict=True))
     assert made(*others) == untouched
+
+
+def test_the_gate_refuses_a_worse_model_and_promotes_a_better_one(
+    gated: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The figures are set, all else is a run: trained, judged, registered, and scored with."""
+    remember(gated.folder, {"promotion_margin": 0.0})
+    honest = run_models.churn_training
+
+    def run_with(brier: float) -> None:
+        def training(work: Workspace, as_of: date) -> ChurnTraining:
+            found = honest(work, as_of)
+            figures = {"test_brier": brier, "champion_brier": 0.20}
+            figures |= {f"baseline_{name}_brier": 0.25 for name in ("hiatus_rule", "base_rate")}
+            # Another base rate makes it another model for the registry, and changes no score.
+            other = replace(found.model, base_rate=brier)
+            return replace(found, model=other, metrics={**found.metrics, **figures})
+
+        monkeypatch.setattr(run_models, "churn_training", training)
+        plan = Plan.of(gated.deployment, as_of=(NEWEST,), steps="train", models=["churn"])
+        run_plan(load_settings(gated.folder), plan, lambda line: None)
+
+    (before,) = versions(gated, "gold/churn_scores", NEWEST)
+    run_with(0.24)
+    refused = check(gated, "models/churn", "promoted")
+    assert not refused.passed
+    assert refused.description == (
+        f"its brier 0.24 does not beat the champion's 0.2; v{before} stays"
+    )
+    assert versions(gated, "gold/churn_scores", NEWEST) == {before}
+
+    run_with(0.10)
+    promoted = check(gated, "models/churn", "promoted")
+    assert promoted.passed
+    assert promoted.description == f"its brier 0.1 beats the champion v{before}'s 0.2"
+    (after,) = versions(gated, "gold/churn_scores", NEWEST)
+    assert int(after) > int(before)
 
 
 def test_a_feature_that_knows_the_label_is_found(

@@ -32,7 +32,7 @@ MINIMUM_REPEAT_BUYERS = 50
 """With fewer customers who came back, four parameters are guesswork."""
 
 CORRELATION_LIMIT = 0.3
-"""Gamma-Gamma assumes that spend does not depend on frequency; above this a note says so."""
+"""Gamma-Gamma assumes that spend does not depend on frequency; above this it is not used."""
 
 LARGEST_LOG_PARAMETER = 12.0
 """Log-parameters beyond this (a ratio of e^12) sit on a boundary of the likelihood."""
@@ -62,8 +62,9 @@ class Fit(Generic[Model]):
             empty without it.
         log_likelihood: Sum over all customers.
         customers: Customers that were fitted.
-        status: "fitted", or "boundary" when the maximum is at the edge of what parameters can be.
-        notes: What a reader must know (a parameter on a boundary, for instance).
+        status: "fitted"; "boundary" when the maximum is at the edge of what parameters can be;
+            "assumption" when the data break what the model takes for granted.
+        notes: What a reader must know; the first says why it is not "fitted".
     """
 
     model: Model
@@ -299,9 +300,11 @@ def fit_gamma_gamma(cells: pd.DataFrame) -> Fit[GammaGamma]:
     errors, status, notes = _known(label, model, covariance, _far(model, {"v": scale}))
     correlation = frequency_value_correlation(usable)
     if abs(correlation) > CORRELATION_LIMIT:
-        notes += (
+        status = "assumption"
+        notes = (
             f"Gamma-Gamma assumes that spend does not depend on frequency; here they correlate "
             f"at {correlation:.2f}",
+            *notes,
         )
     left_out = int(repeat["customers"].sum() - customers)
     if left_out:

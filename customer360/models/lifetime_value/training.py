@@ -56,6 +56,12 @@ from customer360.models.windows import first_purchase_day
 SHORTEST_HOLDOUT_DAYS = 14
 CHAMPION = "champion"
 
+EXACT_REPEAT_BUYERS = 500_000
+"""Repeat buyers up to whom every spend is a cell of its own: 12 MB on the driver."""
+
+VALUE_STEPS = 500
+"""Parts of a doubling of spend, beyond that: a seventh of a per cent each."""
+
 Fitter = Callable[[pd.DataFrame, float], Fit[Any]]
 
 FITTERS: dict[str, Fitter] = {
@@ -179,21 +185,33 @@ def purchase_cells(features: DataFrame) -> DataFrame:
     )
 
 
-def value_cells(features: DataFrame) -> DataFrame:
-    """Count repeat buyers by (as_of, frequency, spend on them in cents): for Gamma-Gamma, exactly.
+def value_cells(features: DataFrame, *, exact: bool = True) -> DataFrame:
+    """Count repeat buyers by (as_of, frequency, spend on them): for Gamma-Gamma.
 
     The spend is counted and not its mean: a mean rounded to cents is not the mean (rounding half
     cents up moves CDNOW's parameters in their fourth digit), and unrounded it is a cell a customer.
+
+    Args:
+        features: ``gold/customer_features``.
+        exact: A cell for every spend in cents, which may be nearly one a customer. Otherwise one
+            for every `VALUE_STEPS`-th part of a doubling, with its customers' mean spend: however
+            many customers there are, there are no more cells than that, and the parameters keep
+            five digits.
     """
-    spent = F.round(F.col("monetary_value") * F.col("frequency"), 2)
+    cents = F.round(F.col("monetary_value") * F.col("frequency") * 100).cast("long")
+    step = cents if exact else F.floor(F.log2(F.greatest(cents, F.lit(1))) * VALUE_STEPS)
+    # Refunds can leave no spend or less; such cells are counted too, and left out of the fit.
+    positive = cents > 0
     return (
         features.where(F.col("frequency") > 0)
-        .groupBy("as_of", "frequency", spent.alias("spent"))
-        .agg(F.count("*").alias("customers"))
+        .groupBy("as_of", "frequency", step.alias("step"), positive.alias("positive"))
+        .agg(F.count("*").alias("customers"), F.sum(cents).alias("cents"))
         .select(
             "as_of",
             "frequency",
-            (F.col("spent") / F.col("frequency")).alias("monetary_value"),
+            (F.col("cents") / 100 / F.col("customers") / F.col("frequency")).alias(
+                "monetary_value"
+            ),
             "customers",
         )
     )
@@ -203,7 +221,9 @@ def _counted(features: DataFrame, dates: Sequence[date]) -> dict[date, _Counted]
     # Sorted: sums of floats depend on order, and the same data must give the same parameters.
     purchases = purchase_cells(features).toArrow().to_pandas()
     purchases = purchases.sort_values(["as_of", "frequency", "recency", "T"])
-    values = value_cells(features).toArrow().to_pandas()
+    repeat = purchases[purchases["frequency"] > 0].groupby("as_of")["customers"].sum()
+    few = int(repeat.max() if len(repeat) else 0) <= EXACT_REPEAT_BUYERS
+    values = value_cells(features, exact=few).toArrow().to_pandas()
     values = values.sort_values(["as_of", "frequency", "monetary_value"])
     return {
         day: _Counted(
@@ -230,22 +250,32 @@ def _fitted(
     except NotFittedError as error:
         found.reasons.append(f"{error}; each customer's past average is carried on instead")
     else:
-        how_often, how_often_covariance = purchases.model, frozen(purchases.covariance)
         found.notes.extend(purchases.notes)
-        found.parameters |= asdict(purchases.model)
-        found.parameters |= {f"se_{k}": v for k, v in purchases.standard_errors.items()}
         found.metrics[f"{kind}_log_likelihood"] = purchases.log_likelihood
+        if purchases.status == "fitted":
+            how_often, how_often_covariance = purchases.model, frozen(purchases.covariance)
+            found.parameters |= asdict(purchases.model)
+            found.parameters |= {f"se_{k}": v for k, v in purchases.standard_errors.items()}
+        else:
+            found.reasons.append(
+                f"{purchases.notes[0]}; each customer's past average is carried on instead"
+            )
     try:
         values = fit_gamma_gamma(spend)
     except NotFittedError as error:
         found.reasons.append(f"{error}; each customer's mean order value is used instead")
     else:
-        gg, gg_covariance = values.model, frozen(values.covariance)
         found.notes.extend(values.notes)
-        found.parameters |= asdict(gg)
-        found.parameters |= {f"se_{k}": v for k, v in values.standard_errors.items()}
         found.metrics["gamma_gamma_log_likelihood"] = values.log_likelihood
-        found.metrics["population_mean_order_value"] = gg.population_mean
+        if values.status == "fitted":
+            gg, gg_covariance = values.model, frozen(values.covariance)
+            found.parameters |= asdict(gg)
+            found.parameters |= {f"se_{k}": v for k, v in values.standard_errors.items()}
+            found.metrics["population_mean_order_value"] = gg.population_mean
+        else:
+            found.reasons.append(
+                f"{values.notes[0]}; each customer's mean order value is used instead"
+            )
     found.metrics["frequency_value_correlation"] = frequency_value_correlation(spend)
     found.model = LifetimeValueModel(
         time_unit_days,
@@ -257,6 +287,25 @@ def _fitted(
         gg_covariance,
     )
     return found
+
+
+def _first_fitted(
+    counted: _Counted, kinds: Sequence[str], time_unit_days: int, annual_discount_rate: float
+) -> _Fitted:
+    """The first of ``kinds`` whose purchases can be fitted, with why those before it could not.
+
+    When none can, the fallback, with the reason of the first.
+    """
+    tried: list[tuple[str, str]] = []
+    for kind in kinds:
+        found = _fitted(counted, kind, time_unit_days, annual_discount_rate)
+        if found.model.purchases:
+            found.notes += [f"in place of {name}: {why}" for name, why in tried]
+            return found
+        tried.append((kind, found.reasons[0]))
+        if len(tried) == 1:
+            first = found
+    return first
 
 
 @dataclass
@@ -474,9 +523,10 @@ def train(
             )
             notes += judged.notes
         how_often = judged.chosen.model.purchases if judged else None
-        published = _fitted(
+        best = how_often.kind if how_often else kinds[0]
+        published = _first_fitted(
             counted[as_of],
-            how_often.kind if how_often else kinds[0],
+            (best, *(kind for kind in kinds if kind != best)),
             time_unit_days,
             annual_discount_rate,
         )

@@ -26,7 +26,7 @@ from customer360.models.tracking.connection import (
     registered,
 )
 from customer360.models.tracking.stored import Training, name_of, store
-from customer360.models.tracking.versions import REPLACED
+from customer360.models.tracking.versions import FIGURE, REPLACED
 
 CARD = "model_card.md"
 """File of the model card among a run's artifacts."""
@@ -106,16 +106,9 @@ def log_training(
     with connected(tracking) as mlflow:
         experiment_id = experiment_of(mlflow, tracking)
         champion = registered(mlflow, name, CHAMPION)
-        for alias, known in (
-            (CHAMPION, champion),
-            (CHALLENGER, registered(mlflow, name, CHALLENGER)),
-        ):
-            if known is not None and known.tags.get(_FINGERPRINT) == fingerprint:
-                same = Verdict(
-                    alias == CHAMPION,
-                    known.tags.get(_BEATS_BASELINE, "True") == "True",
-                    f"the same model as the {alias} v{known.version}",
-                )
+        for known in mlflow.MlflowClient().search_model_versions(f"name='{name}'"):
+            if known.tags.get(_FINGERPRINT) == fingerprint:
+                same = _same(known, champion)
                 return _logged_as(mlflow, name, known, experiment_id, tracking, same)
         origin = {f"delta_version/{t}": v for t, v in (table_versions or {}).items()}
         described = {
@@ -140,6 +133,8 @@ def log_training(
             _BEATS_BASELINE: str(verdict.beats_baseline),
             "verdict": verdict.reason,
         }
+        if gate.candidate in training.metrics:
+            stated[FIGURE] = f"{gate.figure} {training.metrics[gate.candidate]:.4g}"
         if verdict.promoted and champion is not None:
             stated[REPLACED] = str(champion.version)
         # MLflow prints "Successfully registered" to stderr, which is for errors here.
@@ -156,6 +151,19 @@ def log_training(
 def _description(card: str) -> str:
     """As much of the card as the registry's description holds, in whole lines."""
     return card if len(card) <= _LONGEST else card[: card.rfind("\n", 0, _LONGEST)]
+
+
+def _same(known: Any, champion: Any | None) -> Verdict:
+    """The verdict of a model that is registered already: it is not judged twice."""
+    beats = {"True": True, "False": False}.get(known.tags.get(_BEATS_BASELINE, ""))
+    if champion is not None and str(champion.version) == str(known.version):
+        return Verdict(True, beats, f"the same model as the champion v{known.version}")
+    return Verdict(
+        False,
+        beats,
+        f"the same model as v{known.version}, which is not the champion; when it was trained: "
+        f"{known.tags.get('verdict', 'nothing was noted')}",
+    )
 
 
 def _verdict(training: Training, gate: Gate, champion: Any | None) -> Verdict:

@@ -16,6 +16,9 @@ from customer360.models.tracking.connection import (
     short_name,
 )
 
+FIGURE = "figure"
+"""Tag of a version: the figure that it was judged by, and its value."""
+
 REPLACED = "replaced"
 """Tag of a version that became champion: the version that was it before."""
 
@@ -33,6 +36,7 @@ class RegisteredVersion:
         aliases: ``champion``, ``challenger`` or none.
         as_of: Day it was trained for.
         status: "trained", or "fallback: " and why.
+        figure: What it was judged by, as "brier 0.208"; empty when it was not tested.
         verdict: Why it was or was not promoted when it was trained.
     """
 
@@ -40,6 +44,7 @@ class RegisteredVersion:
     aliases: tuple[str, ...]
     as_of: str
     status: str
+    figure: str
     verdict: str
 
 
@@ -64,6 +69,7 @@ def registered_versions(name: str, tracking: Tracking) -> list[RegisteredVersion
                 aliases=tuple(aliases.get(str(each.version), ())),
                 as_of=each.tags.get("as_of", ""),
                 status=each.tags.get("status", ""),
+                figure=each.tags.get(FIGURE, ""),
                 verdict=each.tags.get("verdict", ""),
             )
             for each in sorted(found, key=lambda each: -int(each.version))
@@ -71,7 +77,7 @@ def registered_versions(name: str, tracking: Tracking) -> list[RegisteredVersion
 
 
 def promote(name: str, version: str, tracking: Tracking) -> str | None:
-    """Make a version the champion, whatever the gate said.
+    """Make a version the champion, whatever the gate said; the one before is challenger then.
 
     Returns:
         The version that was champion before; ``None`` when there was none.
@@ -96,6 +102,8 @@ def promote(name: str, version: str, tracking: Tracking) -> str | None:
         if before is not None:
             client.set_model_version_tag(name, version, REPLACED, before)
         _crown(mlflow, name, version)
+        if before is not None:
+            client.set_registered_model_alias(name, CHALLENGER, before)
         return before
 
 
