@@ -188,6 +188,12 @@ def predict(
             "given all of it back",
             highlight=False,
         )
+    if found.undated_reviews:
+        out.print(
+            f"{found.undated_reviews:,} review scores not used: without reviewed_on nobody knows "
+            "whether they were there by then",
+            highlight=False,
+        )
     if found.rejected:
         out.print(
             f"{found.rejected_rows:,} of {found.rows:,} rows left out; what is wrong with each is "
