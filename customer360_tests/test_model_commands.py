@@ -45,6 +45,12 @@ def test_a_customer_is_explained_by_key_and_by_the_sources_id(
     value = found.value.set_index("figure")
     assert value.loc["probability_alive", "value"] == found.summary["probability_alive"]
     assert (value["low"] <= value["high"]).all()
+    assert found.topics_note == ""
+    (revenue,) = demo.rows(
+        "gold/revenue_predictions", f"customer_key = '{key}' and as_of = DATE'{LAST_DAY}'"
+    )
+    assert found.revenue == revenue
+    assert found.revenue_reasons[0] == revenue["reason_1"]
 
     (own,) = demo.rows("silver/customers", f"customer_key = '{key}'")
     assert explain_customer(demo.workspace(), own["source_customer_id"]).customer_key == key
@@ -69,6 +75,13 @@ def test_explain_says_it_in_words(
     assert f"{likely_to_leave['churn_probability']:.1%} buy nothing in the next 14 days" in said.out
     assert likely_to_leave["reason_1"] in said.out
     assert "expected_revenue_365d" in said.out
+    (revenue,) = demo.rows(
+        "gold/revenue_predictions", f"customer_key = '{key}' and as_of = DATE'{LAST_DAY}'"
+    )
+    assert f"a purchase with probability {revenue['purchase_probability']:.1%}" in " ".join(
+        said.out.split()
+    )
+    assert revenue["reason_1"] in said.out
     missing = customer360(capsys, monkeypatch, "explain", "nobody", "--home", demo.folder)
     assert missing.code == 1
     assert len(missing.error_lines) == 1

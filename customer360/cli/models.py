@@ -195,6 +195,12 @@ def predict(
             "given all of it back",
             highlight=False,
         )
+    if found.undated_reviews:
+        out.print(
+            f"{found.undated_reviews:,} review scores not used: without reviewed_on nobody knows "
+            "whether they were there by then",
+            highlight=False,
+        )
     if found.rejected:
         out.print(
             f"{found.rejected_rows:,} of {found.rows:,} rows left out; what is wrong with each is "
@@ -240,17 +246,20 @@ def explain(
             f"{churn['horizon_days']} days ({churn['risk']} risk; model v{churn['model_version']})",
             highlight=False,
         )
-        print_table(
-            ["speaks for leaving (+) or staying (-)", "log-odds", "the customer's own figures"],
-            [
-                {
-                    "speaks for leaving (+) or staying (-)": row.topic,
-                    "log-odds": f"{row.log_odds:+.2f}",
-                    "the customer's own figures": row.words,
-                }
-                for row in found.topics.itertuples()
-            ],
-        )
+        if len(found.topics):
+            print_table(
+                ["speaks for leaving (+) or staying (-)", "log-odds", "the customer's own figures"],
+                [
+                    {
+                        "speaks for leaving (+) or staying (-)": row.topic,
+                        "log-odds": f"{row.log_odds:+.2f}",
+                        "the customer's own figures": row.words,
+                    }
+                    for row in found.topics.itertuples()
+                ],
+            )
+        if found.topics_note:
+            out.print(escape(found.topics_note), highlight=False, soft_wrap=True)
     if len(found.value):
         out.print("\n[bold]Lifetime value[/bold]  with 90 % intervals", highlight=False)
         print_table(
@@ -261,6 +270,16 @@ def explain(
                 for row in found.value.to_dict("records")
             ],
         )
+    if found.revenue:
+        revenue = found.revenue
+        out.print(
+            f"\n[bold]Revenue[/bold]  {_number(revenue['expected_revenue'])} expected in the next "
+            f"{revenue['horizon_days']} days, a purchase with probability "
+            f"{revenue['purchase_probability']:.1%} (model v{revenue['model_version']})",
+            highlight=False,
+        )
+        for reason in found.revenue_reasons:
+            out.print(f"  {escape(reason)}", highlight=False, soft_wrap=True)
 
 
 def _number(value: float | None) -> str:

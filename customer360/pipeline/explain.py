@@ -13,15 +13,18 @@ from pyspark.sql import functions as F
 
 from customer360.errors import Customer360Error, listed
 from customer360.models.churn import FEATURES as CHURN_FEATURES
+from customer360.models.churn import ChurnModel, ChurnModelError
 from customer360.models.churn.reasons import REASONS
 from customer360.models.lifetime_value import FIGURES
-from customer360.models.tracking import NoChampionError, load_churn_champion
+from customer360.models.lineage import FeatureSchemaError
+from customer360.models.tracking import Champion, NoChampionError, load_churn_champion
 from customer360.pipeline.make_gold import (
     AS_OF,
     CHURN_SCORES,
     CUSTOMER_360,
     FEATURES,
     LIFETIME_VALUE,
+    REVENUE_PREDICTIONS,
 )
 from customer360.pipeline.run_models import tracking_of
 from customer360.pipeline.workspace import Workspace
@@ -44,9 +47,12 @@ class Explanation:
         summary: Row of ``gold/customer_360``.
         churn: Row of ``gold/churn_scores``; ``None`` for who is not active any more.
         topics: What speaks for (positive ``log_odds``) and against leaving: ``topic``,
-            ``log_odds``, ``words``; empty without a churn score or with a fallback.
+            ``log_odds``, ``words``; empty without a churn score, or for what ``topics_note`` says.
+        topics_note: Why there are no topics, or that another version than the champion, whose
+            topics they are, made the score; "" when there is nothing to say.
         value: Row of ``gold/lifetime_value`` as ``figure``, ``value``, ``low``, ``high`` (90 %
             interval); empty without a score.
+        revenue: Row of ``gold/revenue_predictions``; ``None`` when there is none.
     """
 
     customer_key: str
@@ -54,7 +60,15 @@ class Explanation:
     summary: dict[str, Any]
     churn: dict[str, Any] | None
     topics: pd.DataFrame
+    topics_note: str
     value: pd.DataFrame
+    revenue: dict[str, Any] | None
+
+    @property
+    def revenue_reasons(self) -> list[str]:
+        """Why the expected revenue is more or less than the average, the strongest first."""
+        revenue = self.revenue or {}
+        return [revenue[name] for name in REASONS if revenue.get(name)]
 
 
 def explain_customer(
@@ -87,14 +101,60 @@ def explain_customer(
         )
     churn = _row(work.lakehouse.read(CHURN_SCORES), key, as_of)
     value = _row(work.lakehouse.read(LIFETIME_VALUE), key, as_of)
-    return Explanation(
-        key,
-        as_of,
-        summary,
-        churn,
-        _topics(work, key, as_of) if churn else _no_topics(),
-        _figures(value) if value else pd.DataFrame(columns=["figure", "value", "low", "high"]),
+    topics, note = (
+        _topics(work, key, as_of, churn["model_version"]) if churn else (_no_topics(), "")
     )
+    return Explanation(
+        customer_key=key,
+        as_of=as_of,
+        summary=summary,
+        churn=churn,
+        topics=topics,
+        topics_note=note,
+        value=_figures(value)
+        if value
+        else pd.DataFrame(columns=["figure", "value", "low", "high"]),
+        revenue=_row(work.lakehouse.read(REVENUE_PREDICTIONS), key, as_of)
+        if work.lakehouse.exists(REVENUE_PREDICTIONS)
+        else None,
+    )
+
+
+def topics_by(
+    champion: Champion[ChurnModel], features: DataFrame, scored_by: str
+) -> tuple[pd.DataFrame, str]:
+    """What speaks for and against one customer's leaving, by the model that scores today.
+
+    Args:
+        champion: That model.
+        features: The customer's row of ``gold/customer_features``.
+        scored_by: Version of the model that made the score which is explained.
+
+    Returns:
+        `Explanation.topics` and `Explanation.topics_note`.
+    """
+    model = champion.model
+    if model.kind != "xgboost":
+        return _no_topics(), (
+            f"No topics: the champion v{champion.version} is the fallback {model.kind}, which "
+            "looks at no more than the silence"
+        )
+    try:
+        champion.check_schema(features, CHURN_FEATURES)
+        model.check_features()
+    except (FeatureSchemaError, ChurnModelError) as error:
+        return _no_topics(), f"No topics: {error}"
+    row = features.select(*CHURN_FEATURES).first()
+    if row is None:
+        return _no_topics(), f"No topics: {FEATURES} does not have the customer on that day"
+    note = (
+        ""
+        if scored_by == champion.version
+        else f"The score is of v{scored_by}, the topics are of the champion, v{champion.version}: "
+        "score the day again to have both of one"
+    )
+    found = model.explain(pd.DataFrame([row.asDict()]))
+    return found.reset_index(drop=True), note
 
 
 def _key(work: Workspace, customer: str, source: str | None) -> str:
@@ -111,8 +171,12 @@ def _key(work: Workspace, customer: str, source: str | None) -> str:
     return customer_key_of(source or names[0], customer, work.deployment.secret)
 
 
+def _of(frame: DataFrame, key: str, as_of: date) -> DataFrame:
+    return frame.where((F.col(AS_OF) == F.lit(as_of)) & (F.col("customer_key") == key))
+
+
 def _row(frame: DataFrame, key: str, as_of: date) -> dict[str, Any] | None:
-    found = frame.where((F.col(AS_OF) == F.lit(as_of)) & (F.col("customer_key") == key)).first()
+    found = _of(frame, key, as_of).first()
     return found.asDict() if found else None
 
 
@@ -120,18 +184,12 @@ def _no_topics() -> pd.DataFrame:
     return pd.DataFrame(columns=["topic", "log_odds", "words"])
 
 
-def _topics(work: Workspace, key: str, as_of: date) -> pd.DataFrame:
+def _topics(work: Workspace, key: str, as_of: date, scored_by: str) -> tuple[pd.DataFrame, str]:
     try:
         champion = load_churn_champion(tracking_of(work.deployment.settings))
-    except NoChampionError:
-        return _no_topics()
-    if champion.model.kind != "xgboost":
-        return _no_topics()
-    features = _row(work.lakehouse.read(FEATURES), key, as_of)
-    if features is None:
-        return _no_topics()
-    row = pd.DataFrame([{name: features[name] for name in CHURN_FEATURES}])
-    return champion.model.explain(row).reset_index(drop=True)
+    except NoChampionError as error:
+        return _no_topics(), f"No topics: {error}"
+    return topics_by(champion, _of(work.lakehouse.read(FEATURES), key, as_of), scored_by)
 
 
 def _figures(row: dict[str, Any]) -> pd.DataFrame:
@@ -147,9 +205,3 @@ def _figures(row: dict[str, Any]) -> pd.DataFrame:
             if f"{name}_low" in row
         ]
     )
-
-
-def reasons_of(explanation: Explanation) -> list[str]:
-    """The reasons that ``gold/churn_scores`` states, the strongest first."""
-    churn = explanation.churn or {}
-    return [churn[name] for name in REASONS if churn.get(name)]

@@ -29,8 +29,18 @@ def test_the_table_states_ratios_of_what_was_measured() -> None:
         facts |= {f"{name}_seconds": 2.0, f"{name}_cpu": 1.0, f"{name}_gain": 0.0}
         facts |= {f"{name}_bytes": 0.0, f"lifetimes_{name}_bytes": 0.0}
         facts |= {f"lifetimes_{name}_seconds": 50.0, f"lifetimes_{name}_cpu": 70.0}
+    facts |= {"lifetimes_score_seconds": 1.0, "lifetimes_score_cpu": 3.0}
+    facts |= {"score_alike_seconds": 0.5, "score_alike_cpu": 0.25}
     table = render([Measured(8_000, facts)])
     found = dict(zip(table.columns[0].cells, table.columns[1].cells, strict=True))
     assert found["BG/NBD, times faster"] == "25"
     assert found["both, times less CPU"] == "70"
+    # The two do not make the same: the rows say what each does.
+    assert found["scoring: 12 figures, with 90 % intervals (s)"] == "2.000"
+    assert found["scoring: 6 of these figures, no intervals (s)"] == "0.500"
+    assert found["scoring: the same 6 figures, lifetimes (s)"] == "1.000"
+    assert found["12 figures with intervals against lifetimes' 6, times faster"] == "0.5"
+    assert found["12 figures with intervals against lifetimes' 6, times less CPU"] == "0.75"
+    assert found["the same 6 figures, times faster"] == "2"
+    assert found["the same 6 figures, times less CPU"] == "12"
     assert found["scoring, customers a CPU second"] == "2,000"

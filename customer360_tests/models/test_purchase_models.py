@@ -97,7 +97,8 @@ def test_gamma_gamma_finds_the_published_parameters(repeat_buyers: pd.DataFrame)
     assert fit.customers == 946
     assert fit.model.p == pytest.approx(6.249572, abs=5e-7)
     assert fit.model.q == pytest.approx(3.744225, abs=5e-7)
-    assert fit.model.v == pytest.approx(15.443524, abs=5e-6)
+    # Stated as 15.443524; the gradient vanishes at 15.443521.
+    assert fit.model.v == pytest.approx(15.443521, abs=5e-7)
     assert fit.model.population_mean == pytest.approx(35.170, abs=5e-4)
     assert fit.log_likelihood == pytest.approx(-4055.918, abs=5e-4)
 
@@ -150,12 +151,14 @@ def test_expectation_where_the_hypergeometric_term_is_negative() -> None:
 
 def test_conditional_expectations_by_frequency(cdnow: pd.DataFrame, fitted: BgNbd) -> None:
     """Fader, Hardie and Lee 2005, figure 4, as numbers recomputed: the next 39 weeks."""
+    # For 4 and for 7 and more, 2.1638 and 6.1570 are stated: the only last digits that lifetimes'
+    # own fit contradicts, as ours does.
     expected = fitted.expected_purchases(
         39, cdnow["frequency"], cdnow["recency"] / 7, cdnow["T"] / 7
     )
     means = pd.Series(expected).groupby(np.minimum(cdnow["frequency"].to_numpy(), 7)).mean()
-    published = [0.2251, 0.5231, 1.0441, 1.5203, 2.1638, 2.6538, 3.5040, 6.1570]
-    assert means.tolist() == pytest.approx(published, abs=2e-4)
+    published = [0.2251, 0.5231, 1.0441, 1.5203, 2.1639, 2.6538, 3.5040, 6.1572]
+    assert means.tolist() == pytest.approx(published, abs=5e-5)
 
 
 def test_holdout_figures_of_cdnow(cdnow: pd.DataFrame, fitted: BgNbd) -> None:

@@ -5,20 +5,27 @@ from __future__ import annotations
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from customer360.models.revenue import order_file
 from customer360.models.revenue.order_file import (
     ACCEPTED,
     ORDER_SCHEMA,
     PROBLEMS,
     OrderFileError,
-    checked,
     read_pieces,
 )
+
+TODAY = date(2024, 6, 30)
+
+
+def checked(rows: pd.DataFrame, as_of: date | None = None) -> tuple[pa.Table, pd.DataFrame]:
+    return order_file.checked(rows, as_of, today=TODAY)
 
 
 def texts(*rows: dict[str, str]) -> pd.DataFrame:
@@ -91,6 +98,7 @@ def test_a_good_row_is_typed() -> None:
         ("ordered_at", "2024-03-01T10:00:00+02:00", "is no local date or time"),
         ("ordered_at", "1969-12-31", "is no local date or time"),
         ("ordered_at", "2024-04-01", "is after the as-of date 2024-03-31"),
+        ("delivered_on", "2024-03-05 00:01", "is no date like 2024-03-31"),
         ("items", "1.5", "is no whole number from 0 to 1,000,000"),
         ("installments", "-1", "is no whole number"),
         ("review_score", "6", "is no whole number from 1 to 5"),
@@ -115,6 +123,17 @@ def test_everything_that_is_wrong_with_a_row_is_listed() -> None:
     ]  # fmt: skip
 
 
+def test_an_order_after_tomorrow_is_refused_and_one_of_tomorrow_is_not() -> None:
+    """Somewhere it is tomorrow already; a mistyped century would be the day predicted from."""
+    table, problems = checked(
+        texts({"ordered_at": "2204-03-01"}, {"ordered_at": "2024-07-01 23:59"}, {})
+    )
+    assert table["row"].to_pylist() == [2, 3]
+    (found,) = problems.to_dict("records")
+    assert (found["column"], found["value"]) == ("ordered_at", "2204-03-01")
+    assert found["reason"] == "is in the future: after 2024-07-01"
+
+
 def test_a_csv_is_read_in_pieces_with_its_row_numbers(tmp_path: Path) -> None:
     file = tmp_path / "orders.csv"
     file.write_text(
@@ -133,6 +152,73 @@ def test_a_csv_is_read_in_pieces_with_its_row_numbers(tmp_path: Path) -> None:
         "row": 2, "customer_id": None, "column": None, "value": "ben,2024-03-02",
         "reason": "2 fields where the header has 4",
     }  # fmt: skip
+
+
+HEADER = "customer_id,ordered_at,amount,category\n"
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "line", "reason"),
+    [
+        ('"b"x,2024-03-02,1,Toys\n', 4, "',' expected after '\"'"),
+        ('"ben,2024-03-02,1,Toys\n', 4, "unexpected end of data"),
+        ("ben,2024-03-02,1," + "x" * 140_000 + "\n", 4, "field larger than field limit (131072)"),
+    ],
+    ids=["text after a quote", "quote that is never closed", "long field"],
+)
+def test_a_line_that_cannot_be_taken_apart_costs_that_line_only(
+    tmp_path: Path, spoilt: str, line: int, reason: str
+) -> None:
+    file = tmp_path / "orders.csv"
+    file.write_text(
+        HEADER + 'ana,2024-03-01,10,"Toys,\nbig"\n' + spoilt + "cy,2024-03-03,12,\ndan,,,\n"
+    )
+    (piece,) = read_pieces(file)
+    assert piece.rows["customer_id"].to_dict() == {1: "ana", 3: "cy", 4: "dan"}
+    (broken,) = piece.broken.to_dict("records")
+    assert (broken["row"], broken["reason"]) == (2, f"line {line}: {reason}")
+    assert spoilt.startswith(broken["value"])
+    assert len(broken["value"]) <= 200
+
+
+def test_a_stray_quote_in_every_line_loses_every_line_and_ends(tmp_path: Path) -> None:
+    file = tmp_path / "orders.csv"
+    file.write_text(HEADER + '"b,2024-03-02,1,Toys\n' * 50)
+    pieces = list(read_pieces(file, piece_rows=20))
+    assert sum(len(piece.rows) for piece in pieces) == 0
+    lines = [reason.split(":")[0] for piece in pieces for reason in piece.broken["reason"]]
+    assert lines == [f"line {number}" for number in range(2, 52)]
+
+
+def test_a_header_that_cannot_be_taken_apart_names_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "orders.csv"
+    file.write_text('"customer_id"x,ordered_at,amount\nana,2024-03-01,1\n')
+    with pytest.raises(OrderFileError, match=r"^orders\.csv: cannot be read: line 1: ',' expected"):
+        list(read_pieces(file))
+
+
+def test_parquets_timestamps_are_local_times_and_midnights_are_days(tmp_path: Path) -> None:
+    """pandas writes days as timestamps, of ns; a time with a zone counts as its clock showed it."""
+    file = tmp_path / "orders.parquet"
+    in_sao_paulo = datetime(2024, 3, 1, 23, 30, tzinfo=ZoneInfo("America/Sao_Paulo"))
+    pd.DataFrame(
+        {
+            "customer_id": ["ana", "ben"],
+            "ordered_at": [in_sao_paulo, None],
+            "amount": [10.0, 1.0],
+            "delivered_on": [pd.Timestamp(2024, 3, 4), None],
+            "reviewed_on": [pd.Timestamp(2024, 3, 5), pd.Timestamp(2024, 3, 5, 0, 0, 1)],
+        }
+    ).to_parquet(file)
+    (piece,) = read_pieces(file)
+    table, problems = checked(piece.rows)
+    (row,) = table.to_pylist()
+    assert row["ordered_at"] == datetime(2024, 3, 1, 23, 30)
+    assert (row["delivered_on"], row["reviewed_on"]) == (date(2024, 3, 4), date(2024, 3, 5))
+    assert problems[["row", "column"]].to_numpy().tolist() == [
+        [2, "ordered_at"],
+        [2, "reviewed_on"],
+    ]
 
 
 def test_a_parquet_file_is_read_as_its_texts(tmp_path: Path) -> None:

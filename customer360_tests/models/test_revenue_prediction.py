@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
+from uuid import uuid4
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -19,6 +21,7 @@ from customer360.models.revenue import (
     FEATURES,
     RevenueModel,
     RevenueModelError,
+    prediction,
     revenue_features,
     score,
     train,
@@ -33,6 +36,11 @@ from customer360_tests.gold.frames import customer_days as days_frame
 from customer360_tests.gold.test_first_orders import HISTORY, TRANSACTIONS, order
 from customer360_tests.models.data import SHOP_END, shop_rows
 from customer360_tests.models.revenue_rows import AS_OF, GRID, HORIZON_DAYS, dated
+
+FILE_SCHEMA = (
+    "customer_id string, as_of date, expected_revenue double, purchase_probability double, "
+    "reason_1 string, reason_2 string, reason_3 string, horizon_days int, rejected_rows int"
+)
 
 
 @cache
@@ -179,6 +187,55 @@ def test_a_file_is_predicted_by_the_features_of_training(
         "orders.csv",
         "out",
     ]
+
+
+def test_a_review_without_its_day_is_counted_and_a_mistyped_year_is_not_the_newest_day(
+    tmp_path: Path,
+) -> None:
+    source = tmp_path / "orders.csv"
+    source.write_text(
+        "customer_id,ordered_at,amount,review_score,reviewed_on\n"
+        "ana,2024-03-01,10,5,\n"
+        "ana,2204-03-01,10,5,\n"
+        "ben,2024-03-02,10,1,2024-03-02\n"
+        "ben,2024-03-02,10,,\n"
+    )
+    found = prediction._sorted_out(source, tmp_path, as_of=None, today=date(2024, 4, 1))
+    assert (found.rows, found.bad, found.undated_reviews) == (4, 1, 1)
+    assert found.newest == date(2024, 3, 2)
+
+
+def test_predictions_are_made_once_and_written_in_order_as_they_came(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    def predicted(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        """Leaves a file for each row that it is asked for."""
+        for batch in batches:
+            for _ in batch.index:
+                (tmp_path / f"{uuid4().hex}.made").touch()
+            yield batch
+
+    as_of = date(2024, 3, 31)
+    rows = [(who, as_of, 1.5, 0.5, "a, b", None, None, 91, 0) for who in ("cy", "=ana", "ben")]
+    frame = spark.createDataFrame(rows, FILE_SCHEMA).mapInPandas(predicted, FILE_SCHEMA)
+    assert prediction._written(frame, tmp_path / "predictions.csv") == 3
+    made = pd.read_csv(tmp_path / "predictions.csv")
+    assert list(made.columns) == OUTPUT.names
+    # Not even a formula is changed: who joins the ids to their own table finds them.
+    assert made["customer_id"].tolist() == ["=ana", "ben", "cy"]
+    assert made["reason_1"].tolist() == ["a, b"] * 3
+    assert len(list(tmp_path.glob("*.made"))) == 3
+
+
+def test_the_input_is_not_overwritten(spark: SparkSession, tmp_path: Path) -> None:
+    source = tmp_path / "orders.csv.rejected.csv"
+    source.write_text("customer_id,ordered_at,amount\nana,2024-03-01,10\n")
+    (tmp_path / "link").symlink_to(tmp_path)
+    for target in (source, tmp_path / "link" / source.name, tmp_path / "orders.csv"):
+        with pytest.raises(OrderFileError, match="would be replaced by what is written") as error:
+            predict_file(source, target, model(), spark)
+        assert "\n" not in str(error.value)
+        assert source.read_text().endswith("10\n")
 
 
 def test_a_file_without_a_good_row_writes_the_list_only(

@@ -2,16 +2,20 @@
 
 One row an order, CSV (comma-separated, UTF-8) or Parquet. The file is read piece by piece, so its
 size does not matter. A row with a bad value is listed with each thing that is wrong with it.
+
+Text is kept as it came, also in the list of bad rows: a value that begins with ``=``, ``+``, ``-``
+or ``@`` is a formula to a spreadsheet, so open the list there as text.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -46,8 +50,11 @@ ORDER_SCHEMA = pa.schema(
 )
 """A good row: its number (1 is the first after the header) and all columns that a file may have.
 
-``ordered_at`` is the local date or time of the order; ``amount`` what was paid, ``freight``
-included; ``kind`` is "sale", the default, or "refund".
+``ordered_at`` is the local date or time of the order. A Parquet column with a time zone counts as
+the clocks of that zone showed it: UTC in what Spark writes. ``amount`` is what was paid,
+``freight`` included; ``kind`` is "sale", the default, or "refund". ``review_score`` counts from
+``reviewed_on`` on; without it nobody knows whether the review was there on the day predicted from,
+so the score is not used and the row is good all the same.
 """
 
 ACCEPTED = tuple(name for name in ORDER_SCHEMA.names if name != "row")
@@ -57,7 +64,11 @@ PROBLEMS = ("row", "customer_id", "column", "value", "reason")
 
 PIECE_ROWS = 100_000
 
+_SHOWN = 200
+"""Characters that are listed of a line that could not be taken apart."""
+
 _DAY = r"\d{4}-\d{2}-\d{2}"
+_DAY_OR_MIDNIGHT = rf"{_DAY}(?:[ T]00:00(?::00(?:\.0{{1,9}})?)?)?"
 _TIME = rf"{_DAY}(?:[ T]\d{{2}}:\d{{2}}(?::\d{{2}}(?:\.\d{{1,9}})?)?)?"
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?"
 _LARGEST = 1e15
@@ -133,27 +144,78 @@ def check_columns(file: str, columns: Sequence[str]) -> None:
 
 def _csv_pieces(file: Path, piece_rows: int) -> Iterator[Piece]:
     with file.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.reader(stream, strict=True)
-        header = [name.strip() for name in next(reader, [])]
+        records = _records(stream)
+        first, wrong = next(records, ([], ""))
+        if wrong:
+            raise OrderFileError(f"{file.name}: cannot be read: {wrong}")
+        header = [name.strip() for name in first]
         check_columns(file.name, header)
         rows: list[list[str]] = []
         numbers: list[int] = []
         broken: list[tuple[Any, ...]] = []
         number = 0
-        for fields in reader:
+        for fields, wrong in records:
             if not fields:  # an empty line is none
                 continue
             number += 1
-            if len(fields) == len(header):
+            if not wrong and len(fields) == len(header):
                 rows.append(fields)
                 numbers.append(number)
             else:
-                reason = f"{len(fields)} fields where the header has {len(header)}"
+                reason = wrong or f"{len(fields)} fields where the header has {len(header)}"
                 broken.append((number, None, None, ",".join(fields), reason))
             if len(rows) + len(broken) >= piece_rows:
                 yield _piece(rows, numbers, header, broken)
                 rows, numbers, broken = [], [], []
         yield _piece(rows, numbers, header, broken)
+
+
+class _Lines:
+    """Lines of a file, which can be given back as far as the record that they belong to."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = iter(lines)
+        self._given_back: deque[str] = deque()
+        self._record: list[str] = []
+        self._before = 0
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> str:
+        line = self._given_back.popleft() if self._given_back else next(self._lines)
+        self._record.append(line)
+        return line
+
+    def begin_record(self) -> None:
+        """The next line is the first of another record."""
+        self._before += len(self._record)
+        self._record = []
+
+    def give_up_first(self) -> tuple[int, str]:
+        """Number and text of the record's first line; its others will be read again."""
+        self._given_back.extendleft(reversed(self._record[1:]))
+        self._record = self._record[:1]
+        return self._before + 1, self._record[0]
+
+
+def _records(stream: Iterable[str]) -> Iterator[tuple[list[str], str]]:
+    """Each record's fields and ""; or, where they cannot be told apart, its line and the reason.
+
+    A quote that was opened by mistake swallows the lines after it, so of a record that is wrong
+    only the first line is given up.
+    """
+    lines = _Lines(stream)
+    reader = csv.reader(lines, strict=True)
+    while True:
+        lines.begin_record()
+        try:
+            yield next(reader), ""
+        except StopIteration:
+            return
+        except csv.Error as error:
+            number, line = lines.give_up_first()
+            yield [line.rstrip("\r\n")[:_SHOWN]], f"line {number}: {error}"
 
 
 def _piece(
@@ -179,15 +241,20 @@ def _parquet_pieces(file: Path, piece_rows: int) -> Iterator[Piece]:
 
 
 def _text(values: pa.Array) -> list[str]:
+    if pa.types.is_timestamp(values.type) and values.type.tz:
+        values = pa.compute.local_timestamp(values)
     return ["" if value is None else str(value) for value in values.to_pylist()]
 
 
-def checked(rows: pd.DataFrame, as_of: date | None = None) -> tuple[pa.Table, pd.DataFrame]:
+def checked(
+    rows: pd.DataFrame, as_of: date | None = None, *, today: date
+) -> tuple[pa.Table, pd.DataFrame]:
     """The good rows, typed, and what is wrong with the others.
 
     Args:
         rows: From `read_pieces`.
         as_of: Last day that may be looked at; a later order cannot be used.
+        today: An order after the day after it is mistyped. That day may be elsewhere already.
 
     Returns:
         A table of `ORDER_SCHEMA` and a frame of `PROBLEMS`.
@@ -223,6 +290,8 @@ def checked(rows: pd.DataFrame, as_of: date | None = None) -> tuple[pa.Table, pd
     ordered_on = typed["ordered_at"].dt.floor("D")
     for name in ("delivered_on", "reviewed_on"):
         refuse(name, typed[name] < ordered_on, "is before ordered_at")
+    tomorrow = today + timedelta(days=1)
+    refuse("ordered_at", ordered_on > pd.Timestamp(tomorrow), f"is in the future: after {tomorrow}")
     if as_of is not None:
         late = ordered_on > pd.Timestamp(as_of)
         refuse("ordered_at", late, f"is after the as-of date {as_of}")
@@ -287,7 +356,9 @@ def _moments(_: str, text: pd.Series) -> Read:
 
 def _days(_: str, text: pd.Series) -> Read:
     values = pd.to_datetime(
-        text.where(text.str.fullmatch(_DAY)), format="%Y-%m-%d", errors="coerce"
+        text.where(text.str.fullmatch(_DAY_OR_MIDNIGHT)).str[:10],
+        format="%Y-%m-%d",
+        errors="coerce",
     ).astype("datetime64[ns]")
     return values, values.notna(), "is no date like 2024-03-31"
 

@@ -71,6 +71,8 @@ class Predicted:
         customers: Customers predicted.
         without_purchase: Customers of good rows who have bought nothing (or given all back), of
             whom nothing can be predicted.
+        undated_reviews: Good rows with a ``review_score`` that is not used, because no
+            ``reviewed_on`` says whether it was there by then.
         as_of: The day from which was predicted.
         rejected: The list of what is wrong; ``None`` when nothing is.
     """
@@ -79,6 +81,7 @@ class Predicted:
     rejected_rows: int
     customers: int
     without_purchase: int
+    undated_reviews: int
     as_of: date
     rejected: Path | None
 
@@ -90,6 +93,7 @@ def predict_file(
     spark: SparkSession,
     *,
     as_of: date | None = None,
+    today: date | None = None,
 ) -> Predicted:
     """Predict the revenue of every customer of a file of orders.
 
@@ -98,6 +102,10 @@ def predict_file(
     ``rejected_rows`` says how many are lacking: if the first is among them, the next one counts
     as the first order. A customer without any good row is only in the list.
 
+    Ids and values are written as they came, so that they can be joined; to open a CSV file in a
+    spreadsheet, import its columns as text, because there ``=``, ``+``, ``-`` or ``@`` begins a
+    formula.
+
     Args:
         source: CSV or Parquet, one row an order: see `order_file`.
         target: Where to write; ends in ``.csv`` or ``.parquet``. Replaced when it exists.
@@ -105,21 +113,25 @@ def predict_file(
         spark: The session.
         as_of: Day from which to predict; the day of the newest order when not given. Silence
             counts up to it, so give it when the file is older than that.
+        today: See `checked`; the clock's when not given.
 
     Raises:
-        OrderFileError: The file cannot be used as a whole, or no row of it can.
+        OrderFileError: The file cannot be used as a whole, or no row of it can, or what is written
+            would replace it.
         RevenueModelError: The model was trained on other features.
     """
     if target.suffix.lower() not in (".csv", ".parquet"):
         raise OrderFileError(f"{target.name}: expected a name that ends in .csv or .parquet")
     if model.kind == "none":
         raise OrderFileError("the revenue model has learnt nothing yet: train it on more history")
-    target.parent.mkdir(parents=True, exist_ok=True)
     rejected = target.with_name(f"{target.name}.rejected.csv")
+    if source.resolve() in (target.resolve(), rejected.resolve()):
+        raise OrderFileError(f"{source}: would be replaced by what is written: name another output")
+    target.parent.mkdir(parents=True, exist_ok=True)
     rejected.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".predict-") as folder:
         scratch = Path(folder)
-        counts = _sorted_out(source, scratch, as_of)
+        counts = _sorted_out(source, scratch, as_of, today or date.today())
         if counts.bad:
             (scratch / "rejected.csv").replace(rejected)
         if counts.newest is None:
@@ -136,7 +148,7 @@ def predict_file(
             found = found.join(lost, "customer_id", "left").fillna({"rejected_rows": 0})
         else:
             found = found.withColumn("rejected_rows", F.lit(0))
-        customers_predicted = _written(found.orderBy("customer_id"), scratch / target.name)
+        customers_predicted = _written(found, scratch / target.name)
         everybody = orders.select(
             F.count_distinct(text.identifier(F.col("customer_id"))).alias("n")
         ).first()
@@ -147,6 +159,7 @@ def predict_file(
         rejected_rows=counts.bad,
         customers=customers_predicted,
         without_purchase=int(everybody["n"]) - customers_predicted,
+        undated_reviews=counts.undated_reviews,
         as_of=day,
         rejected=rejected if counts.bad else None,
     )
@@ -217,16 +230,17 @@ def predictions_of(orders: DataFrame, model: RevenueModel, as_of: date) -> DataF
 
 @dataclass(frozen=True)
 class _Counts:
-    """Rows of a file, those left out, and the day of the newest order that is good."""
+    """Rows of a file, those left out, and of the good ones: reviews without a day, newest day."""
 
     rows: int
     bad: int
+    undated_reviews: int
     newest: date | None
 
 
-def _sorted_out(source: Path, scratch: Path, as_of: date | None) -> _Counts:
+def _sorted_out(source: Path, scratch: Path, as_of: date | None, today: date) -> _Counts:
     """Write the good rows to ``orders.parquet`` and the others to ``rejected.*``."""
-    total = bad = 0
+    total = bad = undated = 0
     newest: date | None = None
     kept = pa.schema([("row", pa.int64()), ("customer_id", pa.string())])
     with (
@@ -237,7 +251,7 @@ def _sorted_out(source: Path, scratch: Path, as_of: date | None) -> _Counts:
         writer = csv.writer(listing)
         writer.writerow(PROBLEMS)
         for piece in read_pieces(source):
-            good, wrong = checked(piece.rows, as_of)
+            good, wrong = checked(piece.rows, as_of, today=today)
             problems = pd.concat([piece.broken, wrong]).sort_values("row", kind="stable")
             writer.writerows(problems.astype(object).where(problems.notna(), "").to_numpy())
             lost.write_table(
@@ -248,25 +262,33 @@ def _sorted_out(source: Path, scratch: Path, as_of: date | None) -> _Counts:
             orders.write_table(good)
             total += len(piece.rows) + len(piece.broken)
             bad += problems["row"].nunique()
+            undated += good["reviewed_on"].filter(good["review_score"].is_valid()).null_count
             if good.num_rows:
                 day = pa.compute.max(good["ordered_at"]).as_py().date()
                 newest = day if newest is None else max(day, newest)
-    return _Counts(total, bad, newest)
+    return _Counts(total, bad, undated, newest)
 
 
 def _written(found: DataFrame, file: Path) -> int:
-    """Write the predictions to one CSV or Parquet file, some rows at a time; how many there are."""
+    """Write the predictions, by customer, to one CSV or Parquet file; how many there are."""
     sink = pq.ParquetWriter if file.suffix.lower() == ".parquet" else arrow_csv.CSVWriter
     rows = 0
-    with sink(str(file), OUTPUT) as writer:
-        # An iterator holds a partition at a time, where a whole frame would hold all customers.
-        for some in _some(found.select(*OUTPUT.names).toLocalIterator(), WRITTEN_AT_ONCE):
-            columns = [
-                pa.array(values, kind)
-                for values, kind in zip(zip(*some, strict=True), OUTPUT.types, strict=True)
-            ]
-            writer.write_table(pa.Table.from_arrays(columns, schema=OUTPUT))
-            rows += len(some)
+    # Kept, on disk where memory is short: sorting reads its input twice, a sample for the ranges
+    # and then the rows, and the model must not run twice.
+    kept = found.select(*OUTPUT.names).persist()
+    try:
+        with sink(str(file), OUTPUT) as writer:
+            # An iterator holds a partition at a time; a whole frame would hold all customers.
+            ordered = kept.orderBy("customer_id").toLocalIterator()
+            for some in _some(ordered, WRITTEN_AT_ONCE):
+                columns = [
+                    pa.array(values, kind)
+                    for values, kind in zip(zip(*some, strict=True), OUTPUT.types, strict=True)
+                ]
+                writer.write_table(pa.Table.from_arrays(columns, schema=OUTPUT))
+                rows += len(some)
+    finally:
+        kept.unpersist()
     return rows
 
 

@@ -1,0 +1,77 @@
+"""Whose topics explain a score, and what is said when there are none."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from customer360.models.baselines import HiatusRule
+from customer360.models.churn import FEATURES, ChurnModel, fit_xgboost
+from customer360.models.lineage import FeatureSchema
+from customer360.models.tracking import CHURN, Champion
+from customer360.pipeline.explain import topics_by
+from customer360_tests.models.churn_rows import customers, labelled
+
+
+@pytest.fixture(scope="module")
+def features(spark: SparkSession) -> DataFrame:
+    return spark.createDataFrame(customers(1))
+
+
+@pytest.fixture(scope="module")
+def champion(features: DataFrame) -> Champion[ChurnModel]:
+    """Version 4, trained on the columns that are there."""
+    fit = fit_xgboost(labelled(800, 1), labelled(400, 2), parameters={"max_depth": 2}, nthread=1)
+    model = ChurnModel(
+        "xgboost",
+        91,
+        182,
+        categories=fit.categories,
+        booster=bytes(fit.booster.save_raw("ubj")),
+        calibrator=fit.calibrator,
+    )
+    return Champion(model, CHURN, "4", "run", {}, schema=FeatureSchema.of(features, FEATURES))
+
+
+def test_the_champions_own_score_is_explained_without_a_note(
+    features: DataFrame, champion: Champion[ChurnModel]
+) -> None:
+    topics, note = topics_by(champion, features, "4")
+    assert note == ""
+    expected = champion.model.explain(customers(1)).reset_index(drop=True)
+    assert topics["topic"].tolist() == expected["topic"].tolist()
+    assert topics["log_odds"].tolist() == pytest.approx(expected["log_odds"].tolist())
+
+
+def test_topics_of_another_version_than_the_scores_are_said_to_be(
+    features: DataFrame, champion: Champion[ChurnModel]
+) -> None:
+    topics, note = topics_by(champion, features, "3")
+    assert len(topics) > 0
+    assert note == (
+        "The score is of v3, the topics are of the champion, v4: score the day again to have both "
+        "of one"
+    )
+
+
+def test_a_fallback_and_other_columns_are_a_line_in_place_of_topics(
+    features: DataFrame, champion: Champion[ChurnModel]
+) -> None:
+    rule = ChurnModel("hiatus_rule", 91, 182, 0.4, HiatusRule(20, 0.1, 0.8))
+    retyped = features.withColumn("frequency", features["frequency"].cast("string"))
+    fewer = replace(champion.model, features=FEATURES[1:])
+    for model, frame, said in (
+        (replace(champion, model=rule), features, "v4 is the fallback hiatus_rule"),
+        (champion, retyped, "churn v4 was trained on other features: .* frequency as string in"),
+        (replace(champion, model=fewer), features, "trained on other features: .* frequency"),
+        (champion, features.limit(0), "does not have the customer on that day"),
+    ):
+        topics, note = topics_by(model, frame, "4")
+        assert topics.empty
+        assert list(topics.columns) == ["topic", "log_odds", "words"]
+        assert "\n" not in note
+        assert note.startswith("No topics: ")
+        assert re.search(said, note), note
