@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -116,8 +117,8 @@ def by_model(table: pd.DataFrame, figures: Sequence[str]) -> pd.DataFrame:
     if some.empty:
         return pd.DataFrame()
     others = [n for n in table.columns if n not in ("figure", MODEL, "low", "high", "best")]
-    shared = some["figure"].iloc[0].partition("_")[0] + "_"
-    prefix = shared if some["figure"].str.startswith(shared).all() else ""
+    shared = os.path.commonprefix(list(some["figure"]))
+    prefix = shared[: shared.rfind("_") + 1] if len(some) > 1 else ""
     found: dict[str, list[str]] = {
         MODEL: [MODEL, "  90 % from", "  90 % to", *(name.replace("_", " ") for name in others)]
     }
@@ -158,4 +159,4 @@ def _number(value: float) -> str:
     if math.isnan(value):
         return ""
     # What is left of adding up to nothing is nothing.
-    return "0" if abs(value) < 1e-12 else f"{value:.4g}"
+    return "0" if abs(value) < 1e-9 else f"{value:.4g}"

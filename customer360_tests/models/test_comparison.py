@@ -108,10 +108,10 @@ def test_by_model_has_a_row_a_model_and_its_interval() -> None:
 
 def test_by_model_leaves_out_what_all_names_begin_with() -> None:
     table = comparison(
-        {f"revenue_{name}": 1.0 for name in ("mae", "rmse")}
-        | {f"baseline_mean_revenue_{name}": 1e-17 for name in ("mae", "rmse")}
+        {f"test_new_customers_{name}": 1.0 for name in ("mae", "rmse")}
+        | {f"baseline_mean_new_customers_{name}": 1e-12 for name in ("mae", "rmse")}
     )
-    rows = by_model(table, ["revenue_mae", "revenue_rmse"])
+    rows = by_model(table, ["new_customers_mae", "new_customers_rmse"])
     assert list(rows.columns) == ["model", "mae", "rmse"]
     assert rows.to_numpy().tolist() == [["model", "1", "1"], ["mean", "0*", "0*"]]
     assert by_model(table, ["brier"]).empty
