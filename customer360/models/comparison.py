@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -117,8 +116,7 @@ def by_model(table: pd.DataFrame, figures: Sequence[str]) -> pd.DataFrame:
     if some.empty:
         return pd.DataFrame()
     others = [n for n in table.columns if n not in ("figure", MODEL, "low", "high", "best")]
-    shared = os.path.commonprefix(list(some["figure"]))
-    prefix = shared[: shared.rfind("_") + 1] if len(some) > 1 else ""
+    prefix = _shared_words(list(some["figure"])) if len(some) > 1 else ""
     found: dict[str, list[str]] = {
         MODEL: [MODEL, "  90 % from", "  90 % to", *(name.replace("_", " ") for name in others)]
     }
@@ -130,6 +128,13 @@ def by_model(table: pd.DataFrame, figures: Sequence[str]) -> pd.DataFrame:
     # A row in which nobody has a figure says nothing.
     said = (rows.drop(columns=MODEL) != "").any(axis=1)
     return rows[said].reset_index(drop=True)
+
+
+def _shared_words(names: Sequence[str]) -> str:
+    """What all names begin with, up to an underscore: all lie between the first and the last."""
+    first, last = min(names), max(names)
+    alike = next((i for i, letter in enumerate(first) if last[i : i + 1] != letter), len(first))
+    return first[: first[:alike].rfind("_") + 1]
 
 
 def markdown(rows: pd.DataFrame) -> str:
