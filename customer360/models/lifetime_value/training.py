@@ -1,4 +1,4 @@
-"""Lifetime value: a purchase model for how often customers come back, Gamma-Gamma for the spend.
+"""One training of lifetime value: a purchase model for how often, Gamma-Gamma for how much.
 
 Fitting takes *cells*: Spark counts the distinct (frequency, recency, T), and a cell's count is
 its weight. That is the same maximum as one row a customer (Fader and Hardie fit CDNOW so), and
