@@ -159,4 +159,4 @@ def test_data_without_attributes_is_explored_too(spark):
     assert found.top_shares[0.20] == pytest.approx(0.3)
     drawn = charts_of(found, "USD")
     assert not any(name.startswith("repeat_by") for name in drawn)
-    assert "does not know the customers' category, channel, state" in html_page(found, drawn, "x")
+    assert "Not known in this data: category, channel, state." in html_page(found, drawn, "x")
