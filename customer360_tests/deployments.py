@@ -109,6 +109,7 @@ def make_home(
             "lifetime_value_holdout_days": 28,
             "churn_horizon_days": 14,
             "churn_activity_days": 28,
+            "revenue_horizon_days": 14,
             "quarantine_limit": 0.5,
             "customer_key_secret": "known to the tests",
         }

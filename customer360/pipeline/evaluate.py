@@ -89,6 +89,7 @@ def evaluate_lifetime_value(work: Workspace, as_of: date) -> Evaluation:
         result = _lifetimes(work, training.calibration_as_of, as_of)
         metrics |= prefixed(f"candidate_{NAME}", result.metrics)
         notes += [result.failure] if result.failure else []
+    if training.calibration_as_of and result.metrics:
         notes.append(
             f"{NAME}: BG/NBD and Gamma-Gamma fitted row by row to {result.customers:,} customers "
             f"in {result.seconds:.1f} s"

@@ -187,7 +187,8 @@ def _drift_of(work: Workspace, model: Monitored, as_of: Sequence[date]) -> tuple
         scored.unpersist()
     rows = rows.assign(reference_as_of=reference, model_version=champion.version)
     rows["kind"] = rows["feature"].isin(model.scores).map({True: "score", False: "feature"})
-    return rows, f"v{champion.version} against {reference}, trained for {champion.as_of}"
+    told = f"v{champion.version} against {reference}, trained for {champion.as_of}"
+    return rows, told if len(rows) else f"{told}: no scored customer of these days has features"
 
 
 def _scored(work: Workspace, model: Monitored, as_of: Sequence[date]) -> DataFrame:

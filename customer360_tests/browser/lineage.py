@@ -109,7 +109,7 @@ def page(*, width: int = 1800, height: int = 1200) -> Iterator[Page]:
             context.close()
 
 
-GROUPS = ("bronze", "gold", "models", "quarantine", "silver")
+GROUPS = ("bronze", "gold", "models", "quarantine", "reports", "silver")
 
 
 def open_lineage(opened: Page, address: str) -> None:
@@ -119,7 +119,7 @@ def open_lineage(opened: Page, address: str) -> None:
     opened.get_by_text("customer_days").first.wait_for(timeout=120_000)
     opened.get_by_text("Hide navigation").click()
     # The graph is laid out anew when the window changes; a double click fits it.
-    opened.wait_for_timeout(2_000)
+    opened.wait_for_timeout(5_000)
     opened.mouse.dblclick(opened.viewport_size["width"] * 0.75, 500)  # type: ignore[index]
     opened.mouse.move(5, 5)  # off the graph, which highlights what is under the pointer
     opened.wait_for_timeout(1_000)
@@ -152,7 +152,7 @@ def screenshot_lineage(environment: Mapping[str, str], target: Path, log: Path) 
         target: PNG file.
         log: Where the web server writes.
     """
-    with webserver(environment, log) as address, page(width=1700, height=2050) as opened:
+    with webserver(environment, log) as address, page(width=2000, height=2700) as opened:
         open_lineage(opened, address)
         wait_for_statuses(opened)
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ from customer360.days import DayRange
 from customer360.orchestration.build import build_definitions
 from customer360.orchestration.metadata import asset_key
 from customer360.pipeline import monitor
-from customer360.pipeline.make_gold import CHURN_SCORES, FEATURES, replace_snapshots
+from customer360.pipeline.make_gold import CHURN_SCORES, FEATURES, FIRST_ORDERS, replace_snapshots
 from customer360.pipeline.monitor import DRIFT, PERFORMANCE
 from customer360_tests.deployments import Home, newest_metadata
 
@@ -70,6 +70,7 @@ def test_no_horizon_has_passed_at_first(demo: Home) -> None:
 def test_a_drifted_snapshot_turns_the_checks_to_warnings(home: Home) -> None:
     features = home.lakehouse.read(FEATURES)
     put(home, FEATURES, features.withColumn("orders", F.col("orders") * 5), DRIFTED)
+    put(home, FIRST_ORDERS, home.lakehouse.read(FIRST_ORDERS), DRIFTED)
     for model in monitor.MONITORED:
         scores = home.lakehouse.read(model.table)
         if model.name == "churn":
@@ -79,18 +80,24 @@ def test_a_drifted_snapshot_turns_the_checks_to_warnings(home: Home) -> None:
     checks = materialize(home, DRIFT, DRIFTED)
 
     for name, drifted in (
-        ("features_stable", "churn orders"),
-        ("scores_stable", "churn churn_probability"),
+        ("features_stable", {"churn orders", "revenue orders"}),
+        ("scores_stable", {"churn churn_probability"}),
     ):
         assert not checks[name].passed
         assert checks[name].severity == dg.AssetCheckSeverity.WARN
-        assert checks[name].description.startswith(f"above 0.25: {drifted} ")
-        assert checks[name].metadata["drifted"].value == 1
+        assert checks[name].description.startswith("above 0.25: ")
+        for what in drifted:
+            assert f"{what} " in checks[name].description
+        assert checks[name].metadata["drifted"].value == len(drifted)
     shifted = {
         (row["model"], row["feature"], row["kind"])
         for row in home.rows(DRIFT, f"as_of = DATE'{DRIFTED}' AND psi > 0")
     }
-    assert shifted == {("churn", "orders", "feature"), ("churn", "churn_probability", "score")}
+    assert shifted == {
+        ("churn", "orders", "feature"),
+        ("revenue", "orders", "feature"),
+        ("churn", "churn_probability", "score"),
+    }
     assert {row["as_of"] for row in home.rows(DRIFT)} == {DRIFTED, TRAINED}
 
 
@@ -99,7 +106,9 @@ def test_without_a_champion_there_is_no_drift_and_no_warning(home: Home) -> None
     checks = materialize(home, DRIFT, TRAINED)
     assert all(check.passed for check in checks.values())
     told = checks["features_stable"].description
-    assert told == "churn: no champion yet; lifetime_value: no champion yet"
+    assert (
+        told == "churn: no champion yet; lifetime_value: no champion yet; revenue: no champion yet"
+    )
     assert home.rows(DRIFT) == []
 
 

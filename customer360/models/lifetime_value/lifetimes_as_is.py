@@ -7,6 +7,8 @@ see `fitting` for what differs and why.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import time
 import warnings
 from dataclasses import dataclass
@@ -55,8 +57,12 @@ def lifetimes_as_is(
     valued = (frequency > 0) & (value > 0)
     started = time.perf_counter()
     try:
-        # Its use of NumPy and pandas is its own affair.
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
+        # Its use of NumPy and pandas is its own affair, and it prints what the search said.
+        with (
+            warnings.catch_warnings(),
+            np.errstate(all="ignore"),
+            contextlib.redirect_stdout(io.StringIO()),
+        ):
             warnings.simplefilter("ignore")
             purchases = BetaGeoFitter().fit(frequency, recency, age)
             spend = GammaGammaFitter().fit(frequency[valued], value[valued])

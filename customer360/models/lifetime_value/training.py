@@ -62,6 +62,12 @@ EXACT_REPEAT_BUYERS = 500_000
 VALUE_STEPS = 500
 """Parts of a doubling of spend, beyond that: a seventh of a per cent each."""
 
+PAST_AVERAGE_MODEL = "fallback"
+"""Name among the candidates of the model without a fit: each customer's past average."""
+
+_CARRIED_ON = "each customer's past average is carried on instead"
+_BETTER = "it is used all the same: on the holdout it did better than each customer's past average"
+
 Fitter = Callable[[pd.DataFrame, float], Fit[Any]]
 
 FITTERS: dict[str, Fitter] = {
@@ -235,9 +241,22 @@ def _counted(features: DataFrame, dates: Sequence[date]) -> dict[date, _Counted]
 
 
 def _fitted(
-    counted: _Counted, kind: str, time_unit_days: int, annual_discount_rate: float
+    counted: _Counted,
+    kind: str,
+    time_unit_days: int,
+    annual_discount_rate: float,
+    *,
+    at_boundary: bool = False,
 ) -> _Fitted:
-    """Fit both parts, each falling back by itself with its reason."""
+    """Fit both parts, each falling back by itself with its reason.
+
+    Args:
+        counted: What was counted of one as-of date.
+        kind: Purchase model.
+        time_unit_days: Days in a unit of model time.
+        annual_discount_rate: For the discounted values.
+        at_boundary: Take purchases at a boundary of their likelihood too, saying so.
+    """
     how_often: BgNbd | MbgNbd | ParetoNbd | None = None
     gg: GammaGamma | None = None
     how_often_covariance = gg_covariance = None
@@ -248,26 +267,26 @@ def _fitted(
     try:
         purchases = FITTERS[kind](cells, time_unit_days)
     except NotFittedError as error:
-        found.reasons.append(f"{error}; each customer's past average is carried on instead")
+        found.reasons.append(f"{error}; {_CARRIED_ON}")
     else:
-        found.notes.extend(purchases.notes)
+        inside = purchases.status == "fitted"
+        found.notes.extend(purchases.notes if inside else purchases.notes[1:])
         found.metrics[f"{kind}_log_likelihood"] = purchases.log_likelihood
-        if purchases.status == "fitted":
+        if inside or at_boundary:
             how_often, how_often_covariance = purchases.model, frozen(purchases.covariance)
             found.parameters |= asdict(purchases.model)
             found.parameters |= {f"se_{k}": v for k, v in purchases.standard_errors.items()}
-        else:
-            found.reasons.append(
-                f"{purchases.notes[0]}; each customer's past average is carried on instead"
-            )
+        if not inside:
+            found.reasons.append(f"{purchases.notes[0]}; {_BETTER if at_boundary else _CARRIED_ON}")
     try:
         values = fit_gamma_gamma(spend)
     except NotFittedError as error:
         found.reasons.append(f"{error}; each customer's mean order value is used instead")
     else:
-        found.notes.extend(values.notes)
+        inside = values.status == "fitted"
+        found.notes.extend(values.notes if inside else values.notes[1:])
         found.metrics["gamma_gamma_log_likelihood"] = values.log_likelihood
-        if values.status == "fitted":
+        if inside:
             gg, gg_covariance = values.model, frozen(values.covariance)
             found.parameters |= asdict(gg)
             found.parameters |= {f"se_{k}": v for k, v in values.standard_errors.items()}
@@ -290,15 +309,22 @@ def _fitted(
 
 
 def _first_fitted(
-    counted: _Counted, kinds: Sequence[str], time_unit_days: int, annual_discount_rate: float
+    counted: _Counted,
+    kinds: Sequence[str],
+    time_unit_days: int,
+    annual_discount_rate: float,
+    *,
+    at_boundary: bool = False,
 ) -> _Fitted:
     """The first of ``kinds`` whose purchases can be fitted, with why those before it could not.
 
-    When none can, the fallback, with the reason of the first.
+    When none can, the fallback, with the reason of the first. Arguments as for `_fitted`.
     """
     tried: list[tuple[str, str]] = []
     for kind in kinds:
-        found = _fitted(counted, kind, time_unit_days, annual_discount_rate)
+        found = _fitted(
+            counted, kind, time_unit_days, annual_discount_rate, at_boundary=at_boundary
+        )
         if found.model.purchases:
             found.notes += [f"in place of {name}: {why}" for name, why in tried]
             return found
@@ -310,9 +336,14 @@ def _first_fitted(
 
 @dataclass
 class _Judged:
-    """The purchase models tried on the calibration period, and which of them did best."""
+    """The purchase models tried on the calibration period, and which of them did best.
+
+    ``at_boundary`` says that no model inside its boundary could be had, and that this one did
+    better than past averages all the same.
+    """
 
     chosen: _Fitted
+    at_boundary: bool
     parameters: dict[str, float | int | str]
     metrics: dict[str, float]
     notes: list[str]
@@ -341,8 +372,14 @@ def _judged(
         for kind, found in tried.items()
         if fitted and kind not in fitted
     ]
-    # With no candidate at all the fallback is judged, under the name of the first.
-    candidates = fitted or {kinds[0]: tried[kinds[0]]}
+    edge: dict[str, _Fitted] = {}
+    if not fitted:
+        at_boundary = {
+            kind: _fitted(counted, kind, time_unit_days, annual_discount_rate, at_boundary=True)
+            for kind in kinds
+        }
+        edge = {kind: found for kind, found in at_boundary.items() if found.model.purchases}
+    candidates = fitted or edge | {PAST_AVERAGE_MODEL: tried[kinds[0]]}
     rules = NaiveRules(
         holdout_days,
         int(counted.purchase_cells["T"].max()),
@@ -405,7 +442,7 @@ def _judged(
         )
         tables |= more
         metrics |= found_metrics
-    return _Judged(chosen, parameters, metrics, notes, tables)
+    return _Judged(chosen, best in edge, parameters, metrics, notes, tables)
 
 
 def _against_the_model(
@@ -529,6 +566,7 @@ def train(
             (best, *(kind for kind in kinds if kind != best)),
             time_unit_days,
             annual_discount_rate,
+            at_boundary=bool(judged and judged.at_boundary),
         )
         metrics = dict(published.metrics)
         parameters: dict[str, float | int | str] = {
