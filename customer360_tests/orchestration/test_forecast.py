@@ -60,8 +60,8 @@ def test_forecast_assets(
     """With the fallback the run succeeds, the tables have no rows, and the metadata says why."""
     champion: Champion[Any] = Champion(model, tracking.LIFETIME_VALUE, "3", "run", {})
     monkeypatch.setattr(tracking, "load_lifetime_value_champion", lambda _: champion)
-    job = build_definitions(settings).resolve_job_def(TRAIN)
     with open_instance(settings) as instance:
+        job = build_definitions(settings).resolve_job_def(TRAIN)
         result = job.get_subset(asset_selection={asset_key(t) for t in tables}).execute_in_process(
             instance=instance, partition_key=str(AS_OF)
         )
