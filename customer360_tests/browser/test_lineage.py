@@ -56,7 +56,7 @@ def address(demo: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
 
 
 def test_the_lineage_shows_every_asset_made_and_none_failed(address: str, tmp_path: Path) -> None:
-    with page(width=2000, height=2700) as opened:
+    with page(width=2000, height=3000) as opened:
         open_lineage(opened, address)
         wait_for_statuses(opened)
         opened.screenshot(path=str(tmp_path / "lineage.png"))
