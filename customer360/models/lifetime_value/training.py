@@ -308,6 +308,11 @@ def _fitted(
     return found
 
 
+def _why(fallen_back: _Fitted) -> str:
+    """Why a model's purchases could not be fitted, without what is done instead."""
+    return fallen_back.reasons[0].removesuffix(f"; {_CARRIED_ON}")
+
+
 def _first_fitted(
     counted: _Counted,
     kinds: Sequence[str],
@@ -318,20 +323,19 @@ def _first_fitted(
 ) -> _Fitted:
     """The first of ``kinds`` whose purchases can be fitted, with why those before it could not.
 
-    When none can, the fallback, with the reason of the first. Arguments as for `_fitted`.
+    When none can: the first of them at its boundary, if that is allowed, else the fallback with
+    the reason of the first. Arguments as for `_fitted`.
     """
-    tried: list[tuple[str, str]] = []
+    tried: list[tuple[str, _Fitted]] = []
     for kind in kinds:
-        found = _fitted(
-            counted, kind, time_unit_days, annual_discount_rate, at_boundary=at_boundary
-        )
+        found = _fitted(counted, kind, time_unit_days, annual_discount_rate)
         if found.model.purchases:
-            found.notes += [f"in place of {name}: {why}" for name, why in tried]
+            found.notes += [f"in place of {other}: {_why(one)}" for other, one in tried]
             return found
-        tried.append((kind, found.reasons[0]))
-        if len(tried) == 1:
-            first = found
-    return first
+        tried.append((kind, found))
+    if at_boundary:
+        return _fitted(counted, kinds[0], time_unit_days, annual_discount_rate, at_boundary=True)
+    return tried[0][1]
 
 
 @dataclass
@@ -368,7 +372,7 @@ def _judged(
     tried = {kind: _fitted(counted, kind, time_unit_days, annual_discount_rate) for kind in kinds}
     fitted = {kind: found for kind, found in tried.items() if found.model.purchases}
     notes = [
-        f"{kind} is not among the candidates: {found.reasons[0]}"
+        f"{kind} is not among the candidates: {_why(found)}"
         for kind, found in tried.items()
         if fitted and kind not in fitted
     ]
