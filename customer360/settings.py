@@ -177,7 +177,7 @@ class Settings(BaseSettings):
     spark_java_options: str = Field(
         "",
         description="Further options of the JVM; -XX:TieredStopAtLevel=1 compiles less: good for "
-        "small data and short runs. Give it -XX:ReservedCodeCacheSize=240m, or it runs out of room.",
+        "small data and short runs; it needs -XX:ReservedCodeCacheSize=240m beside it.",
     )
     jars_dir: Path | None = Field(None, description="Where the Delta jars are kept; unset: cache.")
 
