@@ -44,7 +44,7 @@ setup: preflight $(SYNCED) ## Install the locked packages and resolve the Delta 
 	@[ -e $(DAGSTER_FOLDER)/dagster.yaml ] || cp customer360/orchestration/dagster.yaml $(DAGSTER_FOLDER)
 
 .PHONY: demo
-demo: setup ## Synthetic customers through the whole lakehouse, and what came out (~4 minutes)
+demo: setup ## Synthetic customers through the whole lakehouse, and what came out (5-10 minutes)
 	@$(BIN)/customer360 generate --customers $(CUSTOMERS) --from $(FROM) --to $(TO)
 	@$(BIN)/customer360 run --source synthetic
 
