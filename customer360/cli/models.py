@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -235,7 +236,11 @@ def explain(
     out.print(f"[bold]Customer {found.customer_key[:12]}…[/bold] on {found.as_of}", highlight=False)
     print_table(
         ["what is known", "value"],
-        [{"what is known": k, "value": v} for k, v in found.summary.items() if v is not None],
+        [
+            {"what is known": k, "value": _number(v) if isinstance(v, float) else v}
+            for k, v in found.summary.items()
+            if v is not None
+        ],
     )
     if found.churn is None:
         out.print("No churn score: the customer was not active on that day any more.")
@@ -283,7 +288,9 @@ def explain(
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None or value != value else f"{value:,.3g}"  # NaN is not itself
+    if value is None or math.isnan(value):
+        return ""
+    return f"{value:,.2f}" if abs(value) >= 1 else f"{value:.3g}"
 
 
 @commands.command(rich_help_panel=PANEL)
