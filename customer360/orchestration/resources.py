@@ -34,7 +34,8 @@ class SparkResource(LazyPySparkResource):
             SettingsError: A live session has another configuration.
             EnvironmentError360: The Delta jars have not been resolved.
         """
-        if self._spark_session is None:
-            self._spark_session = open_session(self.spark_config, self.jars_dir)
-        session: SparkSession = self._spark_session
+        session: SparkSession | None = self._spark_session
+        if session is None:
+            session = open_session(self.spark_config, self.jars_dir)
+            self._spark_session = session  # type: ignore[assignment]  # declared as None there
         return session
