@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 import yaml
-from pydantic import BeforeValidator, Field, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -165,6 +165,23 @@ class Settings(BaseSettings):
         None, description="MLflow server or database; unset: SQLite in the home."
     )
 
+    # Warehouse
+    warehouse_url: SecretStr | None = Field(
+        None,
+        description="PostgreSQL to publish to, postgresql://user@host/database; unset: a server "
+        "of its own in the home.",
+    )
+    warehouse_reader_url: SecretStr | None = Field(
+        None,
+        description="The same database as a role that may only read; unset: a role that is made.",
+    )
+    warehouse_snapshots: int = Field(
+        13, ge=1, description="As-of dates that the warehouse keeps of each table; older ones go."
+    )
+    publish_personal_data: bool = Field(
+        False, description="Whether names, e-mails and the like go to the warehouse."
+    )
+
     # Spark
     spark_master: str = Field(
         "local[*]", description="local[N], spark://…, k8s://… or sc://… for Spark Connect."
@@ -240,6 +257,11 @@ class Settings(BaseSettings):
         return self.home / "reports"
 
     @property
+    def warehouse_dir(self) -> Path:
+        """Data folder of the deployment's own PostgreSQL."""
+        return self.home / "warehouse"
+
+    @property
     def dagster_home(self) -> Path:
         """Dagster's instance folder."""
         return self.home / "dagster"
@@ -253,7 +275,11 @@ class Settings(BaseSettings):
         """The secret behind ``customer_key``; made at first use, readable by its owner only."""
         if self.customer_key_secret:
             return self.customer_key_secret.encode()
-        file = self.home / "secrets" / "customer_key"
+        return self.kept_secret("customer_key")
+
+    def kept_secret(self, name: str) -> bytes:
+        """The deployment's secret of this name; made at first use, readable by its owner only."""
+        file = self.home / "secrets" / name
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             try:

