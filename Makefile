@@ -22,6 +22,8 @@ demo etl train dev validate: export CUSTOMER360_HOME := $(CUSTOMER360_HOME)
 # The demo and the tests are small: compiling for minutes of use would take longer than it saves.
 # With that choice Java sets 48 MB aside for compiled code, which a whole run fills; then it interprets.
 demo test prove: export CUSTOMER360_SPARK_JAVA_OPTIONS := -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m
+# One session serves a thousand tests, and Delta remembers every table it has seen.
+test prove: export CUSTOMER360_SPARK_DRIVER_MEMORY := 4g
 demo etl train dev validate: export DAGSTER_HOME := $(DAGSTER_FOLDER)
 
 .PHONY: help

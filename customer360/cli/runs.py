@@ -32,6 +32,7 @@ class Steps(StrEnum):
     ALL = "all"
     ETL = "etl"
     TRAIN = "train"
+    PUBLISH = "publish"
 
 
 @commands.command(rich_help_panel=PANEL)
@@ -58,12 +59,16 @@ def run(
         typer.Option("--as-of", help="Date of a gold snapshot; repeat for several. Default: --to."),
     ] = None,
     steps: Annotated[
-        Steps, typer.Option(help="all; etl: without models; train: models and scores only.")
+        Steps,
+        typer.Option(
+            help="all; etl: without models; train: models and scores only; publish: the "
+            "warehouse only."
+        ),
     ] = Steps.ALL,
     home: Home = None,
     verbose: Verbose = False,
 ) -> None:
-    """Run the whole DAG: bronze, silver, gold, models and scores."""
+    """Run the whole DAG: bronze, silver, gold, models and scores, the warehouse."""
     from customer360.deployment import Deployment
     from customer360.orchestration.run import Plan, run_plan
 

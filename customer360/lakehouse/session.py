@@ -69,7 +69,14 @@ def session_config(settings: Settings) -> dict[str, str]:
         "spark.driver.memory": settings.spark_driver_memory,
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
+        # Kept for a UI that is off: plans of a thousand queries are most of a long run's heap.
+        "spark.ui.retainedJobs": "20",
+        "spark.ui.retainedStages": "20",
+        "spark.ui.retainedTasks": "1000",
+        "spark.sql.ui.retainedExecutions": "10",
         _JAVA_OPTIONS: settings.spark_java_options,
+        # Delta remembers the plans of 10,000 tables it has seen; a deployment has some forty.
+        "spark.databricks.delta.log.cacheSize": "100",
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     }

@@ -19,6 +19,7 @@ from customer360.orchestration.report_assets import report_assets
 from customer360.orchestration.resources import SparkResource
 from customer360.orchestration.schedules import new_files_sensor, schedules
 from customer360.orchestration.silver_assets import silver_assets
+from customer360.orchestration.warehouse_assets import WarehouseResource, warehouse_assets
 from customer360.settings import Settings, load_settings
 
 
@@ -44,6 +45,7 @@ def build_definitions(settings: Settings | None = None) -> dg.Definitions:
     assets += model_assets(deployment, partitions)
     assets += monitoring_assets(deployment, partitions)
     assets += report_assets(deployment, partitions)
+    assets += warehouse_assets(deployment, partitions)
     with warnings.catch_warnings():
         # Selections by group expand to a parameter that Dagster calls beta; nothing to do here.
         warnings.filterwarnings("ignore", message=".*include_sources.*", category=dg.BetaWarning)
@@ -52,7 +54,10 @@ def build_definitions(settings: Settings | None = None) -> dg.Definitions:
             jobs=jobs(),
             schedules=schedules(deployment, assets),
             sensors=[new_files_sensor(deployment, assets)],
-            resources={"spark": SparkResource.of(deployment.settings)},
+            resources={
+                "spark": SparkResource.of(deployment.settings),
+                "warehouse": WarehouseResource(),
+            },
             # Spark's start is paid for each process: a run is one process and one session.
             executor=dg.in_process_executor,
             loggers={"console": dg.colored_console_logger, "progress": progress_logger},

@@ -24,15 +24,17 @@ HEALTH = dg.AssetSelection.assets(["gold", "business_health"])
 LOAD = dg.AssetSelection.groups("bronze", "quarantine", "silver") | HEALTH
 MONITORING = dg.AssetSelection.assets(["gold", "model_drift"], ["gold", "model_performance"])
 REPORTS = dg.AssetSelection.groups("reports")
+WAREHOUSE = dg.AssetSelection.groups("warehouse")
 SNAPSHOTS = dg.AssetSelection.groups("gold") - SCORES - HEALTH - MONITORING
 
-NIGHTLY, RETRAIN, ETL, LOAD_RANGE, SNAPSHOT, TRAIN = (
+NIGHTLY, RETRAIN, ETL, LOAD_RANGE, SNAPSHOT, TRAIN, PUBLISH = (
     "nightly",
     "retrain",
     "etl",
     "load",
     "snapshot",
     "train",
+    "publish",
 )
 
 
@@ -59,7 +61,7 @@ def jobs() -> list[UnresolvedAssetJob]:
     return [
         dg.define_asset_job(
             NIGHTLY,
-            selection=LOAD | SNAPSHOTS | SCORES | MODELS | MONITORING | REPORTS,
+            selection=LOAD | SNAPSHOTS | SCORES | MODELS | MONITORING | REPORTS | WAREHOUSE,
             description="Reload a trailing window of days and make the newest snapshot. "
             "The schedule leaves models out that exist already; `retrain` renews them.",
         ),
@@ -79,5 +81,10 @@ def jobs() -> list[UnresolvedAssetJob]:
             TRAIN,
             selection=MODELS | SCORES | MONITORING | REPORTS,
             description="Train the models, score with them, see how they have done, and explore.",
+        ),
+        dg.define_asset_job(
+            PUBLISH,
+            selection=WAREHOUSE,
+            description="Bring the warehouse and its marts up to date with the lakehouse.",
         ),
     ]

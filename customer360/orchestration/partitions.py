@@ -15,6 +15,10 @@ AS_OF_TAG = "customer360/as_of"
 """Run tag that names the as-of dates of gold snapshots, separated by commas."""
 
 
+LOADED_TAG = "customer360/loaded"
+"""Run tag that names the days loaded just before, as ``FIRST...LAST``, where the run is of others."""
+
+
 def daily_partitions(deployment: Deployment) -> dg.DailyPartitionsDefinition:
     """Days from ``start_date`` to ``end_date``, or to yesterday while data keeps coming."""
     settings = deployment.settings
@@ -30,6 +34,15 @@ def days_of(context: dg.AssetExecutionContext) -> DayRange:
     """The business days that this run is about: one partition or a range of them."""
     window = context.partition_time_window
     return DayRange(window.start.date(), window.end.date() - timedelta(days=1))
+
+
+def loaded_days(context: dg.AssetExecutionContext) -> DayRange:
+    """The days whose load this run follows: those of the tag, else its own."""
+    tag = context.run.tags.get(LOADED_TAG)
+    if tag is None:
+        return days_of(context)
+    first, _, last = tag.partition("...")
+    return DayRange(*(parse_day(day, f"tag {LOADED_TAG}") for day in (first, last)))
 
 
 def as_of_dates(

@@ -17,13 +17,13 @@ from customer360.orchestration import jobs
 from customer360.orchestration.build import build_definitions
 from customer360.orchestration.instance import open_instance
 from customer360.orchestration.metadata import asset_key
-from customer360.orchestration.partitions import AS_OF_TAG
+from customer360.orchestration.partitions import AS_OF_TAG, LOADED_TAG
 from customer360.orchestration.progress import Say, listen
 from customer360.orchestration.schedules import range_tags
 from customer360.pipeline.make_gold import CUSTOMER_360
 from customer360.settings import Settings
 
-Steps = Literal["all", "etl", "train"]
+Steps = Literal["all", "etl", "train", "publish"]
 
 
 class RunFailedError(Customer360Error):
@@ -37,7 +37,8 @@ class Plan:
     Attributes:
         days: Bronze and silver of these days.
         as_of: Gold snapshots, models and scores of these dates.
-        steps: ``all``; ``etl`` leaves models out; ``train`` only trains and scores.
+        steps: ``all``; ``etl`` leaves models out; ``train`` only trains and
+            scores; ``publish`` only brings the warehouse up to date.
         models: Names of the models that ``train`` trains, as people know them; empty: all.
     """
 
@@ -99,11 +100,18 @@ def run_plan(settings: Settings, plan: Plan, say: Say) -> None:
         "load": (jobs.LOAD_RANGE, plan.days, {}),
         "snapshot": (jobs.SNAPSHOT, every, tags),
         "train": (jobs.TRAIN, every, tags),
+        # The warehouse knows itself what it lacks: hundreds of days are no partitions of this run.
+        "publish": (
+            jobs.PUBLISH,
+            DayRange(plan.as_of[0], plan.as_of[-1]),
+            {**tags, LOADED_TAG: f"{plan.days.first}...{plan.days.last}"},
+        ),
     }
     chosen = {
-        "all": ("load", "snapshot", "train"),
+        "all": ("load", "snapshot", "train", "publish"),
         "etl": ("load", "snapshot"),
         "train": ("train",),
+        "publish": ("publish",),
     }[plan.steps]
     stop = listen(say)
     try:

@@ -55,6 +55,7 @@ def replace_snapshots(
         AS_OF,
         as_of,
         index=Contract.load(table).indexed_columns,
+        note=days_note(as_of),
     )
 
 

@@ -46,7 +46,7 @@ from customer360.pipeline.make_gold import (
     snapshots,
 )
 from customer360.pipeline.run_models import tracking_of
-from customer360.pipeline.workspace import Workspace
+from customer360.pipeline.workspace import Workspace, days_note
 
 DRIFT = "gold/model_drift"
 PERFORMANCE = "gold/model_performance"
@@ -336,4 +336,5 @@ def _replace(
         days,
         partitioned=False,
         index=[AS_OF, *contract.indexed_columns],
+        note=days_note(days),
     )

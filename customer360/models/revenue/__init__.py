@@ -25,6 +25,7 @@ from customer360.models.revenue.training import (
     HorizonError,
     RevenueTraining,
     train,
+    training_dates,
 )
 
 __all__ = [
@@ -41,4 +42,5 @@ __all__ = [
     "revenue_features",
     "score",
     "train",
+    "training_dates",
 ]

@@ -116,6 +116,32 @@ def horizon_for(history_days: int, wanted_days: int = DEFAULT_HORIZON_DAYS) -> i
     return min(wanted_days, max(room // WEEK * WEEK, WEEK))
 
 
+def training_dates(
+    customer_days: DataFrame, as_of: date, horizon_days: int = DEFAULT_HORIZON_DAYS
+) -> tuple[tuple[date, ...], int]:
+    """The as-of dates that a training at ``as_of`` takes its rows from, and their horizon in days.
+
+    The last of them tests, the one before it validates.
+    """
+    _, horizon, grid = _dates(customer_days, as_of, horizon_days)
+    return grid.dates if grid else (_newest(as_of, horizon).validation,), horizon
+
+
+def _dates(
+    customer_days: DataFrame, as_of: date, horizon_days: int
+) -> tuple[int, int, AsOfGrid | None]:
+    """Days of history, the horizon it has room for, and the dates if it has room for three."""
+    first = first_purchase_day(customer_days, as_of)
+    history_days = (as_of - first).days if first else 0
+    horizon = horizon_for(history_days, horizon_days)
+    return history_days, horizon, horizon_grid(first, as_of, horizon, horizon) if first else None
+
+
+def _newest(as_of: date, horizon: int) -> AsOfGrid:
+    """Without room for three dates, the newest labels still tell the mean."""
+    return AsOfGrid((), as_of - timedelta(days=horizon), as_of)
+
+
 def train(
     customer_days: DataFrame,
     transactions: DataFrame,
@@ -155,18 +181,14 @@ def train(
     Raises:
         HorizonError: The horizon is below one day.
     """
-    first = first_purchase_day(customer_days, as_of)
-    history_days = (as_of - first).days if first else 0
-    horizon = horizon_for(history_days, horizon_days)
+    history_days, horizon, grid = _dates(customer_days, as_of, horizon_days)
     notes: tuple[str, ...] = ()
     if horizon != horizon_days:
         notes = (
             f"the horizon is {horizon} instead of {horizon_days} days: {history_days} days of "
             "history have room for no more",
         )
-    grid = horizon_grid(first, as_of, horizon, horizon) if first else None
-    # Without room for three dates, the newest labels still tell the mean.
-    alone = AsOfGrid((), as_of - timedelta(days=horizon), as_of)
+    alone = _newest(as_of, horizon)
     dates = grid.dates if grid else (alone.validation,)
     rows = labelled_rows(
         customer_days, transactions, customer_history, dates, horizon, time_zone=time_zone

@@ -4,10 +4,12 @@ By default a SQLite file and a folder of artifacts, both in the deployment's hom
 server by its URI. The registry's alias ``champion`` names the version that scores.
 
 ``connection`` says where; ``log`` puts a training there, ``stored`` its model and back, ``card``
-describes a version for people, and ``versions`` says which there are and which one scores.
+describes a version for people, ``versions`` says which there are and which one scores, and
+``exhibit`` gathers what people look at.
 """
 
 from customer360.models.tracking.connection import CHAMPION, Tracking, TrackingError
+from customer360.models.tracking.exhibit import ExhibitedModel, exhibited_models
 from customer360.models.tracking.log import LoggedTraining, log_training
 from customer360.models.tracking.stored import (
     CHURN,
@@ -38,6 +40,7 @@ __all__ = [
     "REVENUE",
     "Champion",
     "ChampionFigures",
+    "ExhibitedModel",
     "LoggedTraining",
     "Model",
     "NoChampionError",
@@ -47,6 +50,7 @@ __all__ = [
     "TrackingError",
     "Training",
     "champion_figures",
+    "exhibited_models",
     "load_churn_champion",
     "load_lifetime_value_champion",
     "load_revenue_champion",

@@ -28,6 +28,9 @@ from customer360.models.tracking.connection import (
 from customer360.models.tracking.stored import Training, name_of, store
 from customer360.models.tracking.versions import FIGURE, REPLACED
 
+PLOTS = "plots"
+"""Folder of a training's pictures."""
+
 CARD = "model_card.md"
 """File of the model card among a run's artifacts."""
 
@@ -216,4 +219,4 @@ def _log_images(mlflow: ModuleType, plots: Mapping[str, bytes]) -> None:
         for name, png in plots.items():
             (Path(folder) / f"{name}.png").write_bytes(png)
         if plots:
-            mlflow.log_artifacts(folder, "plots")
+            mlflow.log_artifacts(folder, PLOTS)

@@ -1,0 +1,91 @@
+"""What people look at of a model: its versions with figures and cards, its champion's plots."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from customer360.models.tracking.connection import (
+    CHAMPION,
+    Tracking,
+    connected,
+    experiment_of,
+    registered,
+    short_name,
+)
+from customer360.models.tracking.log import CARD, PLOTS
+from customer360.models.tracking.stored import CHURN, LIFETIME_VALUE, REVENUE
+
+
+@dataclass(frozen=True)
+class ExhibitedModel:
+    """One registered version, as people look at it.
+
+    Attributes:
+        model: Its short name: ``churn``, ``lifetime_value`` or ``revenue``.
+        version: Its number.
+        is_champion: Whether it is the one that scores.
+        as_of: Day it was trained for.
+        trained_at: When it was registered.
+        status: "trained", or "fallback: " and why.
+        notes: What else a reader must know; empty when nothing.
+        card: Model card in Markdown.
+        figures: What training measured, by name.
+        plots: PNG by name; of the champion only.
+    """
+
+    model: str
+    version: str
+    is_champion: bool
+    as_of: date
+    trained_at: datetime
+    status: str
+    notes: str
+    card: str
+    figures: Mapping[str, float]
+    plots: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def exhibited_models(tracking: Tracking) -> list[ExhibitedModel]:
+    """All registered versions of all models.
+
+    Raises:
+        TrackingError: The database or server does not answer.
+    """
+    with connected(tracking) as mlflow:
+        experiment_of(mlflow, tracking)
+        client = mlflow.MlflowClient()
+        found = []
+        for name in (CHURN, LIFETIME_VALUE, REVENUE):
+            champion = registered(mlflow, name, CHAMPION)
+            for known in client.search_model_versions(f"name='{name}'"):
+                crowned = champion is not None and str(champion.version) == str(known.version)
+                found.append(_exhibited(mlflow, name, known, crowned))
+        return found
+
+
+def _exhibited(mlflow: ModuleType, name: str, known: Any, crowned: bool) -> ExhibitedModel:
+    run = mlflow.MlflowClient().get_run(known.run_id)
+    return ExhibitedModel(
+        model=short_name(name),
+        version=str(known.version),
+        is_champion=crowned,
+        as_of=date.fromisoformat(known.tags["as_of"]),
+        trained_at=datetime.fromtimestamp(known.creation_timestamp / 1000, UTC),
+        status=known.tags.get("status", ""),
+        notes=run.data.tags.get("notes", ""),
+        card=mlflow.artifacts.load_text(f"runs:/{known.run_id}/{CARD}"),
+        figures=dict(run.data.metrics),
+        plots=_plots(mlflow, known.run_id) if crowned else {},
+    )
+
+
+def _plots(mlflow: ModuleType, run_id: str) -> dict[str, bytes]:
+    if not mlflow.MlflowClient().list_artifacts(run_id, PLOTS):
+        return {}
+    folder = Path(mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=PLOTS))
+    return {file.stem: file.read_bytes() for file in sorted(folder.glob("*.png"))}

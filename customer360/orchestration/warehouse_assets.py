@@ -1,0 +1,185 @@
+"""The warehouse's tables as assets, each a copy of what the lakehouse or the registry has."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import dagster as dg
+
+from customer360.contracts import Contract
+from customer360.deployment import Deployment
+from customer360.orchestration.gold_assets import CHURN_MODEL, LIFETIME_VALUE_MODEL, REVENUE_MODEL
+from customer360.orchestration.metadata import asset_key, column_schema
+from customer360.orchestration.partitions import as_of_dates, days_of, loaded_days
+from customer360.orchestration.resources import SparkResource
+from customer360.orchestration.running import workspace
+from customer360.pipeline import publish
+from customer360.pipeline.load_silver import CUSTOMER_DAYS, HISTORY, TRANSACTIONS
+from customer360.pipeline.workspace import Workspace
+from customer360.serving import tables
+from customer360.serving.publishing import Published, PublishedTable
+from customer360.serving.warehouse import Warehouse, open_warehouse
+
+Publish = Callable[[dg.AssetExecutionContext, Workspace, Warehouse], Sequence[Published | None]]
+
+
+class WarehouseResource(dg.ConfigurableResource[Warehouse]):
+    """The deployment's warehouse; our own server starts when an asset first asks for it.
+
+    It stops with the process, unless ``customer360 warehouse up`` asked it to stay.
+    """
+
+    def open(self, deployment: Deployment) -> Warehouse:
+        """The warehouse, with its schemas and roles.
+
+        Raises:
+            WarehouseError: It cannot be reached.
+        """
+        return open_warehouse(deployment.settings)
+
+
+def warehouse_key(table: str) -> dg.AssetKey:
+    """Key of the warehouse's ``schema.table``."""
+    return dg.AssetKey(["warehouse", *table.split(".")])
+
+
+def warehouse_assets(
+    deployment: Deployment, partitions: dg.PartitionsDefinition
+) -> list[dg.AssetsDefinition]:
+    """Assets of all published tables."""
+    assets = [
+        _asset(
+            deployment,
+            partitions,
+            [_copy_spec(deployment, partitions, table)],
+            _copying(table),
+        )
+        for table in tables.published_tables()
+    ]
+
+    def spec(table: PublishedTable, deps: Sequence[str], says: str) -> dg.AssetSpec:
+        return dg.AssetSpec(
+            key=warehouse_key(table.name),
+            deps=[asset_key(name) for name in deps],
+            group_name="warehouse",
+            owners=["team:data-engineering"],
+            kinds={"postgres"},
+            tags={"layer": "warehouse", "personal_data": "no"},
+            description=says,
+            partitions_def=partitions,
+        )
+
+    models = (CHURN_MODEL, LIFETIME_VALUE_MODEL, REVENUE_MODEL)
+    assets.append(
+        _asset(
+            deployment,
+            partitions,
+            [
+                spec(
+                    tables.REVENUE_EXAMPLES,
+                    (CUSTOMER_DAYS, TRANSACTIONS, HISTORY),
+                    "Features of customers at the as-of dates that the revenue model learns from.",
+                )
+            ],
+            lambda context, work, to: [
+                publish.publish_revenue_examples(
+                    work, to, as_of_dates(context, days_of(context), ())[-1]
+                )
+            ],
+        )
+    )
+    assets.append(
+        _asset(
+            deployment,
+            partitions,
+            [
+                spec(tables.MODELS, models, "Registered model versions and their cards."),
+                spec(tables.MODEL_FIGURES, models, "Figures of every registered version."),
+                spec(tables.MODEL_PLOTS, models, "Plots of the champions."),
+            ],
+            lambda _, work, to: publish.publish_models(work, to),
+            name="warehouse__models",
+        )
+    )
+    bronze = [f"bronze/{table}" for source in deployment.sources for table in source.tables]
+    assets.append(
+        _asset(
+            deployment,
+            partitions,
+            [
+                spec(tables.ROW_ACCOUNTING, [*bronze, TRANSACTIONS], "Rows received, by day."),
+                spec(tables.QUARANTINE, [*bronze, TRANSACTIONS], "Quarantined rows by reason."),
+            ],
+            lambda context, work, to: publish.publish_health(work, to, loaded_days(context)),
+            name="warehouse__health",
+        )
+    )
+    assets.append(
+        _asset(
+            deployment,
+            partitions,
+            [spec(tables.DEPLOYMENT, [TRANSACTIONS], "What a reader must know of the deployment.")],
+            lambda context, work, to: [publish.publish_deployment(work, to, days_of(context).last)],
+        )
+    )
+    return assets
+
+
+def _copy_spec(
+    deployment: Deployment, partitions: dg.PartitionsDefinition, table: str
+) -> dg.AssetSpec:
+    contract = Contract.load(table)
+    personal = deployment.settings.publish_personal_data
+    copy = tables.copy_of(table, personal_data=personal)
+    shown = [c for c in column_schema(contract).columns if c.name in copy.columns]
+    return dg.AssetSpec(
+        key=warehouse_key(copy.name),
+        deps=[asset_key(table)],
+        group_name="warehouse",
+        owners=["team:data-engineering"],
+        kinds={"postgres"},
+        tags={
+            "layer": "warehouse",
+            "personal_data": "yes" if personal and contract.personal_columns else "no",
+        },
+        description=f"Copy of {table} for SQL: {contract.description}",
+        metadata={
+            "dagster/table_name": copy.name,
+            "dagster/column_schema": dg.TableSchema(columns=shown),
+        },
+        partitions_def=partitions,
+    )
+
+
+def _copying(table: str) -> Publish:
+    return lambda _, work, to: [publish.publish_table(work, to, table)]
+
+
+def _asset(
+    deployment: Deployment,
+    partitions: dg.PartitionsDefinition,
+    specs: Sequence[dg.AssetSpec],
+    put: Publish,
+    name: str | None = None,
+) -> dg.AssetsDefinition:
+    @dg.multi_asset(
+        name=name or "__".join(specs[0].key.path),
+        specs=specs,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def published(
+        context: dg.AssetExecutionContext, spark: SparkResource, warehouse: WarehouseResource
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        work = workspace(context, spark, deployment)
+        done = put(context, work, warehouse.open(deployment))
+        figures = {warehouse_key(each.table): each for each in done if each is not None}
+        for each in specs:
+            made = figures.get(each.key)
+            metadata: dict[str, int | str] = {"status": "up to date before this run"}
+            if made is not None:
+                metadata = {
+                    "dagster/row_count": made.rows,
+                    "changed_rows": made.changed,
+                    "removed_rows": made.removed,
+                }
+            yield dg.MaterializeResult(asset_key=each.key, metadata=metadata)
+
+    return published

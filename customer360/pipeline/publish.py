@@ -1,0 +1,242 @@
+"""From the lakehouse and the model registry into the warehouse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from functools import reduce
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from customer360.days import DayRange
+from customer360.gold.customer_features import customer_features
+from customer360.gold.first_orders import first_orders
+from customer360.lakehouse.tables import days_predicate
+from customer360.models import revenue
+from customer360.models.revenue import revenue_features
+from customer360.models.tracking import exhibited_models
+from customer360.pipeline.load_bronze import DELIVERY_DAY, quarantine_of
+from customer360.pipeline.load_silver import CUSTOMER_DAYS, HISTORY, REJECTED, TRANSACTIONS
+from customer360.pipeline.run_models import tracking_of
+from customer360.pipeline.workspace import Workspace, changed_days
+from customer360.serving import tables
+from customer360.serving.publishing import (
+    Origin,
+    Published,
+    has_columns,
+    last_version,
+    publish,
+    publish_rows,
+)
+from customer360.serving.warehouse import Warehouse
+
+EXAMPLE_ROWS = 1_000_000
+"""Rows of `gold.revenue_examples`, about: enough to train from, and not six copies of a million
+customers; whole customers are left out."""
+
+
+def publish_table(work: Workspace, warehouse: Warehouse, table: str) -> Published | None:
+    """Bring the warehouse's copy of a lakehouse table up to date, with the days that changed.
+
+    Returns:
+        What changed; None where the copy has this version of the table already, or where there
+        is no such table yet.
+    """
+    lakehouse = work.lakehouse
+    settings = work.deployment.settings
+    if not lakehouse.exists(table):
+        return None
+    copy = tables.copy_of(table, personal_data=settings.publish_personal_data)
+    version = lakehouse.version(table)
+    before = last_version(warehouse.owner, copy)
+    if before == version and has_columns(warehouse.owner, copy):
+        return None
+    frame = lakehouse.read(table, version=version)
+    origin = Origin(work.run_id, version)
+    keep_from = None
+    if copy.sliced_by == tables.AS_OF:
+        snapshots = sorted(row[0] for row in frame.select(tables.AS_OF).distinct().collect())
+        kept = snapshots[-settings.warehouse_snapshots :]
+        keep_from = kept[0] if kept else None
+        frame = frame.where(F.col(tables.AS_OF) >= F.lit(keep_from))
+    if copy.sliced_by is None or before is None:
+        return publish(warehouse.owner, copy, frame, origin, keep_from=keep_from)
+    days = sorted(
+        day
+        for day in changed_days(lakehouse, table, before, version)
+        if keep_from is None or day >= keep_from
+    )
+    rows = frame.where(days_predicate(copy.sliced_by, days))
+    return publish(warehouse.owner, copy, rows, origin, days=days, keep_from=keep_from)
+
+
+def publish_revenue_examples(work: Workspace, warehouse: Warehouse, as_of: date) -> Published:
+    """Put what the revenue model learns from, up to ``as_of``, into the warehouse.
+
+    The as-of dates are those of a training. A customer is in with all dates or with none; a hash
+    of the key decides where there are more than `EXAMPLE_ROWS`.
+    """
+    days = work.lakehouse.read(CUSTOMER_DAYS)
+    dates, horizon = revenue.training_dates(
+        days, as_of, work.deployment.settings.revenue_horizon_days
+    )
+    parts = 1_000_000
+    customers = days.where(F.col("business_date") <= F.lit(max(dates))).select("customer_key")
+    rows = customers.distinct().count() * len(dates)
+    share = min(parts, parts * EXAMPLE_ROWS // max(rows, 1))
+
+    def some(frame: DataFrame) -> DataFrame:
+        return frame.where(F.pmod(F.xxhash64("customer_key"), F.lit(parts)) < share)
+
+    features = revenue_features(
+        customer_features(some(days), dates),
+        first_orders(
+            some(work.lakehouse.read(TRANSACTIONS)),
+            some(work.lakehouse.read(HISTORY)),
+            dates,
+            time_zone=work.deployment.zone,
+        ),
+    )
+    return publish(
+        warehouse.owner,
+        tables.REVENUE_EXAMPLES,
+        features.withColumn("horizon_days", F.lit(horizon)),
+        Origin(work.run_id, work.lakehouse.version(CUSTOMER_DAYS)),
+    )
+
+
+def publish_models(work: Workspace, warehouse: Warehouse) -> list[Published]:
+    """Put registered versions, their figures and cards, and the champions' plots there."""
+    origin = Origin(work.run_id)
+    versions = exhibited_models(tracking_of(work.deployment.settings))
+    owner = warehouse.owner
+    return [
+        publish_rows(
+            owner,
+            tables.MODELS,
+            [
+                (
+                    each.model,
+                    each.version,
+                    each.is_champion,
+                    each.as_of,
+                    each.trained_at,
+                    each.status,
+                    each.notes,
+                    each.card,
+                )
+                for each in versions
+            ],
+            origin,
+        ),
+        publish_rows(
+            owner,
+            tables.MODEL_FIGURES,
+            [
+                (
+                    each.model,
+                    each.version,
+                    name,
+                    value,
+                    each.figures.get(f"{name}_low"),
+                    each.figures.get(f"{name}_high"),
+                )
+                for each in versions
+                for name, value in sorted(each.figures.items())
+                if not name.endswith(("_low", "_high"))
+            ],
+            origin,
+        ),
+        publish_rows(
+            owner,
+            tables.MODEL_PLOTS,
+            [
+                (each.model, each.version, name, name.replace("_", " ").capitalize(), png)
+                for each in versions
+                for name, png in sorted(each.plots.items())
+            ],
+            origin,
+        ),
+    ]
+
+
+def publish_health(work: Workspace, warehouse: Warehouse, days: DayRange) -> list[Published]:
+    """Put the row accounting of the deliveries of ``days``, or of all at first, there."""
+    owner = warehouse.owner
+    first = last_version(owner, tables.ROW_ACCOUNTING) is None
+    wanted = None if first else list(days)
+    origin = Origin(work.run_id, 0)
+    bronze = [t for source in work.deployment.sources for t in source.tables]
+    counted, reasons = [], []
+    for name in bronze:
+        if not work.lakehouse.exists(f"bronze/{name}"):
+            continue
+        table = F.lit(f"bronze/{name}").alias("table_name")
+        rejected = _delivered(work, quarantine_of(name), wanted)
+        counted.append(
+            _delivered(work, f"bronze/{name}", wanted).select(
+                table, "business_date", F.lit(1).alias("ok")
+            )
+        )
+        counted.append(rejected.select(table, "business_date", F.lit(0).alias("ok")))
+        reasons.append(_reasons(rejected, quarantine_of(name)))
+    if work.lakehouse.exists(REJECTED):
+        rejected = work.lakehouse.read(REJECTED)
+        if wanted is not None:
+            rejected = rejected.where(days_predicate("business_date", wanted))
+        reasons.append(_reasons(rejected, REJECTED))
+    if not counted:
+        return []
+    accounting = (
+        reduce(DataFrame.unionByName, counted)
+        .groupBy("table_name", "business_date")
+        .agg(
+            F.count("*").alias("received"),
+            F.sum("ok").alias("accepted"),
+            F.sum(1 - F.col("ok")).alias("quarantined"),
+        )
+    )
+    why = (
+        reduce(DataFrame.unionByName, reasons)
+        .groupBy("table_name", "business_date", "reason")
+        .agg(F.count("*").alias("rows"))
+    )
+    return [
+        publish(owner, tables.ROW_ACCOUNTING, accounting, origin, days=wanted),
+        publish(owner, tables.QUARANTINE, why, origin, days=wanted),
+    ]
+
+
+def publish_deployment(work: Workspace, warehouse: Warehouse, last_day: date) -> Published:
+    """Put the facts about the deployment there that a reader of its figures needs."""
+    deployment = work.deployment
+    settings = deployment.settings
+    facts = {
+        "currency": deployment.currency,
+        "zone": deployment.zone,
+        "sources": ", ".join(source.name for source in deployment.sources),
+        "start": settings.start_date,
+        "last_day": last_day,
+        "churn_contact_cost": settings.churn_contact_cost,
+        "churn_success_rate": settings.churn_success_rate,
+        "churn_margin": settings.churn_margin,
+        "revenue_horizon_days": settings.revenue_horizon_days,
+    }
+    rows = [(name, str(value)) for name, value in facts.items()]
+    return publish_rows(warehouse.owner, tables.DEPLOYMENT, rows, Origin(work.run_id))
+
+
+def _delivered(work: Workspace, table: str, days: Sequence[date] | None) -> DataFrame:
+    """Rows of a bronze or quarantine table with the day of delivery as ``business_date``."""
+    # An extract has no day of its own: it is of the day it came.
+    came = F.coalesce(F.col(DELIVERY_DAY), F.to_date("_ingested_at")).alias("business_date")
+    frame = work.lakehouse.read(table)
+    frame = frame.select(came, *(["reasons"] if "reasons" in frame.columns else []))
+    return frame if days is None else frame.where(days_predicate("business_date", days))
+
+
+def _reasons(rejected: DataFrame, table: str) -> DataFrame:
+    return rejected.select(
+        F.lit(table).alias("table_name"), "business_date", F.explode("reasons").alias("reason")
+    )

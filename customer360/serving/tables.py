@@ -1,0 +1,127 @@
+"""What the warehouse has: copies of gold and silver tables, and small tables about them."""
+
+from __future__ import annotations
+
+from customer360.contracts import Contract
+from customer360.contracts.contract import packaged_tables
+from customer360.models.revenue.features import CATEGORICAL_FEATURES, NUMERIC_FEATURES
+from customer360.serving.publishing import PublishedTable
+
+AS_OF = "as_of"
+"""Column of the snapshots' dates."""
+
+_CUSTOMERS = "silver/customers"
+
+_SILVER = (_CUSTOMERS, "silver/customer_days", "silver/transactions")
+"""What the marts need beside gold."""
+
+_INDEXES = {
+    "silver/transactions": (("customer_key", "business_date"),),
+    "silver/customer_days": (("customer_key", "business_date"),),
+}
+"""Look-ups of one customer among all days."""
+
+
+def published_tables() -> tuple[str, ...]:
+    """Tables of the lakehouse that are copied, as ``layer/table``."""
+    gold = (table for table in packaged_tables() if table.startswith("gold/"))
+    return (*gold, *_SILVER)
+
+
+def copy_of(table: str, *, personal_data: bool = False) -> PublishedTable:
+    """The warehouse's copy of a lakehouse table.
+
+    Args:
+        table: As ``layer/table``.
+        personal_data: Whether columns with personal data are in it.
+    """
+    contract = Contract.load(table)
+    sliced_by = {
+        "silver/customers": None,
+        "silver/customer_days": "business_date",
+        "silver/transactions": "business_date",
+        "gold/business_health": "business_date",
+    }.get(table, AS_OF)
+    hidden = {column.name for column in contract.columns if column.physical_type.startswith("arr")}
+    if not personal_data:
+        hidden |= set(contract.personal_columns)
+    return PublishedTable.of_contract(
+        contract, sliced_by=sliced_by, indexes=_INDEXES.get(table, ()), without=hidden
+    )
+
+
+REVENUE_EXAMPLES = PublishedTable(
+    "gold.revenue_examples",
+    {
+        "as_of": "date",
+        "customer_key": "text",
+        "horizon_days": "integer",
+        **dict.fromkeys(NUMERIC_FEATURES, "double precision"),
+        **dict.fromkeys(CATEGORICAL_FEATURES, "text"),
+    },
+    ("as_of", "customer_key"),
+    AS_OF,
+)
+"""What the revenue model learns from, without the label: one row a customer and as-of date."""
+
+MODELS = PublishedTable(
+    "serving.models",
+    {
+        "model": "text",
+        "version": "text",
+        "is_champion": "boolean",
+        "as_of": "date",
+        "trained_at": "timestamptz",
+        "status": "text",
+        "notes": "text",
+        "card": "text",
+    },
+    ("model", "version"),
+)
+"""Registered versions, each with its model card in Markdown."""
+
+MODEL_FIGURES = PublishedTable(
+    "serving.model_figures",
+    {
+        "model": "text",
+        "version": "text",
+        "figure": "text",
+        "value": "double precision",
+        "low": "double precision",
+        "high": "double precision",
+    },
+    ("model", "version", "figure"),
+)
+"""What training measured, with the ends of the interval where one was taken."""
+
+MODEL_PLOTS = PublishedTable(
+    "serving.model_plots",
+    {"model": "text", "version": "text", "name": "text", "title": "text", "png": "bytea"},
+    ("model", "version", "name"),
+)
+"""Pictures of the champions."""
+
+QUARANTINE = PublishedTable(
+    "serving.quarantine",
+    {"table_name": "text", "business_date": "date", "reason": "text", "rows": "bigint"},
+    ("table_name", "business_date", "reason"),
+    "business_date",
+)
+"""Quarantined rows by reason and delivery day; a row with two reasons counts in both."""
+
+ROW_ACCOUNTING = PublishedTable(
+    "serving.row_accounting",
+    {
+        "table_name": "text",
+        "business_date": "date",
+        "received": "bigint",
+        "accepted": "bigint",
+        "quarantined": "bigint",
+    },
+    ("table_name", "business_date"),
+    "business_date",
+)
+"""Rows received by delivery day: each is accepted into bronze or quarantined."""
+
+DEPLOYMENT = PublishedTable("serving.deployment", {"name": "text", "value": "text"}, ("name",))
+"""Facts about the deployment that a reader of its figures needs."""
