@@ -16,7 +16,7 @@ AS_OF_TAG = "customer360/as_of"
 
 
 LOADED_TAG = "customer360/loaded"
-"""Run tag that names the days loaded just before, as ``FIRST...LAST``, where the run is of others."""
+"""Run tag that names the days loaded just before, as ``FIRST...LAST``, in a run of other days."""
 
 
 def daily_partitions(deployment: Deployment) -> dg.DailyPartitionsDefinition:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from io import BytesIO
 from typing import Any
 
@@ -91,6 +91,15 @@ class Published:
     rows: int
     changed: int
     removed: int
+
+
+@dataclass(frozen=True)
+class Publication:
+    """The newest publish of a table: the rows it brought, and when."""
+
+    table: str
+    rows: int
+    published_at: datetime
 
 
 @dataclass(frozen=True)
@@ -184,6 +193,18 @@ def last_version(owner: Login, table: PublishedTable) -> int | None:
             [table.name.replace(".", "/")],
         ).fetchone()
         return found[0] if found else None
+
+
+def publications(login: Login) -> list[Publication]:
+    """The newest publish of each table, by name; none where nothing was published."""
+    with login.connect() as connection:
+        if not _exists(connection, PUBLICATIONS):
+            return []
+        found = connection.execute(
+            f"SELECT DISTINCT ON (table_name) table_name, rows, published_at FROM {PUBLICATIONS} "
+            "ORDER BY table_name, published_at DESC"
+        )
+        return [Publication(*row) for row in found]
 
 
 def has_columns(owner: Login, table: PublishedTable) -> bool:

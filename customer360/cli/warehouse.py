@@ -1,0 +1,105 @@
+"""Commands about the PostgreSQL warehouse."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import Annotated
+
+import typer
+
+from customer360.cli.common import Home, Verbose, out, print_table
+from customer360.settings import load_settings
+
+PANEL = "Warehouse"
+commands = typer.Typer()
+_warehouse = typer.Typer(help="The PostgreSQL that the marts and the dashboard live in.")
+commands.add_typer(_warehouse, name="warehouse", rich_help_panel=PANEL)
+
+
+@_warehouse.command()
+def up(home: Home = None, verbose: Verbose = False) -> None:
+    """Start the deployment's own PostgreSQL and let it run until `down`."""
+    from customer360.serving.warehouse import stay_up
+
+    settings = load_settings(home)
+    warehouse = stay_up(settings)
+    out.print(f"the warehouse is up: {warehouse.reader.shown}", highlight=False)
+    if not warehouse.embedded:
+        out.print("it is the server of CUSTOMER360_WAREHOUSE_URL, not one of this deployment's own")
+
+
+@_warehouse.command()
+def down(home: Home = None, verbose: Verbose = False) -> None:
+    """Stop the deployment's own PostgreSQL; the data stays."""
+    from customer360.serving.warehouse import take_down
+
+    stopped = take_down(load_settings(home))
+    out.print("the warehouse is down" if stopped else "no warehouse of this deployment's own is up")
+
+
+@_warehouse.command()
+def status(home: Home = None, verbose: Verbose = False) -> None:
+    """Where the warehouse is, whether it answers, and what was published when."""
+    from customer360.serving.publishing import publications
+    from customer360.serving.warehouse import is_running, reader_login
+
+    settings = load_settings(home)
+    if settings.warehouse_url is None:
+        there = (settings.warehouse_dir / "PG_VERSION").exists()
+        state = "up" if is_running(settings) else "down" if there else "not made yet"
+        out.print(
+            f"the deployment's own PostgreSQL in {settings.warehouse_dir}: {state}", highlight=False
+        )
+        if not there:
+            out.print("`customer360 run` makes and fills it")
+            return
+    login = reader_login(settings)
+    if login is None:
+        out.print("nothing was published to it yet: `customer360 run --steps publish`")
+        return
+    found = publications(login)
+    out.print(f"{login.shown} answers", highlight=False)
+    print_table(
+        ["table", "rows", "published"],
+        [
+            {
+                "table": each.table,
+                "rows": f"{each.rows:,}",
+                "published": f"{each.published_at:%Y-%m-%d %H:%M:%S %Z}",
+            }
+            for each in found
+        ],
+    )
+
+
+@_warehouse.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
+def psql(
+    context: typer.Context,
+    owner: Annotated[
+        bool, typer.Option("--owner", help="As the owner, who may change things.")
+    ] = False,
+    home: Home = None,
+) -> None:
+    """Open psql as the reader; further arguments are psql's, as in `psql -c 'select 1'`."""
+    from customer360.serving.warehouse import (
+        WarehouseError,
+        open_warehouse,
+        psql_path,
+        reader_login,
+    )
+
+    settings = load_settings(home)
+    login = open_warehouse(settings).owner if owner else reader_login(settings)
+    if login is None:
+        raise WarehouseError("there is no warehouse yet: `customer360 run` makes and fills it")
+    # libpq reads these; on a command line anyone on this machine could read the password.
+    names = {"host": "PGHOST", "port": "PGPORT", "dbname": "PGDATABASE", "user": "PGUSER"}
+    names |= {"password": "PGPASSWORD", "sslmode": "PGSSLMODE"}
+    given = {names[name]: value for name, value in login.parameters.items() if name in names}
+    done = subprocess.run([psql_path(), *context.args], env=os.environ | given, check=False)
+    sys.exit(done.returncode)
