@@ -45,7 +45,7 @@ def build_definitions(settings: Settings | None = None) -> dg.Definitions:
     assets += model_assets(deployment, partitions)
     assets += monitoring_assets(deployment, partitions)
     assets += report_assets(deployment, partitions)
-    assets += warehouse_assets(deployment, partitions)
+    assets += warehouse_assets(deployment)
     with warnings.catch_warnings():
         # Selections by group expand to a parameter that Dagster calls beta; nothing to do here.
         warnings.filterwarnings("ignore", message=".*include_sources.*", category=dg.BetaWarning)

@@ -96,16 +96,12 @@ def run_plan(settings: Settings, plan: Plan, say: Say) -> None:
     definitions = build_definitions(settings)
     every = plan.days.union(DayRange(plan.as_of[0], plan.as_of[-1]))
     tags = {AS_OF_TAG: ",".join(str(day) for day in plan.as_of)}
-    work = {
+    work: dict[str, tuple[str, DayRange | None, dict[str, str]]] = {
         "load": (jobs.LOAD_RANGE, plan.days, {}),
         "snapshot": (jobs.SNAPSHOT, every, tags),
         "train": (jobs.TRAIN, every, tags),
-        # The warehouse knows itself what it lacks: hundreds of days are no partitions of this run.
-        "publish": (
-            jobs.PUBLISH,
-            DayRange(plan.as_of[0], plan.as_of[-1]),
-            {**tags, LOADED_TAG: f"{plan.days.first}...{plan.days.last}"},
-        ),
+        # The warehouse has no partitions; of the days, it only asks which were loaded.
+        "publish": (jobs.PUBLISH, None, {LOADED_TAG: f"{plan.days.first}...{plan.days.last}"}),
     }
     chosen = {
         "all": ("load", "snapshot", "train", "publish"),
@@ -118,7 +114,8 @@ def run_plan(settings: Settings, plan: Plan, say: Say) -> None:
         with open_instance(settings) as instance:
             for name in chosen:
                 job, days, more = work[name]
-                say(f"[bold]{name}[/bold] {days if name == 'load' else more[AS_OF_TAG]}")
+                said = days if name == "load" else ", ".join(str(day) for day in plan.as_of)
+                say(f"[bold]{name}[/bold] {said}")
                 only = _chosen(settings, plan.models) if name == "train" else None
                 _run(definitions, instance, job, days, more, only)
     finally:
@@ -138,16 +135,16 @@ def _run(
     definitions: dg.Definitions,
     instance: dg.DagsterInstance,
     job: str,
-    days: DayRange,
+    days: DayRange | None,
     tags: dict[str, str],
     only: Sequence[dg.AssetKey] | None,
 ) -> None:
-    whole = len(days) > 1
+    whole = days is not None and len(days) > 1
     result = definitions.resolve_job_def(job).execute_in_process(
         instance=instance,
         run_config={"loggers": {"progress": {}}},
-        partition_key=None if whole else str(days.first),
-        tags={**tags, **(range_tags(days) if whole else {})},
+        partition_key=str(days.first) if days and not whole else None,
+        tags={**tags, **(range_tags(days) if days and whole else {})},
         asset_selection=only,
         raise_on_error=False,
     )

@@ -8,7 +8,7 @@ from customer360.contracts import Contract
 from customer360.deployment import Deployment
 from customer360.orchestration.gold_assets import CHURN_MODEL, LIFETIME_VALUE_MODEL, REVENUE_MODEL
 from customer360.orchestration.metadata import asset_key, column_schema
-from customer360.orchestration.partitions import as_of_dates, days_of, loaded_days
+from customer360.orchestration.partitions import loaded_days
 from customer360.orchestration.resources import SparkResource
 from customer360.orchestration.running import workspace
 from customer360.pipeline import publish
@@ -41,15 +41,15 @@ def warehouse_key(table: str) -> dg.AssetKey:
     return dg.AssetKey(["warehouse", *table.split(".")])
 
 
-def warehouse_assets(
-    deployment: Deployment, partitions: dg.PartitionsDefinition
-) -> list[dg.AssetsDefinition]:
-    """Assets of all published tables."""
+def warehouse_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
+    """Assets of all published tables.
+
+    They have no partitions: a copy is brought up to date as a whole, with what changed.
+    """
     assets = [
         _asset(
             deployment,
-            partitions,
-            [_copy_spec(deployment, partitions, table)],
+            [_copy_spec(deployment, table)],
             _copying(table),
         )
         for table in tables.published_tables()
@@ -64,14 +64,12 @@ def warehouse_assets(
             kinds={"postgres"},
             tags={"layer": "warehouse", "personal_data": "no"},
             description=says,
-            partitions_def=partitions,
         )
 
     models = (CHURN_MODEL, LIFETIME_VALUE_MODEL, REVENUE_MODEL)
     assets.append(
         _asset(
             deployment,
-            partitions,
             [
                 spec(
                     tables.REVENUE_EXAMPLES,
@@ -79,17 +77,12 @@ def warehouse_assets(
                     "Features of customers at the as-of dates that the revenue model learns from.",
                 )
             ],
-            lambda context, work, to: [
-                publish.publish_revenue_examples(
-                    work, to, as_of_dates(context, days_of(context), ())[-1]
-                )
-            ],
+            lambda _, work, to: [publish.publish_revenue_examples(work, to)],
         )
     )
     assets.append(
         _asset(
             deployment,
-            partitions,
             [
                 spec(tables.MODELS, models, "Registered model versions and their cards."),
                 spec(tables.MODEL_FIGURES, models, "Figures of every registered version."),
@@ -103,7 +96,6 @@ def warehouse_assets(
     assets.append(
         _asset(
             deployment,
-            partitions,
             [
                 spec(tables.ROW_ACCOUNTING, [*bronze, TRANSACTIONS], "Rows received, by day."),
                 spec(tables.QUARANTINE, [*bronze, TRANSACTIONS], "Quarantined rows by reason."),
@@ -115,17 +107,14 @@ def warehouse_assets(
     assets.append(
         _asset(
             deployment,
-            partitions,
             [spec(tables.DEPLOYMENT, [TRANSACTIONS], "What a reader must know of the deployment.")],
-            lambda context, work, to: [publish.publish_deployment(work, to, days_of(context).last)],
+            lambda _, work, to: [publish.publish_deployment(work, to)],
         )
     )
     return assets
 
 
-def _copy_spec(
-    deployment: Deployment, partitions: dg.PartitionsDefinition, table: str
-) -> dg.AssetSpec:
+def _copy_spec(deployment: Deployment, table: str) -> dg.AssetSpec:
     contract = Contract.load(table)
     personal = deployment.settings.publish_personal_data
     copy = tables.copy_of(table, personal_data=personal)
@@ -145,7 +134,6 @@ def _copy_spec(
             "dagster/table_name": copy.name,
             "dagster/column_schema": dg.TableSchema(columns=shown),
         },
-        partitions_def=partitions,
     )
 
 
@@ -155,7 +143,6 @@ def _copying(table: str) -> Publish:
 
 def _asset(
     deployment: Deployment,
-    partitions: dg.PartitionsDefinition,
     specs: Sequence[dg.AssetSpec],
     put: Publish,
     name: str | None = None,
@@ -163,7 +150,6 @@ def _asset(
     @dg.multi_asset(
         name=name or "__".join(specs[0].key.path),
         specs=specs,
-        backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def published(
         context: dg.AssetExecutionContext, spark: SparkResource, warehouse: WarehouseResource

@@ -18,6 +18,7 @@ from customer360.models.revenue import revenue_features
 from customer360.models.tracking import exhibited_models
 from customer360.pipeline.load_bronze import DELIVERY_DAY, quarantine_of
 from customer360.pipeline.load_silver import CUSTOMER_DAYS, HISTORY, REJECTED, TRANSACTIONS
+from customer360.pipeline.make_gold import existing_snapshots
 from customer360.pipeline.run_models import tracking_of
 from customer360.pipeline.workspace import Workspace, changed_days
 from customer360.serving import tables
@@ -26,6 +27,7 @@ from customer360.serving.publishing import (
     Published,
     has_columns,
     last_version,
+    newest_slice,
     publish,
     publish_rows,
 )
@@ -71,16 +73,29 @@ def publish_table(work: Workspace, warehouse: Warehouse, table: str) -> Publishe
     return publish(warehouse.owner, copy, rows, origin, days=days, keep_from=keep_from)
 
 
-def publish_revenue_examples(work: Workspace, warehouse: Warehouse, as_of: date) -> Published:
-    """Put what the revenue model learns from, up to ``as_of``, into the warehouse.
+def publish_revenue_examples(work: Workspace, warehouse: Warehouse) -> Published | None:
+    """Put what the revenue model learns from, up to the newest snapshot, into the warehouse.
 
     The as-of dates are those of a training. A customer is in with all dates or with none; a hash
     of the key decides where there are more than `EXAMPLE_ROWS`.
+
+    Returns:
+        What changed; None where nothing is new, or there is no snapshot yet.
     """
+    snapshots = existing_snapshots(work)
+    if not snapshots:
+        return None
+    as_of = max(snapshots)
     days = work.lakehouse.read(CUSTOMER_DAYS)
     dates, horizon = revenue.training_dates(
         days, as_of, work.deployment.settings.revenue_horizon_days
     )
+    version = work.lakehouse.version(CUSTOMER_DAYS)
+    table = tables.REVENUE_EXAMPLES
+    if last_version(warehouse.owner, table) == version and newest_slice(
+        warehouse.owner, table
+    ) == max(dates):
+        return None
     parts = 1_000_000
     customers = days.where(F.col("business_date") <= F.lit(max(dates))).select("customer_key")
     rows = customers.distinct().count() * len(dates)
@@ -100,9 +115,9 @@ def publish_revenue_examples(work: Workspace, warehouse: Warehouse, as_of: date)
     )
     return publish(
         warehouse.owner,
-        tables.REVENUE_EXAMPLES,
+        table,
         features.withColumn("horizon_days", F.lit(horizon)),
-        Origin(work.run_id, work.lakehouse.version(CUSTOMER_DAYS)),
+        Origin(work.run_id, version),
     )
 
 
@@ -161,11 +176,11 @@ def publish_models(work: Workspace, warehouse: Warehouse) -> list[Published]:
     ]
 
 
-def publish_health(work: Workspace, warehouse: Warehouse, days: DayRange) -> list[Published]:
-    """Put the row accounting of the deliveries of ``days``, or of all at first, there."""
+def publish_health(work: Workspace, warehouse: Warehouse, days: DayRange | None) -> list[Published]:
+    """Put the row accounting of the deliveries of ``days`` there; of all at first, or for None."""
     owner = warehouse.owner
     first = last_version(owner, tables.ROW_ACCOUNTING) is None
-    wanted = None if first else list(days)
+    wanted = None if first or days is None else list(days)
     origin = Origin(work.run_id, 0)
     bronze = [t for source in work.deployment.sources for t in source.tables]
     counted, reasons = [], []
@@ -208,7 +223,7 @@ def publish_health(work: Workspace, warehouse: Warehouse, days: DayRange) -> lis
     ]
 
 
-def publish_deployment(work: Workspace, warehouse: Warehouse, last_day: date) -> Published:
+def publish_deployment(work: Workspace, warehouse: Warehouse) -> Published:
     """Put the facts about the deployment there that a reader of its figures needs."""
     deployment = work.deployment
     settings = deployment.settings
@@ -217,7 +232,7 @@ def publish_deployment(work: Workspace, warehouse: Warehouse, last_day: date) ->
         "zone": deployment.zone,
         "sources": ", ".join(source.name for source in deployment.sources),
         "start": settings.start_date,
-        "last_day": last_day,
+        "last_day": max(existing_snapshots(work), default=settings.start_date),
         "churn_contact_cost": settings.churn_contact_cost,
         "churn_success_rate": settings.churn_success_rate,
         "churn_margin": settings.churn_margin,

@@ -195,6 +195,19 @@ def last_version(owner: Login, table: PublishedTable) -> int | None:
         return found[0] if found else None
 
 
+def newest_slice(owner: Login, table: PublishedTable) -> date | None:
+    """The newest value of ``table.sliced_by`` there; None when the table is empty or not there."""
+    with owner.connect() as connection:
+        if table.sliced_by is None or not _exists(connection, table.name):
+            return None
+        found = connection.execute(
+            sql.SQL("SELECT max({}) FROM {}").format(
+                sql.Identifier(table.sliced_by), table.identifier
+            )
+        ).fetchone()
+        return found[0] if found else None
+
+
 def publications(login: Login) -> list[Publication]:
     """The newest publish of each table, by name; none where nothing was published."""
     with login.connect() as connection:

@@ -26,7 +26,7 @@ from customer360.serving.publishing import (
 )
 from customer360.serving.warehouse import Warehouse, WarehouseError, open_warehouse
 from customer360.settings import load_settings
-from customer360_tests.conftest import PROJECT
+from customer360_tests.deployments import PROJECT
 
 FIRST, SECOND, THIRD = date(2024, 1, 31), date(2024, 2, 29), date(2024, 3, 31)
 
