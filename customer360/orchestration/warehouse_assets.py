@@ -21,7 +21,7 @@ from customer360.serving.warehouse import Warehouse, open_warehouse
 Publish = Callable[[dg.AssetExecutionContext, Workspace, Warehouse], Sequence[Published | None]]
 
 
-class WarehouseResource(dg.ConfigurableResource[Warehouse]):
+class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # pydantic warns of it
     """The deployment's warehouse; our own server starts when an asset first asks for it.
 
     It stops with the process, unless ``customer360 warehouse up`` asked it to stay.
