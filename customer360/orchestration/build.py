@@ -56,7 +56,7 @@ def build_definitions(settings: Settings | None = None) -> dg.Definitions:
             sensors=[new_files_sensor(deployment, assets)],
             resources={
                 "spark": SparkResource.of(deployment.settings),
-                "warehouse": WarehouseResource(),
+                "warehouse": WarehouseResource(deployment.settings),
             },
             # Spark's start is paid for each process: a run is one process and one session.
             executor=dg.in_process_executor,

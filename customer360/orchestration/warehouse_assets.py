@@ -17,23 +17,27 @@ from customer360.pipeline.workspace import Workspace
 from customer360.serving import tables
 from customer360.serving.publishing import Published, PublishedTable
 from customer360.serving.warehouse import Warehouse, open_warehouse
+from customer360.settings import Settings
 
 Publish = Callable[[dg.AssetExecutionContext, Workspace, Warehouse], Sequence[Published | None]]
 
 
-class WarehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # pydantic warns of it
+class WarehouseResource:
     """The deployment's warehouse; our own server starts when an asset first asks for it.
 
     It stops with the process, unless ``customer360 warehouse up`` asked it to stay.
     """
 
-    def open(self, deployment: Deployment) -> Warehouse:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def open(self) -> Warehouse:
         """The warehouse, with its schemas and roles.
 
         Raises:
             WarehouseError: It cannot be reached.
         """
-        return open_warehouse(deployment.settings)
+        return open_warehouse(self._settings)
 
 
 def warehouse_key(table: str) -> dg.AssetKey:
@@ -152,10 +156,12 @@ def _asset(
         specs=specs,
     )
     def published(
-        context: dg.AssetExecutionContext, spark: SparkResource, warehouse: WarehouseResource
+        context: dg.AssetExecutionContext,
+        spark: SparkResource,
+        warehouse: dg.ResourceParam[WarehouseResource],
     ) -> Iterator[dg.MaterializeResult[None]]:
         work = workspace(context, spark, deployment)
-        done = put(context, work, warehouse.open(deployment))
+        done = put(context, work, warehouse.open())
         figures = {warehouse_key(each.table): each for each in done if each is not None}
         for each in specs:
             made = figures.get(each.key)
