@@ -1,0 +1,1 @@
+"""Serving: lists, contacts and files against expected members, published hashes, real kills."""
