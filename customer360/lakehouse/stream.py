@@ -1,4 +1,4 @@
-"""A DataFrame's rows as one ordered stream of Arrow batches, in bounded memory."""
+"""A DataFrame's rows by way of a scratch folder: streamed in order, or computed only once."""
 
 from __future__ import annotations
 
@@ -28,3 +28,14 @@ def ordered_batches(frame: DataFrame, scratch: Path) -> Iterator[pa.RecordBatch]
     for part in sorted(scratch.glob("part-*.parquet")):
         with pq.ParquetFile(part) as file:
             yield from file.iter_batches(batch_size=_BATCH_ROWS)
+
+
+def materialised(frame: DataFrame, scratch: Path) -> DataFrame:
+    """``frame`` computed and written to ``scratch``, to be used several times.
+
+    Args:
+        frame: Any rows.
+        scratch: As in `ordered_batches`; kept as long as the result is used.
+    """
+    frame.write.parquet(str(scratch.absolute()))
+    return frame.sparkSession.read.schema(frame.schema).parquet(str(scratch.absolute()))

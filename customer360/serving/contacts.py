@@ -11,7 +11,7 @@ large platforms differ, and each has its own columns:
 
 Both take SHA-256 without a salt, in lower-case hexadecimal.
 
-Functions of columns only; who may be written to is decided elsewhere.
+Who may be written to is decided elsewhere.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import NamedTuple
 
-from pyspark.sql import Column
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 HASH_PATTERN = "^[0-9a-f]{64}$"
@@ -98,34 +98,57 @@ def meta_email(email: Column) -> Column:
     return _address(email)
 
 
-def e164(phone: Column, country: Column) -> Column:
-    """Phone number in E.164, as Google matches it: ``+5511987654321``; null where it is none.
+def with_e164(frame: DataFrame, name: str, phone: Column, country: Column) -> DataFrame:
+    """Add column ``name``: a phone number in E.164, as Google matches it (``+5511987654321``).
 
     A number with + or 00 in front says its country itself; any other is read by the numbering plan
-    of ``country``, and is null where that is not one of `NUMBERING_PLANS` or does not fit. An
-    extension after ``x``, as ``silver/customers`` keeps it, is not part of a number.
+    of its country. It is null where it is no number, where its country is not one of
+    `NUMBERING_PLANS`, and where it does not fit that plan. An extension after ``x``, as
+    ``silver/customers`` keeps it, is not part of a number.
+
+    Args:
+        frame: The rows.
+        name: Of the new column.
+        phone: The number as text.
+        country: ISO 3166 code of its owner's country.
     """
     main = F.substring_index(F.lower(F.trim(phone)), "x", 1)
-    digits = F.regexp_replace(main, "[^0-9]", "")
-    plan = _plans()[F.upper(F.trim(country))]
-    abroad = F.when(main.startswith("+"), digits).when(
-        digits.startswith("00"), F.substring(digits, F.lit(3), F.length(digits))
+    # Step by step, because each step uses the one before several times: one nested expression
+    # would repeat it as often.
+    digits, plan = F.col("_digits"), F.col("_plan")
+    abroad, trunk, code = F.col("_abroad"), F.col("_plan.trunk_prefix"), F.col("_plan.calling_code")
+    read = frame.withColumns(
+        {
+            "_digits": F.regexp_replace(main, "[^0-9]", ""),
+            "_plus": main.startswith("+"),
+            "_plan": _plans()[F.upper(F.trim(country))],
+        }
+    ).withColumns(
+        {
+            "_abroad": F.when(F.col("_plus"), digits).when(
+                digits.startswith("00"), F.substring(digits, F.lit(3), F.length(digits))
+            ),
+            "_home": F.coalesce(
+                _national(digits, plan),
+                _national(F.when(digits.startswith(code), _after(digits, code)), plan),
+            ),
+        }
     )
-    after_code = F.when(
-        digits.startswith(plan["calling_code"]), _after(digits, plan["calling_code"])
-    )
-    home = F.coalesce(_national(digits, plan), _national(after_code, plan))
     # "+44 (0)20 ..." is how many write it; the zero is dialled at home only.
     with_trunk = F.when(
-        abroad.startswith(F.concat(plan["calling_code"], F.lit("0")))
-        & (plan["trunk_prefix"] == "0"),
-        F.concat(plan["calling_code"], _national(_after(abroad, plan["calling_code"]), plan)),
+        (trunk == "0") & abroad.startswith(F.concat(code, trunk)),
+        F.concat(code, _national(_after(abroad, code), plan)),
     )
     number = F.when(abroad.isNotNull(), F.coalesce(with_trunk, abroad)).otherwise(
-        F.concat(plan["calling_code"], home)
+        F.concat(code, F.col("_home"))
     )
     # At most 15 digits, the country's first, which is no zero (ITU-T E.164).
-    return F.when(number.rlike("^[1-9][0-9]{6,14}$"), F.concat(F.lit("+"), number))
+    valid = F.when(F.col("_number").rlike("^[1-9][0-9]{6,14}$"), F.concat(F.lit("+"), "_number"))
+    return (
+        read.withColumn("_number", number)
+        .withColumn(name, valid)
+        .drop("_digits", "_plus", "_plan", "_abroad", "_home", "_number")
+    )
 
 
 def meta_phone(number: Column) -> Column:

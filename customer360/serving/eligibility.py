@@ -80,7 +80,7 @@ def judged(
         stays. Contact columns of who is left out are null.
     """
     country = F.coalesce(F.col("country"), F.lit(default_country).cast("string"))
-    people = customers.select(
+    people = contacts.with_e164(customers, "number", F.col("phone"), country).select(
         "customer_key",
         "source",
         "source_customer_id",
@@ -88,7 +88,7 @@ def judged(
         "marketing_consent",
         contacts.meta_email(F.col("email")).alias("email"),
         contacts.google_email(F.col("email")).alias("google_email"),
-        contacts.e164(F.col("phone"), country).alias("phone"),
+        F.col("number").alias("phone"),
         F.lit(True).alias("known"),
     )
     rows = members.join(people, "customer_key", "left").withColumns(

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -100,7 +100,7 @@ def write_files(
             rows += stays.num_rows
             ranked = stays.add_column(0, target.field("rank"), ranks)
             for format, writer in writers.items():
-                writer.write_table(without_formulas(ranked) if format == FileFormat.CSV else ranked)
+                writer.write_table(without_formulas(ranked) if format is FileFormat.CSV else ranked)
     return Counted(rows, counts)
 
 
@@ -158,25 +158,19 @@ def swap_in(
 def _writers(
     scratch: Path, name: str, formats: Sequence[FileFormat], schema: pa.Schema, private: bool
 ) -> Iterator[dict[FileFormat, Any]]:
-    """An open writer of Arrow tables for each format; nothing is lost or left open on the way."""
-    writers: dict[FileFormat, Any] = {}
-    streams = []
-    try:
+    """An open writer of Arrow tables for each format."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    with ExitStack() as opened:
+        writers: dict[FileFormat, Any] = {}
         for format in formats:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
             handle = os.open(scratch / f"{name}.{format}", flags, 0o600 if private else 0o666)
-            streams.append(os.fdopen(handle, "wb"))
-            writers[format] = (
-                pacsv.CSVWriter(streams[-1], schema)
-                if format == FileFormat.CSV
-                else pq.ParquetWriter(streams[-1], schema, compression="zstd")
+            stream = opened.enter_context(os.fdopen(handle, "wb"))
+            writers[format] = opened.enter_context(
+                pacsv.CSVWriter(stream, schema)
+                if format is FileFormat.CSV
+                else pq.ParquetWriter(stream, schema, compression="zstd")
             )
         yield writers
-        for writer in writers.values():
-            writer.close()
-    finally:
-        for stream in streams:
-            stream.close()
 
 
 def _sha256(file: Path) -> str:

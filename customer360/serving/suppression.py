@@ -26,6 +26,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from customer360.errors import Customer360Error, listed
+from customer360.lakehouse.stream import materialised
 from customer360.serving import contacts
 from customer360.serving.eligibility import IDENTIFIERS
 from customer360.silver import text
@@ -74,24 +75,31 @@ def read_suppression(
     with pq.ParquetWriter(copy, _SCHEMA) as writer:
         for batch in _batches(path):
             writer.write_batch(batch)
-    rows = spark.read.parquet(str(copy.absolute()))
     only_source = sources[0] if len(sources) == 1 else None
-    source = F.coalesce(F.col("source"), F.lit(only_source).cast("string"))
-    country = F.coalesce(F.col("country"), F.lit(default_country).cast("string"))
-    email, phone = F.col("email"), F.col("phone")
-    of_id = F.when(source.isin(*sources), customer_key(source, F.col("source_customer_id"), secret))
-    read = rows.withColumns(
-        {
-            "read_customer_key": _if_hash(F.col("customer_key")),
-            "read_source_customer_id": of_id,
-            "read_email": F.coalesce(
-                _if_hash(email), contacts.sha256(contacts.google_email(email))
-            ),
-            "read_phone": F.coalesce(
-                _if_hash(phone), contacts.sha256(contacts.e164(text.phone(phone), country))
-            ),
-        }
+    rows = spark.read.parquet(str(copy.absolute())).select(
+        "line",
+        *_NAMING,
+        F.coalesce("source", F.lit(only_source).cast("string")).alias("source"),
+        F.coalesce("country", F.lit(default_country).cast("string")).alias("country"),
+        text.phone(F.col("phone")).alias("written"),
     )
+    email, of_id = (
+        F.col("email"),
+        customer_key(F.col("source"), F.col("source_customer_id"), secret),
+    )
+    numbered = contacts.with_e164(rows, "number", F.col("written"), F.col("country"))
+    read = numbered.select(
+        "line",
+        *_NAMING,
+        _if_hash(F.col("customer_key")).alias("read_customer_key"),
+        F.when(F.col("source").isin(*sources), of_id).alias("read_source_customer_id"),
+        F.coalesce(_if_hash(email), contacts.sha256(contacts.google_email(email))).alias(
+            "read_email"
+        ),
+        F.coalesce(_if_hash(F.col("phone")), contacts.sha256(F.col("number"))).alias("read_phone"),
+    )
+    # Used for the check and for every list's members: the keys and hashes are computed once.
+    read = materialised(read, scratch / "suppression")
     _refuse_unread(read, path, sources)
     kinds = dict(zip(_NAMING, ("customer_key", "customer_key", "email", "phone"), strict=True))
     pairs = F.array(
@@ -187,5 +195,5 @@ def _rows(reader: csv.DictReader[str], path: Path) -> Iterator[dict[str, object]
             yield row | {"line": reader.line_num}
     except csv.Error as error:
         raise SuppressionError(
-            f"{path}, row {reader.line_num}: {error}; nothing was exported"
+            f"{path}, row {reader.reader.line_num}: {error}; nothing was exported"
         ) from error

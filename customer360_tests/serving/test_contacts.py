@@ -68,8 +68,9 @@ def test_emails_are_normalised_as_meta_publishes(spark: SparkSession) -> None:
 
 def test_phones_become_e164_by_the_customers_country(spark: SparkSession) -> None:
     frame = table(spark, "phone string, country string", PHONES)
-    rows = frame.select("phone", "country", contacts.e164(F.col("phone"), F.col("country")))
-    assert {(row[0], row[1]): row[2] for row in rows.collect()} == PHONES
+    found = contacts.with_e164(frame, "number", F.col("phone"), F.col("country"))
+    assert found.columns == ["phone", "country", "number"]
+    assert {(row[0], row[1]): row[2] for row in found.collect()} == PHONES
 
 
 @pytest.mark.parametrize(
