@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
 
@@ -110,10 +112,8 @@ def export_list(
             "setting export_personal_data, or export hashed ones"
         )
     rows = lakehouse.read(CUSTOMER_360)
-    versions = {table: lakehouse.version(table) for table in (CUSTOMER_360, CUSTOMERS)}
-    snapshot = lakehouse.read(CUSTOMER_360, version=versions[CUSTOMER_360]).where(
-        F.col(AS_OF) == F.lit(as_of)
-    )
+    version = lakehouse.version(CUSTOMER_360)
+    snapshot = lakehouse.read(CUSTOMER_360, version=version).where(F.col(AS_OF) == F.lit(as_of))
     if snapshot.first() is None:
         days = sorted(str(row[0]) for row in rows.select(AS_OF).distinct().collect())
         raise ExportError(
@@ -134,7 +134,7 @@ def export_list(
             )
         frame = judged(
             campaign_members(snapshot, campaign),
-            lakehouse.read(CUSTOMERS, version=versions[CUSTOMERS]),
+            lakehouse.read(CUSTOMERS),
             suppressed,
             contact=options.contacts,
             include_never_asked=options.include_never_asked,
@@ -160,7 +160,7 @@ def export_list(
             "contacts": options.contacts.value,
             "include_never_asked": options.include_never_asked,
             "suppression_list": settings.suppression_path is not None,
-            "delta_versions": versions,
+            "delta_versions": {CUSTOMER_360: version},
             "model_versions": _model_versions(work, as_of),
             "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "run_id": work.run_id,
@@ -174,11 +174,14 @@ def export_list(
 
 def _model_versions(work: Workspace, as_of: date) -> dict[str, list[str]]:
     """Versions of the models that scored the snapshot; none for one that did not."""
-    found = {}
-    for model, table in _SCORED_BY.items():
-        rows = snapshots(work, table, [as_of]).select("model_version").distinct().collect()
-        found[model] = sorted(str(row[0]) for row in rows)
-    return found
+    found: dict[str, list[str]] = {model: [] for model in _SCORED_BY}
+    scored = [
+        snapshots(work, table, [as_of]).select(F.lit(model).alias("model"), "model_version")
+        for model, table in _SCORED_BY.items()
+    ]
+    for row in reduce(DataFrame.union, scored).distinct().collect():
+        found[row["model"]].append(row["model_version"])
+    return {model: sorted(versions) for model, versions in found.items()}
 
 
 def _note_elsewhere(exports_dir: Path, facts: dict[str, Any]) -> None:

@@ -16,7 +16,6 @@ Who may be written to is decided elsewhere.
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import NamedTuple
 
 from pyspark.sql import Column, DataFrame
@@ -183,11 +182,10 @@ def _after(text: Column, prefix: Column) -> Column:
 
 def _plans() -> Column:
     """`NUMBERING_PLANS` as a literal map from country to struct."""
-    pairs = (
-        (
-            F.lit(country),
-            F.struct(*(F.lit(value).alias(name) for name, value in plan._asdict().items())),
-        )
+    entries = ", ".join(
+        f"'{country}', named_struct('calling_code', '{plan.calling_code}', "
+        f"'trunk_prefix', '{plan.trunk_prefix}', 'shortest', {plan.shortest}, "
+        f"'longest', {plan.longest})"
         for country, plan in NUMBERING_PLANS.items()
     )
-    return F.create_map(*chain.from_iterable(pairs))
+    return F.expr(f"map({entries})")

@@ -79,26 +79,12 @@ def judged(
         `MEMBER_COLUMNS`, those of `CONTACT_COLUMNS`, and ``left_out``: a `LeftOut`, or null for who
         stays. Contact columns of who is left out are null.
     """
-    country = F.coalesce(F.col("country"), F.lit(default_country).cast("string"))
-    people = contacts.with_e164(customers, "number", F.col("phone"), country).select(
-        "customer_key",
-        "source",
-        "source_customer_id",
-        "name",
-        "marketing_consent",
-        contacts.meta_email(F.col("email")).alias("email"),
-        contacts.google_email(F.col("email")).alias("google_email"),
-        F.col("number").alias("phone"),
-        F.lit(True).alias("known"),
-    )
-    rows = members.join(people, "customer_key", "left").withColumns(
-        {
-            "google_email_sha256": contacts.sha256(F.col("google_email")),
-            "google_phone_sha256": contacts.sha256(F.col("phone")),
-            "meta_email_sha256": contacts.sha256(F.col("email")),
-            "meta_phone_sha256": contacts.sha256(contacts.meta_phone(F.col("phone"))),
-        }
-    )
+    people = customers.withColumn("known", F.lit(True))
+    if contact is Contacts.NONE and suppressed is None:
+        people = people.select("customer_key", "marketing_consent", "known")
+    else:
+        people = _with_contacts(people, default_country)
+    rows = members.join(people, "customer_key", "left")
     if suppressed is None:
         rows = rows.withColumn("suppressed", F.lit(False))
     else:
@@ -109,6 +95,30 @@ def judged(
     stays = F.col("left_out").isNull()
     return rows.select(
         *MEMBER_COLUMNS, *(F.when(stays, F.col(name)).alias(name) for name in names), "left_out"
+    )
+
+
+def _with_contacts(customers: DataFrame, default_country: str | None) -> DataFrame:
+    """Customers with their contacts as each platform matches them, plain and hashed."""
+    country = F.coalesce(F.col("country"), F.lit(default_country).cast("string"))
+    people = contacts.with_e164(customers, "number", F.col("phone"), country).select(
+        "customer_key",
+        "source",
+        "source_customer_id",
+        "name",
+        "marketing_consent",
+        contacts.meta_email(F.col("email")).alias("email"),
+        contacts.google_email(F.col("email")).alias("google_email"),
+        F.col("number").alias("phone"),
+        "known",
+    )
+    return people.withColumns(
+        {
+            "google_email_sha256": contacts.sha256(F.col("google_email")),
+            "google_phone_sha256": contacts.sha256(F.col("phone")),
+            "meta_email_sha256": contacts.sha256(F.col("email")),
+            "meta_phone_sha256": contacts.sha256(contacts.meta_phone(F.col("phone"))),
+        }
     )
 
 
