@@ -16,6 +16,7 @@ from customer360.cli.common import (
     out,
     print_table,
 )
+from customer360.serving.options import Contacts, FileFormat
 from customer360.settings import load_settings
 
 if TYPE_CHECKING:
@@ -23,14 +24,6 @@ if TYPE_CHECKING:
 
 PANEL = "Serving"
 commands = typer.Typer()
-
-
-class ContactsChoice(StrEnum):
-    """What a list says of how to reach its members."""
-
-    NONE = "none"
-    HASHED = "hashed"
-    PLAIN = "plain"
 
 
 class FormatChoice(StrEnum):
@@ -53,7 +46,7 @@ def export(
         str | None, typer.Option("--as-of", help="Day of the snapshot. Default: the newest.")
     ] = None,
     contacts: Annotated[
-        ContactsChoice | None,
+        Contacts | None,
         typer.Option(
             help="none: the pseudonymous key only; hashed: as ad platforms match them; plain: "
             "needs the setting export_personal_data. Default: the setting export_contacts."
@@ -77,8 +70,6 @@ def export(
     from customer360.pipeline.export import ExportOptions, export_list, newest_snapshot
     from customer360.pipeline.workspace import Workspace
     from customer360.serving.campaigns import CAMPAIGN_LISTS, campaign_list
-    from customer360.serving.eligibility import Contacts
-    from customer360.serving.list_files import FileFormat
 
     if show or name is None:
         print_table(
@@ -98,7 +89,7 @@ def export(
     settings = load_settings(home)
     usual = ExportOptions.of(settings)
     options = ExportOptions(
-        contacts=Contacts(contacts) if contacts else usual.contacts,
+        contacts=contacts or usual.contacts,
         include_never_asked=include_never_asked or usual.include_never_asked,
         formats=tuple(FileFormat) if format is FormatChoice.BOTH else (FileFormat(format.value),),
         folder=to,

@@ -11,8 +11,8 @@ from customer360.pipeline.export import ExportOptions, export_list
 from customer360.pipeline.load_silver import CUSTOMERS
 from customer360.pipeline.make_gold import CUSTOMER_360
 from customer360.serving.campaigns import CAMPAIGN_LISTS, CampaignList
-from customer360.serving.eligibility import Contacts
 from customer360.serving.list_files import MANIFEST
+from customer360.serving.options import Contacts
 
 
 def export_assets(

@@ -26,8 +26,9 @@ from customer360.pipeline.make_gold import (
 )
 from customer360.pipeline.workspace import Workspace
 from customer360.serving.campaigns import CampaignList, campaign_members
-from customer360.serving.eligibility import Contacts, judged
-from customer360.serving.list_files import FileFormat, scratch_folder, swap_in, write_files
+from customer360.serving.eligibility import judged
+from customer360.serving.list_files import scratch_folder, swap_in, write_files
+from customer360.serving.options import Contacts, FileFormat
 from customer360.serving.suppression import read_suppression
 from customer360.settings import Settings
 

@@ -13,18 +13,7 @@ from pyspark.sql import functions as F
 
 from customer360.serving import contacts
 from customer360.serving.campaigns import MEMBER_COLUMNS
-
-
-class Contacts(StrEnum):
-    """What a list says of how to reach its members.
-
-    ``none``: nothing but the pseudonymous key. ``hashed``: e-mail and phone as Google and as Meta
-    match them. ``plain``: name, e-mail, phone and the source's own id, for the company's own CRM.
-    """
-
-    NONE = "none"
-    HASHED = "hashed"
-    PLAIN = "plain"
+from customer360.serving.options import Contacts
 
 
 class LeftOut(StrEnum):

@@ -10,7 +10,6 @@ import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +19,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from customer360.serving.eligibility import LeftOut
-
-
-class FileFormat(StrEnum):
-    """Formats of a list; the value is the file's suffix."""
-
-    CSV = "csv"
-    PARQUET = "parquet"
-
+from customer360.serving.options import FileFormat
 
 MANIFEST = "manifest.json"
 """Suffix of a list's manifest."""

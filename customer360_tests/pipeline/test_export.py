@@ -18,8 +18,7 @@ from pyspark.sql import SparkSession
 from customer360.lakehouse.stream import ordered_batches
 from customer360.pipeline.export import ExportError, ExportOptions, export_list
 from customer360.serving.campaigns import campaign_list
-from customer360.serving.eligibility import Contacts
-from customer360.serving.list_files import FileFormat
+from customer360.serving.options import Contacts, FileFormat
 from customer360.serving.suppression import SuppressionError
 from customer360.settings import remember
 from customer360_tests.deployments import Home, Said, customer360

@@ -9,7 +9,8 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from customer360.serving.campaigns import campaign_list, campaign_members
-from customer360.serving.eligibility import Contacts, judged
+from customer360.serving.eligibility import judged
+from customer360.serving.options import Contacts
 from customer360_tests.gold.frames import table
 from customer360_tests.serving.frames import customer_360_of, customers_of
 

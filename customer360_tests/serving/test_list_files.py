@@ -15,11 +15,11 @@ import pytest
 
 from customer360.serving.list_files import (
     Counted,
-    FileFormat,
     scratch_folder,
     swap_in,
     write_files,
 )
+from customer360.serving.options import FileFormat
 
 SCHEMA = pa.schema(
     {
