@@ -203,6 +203,25 @@ class Settings(BaseSettings):
         None, description="Secret of the customer keys; unset: made once, kept in the home."
     )
 
+    # Campaign lists
+    suppression_path: Path | None = Field(
+        None, description="CSV of who must not be written to, whatever their consent says."
+    )
+    export_contacts: Literal["none", "hashed", "plain"] = Field(
+        "none", description="What exported lists say of how to reach their members."
+    )
+    export_personal_data: bool = Field(
+        False, description="Whether exports may hold names, e-mails and phones in the clear."
+    )
+    export_never_asked: bool = Field(
+        False, description="Whether exports hold customers who were never asked for consent."
+    )
+    default_country: str | None = Field(
+        None,
+        pattern="^[A-Z]{2}$",
+        description="ISO 3166 code that reads phone numbers of customers without a country.",
+    )
+
     @field_validator("time_zone")
     @classmethod
     def _zone_exists(cls, value: str | None) -> str | None:
@@ -260,6 +279,11 @@ class Settings(BaseSettings):
     def warehouse_dir(self) -> Path:
         """Data folder of the deployment's own PostgreSQL."""
         return self.home / "warehouse"
+
+    @property
+    def exports_dir(self) -> Path:
+        """Campaign lists that people take away; may hold personal data."""
+        return self.home / "exports"
 
     @property
     def dagster_home(self) -> Path:

@@ -24,6 +24,7 @@ HEALTH = dg.AssetSelection.assets(["gold", "business_health"])
 LOAD = dg.AssetSelection.groups("bronze", "quarantine", "silver") | HEALTH
 MONITORING = dg.AssetSelection.assets(["gold", "model_drift"], ["gold", "model_performance"])
 REPORTS = dg.AssetSelection.groups("reports")
+EXPORTS = dg.AssetSelection.groups("exports")
 WAREHOUSE = dg.AssetSelection.groups("warehouse")
 SNAPSHOTS = dg.AssetSelection.groups("gold") - SCORES - HEALTH - MONITORING
 
@@ -61,7 +62,14 @@ def jobs() -> list[UnresolvedAssetJob]:
     return [
         dg.define_asset_job(
             NIGHTLY,
-            selection=LOAD | SNAPSHOTS | SCORES | MODELS | MONITORING | REPORTS | WAREHOUSE,
+            selection=LOAD
+            | SNAPSHOTS
+            | SCORES
+            | MODELS
+            | MONITORING
+            | REPORTS
+            | EXPORTS
+            | WAREHOUSE,
             description="Reload a trailing window of days and make the newest snapshot. "
             "The schedule leaves models out that exist already; `retrain` renews them.",
         ),
@@ -79,8 +87,9 @@ def jobs() -> list[UnresolvedAssetJob]:
         ),
         dg.define_asset_job(
             TRAIN,
-            selection=MODELS | SCORES | MONITORING | REPORTS,
-            description="Train the models, score with them, see how they have done, and explore.",
+            selection=MODELS | SCORES | MONITORING | REPORTS | EXPORTS,
+            description="Train the models, score with them, see how they have done, explore, and "
+            "export the campaign lists.",
         ),
         dg.define_asset_job(
             PUBLISH,

@@ -109,7 +109,7 @@ def page(*, width: int = 1800, height: int = 1200) -> Iterator[Page]:
             context.close()
 
 
-GROUPS = ("bronze", "gold", "models", "quarantine", "reports", "silver")
+GROUPS = ("bronze", "exports", "gold", "models", "quarantine", "reports", "silver")
 
 
 def open_lineage(opened: Page, address: str) -> None:

@@ -44,6 +44,7 @@ TABLES = {
     ],
     "models": ["churn", "lifetime_value", "revenue"],
     "reports": ["exploration"],
+    "exports": ["at_risk_valuable", "second_purchase", "whales", "win_back"],
 }
 
 

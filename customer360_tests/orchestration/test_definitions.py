@@ -10,9 +10,12 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from customer360.deployment import Deployment
 from customer360.errors import SettingsError
 from customer360.orchestration.build import build_definitions
+from customer360.orchestration.export_assets import export_assets
 from customer360.orchestration.jobs import NIGHTLY, RETRAIN
+from customer360.orchestration.partitions import daily_partitions
 from customer360.settings import load_settings
 
 TABLES = {
@@ -42,6 +45,10 @@ TABLES = {
     "models/lifetime_value",
     "models/revenue",
     "reports/exploration",
+    "exports/at_risk_valuable",
+    "exports/second_purchase",
+    "exports/whales",
+    "exports/win_back",
 }
 
 WAREHOUSE = {f"warehouse/{table}" for table in TABLES if table.startswith("gold/")} | {
@@ -58,7 +65,7 @@ WAREHOUSE = {f"warehouse/{table}" for table in TABLES if table.startswith("gold/
 }
 """Copies that are brought up to date as a whole: they have no partitions."""
 
-WITHOUT_CONTRACT = ("models", "reports", "warehouse")
+WITHOUT_CONTRACT = ("models", "reports", "exports", "warehouse")
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +146,10 @@ def test_lineage_runs_from_bronze_to_customer_360(definitions: dg.Definitions) -
         "quarantine/synthetic_transactions",
         "quarantine/transactions",
         "reports/exploration",
+        "exports/at_risk_valuable",
+        "exports/second_purchase",
+        "exports/whales",
+        "exports/win_back",
     }
 
 
@@ -231,3 +242,9 @@ def test_sources_of_two_currencies_are_refused(tmp_path: Path) -> None:
 def test_unknown_sources_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="'shop' is unknown; choose from synthetic, cdnow"):
         build_definitions(load_settings(tmp_path, sources=["shop"]))
+
+
+def test_exports_with_contacts_are_marked_as_personal_data(tmp_path: Path) -> None:
+    deployment = Deployment.of(load_settings(tmp_path, export_contacts="hashed"))
+    assets = export_assets(deployment, daily_partitions(deployment))
+    assert {spec.tags["personal_data"] for asset in assets for spec in asset.specs} == {"yes"}

@@ -1,1 +1,1 @@
-"""Tests of what leaves the lakehouse."""
+"""What leaves the lakehouse: lists, contacts, tables; expected rows, published hashes, kills."""

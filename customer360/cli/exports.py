@@ -1,0 +1,114 @@
+"""Commands that write files for other teams and tools."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from customer360.cli.common import (
+    Home,
+    Verbose,
+    day_of,
+    open_lakehouse,
+    out,
+    print_table,
+)
+from customer360.serving.options import Contacts, FileFormat
+from customer360.settings import load_settings
+
+if TYPE_CHECKING:
+    from customer360.pipeline.export import Export
+
+PANEL = "Serving"
+commands = typer.Typer()
+
+
+class FormatChoice(StrEnum):
+    """Which files are written."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
+    BOTH = "both"
+
+
+@commands.command(rich_help_panel=PANEL)
+def export(
+    name: Annotated[
+        str | None, typer.Argument(metavar="LIST", help="Which list; see --list.")
+    ] = None,
+    show: Annotated[
+        bool, typer.Option("--list", help="Show the lists and what they mean.")
+    ] = False,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", help="Day of the snapshot. Default: the newest.")
+    ] = None,
+    contacts: Annotated[
+        Contacts | None,
+        typer.Option(
+            help="none: the pseudonymous key only; hashed: as ad platforms match them; plain: "
+            "needs the setting export_personal_data. Default: the setting export_contacts."
+        ),
+    ] = None,
+    include_never_asked: Annotated[
+        bool,
+        typer.Option("--include-never-asked", help="Keep who was never asked for consent."),
+    ] = False,
+    format: Annotated[
+        FormatChoice, typer.Option("--format", help="csv, parquet or both.")
+    ] = FormatChoice.BOTH,
+    to: Annotated[
+        Path | None, typer.Option("--to", help="Another folder than exports/<day> in the home.")
+    ] = None,
+    home: Home = None,
+    verbose: Verbose = False,
+) -> None:
+    """Write a campaign list as CSV and Parquet, of who may be written to."""
+    from customer360.deployment import Deployment
+    from customer360.pipeline.export import ExportOptions, export_list, newest_snapshot
+    from customer360.pipeline.workspace import Workspace
+    from customer360.serving.campaigns import CAMPAIGN_LISTS, campaign_list
+
+    if show or name is None:
+        print_table(
+            ["list", "who is on it", "ordered by"],
+            [
+                {
+                    "list": campaign.name,
+                    "who is on it": campaign.meaning,
+                    "ordered by": campaign.priority_means,
+                }
+                for campaign in CAMPAIGN_LISTS
+            ],
+        )
+        return
+    campaign = campaign_list(name)
+    day = day_of(as_of, "--as-of")
+    settings = load_settings(home)
+    usual = ExportOptions.of(settings)
+    options = ExportOptions(
+        contacts=contacts or usual.contacts,
+        include_never_asked=include_never_asked or usual.include_never_asked,
+        formats=tuple(FileFormat) if format is FormatChoice.BOTH else (FileFormat(format.value),),
+        folder=to,
+    )
+    work = Workspace(open_lakehouse(settings), Deployment.of(settings), run_id="command line")
+    _print_export(export_list(work, campaign, day or newest_snapshot(work), options))
+
+
+def _print_export(found: Export) -> None:
+    manifest = found.manifest
+    out.print(
+        f"{manifest['rows']:,} customers on the list {manifest['list']} of {manifest['as_of']}: "
+        f"{', '.join(str(found.folder / file) for file in manifest['files'])}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    left_out = {reason: count for reason, count in manifest["left_out"].items() if count}
+    if left_out:
+        told = ", ".join(
+            f"{count:,} {reason.replace('_', ' ')}" for reason, count in left_out.items()
+        )
+        out.print(f"left out: {told}", highlight=False)

@@ -1,0 +1,76 @@
+"""Campaign lists as assets: files that marketing takes away, of the run's newest snapshot."""
+
+import dagster as dg
+
+from customer360.deployment import Deployment
+from customer360.orchestration.metadata import asset_key, count_table
+from customer360.orchestration.partitions import as_of_dates, days_of
+from customer360.orchestration.resources import SparkResource
+from customer360.orchestration.running import workspace
+from customer360.pipeline.export import ExportOptions, export_list
+from customer360.pipeline.load_silver import CUSTOMERS
+from customer360.pipeline.make_gold import CUSTOMER_360
+from customer360.serving.campaigns import CAMPAIGN_LISTS, CampaignList
+from customer360.serving.list_files import MANIFEST
+from customer360.serving.options import Contacts
+
+
+def export_assets(
+    deployment: Deployment, partitions: dg.PartitionsDefinition
+) -> list[dg.AssetsDefinition]:
+    """Assets exports/<list>, one a campaign list."""
+    return [_export_asset(deployment, partitions, campaign) for campaign in CAMPAIGN_LISTS]
+
+
+def _export_asset(
+    deployment: Deployment, partitions: dg.PartitionsDefinition, campaign: CampaignList
+) -> dg.AssetsDefinition:
+    options = ExportOptions.of(deployment.settings)
+    key = asset_key(f"exports/{campaign.name}")
+
+    @dg.multi_asset(
+        name=f"exports__{campaign.name}",
+        specs=[
+            dg.AssetSpec(
+                key=key,
+                deps=[asset_key(CUSTOMER_360), asset_key(CUSTOMERS)],
+                group_name="exports",
+                owners=["team:marketing"],
+                kinds={"spark", "csv", "parquet"},
+                tags={
+                    "layer": "exports",
+                    "personal_data": "no" if options.contacts is Contacts.NONE else "yes",
+                },
+                description=f"Campaign list: {campaign.meaning} Ordered by "
+                f"{campaign.priority_means}. Only of who agreed to marketing and is not "
+                "suppressed; of the run's newest as-of date.",
+                partitions_def=partitions,
+            )
+        ],
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def export(
+        context: dg.AssetExecutionContext, spark: SparkResource
+    ) -> dg.MaterializeResult[None]:
+        work = workspace(context, spark, deployment)
+        day = as_of_dates(context, days_of(context), ())[-1]
+        found = export_list(work, campaign, day, options)
+        # With its own day alone: Dagster repeats an asset's metadata for every partition.
+        context.add_asset_metadata(
+            {
+                "dagster/partition_row_count": found.manifest["rows"],
+                "left_out": count_table(found.manifest["left_out"], "reason"),
+            },
+            asset_key=key,
+            partition_key=str(day),
+        )
+        return dg.MaterializeResult(
+            asset_key=key,
+            metadata={
+                "as_of": str(day),
+                "contacts": options.contacts.value,
+                "manifest": dg.MetadataValue.path(found.folder / f"{campaign.name}.{MANIFEST}"),
+            },
+        )
+
+    return export

@@ -1,0 +1,183 @@
+"""Campaign lists: which customers each one is for, and in which order.
+
+A list is a condition on ``gold/customer_360`` of one day. Who of its members may be written to is
+decided in `customer360.serving.eligibility`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from customer360.errors import Customer360Error
+from customer360.gold.customer_360 import HIGH_VALUE_FROM
+
+LONG_SILENT_TO = 2
+"""Recency score up to which a customer counts as silent for long.
+
+The two fifths of all customers who bought least recently: the rows of the segment grid that hold
+At Risk, Can't Lose Them, Hibernating and Lost.
+"""
+
+WHALE_SHARE = 0.05
+"""Share of the customers of a day, those of the highest expected value, who are whales.
+
+Few enough for personal care.
+"""
+
+SECOND_PURCHASE_DAYS = 90
+"""Days after an only purchase within which the second one is asked for.
+
+A quarter: in the data sets of docs/models.md the median gap between purchases is 28 to 69 days, so
+who has not returned by then is a matter of winning back.
+"""
+
+FIGURES = (
+    "segment",
+    "days_since_last_purchase",
+    "purchase_days",
+    "net_revenue",
+    "net_revenue_365d",
+    "churn_probability",
+    "probability_alive",
+    "expected_revenue_365d",
+    "discounted_value_12m",
+)
+"""Columns of ``gold/customer_360`` that say why a customer is on a list."""
+
+_MONEY = ("net_revenue", "net_revenue_365d", "expected_revenue_365d", "discounted_value_12m")
+_PROBABILITIES = ("churn_probability", "probability_alive")
+
+MEMBER_COLUMNS = ("customer_key", "as_of", "priority", *FIGURES)
+"""Columns of `campaign_members`, in order."""
+
+
+class UnknownListError(Customer360Error):
+    """There is no list of that name; the message names those there are."""
+
+
+@dataclass(frozen=True)
+class CampaignList:
+    """One list.
+
+    Attributes:
+        name: As files, assets and the command name it.
+        meaning: Who is on it, in one sentence.
+        condition: True for its members; of columns of ``gold/customer_360``.
+        priority: What the list is ordered by, greatest first.
+        priority_means: The same in words.
+        top_share: Share of all customers of the day, those of the greatest priority, that the
+            list is cut to; None keeps all for whom the condition is true.
+    """
+
+    name: str
+    meaning: str
+    condition: Callable[[], Column]
+    priority: Callable[[], Column]
+    priority_means: str
+    top_share: float | None = None
+
+
+def _of_high_value() -> Column:
+    return F.col("m_score") >= HIGH_VALUE_FROM
+
+
+CAMPAIGN_LISTS = (
+    CampaignList(
+        "at_risk_valuable",
+        "Active customers with a high churn risk who are among the two fifths that spent most.",
+        lambda: (F.col("churn_risk") == "high") & _of_high_value(),
+        # Past revenue: the expected one is discounted already for the chance that they leave.
+        lambda: F.col("churn_probability") * F.col("net_revenue_365d"),
+        "churn probability times the net revenue of the last 365 days",
+    ),
+    CampaignList(
+        "whales",
+        f"The {WHALE_SHARE:.0%} of customers with the highest expected value in the next 12 "
+        "months.",
+        lambda: F.col("discounted_value_12m") > 0,
+        lambda: F.col("discounted_value_12m"),
+        "discounted value of the next 12 months",
+        top_share=WHALE_SHARE,
+    ),
+    CampaignList(
+        "win_back",
+        "Customers who are not active any more, among the two fifths silent for longest, but "
+        "also among the two fifths that spent most.",
+        # Only the active have a churn score; the recency score keeps a day without scores right.
+        lambda: (
+            F.col("churn_probability").isNull()
+            & (F.col("r_score") <= LONG_SILENT_TO)
+            & _of_high_value()
+        ),
+        lambda: F.col("net_revenue"),
+        "net revenue of all time",
+    ),
+    CampaignList(
+        "second_purchase",
+        f"Customers who bought for the first time in the last {SECOND_PURCHASE_DAYS} days, kept "
+        "it, and have not come back yet.",
+        lambda: (
+            (F.col("purchase_days") == 1)
+            & (F.col("days_since_last_purchase") < SECOND_PURCHASE_DAYS)
+            & (F.col("net_revenue") > 0)
+        ),
+        lambda: F.col("expected_revenue_365d"),
+        "net revenue expected in the next 365 days",
+    ),
+)
+"""All lists."""
+
+
+def campaign_list(name: str) -> CampaignList:
+    """The list of that name; ``win-back`` is ``win_back``.
+
+    Raises:
+        UnknownListError: There is none.
+    """
+    wanted = name.replace("-", "_").lower()
+    for campaign in CAMPAIGN_LISTS:
+        if campaign.name == wanted:
+            return campaign
+    names = ", ".join(campaign.name for campaign in CAMPAIGN_LISTS)
+    raise UnknownListError(f"list {name!r} is unknown; the lists are {names}")
+
+
+def campaign_members(customer_360: DataFrame, campaign: CampaignList) -> DataFrame:
+    """The customers of a list, whether they may be written to or not.
+
+    Args:
+        customer_360: ``gold/customer_360`` of one as-of date.
+        campaign: The list.
+
+    Returns:
+        `MEMBER_COLUMNS`, one row a customer: ``priority`` in the unit of what it is made of (null
+        comes last), money rounded to cents, probabilities to four digits. Without an order of
+        rows; a rank counts those who are left in, so it is given when the list is written.
+    """
+    rows = customer_360.withColumn("priority", campaign.priority().cast("double"))
+    members = rows.where(campaign.condition())
+    if campaign.top_share is not None:
+        members = members.crossJoin(F.broadcast(_lowest_step(rows, campaign.top_share))).where(
+            _step() >= F.col("lowest_step")
+        )
+    digits = dict.fromkeys(("priority", *_MONEY), 2) | dict.fromkeys(_PROBABILITIES, 4)
+    return members.withColumns(
+        {name: F.round(name, places) for name, places in digits.items()}
+    ).select(*MEMBER_COLUMNS)
+
+
+def _step() -> Column:
+    """The priority in steps 1 % wide: so few that an exact percentile needs little memory.
+
+    An approximate percentile of the values themselves may differ from run to run.
+    """
+    return F.floor(F.log1p(F.greatest(F.col("priority"), F.lit(0.0))) * 100)
+
+
+def _lowest_step(rows: DataFrame, share: float) -> DataFrame:
+    """One row: the step from which on a priority is among the top ``share`` of all customers."""
+    return rows.agg(F.percentile(_step(), F.lit(1 - share)).alias("lowest_step"))

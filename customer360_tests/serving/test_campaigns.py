@@ -1,0 +1,108 @@
+"""Who is on each campaign list, on customers made by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from customer360.serving.campaigns import (
+    CAMPAIGN_LISTS,
+    MEMBER_COLUMNS,
+    UnknownListError,
+    campaign_list,
+    campaign_members,
+)
+from customer360_tests.serving.frames import DAY, customer_360_of
+
+LEAVING: dict[str, Any] = {
+    "churn_risk": "high",
+    "churn_probability": 0.8,
+    "m_score": 4,
+    "net_revenue_365d": 500.0,
+}
+GONE: dict[str, Any] = {
+    "churn_risk": None,
+    "churn_probability": None,
+    "r_score": 2,
+    "m_score": 5,
+    "net_revenue": 900.0,
+}
+ONCE: dict[str, Any] = {"purchase_days": 1, "days_since_last_purchase": 89}
+
+CUSTOMERS: dict[str, dict[str, Any]] = {
+    "usual": {},
+    "leaving": LEAVING,
+    "leaving with less": LEAVING | {"churn_probability": 0.9, "net_revenue_365d": 400.0},
+    "leaving, of little value": LEAVING | {"m_score": 3},
+    "valuable, staying": LEAVING | {"churn_risk": "medium"},
+    "gone": GONE,
+    "gone, of little value": GONE | {"m_score": 3},
+    "silent, but still active": GONE | {"churn_probability": 0.5, "churn_risk": "medium"},
+    "not scored, came lately": GONE | {"r_score": 3},
+    "once": ONCE,
+    "once, expected to bring more": ONCE | {"expected_revenue_365d": 90.0},
+    "once, not forecast": ONCE | {"expected_revenue_365d": None},
+    "once, long ago": ONCE | {"days_since_last_purchase": 90},
+    "once, all given back": ONCE | {"net_revenue": 0.0},
+}
+
+
+def members(spark: SparkSession, name: str, customers: dict[str, dict[str, Any]]) -> list[str]:
+    found = campaign_members(customer_360_of(spark, customers), campaign_list(name)).collect()
+    ordered = sorted(found, key=lambda row: (row["priority"] is None, -(row["priority"] or 0)))
+    return [row["customer_key"] for row in ordered]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        # 0.8 x 500 before 0.9 x 400
+        ("at_risk_valuable", ["leaving", "leaving with less"]),
+        ("win_back", ["gone"]),
+        (
+            "second_purchase",
+            ["once, expected to bring more", "once", "once, not forecast"],
+        ),
+    ],
+)
+def test_a_list_has_those_it_means(spark: SparkSession, name: str, expected: list[str]) -> None:
+    assert members(spark, name, CUSTOMERS) == expected
+
+
+def test_whales_are_the_twentieth_of_the_highest_value(spark: SparkSession) -> None:
+    customers = {f"{n:03}": {"discounted_value_12m": n * 10.0} for n in range(1, 101)}
+    assert members(spark, "whales", customers) == ["100", "099", "098", "097", "096"]
+
+
+def test_who_is_expected_to_bring_nothing_is_no_whale(spark: SparkSession) -> None:
+    nothing: dict[str, dict[str, Any]] = {
+        "zero": {"discounted_value_12m": 0.0},
+        "unknown": {"discounted_value_12m": None},
+    }
+    assert members(spark, "whales", nothing) == []
+    # Nor do those whose value is not known make the others' share smaller.
+    assert members(spark, "whales", nothing | {"some": {}}) == ["some"]
+
+
+def test_a_row_says_why_the_customer_is_on_the_list(spark: SparkSession) -> None:
+    frame = campaign_members(
+        customer_360_of(spark, {"a": LEAVING | {"churn_probability": 0.81239}}),
+        campaign_list("at-risk-valuable"),
+    )
+    (row,) = frame.collect()
+    assert frame.columns == list(MEMBER_COLUMNS)
+    assert (row["as_of"], row["priority"], row["churn_probability"]) == (DAY, 406.2, 0.8124)
+    assert (row["segment"], row["net_revenue"]) == ("Need Attention", 200.0)
+
+
+def test_an_unknown_list_names_those_there_are() -> None:
+    with pytest.raises(UnknownListError, match="'vips' is unknown; the lists are at_risk_valuable"):
+        campaign_list("vips")
+
+
+def test_every_list_says_in_a_sentence_who_is_on_it() -> None:
+    for campaign in CAMPAIGN_LISTS:
+        assert campaign.meaning.endswith(".")
+        assert campaign.priority_means
