@@ -22,7 +22,7 @@ from customer360.cli.common import (
     print_rich,
     print_table,
 )
-from customer360.errors import Customer360Error
+from customer360.errors import Customer360Error, SettingsError
 from customer360.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -68,6 +68,26 @@ def _workspace(settings: Settings) -> Workspace:
     return Workspace(open_lakehouse(settings), Deployment.of(settings), run_id="command line")
 
 
+def _train_from_warehouse(settings: Settings, model: ModelName | None, as_of: str | None) -> None:
+    from customer360.pipeline.run_models import tracking_of
+    from customer360.pipeline.train_from_warehouse import train_revenue_from_warehouse
+    from customer360.serving.warehouse import WarehouseError, reader_login
+    from customer360.summary import model_table
+
+    if model is not ModelName.REVENUE or as_of is not None:
+        raise SettingsError(
+            "--from-warehouse trains the revenue model, up to the days the table has: "
+            "customer360 train revenue --from-warehouse"
+        )
+    login = reader_login(settings)
+    if login is None:
+        raise WarehouseError("there is no warehouse yet: `customer360 run` makes and fills it")
+    training, logged = train_revenue_from_warehouse(settings, login)
+    out.print(f"{logged.model_name} v{logged.version}: {training.status}", highlight=False)
+    out.print(logged.verdict.reason, highlight=False)
+    out.print(model_table(tracking_of(settings), [model.registered]))
+
+
 @commands.command(rich_help_panel=PANEL)
 def train(
     model: Annotated[
@@ -76,10 +96,20 @@ def train(
     as_of: Annotated[
         str | None, typer.Option("--as-of", help="Last day to learn from. Default: the newest.")
     ] = None,
+    from_warehouse: Annotated[
+        bool,
+        typer.Option(
+            "--from-warehouse",
+            help="The revenue model from the warehouse's analytical base table, without Spark.",
+        ),
+    ] = False,
     home: Home = None,
     verbose: Verbose = False,
 ) -> None:
     """Train a model, judge it, promote it if it is better, and score with the champion."""
+    if from_warehouse:
+        _train_from_warehouse(load_settings(home), model, as_of)
+        return
     from customer360.deployment import Deployment
     from customer360.orchestration.run import Plan, run_plan
     from customer360.pipeline.run_models import tracking_of

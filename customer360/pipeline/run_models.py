@@ -62,7 +62,7 @@ def tracking_of(settings: Settings) -> Tracking:
     return Tracking(settings.tracking_uri, artifacts)
 
 
-def _champion(
+def champion_beside(
     load: Callable[[Tracking], Champion[Model]], settings: Settings
 ) -> tuple[Champion[Model] | None, tuple[str, ...]]:
     """The champion to judge a new model beside; where it cannot be read, why, as a note.
@@ -81,7 +81,7 @@ def _champion(
 def lifetime_value_training(work: Workspace, as_of: date) -> LifetimeValueTraining:
     """Fit the lifetime-value models to what happened up to ``as_of``, judged on a holdout."""
     settings = work.deployment.settings
-    champion, notes = _champion(load_lifetime_value_champion, settings)
+    champion, notes = champion_beside(load_lifetime_value_champion, settings)
     training = lifetime_value.train(
         work.lakehouse.read(CUSTOMER_DAYS),
         as_of,
@@ -108,7 +108,7 @@ def train_lifetime_value(
 def churn_training(work: Workspace, as_of: date) -> ChurnTraining:
     """Train the churn model on labels that are complete at ``as_of``."""
     settings = work.deployment.settings
-    champion, notes = _champion(load_churn_champion, settings)
+    champion, notes = champion_beside(load_churn_champion, settings)
     training = churn.train(
         work.lakehouse.read(CUSTOMER_DAYS),
         as_of,
@@ -136,7 +136,7 @@ def train_churn(work: Workspace, as_of: date) -> tuple[ChurnTraining, LoggedTrai
 def revenue_training(work: Workspace, as_of: date) -> RevenueTraining:
     """Train the revenue model on labels that are complete at ``as_of``."""
     settings = work.deployment.settings
-    champion, notes = _champion(load_revenue_champion, settings)
+    champion, notes = champion_beside(load_revenue_champion, settings)
     training = revenue.train(
         work.lakehouse.read(CUSTOMER_DAYS),
         work.lakehouse.read(TRANSACTIONS),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from customer360.contracts import Contract
 from customer360.contracts.contract import packaged_tables
-from customer360.models.revenue.features import CATEGORICAL_FEATURES, NUMERIC_FEATURES
-from customer360.serving.publishing import PublishedTable
+from customer360.models.revenue.features import FEATURES
+from customer360.serving.publishing import PublishedTable, postgres_type
 
 AS_OF = "as_of"
 """Column of the snapshots' dates."""
@@ -50,14 +50,21 @@ def copy_of(table: str, *, personal_data: bool = False) -> PublishedTable:
     )
 
 
+FEATURE_TYPES = {
+    column.name: column.physical_type
+    for table in ("gold/first_orders", "gold/customer_features")
+    for column in Contract.load(table).columns
+    if column.name in FEATURES
+}
+"""Spark type of each of the revenue model's features."""
+
 REVENUE_EXAMPLES = PublishedTable(
     "gold.revenue_examples",
     {
         "as_of": "date",
         "customer_key": "text",
         "horizon_days": "integer",
-        **dict.fromkeys(NUMERIC_FEATURES, "double precision"),
-        **dict.fromkeys(CATEGORICAL_FEATURES, "text"),
+        **{name: postgres_type(FEATURE_TYPES[name]) for name in FEATURES},
     },
     ("as_of", "customer_key"),
     AS_OF,

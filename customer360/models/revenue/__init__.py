@@ -25,6 +25,7 @@ from customer360.models.revenue.training import (
     HorizonError,
     RevenueTraining,
     train,
+    train_on_rows,
     training_dates,
 )
 
@@ -42,5 +43,6 @@ __all__ = [
     "revenue_features",
     "score",
     "train",
+    "train_on_rows",
     "training_dates",
 ]
