@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -33,6 +34,7 @@ MARTS = "marts"
 
 _PASSWORD = "DBT_ENV_SECRET_PASSWORD"
 _STOPPING_SECONDS = 10
+_HEADING = re.compile(r"Encountered an error:$|\w+ Error( in .*)?$|Failure in ")
 
 
 class MartsError(Customer360Error):
@@ -60,7 +62,8 @@ def environment(owner: Login) -> dict[str, str]:
         for keyword, value in owner.parameters.items()
         if keyword in variables
     }
-    return {**given, _PASSWORD: given.pop("PGPASSWORD", "")}
+    password = given.pop("PGPASSWORD", "")
+    return {**given, _PASSWORD: password}
 
 
 def target_dir(settings: Settings) -> Path:
@@ -78,13 +81,8 @@ def run_dbt(
     Raises:
         MartsError: dbt broke off before it ran anything.
     """
-    target = target_dir(settings)
-    results = target / "run_results.json"
-    results.unlink(missing_ok=True)
     logs = settings.home.absolute() / "dbt" / "logs"
-    code, said = yield from _events(arguments, environment(owner), target, logs)
-    if code and not results.exists():
-        raise MartsError(f"dbt {arguments[0]}: {said}; see {logs / 'dbt.log'}")
+    yield from _events(arguments, environment(owner), target_dir(settings), logs)
 
 
 def build(settings: Settings, owner: Login) -> None:
@@ -139,6 +137,14 @@ def described(failed: Sequence[Failure]) -> str:
     return f"dbt {'test' if first.is_test else 'model'} {first.name}: {first.reason}{more}"
 
 
+def row_count(owner: Login, mart: str) -> int:
+    """Rows of a mart."""
+    query = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(MARTS, mart))
+    with owner.connect() as connection:
+        found = connection.execute(query).fetchone()
+    return int(found[0]) if found else 0
+
+
 def write_docs(settings: Settings, owner: Login) -> Path:
     """Write dbt's documentation of sources, models, columns and lineage; a page on its own.
 
@@ -172,14 +178,8 @@ def manifest() -> dict[str, Any]:
         with tempfile.TemporaryDirectory(dir=cache) as scratch:
             target = Path(scratch)
             anywhere = {"PGUSER": "nobody", "PGDATABASE": "warehouse"}
-            steps = _events(["parse"], anywhere, target, target)
-            try:
-                while True:
-                    next(steps)
-            except StopIteration as done:
-                code, said = done.value
-            if code:
-                raise MartsError(f"the dbt project in {PROJECT} does not parse: {said}")
+            for _ in _events(["parse"], anywhere, target, target):
+                pass
             # At once: several processes may load definitions at the same time.
             (target / "manifest.json").replace(kept)
     parsed: dict[str, Any] = json.loads(kept.read_text())
@@ -207,7 +207,8 @@ def _made_by(owner: Login) -> str | None:
 def _events(
     arguments: Sequence[str], variables: Mapping[str, str], target: Path, logs: Path
 ) -> Iterator[Mapping[str, Any]]:
-    """Events of a dbt process; returns its exit code and the first error it told."""
+    results = target / "run_results.json"
+    results.unlink(missing_ok=True)
     process = subprocess.Popen(
         [str(Path(sys.executable).with_name("dbt")), *arguments],
         cwd=PROJECT,
@@ -220,25 +221,31 @@ def _events(
             "DBT_LOG_PATH": str(logs),
             "DBT_LOG_FORMAT": "json",
             "DBT_LOG_FORMAT_FILE": "text",
+            "DBT_USE_COLORS": "false",
+            "DBT_USE_COLORS_FILE": "false",
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
-    said = ""
+    said = []
     try:
         for line in process.stdout or ():
             try:
                 event = json.loads(line)
             except ValueError:
-                # Of Python, not of dbt: it could not even start.
-                said = line.strip() or said
+                # Of Python, not of dbt: it did not even start.
+                said.append(line.strip())
                 continue
-            if event["info"]["level"] == "error" and not said:
-                said = _one_line(event["info"]["msg"])
+            if event["info"]["level"] == "error":
+                said.append(_one_line(event["info"]["msg"]))
             yield event
-        return process.wait(), said or "it failed without a word"
+        if process.wait() and not results.exists():
+            raise MartsError(
+                f"dbt {' '.join(arguments)}: {said[-1] if said else 'failed'}; "
+                f"see {logs / 'dbt.log'}"
+            )
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
@@ -250,6 +257,7 @@ def _events(
 
 
 def _one_line(message: str) -> str:
-    """The part of dbt's message that says what is wrong: its first line only says where."""
+    """What is wrong, of a message of dbt that begins with headings and where it is."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
-    return lines[1] if len(lines) > 1 and lines[0].endswith(")") else lines[0]
+    told = (line for line in lines if not _HEADING.match(line))
+    return next(told, lines[0] if lines else "failed")
