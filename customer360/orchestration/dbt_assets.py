@@ -12,8 +12,9 @@ from dagster_dbt import (
 )
 
 from customer360.deployment import Deployment
+from customer360.orchestration.warehouse_assets import WarehouseResource
 from customer360.serving import marts
-from customer360.serving.warehouse import Login, open_warehouse
+from customer360.serving.warehouse import Login
 
 DBT_GROUPS = ("staging", "marts")
 """Groups of these assets, which are also the warehouse's schemas."""
@@ -60,11 +61,10 @@ class Translator(DagsterDbtTranslator):
         return str(dbt_resource_props["description"])
 
     def get_metadata(self, dbt_resource_props: Props) -> dict[str, Any]:
-        """The columns, and the table's name as in the key."""
-        name = self.get_asset_key(dbt_resource_props).to_user_string()
+        """The columns, and the table's name; that of the database is the deployment's affair."""
         return {
             **default_metadata_from_dbt_resource_props(dbt_resource_props),
-            "dagster/table_name": name,
+            "dagster/table_name": f"{dbt_resource_props['schema']}.{dbt_resource_props['name']}",
         }
 
     def get_partitions_def(self, dbt_resource_props: Props) -> dg.PartitionsDefinition:
@@ -98,9 +98,9 @@ def dbt_assets(
         can_subset=True,
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
-    def build(context: dg.AssetExecutionContext) -> Iterator[Result]:
+    def build(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> Iterator[Result]:
         settings = deployment.settings
-        owner = open_warehouse(settings).owner
+        owner = warehouse.open(deployment).owner
         everything = set(context.selected_asset_keys) == {spec.key for spec in specs.values()}
         selection = [] if everything else _selection(context, manifest, specs, checks)
         events = marts.run_dbt(settings, owner, [*marts.build_arguments(owner), *selection])

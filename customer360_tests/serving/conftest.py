@@ -12,9 +12,9 @@ import pytest
 
 from customer360.days import DayRange
 from customer360.deployment import Deployment
-from customer360.orchestration.dbt_assets import dbt_assets
 from customer360.orchestration.partitions import daily_partitions
 from customer360.orchestration.schedules import range_tags
+from customer360.orchestration.warehouse_assets import WarehouseResource
 from customer360.serving import marts
 from customer360.serving.warehouse import Warehouse, open_warehouse, take_down
 from customer360.settings import Settings, load_settings
@@ -57,6 +57,9 @@ def run_assets(definitions: dg.Definitions, *only: str) -> dg.ExecuteInProcessRe
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Marts]:
     """Marts of `lakehouse_tables`, in a warehouse where no revenue model was ever published."""
+    # Imported here: dbt takes seconds to load, which other tests of this folder do not need.
+    from customer360.orchestration.dbt_assets import dbt_assets
+
     home = tmp_path_factory.mktemp("warehouse")
     settings = load_settings(home, start_date=date(2024, 1, 1), end_date=date(2024, 3, 31))
     warehouse = open_warehouse(settings)
@@ -67,6 +70,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Marts]:
     definitions = dg.Definitions(
         assets=dbt_assets(deployment, daily_partitions(deployment)),
         jobs=[dg.define_asset_job("marts")],
+        resources={"warehouse": WarehouseResource()},
         executor=dg.in_process_executor,
     )
     first_run = run_assets(definitions)

@@ -9,39 +9,17 @@ from typing import Any
 
 from psycopg import sql
 
-from customer360.contracts import Contract
-from customer360.models.revenue.features import CATEGORICAL_FEATURES, NUMERIC_FEATURES
+from customer360.serving import tables
 from customer360.serving.warehouse import Login
-
-POSTGRES = {
-    "string": "text",
-    "int": "integer",
-    "bigint": "bigint",
-    "double": "double precision",
-    "boolean": "boolean",
-    "date": "date",
-    "timestamp": "timestamptz",
-}
 
 Row = Mapping[str, Any]
 
 
-def columns(table: str) -> dict[str, str]:
+def columns(table: str) -> Mapping[str, str]:
     """Columns of a published ``layer/table`` and their PostgreSQL types."""
     if table == "gold/revenue_examples":
-        return {
-            "as_of": "date",
-            "customer_key": "text",
-            "horizon_days": "integer",
-            **dict.fromkeys(NUMERIC_FEATURES, "double precision"),
-            **dict.fromkeys(CATEGORICAL_FEATURES, "text"),
-        }
-    return {
-        column.name: POSTGRES.get(column.physical_type)
-        or column.physical_type.replace("decimal", "numeric")
-        for column in Contract.load(table).columns
-        if not column.is_personal
-    }
+        return tables.REVENUE_EXAMPLES.columns
+    return tables.copy_of(table).columns
 
 
 def publish(owner: Login, table: str, rows: Sequence[Row]) -> None:

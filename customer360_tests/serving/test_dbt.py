@@ -8,6 +8,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from customer360.deployment import Deployment
+from customer360.orchestration.dbt_assets import DBT_GROUPS
+from customer360.orchestration.partitions import daily_partitions
+from customer360.orchestration.warehouse_assets import warehouse_assets
 from customer360.serving import marts
 from customer360_tests.serving.conftest import FEBRUARY, JANUARY, Marts, models, read
 from customer360_tests.serving.published import (
@@ -126,12 +130,39 @@ def test_columns_are_those_that_the_project_states(made: Marts) -> None:
 
 def test_materializations_have_figures(made: Marts) -> None:
     rows = {
-        event.asset_key.to_user_string(): event.materialization.metadata["dagster/row_count"].value
-        for event in made.first_run.get_asset_materialization_events()
-        if event.asset_key.path[0] == "marts"
+        made_event.materialization.asset_key: made_event.materialization.metadata
+        for made_event in made.first_run.get_asset_materialization_events()
     }
-    assert rows["marts/customer_360"] == 8
-    assert rows["marts/campaign_lists"] == 3
+    assert rows[dg.AssetKey(["marts", "customer_360"])]["dagster/row_count"].value == 8
+    assert rows[dg.AssetKey(["marts", "campaign_lists"])]["dagster/row_count"].value == 3
+
+
+def test_assets_say_what_they_are_and_follow_the_published_tables(made: Marts) -> None:
+    deployment = Deployment.of(made.settings)
+    partitions = daily_partitions(deployment)
+    published = {key for asset in warehouse_assets(deployment, partitions) for key in asset.keys}
+    specs = {spec.key: spec for spec in made.definitions.resolve_all_asset_specs()}
+    own = {key: spec for key, spec in specs.items() if key.path[0] in DBT_GROUPS}
+    assert set(own) == {dg.AssetKey([model["schema"], model["name"]]) for model in models()}
+    for key, spec in own.items():
+        assert spec.group_name == key.path[0]
+        assert spec.kinds == {"dbt", "postgres"}
+        assert spec.owners
+        assert spec.partitions_def == partitions
+        assert spec.metadata["dagster/table_name"] == ".".join(key.path)
+        assert all(column.description for column in spec.metadata["dagster/column_schema"].columns)
+        assert {dep.asset_key for dep in spec.deps} <= published | set(own)
+    graph = made.definitions.resolve_asset_graph()
+    assert published & graph.get_ancestor_asset_keys(dg.AssetKey(["marts", "campaign_lists"])) == {
+        dg.AssetKey(["warehouse", *table.split("/")])
+        for table in (
+            "gold/customer_360",
+            "gold/churn_scores",
+            "gold/lifetime_value",
+            "gold/revenue_predictions",
+            "silver/customers",
+        )
+    }
 
 
 def test_nothing_is_written_into_the_package_and_no_password_anywhere(made: Marts) -> None:
@@ -183,7 +214,7 @@ def test_a_broken_row_turns_the_check_red_and_stops_the_marts(made: Marts) -> No
     owner = made.warehouse.owner
     rows = lakehouse_tables([FEBRUARY])["gold/customer_360"]
     before = read(made.warehouse, "customer_360")
-    publish(owner, "gold/customer_360", [*rows, rows[0], rows[2] | {"segment": "Kings"}])
+    publish(owner, "gold/customer_360", [*rows, rows[0], dict(rows[2]) | {"segment": "Kings"}])
     note_publication(owner, "gold/customer_360", FEBRUARY, FEBRUARY)
     result = made.run("staging/stg_customer_360", "marts/customer_360", "marts/segment_summary")
     publish(owner, "gold/customer_360", rows)
