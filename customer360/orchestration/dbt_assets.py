@@ -1,0 +1,219 @@
+"""The warehouse's staging views and marts as assets, each dbt test as a check of its model."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import (
+    DagsterDbtTranslator,
+    DagsterDbtTranslatorSettings,
+    default_metadata_from_dbt_resource_props,
+)
+
+from customer360.deployment import Deployment
+from customer360.orchestration.warehouse_assets import WarehouseResource
+from customer360.serving import marts
+from customer360.serving.warehouse import Login
+
+DBT_GROUPS = ("staging", "marts")
+"""Groups of these assets, which are also the warehouse's schemas."""
+
+Props = Mapping[str, Any]
+Result = dg.MaterializeResult[None] | dg.AssetCheckResult
+
+_RESULTS = ("LogModelResult", "LogTestResult")
+
+
+class Translator(DagsterDbtTranslator):
+    """What a model, a test or a source of the dbt project is in Dagster.
+
+    Sources are the assets that publish them: ``warehouse/<schema>/<table>``.
+    """
+
+    def __init__(self, partitions: dg.PartitionsDefinition) -> None:
+        # What a source is, the asset that publishes it says.
+        super().__init__(DagsterDbtTranslatorSettings(enable_source_metadata=False))
+        self._partitions = partitions
+
+    def get_asset_key(self, dbt_resource_props: Props) -> dg.AssetKey:
+        """``warehouse/schema/table`` of a source, ``schema/name`` of a model."""
+        name = dbt_resource_props["name"]
+        if dbt_resource_props["resource_type"] == "source":
+            return dg.AssetKey(["warehouse", dbt_resource_props["source_name"], name])
+        return dg.AssetKey([dbt_resource_props["schema"], name])
+
+    def get_group_name(self, dbt_resource_props: Props) -> str:
+        """The schema."""
+        return str(dbt_resource_props["schema"])
+
+    def get_owners(self, dbt_resource_props: Props) -> list[str]:
+        """The team that the project names."""
+        meta = dbt_resource_props["config"].get("meta", {})
+        return [f"team:{meta['owner']}"] if "owner" in meta else []
+
+    def get_tags(self, dbt_resource_props: Props) -> dict[str, str]:
+        """As all tables have them."""
+        return {"layer": dbt_resource_props["schema"], "personal_data": "no"}
+
+    def get_description(self, dbt_resource_props: Props) -> str:
+        """The project's."""
+        return str(dbt_resource_props["description"])
+
+    def get_metadata(self, dbt_resource_props: Props) -> dict[str, Any]:
+        """The columns, and the table's name; that of the database is the deployment's affair."""
+        return {
+            **default_metadata_from_dbt_resource_props(dbt_resource_props),
+            "dagster/table_name": f"{dbt_resource_props['schema']}.{dbt_resource_props['name']}",
+        }
+
+    def get_partitions_def(self, dbt_resource_props: Props) -> dg.PartitionsDefinition:
+        """That of all assets, so that one job holds them."""
+        return self._partitions
+
+
+def dbt_assets(
+    deployment: Deployment, partitions: dg.PartitionsDefinition
+) -> list[dg.AssetsDefinition]:
+    """Assets of all models of the dbt project, made together by ``dbt build``.
+
+    Loading them needs no warehouse; the first time, dbt parses the project, which takes seconds.
+
+    Raises:
+        MartsError: The project does not parse.
+    """
+    manifest = marts.manifest()
+    translator = Translator(partitions)
+    specs = {
+        name: translator.get_asset_spec(manifest, name, None)
+        for name, props in manifest["nodes"].items()
+        if props["resource_type"] == "model"
+    }
+    checks = dict(_checks(manifest, translator, specs))
+
+    @dg.multi_asset(
+        name="dbt",
+        specs=list(specs.values()),
+        check_specs=list(checks.values()),
+        can_subset=True,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def build(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> Iterator[Result]:
+        settings = deployment.settings
+        owner = warehouse.open(deployment).owner
+        everything = set(context.selected_asset_keys) == {spec.key for spec in specs.values()}
+        selection = [] if everything else _selection(context, manifest, specs, checks)
+        events = marts.run_dbt(settings, owner, [*marts.build_arguments(owner), *selection])
+        yield from _results(context, owner, events, specs, checks)
+        failed = marts.failures(settings)
+        models = [failure for failure in failed if not failure.is_test]
+        if models:
+            raise marts.MartsError(marts.described(models))
+        if everything and not failed:
+            marts.remember_build(owner)
+
+    return [build]
+
+
+def _checks(
+    manifest: Props, translator: Translator, specs: Mapping[str, dg.AssetSpec]
+) -> Iterator[tuple[str, dg.AssetCheckSpec]]:
+    """The check of each test, by the test's id."""
+    for model, spec in specs.items():
+        for child in manifest["child_map"][model]:
+            if child.startswith("test."):
+                check = translator.get_asset_check_spec(spec, manifest, child, None)
+                if check is not None:
+                    yield child, check
+            elif child.startswith("unit_test."):
+                props = manifest["unit_tests"][child]
+                # Other models it reads have it as a child too.
+                if props["model"] == manifest["nodes"][model]["name"]:
+                    yield (
+                        child,
+                        dg.AssetCheckSpec(
+                            props["name"],
+                            asset=spec.key,
+                            description=props["description"],
+                            blocking=True,
+                        ),
+                    )
+
+
+def _selection(
+    context: dg.AssetExecutionContext,
+    manifest: Props,
+    specs: Mapping[str, dg.AssetSpec],
+    checks: Mapping[str, dg.AssetCheckSpec],
+) -> list[str]:
+    """Arguments that build the selected models and run the selected tests, and no other."""
+    wanted = [name for name, spec in specs.items() if spec.key in context.selected_asset_keys]
+    wanted += [name for name, spec in checks.items() if _is_selected(context, spec)]
+    props = manifest["nodes"] | manifest["unit_tests"]
+    names = [".".join(props[name]["fqn"]) for name in wanted]
+    return ["--indirect-selection", "empty", "--select", *names]
+
+
+def _is_selected(context: dg.AssetExecutionContext, spec: dg.AssetCheckSpec) -> bool:
+    return any(
+        key.name == spec.name and key.asset_key == spec.asset_key
+        for key in context.selected_asset_check_keys
+    )
+
+
+def _results(
+    context: dg.AssetExecutionContext,
+    owner: Login,
+    events: Iterable[Mapping[str, Any]],
+    specs: Mapping[str, dg.AssetSpec],
+    checks: Mapping[str, dg.AssetCheckSpec],
+) -> Iterator[Result]:
+    """What dbt tells while it works, as Dagster's results.
+
+    A unit test comes before its model, but a check is of something made: its result waits.
+    """
+    waiting: dict[dg.AssetKey, list[dg.AssetCheckResult]] = defaultdict(list)
+    made: set[dg.AssetKey] = set()
+    for event in events:
+        kind, level, said = (event["info"][name] for name in ("name", "level", "msg"))
+        if level in ("warn", "error"):
+            context.log.warning("%s", said.strip())
+        elif kind in _RESULTS:
+            context.log.info("%s", said.strip())
+        if kind not in _RESULTS:
+            continue
+        data = event["data"]
+        name = data["node_info"]["unique_id"]
+        if name in specs and data["node_info"]["node_status"] == "success":
+            key = specs[name].key
+            made.add(key)
+            yield dg.MaterializeResult(asset_key=key, metadata=_figures(owner, key, data))
+            yield from waiting.pop(key, ())
+        elif name in checks and _is_selected(context, checks[name]):
+            result = _check_result(checks[name], data)
+            if result.asset_key in made:
+                yield result
+            else:
+                waiting[checks[name].asset_key].append(result)
+    for results in waiting.values():
+        yield from results
+
+
+def _figures(owner: Login, key: dg.AssetKey, data: Mapping[str, Any]) -> dict[str, Any]:
+    figures: dict[str, Any] = {"seconds": round(data["execution_time"], 2)}
+    if key.path[0] == marts.MARTS:
+        figures["dagster/row_count"] = marts.row_count(owner, key.path[1])
+    return figures
+
+
+def _check_result(spec: dg.AssetCheckSpec, data: Mapping[str, Any]) -> dg.AssetCheckResult:
+    status, rows = data["status"], data["num_failures"]
+    said = f"{rows} rows break it" if status in ("fail", "warn") else f"{status}, see the log"
+    return dg.AssetCheckResult(
+        asset_key=spec.asset_key,
+        check_name=spec.name,
+        passed=status == "pass",
+        severity=dg.AssetCheckSeverity.WARN if status == "warn" else dg.AssetCheckSeverity.ERROR,
+        description=None if status == "pass" else f"dbt test {spec.name}: {said}",
+        metadata={"rows": rows},
+    )

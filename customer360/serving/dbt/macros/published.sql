@@ -1,0 +1,17 @@
+{#-
+    The columns that the model's properties state, of a published table.
+
+    A table that was never published, as in a deployment without models, counts as an empty one, so
+    that the marts that do not need it are made all the same.
+-#}
+{% macro published(relation) -%}
+    {%- set there = execute and load_relation(relation) is not none -%}
+    select
+    {%- for column in model.columns.values() %}
+        {% if not there -%} null::{{ column.data_type }} as {% endif -%}
+        {{ adapter.quote(column.name) }}{{ "," if not loop.last }}
+    {%- else %}
+        1 as parsed
+    {%- endfor %}
+    {% if there or not execute -%} from {{ relation }} {%- else -%} limit 0 {%- endif %}
+{%- endmacro %}

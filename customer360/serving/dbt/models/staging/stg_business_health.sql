@@ -1,0 +1,1 @@
+{{ published(source('gold', 'business_health')) }}

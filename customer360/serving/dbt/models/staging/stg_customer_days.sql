@@ -1,0 +1,1 @@
+{{ published(source('silver', 'customer_days')) }}

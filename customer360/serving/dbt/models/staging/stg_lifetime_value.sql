@@ -1,0 +1,1 @@
+{{ published(source('gold', 'lifetime_value')) }}

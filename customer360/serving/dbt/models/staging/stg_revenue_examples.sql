@@ -1,0 +1,1 @@
+{{ published(source('gold', 'revenue_examples')) }}

@@ -1,0 +1,114 @@
+"""Marts beside the functions of the lakehouse that say the same: each fact has one meaning."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from customer360.contracts import Contract
+from customer360.contracts.spark import spark_schema
+from customer360.models.revenue.rows import outcomes
+from customer360_tests.serving.conftest import FEBRUARY, JANUARY, Marts, read
+from customer360_tests.serving.published import (
+    CONSENT,
+    CUSTOMER_DAYS,
+    lakehouse_tables,
+    note_publication,
+    publish,
+)
+
+CUSTOMERS = 400
+
+
+def test_label_is_the_one_that_the_revenue_model_learns(spark: SparkSession, made: Marts) -> None:
+    schema = spark_schema(Contract.load("silver/customer_days"))
+    days = spark.createDataFrame(
+        [tuple(row.get(name) for name in schema.names) for row in CUSTOMER_DAYS], schema
+    )
+    came = {
+        row["customer_key"]: (row["revenue"], row["bought"])
+        for row in outcomes(days, [JANUARY], 14).collect()
+    }
+    labels = {
+        row["customer_key"]: (row["net_revenue_next"], row["bought_next"])
+        for row in made.rows["analytical_base_table"]
+        if row["as_of"] == JANUARY
+    }
+    assert set(came) == {"a", "b", "c"}
+    # Who neither bought nor returned anything has no outcome, and counts as 0.
+    assert labels == {key: came.get(key, (0, 0)) for key in "abcd"}
+
+
+def people(as_of: date) -> list[dict[str, Any]]:
+    """Customers of all kinds, such that each list has some and ties are among them."""
+    rng = np.random.default_rng(7)
+    rows: list[dict[str, Any]] = []
+    for n in range(CUSTOMERS):
+        active = bool(rng.random() < 0.6)
+        valued = bool(rng.random() < 0.9)
+        rows.append(
+            {
+                "as_of": as_of,
+                "customer_key": f"{n:03}",
+                "segment": "Promising",
+                "next_best_action": "Offer bundles",
+                "churn_probability": round(float(rng.random()), 4) if active else None,
+                "churn_risk": str(rng.choice(["high", "medium", "low"])) if active else None,
+                "r_score": int(rng.integers(1, 6)),
+                "m_score": int(rng.integers(1, 6)),
+                "purchase_days": int(rng.integers(1, 4)),
+                "days_since_last_purchase": int(rng.choice([1, 89, 90, 200])),
+                "net_revenue": round(float(rng.normal(100, 80)), 2),
+                "net_revenue_365d": float(rng.integers(0, 50)),
+                "expected_revenue_365d": float(rng.integers(0, 50)) if valued else None,
+                "discounted_value_12m": round(float(rng.gamma(1, 60)), 2) if valued else None,
+            }
+        )
+    return rows
+
+
+def test_lists_are_those_that_exports_write(spark: SparkSession, made: Marts) -> None:
+    campaigns = pytest.importorskip("customer360.serving.campaigns")
+    rows = people(FEBRUARY)
+    agreed = {row["customer_key"]: [True, True, False, None][n % 4] for n, row in enumerate(rows)}
+    owner = made.warehouse.owner
+    known = [
+        {"customer_key": key, "source": "synthetic", "marketing_consent": consent}
+        for key, consent in (agreed | CONSENT).items()
+    ]
+    publish(owner, "gold/customer_360", rows)
+    publish(owner, "silver/customers", known)
+    note_publication(owner, "gold/customer_360", None, None)
+    result = made.run("marts/customer_360", "marts/campaign_lists")
+    assert result.success
+    found: dict[str, list[tuple[str, float | None]]] = {}
+    for row in sorted(read(made.warehouse, "campaign_lists"), key=lambda row: row["rank"]):
+        value = None if row["value"] is None else round(row["value"], 2)
+        found.setdefault(row["campaign"], []).append((row["customer_key"], value))
+
+    schema = spark_schema(Contract.load("gold/customer_360"))
+    frame = spark.createDataFrame(
+        [tuple(row.get(name) for name in schema.names) for row in rows], schema
+    )
+    for campaign in campaigns.CAMPAIGN_LISTS:
+        members = campaigns.campaign_members(frame, campaign).orderBy(
+            F.desc_nulls_last("priority"), "customer_key"
+        )
+        expected = [
+            (row["customer_key"], row["priority"])
+            for row in members.collect()
+            if agreed[row["customer_key"]]
+        ]
+        assert len(expected) > 5, campaign.name
+        assert dict(found[campaign.name]) == pytest.approx(dict(expected), abs=0.011), campaign.name
+        assert [value for _, value in found[campaign.name]] == pytest.approx(
+            [value for _, value in expected], abs=0.011
+        )
+    assert set(found) == {campaign.name for campaign in campaigns.CAMPAIGN_LISTS}
+
+    publish(owner, "silver/customers", lakehouse_tables([FEBRUARY])["silver/customers"])
