@@ -8,6 +8,7 @@ import dagster as dg
 
 from customer360.deployment import Deployment
 from customer360.orchestration.bronze_assets import bronze_asset
+from customer360.orchestration.dbt_assets import dbt_assets
 from customer360.orchestration.event_log import use_batches
 from customer360.orchestration.export_assets import export_assets
 from customer360.orchestration.gold_assets import gold_assets
@@ -48,6 +49,7 @@ def build_definitions(settings: Settings | None = None) -> dg.Definitions:
     assets += report_assets(deployment, partitions)
     assets += export_assets(deployment, partitions)
     assets += warehouse_assets(deployment)
+    assets += dbt_assets(deployment)
     with warnings.catch_warnings():
         # Selections by group expand to a parameter that Dagster calls beta; nothing to do here.
         warnings.filterwarnings("ignore", message=".*include_sources.*", category=dg.BetaWarning)

@@ -31,10 +31,9 @@ class Translator(DagsterDbtTranslator):
     Sources are the assets that publish them: ``warehouse/<schema>/<table>``.
     """
 
-    def __init__(self, partitions: dg.PartitionsDefinition) -> None:
+    def __init__(self) -> None:
         # What a source is, the asset that publishes it says.
         super().__init__(DagsterDbtTranslatorSettings(enable_source_metadata=False))
-        self._partitions = partitions
 
     def get_asset_key(self, dbt_resource_props: Props) -> dg.AssetKey:
         """``warehouse/schema/table`` of a source, ``schema/name`` of a model."""
@@ -67,15 +66,9 @@ class Translator(DagsterDbtTranslator):
             "dagster/table_name": f"{dbt_resource_props['schema']}.{dbt_resource_props['name']}",
         }
 
-    def get_partitions_def(self, dbt_resource_props: Props) -> dg.PartitionsDefinition:
-        """That of all assets, so that one job holds them."""
-        return self._partitions
 
-
-def dbt_assets(
-    deployment: Deployment, partitions: dg.PartitionsDefinition
-) -> list[dg.AssetsDefinition]:
-    """Assets of all models of the dbt project, made together by ``dbt build``.
+def dbt_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
+    """Assets of all models of the dbt project, made together by ``dbt build``; unpartitioned.
 
     Loading them needs no warehouse; the first time, dbt parses the project, which takes seconds.
 
@@ -83,7 +76,7 @@ def dbt_assets(
         MartsError: The project does not parse.
     """
     manifest = marts.manifest()
-    translator = Translator(partitions)
+    translator = Translator()
     specs = {
         name: translator.get_asset_spec(manifest, name, None)
         for name, props in manifest["nodes"].items()
@@ -96,11 +89,12 @@ def dbt_assets(
         specs=list(specs.values()),
         check_specs=list(checks.values()),
         can_subset=True,
-        backfill_policy=dg.BackfillPolicy.single_run(),
     )
-    def build(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> Iterator[Result]:
+    def build(
+        context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[WarehouseResource]
+    ) -> Iterator[Result]:
         settings = deployment.settings
-        owner = warehouse.open(deployment).owner
+        owner = warehouse.open().owner
         everything = set(context.selected_asset_keys) == {spec.key for spec in specs.values()}
         selection = [] if everything else _selection(context, manifest, specs, checks)
         events = marts.run_dbt(settings, owner, [*marts.build_arguments(owner), *selection])

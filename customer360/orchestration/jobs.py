@@ -25,7 +25,7 @@ LOAD = dg.AssetSelection.groups("bronze", "quarantine", "silver") | HEALTH
 MONITORING = dg.AssetSelection.assets(["gold", "model_drift"], ["gold", "model_performance"])
 REPORTS = dg.AssetSelection.groups("reports")
 EXPORTS = dg.AssetSelection.groups("exports")
-WAREHOUSE = dg.AssetSelection.groups("warehouse")
+WAREHOUSE = dg.AssetSelection.groups("warehouse", "staging", "marts")
 SNAPSHOTS = dg.AssetSelection.groups("gold") - SCORES - HEALTH - MONITORING
 
 NIGHTLY, RETRAIN, ETL, LOAD_RANGE, SNAPSHOT, TRAIN, PUBLISH = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from functools import reduce
 
 from pyspark.sql import DataFrame
@@ -36,6 +36,9 @@ from customer360.serving.warehouse import Warehouse
 EXAMPLE_ROWS = 1_000_000
 """Rows of `gold.revenue_examples`, about: enough to train from, and not six copies of a million
 customers; whole customers are left out."""
+
+EXAMPLES_EVERY = timedelta(days=7)
+"""They are made again when a week has passed, as the models are: they cost several snapshots."""
 
 
 def publish_table(work: Workspace, warehouse: Warehouse, table: str) -> Published | None:
@@ -80,7 +83,7 @@ def publish_revenue_examples(work: Workspace, warehouse: Warehouse) -> Published
     of the key decides where there are more than `EXAMPLE_ROWS`.
 
     Returns:
-        What changed; None where nothing is new, or there is no snapshot yet.
+        What changed; None within a week of the last time, or where there is no snapshot yet.
     """
     snapshots = existing_snapshots(work)
     if not snapshots:
@@ -90,11 +93,9 @@ def publish_revenue_examples(work: Workspace, warehouse: Warehouse) -> Published
     dates, horizon = revenue.training_dates(
         days, as_of, work.deployment.settings.revenue_horizon_days
     )
-    version = work.lakehouse.version(CUSTOMER_DAYS)
     table = tables.REVENUE_EXAMPLES
-    if last_version(warehouse.owner, table) == version and newest_slice(
-        warehouse.owner, table
-    ) == max(dates):
+    newest = newest_slice(warehouse.owner, table)
+    if newest is not None and timedelta(0) <= max(dates) - newest < EXAMPLES_EVERY:
         return None
     parts = 1_000_000
     customers = days.where(F.col("business_date") <= F.lit(max(dates))).select("customer_key")
@@ -117,7 +118,7 @@ def publish_revenue_examples(work: Workspace, warehouse: Warehouse) -> Published
         warehouse.owner,
         table,
         features.withColumn("horizon_days", F.lit(horizon)),
-        Origin(work.run_id, version),
+        Origin(work.run_id, work.lakehouse.version(CUSTOMER_DAYS)),
     )
 
 

@@ -10,10 +10,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from customer360.days import DayRange
 from customer360.deployment import Deployment
-from customer360.orchestration.partitions import daily_partitions
-from customer360.orchestration.schedules import range_tags
 from customer360.orchestration.warehouse_assets import WarehouseResource
 from customer360.serving import marts
 from customer360.serving.warehouse import Warehouse, open_warehouse, take_down
@@ -48,7 +45,6 @@ def run_assets(definitions: dg.Definitions, *only: str) -> dg.ExecuteInProcessRe
     with dg.DagsterInstance.ephemeral() as instance:
         return definitions.resolve_job_def("marts").execute_in_process(
             instance=instance,
-            tags=range_tags(DayRange(JANUARY, FEBRUARY)),
             asset_selection=[dg.AssetKey(name.split("/")) for name in only] or None,
             raise_on_error=False,
         )
@@ -66,11 +62,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Marts]:
     for table, rows in lakehouse_tables([JANUARY, FEBRUARY]).items():
         publish(warehouse.owner, table, rows)
         note_publication(warehouse.owner, table, JANUARY, FEBRUARY)
-    deployment = Deployment.of(settings)
     definitions = dg.Definitions(
-        assets=dbt_assets(deployment, daily_partitions(deployment)),
+        assets=dbt_assets(Deployment.of(settings)),
         jobs=[dg.define_asset_job("marts")],
-        resources={"warehouse": WarehouseResource()},
+        resources={"warehouse": WarehouseResource(settings)},
         executor=dg.in_process_executor,
     )
     first_run = run_assets(definitions)

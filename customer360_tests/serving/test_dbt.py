@@ -10,7 +10,6 @@ import pytest
 
 from customer360.deployment import Deployment
 from customer360.orchestration.dbt_assets import DBT_GROUPS
-from customer360.orchestration.partitions import daily_partitions
 from customer360.orchestration.warehouse_assets import warehouse_assets
 from customer360.serving import marts
 from customer360_tests.serving.conftest import FEBRUARY, JANUARY, Marts, models, read
@@ -139,8 +138,7 @@ def test_materializations_have_figures(made: Marts) -> None:
 
 def test_assets_say_what_they_are_and_follow_the_published_tables(made: Marts) -> None:
     deployment = Deployment.of(made.settings)
-    partitions = daily_partitions(deployment)
-    published = {key for asset in warehouse_assets(deployment, partitions) for key in asset.keys}
+    published = {key for asset in warehouse_assets(deployment) for key in asset.keys}
     specs = {spec.key: spec for spec in made.definitions.resolve_all_asset_specs()}
     own = {key: spec for key, spec in specs.items() if key.path[0] in DBT_GROUPS}
     assert set(own) == {dg.AssetKey([model["schema"], model["name"]]) for model in models()}
@@ -148,7 +146,7 @@ def test_assets_say_what_they_are_and_follow_the_published_tables(made: Marts) -
         assert spec.group_name == key.path[0]
         assert spec.kinds == {"dbt", "postgres"}
         assert spec.owners
-        assert spec.partitions_def == partitions
+        assert spec.partitions_def is None
         assert spec.metadata["dagster/table_name"] == ".".join(key.path)
         assert all(column.description for column in spec.metadata["dagster/column_schema"].columns)
         assert {dep.asset_key for dep in spec.deps} <= published | set(own)
