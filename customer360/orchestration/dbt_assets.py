@@ -99,12 +99,9 @@ def dbt_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
         selection = [] if everything else _selection(context, manifest, specs, checks)
         events = marts.run_dbt(settings, owner, [*marts.build_arguments(owner), *selection])
         yield from _results(context, owner, events, specs, checks)
-        failed = marts.failures(settings)
-        models = [failure for failure in failed if not failure.is_test]
-        if models:
-            raise marts.MartsError(marts.described(models))
-        if everything and not failed:
-            marts.remember_build(owner)
+        failed = [failure for failure in marts.failures(settings) if not failure.is_test]
+        if failed:
+            raise marts.MartsError(marts.described(failed))
 
     return [build]
 

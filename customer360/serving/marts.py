@@ -32,7 +32,11 @@ PROJECT = Path(__file__).parent / "dbt"
 
 MARTS = "marts"
 
+_INCREMENTAL = "marts.customer_360"
+"""The mart that keeps rows from build to build; its comment says which version made them."""
+
 _PASSWORD = "DBT_ENV_SECRET_PASSWORD"
+_FINGERPRINT = "MARTS_FINGERPRINT"
 _STOPPING_SECONDS = 10
 _HEADING = re.compile(r"Encountered an error:$|\w+ Error( in .*)?$|Failure in ")
 
@@ -63,7 +67,7 @@ def environment(owner: Login) -> dict[str, str]:
         if keyword in variables
     }
     password = given.pop("PGPASSWORD", "")
-    return {**given, _PASSWORD: password}
+    return {**given, _PASSWORD: password, _FINGERPRINT: fingerprint()}
 
 
 def target_dir(settings: Settings) -> Path:
@@ -96,23 +100,15 @@ def build(settings: Settings, owner: Login) -> None:
     failed = failures(settings)
     if failed:
         raise MartsError(described(failed))
-    remember_build(owner)
 
 
 def build_arguments(owner: Login) -> list[str]:
     """``dbt build``, from scratch where the marts there are of another version of the project."""
-    made_by = _made_by(owner)
-    return ["build"] if made_by == fingerprint() else ["build", "--full-refresh"]
-
-
-def remember_build(owner: Login) -> None:
-    """Note that all marts are of this version of the project."""
     with owner.connect() as connection:
-        connection.execute(
-            sql.SQL("COMMENT ON SCHEMA {} IS {}").format(
-                sql.Identifier(MARTS), sql.Literal(fingerprint())
-            )
-        )
+        made_by = connection.execute(
+            "SELECT obj_description(to_regclass(%s), 'pg_class')", [_INCREMENTAL]
+        ).fetchone()
+    return ["build"] if made_by == (fingerprint(),) else ["build", "--full-refresh"]
 
 
 def failures(settings: Settings) -> list[Failure]:
@@ -194,14 +190,6 @@ def fingerprint() -> str:
             digest.update(path.relative_to(PROJECT).as_posix().encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
-
-
-def _made_by(owner: Login) -> str | None:
-    with owner.connect() as connection:
-        found = connection.execute(
-            "SELECT obj_description(to_regnamespace(%s), 'pg_namespace')", [MARTS]
-        ).fetchone()
-    return found[0] if found else None
 
 
 def _events(

@@ -4,6 +4,7 @@
         incremental_strategy="delete+insert",
         unique_key="as_of",
         pre_hook="{{ remove_expired_snapshots(ref('stg_customer_360')) }}",
+        post_hook="comment on table {{ this }} is '{{ env_var('MARTS_FINGERPRINT', '') }}'",
         indexes=[
             {"columns": ["as_of", "customer_key"], "unique": true},
             {"columns": ["customer_key text_pattern_ops"]},
@@ -11,7 +12,6 @@
             {"columns": ["as_of", "expected_revenue_365d desc nulls last"]},
             {"columns": ["as_of", "discounted_value_12m desc nulls last"]},
             {"columns": ["as_of", "net_revenue desc nulls last"]},
-            {"columns": ["as_of", "last_purchase_on desc"]},
         ],
     )
 }}
