@@ -30,6 +30,7 @@ from customer360.settings import Settings, load_settings
 
 log = logging.getLogger("customer360.dashboard")
 
+# In the order of the menu: module and icon by name, which is the address too.
 VIEWS: dict[str, tuple[ModuleType, str]] = {
     "overview": (overview, "monitoring"),
     "customers": (customers, "groups"),
@@ -40,7 +41,6 @@ VIEWS: dict[str, tuple[ModuleType, str]] = {
     "health": (health, "health_and_safety"),
     "what_if": (what_if, "science"),
 }
-"""Pages in the order of the menu: module and icon by name, which is the address too."""
 
 _MOST_RERUNS = 3
 

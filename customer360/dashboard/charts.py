@@ -23,7 +23,7 @@ BLUE, SKY, GREEN, ORANGE, VERMILION, PINK, GREY = (
     "#CC79A7",
     "#7F7F7F",
 )
-SCALE = "cividis"
+SCALE: Any = "cividis"
 HEIGHT = 300
 
 _MONTHS = {
@@ -35,7 +35,7 @@ _MONTHS = {
 _DAYS = {"pt": ["domingo", "segunda", "terça", "quarta", "quinta", "sexta", "sábado"]}
 
 
-def configured(chart: alt.TopLevelMixin, language: Language) -> Any:
+def configured(chart: Any, language: Language) -> Any:
     """``chart`` with numbers and dates as the language writes them."""
     group, point = (".", ",") if language.code == "pt" else (",", ".")
     locale: dict[str, Any] = {
@@ -59,7 +59,7 @@ def configured(chart: alt.TopLevelMixin, language: Language) -> Any:
             "shortMonths": [month[:3] for month in months],
         }
     return (
-        chart.configure(locale=locale)  # type: ignore[attr-defined]
+        chart.configure(locale=locale)
         .configure_axis(titleFontWeight="normal", labelLimit=220)
         .configure_legend(orient="top", title=None, labelLimit=260)
         .configure_view(strokeWidth=0)
@@ -72,7 +72,7 @@ def dated(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
 
 
 def bars_over_time(
-    frame: pd.DataFrame, time: str, value: str, *, x: str, y: str, unit: str
+    frame: pd.DataFrame, time: str, value: str, *, x: str, y: str, unit: Any
 ) -> alt.Chart:
     """One bar a ``unit`` ("yearmonth" …) of ``time``."""
     return (
@@ -116,7 +116,7 @@ def stacked_over_time(
 
 def forecast(
     before: pd.DataFrame, after: pd.DataFrame, names: Sequence[str], *, x: str, y: str
-) -> alt.LayerChart:
+) -> Any:
     """Weeks that were and weeks to come, with the band of today's customers.
 
     Args:
@@ -143,7 +143,7 @@ def forecast(
             alt.X("week_start:T", title=x),
             alt.Y("revenue_low:Q", title=y, axis=alt.Axis(format="~s")),
             alt.Y2("revenue_high:Q"),
-            alt.Color("line:N", scale=colours),
+            alt.Color("line:N", scale=colours, legend=alt.Legend(columns=2)),
         )
     )
     strokes = (
@@ -163,7 +163,7 @@ def forecast(
     return alt.layer(area, strokes)
 
 
-def concentration(frame: pd.DataFrame, *, x: str, y: str) -> alt.LayerChart:
+def concentration(frame: pd.DataFrame, *, x: str, y: str) -> Any:
     """Share of the value by share of the customers, the richest first; the diagonal is equality.
 
     Args:
@@ -209,8 +209,8 @@ def ranked_bars(
     chart = alt.Chart(frame, height=max(120, 28 * len(frame) + 50))
     bars = chart.mark_bar() if isinstance(colour, alt.Color) else chart.mark_bar(color=colour)
     encoded = bars.encode(
-        alt.X(f"{value}:Q", title=x, axis=alt.Axis(format="%" if percent else "~s")),
-        alt.Y(f"{name}:N", title=y, sort=None),
+        alt.X(f"{value}:Q", title=x, axis=alt.Axis(format="%" if percent else "~s", tickCount=8)),
+        alt.Y(f"{name}:N", title=y, sort=None, axis=alt.Axis(labelOverlap=False)),
         tooltip=[
             alt.Tooltip(f"{name}:N", title=y or " "),
             alt.Tooltip(f"{value}:Q", title=x, format=".1%" if percent else ",.4~f"),
@@ -262,7 +262,7 @@ def heat_map(
     most: float | None = None,
     height: int = HEIGHT,
     slanted: bool = False,
-) -> alt.LayerChart:
+) -> Any:
     """Cells of an x and a y column, coloured by and labelled with a third.
 
     Args:
@@ -276,10 +276,16 @@ def heat_map(
         slanted: Whether the x column has long names.
     """
     across, up, value = columns
-    shown = ".0%" if percent else ".3~s"
-    middle = (most if most is not None else float(frame[value].max())) * 0.55
+    largest = float(frame[value].max())
+    shown = ".0%" if percent else ("," if largest < 10_000 else ".3~s")
+    middle = (most if most is not None else largest) * 0.55
     base = alt.Chart(frame, height=height).encode(
-        alt.X(f"{across}:O", title=titles[0], axis=alt.Axis(labelAngle=-40 if slanted else 0)),
+        alt.X(
+            f"{across}:O",
+            title=titles[0],
+            sort=None if slanted else "ascending",
+            axis=alt.Axis(labelAngle=-40 if slanted else 0, labelOverlap=not slanted),
+        ),
         alt.Y(
             f"{up}:O",
             title=titles[1],
@@ -291,7 +297,10 @@ def heat_map(
             f"{value}:Q",
             title=titles[2],
             scale=alt.Scale(
-                scheme=SCALE, domainMin=0, clamp=True, **({"domainMax": most} if most else {})
+                scheme=SCALE,
+                domainMin=0,
+                domainMax=most if most is not None else alt.Undefined,
+                clamp=True,
             ),
             legend=None,
         ),
@@ -311,7 +320,7 @@ def heat_map(
 
 def profit(
     table: pd.DataFrame, best_share: float, names: tuple[str, str], *, x: str, y: str
-) -> alt.LayerChart:
+) -> Any:
     """Expected profit by share contacted, and where it is largest.
 
     Args:
@@ -371,7 +380,7 @@ def timeline(days: pd.DataFrame, names: tuple[str, str], *, x: str, y: str) -> a
     )
 
 
-def calibration(frame: pd.DataFrame, *, x: str, y: str) -> alt.LayerChart:
+def calibration(frame: pd.DataFrame, *, x: str, y: str) -> Any:
     """What came by what was said, a point a tenth of the customers; on the line it is the same."""
     most = float(frame[["predicted", "actual"]].max().max())
     line = (

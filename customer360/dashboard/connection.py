@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any, Concatenate, LiteralString, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import pandas as pd
 import psycopg
@@ -68,14 +68,18 @@ class Reading:
         """
         with self._connection.cursor() as cursor:
             # Only this package writes queries; what people type is in the parameters.
-            text = cast(LiteralString, query) if isinstance(query, str) else query
-            cursor.execute(text, parameters)
+            cursor.execute(cast(Any, query), parameters)
             names = [column.name for column in cursor.description or ()]
             return pd.DataFrame(cursor.fetchall(), columns=names)
 
+    def value(self, query: Query, parameters: Mapping[str, object] | None = None) -> Any:
+        """The first column of the first row of the answer; None when it has no rows."""
+        found = self.frame(query, parameters)
+        return found.iat[0, 0] if len(found) else None
+
     def has(self, table: str) -> bool:
         """Whether ``schema.table`` is there."""
-        return bool(self.frame("SELECT to_regclass(%(t)s) IS NOT NULL", {"t": table}).iat[0, 0])
+        return bool(self.value("SELECT to_regclass(%(t)s) IS NOT NULL", {"t": table}))
 
     def columns(self, table: str) -> tuple[str, ...]:
         """Columns of ``schema.table``; none when it is not there."""
@@ -101,7 +105,7 @@ class Reading:
         """
         if not self.has("serving.publications"):
             return ""
-        return str(self.frame(_VERSION).iat[0, 0])
+        return str(self.value(_VERSION))
 
 
 class Reader:

@@ -50,7 +50,7 @@ class Language:
     code: str = "en"
     currency: str = "USD"
 
-    def __call__(self, key: str, **values: object) -> str:
+    def __call__(self, key: str, /, **values: object) -> str:
         """The text of ``key``, its placeholders filled."""
         text = texts(self.code)[key]
         return text.format(**values) if values else text
@@ -67,6 +67,8 @@ class Language:
     @property
     def symbol(self) -> str:
         """How the currency is written before an amount."""
+        if self.code == "pt" and self.currency == "USD":
+            return "US$"  # a bare $ is somebody's own money
         return _SYMBOLS.get(self.currency, f"{self.currency} ")
 
     def number(self, value: float | None, digits: int = 0) -> str:
@@ -74,7 +76,7 @@ class Language:
         if value is None or pd.isna(value):
             return MISSING
         group, point = _GROUP_AND_POINT[self.code]
-        return f"{value:,.{digits}f}".translate(str.maketrans({",": group, ".": point}))
+        return f"{value:,.{digits}f}".translate(str.maketrans(",.", group + point))
 
     def money(self, value: float | None, digits: int | None = None) -> str:
         """``$1,234``; two digits below 100 when ``digits`` does not say."""

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from customer360.dashboard.language import Language
+from customer360.dashboard.language import MISSING, Language
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -20,7 +20,6 @@ MONEY = frozenset(
         "expected_revenue_365d_low",
         "expected_revenue_365d_high",
         "expected_loss",
-        "cumulative_revenue_per_customer",
     }
 )
 SHARES = frozenset(
@@ -29,7 +28,6 @@ SHARES = frozenset(
         "probability_alive",
         "revenue_share",
         "customer_share",
-        "retention",
         "share",
     }
 )
@@ -72,12 +70,13 @@ def show(
         height: In pixels; unset: as the rows need, up to ten.
         on_open: Called with the customer key of the row that is clicked.
     """
-    shown = {
+    shown: dict[str, Any] = {
         "data": named(rows, t, words or {}),
         "hide_index": True,
         "width": "stretch",
         "height": height if height is not None else "auto",
         "column_config": headings(rows, t),
+        "placeholder": MISSING,
         "key": f"table-{name}",
     }
     if on_open is None:

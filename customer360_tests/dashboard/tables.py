@@ -105,7 +105,7 @@ def create(connection: psycopg.Connection[Any], *, personal: bool = False) -> No
     """Make every published and every serving table, without rows."""
     for table in published_tables():
         fields = sql.SQL(", ").join(
-            sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind))  # type: ignore[arg-type]
+            sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind))
             for name, kind in columns(table, personal=personal).items()
         )
         key = sql.SQL(", ").join(sql.Identifier(n) for n in Contract.load(table).primary_key)

@@ -155,7 +155,7 @@ def count(reading: Reading, as_of: date, filters: Filters) -> int:
     """How many customers ``filters`` leave."""
     where, values = _where(reading, as_of, filters)
     query = sql.SQL("SELECT count(*) FROM marts.customer_360 WHERE {}").format(where)
-    return int(reading.frame(query, values).iat[0, 0])
+    return int(reading.value(query, values))
 
 
 def rows(

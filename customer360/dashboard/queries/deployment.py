@@ -26,8 +26,10 @@ class Published:
 def published(reading: Reading) -> Published:
     """What there is to see, also in a warehouse that is empty or half built."""
     facts = reading.frame_if("serving.deployment", "SELECT name, value FROM serving.deployment")
-    times = reading.frame_if(
-        "serving.publications", "SELECT max(published_at) AS newest FROM serving.publications"
+    newest = (
+        reading.value("SELECT max(published_at) FROM serving.publications")
+        if reading.has("serving.publications")
+        else None
     )
     # Few rows an as-of date; asking the customers would read them all.
     dates = reading.frame_if(
@@ -36,6 +38,6 @@ def published(reading: Reading) -> Published:
     )
     return Published(
         tuple(dates["as_of"]) if len(dates) else (),
-        times["newest"].iat[0] if len(times) else None,
+        newest,
         dict(zip(facts["name"], facts["value"], strict=True)) if len(facts) else {},
     )

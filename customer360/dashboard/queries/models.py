@@ -30,10 +30,10 @@ def figures(reading: Reading, model: str, version: str) -> dict[str, float]:
         {"model": model, "version": version},
     )
     found: dict[str, float] = {}
-    for row in rows.itertuples():
-        found[str(row.figure)] = float(row.value)
-        if pd.notna(row.low) and pd.notna(row.high):
-            found |= {f"{row.figure}_low": float(row.low), f"{row.figure}_high": float(row.high)}
+    for ending, column in (("", "value"), ("_low", "low"), ("_high", "high")):
+        known = rows.dropna(subset=[column]) if len(rows) else rows
+        for row in known.to_dict("records"):
+            found[f"{row['figure']}{ending}"] = float(row[column])
     return found
 
 

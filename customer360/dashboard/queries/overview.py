@@ -19,8 +19,7 @@ _PURCHASE = "orders > 0 AND (net_revenue > 0 OR refunded = 0)"
 
 def first_day(reading: Reading) -> date | None:
     """The first business date there is."""
-    found = reading.frame("SELECT min(business_date) AS first FROM marts.revenue_kpis")
-    first: date | None = found["first"].iat[0]
+    first: date | None = reading.value("SELECT min(business_date) FROM marts.revenue_kpis")
     return first
 
 
@@ -46,7 +45,7 @@ def figures(reading: Reading, first: date, last: date) -> dict[str, float]:
         days,
     ).astype(float)
     # Customers of several days count once, so days cannot be added up.
-    active = reading.frame(
+    active = reading.value(
         f"""
         SELECT count(*) AS customers FROM (
             SELECT DISTINCT customer_key FROM silver.customer_days
@@ -54,8 +53,8 @@ def figures(reading: Reading, first: date, last: date) -> dict[str, float]:
         ) AS active
         """,
         days,
-    )["customers"].iat[0]
-    found = {str(name): float(value) for name, value in sums.iloc[0].items()}
+    )
+    found: dict[str, float] = {str(name): value for name, value in sums.iloc[0].items()}
     sold = found["gross_revenue"]
     return found | {
         "active_customers": float(active),

@@ -43,12 +43,12 @@ def risks(reading: Reading, as_of: date) -> pd.DataFrame:
 
 def horizon_days(reading: Reading, as_of: date) -> int | None:
     """Days that churn probabilities are about; None when nobody is scored."""
-    found = reading.frame_if(
-        "gold.churn_scores",
-        "SELECT horizon_days FROM gold.churn_scores WHERE as_of = %(as_of)s LIMIT 1",
+    days = reading.value(
+        "SELECT churn_horizon_days FROM marts.customer_360 "
+        "WHERE as_of = %(as_of)s AND churn_horizon_days IS NOT NULL LIMIT 1",
         {"as_of": as_of},
     )
-    return int(found["horizon_days"].iat[0]) if len(found) else None
+    return None if days is None else int(days)
 
 
 def campaign_groups(reading: Reading, as_of: date) -> pd.DataFrame:

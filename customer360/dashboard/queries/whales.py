@@ -19,12 +19,12 @@ def largest(reading: Reading, as_of: date, limit: int) -> pd.DataFrame:
     """
     return reading.frame(
         """
-        SELECT customer_key, segment, coalesce(state, country) AS region, net_revenue_365d,
-               expected_revenue_365d, expected_revenue_365d_low, expected_revenue_365d_high,
-               probability_alive, churn_probability, churn_risk, expected_loss,
-               last_purchase_on, next_best_action,
+        SELECT customer_key, segment, coalesce(state, country) AS region,
                coalesce(churn_risk = 'high', false)
-                   OR coalesce(probability_alive < %(alive)s, false) AS leaving
+                   OR coalesce(probability_alive < %(alive)s, false) AS leaving,
+               expected_revenue_365d, expected_revenue_365d_low, expected_revenue_365d_high,
+               net_revenue_365d, probability_alive, churn_probability, churn_risk,
+               last_purchase_on, next_best_action
         FROM marts.customer_360
         WHERE as_of = %(as_of)s AND expected_revenue_365d IS NOT NULL
         ORDER BY expected_revenue_365d DESC, customer_key LIMIT %(limit)s

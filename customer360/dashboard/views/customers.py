@@ -127,8 +127,8 @@ def _one(page: Page, key: str) -> None:
     allowed = page.settings.dashboard_personal_data
     profile = masks.masked(found.profile, allowed=allowed)
     name = profile["name"].iat[0] if len(profile) and "name" in profile else None
-    st.title(str(name) if name else t("customer.title", key=f"{key[:12]}…"))
-    st.caption(t("customer.key", key=key, as_of=t.day(page.as_of)))
+    st.title(plain(str(name)) if name else t("customer.title", short=f"{key[:12]}…"))
+    st.caption(t("customer.key", customer_key=key, as_of=t.day(page.as_of)))
     _cards(page, found)
     reasons, action = st.columns(2)
     with reasons:
@@ -145,12 +145,11 @@ def _one(page: Page, key: str) -> None:
 def _cards(page: Page, found: customers.Customer) -> None:
     t, row = page.t, found.summary
     first, second, third, fourth = st.columns(4)
-    first.metric(
-        t("column.segment"),
-        t.named("segment", row["segment"]),
-        help=t.named("segment_means", row["segment"]),
-        border=True,
-    )
+    with first.container(border=True, height="stretch"):
+        st.caption(t("column.segment"))
+        # A metric would cut the longer names off.
+        st.markdown(f"#### {t.named('segment', row['segment'])}")
+        st.caption(t.named("segment_means", row["segment"]))
     with second.container(border=True, height="stretch"):
         st.metric(
             t("customer.churn"),

@@ -35,7 +35,9 @@ def _freshness(page: Page, published: pd.DataFrame) -> None:
     days = published[published["table_name"].isin(["silver/transactions", "gold/business_health"])]
     last = days["last_slice"].dropna().max() if len(days) else None
     first, second, third = st.columns(3)
-    first.metric(t("health.published"), f"{newest:%Y-%m-%d %H:%M} UTC", border=True)
+    first.metric(
+        t("health.published"), t.day(newest), help=f"{newest:%Y-%m-%d %H:%M %Z}", border=True
+    )
     second.metric(t("health.last_day"), t.day(last), help=t("health.last_day_help"), border=True)
     third.metric(t("health.rows"), t.number(published["rows"].sum()), border=True)
     if last is not None and pd.notna(last):
@@ -85,7 +87,7 @@ def _quarantine(page: Page) -> None:
     if rows.empty:
         page.nothing("health.no_quarantine")
         return
-    top = rows.groupby("reason", as_index=False)["rows"].sum()
+    top = rows.groupby("reason")["rows"].sum().reset_index()
     top = top.sort_values("rows", ascending=False).head(REASONS_SHOWN)
     page.chart(
         charts.ranked_bars(top, "reason", "rows", x=t("axis.rows")),

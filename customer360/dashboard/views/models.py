@@ -69,7 +69,13 @@ def _figures(page: Page, model: str, version: str) -> None:
         return
     won = int((table["best"] == "model").sum())
     st.markdown(t("models.won", won=won, figures=len(table)))
-    shown = readable(table)
+    shown = readable(table).rename(
+        columns={
+            "figure": t("models.figure"),
+            "model": t("models.which"),
+            "90 % interval": t("models.interval"),
+        }
+    )
     st.dataframe(shown, hide_index=True, width="stretch", key="table-figures")
     tables.download(shown, f"figures-{model}", t)
     st.caption(t("models.figures_explained"))
@@ -92,7 +98,7 @@ def _performance(page: Page, model: str) -> None:
     page.chart(
         charts.calibration(of, x=t("axis.predicted"), y=t("axis.actual")),
         "models.performance",
-        as_of=t.day(of["as_of"].iat[0]),
+        as_of=t.day(of["as_of"].tolist()[0]),
     )
     tables.download(of, f"performance-{model}", t)
 
@@ -105,13 +111,13 @@ def _plots(page: Page, model: str, version: str) -> None:
         return
     st.markdown(f"##### {t('models.plots_title')}")
     columns = st.columns(2)
-    for number, plot in enumerate(plots.itertuples()):
+    for number, plot in enumerate(plots.to_dict("records")):
         with columns[number % 2]:
             st.image(
-                bytes(plot.png),
-                caption=t.named("plot", str(plot.name)),
+                bytes(plot["png"]),
+                caption=t.named("plot", str(plot["name"])),
                 width="stretch",
-                alt=str(plot.title),
+                alt=str(plot["title"]),
             )
 
 
@@ -121,7 +127,8 @@ def _drift(page: Page, model: str) -> None:
     if rows.empty:
         page.nothing("models.no_drift")
         return
-    if rows["reference_as_of"].iat[0] == page.as_of:
+    reference = rows["reference_as_of"].tolist()[0]
+    if reference == page.as_of:
         page.nothing("models.drift_reference", as_of=t.day(page.as_of))
         return
     names = {shift: t.named("shift", shift) for shift in ("stable", "moderate", "shifted")}
@@ -129,7 +136,7 @@ def _drift(page: Page, model: str) -> None:
     page.chart(
         charts.ranked_bars(top, "feature", "psi", x=t("axis.psi"), colour=charts.shifts(names)),
         "models.drift",
-        reference=t.day(rows["reference_as_of"].iat[0]),
+        reference=t.day(reference),
         as_of=t.day(page.as_of),
         shifted=int((rows["shift"] == "shifted").sum()),
         features=len(rows),

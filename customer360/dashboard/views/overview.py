@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from datetime import date, timedelta
 
 import pandas as pd
@@ -15,6 +16,9 @@ from customer360.dashboard.queries import overview
 
 PERIODS: dict[str, int | None] = {"30": 30, "90": 90, "365": 365, "all": None, "own": None}
 """Periods by name and their days; ``own`` is two dates."""
+
+MOST_GROWTH = 10
+"""A figure that is more than so many times what it was is shown without its change."""
 
 
 def render(page: Page) -> None:
@@ -51,7 +55,7 @@ def render(page: Page) -> None:
 
 def _period(page: Page, first_day: date) -> tuple[date, date]:
     t = page.t
-    name = st.segmented_control(
+    name: str | None = st.segmented_control(
         t("overview.period"),
         list(PERIODS),
         default="365",
@@ -70,7 +74,7 @@ def _period(page: Page, first_day: date) -> tuple[date, date]:
             key="dates",
         )
         # While the second date is not chosen yet there is only one.
-        if isinstance(chosen, tuple) and len(chosen) == 2:
+        if len(chosen) == 2:
             return chosen
         return least, page.as_of
     days = PERIODS[name or "365"]
@@ -90,7 +94,7 @@ def _figures(page: Page, first_day: date, first: date, last: date) -> None:
     )
     top = _share_of_top(page.source.ask(overview.concentration, page.as_of, "net_revenue_365d"))
     compared = t("overview.compared", first=t.day(before_first), days=length) if before else None
-    shown = {
+    shown: dict[str, Callable[[float], str]] = {
         "net_revenue": t.short_money,
         "orders": t.number,
         "average_order_value": t.money,
@@ -109,12 +113,14 @@ def _figures(page: Page, first_day: date, first: date, last: date) -> None:
             delta_color="inverse" if name == "refund_rate" else "normal",
             help=" ".join(filter(None, [t(f"overview.{name}_help"), compared])),
             border=True,
+            height="stretch",
         )
     columns[-1].metric(
         t("overview.concentration_card"),
         t.percent(top, 0),
         help=t("overview.concentration_help"),
         border=True,
+        height="stretch",
     )
 
 
@@ -124,7 +130,8 @@ def _change(page: Page, name: str, now: float, before: float) -> str | None:
     if name == "refund_rate":
         points = (now - before) * 100
         return f"{'+' if points >= 0 else ''}{page.t.number(points, 1)} {page.t('overview.points')}"
-    if not before:
+    # From next to nothing a percentage says nothing.
+    if before < now / MOST_GROWTH:
         return None
     change = now / before - 1
     return f"{'+' if change >= 0 else ''}{page.t.percent(change)}"

@@ -8,8 +8,10 @@ import streamlit as st
 from customer360.dashboard import charts, tables
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries import segments
+from customer360.gold.rfm_segments import SEGMENTS
 
-MOST_MOVES = 12
+NOBODY = "nobody"
+"""Segment of those who had not bought yet."""
 
 
 def render(page: Page) -> None:
@@ -64,14 +66,16 @@ def _movement(page: Page) -> None:
     moves = page.source.ask(segments.movement, before, page.as_of)
     stayed = moves[moves["segment"] == moves["segment_before"]]["customers"].sum()
     known = moves[moves["segment_before"].notna()]["customers"].sum()
-    order = list(dict.fromkeys(moves["segment"]))
-    cells = moves.assign(
-        before=[
-            t("segments.nobody_yet") if pd.isna(name) else t.named("segment", name)
-            for name in moves["segment_before"]
-        ],
-        now=[t.named("segment", name) for name in moves["segment"]],
-    ).sort_values("segment", key=lambda names: names.map(order.index))
+    moves["segment_before"] = moves["segment_before"].fillna(NOBODY)
+    cells = pd.concat(
+        moves[(moves["segment_before"] == before_name) & (moves["segment"] == now_name)]
+        for before_name in (*SEGMENTS, NOBODY)
+        for now_name in SEGMENTS
+    )
+    cells = cells.assign(
+        before=[t.named("segment", name) for name in cells["segment_before"]],
+        now=[t.named("segment", name) for name in cells["segment"]],
+    )
     page.chart(
         charts.heat_map(
             cells,

@@ -35,9 +35,7 @@ def render(page: Page) -> None:
     )
     rows = page.source.ask(whales.largest, page.as_of, size or SIZES[0])
     st.markdown(f"##### {t('whales.list_title', customers=len(rows))}")
-    tables.show(
-        rows.drop(columns=["expected_loss"]), "whales", t, words=WORDS, on_open=page.open_customer
-    )
+    tables.show(rows, "whales", t, words=WORDS, on_open=page.open_customer)
     page.customer_chooser(list(rows["customer_key"]), "whales")
     st.caption(t("whales.list_explained"))
     page.chart(
