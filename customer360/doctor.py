@@ -370,8 +370,10 @@ def _has_tables(home: Path) -> bool:
     return any((home / "lakehouse" / "silver").glob("*/_delta_log"))
 
 
-def check_port(port: int = DAGSTER_PORT, host: str = "127.0.0.1") -> Check:
-    """Nothing else listens where Dagster's UI would."""
+def check_port(
+    port: int = DAGSTER_PORT, host: str = "127.0.0.1", command: str = "customer360 dev"
+) -> Check:
+    """Nothing else listens where the UI that ``command`` starts would."""
     name = f"Port {port}"
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         # A port that a UI left a minute ago can be taken again; one in use cannot.
@@ -384,7 +386,7 @@ def check_port(port: int = DAGSTER_PORT, host: str = "127.0.0.1") -> Check:
                 name,
                 "warn",
                 "in use" if taken else f"cannot be used: {error.strerror}",
-                f"`customer360 dev --port {port + 1}`, or stop what listens there",
+                f"`{command} --port {port + 1}`, or stop what listens there",
             )
     return Check(name, "ok", "free, for Dagster's UI")
 

@@ -182,6 +182,11 @@ class Settings(BaseSettings):
         False, description="Whether names, e-mails and the like go to the warehouse."
     )
 
+    # Dashboard
+    dashboard_personal_data: bool = Field(
+        False, description="Whether the dashboard shows published names and the like unmasked."
+    )
+
     # Spark
     spark_master: str = Field(
         "local[*]", description="local[N], spark://…, k8s://… or sc://… for Spark Connect."

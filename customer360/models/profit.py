@@ -128,6 +128,7 @@ def profit_curve(
     values: ArrayLike,
     campaign: Campaign,
     labels: ArrayLike | None = None,
+    customers: ArrayLike | None = None,
 ) -> ProfitCurve:
     """Expected profit by share contacted, and the threshold that maximises it.
 
@@ -140,6 +141,9 @@ def profit_curve(
         values: Value at stake of each: expected or past revenue, in currency.
         campaign: What it costs and brings.
         labels: 1 = churned, where it is known by now.
+        customers: How many customers each row stands for, where rows are groups of them; one each
+            when not given. Exact where the value of a group is the mean value of its customers
+            weighted by their probabilities; only ``by_gain`` is then a lower bound.
 
     Raises:
         ProfitError: No customer was given.
@@ -149,7 +153,9 @@ def profit_curve(
         raise ProfitError("no customer to contact: give at least one churn probability")
     order = np.argsort(-p, kind="stable")
     ends = np.flatnonzero(np.append(np.diff(p[order]) != 0, True))
-    gains = campaign.earned(p, values)
+    people = np.ones(len(p)) if customers is None else np.asarray(customers, dtype=float)
+    reached = np.insert(np.cumsum(people[order])[ends], 0, 0.0)
+    gains = people * campaign.earned(p, values)
 
     def summed(earned: Floats) -> Floats:
         return np.insert(np.cumsum(earned[order])[ends], 0, 0.0)
@@ -158,12 +164,12 @@ def profit_curve(
     observed = (
         np.full(len(expected), np.nan)
         if labels is None
-        else summed(campaign.earned(labels, values))
+        else summed(people * campaign.earned(labels, values))
     )
     table = pd.DataFrame(
         {
-            "share": np.insert((ends + 1) / len(p), 0, 0.0),
-            "customers": np.insert(ends + 1, 0, 0),
+            "share": reached / reached[-1],
+            "customers": reached.round().astype(int),
             "threshold": np.insert(p[order][ends], 0, NOBODY),
             "expected": expected,
             "observed": observed,

@@ -1,0 +1,88 @@
+"""The command that starts the dashboard."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from importlib.util import find_spec
+from typing import Annotated
+
+import typer
+
+from customer360.cli.common import Home, Verbose, err, out
+from customer360.errors import EnvironmentError360
+from customer360.settings import HOME_VARIABLE, load_settings
+
+PANEL = "Runs"
+commands = typer.Typer()
+
+LOCAL = ("127.0.0.1", "localhost")
+OPTIONS = {
+    "browser.gatherUsageStats": "false",
+    "client.showErrorDetails": "none",
+    "client.toolbarMode": "minimal",
+    "logger.level": "warning",
+    "runner.magicEnabled": "false",
+    "server.fileWatcherType": "none",
+    "server.showEmailPrompt": "false",
+    "theme.primaryColor": "#0072B2",
+}
+
+
+def streamlit_command(port: int, host: str, *, browser: bool) -> list[str]:
+    """The command line that serves the dashboard."""
+    app = find_spec("customer360.dashboard.app")
+    assert app is not None
+    assert app.origin is not None
+    options = OPTIONS | {
+        "server.address": host,
+        "server.port": str(port),
+        "server.headless": str(not browser).lower(),
+    }
+    given = (f"--{name}={value}" for name, value in options.items())
+    return [sys.executable, "-m", "streamlit", "run", app.origin, *given]
+
+
+@commands.command(rich_help_panel=PANEL)
+def dashboard(
+    port: Annotated[int, typer.Option(help="Port of the dashboard.")] = 8501,
+    host: Annotated[str, typer.Option(help="Address of the dashboard.")] = "127.0.0.1",
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open it in the browser.")
+    ] = True,
+    home: Home = None,
+    verbose: Verbose = False,
+) -> None:
+    """Show the published customers, segments, forecasts and models, until Ctrl-C."""
+    from customer360.doctor import check_port
+
+    settings = load_settings(home)
+    check = check_port(port, host, "customer360 dashboard")
+    if check.status != "ok":
+        raise EnvironmentError360(f"port {port}: {check.found}; {check.remedy}")
+    if host not in LOCAL:
+        err.print(
+            f"The dashboard asks for no password: whoever reaches {host} reads it.",
+            highlight=False,
+        )
+    out.print(f"Dashboard: http://{host}:{port}  (Ctrl-C stops it)", highlight=False)
+    environment = os.environ | {HOME_VARIABLE: str(settings.home.absolute())}
+    with subprocess.Popen(
+        streamlit_command(port, host, browser=browser),
+        env=environment,
+        stdout=None if verbose else subprocess.DEVNULL,
+    ) as process:
+        signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+        while True:
+            try:
+                code = process.wait()
+                break
+            except KeyboardInterrupt:
+                # The terminal has told Streamlit too, which still closes what it has open.
+                continue
+    if code > 0 and code != 128 + signal.SIGINT:
+        raise EnvironmentError360(
+            f"the dashboard ended with code {code}; --verbose shows what it said"
+        )

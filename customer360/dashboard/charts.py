@@ -1,0 +1,405 @@
+"""Charts: each from one small frame, with axes in units, in colours that everybody tells apart.
+
+Colours: Okabe and Ito 2008, "Color Universal Design"; for amounts the cividis scale (Nuñez,
+Anderton and Renslow 2018, doi:10.1371/journal.pone.0199239).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from customer360.dashboard.language import Language
+
+BLUE, SKY, GREEN, ORANGE, VERMILION, PINK, GREY = (
+    "#0072B2",
+    "#56B4E9",
+    "#009E73",
+    "#E69F00",
+    "#D55E00",
+    "#CC79A7",
+    "#7F7F7F",
+)
+SCALE: Any = "cividis"
+HEIGHT = 300
+
+_MONTHS = {
+    "pt": [
+        *("janeiro", "fevereiro", "março", "abril", "maio", "junho"),
+        *("julho", "agosto", "setembro", "outubro", "novembro", "dezembro"),
+    ]
+}
+_DAYS = {"pt": ["domingo", "segunda", "terça", "quarta", "quinta", "sexta", "sábado"]}
+
+
+def configured(chart: Any, language: Language) -> Any:
+    """``chart`` with numbers and dates as the language writes them."""
+    group, point = (".", ",") if language.code == "pt" else (",", ".")
+    locale: dict[str, Any] = {
+        "number": {
+            "decimal": point,
+            "thousands": group,
+            "grouping": [3],
+            "currency": [language.symbol, ""],
+        }
+    }
+    if language.code in _MONTHS:
+        months, days = _MONTHS[language.code], _DAYS[language.code]
+        locale["time"] = {
+            "dateTime": "%A, %e de %B de %Y. %X",
+            "date": "%d/%m/%Y",
+            "time": "%H:%M:%S",
+            "periods": ["AM", "PM"],
+            "days": days,
+            "shortDays": [day[:3] for day in days],
+            "months": months,
+            "shortMonths": [month[:3] for month in months],
+        }
+    return (
+        chart.configure(locale=locale)
+        .configure_axis(titleFontWeight="normal", labelLimit=220)
+        .configure_legend(orient="top", title=None, labelLimit=260)
+        .configure_view(strokeWidth=0)
+    )
+
+
+def dated(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    """``frame`` with dates as Altair wants them."""
+    return frame.assign(**{name: pd.to_datetime(frame[name]) for name in columns})
+
+
+def bars_over_time(
+    frame: pd.DataFrame, time: str, value: str, *, x: str, y: str, unit: Any
+) -> alt.Chart:
+    """One bar a ``unit`` ("yearmonth" …) of ``time``."""
+    return (
+        alt.Chart(dated(frame, time), height=HEIGHT)
+        .mark_bar(color=BLUE)
+        .encode(
+            alt.X(f"{time}:T", title=x, timeUnit=unit),
+            alt.Y(f"{value}:Q", title=y, axis=alt.Axis(format="~s")),
+            [
+                alt.Tooltip(f"{time}:T", title=x),
+                alt.Tooltip(f"{value}:Q", title=y, format=",.0f"),
+            ],
+        )
+    )
+
+
+def stacked_over_time(
+    frame: pd.DataFrame, time: str, parts: Mapping[str, str], *, x: str, y: str
+) -> alt.Chart:
+    """Months with the columns ``parts`` (and what each is called) on top of each other."""
+    long = dated(frame, time).melt([time], list(parts), "part", "value")
+    long["part"] = long["part"].map(parts)
+    return (
+        alt.Chart(long, height=HEIGHT)
+        .mark_bar()
+        .encode(
+            alt.X(f"{time}:T", title=x, timeUnit="yearmonth"),
+            alt.Y("value:Q", title=y, axis=alt.Axis(format="~s")),
+            alt.Color(
+                "part:N",
+                scale=alt.Scale(domain=list(parts.values()), range=[BLUE, ORANGE, GREY]),
+            ),
+            tooltip=[
+                alt.Tooltip(f"{time}:T", title=x, timeUnit="yearmonth"),
+                alt.Tooltip("part:N", title=" "),
+                alt.Tooltip("value:Q", title=y, format=","),
+            ],
+        )
+    )
+
+
+def forecast(
+    before: pd.DataFrame, after: pd.DataFrame, names: Sequence[str], *, x: str, y: str
+) -> Any:
+    """Weeks that were and weeks to come, with the band of today's customers.
+
+    Args:
+        before: ``week_start``, ``net_revenue``.
+        after: ``week_start``, ``revenue``, ``revenue_low``, ``revenue_high``, ``new_revenue``.
+        names: What the past, today's customers, their band and everybody are called.
+        x: Title of the time axis.
+        y: Title of the money axis.
+    """
+    past, today, band, everybody = names
+    coming = dated(after, "week_start").assign(total=after["revenue"] + after["new_revenue"])
+    lines = pd.concat(
+        [
+            dated(before, "week_start").rename(columns={"net_revenue": "value"}).assign(line=past),
+            coming.assign(value=coming["revenue"], line=today),
+            coming.assign(value=coming["total"], line=everybody),
+        ]
+    )[["week_start", "value", "line"]]
+    colours = alt.Scale(domain=[past, today, band, everybody], range=[GREY, BLUE, SKY, ORANGE])
+    area = (
+        alt.Chart(coming.assign(line=band), height=HEIGHT)
+        .mark_area(opacity=0.4)
+        .encode(
+            alt.X("week_start:T", title=x),
+            alt.Y("revenue_low:Q", title=y, axis=alt.Axis(format="~s")),
+            alt.Y2("revenue_high:Q"),
+            alt.Color("line:N", scale=colours, legend=alt.Legend(columns=2)),
+        )
+    )
+    strokes = (
+        alt.Chart(lines)
+        .mark_line(strokeWidth=2)
+        .encode(
+            alt.X("week_start:T"),
+            alt.Y("value:Q"),
+            alt.Color("line:N", scale=colours),
+            tooltip=[
+                alt.Tooltip("line:N", title=" "),
+                alt.Tooltip("week_start:T", title=x),
+                alt.Tooltip("value:Q", title=y, format=",.0f"),
+            ],
+        )
+    )
+    return alt.layer(area, strokes)
+
+
+def concentration(frame: pd.DataFrame, *, x: str, y: str) -> Any:
+    """Share of the value by share of the customers, the richest first; the diagonal is equality.
+
+    Args:
+        frame: ``percent`` and ``share``, cumulated.
+        x: Title of the customers' axis.
+        y: Title of the value's axis.
+    """
+    points = pd.concat(
+        [pd.DataFrame({"percent": [0], "share": [0.0]}), frame[["percent", "share"]]]
+    )
+    points = points.assign(customers=points["percent"] / 100)
+    curve = (
+        alt.Chart(points, height=HEIGHT)
+        .mark_area(color=SKY, opacity=0.35, line={"color": BLUE})
+        .encode(
+            alt.X("customers:Q", title=x, axis=alt.Axis(format="%")),
+            alt.Y("share:Q", title=y, axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])),
+            [
+                alt.Tooltip("customers:Q", title=x, format=".0%"),
+                alt.Tooltip("share:Q", title=y, format=".1%"),
+            ],
+        )
+    )
+    equal = (
+        alt.Chart(pd.DataFrame({"customers": [0, 1], "share": [0, 1]}))
+        .mark_line(color=GREY, strokeDash=[4, 4])
+        .encode(alt.X("customers:Q"), alt.Y("share:Q"))
+    )
+    return alt.layer(curve, equal)
+
+
+def ranked_bars(
+    frame: pd.DataFrame,
+    name: str,
+    value: str,
+    *,
+    x: str,
+    y: str | None = None,
+    percent: bool = False,
+    colour: alt.Color | str = BLUE,
+) -> alt.Chart:
+    """One horizontal bar a row, in the frame's order."""
+    chart = alt.Chart(frame, height=max(120, 28 * len(frame) + 50))
+    bars = chart.mark_bar() if isinstance(colour, alt.Color) else chart.mark_bar(color=colour)
+    encoded = bars.encode(
+        alt.X(f"{value}:Q", title=x, axis=alt.Axis(format="%" if percent else "~s", tickCount=8)),
+        alt.Y(f"{name}:N", title=y, sort=None, axis=alt.Axis(labelOverlap=False)),
+        tooltip=[
+            alt.Tooltip(f"{name}:N", title=y or " "),
+            alt.Tooltip(f"{value}:Q", title=x, format=".1%" if percent else ",.4~f"),
+        ],
+    )
+    return encoded.encode(color=colour) if isinstance(colour, alt.Color) else encoded
+
+
+def shifts(names: Mapping[str, str]) -> alt.Color:
+    """Colours of how far a distribution moved; ``names`` by stable, moderate, shifted."""
+    return alt.Color(
+        "shift:N",
+        scale=alt.Scale(domain=list(names.values()), range=[GREEN, ORANGE, VERMILION]),
+    )
+
+
+def pairs(
+    frame: pd.DataFrame, name: str, columns: Mapping[str, str], *, x: str, percent: bool
+) -> alt.Chart:
+    """Two or more bars a row beside each other: ``columns`` and what each is called."""
+    long = frame.melt([name], list(columns), "part", "value")
+    long["part"] = long["part"].map(columns)
+    return (
+        alt.Chart(long, height=max(160, 44 * len(frame) + 60))
+        .mark_bar()
+        .encode(
+            alt.X("value:Q", title=x, axis=alt.Axis(format="%" if percent else "~s")),
+            alt.Y(f"{name}:N", title=None, sort=list(frame[name])),
+            alt.YOffset("part:N", sort=list(columns.values())),
+            alt.Color(
+                "part:N", scale=alt.Scale(domain=list(columns.values()), range=[BLUE, ORANGE])
+            ),
+            tooltip=[
+                alt.Tooltip(f"{name}:N", title=" "),
+                alt.Tooltip("part:N", title=" "),
+                alt.Tooltip("value:Q", title=x, format=".1%" if percent else ","),
+            ],
+        )
+    )
+
+
+def heat_map(
+    frame: pd.DataFrame,
+    columns: tuple[str, str, str],
+    *,
+    titles: tuple[str, str, str],
+    percent: bool = False,
+    descending: bool = False,
+    most: float | None = None,
+    height: int = HEIGHT,
+    slanted: bool = False,
+) -> Any:
+    """Cells of an x and a y column, coloured by and labelled with a third.
+
+    Args:
+        frame: A row a cell.
+        columns: Of x, y and colour.
+        titles: Of the same.
+        percent: Whether the colour is a share.
+        descending: The largest y on top.
+        most: Value from which all cells have the brightest colour.
+        height: In pixels.
+        slanted: Whether the x column has long names.
+    """
+    across, up, value = columns
+    largest = float(frame[value].max())
+    shown = ".0%" if percent else ("," if largest < 10_000 else ".3~s")
+    middle = (most if most is not None else largest) * 0.55
+    base = alt.Chart(frame, height=height).encode(
+        alt.X(
+            f"{across}:O",
+            title=titles[0],
+            sort=None if slanted else "ascending",
+            axis=alt.Axis(labelAngle=-40 if slanted else 0, labelOverlap=not slanted),
+        ),
+        alt.Y(
+            f"{up}:O",
+            title=titles[1],
+            sort="descending" if descending else list(dict.fromkeys(frame[up])),
+        ),
+    )
+    cells = base.mark_rect().encode(
+        alt.Color(
+            f"{value}:Q",
+            title=titles[2],
+            scale=alt.Scale(
+                scheme=SCALE,
+                domainMin=0,
+                domainMax=most if most is not None else alt.Undefined,
+                clamp=True,
+            ),
+            legend=None,
+        ),
+        tooltip=[
+            alt.Tooltip(f"{up}:O", title=titles[1]),
+            alt.Tooltip(f"{across}:O", title=titles[0]),
+            alt.Tooltip(f"{value}:Q", title=titles[2], format=".1%" if percent else ",.0f"),
+        ],
+    )
+    # Dark letters on bright cells, bright ones on dark.
+    words = base.mark_text(fontSize=11).encode(
+        alt.Text(f"{value}:Q", format=shown),
+        color=alt.condition(alt.datum[value] > middle, alt.value("#1a1a1a"), alt.value("#ffffff")),
+    )
+    return alt.layer(cells, words)
+
+
+def profit(
+    table: pd.DataFrame, best_share: float, names: tuple[str, str], *, x: str, y: str
+) -> Any:
+    """Expected profit by share contacted, and where it is largest.
+
+    Args:
+        table: ``share`` and ``expected``.
+        best_share: Where the profit is largest.
+        names: What the curve and the mark are called.
+        x: Title of the customers' axis.
+        y: Title of the money axis.
+    """
+    curve = (
+        alt.Chart(table.assign(part=names[0]), height=HEIGHT)
+        .mark_line(color=BLUE, strokeWidth=2)
+        .encode(
+            alt.X("share:Q", title=x, axis=alt.Axis(format="%")),
+            alt.Y("expected:Q", title=y, axis=alt.Axis(format="~s")),
+            tooltip=[
+                alt.Tooltip("share:Q", title=x, format=".1%"),
+                alt.Tooltip("expected:Q", title=y, format=",.0f"),
+            ],
+        )
+    )
+    mark = (
+        alt.Chart(pd.DataFrame({"share": [best_share]}))
+        .mark_rule(color=VERMILION, strokeDash=[5, 4], strokeWidth=2)
+        .encode(alt.X("share:Q"), tooltip=[alt.Tooltip("share:Q", title=names[1], format=".1%")])
+    )
+    zero = alt.Chart(pd.DataFrame({"expected": [0]})).mark_rule(color=GREY).encode(y="expected:Q")
+    return alt.layer(zero, curve, mark)
+
+
+def timeline(days: pd.DataFrame, names: tuple[str, str], *, x: str, y: str) -> alt.Chart:
+    """A customer's days: purchases up, refunds down.
+
+    Args:
+        days: ``business_date``, ``net_revenue``, ``category``, ``channel``.
+        names: What a purchase and a refund are called.
+        x: Title of the time axis.
+        y: Title of the money axis.
+    """
+    shown = dated(days, "business_date").assign(
+        kind=[names[0] if value >= 0 else names[1] for value in days["net_revenue"]]
+    )
+    return (
+        alt.Chart(shown, height=220)
+        .mark_bar(width=4)
+        .encode(
+            alt.X("business_date:T", title=x),
+            alt.Y("net_revenue:Q", title=y),
+            alt.Color("kind:N", scale=alt.Scale(domain=list(names), range=[BLUE, VERMILION])),
+            tooltip=[
+                alt.Tooltip("business_date:T", title=x),
+                alt.Tooltip("net_revenue:Q", title=y, format=",.2f"),
+                alt.Tooltip("category:N"),
+                alt.Tooltip("channel:N"),
+            ],
+        )
+    )
+
+
+def calibration(frame: pd.DataFrame, *, x: str, y: str) -> Any:
+    """What came by what was said, a point a tenth of the customers; on the line it is the same."""
+    most = float(frame[["predicted", "actual"]].max().max())
+    line = (
+        alt.Chart(pd.DataFrame({"predicted": [0, most], "actual": [0, most]}), height=HEIGHT)
+        .mark_line(color=GREY, strokeDash=[4, 4])
+        .encode(alt.X("predicted:Q", title=x), alt.Y("actual:Q", title=y))
+    )
+    points = (
+        alt.Chart(frame)
+        .mark_line(point={"size": 70, "filled": True}, color=BLUE)
+        .encode(
+            alt.X("predicted:Q"),
+            alt.Y("actual:Q"),
+            tooltip=[
+                alt.Tooltip("decile:O"),
+                alt.Tooltip("customers:Q", format=","),
+                alt.Tooltip("predicted:Q", title=x, format=",.3~f"),
+                alt.Tooltip("actual:Q", title=y, format=",.3~f"),
+            ],
+        )
+    )
+    return alt.layer(line, points)

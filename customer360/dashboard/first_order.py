@@ -1,0 +1,157 @@
+"""A customer who has ordered once, as the revenue model sees it: for trying the model out.
+
+The features are those that `customer360.gold.customer_features` and
+`customer360.gold.first_orders` make of such a customer; no Spark is needed for one row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from customer360.models.revenue.features import CATEGORICAL_FEATURES, FEATURES
+from customer360.models.revenue.model import RevenueModel, RevenueModelError
+from customer360.models.revenue.scoring import predictions
+
+WINDOWS = (30, 90, 180, 365)
+
+
+@dataclass(frozen=True)
+class FirstOrder:
+    """A customer's first and only order so far.
+
+    Attributes:
+        amount: What was sold, in the model's currency, freight included.
+        days_ago: Days from the order to the day of the prediction.
+        items: Pieces; None when not known, as all below.
+        freight: Shipping charged, a part of the amount.
+        installments: Payments it was split into.
+        delivery_days: Days until it was delivered; None when it has not been.
+        review_score: The customer's review, 1 to 5.
+        category: Of the goods.
+        channel: Over which it was sold.
+        payment_type: How it was paid.
+        state: Where the customer lives.
+        country: Likewise.
+    """
+
+    amount: float
+    days_ago: int = 0
+    items: int | None = None
+    freight: float | None = None
+    installments: int | None = None
+    delivery_days: int | None = None
+    review_score: int | None = None
+    category: str | None = None
+    channel: str | None = None
+    payment_type: str | None = None
+    state: str | None = None
+    country: str | None = None
+
+    def features(self) -> pd.DataFrame:
+        """One row with `FEATURES`."""
+        delivered = self.delivery_days is not None and self.delivery_days <= self.days_ago
+        values: dict[str, object] = {
+            "frequency": 0,
+            "recency": 0,
+            "T": self.days_ago,
+            "monetary_value": 0.0,
+            "days_since_last_purchase": self.days_ago,
+            "orders": 1,
+            "items": self.items or 0,
+            "refunds": 0,
+            "net_revenue": self.amount,
+            "refunded": 0.0,
+            "refund_rate": 0.0,
+            "average_order_value": self.amount,
+            "mean_days_between_purchases": np.nan,
+            "overdue_ratio": np.nan,
+            "distinct_categories": int(self.category is not None),
+            "distinct_channels": int(self.channel is not None),
+            "first_order_amount": self.amount,
+            "first_order_items": self.items,
+            "first_installments": self.installments,
+            "first_freight": self.freight,
+            "first_freight_share": (
+                None if self.freight is None or not self.amount else self.freight / self.amount
+            ),
+            "first_delivered": delivered,
+            "first_delivery_days": self.delivery_days if delivered else None,
+            "first_review_score": self.review_score,
+            "first_category": self.category,
+            "first_channel": self.channel,
+            "first_payment_type": self.payment_type,
+            "last_category": self.category,
+            "last_channel": self.channel,
+            "state": self.state,
+            "country": self.country,
+        }
+        for days in WINDOWS:
+            inside = self.days_ago < days
+            values[f"purchase_days_{days}d"] = int(inside)
+            values[f"net_revenue_{days}d"] = self.amount if inside else 0.0
+        row = pd.DataFrame([{name: values[name] for name in FEATURES}])
+        return row.astype(dict.fromkeys(CATEGORICAL_FEATURES, object))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the revenue model says.
+
+    Attributes:
+        expected_revenue: Net revenue of the ``horizon_days`` ahead, in currency.
+        purchase_probability: Of at least one more purchase in them.
+        reasons: Why it is more or less than of the average customer, in words.
+        average_revenue: Mean revenue of the customers it has learnt from.
+        horizon_days: Days ahead.
+    """
+
+    expected_revenue: float
+    purchase_probability: float
+    reasons: tuple[str, ...]
+    average_revenue: float
+    horizon_days: int
+
+
+def answer(model: RevenueModel, order: FirstOrder) -> Answer:
+    """What ``model`` expects of a customer who has ordered once.
+
+    Raises:
+        RevenueModelError: The model was trained on other features, or has learnt nothing.
+    """
+    if model.kind == "none":
+        raise RevenueModelError(
+            "the revenue model has learnt nothing yet: train it on more history"
+        )
+    said = predictions(order.features(), model).iloc[0]
+    reasons = (said[name] for name in ("reason_1", "reason_2", "reason_3"))
+    return Answer(
+        float(said["expected_revenue"]),
+        float(said["purchase_probability"]),
+        tuple(str(reason) for reason in reasons if pd.notna(reason)),
+        model.mean_revenue,
+        model.horizon_days,
+    )
+
+
+def known_values(model: RevenueModel) -> dict[str, tuple[str, ...]]:
+    """Values of each categorical feature that the model has met; none where it reads none."""
+    if model.amount is None:
+        return dict.fromkeys(CATEGORICAL_FEATURES, ())
+    encoder = model.amount[0].named_transformers_["categories"][-1]
+    return {
+        name: tuple(sorted(str(value) for value in values if isinstance(value, str)))
+        for name, values in zip(CATEGORICAL_FEATURES, encoder.categories_, strict=True)
+    }
+
+
+def load(pickle: Path) -> RevenueModel | None:
+    """The deployment's revenue model; None when none has been trained.
+
+    Raises:
+        RevenueModelError: It was made with other versions of its libraries.
+    """
+    return RevenueModel.loads(pickle.read_bytes()) if pickle.exists() else None

@@ -1,0 +1,116 @@
+"""What people read, in their language: the texts, and how numbers, money and dates are written."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from importlib import resources
+from typing import Any
+
+import pandas as pd
+import yaml
+
+LANGUAGES = {"en": "English", "pt": "Português"}
+MISSING = "–"
+
+_SYMBOLS = {"USD": "$", "BRL": "R$", "EUR": "€", "GBP": "£"}
+_GROUP_AND_POINT = {"en": (",", "."), "pt": (".", ",")}
+_SCALES = {
+    "en": ((1e9, "B"), (1e6, "M"), (1e3, "k")),
+    "pt": ((1e9, " bi"), (1e6, " mi"), (1e3, " mil")),
+}
+
+
+@functools.cache
+def texts(language: str) -> Mapping[str, str]:
+    """All texts of a language by dotted key, as ``texts/<language>.yaml`` nests them."""
+    packaged = resources.files("customer360.dashboard").joinpath("texts", f"{language}.yaml")
+    return dict(_flat(yaml.safe_load(packaged.read_text(encoding="utf-8"))))
+
+
+def _flat(nested: Mapping[str, Any], above: str = "") -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    for name, value in nested.items():
+        key = f"{above}{name}"
+        found += _flat(value, f"{key}.") if isinstance(value, dict) else [(key, str(value).strip())]
+    return found
+
+
+@dataclass(frozen=True)
+class Language:
+    """Texts, numbers, money and dates as one language writes them.
+
+    Attributes:
+        code: One of `LANGUAGES`.
+        currency: ISO 4217 code of all amounts.
+    """
+
+    code: str = "en"
+    currency: str = "USD"
+
+    def __call__(self, key: str, /, **values: object) -> str:
+        """The text of ``key``, its placeholders filled."""
+        text = texts(self.code)[key]
+        return text.format(**values) if values else text
+
+    def named(self, group: str, name: str | None) -> str:
+        """What ``name`` of the warehouse is called, by ``<group>.<name>``; itself if nobody said.
+
+        For values that come from the data: a segment, a risk, the reason of a quarantine.
+        """
+        if name is None or pd.isna(name):
+            return MISSING
+        return texts(self.code).get(f"{group}.{name}", str(name).replace("_", " "))
+
+    @property
+    def symbol(self) -> str:
+        """How the currency is written before an amount."""
+        if self.code == "pt" and self.currency == "USD":
+            return "US$"  # a bare $ is somebody's own money
+        return _SYMBOLS.get(self.currency, f"{self.currency} ")
+
+    def number(self, value: float | None, digits: int = 0) -> str:
+        """``1,234.5``, or ``1.234,5``."""
+        if value is None or pd.isna(value):
+            return MISSING
+        group, point = _GROUP_AND_POINT[self.code]
+        return f"{value:,.{digits}f}".translate(str.maketrans(",.", group + point))
+
+    def money(self, value: float | None, digits: int | None = None) -> str:
+        """``$1,234``; two digits below 100 when ``digits`` does not say."""
+        if value is None or pd.isna(value):
+            return MISSING
+        shown = digits if digits is not None else (2 if abs(value) < 100 else 0)
+        sign = "-" if value < 0 else ""
+        space = " " if self.code == "pt" and not self.symbol.endswith(" ") else ""
+        return f"{sign}{self.symbol}{space}{self.number(abs(value), shown)}"
+
+    def short_money(self, value: float | None) -> str:
+        """``$1.23M``: for a card, where the size is what counts."""
+        if value is None or pd.isna(value):
+            return MISSING
+        for scale, word in _SCALES[self.code]:
+            # Four figures are short enough to be written out.
+            if abs(value) >= max(scale, 10_000):
+                return f"{self.money(value / scale, 2 if abs(value) < 100 * scale else 1)}{word}"
+        return self.money(value)
+
+    def percent(self, share: float | None, digits: int = 1) -> str:
+        """``12.3%`` of a share of 0.123."""
+        if share is None or pd.isna(share):
+            return MISSING
+        return f"{self.number(share * 100, digits)}%"
+
+    def day(self, value: date | None) -> str:
+        """``31 Dec 2025``, or ``31/12/2025``."""
+        if value is None or pd.isna(value):
+            return MISSING
+        return f"{value:%d/%m/%Y}" if self.code == "pt" else f"{value.day} {value:%b %Y}"
+
+    def days(self, value: float | None) -> str:
+        """``42 days``."""
+        return (
+            MISSING if value is None or pd.isna(value) else f"{self.number(value)} {self('days')}"
+        )

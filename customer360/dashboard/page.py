@@ -1,0 +1,92 @@
+"""What every page is given, and the parts that pages share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import streamlit as st
+
+from customer360.dashboard import charts
+from customer360.dashboard.connection import NotMadeError
+from customer360.dashboard.language import Language
+from customer360.dashboard.queries.deployment import Published
+from customer360.dashboard.source import Source
+from customer360.settings import Settings
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a page is given.
+
+    Attributes:
+        source: Answers of the warehouse.
+        settings: Of the deployment.
+        published: What the warehouse holds.
+        chosen: The chosen as-of date; None while there is none to choose.
+        t: The language.
+        open_customer: Leaves for the page of the customer with this key.
+    """
+
+    source: Source
+    settings: Settings
+    published: Published
+    chosen: date | None
+    t: Language
+    open_customer: Callable[[str], None]
+
+    @property
+    def as_of(self) -> date:
+        """The as-of date that all rows a customer are of.
+
+        Raises:
+            NotMadeError: There is none yet.
+        """
+        if self.chosen is None:
+            raise NotMadeError("marts.customer_360 has no rows")
+        return self.chosen
+
+    def fact(self, name: str, otherwise: float) -> float:
+        """A number of ``serving.deployment``; ``otherwise`` where it is not stated."""
+        try:
+            return float(self.published.facts[name])
+        except (KeyError, ValueError):
+            return otherwise
+
+    def heading(self, name: str) -> None:
+        """Title of the page and what it is for."""
+        st.title(self.t(f"{name}.title"))
+        st.markdown(self.t(f"{name}.about"))
+
+    def chart(self, chart: Any, key: str, **values: object) -> None:
+        """A chart under its title, and what it says for those who are no statisticians.
+
+        Args:
+            chart: From `customer360.dashboard.charts`.
+            key: Texts ``<key>.title`` and ``<key>.explained``.
+            values: For the placeholders of the texts.
+        """
+        title = self.t(f"{key}.title", **values)
+        st.markdown(f"##### {title}")
+        drawn = charts.configured(chart, self.t)
+        st.altair_chart(drawn, width="stretch", alt=title, key=f"chart-{key}")
+        st.caption(self.t(f"{key}.explained", **values))
+
+    def nothing(self, key: str, **values: object) -> None:
+        """Say that there is nothing to show, and why."""
+        st.info(self.t(key, **values), icon=":material/info:")
+
+    def customer_chooser(self, keys: list[str], name: str) -> None:
+        """Leads from a list to one of its customers, by keyboard too."""
+        chosen = st.selectbox(
+            self.t("common.open_customer"),
+            keys,
+            index=None,
+            placeholder=self.t("common.open_customer_hint"),
+            format_func=lambda key: f"{key[:16]}…",
+            key=f"open-{name}",
+        )
+        if chosen:
+            self.open_customer(chosen)

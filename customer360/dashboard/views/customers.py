@@ -1,0 +1,263 @@
+"""Customers: find some, or read everything about one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from customer360.dashboard import charts, masks, tables
+from customer360.dashboard.page import Page
+from customer360.dashboard.queries import customers, segments
+
+PAGE_SIZES = (25, 50, 100)
+WORDS = {"segment": "segment", "churn_risk": "risk", "next_best_action": "action"}
+RISKS = ("high", "medium", "low", customers.GONE)
+
+
+def render(page: Page) -> None:
+    """The list, or the customer whom the address names."""
+    key = st.query_params.get("customer", "")
+    if key:
+        _one(page, key)
+    else:
+        _list(page)
+
+
+def _list(page: Page) -> None:
+    t = page.t
+    page.heading("customers")
+    filters = _filters(page)
+    found = page.source.ask(customers.count, page.as_of, filters)
+    if not found:
+        page.nothing("customers.nobody")
+        return
+    size_at, number_at, said_at = st.columns([1, 1, 3], vertical_alignment="bottom")
+    size = size_at.selectbox(t("customers.rows"), PAGE_SIZES, key="rows")
+    pages = -(-found // size)
+    number = number_at.number_input(
+        t("customers.page", pages=t.number(pages)), 1, pages, 1, key=f"page-{hash(filters)}"
+    )
+    said_at.markdown(t("customers.found", customers=t.number(found)))
+    rows = page.source.ask(customers.rows, page.as_of, filters, size, (number - 1) * size)
+    tables.show(
+        rows,
+        "customers",
+        t,
+        words=WORDS,
+        all_rows=lambda: page.source.ask(
+            customers.rows, page.as_of, filters, customers.MOST_EXPORTED
+        ),
+        on_open=page.open_customer,
+    )
+    page.customer_chooser(list(rows["customer_key"]), "customers")
+    st.caption(t("customers.explained"))
+
+
+def _filters(page: Page) -> customers.Filters:
+    t, allowed = page.t, page.settings.dashboard_personal_data
+    sizes = page.source.ask(segments.sizes, page.as_of)
+    search = st.text_input(
+        t("customers.search"),
+        help=t("customers.search_personal" if allowed else "customers.search_key"),
+        max_chars=200,
+        key="search",
+    )
+    if search and not allowed and not customers.is_key(search.strip().lower()):
+        st.warning(t("customers.not_a_key"), icon=":material/search_off:")
+    with st.expander(t("customers.filter"), icon=":material/filter_list:", expanded=True):
+        first, second, third = st.columns(3)
+        wanted = first.multiselect(
+            t("column.segment"),
+            list(sizes["segment"]),
+            format_func=lambda name: t.named("segment", name),
+            placeholder=t("common.all"),
+            key="segments",
+        )
+        regions = second.multiselect(
+            t("column.region"),
+            page.source.ask(customers.regions, page.as_of),
+            placeholder=t("common.all"),
+            key="regions",
+        )
+        risks = third.multiselect(
+            t("column.churn_risk"),
+            RISKS,
+            format_func=lambda name: t.named("risk", name),
+            placeholder=t("common.all"),
+            key="risks",
+        )
+        least = first.number_input(
+            t("customers.least_value", currency=t.currency), 0.0, step=50.0, key="least"
+        )
+        sort = second.selectbox(
+            t("customers.sort"),
+            customers.SORTABLE,
+            format_func=lambda name: t(f"column.{name}"),
+            key="sort",
+        )
+        way = third.selectbox(
+            t("customers.order"),
+            (True, False),
+            format_func=lambda down: t("customers.descending" if down else "customers.ascending"),
+            key="order",
+        )
+    return customers.Filters(
+        search=search,
+        segments=tuple(wanted),
+        regions=tuple(regions),
+        risks=tuple(risks),
+        least_value=least,
+        sort=sort,
+        descending=way,
+        personal=allowed,
+    )
+
+
+def _one(page: Page, key: str) -> None:
+    t = page.t
+    if st.button(t("customer.back"), icon=":material/arrow_back:"):
+        del st.query_params["customer"]
+        st.rerun()
+    found = page.source.ask(customers.customer, page.as_of, key)
+    if found is None:
+        page.nothing("customer.unknown", as_of=t.day(page.as_of))
+        return
+    allowed = page.settings.dashboard_personal_data
+    profile = masks.masked(found.profile, allowed=allowed)
+    name = profile["name"].iat[0] if len(profile) and "name" in profile else None
+    st.title(plain(str(name)) if name else t("customer.title", short=f"{key[:12]}…"))
+    st.caption(t("customer.key", customer_key=key, as_of=t.day(page.as_of)))
+    _cards(page, found)
+    reasons, action = st.columns(2)
+    with reasons:
+        _reasons(page, found)
+    with action:
+        st.markdown(f"##### {t('customer.action')}")
+        st.success(t.named("action", found.summary["next_best_action"]), icon=":material/flag:")
+        st.caption(t("customer.action_explained"))
+        _rfm(page, found.summary)
+    _timeline(page, found.days)
+    _profile(page, profile, allowed=allowed)
+
+
+def _cards(page: Page, found: customers.Customer) -> None:
+    t, row = page.t, found.summary
+    first, second, third, fourth = st.columns(4)
+    with first.container(border=True, height="stretch"):
+        st.caption(t("column.segment"))
+        # A metric would cut the longer names off.
+        st.markdown(f"#### {t.named('segment', row['segment'])}")
+        st.caption(t.named("segment_means", row["segment"]))
+    with second.container(border=True, height="stretch"):
+        st.metric(
+            t("customer.churn"),
+            t.percent(row["churn_probability"], 0),
+            help=t("customer.churn_help", days=t.number(row["churn_horizon_days"])),
+        )
+        st.caption(t.named("risk", _risk(row)))
+    with third.container(border=True, height="stretch"):
+        st.metric(
+            t("customer.value"),
+            t.money(row["expected_revenue_365d"]),
+            help=t("customer.value_help"),
+        )
+        low, high = row["expected_revenue_365d_low"], row["expected_revenue_365d_high"]
+        if pd.notna(low):
+            st.caption(t("customer.between", low=t.money(low), high=t.money(high)))
+    with fourth.container(border=True, height="stretch"):
+        st.metric(
+            t("customer.alive"),
+            t.percent(row["probability_alive"], 0),
+            help=t("customer.alive_help"),
+        )
+        low, high = row["probability_alive_low"], row["probability_alive_high"]
+        if pd.notna(low):
+            st.caption(t("customer.between", low=t.percent(low, 0), high=t.percent(high, 0)))
+
+
+def _risk(row: dict[str, Any]) -> str:
+    return customers.GONE if pd.isna(row["churn_risk"]) else str(row["churn_risk"])
+
+
+def _reasons(page: Page, found: customers.Customer) -> None:
+    t, row = page.t, found.summary
+    st.markdown(f"##### {t('customer.why_churn')}")
+    why = [row[f"churn_reason_{n}"] for n in (1, 2, 3) if pd.notna(row[f"churn_reason_{n}"])]
+    if why:
+        st.markdown("\n".join(f"{n}. {plain(text)}" for n, text in enumerate(why, 1)))
+    else:
+        gone = pd.isna(row["churn_probability"])
+        st.markdown(t("customer.no_churn_gone" if gone else "customer.no_churn_reasons"))
+    if pd.notna(row["expected_revenue"]):
+        st.markdown(
+            "##### "
+            + t(
+                "customer.why_value",
+                days=t.number(row["revenue_horizon_days"]),
+                value=t.money(row["expected_revenue"]),
+            )
+        )
+        if found.reasons:
+            st.markdown("\n".join(f"{n}. {plain(r)}" for n, r in enumerate(found.reasons, 1)))
+    st.caption(t("customer.reasons_explained"))
+
+
+def plain(text: str) -> str:
+    """Text of the data as text: nothing in it is Markdown."""
+    return "".join(
+        f"\\{letter}" if letter in "\\`*_{}[]()#+-!|<>$:~" else letter for letter in text
+    )
+
+
+def _rfm(page: Page, row: dict[str, Any]) -> None:
+    t = page.t
+    st.markdown(f"##### {t('customer.rfm', score=row['rfm_score'])}")
+    said = {
+        "recency": t.days(row["days_since_last_purchase"]),
+        "frequency": t.number(row["purchase_days"]),
+        "money": t.money(row["net_revenue"]),
+    }
+    scores = {"recency": "r_score", "frequency": "f_score", "money": "m_score"}
+    st.markdown(
+        "\n".join(
+            f"- {t(f'customer.{part}', score=row[scores[part]], value=plain(value))}"
+            for part, value in said.items()
+        )
+    )
+    st.caption(t("customer.rfm_explained"))
+
+
+def _timeline(page: Page, days: pd.DataFrame) -> None:
+    t = page.t
+    if days.empty:
+        page.nothing("customer.no_days")
+        return
+    page.chart(
+        charts.timeline(
+            days,
+            (t("customer.purchase"), t("customer.refund")),
+            x=t("axis.day"),
+            y=t("axis.net_revenue", currency=t.currency),
+        ),
+        "customer.timeline",
+    )
+    tables.show(days, "customer-days", t, height=250)
+
+
+def _profile(page: Page, profile: pd.DataFrame, *, allowed: bool) -> None:
+    t = page.t
+    st.markdown(f"##### {t('customer.profile')}")
+    if profile.empty:
+        page.nothing("customer.no_profile")
+        return
+    rows = pd.DataFrame(
+        {
+            "field": [t(f"column.{name}") for name in profile.columns],
+            "value": ["" if pd.isna(v) else str(v) for v in profile.iloc[0]],
+        }
+    )
+    tables.show(rows[rows["value"] != ""], "customer-profile", t)
+    if not allowed:
+        st.caption(t("customer.masked"))

@@ -1,0 +1,144 @@
+"""How good the models are, and whether they still fit."""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+import streamlit as st
+
+from customer360.dashboard import charts, tables
+from customer360.dashboard.page import Page
+from customer360.dashboard.queries import models
+from customer360.models.comparison import comparison, readable
+
+DRIFT_SHOWN = 15
+_HEADING = re.compile(r"^(#+) ", re.MULTILINE)
+
+
+def render(page: Page) -> None:
+    """A model's figures beside others, calibration, plots, drift and card."""
+    t = page.t
+    page.heading("models")
+    versions = page.source.ask(models.versions)
+    if versions.empty:
+        page.nothing("models.none")
+        return
+    model = st.segmented_control(
+        t("models.which"),
+        list(dict.fromkeys(versions["model"])),
+        default=versions["model"].iat[0],
+        format_func=lambda name: t.named("model", name),
+        key="model",
+        required=True,
+    )
+    of = versions[versions["model"] == model]
+    version = st.selectbox(
+        t("models.version"),
+        list(of["version"]),
+        format_func=lambda name: _version(page, of, name),
+        key=f"version-{model}",
+    )
+    chosen = of[of["version"] == version].iloc[0]
+    st.markdown(t.named("model_means", model))
+    first, second, third = st.columns(3)
+    first.metric(t("models.trained"), t.day(chosen["trained_at"]), border=True)
+    second.metric(t("models.as_of"), t.day(chosen["as_of"]), border=True)
+    third.metric(t("models.status"), t.named("status", chosen["status"]), border=True)
+    _figures(page, str(model), str(version))
+    _performance(page, str(model))
+    _plots(page, str(model), str(version))
+    _drift(page, str(model))
+    if chosen["card"]:
+        with st.expander(t("models.card"), icon=":material/description:"):
+            # A step down: the page has a title already.
+            st.markdown(_HEADING.sub(r"\1## ", str(chosen["card"])).replace("$", "\\$"))
+
+
+def _version(page: Page, versions: pd.DataFrame, name: str) -> str:
+    champion = bool(versions.loc[versions["version"] == name, "is_champion"].iat[0])
+    return f"v{name}" + (f" · {page.t('models.champion')}" if champion else "")
+
+
+def _figures(page: Page, model: str, version: str) -> None:
+    t = page.t
+    st.markdown(f"##### {t('models.figures_title')}")
+    table = comparison(page.source.ask(models.figures, model, version))
+    if table.empty:
+        page.nothing("models.not_judged")
+        return
+    won = int((table["best"] == "model").sum())
+    st.markdown(t("models.won", won=won, figures=len(table)))
+    shown = readable(table).rename(
+        columns={
+            "figure": t("models.figure"),
+            "model": t("models.which"),
+            "90 % interval": t("models.interval"),
+        }
+    )
+    st.dataframe(shown, hide_index=True, width="stretch", key="table-figures")
+    tables.download(shown, f"figures-{model}", t)
+    st.caption(t("models.figures_explained"))
+
+
+def _performance(page: Page, model: str) -> None:
+    t = page.t
+    rows = page.source.ask(models.performance, model, page.as_of)
+    if rows.empty:
+        page.nothing("models.no_performance")
+        return
+    named = {
+        (str(name), int(days)): f"{t.named('column', str(name))} · {t.days(days)}"
+        for name, days in rows[["prediction", "horizon_days"]].itertuples(index=False)
+    }
+    which = st.selectbox(
+        t("models.prediction"), list(named), format_func=named.__getitem__, key="prediction"
+    )
+    of = rows[(rows["prediction"] == which[0]) & (rows["horizon_days"] == which[1])]
+    page.chart(
+        charts.calibration(of, x=t("axis.predicted"), y=t("axis.actual")),
+        "models.performance",
+        as_of=t.day(of["as_of"].tolist()[0]),
+    )
+    tables.download(of, f"performance-{model}", t)
+
+
+def _plots(page: Page, model: str, version: str) -> None:
+    t = page.t
+    plots = page.source.ask(models.plots, model, version)
+    if plots.empty:
+        page.nothing("models.no_plots")
+        return
+    st.markdown(f"##### {t('models.plots_title')}")
+    columns = st.columns(2)
+    for number, plot in enumerate(plots.to_dict("records")):
+        with columns[number % 2]:
+            st.image(
+                bytes(plot["png"]),
+                caption=t.named("plot", str(plot["name"])),
+                width="stretch",
+                alt=str(plot["title"]),
+            )
+
+
+def _drift(page: Page, model: str) -> None:
+    t = page.t
+    rows = page.source.ask(models.drift, model, page.as_of)
+    if rows.empty:
+        page.nothing("models.no_drift")
+        return
+    reference = rows["reference_as_of"].tolist()[0]
+    if reference == page.as_of:
+        page.nothing("models.drift_reference", as_of=t.day(page.as_of))
+        return
+    names = {shift: t.named("shift", shift) for shift in ("stable", "moderate", "shifted")}
+    top = rows.head(DRIFT_SHOWN).assign(shift=rows["shift"].map(names))
+    page.chart(
+        charts.ranked_bars(top, "feature", "psi", x=t("axis.psi"), colour=charts.shifts(names)),
+        "models.drift",
+        reference=t.day(reference),
+        as_of=t.day(page.as_of),
+        shifted=int((rows["shift"] == "shifted").sum()),
+        features=len(rows),
+    )
+    tables.download(rows, f"drift-{model}", t)

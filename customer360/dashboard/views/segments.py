@@ -1,0 +1,99 @@
+"""Segments: who the customers are by what they bought, and how they move."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from customer360.dashboard import charts, tables
+from customer360.dashboard.page import Page
+from customer360.dashboard.queries import segments
+from customer360.gold.rfm_segments import SEGMENTS
+
+NOBODY = "nobody"
+"""Segment of those who had not bought yet."""
+
+
+def render(page: Page) -> None:
+    """Sizes and revenue shares, the RFM grid, movement since an earlier date."""
+    t = page.t
+    page.heading("segments")
+    sizes = page.source.ask(segments.sizes, page.as_of)
+    shown = sizes.assign(name=[t.named("segment", name) for name in sizes["segment"]])
+    page.chart(
+        charts.pairs(
+            shown,
+            "name",
+            {
+                "customer_share": t("column.customer_share"),
+                "revenue_share": t("column.revenue_share"),
+            },
+            x=t("axis.share"),
+            percent=True,
+        ),
+        "segments.sizes",
+    )
+    tables.show(sizes, "segments", t, words={"segment": "segment"})
+    with st.expander(t("segments.meanings")):
+        st.markdown(
+            "\n".join(
+                f"- **{t.named('segment', name)}**: {t.named('segment_means', name)}"
+                for name in sizes["segment"]
+            )
+        )
+    grid = page.source.ask(segments.grid, page.as_of)
+    page.chart(
+        charts.heat_map(
+            grid,
+            ("r_score", "f_score", "customers"),
+            titles=(t("axis.recency"), t("axis.frequency"), t("axis.customers")),
+            descending=True,
+        ),
+        "segments.grid",
+    )
+    tables.download(grid, "rfm-grid", t)
+    _movement(page)
+
+
+def _movement(page: Page) -> None:
+    t = page.t
+    st.markdown(f"##### {t('segments.movement_title')}")
+    earlier = [day for day in page.published.as_of if day < page.as_of]
+    if not earlier:
+        page.nothing("segments.one_date")
+        return
+    before = st.selectbox(t("segments.since"), earlier, format_func=t.day, key="since")
+    moves = page.source.ask(segments.movement, before, page.as_of)
+    stayed = moves[moves["segment"] == moves["segment_before"]]["customers"].sum()
+    known = moves[moves["segment_before"].notna()]["customers"].sum()
+    moves["segment_before"] = moves["segment_before"].fillna(NOBODY)
+    cells = pd.concat(
+        moves[(moves["segment_before"] == before_name) & (moves["segment"] == now_name)]
+        for before_name in (*SEGMENTS, NOBODY)
+        for now_name in SEGMENTS
+    )
+    cells = cells.assign(
+        before=[t.named("segment", name) for name in cells["segment_before"]],
+        now=[t.named("segment", name) for name in cells["segment"]],
+    )
+    page.chart(
+        charts.heat_map(
+            cells,
+            ("now", "before", "customers"),
+            titles=(t("axis.segment_now"), t("axis.segment_before"), t("axis.customers")),
+            height=420,
+            slanted=True,
+        ),
+        "segments.movement",
+        before=t.day(before),
+        as_of=t.day(page.as_of),
+        stayed=t.percent(stayed / known if known else None, 0),
+    )
+    changed = moves[moves["segment"] != moves["segment_before"]]
+    st.markdown(t("segments.largest_moves"))
+    tables.show(
+        changed[["segment_before", "segment", "customers"]],
+        "segment-moves",
+        t,
+        words={"segment": "segment", "segment_before": "segment"},
+    )

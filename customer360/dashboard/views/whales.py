@@ -1,0 +1,53 @@
+"""The few customers who matter most."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from customer360.dashboard import charts, tables
+from customer360.dashboard.page import Page
+from customer360.dashboard.queries import overview, whales
+from customer360.dashboard.views.customers import WORDS
+
+SIZES = (25, 50, 100)
+LEAVING_SHOWN = 50
+
+
+def render(page: Page) -> None:
+    """The largest by expected value, how concentrated it is, and who of them is leaving."""
+    t = page.t
+    page.heading("whales")
+    spread = page.source.ask(overview.concentration, page.as_of, "expected_revenue_365d")
+    if spread.empty:
+        page.nothing("whales.no_values")
+        return
+    first, second, third = st.columns(3)
+    for column, percent in zip((first, second, third), (1, 5, 10), strict=True):
+        top = spread[spread["percent"] <= percent]
+        column.metric(
+            t("whales.top", percent=percent),
+            t.percent(top["share"].iloc[-1] if len(top) else None, 0),
+            help=t("whales.top_help", customers=t.number(top["customers"].sum())),
+            border=True,
+        )
+    size = st.segmented_control(
+        t("whales.how_many"), SIZES, default=SIZES[0], key="whales", required=True
+    )
+    rows = page.source.ask(whales.largest, page.as_of, size or SIZES[0])
+    st.markdown(f"##### {t('whales.list_title', customers=len(rows))}")
+    tables.show(rows, "whales", t, words=WORDS, on_open=page.open_customer)
+    page.customer_chooser(list(rows["customer_key"]), "whales")
+    st.caption(t("whales.list_explained"))
+    page.chart(
+        charts.concentration(spread, x=t("axis.customers_share"), y=t("axis.value_share")),
+        "whales.concentration",
+    )
+    tables.download(spread, "value-concentration", t)
+    leaving = page.source.ask(whales.silent_whales, page.as_of, LEAVING_SHOWN)
+    st.markdown(f"##### {t('whales.leaving_title')}")
+    if leaving.empty:
+        page.nothing("whales.nobody_leaves")
+        return
+    tables.show(leaving, "whales-leaving", t, words=WORDS, on_open=page.open_customer)
+    page.customer_chooser(list(leaving["customer_key"]), "whales-leaving")
+    st.caption(t("whales.leaving_explained"))

@@ -1,0 +1,280 @@
+"""Every page in both languages: full, empty, half built, and without a server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
+
+from customer360.dashboard import app
+from customer360.serving.warehouse import open_warehouse
+from customer360.settings import HOME_VARIABLE, Settings
+from customer360_tests.dashboard import shop
+from customer360_tests.dashboard.shop import AS_OF, key
+
+LANGUAGES = ("en", "pt")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept() -> Iterator[None]:
+    yield
+    for reader in app._readers().values():
+        reader.close()
+    st.cache_resource.clear()
+    st.cache_data.clear()
+
+
+@pytest.fixture
+def shown(shop_home: Settings, monkeypatch: pytest.MonkeyPatch):
+    """Runs a page of the shop's dashboard."""
+    monkeypatch.setenv(HOME_VARIABLE, str(shop_home.home))
+    return page
+
+
+def page(name: str, language: str = "en", **address: str) -> AppTest:
+    """A page of the dashboard, as it is after its first run."""
+    test = AppTest.from_file(str(Path(app.__file__)), default_timeout=60)
+    # AppTest.switch_page() knows files only; st.navigation knows a page by its address.
+    test._page_hash = calc_hash("" if name == "overview" else name)
+    test.query_params["lang"] = language
+    for parameter, value in address.items():
+        test.query_params[parameter] = value
+    return test.run()
+
+
+def metrics(test: AppTest) -> dict[str, str]:
+    return {each.label: each.value for each in test.metric}
+
+
+def said(test: AppTest) -> str:
+    kinds = (test.title, test.markdown, test.caption, test.info, test.warning, test.error,
+             test.success)  # fmt: skip
+    return "\n".join(str(each.value) for kind in kinds for each in kind)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", app.VIEWS)
+def test_every_page_works(shown, name: str, language: str) -> None:
+    test = shown(name, language)
+    assert not test.exception
+    assert [each.value for each in test.error] == []
+    titles = {"en": "Overview", "pt": "Visão geral"}
+    assert test.title[0].value
+    if name == "overview":
+        assert test.title[0].value == titles[language]
+
+
+def test_overview_shows_the_figures(shown) -> None:
+    found = metrics(shown("overview"))
+    assert found["Net revenue"] == "R$1,230"
+    assert found["Active customers"] == "5"
+    assert found["Refund rate"] == "2.4%"  # 30 of 1,260
+    assert metrics(shown("overview", "pt"))["Receita líquida"] == "R$ 1.230"
+
+
+def test_overview_of_a_period(shown) -> None:
+    test = shown("overview")
+    test.segmented_control(key="period").set_value("30").run()
+    # 2 to 31 March, against the 30 days before.
+    assert metrics(test)["Net revenue"] == "R$680"
+    assert metrics(test)["New customers"] == "1"
+
+
+def test_an_earlier_date_is_shown_as_it_was(shown) -> None:
+    test = shown("segments", as_of="2024-02-29")
+    assert not test.exception
+    assert set(test.dataframe[0].value["segment"]) == {
+        "Loyal Customers",
+        "Need Attention",
+        "New Customers",
+    }
+
+
+def test_an_address_that_is_wrong_is_no_error(shown) -> None:
+    test = shown("customers", "xx", as_of="yesterday", customer="nobody")
+    assert not test.exception
+    assert "Nobody has this key" in said(test)
+
+
+def test_customers_are_found_by_the_widgets(shown) -> None:
+    test = shown("customers")
+    assert "**5** customers" in said(test)
+    test.multiselect(key="regions").set_value(["RJ"]).run()
+    assert list(test.dataframe[0].value["customer_key"]) == [key(3), key(5)]
+    test.text_input(key="search").set_value("55").run()
+    assert list(test.dataframe[0].value["customer_key"]) == [key(5)]
+    test.text_input(key="search").set_value("Souza").run()
+    assert "Names and e-mails are hidden" in said(test)
+    assert "No customer fits" in said(test)
+
+
+def test_one_customer_is_explained(shown) -> None:
+    test = shown("customers", customer=key(1))
+    text = said(test)
+    assert "last bought 40 days ago" in text
+    assert "90% between R$100 and R$1,000" in text
+    assert "RFM score 555" in text
+    assert [each.value for each in test.success] == ["Reward and ask for referrals"]
+
+
+def test_personal_data_are_masked_unless_allowed(shown, monkeypatch) -> None:
+    test = shown("customers", customer=key(1))
+    assert test.title[0].value == "A••• S•••"
+    assert "ana@example.org" not in str(test.dataframe[1].value)
+    monkeypatch.setenv("CUSTOMER360_DASHBOARD_PERSONAL_DATA", "true")
+    test = shown("customers", customer=key(1))
+    assert test.title[0].value == "Ana Souza"
+    assert "ana@example.org" in str(test.dataframe[1].value)
+
+
+def test_a_name_is_never_markup(shown, monkeypatch) -> None:
+    monkeypatch.setenv("CUSTOMER360_DASHBOARD_PERSONAL_DATA", "true")
+    test = shown("customers", customer=key(5))
+    assert test.title[0].value == r"\<b\>Eve\</b\> \[x\]\(http\://x\)"
+
+
+def test_churn_list_is_by_expected_loss(shown) -> None:
+    rows = shown("retention").dataframe[0].value
+    assert list(rows["customer_key"]) == [key(n) for n in (4, 1, 2, 5)]
+
+
+def test_profit_follows_the_sliders(shown) -> None:
+    test = shown("retention")
+    assert "**R$76.50**" in said(test).replace("\\", "")
+    test.slider(key="cost").set_value(20.0).run()
+    # .9 x 120 / 4 - 20 = 7; then -15.5, +30, -5: best at three, 21.5
+    assert "**R$21.50**" in said(test).replace("\\", "")
+    test.slider(key="success").set_value(0).run()
+    assert "no contact pays" in said(test)
+
+
+def test_models_compare_with_baselines(shown) -> None:
+    test = shown("models")
+    assert "best in 1 of 2 figures" in said(test)
+    rows = test.dataframe[0].value.set_index("Figure")
+    assert rows.loc["brier", "Model"] == "0.2*"
+    assert rows.loc["roc auc", "hiatus rule"] == "0.75*"
+
+
+def test_what_if_answers(shown) -> None:
+    test = shown("what_if")
+    test.button[0].click().run()
+    assert not test.exception
+    assert metrics(test)["Expected in the next 91 days"] == "R$80.00"
+    assert metrics(test)["Buys again in that time"] == "30%"
+
+
+@pytest.fixture(scope="module")
+def empty_home(tmp_path_factory) -> Settings:
+    """A deployment whose tables have no rows."""
+    return shop.home(tmp_path_factory.mktemp("empty"), filled=False)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", app.VIEWS)
+def test_an_empty_warehouse_says_what_to_do(empty_home, monkeypatch, name, language) -> None:
+    monkeypatch.setenv(HOME_VARIABLE, str(empty_home.home))
+    test = page(name, language)
+    assert not test.exception
+    assert [each.value for each in test.error] == []
+    assert said(test)
+
+
+def test_an_empty_overview_names_the_command(empty_home, monkeypatch) -> None:
+    monkeypatch.setenv(HOME_VARIABLE, str(empty_home.home))
+    assert [each.value for each in page("overview").code] == ["customer360 run"]
+
+
+@pytest.fixture(scope="module")
+def half_home(tmp_path_factory) -> Settings:
+    """A deployment without models: gold and marts are there, scores and serving's tables not."""
+    settings = shop.home(tmp_path_factory.mktemp("half"))
+    with open_warehouse(settings).owner.connect() as owner:
+        for table in (
+            "gold.churn_scores",
+            "gold.revenue_forecast",
+            "gold.revenue_predictions",
+            "gold.model_drift",
+            "gold.model_performance",
+            "serving.models",
+            "serving.model_figures",
+            "serving.model_plots",
+            "serving.quarantine",
+            "serving.row_accounting",
+            "serving.deployment",
+            "silver.customers",
+        ):
+            owner.execute(f"DROP TABLE {table}")
+        owner.execute(
+            "UPDATE marts.customer_360 SET churn_probability = NULL, churn_risk = NULL, "
+            "expected_loss = NULL, expected_revenue_365d = NULL, probability_alive = NULL, "
+            "expected_revenue = NULL"
+        )
+    settings.revenue_pickle.write_bytes(b"not a model")
+    return settings
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", app.VIEWS)
+def test_a_half_built_warehouse_shows_what_there_is(half_home, monkeypatch, name, language) -> None:
+    monkeypatch.setenv(HOME_VARIABLE, str(half_home.home))
+    test = page(name, language)
+    assert not test.exception
+    assert [each.value for each in test.error] == []
+    assert said(test)
+
+
+def test_a_customer_of_a_half_built_warehouse(half_home, monkeypatch) -> None:
+    monkeypatch.setenv(HOME_VARIABLE, str(half_home.home))
+    test = page("customers", customer=key(1))
+    assert not test.exception
+    assert [each.value for each in test.error] == []
+
+
+def test_before_anything_is_published(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path))
+    test = page("whales")
+    assert not test.exception
+    assert [each.value for each in test.code] == ["customer360 run"]
+    assert list(tmp_path.iterdir()) == []  # looking makes nothing
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_server_names_the_command_that_helps(tmp_path, monkeypatch, language) -> None:
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(
+        "CUSTOMER360_WAREHOUSE_READER_URL", "postgresql://me:hush-hush@127.0.0.1:1/shop"
+    )
+    test = page("segments", language)
+    assert not test.exception
+    assert [each.value for each in test.code] == ["customer360 warehouse status"]
+    assert "hush-hush" not in said(test)
+
+
+def test_a_wrong_setting_is_one_line(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path))
+    monkeypatch.setenv("CUSTOMER360_CHURN_MARGIN", "much")
+    test = page("overview")
+    assert not test.exception
+    assert len(test.error) == 1
+    assert "CUSTOMER360" in test.error[0].value.replace("\\", "")
+
+
+def test_what_nobody_foresaw_is_one_line_too(shown, monkeypatch, caplog) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a secret of the inside")
+
+    monkeypatch.setattr(app.VIEWS["segments"][0], "render", broken)
+    test = shown("segments")
+    assert not test.exception
+    assert len(test.error) == 1
+    assert "secret of the inside" not in test.error[0].value
+    assert "secret of the inside" in caplog.text  # for those who look after it
+
+
+def test_as_of_is_the_newest(shown) -> None:
+    assert shown("customers").selectbox(key="as_of").value == AS_OF.isoformat()

@@ -1,0 +1,257 @@
+"""What the dashboard asks the warehouse, on the hand-made shop."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from customer360.dashboard.queries import (
+    customers,
+    deployment,
+    health,
+    models,
+    overview,
+    retention,
+    segments,
+    whales,
+)
+from customer360.models.profit import Campaign, profit_curve
+from customer360_tests.dashboard.shop import AS_OF, BEFORE, NOW, PUBLISHED_AT, key
+
+MARCH = date(2024, 3, 1), AS_OF
+QUARTER = date(2024, 1, 1), AS_OF
+
+
+def _keys(rows) -> str:
+    """Customer numbers of rows, in order."""
+    return "".join(each[0] for each in rows["customer_key"])
+
+
+def test_what_is_published(reading) -> None:
+    there = deployment.published(reading)
+    assert there.as_of == (AS_OF, BEFORE)
+    assert there.published_at == PUBLISHED_AT
+    assert there.facts["currency"] == "BRL"
+
+
+def test_figures_of_a_month(reading) -> None:
+    found = overview.figures(reading, *MARCH)
+    assert found == pytest.approx(
+        {
+            "net_revenue": 300 - 20 + 400,
+            "gross_revenue": 700,
+            "refunded": 20,
+            "orders": 2,
+            "refund_rate": 20 / 700,
+            "average_order_value": 350,
+            "active_customers": 2,
+            "new_customers": 1,
+            "returning_customers": 1,
+        }
+    )
+
+
+def test_a_customer_of_several_days_is_one_active_customer(reading) -> None:
+    """And one who gave everything back has not bought at all."""
+    found = overview.figures(reading, *QUARTER)
+    assert (found["active_customers"], found["new_customers"]) == (5, 5)
+    assert (found["net_revenue"], found["orders"]) == (1230, 9)
+
+
+def test_figures_of_days_without_sales(reading) -> None:
+    found = overview.figures(reading, date(2024, 1, 1), date(2024, 1, 2))
+    assert (found["net_revenue"], found["active_customers"]) == (0, 0)
+    assert found["refund_rate"] != found["refund_rate"]
+
+
+def test_revenue_by_month_adds_up(reading) -> None:
+    rows = overview.revenue(reading, *QUARTER, "month")
+    assert list(rows["net_revenue"]) == [210, 340, 680]
+    assert list(rows["period"]) == [date(2024, n, 1) for n in (1, 2, 3)]
+
+
+def test_customers_by_month(reading) -> None:
+    rows = overview.customers_by_month(reading, AS_OF, *QUARTER)
+    assert list(rows["new_customers"]) == [3, 1, 1]
+    assert list(rows["returning_customers"]) == [0, 2, 1]
+
+
+def test_forecast_and_the_weeks_before(reading) -> None:
+    assert overview.forecast(reading, AS_OF)["revenue"].sum() == 5_200
+    assert overview.forecast(reading, BEFORE).empty
+    weeks = overview.weeks_before(reading, AS_OF)
+    assert len(weeks) == 13  # 91 days
+    assert weeks["week_start"].iloc[-1] == date(2024, 3, 25)
+    assert weeks["net_revenue"].iloc[-1] == -20
+    assert weeks["net_revenue"].sum() == 1_230
+
+
+def test_concentration_ranks_by_value(reading) -> None:
+    rows = overview.concentration(reading, AS_OF, "net_revenue_365d")
+    assert list(rows["percent"]) == [20, 40, 60, 80, 100]
+    assert list(rows["share"]) == pytest.approx([n / 1230 for n in (600, 1000, 1120, 1200, 1230)])
+
+
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        ({}, "14235"),
+        ({"sort": "expected_loss"}, "41253"),  # without a loss last
+        ({"sort": "expected_loss", "descending": False}, "52143"),
+        ({"sort": "last_purchase_on"}, "14532"),
+        ({"segments": ("Champions", "At Risk")}, "12"),
+        ({"regions": ("RJ",)}, "35"),
+        ({"regions": ("PT",)}, "4"),  # a country where there is no state
+        ({"risks": ("high",)}, "25"),
+        ({"risks": ("gone",)}, "3"),
+        ({"least_value": 40.0}, "142"),
+        ({"search": "44"}, "4"),
+        ({"search": " 4 "}, "4"),
+        ({"search": "nobody"}, ""),
+        ({"search": "Souza"}, ""),  # names only where they are allowed
+        ({"search": "souza", "personal": True}, "1"),
+        ({"search": "C3", "personal": True}, "3"),
+        ({"search": "%", "personal": True}, ""),  # a text, not a pattern
+        ({"search": "'; DROP TABLE x; --", "personal": True}, ""),
+        ({"segments": ("Champions",), "regions": ("RJ",)}, ""),
+    ],
+)
+def test_customers_are_filtered_and_sorted(reading, filters, found) -> None:
+    chosen = customers.Filters(**filters)
+    assert _keys(customers.rows(reading, AS_OF, chosen, 10)) == found
+    assert customers.count(reading, AS_OF, chosen) == len(found)
+
+
+def test_pages_follow_each_other(reading) -> None:
+    pages = [customers.rows(reading, AS_OF, customers.Filters(), 2, n) for n in (0, 2, 4, 6)]
+    assert [_keys(page) for page in pages] == ["14", "23", "5", ""]
+    assert tuple(pages[0].columns) == customers.COLUMNS
+
+
+def test_only_known_columns_are_sorted_by(reading) -> None:
+    with pytest.raises(ValueError, match="not sorted by 'name'"):
+        customers.rows(reading, AS_OF, customers.Filters(sort="name"), 1)
+
+
+def test_regions_are_states_or_countries(reading) -> None:
+    assert customers.regions(reading, AS_OF) == ("PT", "RJ", "SP")
+
+
+def test_one_customer(reading) -> None:
+    found = customers.customer(reading, AS_OF, key(1))
+    assert found is not None
+    assert found.summary["expected_loss"] == pytest.approx(50)
+    assert found.summary["churn_reason_1"] == "last bought 40 days ago"
+    assert found.reasons == ("more: spends 200.00 an order on average",)
+    assert list(found.days["net_revenue"]) == [300, 200, 100]
+    assert found.profile["name"].iat[0] == "Ana Souza"
+    assert customers.customer(reading, AS_OF, "none") is None
+
+
+def test_a_customer_is_shown_as_of_the_date(reading) -> None:
+    """Nothing after it: neither the row nor the days."""
+    found = customers.customer(reading, BEFORE, key(1))
+    assert found is not None
+    assert found.summary["segment"] == "Loyal Customers"
+    assert list(found.days["net_revenue"]) == [200, 100]
+    assert customers.customer(reading, BEFORE, key(4)) is None
+
+
+def test_segments(reading) -> None:
+    sizes = segments.sizes(reading, AS_OF)
+    champions = sizes[sizes["segment"] == "Champions"].iloc[0]
+    assert champions["customer_share"] == pytest.approx(0.2)
+    assert champions["revenue_share"] == pytest.approx(600 / 1230)
+    grid = segments.grid(reading, AS_OF)
+    assert {(row.r_score, row.f_score): row.customers for row in grid.itertuples()} == {
+        (5, 5): 1, (3, 1): 1, (2, 1): 1, (4, 1): 1, (1, 2): 1,
+    }  # fmt: skip
+
+
+def test_movement_between_two_dates(reading) -> None:
+    rows = segments.movement(reading, BEFORE, AS_OF)
+    assert {(r.segment_before, r.segment): r.customers for r in rows.itertuples()} == {
+        ("Loyal Customers", "Champions"): 1,
+        ("Need Attention", "At Risk"): 1,
+        ("New Customers", "Hibernating"): 1,
+        ("Need Attention", "Need Attention"): 1,
+        (None, "New Customers"): 1,
+    }
+
+
+def test_cohorts_are_the_newest(reading) -> None:
+    assert len(retention.cohorts(reading, AS_OF, 12)) == 6
+    newest = retention.cohorts(reading, AS_OF, 2)
+    assert set(newest["cohort"]) == {date(2024, 2, 1), date(2024, 3, 1)}
+
+
+def test_risks_and_their_horizon(reading) -> None:
+    rows = retention.risks(reading, AS_OF).set_index("churn_risk")
+    assert dict(rows["customers"]) == {"high": 2, "medium": 1, "low": 1}
+    assert rows["expected_loss"].sum() == pytest.approx(50 + 24 + 100 + 9)
+    assert retention.horizon_days(reading, AS_OF) == 42
+    assert retention.horizon_days(reading, BEFORE) is None
+
+
+def test_profit_by_groups_is_that_of_the_customers(reading) -> None:
+    """The dashboard's curve, from groups made in SQL, is the model's own, from rows."""
+    campaign = Campaign(contact_cost=5, success_rate=0.5, margin=0.5)
+    groups = retention.campaign_groups(reading, AS_OF)
+    ours = profit_curve(
+        groups["churn_probability"], groups["value"], campaign, customers=groups["customers"]
+    )
+    scored = [row for row in NOW if row["churn_probability"] is not None]
+    theirs = profit_curve(
+        [row["churn_probability"] for row in scored],
+        [row["net_revenue_365d"] for row in scored],
+        campaign,
+    )
+    # .9 x 120 x .25 - 5 = 22; .6 x 30 x .25 - 5 = -0.5; .5 x 400 x .25 - 5 = 45; 10
+    assert list(ours.table["expected"]) == pytest.approx([0, 22, 21.5, 66.5, 76.5])
+    assert list(ours.table["expected"]) == pytest.approx(list(theirs.table["expected"]))
+    assert ours.best_share == theirs.best_share == 1
+
+
+def test_whales_and_who_of_them_leaves(reading) -> None:
+    rows = whales.largest(reading, AS_OF, 3)
+    assert _keys(rows) == "142"
+    assert list(rows["leaving"]) == [False, False, True]
+    assert list(rows["expected_revenue_365d_high"]) == [1000, 400, 80]
+    assert _keys(whales.silent_whales(reading, AS_OF, 10)) == "532"
+
+
+def test_models(reading) -> None:
+    versions = models.versions(reading)
+    assert list(versions["version"][:2]) == ["2", "1"]  # the champion first
+    assert models.figures(reading, "churn", "2") == {
+        "test_brier": 0.2,
+        "test_brier_low": 0.18,
+        "test_brier_high": 0.22,
+        "test_roc_auc": 0.7,
+        "baseline_hiatus_rule_brier": 0.25,
+        "baseline_hiatus_rule_roc_auc": 0.75,
+    }
+    assert models.figures(reading, "churn", "9") == {}
+    assert len(models.plots(reading, "churn", "2")) == 1
+    assert len(models.performance(reading, "churn", AS_OF)) == 10
+    assert list(models.drift(reading, "churn", AS_OF)["feature"]) == [
+        "frequency",
+        "churn_probability",
+    ]
+
+
+def test_data_health(reading) -> None:
+    assert len(health.publications(reading)) == 2
+    accounting = health.accounting(reading).iloc[0]
+    assert accounting["received"] == 15
+    assert accounting["unaccounted"] == 0
+    assert accounting["share"] == pytest.approx(2 / 15)
+    rows = health.quarantine(reading)
+    assert dict(zip(rows["reason"], rows["rows"], strict=True)) == {
+        "amount:minimum": 2,
+        "channel:pattern": 1,
+    }
+    months = health.received_by_month(reading)
+    february = months[months["month"] == date(2024, 2, 1)].set_index("fate")["rows"]
+    assert dict(february) == {"accepted": 7, "duplicates": 1, "quarantined": 2}

@@ -1,0 +1,116 @@
+"""Both languages say the same things, and the pages use what is there."""
+
+from __future__ import annotations
+
+import ast
+import re
+import string
+from pathlib import Path
+
+import pytest
+
+from customer360.contracts import Contract
+from customer360.dashboard import app, tables
+from customer360.dashboard.language import LANGUAGES, Language, texts
+from customer360.dashboard.queries.customers import COLUMNS, PROFILE, SORTABLE
+from customer360.gold.customer_360 import ACTION_RULES, NO_CONTACT
+
+PACKAGE = Path(app.__file__).parent
+BY_DATA = ("segment", "segment_means", "risk", "action", "model", "model_means", "status", "shift",
+           "plot", "column")  # fmt: skip
+"""Groups whose names come from the data."""
+
+
+def _placeholders(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+def _used() -> tuple[set[str], set[str]]:
+    """Keys that the code states, and patterns of those that it puts together."""
+    exact, patterns = set(), set()
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                exact.add(node.value)
+            elif isinstance(node, ast.JoinedStr):
+                parts = (
+                    re.escape(str(part.value)) if isinstance(part, ast.Constant) else "[a-z0-9_]+"
+                    for part in node.values
+                )
+                patterns.add("".join(parts))
+    # A chart has a title and an explanation.
+    exact |= {f"{key}.{part}" for key in set(exact) for part in ("title", "explained", "about")}
+    return exact, {pattern for pattern in patterns if re.match(r"[a-z_]+\\\.", pattern)}
+
+
+def test_languages_have_the_same_texts() -> None:
+    english, portuguese = texts("en"), texts("pt")
+    assert set(english) == set(portuguese)
+    assert {
+        k for k in english if _placeholders(english[k]) != _placeholders(portuguese[k])
+    } == set()
+    assert [key for key in english if not english[key] or not portuguese[key]] == []
+
+
+def test_no_text_is_unused() -> None:
+    exact, patterns = _used()
+    unused = [
+        key
+        for key in texts("en")
+        if key not in exact
+        and key.split(".")[0] not in BY_DATA
+        and not any(re.fullmatch(pattern, key) for pattern in patterns)
+    ]
+    assert unused == []
+
+
+def test_no_text_is_missing() -> None:
+    known = texts("en")
+    missing = []
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.Call) or not node.args:
+                continue
+            name = ast.unparse(node.func)
+            first = node.args[0]
+            if (
+                name in ("t", "page.t", "self.t", "page.nothing")
+                and isinstance(first, ast.Constant)
+                and first.value not in known
+            ):
+                missing.append(f"{path.name}: {first.value!r}")
+    assert missing == []
+
+
+def test_every_page_has_a_title_and_says_what_it_is_for() -> None:
+    assert [n for n in app.VIEWS if not {f"{n}.title", f"{n}.about"} <= set(texts("en"))] == []
+
+
+def test_every_column_has_a_heading() -> None:
+    shown = {*COLUMNS, *SORTABLE, *PROFILE, *tables.MONEY, *tables.SHARES}
+    assert [name for name in shown if f"column.{name}" not in texts("en")] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_segment_and_action_has_a_name(language: str) -> None:
+    known = texts(language)
+    segments = Contract.load("gold/customer_360").column("segment").allowed_values
+    actions = {rule.action for rule in ACTION_RULES} | {NO_CONTACT}
+    assert [name for name in segments if f"segment_means.{name}" not in known] == []
+    assert [name for name in segments if f"segment.{name}" not in known] == []
+    assert [name for name in actions if f"action.{name}" not in known] == []
+
+
+def test_numbers_are_written_as_the_language_does() -> None:
+    english, portuguese = Language("en", "BRL"), Language("pt", "BRL")
+    assert english.number(1234.5, 1) == "1,234.5"
+    assert portuguese.number(1234.5, 1) == "1.234,5"
+    assert english.money(1234) == "R$1,234"
+    assert portuguese.money(-12.5) == "-R$ 12,50"
+    assert english.short_money(1_234_567) == "R$1.23M"
+    assert portuguese.short_money(26_530) == "R$ 26,53 mil"
+    assert english.short_money(9_999) == "R$9,999"
+    assert portuguese.percent(0.123) == "12,3%"
+    assert Language("en", "CHF").money(5) == "CHF 5.00"
+    assert Language("pt", "USD").money(5) == "US$ 5,00"
+    assert english.money(None) == english.percent(float("nan")) == "–"
