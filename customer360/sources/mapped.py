@@ -113,6 +113,8 @@ class MappedSource(Source, Generic[MappingT]):
             if exclusion.only is not None:
                 fits = fits & (F.col("__kind") == exclusion.only)
             excluded = F.when(fits, F.lit(exclusion.reason)).otherwise(excluded)
+        for fits, reason in self._exclusions():
+            excluded = F.when(fits, F.lit(reason)).otherwise(excluded)
         pieces = self._role("items" if self._has("items") else "quantity")
         plain = (
             "channel",
@@ -155,6 +157,10 @@ class MappedSource(Source, Generic[MappingT]):
     def _written(self, logical_type: str) -> dict[str, Any]:
         """What the contract says about how values of a type are written: format, properties."""
         return {}
+
+    def _exclusions(self) -> list[tuple[Column, str]]:
+        """What else leaves a typed row out, before the mapping's own rules, and its reason."""
+        return []
 
     def _typed(self, bronze: Mapping[str, DataFrame]) -> DataFrame:
         return staged.typed(bronze[self.mapping.table], self._contract)
