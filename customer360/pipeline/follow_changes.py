@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -149,13 +150,15 @@ class _Step:
             }
             gone = found.where(F.col("_gone") == bronze_changes.DELETED)
             quarantine = self._write_quarantine(received, gone, kept="true", present=look.keys)
-            names = [field.name for field in table_schema(self.contract).fields]
-            written = lakehouse.merge(
-                self.bronze,
-                found,
-                bronze_changes.merge_clauses(self.key, names),
-                note=self._note(look, days),
-            )
+            written = None
+            if days:  # every bronze row has one: without a day there is no change to note
+                names = [field.name for field in table_schema(self.contract).fields]
+                written = lakehouse.merge(
+                    self.bronze,
+                    found,
+                    bronze_changes.merge_clauses(self.key, names),
+                    note=self._note(look, days),
+                )
         finally:
             found.unpersist()
         if look.keys is not None:
@@ -203,15 +206,12 @@ class _Step:
         lakehouse = self.work.lakehouse
         bronze = lakehouse.read(self.bronze)
         in_quarantine = lakehouse.read(self.quarantine)
-        broken = in_quarantine.where(f"NOT {bronze_changes.is_deleted()}")
-        reasons = (
-            in_quarantine.select(F.explode("reasons").alias("reason"))
-            .groupBy("reason")
-            .count()
-            .collect()
-        )
-        quarantined = broken.count()
-        deleted = in_quarantine.count() - quarantined
+        by_reasons = in_quarantine.groupBy("reasons").count().collect()
+        reasons: Counter[str] = Counter()
+        for row in by_reasons:
+            reasons.update(dict.fromkeys(row["reasons"], row["count"]))
+        deleted = reasons[bronze_changes.DELETED]
+        quarantined = sum(row["count"] for row in by_reasons) - deleted
         if batch is not None:
             quarantined = batch.where(~keeps_every_rule(self.contract)).count()
             own = [*self._quoted_key, "_row_hash"]
@@ -221,7 +221,7 @@ class _Step:
             written,
             quarantine,
             {WHOLE: count},
-            {row["reason"]: row["count"] for row in sorted(reasons)},
+            dict(sorted(reasons.items())),
             deleted,
         )
 

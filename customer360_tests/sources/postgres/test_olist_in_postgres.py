@@ -17,7 +17,7 @@ from customer360.settings import remember
 from customer360.sources.olist import FILES
 from customer360_tests.deployments import BOOKKEEPING, Home, assert_same_content, content
 from customer360_tests.pipeline.conftest import load
-from customer360_tests.sources.postgres.conftest import Shop
+from customer360_tests.shop_database import Shop
 
 # Black Friday's week, with every status an order can have but one.
 DAYS = DayRange(date(2017, 11, 20), date(2017, 11, 26))
@@ -76,7 +76,7 @@ def fill(shop: Shop, folder: Path) -> None:
         header = text.partition("\n")[0].split(",")
         name = sql.Identifier(file.removesuffix(".csv").removesuffix("_dataset"))
         columns = sql.SQL(", ").join(
-            sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(type_of(column)))  # type: ignore[arg-type]
+            sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(type_of(column)))
             for column in header
         )
         shop.connection.execute(sql.SQL("CREATE TABLE {} ({})").format(name, columns))

@@ -15,7 +15,7 @@ from customer360.errors import Customer360Error, SettingsError
 from customer360.sources.postgres import PostgresSource
 from customer360.sources.postgres.copying import DatabaseSourceError
 from customer360.sources.postgres.database import Database
-from customer360_tests.sources.postgres.conftest import Shop
+from customer360_tests.shop_database import Shop
 
 ORDERS = """
 name: shop

@@ -1,14 +1,14 @@
-"""A database of its own for each test that asks."""
+"""An operational database for tests, on the server that all tests share."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
@@ -36,11 +36,12 @@ class Shop:
         )
 
 
-@pytest.fixture
-def shop(postgres: str) -> Iterator[Shop]:
+@contextmanager
+def shop_on(server: str) -> Iterator[Shop]:
+    """A new, empty database on ``server``."""
     name = f"shop_{next(_NUMBERS)}"
-    with psycopg.connect(postgres, autocommit=True) as server:
-        server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    url = make_conninfo(postgres, dbname=name)
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    url = make_conninfo(server, dbname=name)
     with psycopg.connect(url, autocommit=True) as connection:
         yield Shop(url, connection)
