@@ -318,7 +318,7 @@ def _known(model: type[BaseModel], location: Sequence[int | str]) -> list[str]:
     for part in location[:-1]:
         if isinstance(part, str) and part in model.model_fields:
             model = _model_in(model.model_fields[part].annotation) or model
-    return list(model.model_fields)
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

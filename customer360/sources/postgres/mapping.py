@@ -62,6 +62,13 @@ class PostgresMapping(RowMapping):
     def _one_statement(cls, query: str | None) -> str | None:
         return query.strip().rstrip(";").rstrip() if query is not None else None
 
+    @field_validator("deletes", mode="before")
+    @classmethod
+    def _one_way(cls, deletes: object) -> object:
+        if isinstance(deletes, dict) or deletes in (None, "snapshot"):
+            return deletes
+        raise ValueError(f"{deletes!r} must be snapshot, or the column that marks a deleted row")
+
     @model_validator(mode="after")
     def _consistent(self) -> PostgresMapping:
         if (self.from_table is None) == (self.query is None):
