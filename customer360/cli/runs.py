@@ -40,7 +40,8 @@ def run(
     source: Annotated[
         list[str] | None,
         typer.Option(
-            help="synthetic, cdnow, olist or files; repeat for several. Remembered in the home."
+            help="synthetic, cdnow, olist, files or postgres; repeat for several. Remembered in "
+            "the home."
         ),
     ] = None,
     path: Annotated[
@@ -48,7 +49,7 @@ def run(
     ] = None,
     mapping: Annotated[
         list[str] | None,
-        typer.Option(help="YAML that describes your files, or the name of one that ships."),
+        typer.Option(help="YAML of your files or tables, or the name of one that ships."),
     ] = None,
     first: Annotated[
         str | None, typer.Option("--from", help="First day; default: all that the sources have.")
@@ -97,11 +98,19 @@ def _chosen_sources(
     """What the arguments say about sources, as settings."""
     chosen: dict[str, object] = {}
     if mapping:
-        chosen["files_mapping"] = [
+        of_tables = source is not None and "postgres" in source
+        if of_tables and source is not None and "files" in source:
+            raise SettingsError(
+                "--mapping is for one source, files or postgres; set the mappings by "
+                "CUSTOMER360_FILES_MAPPING and CUSTOMER360_POSTGRES_MAPPING instead"
+            )
+        chosen["postgres_mapping" if of_tables else "files_mapping"] = [
             str(Path(name).absolute()) if Path(name).exists() else name for name in mapping
         ]
         source = source or ["files"]
-        chosen["files_path"] = None  # of another mapping; --path below says which is this one's
+        if not of_tables:
+            # Of another mapping; --path below says which is this one's.
+            chosen["files_path"] = None
     if source:
         chosen["sources"] = list(dict.fromkeys(source))
     active = chosen.get("sources", known.sources)

@@ -18,6 +18,9 @@ from pyspark.sql import functions as F
 
 from customer360.errors import TableNotFoundError
 
+# SQL statements have no option for it.
+_USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
+
 
 @dataclass(frozen=True)
 class Written:
@@ -169,6 +172,7 @@ class Lakehouse:
         *,
         columns: Sequence[str] = (),
         index: Sequence[str] = (),
+        note: str | None = None,
     ) -> Written:
         """MERGE ``source`` into ``table``.
 
@@ -178,14 +182,22 @@ class Lakehouse:
             clauses: SQL after USING: ``ON target.k = source.k WHEN MATCHED …``.
             columns: The columns of ``source`` that an absent table is made with; unset: all.
             index: Columns that a new table keeps statistics of.
+            note: Kept with the commit as its user metadata.
         """
         if not self.exists(table):
             names = list(columns) or source.columns
             self.replace_all(table, source.select(*names).limit(0), index=index)
-        self.spark.sql(
-            f"MERGE INTO {self.identifier(table)} AS target USING {{source}} AS source {clauses}",
-            source=source,
-        )
+        if note is not None:
+            self.spark.conf.set(_USER_METADATA, note)
+        try:
+            self.spark.sql(
+                f"MERGE INTO {self.identifier(table)} AS target "
+                f"USING {{source}} AS source {clauses}",
+                source=source,
+            )
+        finally:
+            if note is not None:
+                self.spark.conf.unset(_USER_METADATA)
         return self.last_write(table)
 
     def replace_groups(

@@ -17,7 +17,8 @@ from customer360.orchestration.metadata import (
 from customer360.orchestration.partitions import days_of
 from customer360.orchestration.resources import SparkResource
 from customer360.orchestration.running import workspace
-from customer360.pipeline.load_bronze import BronzeLoaded, load_bronze, quarantine_of
+from customer360.pipeline.bronze_accounts import BronzeLoaded, quarantine_of
+from customer360.pipeline.load_bronze import load_bronze
 from customer360.sources.base import Source
 
 CONSERVATION = "rows_conserved"
@@ -118,6 +119,7 @@ def _conservation(loaded: BronzeLoaded) -> dg.AssetCheckResult:
             "raw_rows": loaded.raw,
             "bronze_rows": loaded.raw - loaded.quarantined,
             "quarantined_rows": loaded.quarantined,
+            "deleted_at_source": loaded.deleted,
             "delivery_days": len(loaded.counts),
             "days_not_conserved": len(lost),
         },

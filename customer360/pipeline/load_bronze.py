@@ -6,7 +6,6 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from urllib.parse import unquote
@@ -18,81 +17,31 @@ from customer360.bronze import ingest
 from customer360.contracts import Contract
 from customer360.days import DayRange
 from customer360.errors import BrokenFileError
-from customer360.lakehouse.tables import Written
+from customer360.pipeline.bronze_accounts import (
+    DELIVERY_DAY,
+    WHOLE,
+    BronzeLoaded,
+    DeliveryCount,
+    quarantine_of,
+)
+from customer360.pipeline.follow_changes import follow_changes
 from customer360.pipeline.workspace import Workspace
-from customer360.sources.base import Source
+from customer360.sources.base import ChangingSource, Source
 from customer360.sources.readers import shown_name
-
-DELIVERY_DAY = "_delivered_on"
-WHOLE = "whole"
-"""Name of the one partition of an extract."""
-
-
-@dataclass(frozen=True)
-class DeliveryCount:
-    """Rows of one delivery day: what was raw, what is in bronze, what is in quarantine."""
-
-    raw: int
-    bronze: int
-    quarantined: int
-
-    @property
-    def conserved(self) -> bool:
-        """Whether no row was lost or multiplied."""
-        return self.raw == self.bronze + self.quarantined
-
-
-@dataclass(frozen=True)
-class BronzeLoaded:
-    """What loading one bronze table did.
-
-    Attributes:
-        bronze: The commit of the bronze table; None when an unchanged extract was left alone.
-        quarantine: The commit of its quarantine table; likewise.
-        counts: By delivery day (ISO), or ``whole`` for an extract.
-        reasons: Quarantined rows by reason; a row with two reasons counts in both.
-    """
-
-    bronze: Written | None
-    quarantine: Written | None
-    counts: Mapping[str, DeliveryCount]
-    reasons: Mapping[str, int]
-
-    @property
-    def raw(self) -> int:
-        """Raw rows of the load."""
-        return sum(count.raw for count in self.counts.values())
-
-    @property
-    def quarantined(self) -> int:
-        """Quarantined rows of the load."""
-        return sum(count.quarantined for count in self.counts.values())
-
-    @property
-    def quarantine_share(self) -> float:
-        """Quarantined rows as a share of the raw rows."""
-        return self.quarantined / self.raw if self.raw else 0.0
-
-    @property
-    def not_conserved(self) -> dict[str, DeliveryCount]:
-        """Delivery days on which raw rows are not bronze rows plus quarantined rows."""
-        return {day: count for day, count in self.counts.items() if not count.conserved}
-
-
-def quarantine_of(table: str) -> str:
-    """Name of the quarantine table of bronze table ``table`` (without layers)."""
-    return f"quarantine/{table}"
 
 
 def load_bronze(work: Workspace, source: Source, table: str, days: DayRange) -> BronzeLoaded:
     """Bring bronze table ``table`` up to what was delivered on ``days``.
 
     A daily delivery replaces its days; an extract replaces the whole table, and only when its
-    files or its contract changed.
+    files or its contract changed; a table that changes in place is followed.
 
     Raises:
         BrokenFileError: A raw file cannot be used; nothing is written.
+        DatabaseSourceError: The database cannot be read as its mapping says.
     """
+    if isinstance(source, ChangingSource):
+        return follow_changes(work, source, table)
     try:
         if source.delivery(table) == "daily":
             return _load_days(work, source, table, days)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -13,7 +14,7 @@ from pyspark.sql import functions as F
 from customer360.contracts import Contract
 from customer360.days import DayRange
 from customer360.lakehouse.tables import Written, days_predicate
-from customer360.pipeline.load_bronze import DELIVERY_DAY
+from customer360.pipeline.bronze_accounts import DELIVERY_DAY
 from customer360.pipeline.workspace import (
     Workspace,
     changed_days,
@@ -25,7 +26,7 @@ from customer360.silver import customer_history as silver_history
 from customer360.silver import customers as silver_customers
 from customer360.silver import transactions as silver_transactions
 from customer360.silver.transactions import Accounting
-from customer360.sources.base import Source
+from customer360.sources.base import ChangingSource, Source
 
 CUSTOMERS = "silver/customers"
 HISTORY = "silver/customer_history"
@@ -108,13 +109,42 @@ def load_customer_history(work: Workspace, days: DayRange) -> Written:
 
 def _zone_margin(work: Workspace, source: Source) -> timedelta:
     """How far a row's own date may lie from its business date."""
-    own = "UTC" if source.event_dates_in_utc else source.time_zone
-    same = work.deployment.zone_of(source) == own
+    same = source.event_zones == {work.deployment.zone_of(source)}
     return timedelta(days=0 if same else 1)
 
 
 def _around(days: set[date], margin: timedelta) -> set[date]:
     return days | {day - margin for day in days} | {day + margin for day in days}
+
+
+def _changed_in_place(work: Workspace, source: Source) -> set[date]:
+    """Days of rows that changed in bronze since silver was made from it."""
+    if not isinstance(source, ChangingSource):
+        return set()
+    table = f"bronze/{source.transactions_table}"
+    since = _consumed(work).get(table)
+    if since is None:  # nothing was made from it: there is nothing to mend
+        return set()
+    changed = changed_days(work.lakehouse, table, since, work.lakehouse.version(table))
+    return _around(changed, _zone_margin(work, source))
+
+
+def _consumed(work: Workspace) -> dict[str, int]:
+    """Versions of the changing bronze tables that silver/transactions was last made from."""
+    for newest in (1, None):  # the newest commit says it, unless it was maintenance
+        for _, note in work.lakehouse.notes(TRANSACTIONS, newest):
+            if note and "bronze" in (read := json.loads(note)):
+                return dict(read["bronze"])
+    return {}
+
+
+def _bronze_versions(work: Workspace) -> dict[str, int]:
+    tables = [
+        f"bronze/{source.transactions_table}"
+        for source in work.deployment.sources
+        if isinstance(source, ChangingSource)
+    ]
+    return {table: work.lakehouse.version(table) for table in tables}
 
 
 def _touched_days(work: Workspace, days: DayRange) -> set[date]:
@@ -131,6 +161,9 @@ def _touched_days(work: Workspace, days: DayRange) -> set[date]:
             events = rows.select("_event_date").distinct().where("_event_date IS NOT NULL")
             late = {row[0] for row in events.collect()}
             touched |= _around(late, _zone_margin(work, source))
+        changed = _changed_in_place(work, source)
+        # What has no partition yet is made when its day is over, whole.
+        touched |= {day for day in changed if day <= work.deployment.last_day()}
     lakehouse = work.lakehouse
     if lakehouse.exists(REJECTED):
         waiting = silver_transactions.recoverable_days(
@@ -146,7 +179,8 @@ def _bronze_of(work: Workspace, source: Source, days: set[date]) -> dict[str, Da
     frames = {}
     for table in source.tables:
         frame = work.lakehouse.read(f"bronze/{table}")
-        if source.delivery(table) == "daily" and table == source.transactions_table:
+        in_one_table = source.delivery(table) == "daily" or isinstance(source, ChangingSource)
+        if in_one_table and table == source.transactions_table:
             # Delta's statistics leave the deliveries out that hold no such date.
             frame = frame.where(days_predicate("_event_date", wanted))
         frames[table] = frame
@@ -156,6 +190,8 @@ def _bronze_of(work: Workspace, source: Source, days: set[date]) -> dict[str, Da
 def load_transactions(work: Workspace, days: DayRange) -> TransactionsLoaded:
     """Make silver/transactions of ``days``, and of the days that late rows touch, again."""
     lakehouse = work.lakehouse
+    # First: what changes from here on is for the next run to notice.
+    versions = _bronze_versions(work)
     touched = _touched_days(work, days)
     customers = lakehouse.read(CUSTOMERS)
     few = customers.count() <= _BROADCAST_CUSTOMERS
@@ -194,7 +230,7 @@ def load_transactions(work: Workspace, days: DayRange) -> TransactionsLoaded:
         "business_date",
         touched,
         index=_index(TRANSACTIONS),
-        note=days_note(touched),
+        note=days_note(touched, bronze=versions),
     )
     accounting = {
         name: Accounting.of(*(observation.get for observation in seen))

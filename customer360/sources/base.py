@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Literal
 
@@ -42,6 +44,11 @@ class Source(ABC):
     event_dates_in_utc: bool = False
     tables: tuple[str, ...]
     transactions_table: str
+
+    @property
+    def event_zones(self) -> frozenset[str]:
+        """Zones in which bronze's ``_event_date`` may be stated."""
+        return frozenset({"UTC" if self.event_dates_in_utc else self.time_zone})
 
     def contract(self, table: str) -> Contract:
         """The contract of bronze table ``table``."""
@@ -89,3 +96,51 @@ class Source(ABC):
     @abstractmethod
     def staged_transactions(self, bronze: Mapping[str, DataFrame]) -> DataFrame:
         """Transactions (orders or order lines) from the bronze tables, typed, not deduplicated."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one look at a table that changes in place found.
+
+    Attributes:
+        raw: Rows as `Source.read_raw` gives them: all there are, or those that may have changed.
+        rows: How many, by the source's own count.
+        whole: ``raw`` holds all rows there are.
+        seen: Up to where changes are known now, to be given to the next look; None where only a
+            whole look finds them.
+        keys: The keys of all rows there are, where the source was asked to find deleted rows and
+            ``raw`` does not hold them all.
+    """
+
+    raw: DataFrame
+    rows: int
+    whole: bool
+    seen: str | None
+    keys: DataFrame | None = None
+
+
+class ChangingSource(Source):
+    """A source whose rows change in place, as a database's do: bronze is kept equal to it.
+
+    Attributes:
+        finds_deleted: A row that bronze has and the source has no more is taken from bronze and
+            recorded in quarantine.
+    """
+
+    finds_deleted: bool = False
+
+    @abstractmethod
+    def key(self, table: str) -> tuple[str, ...]:
+        """Bronze columns that tell rows apart; none where looks are whole and deletes unnoticed."""
+
+    @abstractmethod
+    def look(
+        self, spark: SparkSession, table: str, seen: str | None
+    ) -> AbstractContextManager[Look]:
+        """One state of the table, which its frames read as long as the ``with`` lasts.
+
+        Args:
+            spark: The session.
+            table: Bronze table, without the layer.
+            seen: Where an earlier look stood; None looks at everything.
+        """

@@ -9,9 +9,12 @@ from customer360.sources.cdnow import CdnowSource
 from customer360.sources.files.mapping import load_mapping
 from customer360.sources.files.source import FilesSource
 from customer360.sources.olist import OlistSource
+from customer360.sources.postgres import PostgresSource
+from customer360.sources.postgres import load_mapping as load_postgres_mapping
+from customer360.sources.postgres.database import Database
 from customer360.sources.synthetic import SyntheticSource
 
-NAMES = ("synthetic", "cdnow", "olist", "files")
+NAMES = ("synthetic", "cdnow", "olist", "files", "postgres")
 
 
 def active_sources(settings: Settings) -> list[Source]:
@@ -47,5 +50,21 @@ def _sources_of(name: str, settings: Settings) -> list[Source]:
         return [
             FilesSource(m, settings.files_path if alone or m.path is None else m.path)
             for m in mappings
+        ]
+    if name == "postgres":
+        if settings.postgres_url is None:
+            raise SettingsError(
+                "source postgres: no database; set CUSTOMER360_POSTGRES_URL to "
+                "postgresql://user@host/database"
+            )
+        if not settings.postgres_mapping:
+            raise SettingsError(
+                "source postgres: no mapping; give --mapping YAML or set "
+                "CUSTOMER360_POSTGRES_MAPPING"
+            )
+        database = Database.of_url(settings.postgres_url.get_secret_value())
+        return [
+            PostgresSource(load_postgres_mapping(mapping), database)
+            for mapping in settings.postgres_mapping
         ]
     raise SettingsError(f"source {name!r} is unknown; choose from {', '.join(NAMES)}")

@@ -69,13 +69,14 @@ CUSTOMER_COLUMNS = {
 """Columns of staged customers; ``updated_at`` (UTC) is when the profile became true."""
 
 
-def typed(bronze: DataFrame, contract: Contract) -> DataFrame:
+def typed(bronze: DataFrame, contract: Contract, *also: str) -> DataFrame:
     """Bronze text as the contract's types: the very reading that the row check made.
 
     Text is trimmed and blank is null; numbers are decimal(38,12), integers bigint, timestamps as
-    the source wrote them. ``_source_file``, ``_delivered_on`` and ``_row_hash`` stay.
+    the source wrote them. ``_source_file``, ``_delivered_on`` and ``_row_hash`` stay, and the
+    columns that ``also`` names.
     """
-    own = [name for name in _OWN if name in bronze.columns]
+    own = [name for name in (*_OWN, *also) if name in bronze.columns]
     return bronze.select(
         *(typed_value(column).alias(column.name) for column in contract.columns), *own
     )

@@ -15,7 +15,8 @@ from pyspark.sql import SparkSession
 
 from customer360.days import DayRange
 from customer360.pipeline import load_silver, make_gold, run_models
-from customer360.pipeline.load_bronze import BronzeLoaded, load_bronze
+from customer360.pipeline.bronze_accounts import BronzeLoaded
+from customer360.pipeline.load_bronze import load_bronze
 from customer360.pipeline.load_silver import TransactionsLoaded
 from customer360.pipeline.workspace import Workspace
 from customer360.sources.synthetic import DefectRates

@@ -11,7 +11,7 @@ from customer360.contracts import Contract
 from customer360.days import DayRange
 from customer360.lakehouse.tables import Lakehouse
 from customer360.pipeline import audit
-from customer360.pipeline.load_bronze import BronzeLoaded, DeliveryCount
+from customer360.pipeline.bronze_accounts import BronzeLoaded, DeliveryCount
 from customer360_tests.deployments import Home
 from customer360_tests.pipeline.conftest import DAYS, Loaded
 

@@ -1,0 +1,71 @@
+"""What loading a bronze table did: where every raw row went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from customer360.lakehouse.tables import Written
+
+DELIVERY_DAY = "_delivered_on"
+WHOLE = "whole"
+"""Name of the one partition of an extract."""
+
+
+@dataclass(frozen=True)
+class DeliveryCount:
+    """Rows of one delivery day: what was raw, what is in bronze, what is in quarantine."""
+
+    raw: int
+    bronze: int
+    quarantined: int
+
+    @property
+    def conserved(self) -> bool:
+        """Whether no row was lost or multiplied."""
+        return self.raw == self.bronze + self.quarantined
+
+
+@dataclass(frozen=True)
+class BronzeLoaded:
+    """What loading one bronze table did.
+
+    Attributes:
+        bronze: The commit of the bronze table; None when an unchanged extract was left alone.
+        quarantine: The commit of its quarantine table; likewise.
+        counts: By delivery day (ISO), or ``whole`` for an extract.
+        reasons: Quarantined rows by reason; a row with two reasons counts in both.
+        deleted: Rows in quarantine because the source has them no more; they count as neither
+            raw nor quarantined.
+    """
+
+    bronze: Written | None
+    quarantine: Written | None
+    counts: Mapping[str, DeliveryCount]
+    reasons: Mapping[str, int]
+    deleted: int = 0
+
+    @property
+    def raw(self) -> int:
+        """Raw rows of the load."""
+        return sum(count.raw for count in self.counts.values())
+
+    @property
+    def quarantined(self) -> int:
+        """Quarantined rows of the load."""
+        return sum(count.quarantined for count in self.counts.values())
+
+    @property
+    def quarantine_share(self) -> float:
+        """Quarantined rows as a share of the raw rows."""
+        return self.quarantined / self.raw if self.raw else 0.0
+
+    @property
+    def not_conserved(self) -> dict[str, DeliveryCount]:
+        """Delivery days on which raw rows are not bronze rows plus quarantined rows."""
+        return {day: count for day, count in self.counts.items() if not count.conserved}
+
+
+def quarantine_of(table: str) -> str:
+    """Name of the quarantine table of bronze table ``table`` (without layers)."""
+    return f"quarantine/{table}"

@@ -1,0 +1,237 @@
+"""Bronze kept equal to a table that changes in place, and quarantine with it.
+
+A look at the source gives either all its rows, which replace the table, or those that may have
+changed, which are merged by key. Where the source stood is a note of the commit that brought
+bronze there, so a run that was killed looks again from where the last whole one stood. The note
+also names the event dates that changed: silver makes those days again, whatever days it is asked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from customer360.bronze import changes as bronze_changes
+from customer360.bronze import ingest
+from customer360.contracts import Contract
+from customer360.contracts.checks import keeps_every_rule, quoted
+from customer360.contracts.spark import table_schema
+from customer360.errors import SettingsError, listed
+from customer360.lakehouse.tables import Written
+from customer360.pipeline.bronze_accounts import (
+    WHOLE,
+    BronzeLoaded,
+    DeliveryCount,
+    quarantine_of,
+)
+from customer360.pipeline.workspace import Workspace, days_note
+from customer360.sources.base import ChangingSource, Look
+
+
+def follow_changes(work: Workspace, source: ChangingSource, table: str) -> BronzeLoaded:
+    """Bring bronze table ``table`` and its quarantine up to the source as it is now.
+
+    Raises:
+        SettingsError: What should tell rows apart does not.
+        DatabaseSourceError: The database cannot be read as its mapping says.
+    """
+    step = _Step(work, source, table)
+    seen = step.known.get("seen")
+    if seen is not None:
+        with source.look(work.spark, table, seen) as look:
+            loaded = step.load(look)
+        if loaded is not None:
+            return loaded
+    with source.look(work.spark, table, None) as look:
+        loaded = step.load(look)
+    assert loaded is not None
+    return loaded
+
+
+class _Step:
+    """One table's loading; reads what is there, writes quarantine, then bronze."""
+
+    def __init__(self, work: Workspace, source: ChangingSource, table: str) -> None:
+        self.work = work
+        self.source = source
+        self.table = table
+        self.contract: Contract = source.contract(table)
+        self.key = source.key(table)
+        self.bronze, self.quarantine = f"bronze/{table}", quarantine_of(table)
+        stated = f"{source.fingerprint(table)}\n{self.contract!r}"
+        self.definition = hashlib.sha256(stated.encode()).hexdigest()
+        self.known = self._known()
+
+    def load(self, look: Look) -> BronzeLoaded | None:
+        """Load what ``look`` sees; None when rows came to light that only a whole look reads."""
+        work = self.work
+        received = ingest.received(
+            look.raw, self.contract, ingested_at=work.started_at, run_id=work.run_id
+        ).persist()  # read once, under the load's own state, for all that follows
+        try:
+            self._check_key(received)
+            if look.whole:
+                return self._replace(look, received)
+            if look.keys is not None and self._unseen(look.keys, received):
+                return None
+            return self._merge(look, received)
+        finally:
+            received.unpersist()
+
+    def _known(self) -> Mapping[str, Any]:
+        """What the newest load noted; nothing when something else was read then."""
+        for newest in (1, None):  # the newest commit says it, unless it was maintenance
+            for _, note in self.work.lakehouse.notes(self.bronze, newest):
+                if note and "definition" in (known := json.loads(note)):
+                    return known if known["definition"] == self.definition else {}
+        return {}
+
+    def _check_key(self, received: DataFrame) -> None:
+        if not self.key:
+            return
+        counts = self._keys(received).groupBy(*self._quoted_key).count()
+        repeated = counts.where("count > 1").count()
+        if repeated:
+            raise SettingsError(
+                f"source {self.source.name}: {repeated} values of {listed(self.key)} stand on more "
+                f"than one row of {self.table}; name the columns that tell rows apart under `key` "
+                "in its mapping"
+            )
+
+    def _unseen(self, keys: DataFrame, received: DataFrame) -> bool:
+        """Whether the source has rows that no look has seen: older than their watermark says."""
+        seen = self._keys(self.work.lakehouse.read(self.bronze)).unionByName(self._keys(received))
+        strange = keys.join(seen, list(self.key), "left_anti")
+        quarantine = self.work.lakehouse.read(self.quarantine)
+        waiting = bronze_changes.without(
+            quarantine.where(f"NOT {bronze_changes.is_deleted()}"), strange, how="left_semi"
+        )
+        return strange.count() > waiting.count()
+
+    def _replace(self, look: Look, received: DataFrame) -> BronzeLoaded:
+        lakehouse = self.work.lakehouse
+        accepted = ingest.accepted(received, self.contract)
+        days: set[date] = set()
+        old = lakehouse.read(self.bronze) if lakehouse.exists(self.bronze) else None
+        if old is not None:
+            days = bronze_changes.differing_days(old, accepted)
+        gone = None
+        if self.key and self.source.finds_deleted and self.known and old is not None:
+            gone = old.join(self._keys(received), list(self.key), "left_anti")
+        quarantine = self._write_quarantine(received, gone, kept=bronze_changes.is_deleted())
+        written = None
+        if days or not self.known:
+            written = lakehouse.replace_all(
+                self.bronze,
+                accepted,
+                index=self.contract.indexed_columns,
+                note=self._note(look, days),
+            )
+        return self._loaded(written, quarantine, look.rows, None)
+
+    def _merge(self, look: Look, received: DataFrame) -> BronzeLoaded:
+        lakehouse = self.work.lakehouse
+        found = bronze_changes.changes(
+            received, self.contract, self.key, lakehouse.read(self.bronze), look.keys
+        ).persist()
+        try:
+            days = {
+                day
+                for column in ("_event_date", "_was_on")
+                for (day,) in found.select(column).distinct().collect()
+                if day is not None
+            }
+            gone = found.where(F.col("_gone") == bronze_changes.DELETED)
+            quarantine = self._write_quarantine(received, gone, kept="true", present=look.keys)
+            written = None
+            if days:  # every bronze row has one: without a day there is no change to note
+                names = [field.name for field in table_schema(self.contract).fields]
+                written = lakehouse.merge(
+                    self.bronze,
+                    found,
+                    bronze_changes.merge_clauses(self.key, names),
+                    note=self._note(look, days),
+                )
+        finally:
+            found.unpersist()
+        if look.keys is not None:
+            return self._loaded(written, quarantine, look.keys.count(), None)
+        return self._loaded(written, quarantine, look.rows, received)
+
+    def _write_quarantine(
+        self,
+        received: DataFrame,
+        gone: DataFrame | None,
+        *,
+        kept: str,
+        present: DataFrame | None = None,
+    ) -> Written:
+        """Put the rejected rows, and those that are gone, in place of what was known of them."""
+        work, name = self.work, self.quarantine
+        rows = ingest.rejected(received, self.contract)
+        settled = self._keys(received) if self.key else None
+        if gone is not None and settled is not None:
+            rows = rows.unionByName(
+                bronze_changes.deleted(
+                    gone, self.contract, ingested_at=work.started_at, run_id=work.run_id
+                )
+            )
+            settled = settled.unionByName(self._keys(gone))
+        if settled is not None and self.known and work.lakehouse.exists(name):
+            old = work.lakehouse.read(name).where(kept)
+            if present is not None:  # a broken row that the source has no more
+                broken = old.where(f"NOT {bronze_changes.is_deleted()}")
+                still = bronze_changes.without(broken, present, how="left_semi")
+                old = old.where(bronze_changes.is_deleted()).unionByName(still)
+            again = rows.select("_row_hash").distinct()
+            old = bronze_changes.without(old, settled).join(again, "_row_hash", "left_anti")
+            rows = rows.unionByName(old.select(*rows.columns))
+        return work.lakehouse.replace_all(name, rows, index=["_delivered_on"])
+
+    def _loaded(
+        self,
+        written: Written | None,
+        quarantine: Written,
+        raw: int,
+        batch: DataFrame | None,
+    ) -> BronzeLoaded:
+        """The accounting: of the whole table, or of the ``batch`` where only that was counted."""
+        lakehouse = self.work.lakehouse
+        bronze = lakehouse.read(self.bronze)
+        in_quarantine = lakehouse.read(self.quarantine)
+        by_reasons = in_quarantine.groupBy("reasons").count().collect()
+        reasons: Counter[str] = Counter()
+        for row in by_reasons:
+            reasons.update(dict.fromkeys(row["reasons"], row["count"]))
+        deleted = reasons[bronze_changes.DELETED]
+        quarantined = sum(row["count"] for row in by_reasons) - deleted
+        if batch is not None:
+            quarantined = batch.where(~keeps_every_rule(self.contract)).count()
+            own = [*self._quoted_key, "_row_hash"]
+            bronze = bronze.join(batch.select(*own), [*self.key, "_row_hash"], "left_semi")
+        count = DeliveryCount(raw, bronze.count(), quarantined)
+        return BronzeLoaded(
+            written,
+            quarantine,
+            {WHOLE: count},
+            dict(sorted(reasons.items())),
+            deleted,
+        )
+
+    def _note(self, look: Look, days: set[date]) -> str:
+        return days_note(days, definition=self.definition, seen=look.seen)
+
+    @property
+    def _quoted_key(self) -> list[str]:
+        return [quoted(name) for name in self.key]
+
+    def _keys(self, rows: DataFrame) -> DataFrame:
+        """The keys of ``rows`` that have one."""
+        return rows.select(*self._quoted_key).dropna()

@@ -1,0 +1,210 @@
+"""A database's rows that change, come late, break, go and come back, followed night by night."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from customer360.days import DayRange
+from customer360.errors import SettingsError
+from customer360.lakehouse.tables import Lakehouse
+from customer360.pipeline import load_silver
+from customer360.pipeline.bronze_accounts import BronzeLoaded, DeliveryCount
+from customer360.pipeline.load_bronze import load_bronze
+from customer360.pipeline.load_silver import TransactionsLoaded
+from customer360.settings import remember
+from customer360_tests.deployments import Home, assert_same_content
+from customer360_tests.shop_database import Shop
+
+DAYS = DayRange(date(2024, 3, 1), date(2024, 3, 6))
+LAST = DayRange(date(2024, 3, 6), date(2024, 3, 6))
+BRONZE = "shop_postgres_orders"
+COMPARED = (f"bronze/{BRONZE}", f"quarantine/{BRONZE}", "silver/transactions", "silver/customers")
+
+MAPPING = """
+name: shop
+table: orders
+time_zone: UTC
+currency: EUR
+grain: orders
+columns: {order_id: id, customer_id: buyer, occurred_at: placed_at, amount: total}
+keep: [status]
+cancellations: [{column: status, equals: void, kind: cancelled}]
+"""
+WATERMARK = "watermark: {column: changed_at, overlap: 2 hours}\n"
+ORDERS = """INSERT INTO orders VALUES
+    (1, 'ann', '2024-03-01 10:00+00', 10, 'ok', '2024-03-01 10:00+00'),
+    (2, 'ann', '2024-03-02 10:00+00', 20, 'ok', '2024-03-02 10:00+00'),
+    (3, 'bob', '2024-03-03 10:00+00', NULL, 'ok', '2024-03-03 10:00+00'),
+    (4, 'bob', '2024-03-04 10:00+00', 40, 'ok', '2024-03-04 10:00+00'),
+    (5, 'eve', '2024-03-05 10:00+00', 50, 'ok', '2024-03-05 10:00+00')"""
+
+
+@pytest.fixture
+def orders(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    """Five orders, the third without a total."""
+    monkeypatch.setenv("CUSTOMER360_POSTGRES_URL", shop.url)
+    shop.run(
+        """CREATE TABLE orders (id int, buyer text, placed_at timestamptz, total numeric,
+            status text, changed_at timestamptz)""",
+        ORDERS,
+    )
+    return shop
+
+
+@dataclass(frozen=True)
+class Night:
+    """What a night's load did."""
+
+    bronze: BronzeLoaded
+    transactions: TransactionsLoaded
+
+
+def load(home: Home, days: DayRange) -> Night:
+    """Bronze and what silver makes of it: the rest is made of that."""
+    work = home.workspace()
+    bronze = load_bronze(work, work.deployment.sources[0], BRONZE, days)
+    load_silver.load_customers(work, days)
+    return Night(bronze, load_silver.load_transactions(work, days))
+
+
+def home_of(spark: SparkSession, folder: Path, mapping: str) -> Home:
+    folder.mkdir(parents=True)
+    (folder / "shop.yaml").write_text(mapping)
+    remember(
+        folder,
+        {
+            "sources": ["postgres"],
+            "postgres_mapping": [str(folder / "shop.yaml")],
+            "start_date": DAYS.first,
+            "end_date": DAYS.last,
+            "customer_key_secret": "known to the tests",
+        },
+    )
+    return Home.at(spark, folder)
+
+
+def sold(home: Home) -> dict[str, tuple[Any, ...]]:
+    return {
+        row["order_id"]: (row["business_date"].day, row["kind"], row["amount"])
+        for row in home.rows("silver/transactions")
+    }
+
+
+def rows_merged(loaded: Night) -> int:
+    written = loaded.bronze.bronze
+    assert written is not None
+    return written.rows
+
+
+def counted(loaded: Night) -> DeliveryCount:
+    return loaded.bronze.counts["whole"]
+
+
+def test_changes_are_followed_and_end_where_a_whole_load_would(
+    spark: SparkSession, orders: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = home_of(spark, tmp_path / "nightly", MAPPING + WATERMARK)
+    first = load(home, DAYS)
+    assert counted(first) == DeliveryCount(raw=5, bronze=4, quarantined=1)
+    assert first.bronze.reasons == {"total:required": 1}
+    assert sorted(sold(home)) == ["1", "2", "4", "5"]
+
+    orders.run(
+        # Cancelled days after it was placed; moved to another day; mended; broken.
+        "UPDATE orders SET status = 'void', changed_at = '2024-03-06 09:00+00' WHERE id = 1",
+        "UPDATE orders SET placed_at = '2024-03-01 23:00+00', changed_at = now() WHERE id = 2",
+        "UPDATE orders SET total = 30, changed_at = '2024-03-06 09:00+00' WHERE id = 3",
+        "UPDATE orders SET total = NULL, changed_at = '2024-03-06 09:00+00' WHERE id = 4",
+        # A transaction that committed after the load with an earlier time; and a new order.
+        "INSERT INTO orders VALUES (6, 'eve', '2024-03-05 08:30+00', 6, 'ok', '2024-03-05 08:30Z')",
+        "INSERT INTO orders VALUES (7, 'dan', '2024-03-06 08:00+00', 7, 'ok', '2024-03-06 08:00Z')",
+    )
+    merge = Lakehouse.merge
+
+    def killed(*arguments: Any, **named: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Lakehouse, "merge", killed)  # after quarantine is written, before bronze
+    with pytest.raises(KeyboardInterrupt):
+        load(home, LAST)
+    monkeypatch.setattr(Lakehouse, "merge", merge)
+
+    second = load(home, LAST)
+    # All seven changed or, as order 5, stand within the overlap.
+    assert counted(second) == DeliveryCount(raw=7, bronze=6, quarantined=1)
+    assert rows_merged(second) == 6  # put: 1, 2, 3, 6, 7; taken out: 4
+    assert second.transactions.days == tuple(DAYS)
+    assert sold(home) == {
+        "1": (1, "cancelled", Decimal("10.00")),
+        "2": (1, "sale", Decimal("20.00")),
+        "3": (3, "sale", Decimal("30.00")),
+        "5": (5, "sale", Decimal("50.00")),
+        "6": (5, "sale", Decimal("6.00")),
+        "7": (6, "sale", Decimal("7.00")),
+    }
+
+    third = load(home, LAST)  # nothing new: nothing but the night's own day is made again
+    assert counted(third).raw == 1  # order 2 changed last, the others more than two hours before
+    assert third.transactions.days == tuple(LAST)
+    assert third.bronze.bronze is None
+
+    whole = home_of(spark, tmp_path / "whole", MAPPING + WATERMARK)
+    load(whole, DAYS)
+    assert_same_content(home.lakehouse, whole.lakehouse, COMPARED)
+
+
+@pytest.mark.parametrize("watermark", [WATERMARK, ""])
+def test_deleted_rows_leave_and_are_accounted_for(
+    spark: SparkSession, orders: Shop, tmp_path: Path, watermark: str
+) -> None:
+    """Also deleted rows that had been broken, and rows that come back from a backup."""
+    home = home_of(spark, tmp_path / "home", MAPPING + watermark + "deletes: snapshot\n")
+    load(home, DAYS)
+    orders.run("DELETE FROM orders WHERE id IN (1, 2, 3)")
+    gone = load(home, LAST)
+    assert counted(gone) == DeliveryCount(raw=2, bronze=2, quarantined=0)
+    assert gone.bronze.deleted == 2
+    assert gone.bronze.reasons == {"deleted_at_source": 2}
+    assert sorted(sold(home)) == ["4", "5"]
+    assert {date(2024, 3, 1), date(2024, 3, 2)} <= set(gone.transactions.days)
+    recorded = home.rows(f"quarantine/{BRONZE}")
+    assert sorted('"id":"1"' in row["raw"] for row in recorded) == [False, True]
+
+    orders.run(
+        "INSERT INTO orders VALUES (1, 'ann', '2024-03-01 10:00Z', 10, 'ok', '2024-03-01 10:00Z')"
+    )
+    back = load(home, LAST)
+    assert counted(back) == DeliveryCount(raw=3, bronze=3, quarantined=0)
+    assert back.bronze.deleted == 1
+    assert sorted(sold(home)) == ["1", "4", "5"]
+
+
+def test_rows_marked_as_deleted_are_excluded_by_that_reason(
+    spark: SparkSession, orders: Shop, tmp_path: Path
+) -> None:
+    orders.run("ALTER TABLE orders ADD deleted boolean DEFAULT false")
+    home = home_of(spark, tmp_path / "home", MAPPING + WATERMARK + "deletes: {column: deleted}\n")
+    load(home, DAYS)
+    orders.run("UPDATE orders SET deleted = true, changed_at = '2024-03-06 09:00Z' WHERE id = 2")
+    loaded = load(home, LAST)
+    assert loaded.transactions.accounting["shop"].excluded == {"deleted_at_source": 1}
+    assert sorted(sold(home)) == ["1", "4", "5"]
+    (row,) = home.rows("quarantine/transactions")
+    assert (row["reasons"], row["business_date"]) == (["deleted_at_source"], date(2024, 3, 2))
+
+
+def test_a_key_that_does_not_tell_rows_apart_is_refused(
+    spark: SparkSession, orders: Shop, tmp_path: Path
+) -> None:
+    home = home_of(spark, tmp_path / "home", MAPPING + WATERMARK + "key: [buyer]\n")
+    work = home.workspace()
+    with pytest.raises(SettingsError, match="source shop: 2 values of buyer stand on more than o"):
+        load_bronze(work, work.deployment.sources[0], BRONZE, DAYS)
+    assert not home.lakehouse.exists(f"bronze/{BRONZE}")
