@@ -91,6 +91,9 @@ def test_concentration_ranks_by_value(reading) -> None:
     rows = overview.concentration(reading, AS_OF, "net_revenue_365d")
     assert list(rows["percent"]) == [20, 40, 60, 80, 100]
     assert list(rows["share"]) == pytest.approx([n / 1230 for n in (600, 1000, 1120, 1200, 1230)])
+    assert overview.share_of_top(rows, 40) == pytest.approx(1000 / 1230)
+    assert overview.share_of_top(rows, 10) == pytest.approx(300 / 1230)
+    assert overview.share_of_top(rows.head(0), 10) is None
 
 
 @pytest.mark.parametrize(

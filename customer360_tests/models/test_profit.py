@@ -97,3 +97,26 @@ def test_what_cannot_be_is_refused(given: dict[str, float], message: str) -> Non
 def test_nobody_is_no_campaign() -> None:
     with pytest.raises(ProfitError, match="no customer to contact"):
         profit_curve([], [], Campaign())
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([0.0, 0.1, 0.4, 0.9, 1.0]), st.floats(0, 1_000), st.integers(1, 5)
+        ),
+        min_size=1,
+        max_size=30,
+    )
+)
+def test_groups_of_customers_earn_what_their_customers_do(
+    groups: list[tuple[float, float, int]],
+) -> None:
+    campaign = Campaign(2, 0.3, 0.4)
+    p, values, customers = zip(*groups, strict=True)
+    grouped = profit_curve(p, values, campaign, customers=customers)
+    single = profit_curve(np.repeat(p, customers), np.repeat(values, customers), campaign)
+    assert grouped.table["customers"].tolist() == single.table["customers"].tolist()
+    assert grouped.table["expected"].tolist() == pytest.approx(
+        single.table["expected"].tolist(), abs=1e-6
+    )
+    assert grouped.everybody == pytest.approx(single.everybody, abs=1e-6)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 from psycopg import sql
 
@@ -165,3 +166,15 @@ def concentration(reading: Reading, as_of: date, value: Value) -> pd.DataFrame:
         ).format(value=sql.Identifier(value)),
         {"as_of": as_of},
     )
+
+
+def share_of_top(spread: pd.DataFrame, percent: float) -> float | None:
+    """Share of the value that the largest ``percent`` of the customers have.
+
+    Args:
+        spread: From `concentration`; between its rows the curve is straight.
+        percent: 0 to 100.
+    """
+    if spread.empty:
+        return None
+    return float(np.interp(percent, [0, *spread["percent"]], [0, *spread["share"]]))

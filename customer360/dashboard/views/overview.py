@@ -92,7 +92,7 @@ def _figures(page: Page, first_day: date, first: date, last: date) -> None:
         if before_first >= first_day
         else None
     )
-    top = _share_of_top(page.source.ask(overview.concentration, page.as_of, "net_revenue_365d"))
+    spread = page.source.ask(overview.concentration, page.as_of, "net_revenue_365d")
     compared = t("overview.compared", first=t.day(before_first), days=length) if before else None
     shown: dict[str, Callable[[float], str]] = {
         "net_revenue": t.short_money,
@@ -117,7 +117,7 @@ def _figures(page: Page, first_day: date, first: date, last: date) -> None:
         )
     columns[-1].metric(
         t("overview.concentration_card"),
-        t.percent(top, 0),
+        t.percent(overview.share_of_top(spread, 10), 0),
         help=t("overview.concentration_help"),
         border=True,
         height="stretch",
@@ -135,11 +135,6 @@ def _change(page: Page, name: str, now: float, before: float) -> str | None:
         return None
     change = now / before - 1
     return f"{'+' if change >= 0 else ''}{page.t.percent(change)}"
-
-
-def _share_of_top(spread: pd.DataFrame, percent: int = 10) -> float | None:
-    top = spread[spread["percent"] <= percent]
-    return float(top["share"].iloc[-1]) if len(top) else None
 
 
 def _revenue(page: Page, first: date, last: date) -> None:
@@ -195,7 +190,7 @@ def _concentration(page: Page) -> None:
     page.chart(
         charts.concentration(spread, x=t("axis.customers_share"), y=t("axis.revenue_share")),
         "overview.concentration",
-        share=t.percent(_share_of_top(spread), 0),
+        share=t.percent(overview.share_of_top(spread, 10), 0),
         customers=t.number(spread["customers"].sum()),
     )
     tables.download(spread, "concentration", t)

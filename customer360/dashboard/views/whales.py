@@ -26,7 +26,7 @@ def render(page: Page) -> None:
         top = spread[spread["percent"] <= percent]
         column.metric(
             t("whales.top", percent=percent),
-            t.percent(top["share"].iloc[-1] if len(top) else None, 0),
+            t.percent(overview.share_of_top(spread, percent), 0),
             help=t("whales.top_help", customers=t.number(top["customers"].sum())),
             border=True,
         )

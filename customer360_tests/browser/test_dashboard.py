@@ -1,0 +1,168 @@
+"""The dashboard in Chromium, as people use it: every page, figures, downloads, both languages."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from customer360.serving.warehouse import Login, reader_login
+from customer360.settings import Settings
+from customer360_tests.browser.dashboard import PAGES, go, metrics, served, settle
+from customer360_tests.browser.lineage import CHROMIUM, page
+from customer360_tests.dashboard import shop
+from customer360_tests.dashboard.shop import AS_OF, key
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no Chromium at {CHROMIUM}"),
+]
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The shop's deployment, published without personal data."""
+    return shop.home(tmp_path_factory.mktemp("browsed"))
+
+
+@pytest.fixture(scope="module")
+def address(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Its dashboard."""
+    log = tmp_path_factory.mktemp("dashboard") / "log"
+    with served(settings.home, log) as (_, found):
+        yield found
+    assert "Traceback" not in log.read_text()
+
+
+@pytest.fixture(scope="module")
+def login(settings: Settings) -> Login:
+    found = reader_login(settings)
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope="module")
+def opened() -> Iterator[Page]:
+    with page(width=1280, height=1000) as found:
+        found.set_default_timeout(30_000)
+        yield found
+
+
+def _nothing_failed(opened: Page) -> None:
+    assert opened.locator('[data-testid="stException"]').count() == 0
+    assert opened.locator('[data-testid="stAlertContentError"]').count() == 0
+
+
+def _value(login: Login, query: str) -> float:
+    with login.connect() as connection:
+        row = connection.execute(query.encode()).fetchone()
+        assert row is not None
+        return float(row[0])
+
+
+def test_every_page_is_reached_by_the_menu(address: str, opened: Page) -> None:
+    go(opened, address, "", lang="en")
+    links = opened.locator('[data-testid="stSidebarNavLink"]')
+    assert links.count() == len(PAGES)
+    for number in range(len(PAGES)):
+        name = links.nth(number).inner_text().split("\n")[-1].strip()
+        links.nth(number).click()
+        opened.get_by_role("heading", level=1, name=name).wait_for()
+        settle(opened)
+        _nothing_failed(opened)
+
+
+def test_figures_are_those_of_the_warehouse(address: str, opened: Page, login: Login) -> None:
+    go(opened, address, "", lang="en")
+    found = metrics(opened)
+    net = _value(login, "SELECT sum(net_revenue) FROM marts.revenue_kpis")
+    orders = _value(login, "SELECT sum(orders) FROM marts.revenue_kpis")
+    assert found["Net revenue"] == f"R${net:,.0f}" == "R$1,230"
+    assert found["Orders"] == f"{orders:.0f}"
+    # The top tenth of five customers is half of the largest: 600 of 1,230, and 500 of 770.
+    assert found["Top 10% bring"] == "24%"
+    go(opened, address, "whales", lang="en")
+    largest = _value(
+        login,
+        "SELECT max(expected_revenue_365d) / sum(expected_revenue_365d) "
+        f"FROM marts.customer_360 WHERE as_of = '{AS_OF}'",
+    )
+    assert metrics(opened)["Expected revenue of the top 10%"] == f"{largest / 2:.0%}" == "32%"
+
+
+def test_a_download_holds_the_rows(address: str, opened: Page, login: Login) -> None:
+    go(opened, address, "retention", lang="en")
+    with opened.expect_download() as waiting:
+        opened.locator(".st-key-download-churn-list button").click()
+    text = Path(waiting.value.path()).read_text(encoding="utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    with login.connect() as connection:
+        expected = connection.execute(
+            "SELECT customer_key, expected_loss FROM marts.customer_360 "
+            "WHERE as_of = %s AND expected_loss IS NOT NULL ORDER BY expected_loss DESC",
+            [AS_OF],
+        ).fetchall()
+    assert [(row["customer_key"], float(row["expected_loss"])) for row in rows] == expected
+    with opened.expect_download() as waiting:
+        opened.locator(".st-key-download-all-churn-list button").click()
+    everything = Path(waiting.value.path()).read_text(encoding="utf-8-sig")
+    assert len(everything.splitlines()) == 1 + len(expected)
+
+
+def test_a_customer_is_opened_from_a_list(address: str, opened: Page) -> None:
+    """By keyboard alone."""
+    go(opened, address, "whales", lang="en")
+    opened.locator(".st-key-open-whales input").focus()
+    opened.keyboard.type(key(1)[:8])
+    opened.keyboard.press("Enter")
+    opened.get_by_text("Next best action").first.wait_for()
+    settle(opened)
+    assert f"customer={key(1)}" in opened.url
+    assert opened.get_by_text("Reward and ask for referrals").count() == 1
+    _nothing_failed(opened)
+    opened.get_by_role("button", name="Back to the list").click()
+    opened.get_by_role("heading", level=1, name="Customers").wait_for()
+
+
+def test_the_language_stays_from_page_to_page(address: str, opened: Page) -> None:
+    go(opened, address, "", lang="en")
+    opened.get_by_role("radio", name="Português").click()
+    opened.get_by_role("heading", level=1, name="Visão geral").wait_for()
+    settle(opened)
+    assert "lang=pt" in opened.url
+    assert metrics(opened)["Receita líquida"].replace("\xa0", " ") == "R$ 1.230"
+    opened.locator('[data-testid="stSidebarNavLink"]').nth(1).click()
+    opened.get_by_role("heading", level=1, name="Clientes").wait_for()
+    settle(opened)
+    assert "lang=pt" in opened.url
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_narrow_screen_needs_no_sideways_scrolling(address: str, opened: Page, name: str) -> None:
+    opened.set_viewport_size({"width": 390, "height": 844})
+    try:
+        go(opened, address, name, lang="pt")
+        _nothing_failed(opened)
+        wide = opened.evaluate(
+            "() => { const main = document.querySelector('[data-testid=\"stMain\"]');"
+            " return main.scrollWidth - main.clientWidth; }"
+        )
+        assert wide <= 1
+    finally:
+        opened.set_viewport_size({"width": 1280, "height": 1000})
+
+
+def test_the_model_answers(address: str, opened: Page) -> None:
+    go(opened, address, "what_if", lang="en")
+    opened.get_by_role("button", name="Ask the model").click()
+    opened.get_by_text("Buys again in that time").wait_for()
+    settle(opened)
+    assert metrics(opened)["Expected in the next 91 days"] == "R$80.00"
+    _nothing_failed(opened)
