@@ -16,7 +16,7 @@ from customer360.lakehouse.tables import days_predicate
 from customer360.models import revenue
 from customer360.models.revenue import revenue_features
 from customer360.models.tracking import exhibited_models
-from customer360.pipeline.load_bronze import DELIVERY_DAY, quarantine_of
+from customer360.pipeline.bronze_accounts import DELIVERY_DAY, quarantine_of
 from customer360.pipeline.load_silver import CUSTOMER_DAYS, HISTORY, REJECTED, TRANSACTIONS
 from customer360.pipeline.make_gold import existing_snapshots
 from customer360.pipeline.run_models import tracking_of

@@ -40,8 +40,7 @@ CREATE TABLE serving.quarantine (
     table_name text, business_date date, reason text, rows bigint
 );
 CREATE TABLE serving.row_accounting (
-    table_name text, business_date date, received bigint, accepted bigint, quarantined bigint,
-    duplicates bigint
+    table_name text, business_date date, received bigint, accepted bigint, quarantined bigint
 );
 CREATE TABLE serving.deployment (name text, value text);
 """

@@ -257,4 +257,4 @@ def test_data_health(reading) -> None:
     }
     months = health.received_by_month(reading)
     february = months[months["month"] == date(2024, 2, 1)].set_index("fate")["rows"]
-    assert dict(february) == {"accepted": 7, "duplicates": 1, "quarantined": 2}
+    assert dict(february) == {"accepted": 8, "quarantined": 2}

@@ -33,14 +33,14 @@ def quarantine(reading: Reading) -> pd.DataFrame:
 def accounting(reading: Reading) -> pd.DataFrame:
     """Where the rows of each table went: every one received is accounted for, or it is a fault.
 
-    ``unaccounted`` = received - accepted - quarantined - duplicates; ``share`` in quarantine.
+    ``unaccounted`` = received - accepted - quarantined; ``share`` in quarantine.
     """
     return reading.frame_if(
         "serving.row_accounting",
         """
         SELECT table_name, sum(received)::bigint AS received, sum(accepted)::bigint AS accepted,
-               sum(quarantined)::bigint AS quarantined, sum(duplicates)::bigint AS duplicates,
-               sum(received - accepted - quarantined - duplicates)::bigint AS unaccounted,
+               sum(quarantined)::bigint AS quarantined,
+               sum(received - accepted - quarantined)::bigint AS unaccounted,
                sum(quarantined)::double precision / nullif(sum(received), 0) AS share
         FROM serving.row_accounting GROUP BY 1 ORDER BY 1
         """,
@@ -56,7 +56,7 @@ def received_by_month(reading: Reading) -> pd.DataFrame:
                sum(rows)::bigint AS rows
         FROM serving.row_accounting
         CROSS JOIN LATERAL (VALUES
-            ('accepted', accepted), ('quarantined', quarantined), ('duplicates', duplicates)
+            ('accepted', accepted), ('quarantined', quarantined)
         ) AS fates (fate, rows)
         WHERE business_date IS NOT NULL
         GROUP BY 1, 2 ORDER BY 1, 2

@@ -70,11 +70,7 @@ def _accounting(page: Page) -> None:
         wide = months.pivot_table(
             index="month", columns="fate", values="rows", fill_value=0
         ).reset_index()
-        fates = {
-            name: t(f"column.{name}")
-            for name in ("accepted", "quarantined", "duplicates")
-            if name in wide
-        }
+        fates = {name: t(f"column.{name}") for name in ("accepted", "quarantined") if name in wide}
         page.chart(
             charts.stacked_over_time(wide, "month", fates, x=t("axis.month"), y=t("axis.rows")),
             "health.received",
