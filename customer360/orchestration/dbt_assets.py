@@ -68,9 +68,10 @@ class Translator(DagsterDbtTranslator):
 
 
 def dbt_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
-    """Assets of all models of the dbt project, made together by ``dbt build``; unpartitioned.
+    """Assets of all models of the dbt project, made together by ``dbt build``.
 
-    Loading them needs no warehouse; the first time, dbt parses the project, which takes seconds.
+    They have no partitions, as the tables that they are made from have none. Loading them needs no
+    warehouse; the first time, dbt parses the project, which takes seconds.
 
     Raises:
         MartsError: The project does not parse.

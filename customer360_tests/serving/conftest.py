@@ -57,7 +57,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Marts]:
     from customer360.orchestration.dbt_assets import dbt_assets
 
     home = tmp_path_factory.mktemp("warehouse")
-    settings = load_settings(home, start_date=date(2024, 1, 1), end_date=date(2024, 3, 31))
+    settings = load_settings(home)
     warehouse = open_warehouse(settings)
     for table, rows in lakehouse_tables([JANUARY, FEBRUARY]).items():
         publish(warehouse.owner, table, rows)

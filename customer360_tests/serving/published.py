@@ -172,7 +172,7 @@ def lakehouse_tables(as_of: Sequence[date]) -> dict[str, Sequence[Row]]:
             if "churn_probability" in PEOPLE[str(key["customer_key"])]
         ],
         "gold/lifetime_value": [key | value for key in keys],
-        "gold/revenue_examples": [key | {"horizon_days": 14, "T": 5.0} for key in keys],
+        "gold/revenue_examples": [key | {"horizon_days": 14, "T": 5} for key in keys],
         "gold/business_health": [
             {
                 "business_date": date(2024, 2, 29),

@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 from customer360.contracts import Contract
 from customer360.contracts.spark import spark_schema
 from customer360.models.revenue.rows import outcomes
+from customer360.serving import campaigns
 from customer360_tests.serving.conftest import FEBRUARY, JANUARY, Marts, read
 from customer360_tests.serving.published import (
     CONSENT,
@@ -73,7 +74,6 @@ def people(as_of: date) -> list[dict[str, Any]]:
 
 
 def test_lists_are_those_that_exports_write(spark: SparkSession, made: Marts) -> None:
-    campaigns = pytest.importorskip("customer360.serving.campaigns")
     rows = people(FEBRUARY)
     agreed = {row["customer_key"]: [True, True, False, None][n % 4] for n, row in enumerate(rows)}
     owner = made.warehouse.owner

@@ -9,7 +9,7 @@ import yaml
 
 from customer360.contracts import Contract
 from customer360.gold.customer_360 import HIGH_VALUE_FROM
-from customer360.serving import marts
+from customer360.serving import campaigns, marts
 from customer360_tests.serving.conftest import models
 from customer360_tests.serving.published import columns
 
@@ -121,7 +121,6 @@ def test_every_grain_is_tested() -> None:
 
 
 def test_variables_are_those_of_the_lakehouse() -> None:
-    campaigns = pytest.importorskip("customer360.serving.campaigns")
     variables = yaml.safe_load((marts.PROJECT / "dbt_project.yml").read_text())["vars"]
     assert variables == {
         "high_value_from": HIGH_VALUE_FROM,
