@@ -249,7 +249,7 @@ def _replace(
             session.execute(sql.SQL("ANALYZE {}").format(scratch))
             with session.transaction():
                 published = _swap(session, table, scratch, loaded, days, keep_from)
-                _record(session, table, published, origin, days)
+                _record(session, table, scratch, published, origin, days)
                 session.execute(sql.SQL("DROP TABLE {}").format(scratch))
             session.execute(sql.SQL("ANALYZE {}").format(table.identifier))
     except psycopg.Error as error:
@@ -306,6 +306,7 @@ def _swap(
 def _record(
     session: psycopg.Connection[Any],
     table: PublishedTable,
+    scratch: sql.Identifier,
     published: Published,
     origin: Origin,
     days: Sequence[date] | None,
@@ -322,11 +323,28 @@ def _record(
             table.name.replace(".", "/"),
             published.rows,
             origin.delta_version,
-            min(days) if days else None,
-            max(days) if days else None,
+            *_bounds(session, table, scratch, days),
             origin.run_id,
         ],
     )
+
+
+def _bounds(
+    session: psycopg.Connection[Any],
+    table: PublishedTable,
+    scratch: sql.Identifier,
+    days: Sequence[date] | None,
+) -> tuple[date | None, date | None]:
+    """First and last day that the publish put in place; none of a table without days."""
+    if days:
+        return min(days), max(days)
+    if table.sliced_by is None:
+        return None, None
+    day = sql.Identifier(table.sliced_by)
+    found = session.execute(
+        sql.SQL("SELECT min({0}), max({0}) FROM {1}").format(day, scratch)
+    ).fetchone()
+    return (found[0], found[1]) if found else (None, None)
 
 
 def _create(session: psycopg.Connection[Any], table: PublishedTable) -> None:

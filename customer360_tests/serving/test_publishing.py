@@ -111,7 +111,7 @@ def test_a_slice_replaces_itself_and_leaves_the_others_alone(
         "SELECT run_id, rows, delta_version, first_slice FROM serving.publications "
         "WHERE table_name = 'gold/scores' ORDER BY 1"
     )
-    assert there(warehouse, notes) == [("one", 3, 4, None), ("two", 2, 5, SECOND)]
+    assert there(warehouse, notes) == [("one", 3, 4, FIRST), ("two", 2, 5, SECOND)]
 
 
 def test_as_of_dates_past_the_retention_go(

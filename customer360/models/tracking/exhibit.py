@@ -15,7 +15,6 @@ from customer360.models.tracking.connection import (
     connected,
     experiment_of,
     registered,
-    short_name,
 )
 from customer360.models.tracking.log import CARD, PLOTS
 from customer360.models.tracking.stored import CHURN, LIFETIME_VALUE, REVENUE
@@ -71,7 +70,7 @@ def exhibited_models(tracking: Tracking) -> list[ExhibitedModel]:
 def _exhibited(mlflow: ModuleType, name: str, known: Any, crowned: bool) -> ExhibitedModel:
     run = mlflow.MlflowClient().get_run(known.run_id)
     return ExhibitedModel(
-        model=short_name(name),
+        model=name.removeprefix("customer360_"),
         version=str(known.version),
         is_champion=crowned,
         as_of=date.fromisoformat(known.tags["as_of"]),
