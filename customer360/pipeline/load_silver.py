@@ -211,7 +211,7 @@ def load_transactions(work: Workspace, days: DayRange) -> TransactionsLoaded:
         if source.has_customers:
             keys = customers.where(F.col("source") == source.name).select("customer_key")
             rows = silver_transactions.known(rows, F.broadcast(keys) if few else keys)
-        rows = rows.observe(seen[1], *silver_transactions.excluded_counts())
+        rows = rows.observe(seen[1], *silver_transactions.excluded_counts(source.exclusion_reasons))
         excluded.append(
             silver_transactions.rejected(rows, ingested_at=work.started_at, run_id=work.run_id)
         )

@@ -31,6 +31,7 @@ class Source(ABC):
             not in it is excluded. Otherwise customers derive from transactions.
         event_dates_in_utc: The event times carry their offset, so bronze's ``_event_date`` is
             the UTC date and not the local one.
+        exclusion_reasons: What it may give in ``excluded_because``; silver's accounts name each.
         tables: Bronze tables, without the layer.
         transactions_table: The one of ``tables`` whose rows are the transactions.
     """
@@ -42,6 +43,7 @@ class Source(ABC):
     order_lines: bool
     has_customers: bool
     event_dates_in_utc: bool = False
+    exclusion_reasons: tuple[str, ...] = ()
     tables: tuple[str, ...]
     transactions_table: str
 

@@ -67,6 +67,8 @@ class MappedSource(Source, Generic[MappingT]):
         self.order_lines = mapping.grain == "lines"
         self.tables = (mapping.table,)
         self.transactions_table = mapping.table
+        own = (exclusion.reason for exclusion in mapping.exclude)
+        self.exclusion_reasons = tuple(dict.fromkeys((*own, "negative_amount")))
 
     def contract(self, table: str) -> Contract:
         """The contract that follows from the mapping."""

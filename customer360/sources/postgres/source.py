@@ -47,6 +47,7 @@ class PostgresSource(MappedSource[PostgresMapping], ChangingSource):
         super().__init__(mapping)
         self.database = database
         self.finds_deleted = mapping.deletes == "snapshot"
+        self.exclusion_reasons = (*self.exclusion_reasons, DELETED)
 
     @property
     def event_zones(self) -> frozenset[str]:
