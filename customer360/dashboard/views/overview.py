@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 from datetime import date, timedelta
 
-import pandas as pd
 import streamlit as st
 
 from customer360.dashboard import charts, tables
