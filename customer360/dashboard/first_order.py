@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from customer360.models.revenue.features import CATEGORICAL_FEATURES, FEATURES
+from customer360.models.revenue.fitting import UNKNOWN
 from customer360.models.revenue.model import RevenueModel, RevenueModelError
 from customer360.models.revenue.scoring import predictions
 
@@ -143,7 +144,7 @@ def known_values(model: RevenueModel) -> dict[str, tuple[str, ...]]:
         return dict.fromkeys(CATEGORICAL_FEATURES, ())
     encoder = model.amount[0].named_transformers_["categories"][-1]
     return {
-        name: tuple(sorted(str(value) for value in values if isinstance(value, str)))
+        name: tuple(sorted(str(value) for value in values if value not in (None, UNKNOWN)))
         for name, values in zip(CATEGORICAL_FEATURES, encoder.categories_, strict=True)
     }
 

@@ -28,8 +28,10 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """The shop's deployment, published without personal data."""
-    return shop.home(tmp_path_factory.mktemp("browsed"))
+    """The shop's deployment, published without personal data, with dbt's marts."""
+    found = shop.home(tmp_path_factory.mktemp("browsed"))
+    shop.remake_marts(found)
+    return found
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 
 from customer360.models.revenue import RevenueModel
+from customer360.serving.marts import failures, run_dbt
 from customer360.serving.warehouse import open_warehouse
 from customer360.settings import Settings, load_settings, remember
 from customer360_tests.dashboard import tables
@@ -155,7 +156,7 @@ PNG = base64.b64decode(
 
 
 def fill(connection: psycopg.Connection[Any]) -> None:
-    """Put the shop's rows into the published tables and make the marts."""
+    """Put the shop's rows into the published tables."""
     tables.insert(connection, "silver.customer_days", DAYS)
     tables.insert(connection, "gold.business_health", _health())
     for as_of, rows in ((AS_OF, NOW), (BEFORE, THEN)):
@@ -226,7 +227,6 @@ def fill(connection: psycopg.Connection[Any]) -> None:
     )  # fmt: skip
     _models(connection)
     _bookkeeping(connection)
-    connection.execute(tables.MARTS)
 
 
 def _models(connection: psycopg.Connection[Any]) -> None:
@@ -331,9 +331,19 @@ def home(folder: Path, *, personal: bool = False, filled: bool = True) -> Settin
         tables.create(connection, personal=personal)
         if filled:
             fill(connection)
-        else:
-            connection.execute(tables.MARTS)
+        connection.execute(tables.MARTS)
     model = RevenueModel("mean", 91, mean_revenue=80.0, purchase_rate=0.3)
     settings.revenue_pickle.parent.mkdir(parents=True)
     settings.revenue_pickle.write_bytes(model.dumps())
     return settings
+
+
+def remake_marts(settings: Settings) -> None:
+    """Put dbt's own marts in place of those by hand."""
+    owner = open_warehouse(settings).owner
+    with owner.connect() as connection:
+        for name in ("customer_360", "segment_summary", "cohort_retention", "revenue_kpis"):
+            connection.execute(f"DROP TABLE marts.{name}".encode())
+    for _ in run_dbt(settings, owner, ["run", "--full-refresh"]):
+        pass
+    assert failures(settings) == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -14,8 +13,7 @@ from customer360.dashboard.first_order import FirstOrder, answer, known_values, 
 from customer360.models.revenue import FEATURES, RevenueModel, RevenueModelError
 from customer360.models.revenue.features import typed_features
 from customer360.models.revenue.prediction import predict_file
-from customer360.models.revenue.training import train_on_rows
-from customer360_tests.models.revenue_rows import AS_OF, GRID, HORIZON_DAYS, dated
+from customer360_tests.models.test_revenue_prediction import model
 
 BARE = FirstOrder(amount=80)
 WHOLE = FirstOrder(
@@ -33,11 +31,6 @@ WHOLE = FirstOrder(
     country="BR",
 )
 UNDERWAY = FirstOrder(amount=60, days_ago=5, delivery_days=12, category="Books", country="BR")
-
-
-@cache
-def model() -> RevenueModel:
-    return train_on_rows(dated(400), GRID, HORIZON_DAYS, AS_OF, nthread=1).model
 
 
 def _row(number: int, order: FirstOrder, as_of: date) -> dict[str, object]:

@@ -248,7 +248,6 @@ def test_data_health(reading) -> None:
     assert len(health.publications(reading)) == 2
     accounting = health.accounting(reading).iloc[0]
     assert accounting["received"] == 15
-    assert accounting["unaccounted"] == 0
     assert accounting["share"] == pytest.approx(2 / 15)
     rows = health.quarantine(reading)
     assert dict(zip(rows["reason"], rows["rows"], strict=True)) == {
@@ -256,5 +255,5 @@ def test_data_health(reading) -> None:
         "channel:pattern": 1,
     }
     months = health.received_by_month(reading)
-    february = months[months["month"] == date(2024, 2, 1)].set_index("fate")["rows"]
-    assert dict(february) == {"accepted": 8, "quarantined": 2}
+    february = months[months["month"] == date(2024, 2, 1)].iloc[0]
+    assert (february["accepted"], february["quarantined"]) == (8, 2)

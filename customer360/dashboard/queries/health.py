@@ -31,16 +31,12 @@ def quarantine(reading: Reading) -> pd.DataFrame:
 
 
 def accounting(reading: Reading) -> pd.DataFrame:
-    """Where the rows of each table went: every one received is accounted for, or it is a fault.
-
-    ``unaccounted`` = received - accepted - quarantined; ``share`` in quarantine.
-    """
+    """What became of the rows that each table received, with the ``share`` in quarantine."""
     return reading.frame_if(
         "serving.row_accounting",
         """
         SELECT table_name, sum(received)::bigint AS received, sum(accepted)::bigint AS accepted,
                sum(quarantined)::bigint AS quarantined,
-               sum(received - accepted - quarantined)::bigint AS unaccounted,
                sum(quarantined)::double precision / nullif(sum(received), 0) AS share
         FROM serving.row_accounting GROUP BY 1 ORDER BY 1
         """,
@@ -48,17 +44,13 @@ def accounting(reading: Reading) -> pd.DataFrame:
 
 
 def received_by_month(reading: Reading) -> pd.DataFrame:
-    """Rows a ``month`` by what became of them: ``fate`` and ``rows``."""
+    """Rows received a ``month``: ``accepted`` and ``quarantined``."""
     return reading.frame_if(
         "serving.row_accounting",
         """
-        SELECT date_trunc('month', business_date::timestamp)::date AS month, fate,
-               sum(rows)::bigint AS rows
-        FROM serving.row_accounting
-        CROSS JOIN LATERAL (VALUES
-            ('accepted', accepted), ('quarantined', quarantined)
-        ) AS fates (fate, rows)
-        WHERE business_date IS NOT NULL
-        GROUP BY 1, 2 ORDER BY 1, 2
+        SELECT date_trunc('month', business_date::timestamp)::date AS month,
+               sum(accepted)::bigint AS accepted, sum(quarantined)::bigint AS quarantined
+        FROM serving.row_accounting WHERE business_date IS NOT NULL
+        GROUP BY 1 ORDER BY 1
         """,
     )

@@ -58,21 +58,13 @@ def _accounting(page: Page) -> None:
     if rows.empty:
         page.nothing("health.no_accounting")
         return
-    lost = int(rows["unaccounted"].sum())
-    if lost:
-        st.error(t("health.unaccounted", rows=t.number(lost)), icon=":material/error:")
-    else:
-        st.success(t("health.accounted"), icon=":material/check_circle:")
     tables.show(rows, "row-accounting", t)
     st.caption(t("health.accounting_explained"))
     months = page.source.ask(health.received_by_month)
     if len(months):
-        wide = months.pivot_table(
-            index="month", columns="fate", values="rows", fill_value=0
-        ).reset_index()
-        fates = {name: t(f"column.{name}") for name in ("accepted", "quarantined") if name in wide}
+        fates = {name: t(f"column.{name}") for name in ("accepted", "quarantined")}
         page.chart(
-            charts.stacked_over_time(wide, "month", fates, x=t("axis.month"), y=t("axis.rows")),
+            charts.stacked_over_time(months, "month", fates, x=t("axis.month"), y=t("axis.rows")),
             "health.received",
         )
 
