@@ -109,7 +109,18 @@ def page(*, width: int = 1800, height: int = 1200) -> Iterator[Page]:
             context.close()
 
 
-GROUPS = ("bronze", "exports", "gold", "models", "quarantine", "reports", "silver")
+GROUPS = (
+    "bronze",
+    "exports",
+    "gold",
+    "marts",
+    "models",
+    "quarantine",
+    "reports",
+    "silver",
+    "staging",
+    "warehouse",
+)
 
 
 def open_lineage(opened: Page, address: str) -> None:
@@ -126,13 +137,23 @@ def open_lineage(opened: Page, address: str) -> None:
 
 
 def statuses(opened: Page, address: str) -> dict[str, dict[str, int]]:
-    """Partitions of each asset as the UI counts them: all, materialised, failed."""
+    """Partitions of each asset as the UI counts them: all, materialised, failed.
+
+    An asset without partitions counts as one.
+    """
     query = (
-        "{assetNodes {assetKey {path} partitionStats {numPartitions numMaterialized numFailed}}}"
+        "{assetNodes {assetKey {path} partitionStats {numPartitions numMaterialized numFailed} "
+        "assetMaterializations(limit: 1) {runId}}}"
     )
     answer = opened.request.post(f"{address}/graphql", data={"query": query}).json()
     return {
-        "/".join(n["assetKey"]["path"]): n["partitionStats"] for n in answer["data"]["assetNodes"]
+        "/".join(node["assetKey"]["path"]): node["partitionStats"]
+        or {
+            "numPartitions": 1,
+            "numMaterialized": len(node["assetMaterializations"]),
+            "numFailed": 0,
+        }
+        for node in answer["data"]["assetNodes"]
     }
 
 
