@@ -18,7 +18,7 @@ ARGS ?=
 # The deployment that the commands below work on; `dagster` itself reads DAGSTER_HOME.
 CUSTOMER360_HOME ?= data
 DAGSTER_FOLDER := $(abspath $(CUSTOMER360_HOME))/dagster
-demo etl train dev validate: export CUSTOMER360_HOME := $(CUSTOMER360_HOME)
+demo etl train dev dashboard validate: export CUSTOMER360_HOME := $(CUSTOMER360_HOME)
 # The demo and the tests are small: compiling for minutes of use would take longer than it saves.
 # With that choice Java sets 48 MB aside for compiled code, which a whole run fills; then it interprets.
 demo test prove: export CUSTOMER360_SPARK_JAVA_OPTIONS := -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m
@@ -70,6 +70,15 @@ train: setup ## Train, validate and score the models on the gold that is there
 dev: setup ## Dagster's UI and daemon on http://localhost:3000, until Ctrl-C
 	@$(BIN)/customer360 dev
 
+.PHONY: dashboard
+dashboard: setup ## The dashboard on http://localhost:8501, until Ctrl-C
+	@$(BIN)/customer360 dashboard
+
+.PHONY: screenshots
+screenshots: setup ## The guide's pictures of the lineage and the dashboard, from `make demo`
+	@$(BIN)/python scripts/screenshot_lineage.py $(CUSTOMER360_HOME)
+	@$(BIN)/python scripts/screenshot_dashboard.py $(CUSTOMER360_HOME)
+
 .PHONY: validate
 validate: setup ## Load the Dagster definitions as Dagster would
 	@$(BIN)/dagster definitions validate -w workspace.yaml
@@ -93,6 +102,10 @@ bench: setup ## Measure against DuckDB on the same files; ARGS="--help" for its 
 .PHONY: bench-models
 bench-models: setup ## Measure lifetime value against lifetimes; ARGS="--customers 1000000"
 	@$(BIN)/python -m benchmarks.models $(ARGS)
+
+.PHONY: bench-dashboard
+bench-dashboard: setup ## Measure the dashboard's pages over a million customers
+	@$(BIN)/python -m benchmarks.dashboard $(ARGS)
 
 .PHONY: clean
 clean: ## Remove what tools made; data/ and .venv stay
