@@ -71,15 +71,23 @@ def dated(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
     return frame.assign(**{name: pd.to_datetime(frame[name]) for name in columns})
 
 
+def _time_axis(time: str, title: str, *, months: bool) -> alt.X:
+    if not months:
+        return alt.X(f"{time}:T", title=title, timeUnit="yearmonthdate")
+    # A month is a name and no moment: its label belongs under the middle of its bar.
+    axis = alt.Axis(format="%b %Y", labelAngle=0, labelOverlap=True)
+    return alt.X(f"{time}:O", title=title, timeUnit="yearmonth", axis=axis)
+
+
 def bars_over_time(
-    frame: pd.DataFrame, time: str, value: str, *, x: str, y: str, unit: Any
+    frame: pd.DataFrame, time: str, value: str, *, x: str, y: str, months: bool
 ) -> alt.Chart:
-    """One bar a ``unit`` ("yearmonth" …) of ``time``."""
+    """One bar a month, or a day that a period begins with."""
     return (
         alt.Chart(dated(frame, time), height=HEIGHT)
         .mark_bar(color=BLUE)
         .encode(
-            alt.X(f"{time}:T", title=x, timeUnit=unit),
+            _time_axis(time, x, months=months),
             alt.Y(f"{value}:Q", title=y, axis=alt.Axis(format="~s")),
             [
                 alt.Tooltip(f"{time}:T", title=x),
@@ -99,7 +107,7 @@ def stacked_over_time(
         alt.Chart(long, height=HEIGHT)
         .mark_bar()
         .encode(
-            alt.X(f"{time}:T", title=x, timeUnit="yearmonth"),
+            _time_axis(time, x, months=True),
             alt.Y("value:Q", title=y, axis=alt.Axis(format="~s")),
             alt.Color(
                 "part:N",

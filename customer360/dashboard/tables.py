@@ -56,7 +56,6 @@ def show(
     *,
     words: Mapping[str, str] | None = None,
     all_rows: Callable[[], pd.DataFrame] | None = None,
-    height: int | None = None,
     on_open: Callable[[str], None] | None = None,
 ) -> None:
     """A table with a button that downloads it.
@@ -67,14 +66,12 @@ def show(
         t: The language; column headings are ``column.<name>``.
         words: Columns whose values have names, and the group of the names: segment, risk ….
         all_rows: Gives all rows where ``rows`` is one page of them.
-        height: In pixels; unset: as the rows need, up to ten.
         on_open: Called with the customer key of the row that is clicked.
     """
     shown: dict[str, Any] = {
         "data": named(rows, t, words or {}),
         "hide_index": True,
         "width": "stretch",
-        "height": height if height is not None else "auto",
         "column_config": headings(rows, t),
         "placeholder": MISSING,
         "key": f"table-{name}",

@@ -237,7 +237,7 @@ def _models(connection: psycopg.Connection[Any]) -> None:
             {"model": "churn", "version": "1", "is_champion": False, "as_of": BEFORE},
             {"model": "churn", "version": "2", "is_champion": True, "as_of": BEFORE,
              "card": "# churn v2\n\nCosts $5 or $6.\n"},
-            {"model": "lifetime_value", "version": "1", "is_champion": True, "as_of": AS_OF},
+            {"model": "lifetime-value", "version": "1", "is_champion": True, "as_of": AS_OF},
         ],
         trained_at=PUBLISHED_AT, status="trained",
     )  # fmt: skip

@@ -160,6 +160,17 @@ def test_models_compare_with_baselines(shown) -> None:
     assert rows.loc["roc auc", "hiatus rule"] == "0.75*"
 
 
+def test_a_model_is_called_alike_wherever_it_comes_from(shown) -> None:
+    test = shown("models")
+    test.segmented_control(key="model").set_value("lifetime-value").run()
+    assert not test.exception
+    assert "How probably each customer is still one" in said(test)
+
+
+def test_freshness_is_that_of_the_newest_day(shown) -> None:
+    assert metrics(shown("health"))["Newest business day"] == "31 Mar 2024"
+
+
 def test_what_if_answers(shown) -> None:
     test = shown("what_if")
     test.button[0].click().run()

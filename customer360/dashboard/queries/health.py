@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pandas as pd
 
 from customer360.dashboard.connection import Reading
@@ -16,6 +18,14 @@ def publications(reading: Reading) -> pd.DataFrame:
         FROM serving.publications ORDER BY table_name, published_at DESC
         """
     )
+
+
+def newest_day(reading: Reading) -> date | None:
+    """The newest business date of the marts; None when there is none."""
+    if not reading.has("marts.revenue_kpis"):
+        return None
+    day: date | None = reading.value("SELECT max(business_date) FROM marts.revenue_kpis")
+    return day
 
 
 def quarantine(reading: Reading) -> pd.DataFrame:

@@ -243,7 +243,7 @@ def _timeline(page: Page, days: pd.DataFrame) -> None:
         ),
         "customer.timeline",
     )
-    tables.show(days, "customer-days", t, height=250)
+    tables.show(days, "customer-days", t)
 
 
 def _profile(page: Page, profile: pd.DataFrame, *, allowed: bool) -> None:

@@ -32,15 +32,14 @@ def render(page: Page) -> None:
 def _freshness(page: Page, published: pd.DataFrame) -> None:
     t = page.t
     newest = published["published_at"].max()
-    days = published[published["table_name"].isin(["silver/transactions", "gold/business_health"])]
-    last = days["last_slice"].dropna().max() if len(days) else None
+    last = page.source.ask(health.newest_day)
     first, second, third = st.columns(3)
     first.metric(
         t("health.published"), t.day(newest), help=f"{newest:%Y-%m-%d %H:%M %Z}", border=True
     )
     second.metric(t("health.last_day"), t.day(last), help=t("health.last_day_help"), border=True)
     third.metric(t("health.rows"), t.number(published["rows"].sum()), border=True)
-    if last is not None and pd.notna(last):
+    if last is not None:
         age = (datetime.now(UTC).date() - last).days
         if age > STALE_DAYS:
             st.warning(t("health.stale", days=t.number(age)), icon=":material/schedule:")

@@ -28,7 +28,7 @@ def render(page: Page) -> None:
         t("models.which"),
         list(dict.fromkeys(versions["model"])),
         default=versions["model"].iat[0],
-        format_func=lambda name: t.named("model", name),
+        format_func=lambda name: t.named("model", _in_gold(name)),
         key="model",
         required=True,
     )
@@ -40,19 +40,24 @@ def render(page: Page) -> None:
         key=f"version-{model}",
     )
     chosen = of[of["version"] == version].iloc[0]
-    st.markdown(t.named("model_means", model))
+    st.markdown(t.named("model_means", _in_gold(str(model))))
     first, second, third = st.columns(3)
     first.metric(t("models.trained"), t.day(chosen["trained_at"]), border=True)
     second.metric(t("models.as_of"), t.day(chosen["as_of"]), border=True)
     third.metric(t("models.status"), t.named("status", chosen["status"]), border=True)
     _figures(page, str(model), str(version))
-    _performance(page, str(model))
+    _performance(page, _in_gold(str(model)))
     _plots(page, str(model), str(version))
-    _drift(page, str(model))
+    _drift(page, _in_gold(str(model)))
     if chosen["card"]:
         with st.expander(t("models.card"), icon=":material/description:"):
             # A step down: the page has a title already.
             st.markdown(_HEADING.sub(r"\1## ", str(chosen["card"])).replace("$", "\\$"))
+
+
+def _in_gold(model: str) -> str:
+    """The model's name in gold's tables, by its name in the registry."""
+    return model.replace("-", "_")
 
 
 def _version(page: Page, versions: pd.DataFrame, name: str) -> str:

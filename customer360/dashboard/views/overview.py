@@ -141,7 +141,6 @@ def _revenue(page: Page, first: date, last: date) -> None:
     length = (last - first).days + 1
     grain: overview.Grain = "day" if length <= 45 else "week" if length <= 200 else "month"
     rows = page.source.ask(overview.revenue, first, last, grain)
-    unit = "yearmonth" if grain == "month" else "yearmonthdate"
     page.chart(
         charts.bars_over_time(
             rows,
@@ -149,7 +148,7 @@ def _revenue(page: Page, first: date, last: date) -> None:
             "net_revenue",
             x=t(f"axis.{grain}"),
             y=t("axis.net_revenue", currency=t.currency),
-            unit=unit,
+            months=grain == "month",
         ),
         "overview.revenue",
         grain=t(f"overview.by_{grain}"),
