@@ -8,6 +8,7 @@ with the answers kept. Memory of PostgreSQL and the disk's cache are warm in bot
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import statistics
 import tempfile
@@ -198,13 +199,13 @@ def answers(settings: Settings, customer_key: str, rounds: int) -> list[Answer]:
     """Seconds of every page: the median of ``rounds``, with every question asked and with none."""
     # Imported here: Streamlit takes a second to load.
     import streamlit as st
-    from streamlit.logger import set_log_level
     from streamlit.testing.v1 import AppTest
     from streamlit.util import calc_hash
 
     from customer360.dashboard import app
 
-    set_log_level("ERROR")  # it warns of every run outside of a server
+    # It warns of every run outside of a server.
+    logging.disable(logging.WARNING)
     os.environ[HOME_VARIABLE] = str(settings.home)
 
     def run(name: str, **query: str) -> Callable[[], float]:

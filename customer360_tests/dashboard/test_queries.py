@@ -36,7 +36,7 @@ def test_what_is_published(reading) -> None:
 
 
 def test_figures_of_a_month(reading) -> None:
-    found = overview.figures(reading, *MARCH)
+    found = overview.figures(reading, AS_OF, *MARCH)
     assert found == pytest.approx(
         {
             "net_revenue": 300 - 20 + 400,
@@ -54,13 +54,22 @@ def test_figures_of_a_month(reading) -> None:
 
 def test_a_customer_of_several_days_is_one_active_customer(reading) -> None:
     """And one who gave everything back has not bought at all."""
-    found = overview.figures(reading, *QUARTER)
+    found = overview.figures(reading, AS_OF, *QUARTER)
     assert (found["active_customers"], found["new_customers"]) == (5, 5)
     assert (found["net_revenue"], found["orders"]) == (1230, 9)
 
 
+def test_active_customers_are_counted_alike_from_days_and_from_snapshots(reading) -> None:
+    """Up to the as-of date from its snapshot; up to another day from the days themselves."""
+    by_snapshot = overview.figures(reading, AS_OF, *QUARTER)
+    by_days = overview.figures(reading, BEFORE, *QUARTER)
+    assert by_snapshot == by_days
+    february = overview.figures(reading, AS_OF, date(2024, 2, 1), date(2024, 2, 29))
+    assert (february["active_customers"], february["new_customers"]) == (3, 1)
+
+
 def test_figures_of_days_without_sales(reading) -> None:
-    found = overview.figures(reading, date(2024, 1, 1), date(2024, 1, 2))
+    found = overview.figures(reading, AS_OF, date(2024, 1, 1), date(2024, 1, 2))
     assert (found["net_revenue"], found["active_customers"]) == (0, 0)
     assert found["refund_rate"] != found["refund_rate"]
 

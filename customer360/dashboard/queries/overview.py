@@ -24,7 +24,7 @@ def first_day(reading: Reading) -> date | None:
     return first
 
 
-def figures(reading: Reading, first: date, last: date) -> dict[str, float]:
+def figures(reading: Reading, as_of: date, first: date, last: date) -> dict[str, float]:
     """The business in numbers from ``first`` to ``last``, both included.
 
     Returns:
@@ -45,24 +45,38 @@ def figures(reading: Reading, first: date, last: date) -> dict[str, float]:
         """,
         days,
     ).astype(float)
-    # Customers of several days count once, so days cannot be added up.
-    active = reading.value(
-        f"""
-        SELECT count(*) AS customers FROM (
-            SELECT DISTINCT customer_key FROM silver.customer_days
-            WHERE business_date BETWEEN %(first)s AND %(last)s AND {_PURCHASE}
-        ) AS active
-        """,
-        days,
-    )
     found: dict[str, float] = {str(name): value for name, value in sums.iloc[0].items()}
-    sold = found["gross_revenue"]
+    sold, active = found["gross_revenue"], _active_customers(reading, as_of, first, last)
     return found | {
         "active_customers": float(active),
         "returning_customers": float(active) - found["new_customers"],
         "refund_rate": found["refunded"] / sold if sold else float("nan"),
         "average_order_value": sold / found["orders"] if found["orders"] else float("nan"),
     }
+
+
+def _active_customers(reading: Reading, as_of: date, first: date, last: date) -> int:
+    """Customers who bought; one of several days counts once, so days cannot be added up."""
+    if last == as_of:
+        # Whoever has bought since the first day has a last purchase since then: a tenth of the
+        # time that looking through all days takes.
+        return int(
+            reading.value(
+                "SELECT count(*) FROM marts.customer_360 "
+                "WHERE as_of = %(as_of)s AND last_purchase_on >= %(first)s",
+                {"as_of": as_of, "first": first},
+            )
+        )
+    found = reading.value(
+        f"""
+        SELECT count(*) AS customers FROM (
+            SELECT DISTINCT customer_key FROM silver.customer_days
+            WHERE business_date BETWEEN %(first)s AND %(last)s AND {_PURCHASE}
+        ) AS active
+        """,
+        {"first": first, "last": last},
+    )
+    return int(found)
 
 
 def revenue(reading: Reading, first: date, last: date, grain: Grain) -> pd.DataFrame:

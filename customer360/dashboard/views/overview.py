@@ -83,11 +83,11 @@ def _period(page: Page, first_day: date) -> tuple[date, date]:
 
 def _figures(page: Page, first_day: date, first: date, last: date) -> None:
     t = page.t
-    now = page.source.ask(overview.figures, first, last)
+    now = page.source.ask(overview.figures, page.as_of, first, last)
     length = (last - first).days + 1
     before_first = first - timedelta(days=length)
     before = (
-        page.source.ask(overview.figures, before_first, first - timedelta(days=1))
+        page.source.ask(overview.figures, page.as_of, before_first, first - timedelta(days=1))
         if before_first >= first_day
         else None
     )
