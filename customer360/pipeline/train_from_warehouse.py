@@ -13,6 +13,7 @@ from customer360.models import revenue
 from customer360.models.lineage import FeatureSchema
 from customer360.models.promotion import revenue_gate
 from customer360.models.revenue import RevenueTraining
+from customer360.models.revenue.features import typed_features
 from customer360.models.tracking import LoggedTraining, load_revenue_champion, log_training
 from customer360.models.windows import AsOfGrid
 from customer360.pipeline.run_models import (
@@ -69,7 +70,9 @@ def read_base_table(login: Login, max_rows: int) -> tuple[pd.DataFrame, int]:
                 [int(share * 2**32)],
             )
             names = [column.name for column in found.description or ()]
-            return pd.DataFrame(found.fetchall(), columns=names), int(horizon)
+            frame = pd.DataFrame(found.fetchall(), columns=names)
+            labels = frame[["as_of", "revenue", "bought"]]
+            return labels.join(typed_features(frame)), int(horizon)
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
         raise BaseTableError(
             f"there is no {BASE_TABLE} in the warehouse yet: `customer360 run --steps publish` "
