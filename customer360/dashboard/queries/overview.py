@@ -58,8 +58,8 @@ def figures(reading: Reading, as_of: date, first: date, last: date) -> dict[str,
 def _active_customers(reading: Reading, as_of: date, first: date, last: date) -> int:
     """Customers who bought; one of several days counts once, so days cannot be added up."""
     if last == as_of:
-        # Whoever has bought since the first day has a last purchase since then: a tenth of the
-        # time that looking through all days takes.
+        # Whoever has bought since the first day has a last purchase since then, and the snapshot
+        # is smaller than the days.
         return int(
             reading.value(
                 "SELECT count(*) FROM marts.customer_360 "
