@@ -114,7 +114,7 @@ def run_plan(settings: Settings, plan: Plan, say: Say) -> None:
         with open_instance(settings) as instance:
             for name in chosen:
                 job, days, more = work[name]
-                said = days if name == "load" else ", ".join(str(day) for day in plan.as_of)
+                said = days if name == "load" else ",".join(str(day) for day in plan.as_of)
                 say(f"[bold]{name}[/bold] {said}")
                 only = _chosen(settings, plan.models) if name == "train" else None
                 _run(definitions, instance, job, days, more, only)

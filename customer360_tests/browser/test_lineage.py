@@ -9,6 +9,7 @@ import pytest
 
 from customer360_tests.browser.lineage import (
     CHROMIUM,
+    FOLDED,
     GROUPS,
     open_lineage,
     page,
@@ -66,7 +67,7 @@ def test_the_lineage_shows_every_asset_made_and_none_failed(address: str, tmp_pa
         wait_for_statuses(opened)
         opened.screenshot(path=str(tmp_path / "lineage.png"))
         shown = opened.inner_text("body")
-        for group in GROUPS:
+        for group in (*GROUPS, *FOLDED):
             assert group in shown
         for name in ("customers", "customer_days", "customer_360", "rfm_segments", "churn"):
             assert name in shown, name
@@ -84,7 +85,7 @@ def test_the_lineage_shows_every_asset_made_and_none_failed(address: str, tmp_pa
 
 def test_a_group_shows_its_assets_checks_and_kinds(address: str) -> None:
     """Silver, close enough to read: every partition filled, every check passed."""
-    with page(width=2200, height=1200) as opened:
+    with page(width=3000, height=2400) as opened:
         opened.goto(f"{address}/locations/customer360/asset-groups/silver", timeout=120_000)
         opened.get_by_text("100% filled").first.wait_for(timeout=120_000)
         wait_for_statuses(opened)
