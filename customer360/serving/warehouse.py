@@ -90,7 +90,7 @@ class Login:
         try:
             return psycopg.connect(self.conninfo, connect_timeout=10, **options)
         except psycopg.OperationalError as error:
-            first = str(error).strip().splitlines()[-1]
+            first = str(error).strip().splitlines()[0]
             raise WarehouseError(
                 f"warehouse {self.shown}: {first}; see `customer360 warehouse status`"
             ) from None
@@ -160,7 +160,9 @@ def take_down(settings: Settings) -> bool:
     _stay(settings).unlink(missing_ok=True)
     if settings.warehouse_url is not None or not is_running(settings):
         return False
-    _server(settings).stop()
+    server = _server(settings)
+    server.cleanup_mode = None  # or it would be stopped once more when this process ends
+    server.stop()
     return True
 
 

@@ -1,0 +1,105 @@
+"""The deployment's own PostgreSQL: its commands, its roles, and what is never shown of them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+
+from customer360.errors import SettingsError
+from customer360.serving.warehouse import (
+    Login,
+    WarehouseError,
+    is_running,
+    open_warehouse,
+    reader_login,
+)
+from customer360.settings import load_settings
+from customer360_tests.deployments import PROJECT
+
+
+def command(home: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "customer360.cli", "warehouse", *words, "--home", str(home)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=PROJECT,
+        env=os.environ | environment,
+    )
+
+
+def test_up_stays_up_and_down_ends_it(tmp_path: Path) -> None:
+    settings = load_settings(tmp_path)
+    said = command(tmp_path, "status").stdout
+    assert "not made yet" in said
+    assert "customer360 run" in said
+
+    up = command(tmp_path, "up")
+    assert up.returncode == 0
+    assert "the warehouse is up" in up.stdout
+    try:
+        # The process that started it has ended.
+        assert is_running(settings)
+        asked = command(tmp_path, "psql", "-Atc", "SELECT current_user")
+        assert asked.stdout == "customer360_reader\n"
+        passwords = [
+            (settings.home / "secrets" / f"warehouse_{role}").read_text()
+            for role in (
+                "owner",
+                "reader",
+            )
+        ]
+        lines = [" ".join(p.info["cmdline"] or ()) for p in psutil.process_iter(["cmdline"])]
+        for password in passwords:
+            assert not [line for line in lines if password in line]
+            assert password not in (settings.warehouse_dir / "log").read_text()
+            assert password not in up.stdout + up.stderr
+    finally:
+        down = command(tmp_path, "down")
+    assert (down.stdout, down.stderr) == ("the warehouse is down\n", "")
+    assert not is_running(settings)
+    assert "no warehouse" in command(tmp_path, "down").stdout
+    assert ": down" in command(tmp_path, "status").stdout
+
+
+def test_nobody_gets_in_without_a_password(tmp_path: Path) -> None:
+    warehouse = open_warehouse(load_settings(tmp_path))
+    for login in (warehouse.owner, warehouse.reader):
+        without = {k: v for k, v in login.parameters.items() if k != "password"}
+        with pytest.raises(psycopg.OperationalError, match="password"):
+            psycopg.connect(Login(without).conninfo)
+        with pytest.raises(WarehouseError, match="password authentication failed"):
+            Login({**without, "password": "guessed"}).connect()
+
+
+def test_opening_again_changes_nothing_and_finds_the_same_roles(tmp_path: Path) -> None:
+    settings = load_settings(tmp_path)
+    assert reader_login(settings) is None  # and nothing was started for it
+    assert not settings.warehouse_dir.exists()
+    first = open_warehouse(settings)
+    assert open_warehouse(settings) == first
+    found = reader_login(settings)
+    assert found == first.reader
+    with found.connect() as reader:
+        assert reader.execute("SELECT current_user").fetchone() == ("customer360_reader",)
+
+
+def test_no_message_repeats_a_password(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="warehouse_url is not a PostgreSQL URL") as wrong:
+        Login.of_url("postgresql://u:sekret@host:port/db?x", "warehouse_url")
+    assert "sekret" not in str(wrong.value)
+    login = Login.of_url("postgresql://u:sekret@127.0.0.1:1/db", "warehouse_url")
+    with pytest.raises(WarehouseError, match=r"u@127\.0\.0\.1/db.*Connection refused") as away:
+        login.connect()
+    assert "sekret" not in str(away.value) + repr(login)
+    url = "postgresql://u:sekret@127.0.0.1:1/db"
+    answer = command(tmp_path, "status", CUSTOMER360_WAREHOUSE_URL=url)
+    assert "sekret" not in answer.stdout + answer.stderr
+    settings = load_settings(tmp_path, warehouse_url=url)
+    assert "sekret" not in repr(settings)
