@@ -74,6 +74,16 @@ def status(home: Home = None, verbose: Verbose = False) -> None:
     )
 
 
+@_warehouse.command()
+def docs(home: Home = None, verbose: Verbose = False) -> None:
+    """Write dbt's documentation of the warehouse's tables, columns and lineage: one page."""
+    from customer360.serving.marts import write_docs
+    from customer360.serving.warehouse import open_warehouse
+
+    settings = load_settings(home)
+    out.print(f"open {write_docs(settings, open_warehouse(settings).owner)}", highlight=False)
+
+
 @_warehouse.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     add_help_option=False,
