@@ -388,7 +388,7 @@ def check_port(
                 "in use" if taken else f"cannot be used: {error.strerror}",
                 f"`{command} --port {port + 1}`, or stop what listens there",
             )
-    return Check(name, "ok", "free, for Dagster's UI")
+    return Check(name, "ok", f"free, for `{command}`")
 
 
 def _size(number: int) -> str:

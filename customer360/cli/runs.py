@@ -98,8 +98,9 @@ def _chosen_sources(
     """What the arguments say about sources, as settings."""
     chosen: dict[str, object] = {}
     if mapping:
-        of_tables = source is not None and "postgres" in source
-        if of_tables and source is not None and "files" in source:
+        meant = source or known.sources
+        of_tables = "postgres" in meant
+        if of_tables and "files" in meant:
             raise SettingsError(
                 "--mapping is for one source, files or postgres; set the mappings by "
                 "CUSTOMER360_FILES_MAPPING and CUSTOMER360_POSTGRES_MAPPING instead"
@@ -107,7 +108,7 @@ def _chosen_sources(
         chosen["postgres_mapping" if of_tables else "files_mapping"] = [
             str(Path(name).absolute()) if Path(name).exists() else name for name in mapping
         ]
-        source = source or ["files"]
+        source = source or (known.sources if of_tables else ["files"])
         if not of_tables:
             # Of another mapping; --path below says which is this one's.
             chosen["files_path"] = None
@@ -166,6 +167,7 @@ def _print_summary(deployment: Deployment, as_of: date) -> None:
     at = "" if settings.home == Path("data") else f" --home {settings.home}"
     out.print("\n[bold]Where to go next[/bold]")
     for command, why in (
+        (f"customer360 dashboard{at}", "customers, segments, who is leaving, what each is worth"),
         (f"customer360 dev{at}", "the lineage, runs and schedules in Dagster's UI"),
         (f"customer360 show gold/customer_360{at}", "one row a customer, with what to do next"),
         (f"customer360 tables{at}", "all tables"),

@@ -108,8 +108,7 @@ def psql(
     if login is None:
         raise WarehouseError("there is no warehouse yet: `customer360 run` makes and fills it")
     # libpq reads these; on a command line anyone on this machine could read the password.
-    names = {"host": "PGHOST", "port": "PGPORT", "dbname": "PGDATABASE", "user": "PGUSER"}
-    names |= {"password": "PGPASSWORD", "sslmode": "PGSSLMODE"}
-    given = {names[name]: value for name, value in login.parameters.items() if name in names}
-    done = subprocess.run([psql_path(), *context.args], env=os.environ | given, check=False)
+    done = subprocess.run(
+        [psql_path(), *context.args], env=os.environ | login.environment(), check=False
+    )
     sys.exit(done.returncode)

@@ -289,6 +289,12 @@ class Lakehouse:
         """The newest version of ``table``."""
         return self.last_write(table).version
 
+    def identity(self, table: str) -> str:
+        """Delta's own id of the table: a table that was deleted and made again has another."""
+        detail = self.spark.sql(f"DESCRIBE DETAIL {self.identifier(table)}").select("id").first()
+        assert detail is not None
+        return str(detail[0])
+
     def notes(self, table: str, newest: int | None = None) -> list[tuple[int, str | None]]:
         """Versions of ``table`` with their notes, newest first; none for an absent table.
 

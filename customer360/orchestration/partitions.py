@@ -6,11 +6,6 @@ from collections.abc import Collection
 from datetime import date, timedelta
 
 import dagster as dg
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-    PARTITION_NAME_TAG,
-)
 
 from customer360.days import DayRange, parse_day
 from customer360.deployment import Deployment
@@ -18,10 +13,6 @@ from customer360.errors import SettingsError
 
 AS_OF_TAG = "customer360/as_of"
 """Run tag that names the as-of dates of gold snapshots, separated by commas."""
-
-
-LOADED_TAG = "customer360/loaded"
-"""Run tag that names the days loaded just before, as ``FIRST...LAST``, in a run of other days."""
 
 
 def daily_partitions(deployment: Deployment) -> dg.DailyPartitionsDefinition:
@@ -39,25 +30,6 @@ def days_of(context: dg.AssetExecutionContext) -> DayRange:
     """The business days that this run is about: one partition or a range of them."""
     window = context.partition_time_window
     return DayRange(window.start.date(), window.end.date() - timedelta(days=1))
-
-
-def loaded_days(context: dg.AssetExecutionContext) -> DayRange | None:
-    """The days that an unpartitioned asset's run is about; None where it does not say.
-
-    Those of the tag ``customer360/loaded``, or the run's partitions, in which the assets before it
-    were made.
-    """
-    tags = context.run.tags
-    if LOADED_TAG in tags:
-        first, _, last = tags[LOADED_TAG].partition("...")
-        found = (first, last or first)
-    elif ASSET_PARTITION_RANGE_START_TAG in tags:
-        found = (tags[ASSET_PARTITION_RANGE_START_TAG], tags[ASSET_PARTITION_RANGE_END_TAG])
-    elif PARTITION_NAME_TAG in tags:
-        found = (tags[PARTITION_NAME_TAG], tags[PARTITION_NAME_TAG])
-    else:
-        return None
-    return DayRange(*(parse_day(day, "a tag of the run") for day in found))
 
 
 def as_of_dates(

@@ -17,7 +17,7 @@ from customer360.orchestration import jobs
 from customer360.orchestration.build import build_definitions
 from customer360.orchestration.instance import open_instance
 from customer360.orchestration.metadata import asset_key
-from customer360.orchestration.partitions import AS_OF_TAG, LOADED_TAG
+from customer360.orchestration.partitions import AS_OF_TAG
 from customer360.orchestration.progress import Say, listen
 from customer360.orchestration.schedules import range_tags
 from customer360.pipeline.make_gold import CUSTOMER_360
@@ -100,8 +100,8 @@ def run_plan(settings: Settings, plan: Plan, say: Say) -> None:
         "load": (jobs.LOAD_RANGE, plan.days, {}),
         "snapshot": (jobs.SNAPSHOT, every, tags),
         "train": (jobs.TRAIN, every, tags),
-        # The warehouse has no partitions; of the days, it only asks which were loaded.
-        "publish": (jobs.PUBLISH, None, {LOADED_TAG: f"{plan.days.first}...{plan.days.last}"}),
+        # The warehouse has no partitions: it knows itself what it lacks.
+        "publish": (jobs.PUBLISH, None, {}),
     }
     chosen = {
         "all": ("load", "snapshot", "train", "publish"),

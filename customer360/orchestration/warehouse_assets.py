@@ -8,7 +8,6 @@ from customer360.contracts import Contract
 from customer360.deployment import Deployment
 from customer360.orchestration.gold_assets import CHURN_MODEL, LIFETIME_VALUE_MODEL, REVENUE_MODEL
 from customer360.orchestration.metadata import asset_key, column_schema
-from customer360.orchestration.partitions import loaded_days
 from customer360.orchestration.resources import SparkResource
 from customer360.orchestration.running import workspace
 from customer360.pipeline import publish
@@ -19,7 +18,7 @@ from customer360.serving.publishing import Published, PublishedTable
 from customer360.serving.warehouse import Warehouse, open_warehouse
 from customer360.settings import Settings
 
-Publish = Callable[[dg.AssetExecutionContext, Workspace, Warehouse], Sequence[Published | None]]
+Publish = Callable[[Workspace, Warehouse], Sequence[Published | None]]
 
 
 class WarehouseResource:
@@ -81,7 +80,7 @@ def warehouse_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
                     "Features of customers at the as-of dates that the revenue model learns from.",
                 )
             ],
-            lambda _, work, to: [publish.publish_revenue_examples(work, to)],
+            lambda work, to: [publish.publish_revenue_examples(work, to)],
         )
     )
     assets.append(
@@ -92,7 +91,7 @@ def warehouse_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
                 spec(tables.MODEL_FIGURES, models, "Figures of every registered version."),
                 spec(tables.MODEL_PLOTS, models, "Plots of the champions."),
             ],
-            lambda _, work, to: publish.publish_models(work, to),
+            lambda work, to: publish.publish_models(work, to),
             name="warehouse__models",
         )
     )
@@ -104,7 +103,7 @@ def warehouse_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
                 spec(tables.ROW_ACCOUNTING, [*bronze, TRANSACTIONS], "Rows received, by day."),
                 spec(tables.QUARANTINE, [*bronze, TRANSACTIONS], "Quarantined rows by reason."),
             ],
-            lambda context, work, to: publish.publish_health(work, to, loaded_days(context)),
+            lambda work, to: publish.publish_health(work, to),
             name="warehouse__health",
         )
     )
@@ -112,7 +111,7 @@ def warehouse_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
         _asset(
             deployment,
             [spec(tables.DEPLOYMENT, [TRANSACTIONS], "What a reader must know of the deployment.")],
-            lambda _, work, to: [publish.publish_deployment(work, to)],
+            lambda work, to: [publish.publish_deployment(work, to)],
         )
     )
     return assets
@@ -142,7 +141,7 @@ def _copy_spec(deployment: Deployment, table: str) -> dg.AssetSpec:
 
 
 def _copying(table: str) -> Publish:
-    return lambda _, work, to: [publish.publish_table(work, to, table)]
+    return lambda work, to: [publish.publish_table(work, to, table)]
 
 
 def _asset(
@@ -161,7 +160,7 @@ def _asset(
         warehouse: dg.ResourceParam[WarehouseResource],
     ) -> Iterator[dg.MaterializeResult[None]]:
         work = workspace(context, spark, deployment)
-        done = put(context, work, warehouse.open())
+        done = put(work, warehouse.open())
         figures = {warehouse_key(each.table): each for each in done if each is not None}
         for each in specs:
             made = figures.get(each.key)

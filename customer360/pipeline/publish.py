@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from functools import reduce
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from customer360.days import DayRange
+from customer360.bronze.changes import is_deleted
 from customer360.gold.customer_features import customer_features
 from customer360.gold.first_orders import first_orders
 from customer360.lakehouse.tables import days_predicate
@@ -25,13 +24,14 @@ from customer360.serving import tables
 from customer360.serving.publishing import (
     Origin,
     Published,
+    PublishedTable,
     has_columns,
-    last_version,
+    last_origin,
     newest_slice,
     publish,
     publish_rows,
 )
-from customer360.serving.warehouse import Warehouse
+from customer360.serving.warehouse import Login, Warehouse
 
 EXAMPLE_ROWS = 1_000_000
 """Rows of `gold.revenue_examples`, about: enough to train from, and not six copies of a million
@@ -54,26 +54,40 @@ def publish_table(work: Workspace, warehouse: Warehouse, table: str) -> Publishe
         return None
     copy = tables.copy_of(table, personal_data=settings.publish_personal_data)
     version = lakehouse.version(table)
-    before = last_version(warehouse.owner, copy)
-    if before == version and has_columns(warehouse.owner, copy):
-        return None
     frame = lakehouse.read(table, version=version)
-    origin = Origin(work.run_id, version)
+    origin = Origin(work.run_id, version, lakehouse.identity(table))
+    since = _published_version(warehouse.owner, copy, origin)
+    if since == version:
+        return None
     keep_from = None
     if copy.sliced_by == tables.AS_OF:
         snapshots = sorted(row[0] for row in frame.select(tables.AS_OF).distinct().collect())
         kept = snapshots[-settings.warehouse_snapshots :]
         keep_from = kept[0] if kept else None
         frame = frame.where(F.col(tables.AS_OF) >= F.lit(keep_from))
-    if copy.sliced_by is None or before is None:
+    if copy.sliced_by is None or since is None:
         return publish(warehouse.owner, copy, frame, origin, keep_from=keep_from)
     days = sorted(
         day
-        for day in changed_days(lakehouse, table, before, version)
+        for day in changed_days(lakehouse, table, since, version)
         if keep_from is None or day >= keep_from
     )
+    if not days:  # maintenance of the table, which changed no row
+        return None
     rows = frame.where(days_predicate(copy.sliced_by, days))
     return publish(warehouse.owner, copy, rows, origin, days=days, keep_from=keep_from)
+
+
+def _published_version(owner: Login, copy: PublishedTable, now: Origin) -> int | None:
+    """Version of the same Delta table that the copy has; None where it must be made as a whole.
+
+    As it must after the lakehouse was made anew, or when the columns to publish are others.
+    """
+    before = last_origin(owner, copy)
+    if before is None or before.delta_version is None or now.delta_version is None:
+        return None
+    anew = before.delta_table != now.delta_table or before.delta_version > now.delta_version
+    return None if anew or not has_columns(owner, copy) else before.delta_version
 
 
 def publish_revenue_examples(work: Workspace, warehouse: Warehouse) -> Published | None:
@@ -94,8 +108,14 @@ def publish_revenue_examples(work: Workspace, warehouse: Warehouse) -> Published
         days, as_of, work.deployment.settings.revenue_horizon_days
     )
     table = tables.REVENUE_EXAMPLES
+    origin = Origin(
+        work.run_id,
+        work.lakehouse.version(CUSTOMER_DAYS),
+        work.lakehouse.identity(CUSTOMER_DAYS),
+    )
     newest = newest_slice(warehouse.owner, table)
-    if newest is not None and timedelta(0) <= max(dates) - newest < EXAMPLES_EVERY:
+    recent = newest is not None and timedelta(0) <= max(dates) - newest < EXAMPLES_EVERY
+    if recent and _published_version(warehouse.owner, table, origin) is not None:
         return None
     parts = 1_000_000
     customers = days.where(F.col("business_date") <= F.lit(max(dates))).select("customer_key")
@@ -118,7 +138,7 @@ def publish_revenue_examples(work: Workspace, warehouse: Warehouse) -> Published
         warehouse.owner,
         table,
         features.withColumn("horizon_days", F.lit(horizon)),
-        Origin(work.run_id, work.lakehouse.version(CUSTOMER_DAYS)),
+        origin,
     )
 
 
@@ -177,31 +197,33 @@ def publish_models(work: Workspace, warehouse: Warehouse) -> list[Published]:
     ]
 
 
-def publish_health(work: Workspace, warehouse: Warehouse, days: DayRange | None) -> list[Published]:
-    """Put the row accounting of the deliveries of ``days`` there; of all at first, or for None."""
+def publish_health(work: Workspace, warehouse: Warehouse) -> list[Published]:
+    """Put there what became of the rows received, by day of delivery, and why some were refused.
+
+    Always of all days: deliveries are made again, extracts replaced and late days restated, and
+    counting rows by day reads no columns.
+    """
     owner = warehouse.owner
-    first = last_version(owner, tables.ROW_ACCOUNTING) is None
-    wanted = None if first or days is None else list(days)
-    origin = Origin(work.run_id, 0)
+    origin = Origin(work.run_id)
     bronze = [t for source in work.deployment.sources for t in source.tables]
     counted, reasons = [], []
     for name in bronze:
         if not work.lakehouse.exists(f"bronze/{name}"):
             continue
         table = F.lit(f"bronze/{name}").alias("table_name")
-        rejected = _delivered(work, quarantine_of(name), wanted)
+        rejected = _delivered(work, quarantine_of(name))
         counted.append(
-            _delivered(work, f"bronze/{name}", wanted).select(
-                table, "business_date", F.lit(1).alias("ok")
+            _delivered(work, f"bronze/{name}").select(table, "business_date", F.lit(1).alias("ok"))
+        )
+        # A row that its database deleted was accepted once: it is neither.
+        counted.append(
+            rejected.where(f"NOT {is_deleted()}").select(
+                table, "business_date", F.lit(0).alias("ok")
             )
         )
-        counted.append(rejected.select(table, "business_date", F.lit(0).alias("ok")))
         reasons.append(_reasons(rejected, quarantine_of(name)))
     if work.lakehouse.exists(REJECTED):
-        rejected = work.lakehouse.read(REJECTED)
-        if wanted is not None:
-            rejected = rejected.where(days_predicate("business_date", wanted))
-        reasons.append(_reasons(rejected, REJECTED))
+        reasons.append(_reasons(work.lakehouse.read(REJECTED), REJECTED))
     if not counted:
         return []
     accounting = (
@@ -219,8 +241,8 @@ def publish_health(work: Workspace, warehouse: Warehouse, days: DayRange | None)
         .agg(F.count("*").alias("rows"))
     )
     return [
-        publish(owner, tables.ROW_ACCOUNTING, accounting, origin, days=wanted),
-        publish(owner, tables.QUARANTINE, why, origin, days=wanted),
+        publish(owner, tables.ROW_ACCOUNTING, accounting, origin),
+        publish(owner, tables.QUARANTINE, why, origin),
     ]
 
 
@@ -243,13 +265,12 @@ def publish_deployment(work: Workspace, warehouse: Warehouse) -> Published:
     return publish_rows(warehouse.owner, tables.DEPLOYMENT, rows, Origin(work.run_id))
 
 
-def _delivered(work: Workspace, table: str, days: Sequence[date] | None) -> DataFrame:
+def _delivered(work: Workspace, table: str) -> DataFrame:
     """Rows of a bronze or quarantine table with the day of delivery as ``business_date``."""
     # An extract has no day of its own: it is of the day it came.
     came = F.coalesce(F.col(DELIVERY_DAY), F.to_date("_ingested_at")).alias("business_date")
     frame = work.lakehouse.read(table)
-    frame = frame.select(came, *(["reasons"] if "reasons" in frame.columns else []))
-    return frame if days is None else frame.where(days_predicate("business_date", days))
+    return frame.select(came, *(["reasons"] if "reasons" in frame.columns else []))
 
 
 def _reasons(rejected: DataFrame, table: str) -> DataFrame:

@@ -45,6 +45,9 @@ class Workspace:
         return self.deployment.settings.spark_shuffle_partitions
 
 
+_LATE_COMMITS = 10
+
+
 def days_note(days: Iterable[date], **more: Any) -> str:
     """A commit's note: the days it made, so that tables made from it know what to make again."""
     return json.dumps({"days": sorted(day.isoformat() for day in days)} | more)
@@ -52,10 +55,12 @@ def days_note(days: Iterable[date], **more: Any) -> str:
 
 def changed_days(lakehouse: Lakehouse, table: str, since: int | None, now: int) -> set[date]:
     """Days of ``table`` made after version ``since`` (None: at any time); its newest is ``now``."""
+    # A commit may come between asking for ``now`` and asking here: a few more are looked at.
+    newest = None if since is None else now - since + _LATE_COMMITS
     return {
         date.fromisoformat(day)
-        for _, note in lakehouse.notes(table, None if since is None else now - since)
-        if note
+        for version, note in lakehouse.notes(table, newest)
+        if note and (since is None or since < version) and version <= now
         for day in json.loads(note).get("days", [])
     }
 

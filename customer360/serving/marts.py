@@ -21,7 +21,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from psycopg import pq, sql
+from psycopg import sql
 
 from customer360.errors import Customer360Error
 from customer360.serving.warehouse import Login
@@ -55,19 +55,13 @@ class Failure:
 
 
 def environment(owner: Login) -> dict[str, str]:
-    """Variables by which dbt reaches the warehouse as its owner."""
-    variables = {
-        option.keyword.decode(): option.envvar.decode()
-        for option in pq.Conninfo.get_defaults()
-        if option.envvar
-    }
-    given = {
-        variables[keyword]: value
-        for keyword, value in owner.parameters.items()
-        if keyword in variables
-    }
-    password = given.pop("PGPASSWORD", "")
-    return {**given, _PASSWORD: password, _FINGERPRINT: fingerprint()}
+    """Variables by which dbt reaches the warehouse as its owner.
+
+    Raises:
+        WarehouseError: The warehouse does not answer.
+    """
+    variables = owner.environment()
+    return variables | {_PASSWORD: variables.pop("PGPASSWORD", "")}
 
 
 def target_dir(settings: Settings) -> Path:

@@ -104,10 +104,17 @@ class Publication:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where rows come from: the run that publishes, and the Delta version it read, if any."""
+    """Where rows come from: the run that publishes, and what it read of Delta, if anything.
+
+    Attributes:
+        run_id: The run.
+        delta_version: Version of the Delta table.
+        delta_table: Delta's id of it, which tells a table that was made anew from the former one.
+    """
 
     run_id: str
     delta_version: int | None = None
+    delta_table: str | None = None
 
 
 def postgres_type(spark_type: str) -> str:
@@ -182,17 +189,17 @@ def publish_rows(
     return _replace(owner, table, load, origin, None, None)
 
 
-def last_version(owner: Login, table: PublishedTable) -> int | None:
-    """Delta version of the table that was published last; None when it never was, or is gone."""
+def last_origin(owner: Login, table: PublishedTable) -> Origin | None:
+    """What the table was published from last; None when it never was, or is gone."""
     with owner.connect() as connection:
         if not (_exists(connection, PUBLICATIONS) and _exists(connection, table.name)):
             return None
         found = connection.execute(
-            f"SELECT delta_version FROM {PUBLICATIONS} WHERE table_name = %s "
+            f"SELECT run_id, delta_version, delta_table FROM {PUBLICATIONS} WHERE table_name = %s "
             "ORDER BY published_at DESC LIMIT 1",
             [table.name.replace(".", "/")],
         ).fetchone()
-        return found[0] if found else None
+        return Origin(*found) if found else None
 
 
 def newest_slice(owner: Login, table: PublishedTable) -> date | None:
@@ -240,14 +247,14 @@ def _replace(
             # Held until this connection ends, however it ends: one publish of a table at a time.
             session.execute("SELECT pg_advisory_lock(hashtext(%s))", [f"publish {table.name}"])
             with session.transaction():
-                _create(session, table)
                 session.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(scratch))
                 session.execute(
-                    sql.SQL("CREATE UNLOGGED TABLE {} (LIKE {})").format(scratch, table.identifier)
+                    sql.SQL("CREATE UNLOGGED TABLE {} ({})").format(scratch, _definitions(table))
                 )
             loaded = load(scratch)
             session.execute(sql.SQL("ANALYZE {}").format(scratch))
             with session.transaction():
+                _prepare(session, table)
                 published = _swap(session, table, scratch, loaded, days, keep_from)
                 _record(session, table, scratch, published, origin, days)
                 session.execute(sql.SQL("DROP TABLE {}").format(scratch))
@@ -313,16 +320,18 @@ def _record(
 ) -> None:
     session.execute(
         f"CREATE TABLE IF NOT EXISTS {PUBLICATIONS} (table_name text NOT NULL, "
-        "rows bigint NOT NULL, delta_version bigint, first_slice date, last_slice date, "
+        "rows bigint NOT NULL, delta_version bigint, delta_table text, first_slice date, "
+        "last_slice date, "
         "run_id text NOT NULL, published_at timestamptz NOT NULL DEFAULT now())"
     )
     session.execute(
-        f"INSERT INTO {PUBLICATIONS} (table_name, rows, delta_version, first_slice, last_slice, "
-        "run_id) VALUES (%s, %s, %s, %s, %s, %s)",
+        f"INSERT INTO {PUBLICATIONS} (table_name, rows, delta_version, delta_table, "
+        "first_slice, last_slice, run_id) VALUES (%s, %s, %s, %s, %s, %s, %s)",
         [
             table.name.replace(".", "/"),
             published.rows,
             origin.delta_version,
+            origin.delta_table,
             *_bounds(session, table, scratch, days),
             origin.run_id,
         ],
@@ -347,16 +356,21 @@ def _bounds(
     return (found[0], found[1]) if found else (None, None)
 
 
-def _create(session: psycopg.Connection[Any], table: PublishedTable) -> None:
+def _definitions(table: PublishedTable) -> sql.Composed:
+    return sql.SQL(", ").join(
+        sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind))
+        for name, kind in table.columns.items()
+    )
+
+
+def _prepare(session: psycopg.Connection[Any], table: PublishedTable) -> None:
+    """Make the table, or give it the columns that it has by now."""
     there = _columns(session, table)
     if not there:
         session.execute(
             sql.SQL("CREATE TABLE {} ({}, PRIMARY KEY ({}))").format(
                 table.identifier,
-                sql.SQL(", ").join(
-                    sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind))
-                    for name, kind in table.columns.items()
-                ),
+                _definitions(table),
                 sql.SQL(", ").join(map(sql.Identifier, table.key)),
             )
         )

@@ -10,6 +10,8 @@ changes nothing. No password is ever part of a command line, a message or a ``re
 
 from __future__ import annotations
 
+import atexit
+import json
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
@@ -17,8 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
-from psycopg import sql
+from psycopg import pq, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from customer360.errors import Customer360Error, SettingsError
@@ -75,6 +78,27 @@ class Login:
         """The connection string, password included: for a library, never for a message."""
         return make_conninfo("", **self.parameters)
 
+    def environment(self) -> dict[str, str]:
+        """Libpq's variables (``PGHOST``, ``PGPASSWORD``, ...) that lead a program to this login.
+
+        As a connection found them: a password from ``~/.pgpass`` or from this process's own
+        environment is among them, and so is a user or host that the URL left out.
+
+        Raises:
+            WarehouseError: As for `connect`.
+        """
+        variables = {
+            option.keyword.decode(): option.envvar.decode()
+            for option in pq.Conninfo.get_defaults()
+            if option.envvar
+        }
+        given = {k: v for k, v in self.parameters.items() if k in variables}
+        with self.connect() as connection:
+            info = connection.info
+            given |= {"host": info.host, "port": str(info.port), "user": info.user}
+            given |= {"dbname": info.dbname, "password": info.password}
+        return {variables[keyword]: value for keyword, value in given.items() if value}
+
     @property
     def shown(self) -> str:
         """``user@host/database``, for people; never the password."""
@@ -124,6 +148,13 @@ def open_warehouse(settings: Settings) -> Warehouse:
         password = settings.kept_secret("warehouse_reader").decode()
         reader = Login({**owner.parameters, "user": READER, "password": password})
     _prepare(owner, reader, make_role=settings.warehouse_reader_url is None)
+    try:
+        reader.connect().close()
+    except WarehouseError as error:
+        raise WarehouseError(
+            f"{error}; if {READER} belongs to another deployment on this server, create a role of "
+            "your own and set CUSTOMER360_WAREHOUSE_READER_URL to it"
+        ) from None
     return Warehouse(owner, reader, embedded)
 
 
@@ -197,8 +228,30 @@ def _stay(settings: Settings) -> Path:
 
 def _server(settings: Settings) -> PostgresServer:
     settings.home.mkdir(parents=True, exist_ok=True)
+    _forget_the_dead(settings)
     mode = None if _stay(settings).exists() else "stop"
-    return get_server(settings.warehouse_dir, cleanup_mode=mode)
+    server = get_server(settings.warehouse_dir, cleanup_mode=mode)
+    if not is_running(settings):
+        server.start()  # another process has stopped it since this one opened it
+    # `warehouse up` may ask it to stay while this process uses it; asked again at the end, before
+    # the server's own clean-up, as what was registered last runs first.
+    atexit.register(_leave_standing, settings, server)
+    return server
+
+
+def _leave_standing(settings: Settings, server: PostgresServer) -> None:
+    if _stay(settings).exists():
+        server.cleanup_mode = None
+
+
+def _forget_the_dead(settings: Settings) -> None:
+    """Take processes that were killed off the server's list of users, or it would never stop."""
+    users = settings.warehouse_dir / ".handle_pids.json"
+    if users.exists():
+        noted = json.loads(users.read_text() or "[]")
+        alive = [process for process in noted if psutil.pid_exists(process)]
+        if alive != noted:
+            users.write_text(json.dumps(alive))
 
 
 def _embedded(settings: Settings) -> Login:

@@ -17,6 +17,7 @@ import pytest
 
 from customer360.orchestration.jobs import NIGHTLY
 from customer360.orchestration.metadata import asset_key
+from customer360.serving.warehouse import take_down
 from customer360.sources.synthetic import DefectRates
 from customer360_tests.deployments import (
     BIN,
@@ -117,6 +118,8 @@ def daemon(home: Home, log: Path, **environment: str) -> Iterator[subprocess.Pop
             # A later tick may have begun a run, in a process of the daemon's code server.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
+            # PostgreSQL has a session of its own, and nobody is left who would stop it.
+            take_down(home.settings)
 
 
 def first_run(home: Home, process: subprocess.Popen[bytes], seconds: float) -> dg.DagsterRun:

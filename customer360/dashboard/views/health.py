@@ -39,7 +39,8 @@ def _freshness(page: Page, published: pd.DataFrame) -> None:
     )
     second.metric(t("health.last_day"), t.day(last), help=t("health.last_day_help"), border=True)
     third.metric(t("health.rows"), t.number(published["rows"].sum()), border=True)
-    if last is not None:
+    closed = page.settings.end_date is not None  # no newer day will ever come
+    if last is not None and not closed:
         age = (datetime.now(UTC).date() - last).days
         if age > STALE_DAYS:
             st.warning(t("health.stale", days=t.number(age)), icon=":material/schedule:")
