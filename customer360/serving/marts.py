@@ -61,7 +61,10 @@ def environment(owner: Login) -> dict[str, str]:
         WarehouseError: The warehouse does not answer.
     """
     variables = owner.environment()
-    return variables | {_PASSWORD: variables.pop("PGPASSWORD", "")}
+    return variables | {
+        _PASSWORD: variables.pop("PGPASSWORD", ""),
+        _FINGERPRINT: fingerprint(),
+    }
 
 
 def target_dir(settings: Settings) -> Path:
