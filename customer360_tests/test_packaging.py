@@ -187,7 +187,8 @@ def test_every_target_has_a_line_of_help() -> None:
     listed = set(re.findall(r"^  make (\S+)", _run("make", "help"), re.MULTILINE))
     assert listed == TARGETS - INTERNAL
     expected = (
-        "setup demo test prove etl train dev lint format bench bench-models help clean validate"
+        "setup demo test prove etl train dev dashboard screenshots lint format bench bench-models "
+        "bench-dashboard help clean validate"
     )
     assert listed == set(expected.split())
 
