@@ -104,6 +104,7 @@ def test_cdnow_agrees_with_the_published_figures(
 
 
 @pytest.mark.real_data
+@pytest.mark.timeout(1_500)  # a whole data set, from its files to the marts
 def test_olist_whole(run: Command, spark: SparkSession, tmp_path: Path, real_data: Path) -> None:
     """Nine bronze tables without losing a row, 96,096 people, gold and models."""
     home_folder = tmp_path / "olist"
@@ -141,6 +142,7 @@ def test_olist_whole(run: Command, spark: SparkSession, tmp_path: Path, real_dat
 
 
 @pytest.mark.real_data
+@pytest.mark.timeout(1_500)  # likewise
 def test_online_retail_with_the_mapping_that_ships(
     run: Command, spark: SparkSession, tmp_path: Path, real_data: Path
 ) -> None:
