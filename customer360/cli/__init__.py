@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from customer360 import __version__
 from customer360.cli import dashboard, exports, models, runs, tables, warehouse
-from customer360.cli.common import app, err, out
+from customer360.cli.common import app, err, say
 from customer360.errors import Customer360Error
 
 for _subject in (runs, dashboard, tables, models, exports, warehouse):
@@ -26,7 +26,7 @@ def _version(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     if version:
-        out.print(__version__, highlight=False)
+        say(__version__)
         raise typer.Exit
 
 

@@ -44,6 +44,11 @@ class Format(StrEnum):
     CSV = "csv"
 
 
+def say(line: str) -> None:
+    """Print a line of text (rich markup); whole into a pipe, at a terminal broken between words."""
+    out.print(line, highlight=False, soft_wrap=not out.is_terminal)
+
+
 def day_of(text: str | None, option: str) -> date | None:
     """The day that an option gives; ``None`` when it is not given."""
     return None if text is None else parse_day(text, option)

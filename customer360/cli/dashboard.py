@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from customer360.cli.common import Home, Verbose, err, out
+from customer360.cli.common import Home, Verbose, err, say
 from customer360.errors import EnvironmentError360
 from customer360.settings import HOME_VARIABLE, load_settings
 
@@ -67,7 +67,7 @@ def dashboard(
             f"The dashboard asks for no password: whoever reaches {host} reads it.",
             highlight=False,
         )
-    out.print(f"Dashboard: http://{host}:{port}  (Ctrl-C stops it)", highlight=False)
+    say(f"Dashboard: http://{host}:{port}  (Ctrl-C stops it)")
     environment = os.environ | {HOME_VARIABLE: str(settings.home.absolute())}
     with subprocess.Popen(
         streamlit_command(port, host, browser=browser),

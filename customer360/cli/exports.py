@@ -13,8 +13,8 @@ from customer360.cli.common import (
     Verbose,
     day_of,
     open_lakehouse,
-    out,
     print_table,
+    say,
 )
 from customer360.serving.options import Contacts, FileFormat
 from customer360.settings import load_settings
@@ -100,15 +100,13 @@ def export(
 
 def _print_export(found: Export) -> None:
     manifest = found.manifest
-    out.print(
+    say(
         f"{manifest['rows']:,} customers on the list {manifest['list']} of {manifest['as_of']}: "
         f"{', '.join(str(found.folder / file) for file in manifest['files'])}",
-        highlight=False,
-        soft_wrap=True,
     )
     left_out = {reason: count for reason, count in manifest["left_out"].items() if count}
     if left_out:
         told = ", ".join(
             f"{count:,} {reason.replace('_', ' ')}" for reason, count in left_out.items()
         )
-        out.print(f"left out: {told}", highlight=False)
+        say(f"left out: {told}")

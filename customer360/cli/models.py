@@ -21,6 +21,7 @@ from customer360.cli.common import (
     print_records,
     print_rich,
     print_table,
+    say,
 )
 from customer360.errors import Customer360Error, SettingsError
 from customer360.settings import Settings, load_settings
@@ -83,8 +84,8 @@ def _train_from_warehouse(settings: Settings, model: ModelName | None, as_of: st
     if login is None:
         raise WarehouseError("there is no warehouse yet: `customer360 run` makes and fills it")
     training, logged = train_revenue_from_warehouse(settings, login)
-    out.print(f"{logged.model_name} v{logged.version}: {training.status}", highlight=False)
-    out.print(logged.verdict.reason, highlight=False)
+    say(f"{logged.model_name} v{logged.version}: {training.status}")
+    say(logged.verdict.reason)
     out.print(model_table(tracking_of(settings), [model.registered]))
 
 
@@ -123,7 +124,7 @@ def train(
         steps="train",
         models=[model.value] if model else [],
     )
-    run_plan(settings, plan, lambda line: out.print(line, highlight=False))
+    run_plan(settings, plan, say)
     out.print(model_table(tracking_of(settings), [model.registered] if model else None))
 
 
@@ -165,13 +166,13 @@ def evaluate(
     target = report or settings.reports_dir / f"evaluation-{day}.html"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(evaluation.as_html(found), encoding="utf-8")
-    out.print(f"\nWith plots: {target}", highlight=False)
+    say(f"\nWith plots: {target}")
 
 
 def _print_evaluation(found: Evaluation) -> None:
-    out.print(f"\n[bold]{found.model}[/bold]  {escape(found.definition)}", highlight=False)
+    say(f"\n[bold]{found.model}[/bold]  {escape(found.definition)}")
     if found.status != "trained":
-        out.print(escape(found.status), highlight=False)
+        say(escape(found.status))
     if found.table.empty:
         out.print("Nothing was tested.")
     for title, rows in found.shown.items():
@@ -180,7 +181,7 @@ def _print_evaluation(found: Evaluation) -> None:
         print_table(columns, [dict(zip(columns, row, strict=True)) for row in values], title)
     out.print("[dim]* the best of the column[/dim]")
     for note in found.notes:
-        out.print(f"[dim]  {escape(note)}[/dim]", highlight=False)
+        say(f"[dim]  {escape(note)}[/dim]")
 
 
 @commands.command(rich_help_panel=PANEL)
@@ -215,28 +216,24 @@ def predict(
     revenue = RevenueModel.loads(file.read_bytes())
     spark = open_lakehouse(settings).spark
     found = predict_file(source, target, revenue, spark, as_of=day_of(as_of, "--as-of"))
-    out.print(
+    say(
         f"{found.customers:,} customers predicted for the {revenue.horizon_days} days after "
         f"{found.as_of}: {target}",
-        highlight=False,
     )
     if found.without_purchase:
-        out.print(
+        say(
             f"{found.without_purchase:,} customers left out: they have bought nothing, or have "
             "given all of it back",
-            highlight=False,
         )
     if found.undated_reviews:
-        out.print(
+        say(
             f"{found.undated_reviews:,} review scores not used: without reviewed_on nobody knows "
             "whether they were there by then",
-            highlight=False,
         )
     if found.rejected:
-        out.print(
+        say(
             f"{found.rejected_rows:,} of {found.rows:,} rows left out; what is wrong with each is "
             f"in {found.rejected}",
-            highlight=False,
         )
 
 
@@ -263,7 +260,7 @@ def explain(
         source=source,
         as_of=day_of(as_of, "--as-of"),
     )
-    out.print(f"[bold]Customer {found.customer_key[:12]}…[/bold] on {found.as_of}", highlight=False)
+    say(f"[bold]Customer {found.customer_key[:12]}…[/bold] on {found.as_of}")
     print_table(
         ["what is known", "value"],
         [
@@ -276,10 +273,9 @@ def explain(
         out.print("No churn score: the customer was not active on that day any more.")
     else:
         churn = found.churn
-        out.print(
+        say(
             f"\n[bold]Churn[/bold]  {churn['churn_probability']:.1%} buy nothing in the next "
             f"{churn['horizon_days']} days ({churn['risk']} risk; model v{churn['model_version']})",
-            highlight=False,
         )
         if len(found.topics):
             print_table(
@@ -294,9 +290,9 @@ def explain(
                 ],
             )
         if found.topics_note:
-            out.print(escape(found.topics_note), highlight=False, soft_wrap=True)
+            say(escape(found.topics_note))
     if len(found.value):
-        out.print("\n[bold]Lifetime value[/bold]  with 90 % intervals", highlight=False)
+        say("\n[bold]Lifetime value[/bold]  with 90 % intervals")
         print_table(
             ["figure", "value", "low", "high"],
             [
@@ -307,14 +303,13 @@ def explain(
         )
     if found.revenue:
         revenue = found.revenue
-        out.print(
+        say(
             f"\n[bold]Revenue[/bold]  {_number(revenue['expected_revenue'])} expected in the next "
             f"{revenue['horizon_days']} days, a purchase with probability "
             f"{revenue['purchase_probability']:.1%} (model v{revenue['model_version']})",
-            highlight=False,
         )
         for reason in found.revenue_reasons:
-            out.print(f"  {escape(reason)}", highlight=False, soft_wrap=True)
+            say(f"  {escape(reason)}")
 
 
 def _number(value: float | None) -> str:
@@ -370,7 +365,7 @@ def promote(
     before = tracking.promote(model.registered, version, tracking_of(settings))
     _follow(model, settings, before)
     instead = f", in place of v{before}" if before else ""
-    out.print(f"{model} v{version} is the champion now{instead}", highlight=False)
+    say(f"{model} v{version} is the champion now{instead}")
 
 
 @commands.command(rich_help_panel=PANEL)
@@ -386,4 +381,4 @@ def rollback(
     settings = load_settings(home)
     now, before = tracking.rollback(model.registered, tracking_of(settings))
     _follow(model, settings, before)
-    out.print(f"{model} v{now} is the champion again, in place of v{before}", highlight=False)
+    say(f"{model} v{now} is the champion again, in place of v{before}")

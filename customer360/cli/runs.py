@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from customer360.cli.common import Home, Verbose, day_of, err, open_lakehouse, out
+from customer360.cli.common import Home, Verbose, day_of, err, open_lakehouse, out, say
 from customer360.days import parse_day
 from customer360.errors import EnvironmentError360, SettingsError
 from customer360.settings import Settings, load_settings, remember
@@ -88,7 +88,7 @@ def run(
         steps=steps.value,
     )
     remember(settings.home, chosen | days)
-    run_plan(settings, plan, lambda line: out.print(line, highlight=False))
+    run_plan(settings, plan, say)
     _print_summary(deployment, plan.as_of[-1])
 
 
@@ -172,7 +172,7 @@ def _print_summary(deployment: Deployment, as_of: date) -> None:
         (f"customer360 show gold/customer_360{at}", "one row a customer, with what to do next"),
         (f"customer360 tables{at}", "all tables"),
     ):
-        out.print(f"  {command}  [dim]{why}[/dim]", highlight=False)
+        say(f"  {command}  [dim]{why}[/dim]")
 
 
 @commands.command(rich_help_panel=PANEL)
@@ -207,10 +207,9 @@ def generate(
             overwrite=overwrite,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    out.print(
+    say(
         f"{manifest.counts['transactions']:,} transaction rows of {customers:,} customers, "
         f"{first} to {last}, seed {seed}: {folder}",
-        highlight=False,
     )
 
 
@@ -247,7 +246,7 @@ def dev(
     )
     dagster = shutil.which("dagster", path=os.pathsep.join([str(Path(sys.executable).parent)]))
     command = [dagster or "dagster", "dev", *where, "--host", host, "--port", str(port)]
-    out.print(f"Dagster's UI: http://{host}:{port}  (Ctrl-C stops it)", highlight=False)
+    say(f"Dagster's UI: http://{host}:{port}  (Ctrl-C stops it)")
     try:
         done = subprocess.run(command, env=dagster_environment(settings), check=False)
     except KeyboardInterrupt:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from customer360.cli.common import Home, Verbose, out, print_table
+from customer360.cli.common import Home, Verbose, print_table, say
 from customer360.settings import load_settings
 
 PANEL = "Warehouse"
@@ -25,9 +25,9 @@ def up(home: Home = None, verbose: Verbose = False) -> None:
 
     settings = load_settings(home)
     warehouse = stay_up(settings)
-    out.print(f"the warehouse is up: {warehouse.reader.shown}", highlight=False)
+    say(f"the warehouse is up: {warehouse.reader.shown}")
     if not warehouse.embedded:
-        out.print("it is the server of CUSTOMER360_WAREHOUSE_URL, not one of this deployment's own")
+        say("it is the server of CUSTOMER360_WAREHOUSE_URL, not one of this deployment's own")
 
 
 @_warehouse.command()
@@ -36,7 +36,7 @@ def down(home: Home = None, verbose: Verbose = False) -> None:
     from customer360.serving.warehouse import take_down
 
     stopped = take_down(load_settings(home))
-    out.print("the warehouse is down" if stopped else "no warehouse of this deployment's own is up")
+    say("the warehouse is down" if stopped else "no warehouse of this deployment's own is up")
 
 
 @_warehouse.command()
@@ -49,18 +49,16 @@ def status(home: Home = None, verbose: Verbose = False) -> None:
     if settings.warehouse_url is None:
         there = (settings.warehouse_dir / "PG_VERSION").exists()
         state = "up" if is_running(settings) else "down" if there else "not made yet"
-        out.print(
-            f"the deployment's own PostgreSQL in {settings.warehouse_dir}: {state}", highlight=False
-        )
+        say(f"the deployment's own PostgreSQL in {settings.warehouse_dir}: {state}")
         if not there:
-            out.print("`customer360 run` makes and fills it")
+            say("`customer360 run` makes and fills it")
             return
     login = reader_login(settings)
     if login is None:
-        out.print("nothing was published to it yet: `customer360 run --steps publish`")
+        say("nothing was published to it yet: `customer360 run --steps publish`")
         return
     found = publications(login)
-    out.print(f"{login.shown} answers", highlight=False)
+    say(f"{login.shown} answers")
     print_table(
         ["table", "rows", "published"],
         [
@@ -81,7 +79,7 @@ def docs(home: Home = None, verbose: Verbose = False) -> None:
     from customer360.serving.warehouse import open_warehouse
 
     settings = load_settings(home)
-    out.print(f"open {write_docs(settings, open_warehouse(settings).owner)}", highlight=False)
+    say(f"open {write_docs(settings, open_warehouse(settings).owner)}")
 
 
 @_warehouse.command(
