@@ -15,6 +15,11 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+from customer360.models.revenue import RevenueModel
+from customer360.models.tracking import load_revenue_champion
+from customer360.pipeline.run_models import tracking_of
+from customer360_tests.browser.dashboard import net_revenue_and_orders, walk
+from customer360_tests.browser.lineage import CHROMIUM
 from customer360_tests.deployments import Home, Said, customer360, newest_metadata
 
 Command = Callable[..., Said]
@@ -55,6 +60,14 @@ def conserved(home: Home, table: str, expected: int) -> None:
         raw = newest_metadata(instance, f"bronze/{table}")["raw_rows"]
     assert raw == expected, table
     assert rows(home, f"bronze/{table}") + rows(home, f"quarantine/{table}") == expected, table
+
+
+def looks_right(home: Home, tmp_path: Path) -> None:
+    """Every page of the dashboard opens, and its figures are those of SQL."""
+    if not CHROMIUM.exists():
+        return
+    shown = walk(home.settings, tmp_path / "dashboard.log")
+    assert (shown["Net revenue"], shown["Orders"]) == net_revenue_and_orders(home.settings)
 
 
 def test_cdnow_agrees_with_the_published_figures(
@@ -140,6 +153,14 @@ def test_olist_whole(run: Command, spark: SparkSession, tmp_path: Path, real_dat
     for model in ("models/churn", "models/lifetime_value", "models/revenue"):
         assert trained(home, model).data.metrics, model
 
+    # On to the marts, a model from them as a plain pickle, and what people look at.
+    said = run("train", "revenue", "--from-warehouse", "--home", home_folder)
+    assert "revenue" in said.out
+    pickled = RevenueModel.loads(home.settings.revenue_pickle.read_bytes())
+    champion = load_revenue_champion(tracking_of(home.settings)).model
+    assert pickled.fingerprint() == champion.fingerprint()
+    looks_right(home, tmp_path)
+
 
 @pytest.mark.real_data
 @pytest.mark.timeout(1_500)  # likewise
@@ -173,3 +194,4 @@ def test_online_retail_with_the_mapping_that_ships(
     assert invoices.count() == 0
     (range_,) = health.agg(F.min("business_date"), F.max("business_date")).collect()
     assert tuple(range_) == (date(2010, 12, 1), date(2011, 12, 9))
+    looks_right(home, tmp_path)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import csv
+import io
 import os
 import signal
 import subprocess
@@ -14,6 +16,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from customer360.dashboard.language import Language
+from customer360.serving.warehouse import reader_login
+from customer360.settings import Settings
 from customer360_tests.browser.lineage import PROJECT, free_port, page
 
 if TYPE_CHECKING:
@@ -98,6 +103,83 @@ def metrics(opened: Page) -> dict[str, str]:
         )
         for card in opened.locator('[data-testid="stMetric"]').all()
     }
+
+
+def nothing_failed(opened: Page) -> None:
+    """Assert that the page shows neither a trace nor an error."""
+    for box in ("stException", "stAlertContentError"):
+        shown = opened.locator(f'[data-testid="{box}"]').all_inner_texts()
+        assert shown == [], (opened.url, shown)
+
+
+def downloaded(opened: Page, name: str) -> list[dict[str, str]]:
+    """Rows of the CSV file behind the button of the table ``name``."""
+    with opened.expect_download() as waiting:
+        opened.locator(f".st-key-download-{name} button").click()
+    text = Path(waiting.value.path()).read_text(encoding="utf-8-sig")
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def walk(settings: Settings, log: Path) -> dict[str, str]:
+    """Open every page in both languages and compare figures and a download with SQL.
+
+    Args:
+        settings: A deployment that ``customer360 run`` has run whole.
+        log: Where the dashboard writes.
+
+    Returns:
+        The figures on the overview's cards, by their English label.
+    """
+    login = reader_login(settings)
+    assert login is not None
+    with login.connect() as reader:
+        losses = reader.execute(
+            "SELECT expected_loss FROM marts.customer_360 "
+            "WHERE as_of = (SELECT max(as_of) FROM marts.customer_360) "
+            "AND churn_probability IS NOT NULL ORDER BY 1 DESC NULLS LAST LIMIT 50"
+        ).fetchall()
+        whale = reader.execute(
+            "SELECT customer_key FROM marts.customer_360 "
+            "ORDER BY as_of DESC, expected_revenue_365d DESC NULLS LAST LIMIT 1"
+        ).fetchone()
+    assert whale is not None
+    with served(settings.home, log) as (_, address), page(width=1280, height=1000) as opened:
+        opened.set_default_timeout(60_000)
+        for language in ("pt", "en"):
+            for name in PAGES:
+                go(opened, address, name, lang=language)
+                nothing_failed(opened)
+            go(opened, address, "customers", lang=language, customer=whale[0])
+            nothing_failed(opened)
+        go(opened, address, "retention", lang="en")
+        found = [float(row["expected_loss"]) for row in downloaded(opened, "churn-list")]
+        assert found == [float(loss) for (loss,) in losses][: len(found)]
+        assert found
+        go(opened, address, "what_if", lang="en")
+        opened.get_by_role("button", name="Ask the model").click()
+        opened.get_by_text("Buys again in that time").wait_for()
+        settle(opened)
+        nothing_failed(opened)
+        go(opened, address, "", lang="en")
+        shown = metrics(opened)
+    assert "Traceback" not in log.read_text()
+    return shown
+
+
+def net_revenue_and_orders(settings: Settings) -> tuple[str, str]:
+    """Both of the newest 365 days by SQL, as the overview's cards write them in English."""
+    login = reader_login(settings)
+    assert login is not None
+    with login.connect() as reader:
+        row = reader.execute(
+            "SELECT sum(net_revenue), sum(orders), (SELECT value FROM serving.deployment "
+            "WHERE name = 'currency') FROM marts.revenue_kpis WHERE business_date > "
+            "(SELECT max(as_of) - 365 FROM marts.customer_360)"
+        ).fetchone()
+    assert row is not None
+    revenue, orders, currency = row
+    t = Language("en", currency)
+    return t.short_money(float(revenue)), t.number(float(orders))
 
 
 def screenshot(opened: Page, target: Path, *, tallest: int) -> None:

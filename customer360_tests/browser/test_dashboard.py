@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from customer360.serving.warehouse import Login, reader_login
 from customer360.settings import Settings
-from customer360_tests.browser.dashboard import PAGES, go, metrics, served, settle
+from customer360_tests.browser.dashboard import (
+    PAGES,
+    downloaded,
+    go,
+    metrics,
+    nothing_failed,
+    served,
+    settle,
+)
 from customer360_tests.browser.lineage import CHROMIUM, page
 from customer360_tests.dashboard import shop
 from customer360_tests.dashboard.shop import AS_OF, key
@@ -57,11 +62,6 @@ def opened() -> Iterator[Page]:
         yield found
 
 
-def _nothing_failed(opened: Page) -> None:
-    assert opened.locator('[data-testid="stException"]').count() == 0
-    assert opened.locator('[data-testid="stAlertContentError"]').count() == 0
-
-
 def _value(login: Login, query: str) -> float:
     with login.connect() as connection:
         row = connection.execute(query.encode()).fetchone()
@@ -78,7 +78,7 @@ def test_every_page_is_reached_by_the_menu(address: str, opened: Page) -> None:
         links.nth(number).click()
         opened.get_by_role("heading", level=1, name=name).wait_for()
         settle(opened)
-        _nothing_failed(opened)
+        nothing_failed(opened)
 
 
 def test_figures_are_those_of_the_warehouse(address: str, opened: Page, login: Login) -> None:
@@ -101,10 +101,7 @@ def test_figures_are_those_of_the_warehouse(address: str, opened: Page, login: L
 
 def test_a_download_holds_the_rows(address: str, opened: Page, login: Login) -> None:
     go(opened, address, "retention", lang="en")
-    with opened.expect_download() as waiting:
-        opened.locator(".st-key-download-churn-list button").click()
-    text = Path(waiting.value.path()).read_text(encoding="utf-8-sig")
-    rows = list(csv.DictReader(io.StringIO(text)))
+    rows = downloaded(opened, "churn-list")
     with login.connect() as connection:
         expected = connection.execute(
             "SELECT customer_key, expected_loss FROM marts.customer_360 "
@@ -112,10 +109,7 @@ def test_a_download_holds_the_rows(address: str, opened: Page, login: Login) -> 
             [AS_OF],
         ).fetchall()
     assert [(row["customer_key"], float(row["expected_loss"])) for row in rows] == expected
-    with opened.expect_download() as waiting:
-        opened.locator(".st-key-download-all-churn-list button").click()
-    everything = Path(waiting.value.path()).read_text(encoding="utf-8-sig")
-    assert len(everything.splitlines()) == 1 + len(expected)
+    assert len(downloaded(opened, "all-churn-list")) == len(expected)
 
 
 def test_a_customer_is_opened_from_a_list(address: str, opened: Page) -> None:
@@ -128,7 +122,7 @@ def test_a_customer_is_opened_from_a_list(address: str, opened: Page) -> None:
     settle(opened)
     assert f"customer={key(1)}" in opened.url
     assert opened.get_by_text("Reward and ask for referrals").count() == 1
-    _nothing_failed(opened)
+    nothing_failed(opened)
     opened.get_by_role("button", name="Back to the list").click()
     opened.get_by_role("heading", level=1, name="Customers").wait_for()
 
@@ -151,7 +145,7 @@ def test_a_narrow_screen_needs_no_sideways_scrolling(address: str, opened: Page,
     opened.set_viewport_size({"width": 390, "height": 844})
     try:
         go(opened, address, name, lang="pt")
-        _nothing_failed(opened)
+        nothing_failed(opened)
         wide = opened.evaluate(
             "() => { const main = document.querySelector('[data-testid=\"stMain\"]');"
             " return main.scrollWidth - main.clientWidth; }"
@@ -167,4 +161,4 @@ def test_the_model_answers(address: str, opened: Page) -> None:
     opened.get_by_text("Buys again in that time").wait_for()
     settle(opened)
     assert metrics(opened)["Expected in the next 91 days"] == "R$80.00"
-    _nothing_failed(opened)
+    nothing_failed(opened)
