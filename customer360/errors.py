@@ -39,6 +39,14 @@ class BrokenFileError(Customer360Error):
         super().__init__(f"{file}: expected {expected}, found {found}{tail}")
 
 
+def first_line(error: BaseException) -> str:
+    """What an error says, without the lines of detail below; its class's name if it says nothing.
+
+    libpq's first lines name neither passwords nor rows.
+    """
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 def listed(values: Sequence[str], limit: int = 8) -> str:
     """Join ``values`` for a message, cut after ``limit`` with how many were left out."""
     shown = ", ".join(values[:limit])

@@ -27,7 +27,7 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as UnreadableSettingError
 
-from customer360.errors import SettingsError
+from customer360.errors import SettingsError, first_line
 
 DEPLOYMENT_FILE = "customer360.yaml"
 HOME_VARIABLE = "CUSTOMER360_HOME"
@@ -348,7 +348,7 @@ def load_settings(home: Path | str | None = None, **given: Any) -> Settings:
         ) from None
     except yaml.YAMLError as error:
         raise SettingsError(
-            f"{DEPLOYMENT_FILE} in the home folder is not YAML: {str(error).splitlines()[0]}"
+            f"{DEPLOYMENT_FILE} in the home folder is not YAML: {first_line(error)}"
         ) from None
     except UnreadableSettingError as error:
         raise SettingsError(f"{error}; lists are words with commas, spark_conf is JSON") from None

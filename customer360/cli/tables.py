@@ -15,7 +15,7 @@ from customer360.cli.common import (
     print_records,
     print_rich,
 )
-from customer360.errors import SettingsError
+from customer360.errors import SettingsError, first_line
 from customer360.settings import load_settings
 
 PANEL = "Tables"
@@ -58,8 +58,7 @@ def show(
         frame = frame.where(where) if where else frame
         records = [row.asDict(recursive=True) for row in frame.limit(limit).collect()]
     except PySparkException as error:
-        first = str(error).strip().splitlines()[0]
-        raise SettingsError(f"--where {where!r} on {table}: {first}") from error
+        raise SettingsError(f"--where {where!r} on {table}: {first_line(error)}") from error
     if format is Format.TABLE:
         print_rich(frame.columns, records)
     else:

@@ -12,7 +12,7 @@ import psycopg
 from psycopg import errors, sql
 from psycopg.types.numeric import FloatLoader
 
-from customer360.errors import Customer360Error
+from customer360.errors import Customer360Error, first_line
 from customer360.serving.warehouse import Login, WarehouseError
 
 P = ParamSpec("P")
@@ -129,7 +129,7 @@ class Reader:
             connection.rollback()
         except _NOT_THERE as error:
             self._rolled_back(connection)
-            raise NotMadeError(_first_line(error)) from None
+            raise NotMadeError(first_line(error)) from None
         except errors.QueryCanceled:
             self._rolled_back(connection)
             raise WarehouseError(
@@ -139,7 +139,7 @@ class Reader:
         except psycopg.OperationalError as error:
             connection.close()
             raise WarehouseError(
-                f"warehouse {self._login.shown}: {_first_line(error)}; "
+                f"warehouse {self._login.shown}: {first_line(error)}; "
                 "see `customer360 warehouse status`"
             ) from None
         except BaseException:
@@ -185,7 +185,3 @@ class Reader:
             connection.close()
         else:
             self._idle.put(connection)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -22,6 +22,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from customer360.contracts import Contract
+from customer360.errors import first_line
 from customer360.serving.warehouse import LOADING, Login, WarehouseError
 
 PUBLICATIONS = "serving.publications"
@@ -260,10 +261,9 @@ def _replace(
                 session.execute(sql.SQL("DROP TABLE {}").format(scratch))
             session.execute(sql.SQL("ANALYZE {}").format(table.identifier))
     except psycopg.Error as error:
-        reason = str(error).strip().splitlines()[0]
         raise WarehouseError(
-            f"publishing {table.name} to {owner.shown}: {reason}; what was published before is "
-            "still there, run again after mending it"
+            f"publishing {table.name} to {owner.shown}: {first_line(error)}; what was "
+            "published before is still there, run again after mending it"
         ) from error
     return published
 

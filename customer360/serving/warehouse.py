@@ -24,7 +24,8 @@ import psycopg
 from psycopg import pq, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from customer360.errors import Customer360Error, SettingsError
+from customer360.errors import Customer360Error, first_line
+from customer360.libpq import parameters_of
 from customer360.settings import Settings
 
 with warnings.catch_warnings():
@@ -63,15 +64,9 @@ class Login:
         """The login that a URL or libpq connection string describes.
 
         Raises:
-            SettingsError: It is neither; the text is not repeated, as it may hold a password.
+            SettingsError: It is neither.
         """
-        try:
-            return cls({name: str(value) for name, value in conninfo_to_dict(url).items()})
-        except psycopg.ProgrammingError:
-            raise SettingsError(
-                f"setting {setting} is not a PostgreSQL URL like "
-                "postgresql://user@host:5432/database"
-            ) from None
+        return cls(parameters_of(url, setting))
 
     @property
     def conninfo(self) -> str:
@@ -114,9 +109,8 @@ class Login:
         try:
             return psycopg.connect(self.conninfo, connect_timeout=10, **options)
         except psycopg.OperationalError as error:
-            first = str(error).strip().splitlines()[0]
             raise WarehouseError(
-                f"warehouse {self.shown}: {first}; see `customer360 warehouse status`"
+                f"warehouse {self.shown}: {first_line(error)}; see `customer360 warehouse status`"
             ) from None
 
 
@@ -260,7 +254,7 @@ def _embedded(settings: Settings) -> Login:
     except Exception as error:
         raise WarehouseError(
             f"the PostgreSQL in {settings.warehouse_dir} does not start: "
-            f"{str(error).splitlines()[0]}; see {settings.warehouse_dir / 'log'}"
+            f"{first_line(error)}; see {settings.warehouse_dir / 'log'}"
         ) from error
     given = conninfo_to_dict(server.get_uri())
     password = settings.kept_secret("warehouse_owner").decode()

@@ -29,7 +29,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from customer360.contracts import Contract
 from customer360.days import DayRange
-from customer360.errors import BrokenFileError, listed
+from customer360.errors import BrokenFileError, first_line, listed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -246,7 +246,7 @@ def check_parquet(file: Path, wanted: Sequence[str]) -> pa.Schema:
     except OSError as error:
         raise BrokenFileError(shown_name(file), "a Parquet file", _reason(error, file)) from None
     except pa.ArrowInvalid as error:
-        found = "an empty file" if file.stat().st_size == 0 else _first_line(error)
+        found = "an empty file" if file.stat().st_size == 0 else first_line(error)
         raise BrokenFileError(shown_name(file), "a Parquet file", found) from None
     missing = [name for name in wanted if name not in schema.names]
     if missing:
@@ -342,7 +342,7 @@ def unpack(archive: Path, names: Collection[str], into: Path) -> list[Path]:
                     shutil.copyfileobj(source, sink, _CHUNK)
                 scratch.replace(target)
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
-        raise BrokenFileError(archive.name, "a zip archive", _first_line(error)) from None
+        raise BrokenFileError(archive.name, "a zip archive", first_line(error)) from None
     return [folder / name for name in chosen]
 
 
@@ -394,7 +394,7 @@ def _reading(file: Path, encoding: str) -> Iterator[IO[bytes]]:
         ) from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise BrokenFileError(
-            file.name, "a whole gzip file", _first_line(error), "fetch the file again"
+            file.name, "a whole gzip file", first_line(error), "fetch the file again"
         ) from None
     except OSError as error:
         raise BrokenFileError(file.name, expected, _reason(error, file)) from None
@@ -535,7 +535,7 @@ def _column(file: Path, column: str, delimiter: str, encoding: str) -> Iterator[
         for batch in reader:
             yield batch.column(0).to_pandas()
     except pa.ArrowInvalid as error:
-        raise BrokenFileError(file.name, "a CSV file", _first_line(error)) from None
+        raise BrokenFileError(file.name, "a CSV file", first_line(error)) from None
 
 
 def _wanted(contract: Contract, headers: Mapping[str, str] | None) -> dict[str, str]:
@@ -579,8 +579,4 @@ def _kind(start: bytes) -> str:
 def _reason(error: OSError, file: Path) -> str:
     if isinstance(error, FileNotFoundError):
         return f"no such file in {file.parent}"
-    return (error.strerror or _first_line(error)).lower()
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    return (error.strerror or first_line(error)).lower()

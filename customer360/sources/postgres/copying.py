@@ -16,7 +16,7 @@ import pyarrow as pa
 from psycopg.conninfo import make_conninfo
 from pyarrow import csv
 
-from customer360.errors import Customer360Error
+from customer360.errors import Customer360Error, first_line
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -105,11 +105,6 @@ def begin(cursor: psycopg.Cursor[Any], snapshot: str | None = None) -> None:
         cursor.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'".encode())
     for setting in SESSION:
         cursor.execute(setting.encode())
-
-
-def first_line(error: BaseException) -> str:
-    """An error's first line; libpq's names neither passwords nor rows."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 class _CopyStream(io.RawIOBase):

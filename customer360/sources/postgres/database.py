@@ -10,10 +10,10 @@ from typing import Any
 
 import psycopg
 from psycopg import errors, sql
-from psycopg.conninfo import conninfo_to_dict
 
-from customer360.errors import SettingsError, listed
-from customer360.sources.postgres.copying import DatabaseSourceError, begin, connect, first_line
+from customer360.errors import first_line, listed
+from customer360.libpq import parameters_of
+from customer360.sources.postgres.copying import DatabaseSourceError, begin, connect
 from customer360.sources.postgres.mapping import PostgresMapping
 
 TIMES = ("date", "timestamp without time zone", "timestamp with time zone")
@@ -36,15 +36,9 @@ class Database:
         """The database that a URL or libpq connection string names.
 
         Raises:
-            SettingsError: It is neither; the text is not repeated, as it may hold a password.
+            SettingsError: It is neither.
         """
-        try:
-            return cls({name: str(value) for name, value in conninfo_to_dict(url).items()})
-        except psycopg.ProgrammingError:
-            raise SettingsError(
-                "setting postgres_url is not a PostgreSQL URL like "
-                "postgresql://user@host:5432/database"
-            ) from None
+        return cls(parameters_of(url, "postgres_url"))
 
     @property
     def shown(self) -> str:
