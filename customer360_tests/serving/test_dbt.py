@@ -160,6 +160,7 @@ def test_assets_say_what_they_are_and_follow_the_published_tables(made: Marts) -
             "gold/lifetime_value",
             "gold/revenue_predictions",
             "silver/customers",
+            "serving/suppressed_customers",
         )
     }
 
@@ -245,6 +246,21 @@ def test_a_model_that_fails_says_why_in_one_line(made: Marts) -> None:
         "customer360.serving.marts.MartsError: dbt model stg_churn_scores: "
         'column "reason_3" does not exist'
     )
+
+
+def test_lists_are_not_made_while_it_is_not_known_who_is_suppressed(made: Marts) -> None:
+    owner = made.warehouse.owner
+    before = read(made.warehouse, "campaign_lists")
+    change(owner, "DROP TABLE serving.suppressed_customers CASCADE")
+    result = made.run("staging/stg_suppressed_customers", "marts/campaign_lists")
+    publish(owner, "serving/suppressed_customers", [])
+    assert not result.success
+    assert step_error(result) == (
+        "customer360.serving.marts.MartsError: dbt model stg_suppressed_customers: "
+        'relation "serving.suppressed_customers" does not exist'
+    )
+    assert read(made.warehouse, "campaign_lists") == before
+    assert made.run("staging/stg_suppressed_customers").success
 
 
 def test_a_warehouse_that_is_away_is_said_in_one_line(made: Marts) -> None:

@@ -78,3 +78,7 @@ from members
 -- Today's consent and not that of the snapshot's day: who has refused since is left out.
 inner join {{ ref("stg_customers") }} as people
     on members.customer_key = people.customer_key and people.marketing_consent
+where not exists (
+    select from {{ ref("stg_suppressed_customers") }} as suppressed
+    where suppressed.customer_key = members.customer_key
+)
