@@ -13,6 +13,7 @@ from customer360.orchestration.dbt_assets import DBT_GROUPS
 from customer360.orchestration.warehouse_assets import warehouse_assets
 from customer360.serving import marts
 from customer360.serving.warehouse import WarehouseError
+from customer360_tests.deployments import step_error
 from customer360_tests.serving.conftest import FEBRUARY, JANUARY, Marts, models, read
 from customer360_tests.serving.published import (
     change,
@@ -31,15 +32,6 @@ def failed_checks(result: dg.ExecuteInProcessResult) -> dict[str, str | None]:
         for check in result.get_asset_check_evaluations()
         if not check.passed
     }
-
-
-def step_error(result: dg.ExecuteInProcessResult) -> str:
-    (event,) = [event for event in result.all_events if event.is_step_failure]
-    error = event.step_failure_data.error
-    while error is not None and error.cause is not None:
-        error = error.cause
-    assert error is not None
-    return error.message.strip()
 
 
 # As first made ----------------------------------------------------------------------------------
