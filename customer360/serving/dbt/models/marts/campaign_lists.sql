@@ -71,7 +71,8 @@ select
     members.customer_key,
     row_number() over (
         partition by members.campaign
-        order by members.value desc nulls last, members.customer_key
+        -- To cents, as exports order their lists.
+        order by round(members.value::numeric, 2) desc nulls last, members.customer_key
     )::integer as rank,
     members.value
 from members
