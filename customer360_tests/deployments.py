@@ -205,6 +205,16 @@ def materialized(instance: dg.DagsterInstance, table: str) -> set[str]:
     return instance.get_materialized_partitions(asset_key(table))
 
 
+def step_error(result: dg.ExecuteInProcessResult) -> str:
+    """What the only step that failed says: its first cause, in one line."""
+    (event,) = [event for event in result.all_events if event.is_step_failure]
+    error = event.step_failure_data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    assert error is not None
+    return error.message.strip()
+
+
 def newest_metadata(instance: dg.DagsterInstance, table: str) -> dict[str, Any]:
     """Metadata of the newest materialisation, as plain values."""
     found = metadata_by_partition(instance, table, limit=1)

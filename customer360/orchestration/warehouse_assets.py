@@ -11,7 +11,7 @@ from customer360.orchestration.metadata import asset_key, column_schema
 from customer360.orchestration.resources import SparkResource
 from customer360.orchestration.running import workspace
 from customer360.pipeline import publish
-from customer360.pipeline.load_silver import CUSTOMER_DAYS, HISTORY, TRANSACTIONS
+from customer360.pipeline.load_silver import CUSTOMER_DAYS, CUSTOMERS, HISTORY, TRANSACTIONS
 from customer360.pipeline.workspace import Workspace
 from customer360.serving import tables
 from customer360.serving.publishing import Published, PublishedTable
@@ -105,6 +105,19 @@ def warehouse_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
             ],
             lambda work, to: publish.publish_health(work, to),
             name="warehouse__health",
+        )
+    )
+    assets.append(
+        _asset(
+            deployment,
+            [
+                spec(
+                    tables.SUPPRESSED_CUSTOMERS,
+                    (CUSTOMERS,),
+                    "Customers who must not be written to: whom the suppression list names.",
+                )
+            ],
+            lambda work, to: [publish.publish_suppressed_customers(work, to)],
         )
     )
     assets.append(

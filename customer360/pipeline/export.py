@@ -24,12 +24,12 @@ from customer360.pipeline.make_gold import (
     LIFETIME_VALUE,
     snapshots,
 )
+from customer360.pipeline.suppression import suppression_list
 from customer360.pipeline.workspace import Workspace
 from customer360.serving.campaigns import CampaignList, campaign_members
 from customer360.serving.eligibility import judged
 from customer360.serving.list_files import scratch_folder, swap_in, write_files
 from customer360.serving.options import Contacts, FileFormat
-from customer360.serving.suppression import read_suppression
 from customer360.settings import Settings
 
 ELSEWHERE = "elsewhere.jsonl"
@@ -121,22 +121,13 @@ def export_list(
             f"{CUSTOMER_360} has no snapshot of {as_of}, only of {listed(days[::-1]) or 'no day'}: "
             f"run `customer360 run --as-of {as_of}` first"
         )
+    path = settings.suppression_path
     folder = options.folder or settings.exports_dir / str(as_of)
     with scratch_folder(folder, campaign.name) as scratch:
-        suppressed = None
-        if settings.suppression_path is not None:
-            suppressed = read_suppression(
-                work.spark,
-                settings.suppression_path,
-                scratch,
-                sources=[source.name for source in work.deployment.sources],
-                secret=work.deployment.secret,
-                default_country=settings.default_country,
-            )
         frame = judged(
             campaign_members(snapshot, campaign),
             lakehouse.read(CUSTOMERS),
-            suppressed,
+            None if path is None else suppression_list(work, path, scratch),
             contact=options.contacts,
             include_never_asked=options.include_never_asked,
             default_country=settings.default_country,
@@ -160,7 +151,7 @@ def export_list(
             "columns": ["rank", *(name for name in schema.names if name != "left_out")],
             "contacts": options.contacts.value,
             "include_never_asked": options.include_never_asked,
-            "suppression_list": settings.suppression_path is not None,
+            "suppression_list": path is not None,
             "delta_versions": {CUSTOMER_360: version},
             "model_versions": _model_versions(work, as_of),
             "created_at": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -16,11 +16,20 @@ from customer360.models import revenue
 from customer360.models.revenue import revenue_features
 from customer360.models.tracking import exhibited_models
 from customer360.pipeline.bronze_accounts import DELIVERY_DAY, quarantine_of
-from customer360.pipeline.load_silver import CUSTOMER_DAYS, HISTORY, REJECTED, TRANSACTIONS
+from customer360.pipeline.load_silver import (
+    CUSTOMER_DAYS,
+    CUSTOMERS,
+    HISTORY,
+    REJECTED,
+    TRANSACTIONS,
+)
 from customer360.pipeline.make_gold import existing_snapshots
 from customer360.pipeline.run_models import tracking_of
+from customer360.pipeline.suppression import suppression_list
 from customer360.pipeline.workspace import Workspace, changed_days
 from customer360.serving import tables
+from customer360.serving.eligibility import suppressed_customers
+from customer360.serving.list_files import scratch_folder
 from customer360.serving.publishing import (
     Origin,
     Published,
@@ -244,6 +253,30 @@ def publish_health(work: Workspace, warehouse: Warehouse) -> list[Published]:
         publish(owner, tables.ROW_ACCOUNTING, accounting, origin),
         publish(owner, tables.QUARANTINE, why, origin),
     ]
+
+
+def publish_suppressed_customers(work: Workspace, warehouse: Warehouse) -> Published:
+    """Put there whom of ``silver/customers`` the suppression list names; nobody without a list.
+
+    Always anew: the list is a file, which has no version.
+
+    Raises:
+        SuppressionError: The list cannot be read; what was published before is still there.
+    """
+    table = tables.SUPPRESSED_CUSTOMERS
+    lakehouse, settings = work.lakehouse, work.deployment.settings
+    path = settings.suppression_path
+    if path is None or not lakehouse.exists(CUSTOMERS):
+        return publish_rows(warehouse.owner, table, [], Origin(work.run_id))
+    version = lakehouse.version(CUSTOMERS)
+    with scratch_folder(settings.exports_dir, "suppressed_customers") as scratch:
+        named = suppressed_customers(
+            lakehouse.read(CUSTOMERS, version=version),
+            suppression_list(work, path, scratch),
+            default_country=settings.default_country,
+        )
+        origin = Origin(work.run_id, version, lakehouse.identity(CUSTOMERS))
+        return publish(warehouse.owner, table, named, origin)
 
 
 def publish_deployment(work: Workspace, warehouse: Warehouse) -> Published:

@@ -68,22 +68,56 @@ def judged(
         `MEMBER_COLUMNS`, those of `CONTACT_COLUMNS`, and ``left_out``: a `LeftOut`, or null for who
         stays. Contact columns of who is left out are null.
     """
-    people = customers.withColumn("known", F.lit(True))
-    if contact is Contacts.NONE and suppressed is None:
-        people = people.select("customer_key", "marketing_consent", "known")
+    if contact is Contacts.NONE:
+        people = customers.select("customer_key", "marketing_consent")
     else:
-        people = _with_contacts(people, default_country)
-    rows = members.join(people, "customer_key", "left")
+        people = _with_contacts(customers, default_country)
+    rows = members.join(people.withColumn("known", F.lit(True)), "customer_key", "left")
     if suppressed is None:
         rows = rows.withColumn("suppressed", F.lit(False))
     else:
-        matched = _matched(rows, suppressed).withColumn("suppressed", F.lit(True))
-        rows = rows.join(matched, "customer_key", "left").fillna(False, ["suppressed"])
+        on_list = customers.join(members, "customer_key", "left_semi")
+        named = suppressed_customers(on_list, suppressed, default_country=default_country)
+        rows = rows.join(named.withColumn("suppressed", F.lit(True)), "customer_key", "left")
+        rows = rows.fillna(False, ["suppressed"])
     names = CONTACT_COLUMNS[contact]
     rows = rows.withColumn("left_out", _left_out(contact, include_never_asked))
     stays = F.col("left_out").isNull()
     return rows.select(
         *MEMBER_COLUMNS, *(F.when(stays, F.col(name)).alias(name) for name in names), "left_out"
+    )
+
+
+def suppressed_customers(
+    customers: DataFrame, suppressed: DataFrame, *, default_country: str | None = None
+) -> DataFrame:
+    """Those of the customers that any identifier of the suppression list names.
+
+    Args:
+        customers: ``silver/customers``, or some of its rows.
+        suppressed: `IDENTIFIERS` of those who must not be written to.
+        default_country: ISO 3166 code for phone numbers of customers without a country.
+
+    Returns:
+        ``customer_key``, each once.
+    """
+    own = {
+        "customer_key": ("customer_key",),
+        "email": ("google_email_sha256", "meta_email_sha256"),
+        "phone": ("google_phone_sha256", "meta_phone_sha256"),
+    }
+    pairs = F.array(
+        *(
+            F.struct(F.lit(kind).alias("kind"), F.col(name).alias("value"))
+            for kind, names in own.items()
+            for name in names
+        )
+    )
+    identified = _with_contacts(customers, default_country).select("customer_key", F.inline(pairs))
+    return (
+        identified.join(suppressed, list(IDENTIFIERS), "left_semi")
+        .select("customer_key")
+        .distinct()
     )
 
 
@@ -99,7 +133,6 @@ def _with_contacts(customers: DataFrame, default_country: str | None) -> DataFra
         contacts.meta_email(F.col("email")).alias("email"),
         contacts.google_email(F.col("email")).alias("google_email"),
         F.col("number").alias("phone"),
-        "known",
     )
     return people.withColumns(
         {
@@ -123,25 +156,3 @@ def _left_out(contact: Contacts, include_never_asked: bool) -> Column:
         unreachable = F.col("email").isNull() & F.col("phone").isNull()
         reason = reason.when(unreachable, LeftOut.NO_CONTACT.value)
     return reason
-
-
-def _matched(rows: DataFrame, suppressed: DataFrame) -> DataFrame:
-    """Keys of the members that any identifier of the suppression list names."""
-    own = {
-        "customer_key": ("customer_key",),
-        "email": ("google_email_sha256", "meta_email_sha256"),
-        "phone": ("google_phone_sha256", "meta_phone_sha256"),
-    }
-    pairs = F.array(
-        *(
-            F.struct(F.lit(kind).alias("kind"), F.col(name).alias("value"))
-            for kind, names in own.items()
-            for name in names
-        )
-    )
-    identified = rows.select("customer_key", F.inline(pairs))
-    return (
-        identified.join(suppressed, list(IDENTIFIERS), "left_semi")
-        .select("customer_key")
-        .distinct()
-    )

@@ -37,6 +37,7 @@ COLUMNS = ("customer_key", "source", "source_customer_id", "email", "phone", "co
 
 _NAMING = ("customer_key", "source_customer_id", "email", "phone")
 _SCHEMA = pa.schema([("line", pa.int64()), *((name, pa.string()) for name in COLUMNS)])
+_KEPT = "campaign lists stay as they were"
 _TOO_MANY = "beyond the header"
 _CHUNK = 50_000
 """Rows read at a time: the file may be larger than memory."""
@@ -141,8 +142,7 @@ def _refuse_unread(read: DataFrame, path: Path, sources: Sequence[str]) -> None:
         "country or the setting default_country",
     }[first["column"]]
     raise SuppressionError(
-        f"{path}, row {first['line']}, column {first['column']}: expected {wanted}; nothing was "
-        "exported"
+        f"{path}, row {first['line']}, column {first['column']}: expected {wanted}; {_KEPT}"
     )
 
 
@@ -159,12 +159,10 @@ def _batches(path: Path) -> Iterator[pa.RecordBatch]:
     except OSError as error:
         raise SuppressionError(
             f"suppression list {path} cannot be read ({error.strerror}): mend the file or the "
-            "setting suppression_path; nothing was exported"
+            f"setting suppression_path; {_KEPT}"
         ) from error
     except UnicodeDecodeError as error:
-        raise SuppressionError(
-            f"{path}: expected text in UTF-8; save it so; nothing was exported"
-        ) from error
+        raise SuppressionError(f"{path}: expected text in UTF-8; save it so; {_KEPT}") from error
 
 
 def _check_header(header: Sequence[str], path: Path) -> None:
@@ -172,7 +170,7 @@ def _check_header(header: Sequence[str], path: Path) -> None:
     if unknown or not set(header) & set(_NAMING) or len(set(header)) < len(header):
         raise SuppressionError(
             f"{path}, row 1: expected a header of some of {listed(COLUMNS)}, each once, with one "
-            f"that names customers, found {listed(header) or 'nothing'}; nothing was exported"
+            f"that names customers, found {listed(header) or 'nothing'}; {_KEPT}"
         )
 
 
@@ -184,16 +182,13 @@ def _rows(reader: csv.DictReader[str], path: Path) -> Iterator[dict[str, object]
             if _TOO_MANY in cells or None in cells.values():
                 raise SuppressionError(
                     f"{where}: expected {len(reader.fieldnames or ())} cells, as in the header, "
-                    f"found {'more' if _TOO_MANY in cells else 'fewer'}; nothing was exported"
+                    f"found {'more' if _TOO_MANY in cells else 'fewer'}; {_KEPT}"
                 )
             row = {name: cell.strip() or None for name, cell in cells.items()}
             if not any(row.get(name) for name in _NAMING):
                 raise SuppressionError(
-                    f"{where}: expected a value in one of {listed(_NAMING)}, found none; nothing "
-                    "was exported"
+                    f"{where}: expected a value in one of {listed(_NAMING)}, found none; {_KEPT}"
                 )
             yield row | {"line": reader.line_num}
     except csv.Error as error:
-        raise SuppressionError(
-            f"{path}, row {reader.reader.line_num}: {error}; nothing was exported"
-        ) from error
+        raise SuppressionError(f"{path}, row {reader.reader.line_num}: {error}; {_KEPT}") from error

@@ -130,5 +130,10 @@ ROW_ACCOUNTING = PublishedTable(
 )
 """Rows received by delivery day: each is accepted into bronze or quarantined."""
 
+SUPPRESSED_CUSTOMERS = PublishedTable(
+    "serving.suppressed_customers", {"customer_key": "text"}, ("customer_key",)
+)
+"""Customers whom the suppression list names; what it names them by stays out of the warehouse."""
+
 DEPLOYMENT = PublishedTable("serving.deployment", {"name": "text", "value": "text"}, ("name",))
 """Facts about the deployment that a reader of its figures needs."""

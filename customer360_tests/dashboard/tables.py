@@ -62,6 +62,7 @@ def create(connection: psycopg.Connection[Any], *, personal: bool = False) -> No
         tables.MODEL_PLOTS,
         tables.QUARANTINE,
         tables.ROW_ACCOUNTING,
+        tables.SUPPRESSED_CUSTOMERS,
         tables.DEPLOYMENT,
     ]
     for table in published:

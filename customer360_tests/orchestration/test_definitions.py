@@ -62,6 +62,7 @@ WAREHOUSE = {f"warehouse/{table}" for table in TABLES if table.startswith("gold/
     "warehouse/serving/models",
     "warehouse/serving/quarantine",
     "warehouse/serving/row_accounting",
+    "warehouse/serving/suppressed_customers",
 }
 """Copies that are brought up to date as a whole: they have no partitions."""
 
@@ -75,6 +76,7 @@ DBT = {
     "staging/stg_lifetime_value",
     "staging/stg_revenue_examples",
     "staging/stg_revenue_predictions",
+    "staging/stg_suppressed_customers",
     "marts/analytical_base_table",
     "marts/campaign_lists",
     "marts/cohort_retention",

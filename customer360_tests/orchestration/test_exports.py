@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from customer360.serving.campaigns import CAMPAIGN_LISTS
+from customer360.serving.warehouse import open_warehouse
 from customer360_tests.deployments import Home, metadata_by_partition
 
 NAMES = [campaign.name for campaign in CAMPAIGN_LISTS]
@@ -26,6 +27,18 @@ def test_a_run_leaves_lists_of_who_agreed_by_key_alone(demo: Home, name: str) ->
     assert not {"name", "email", "phone"} & set(manifest["columns"])
     # Whoever is on the list and not in the file is counted.
     assert manifest["left_out"]["refused"] + manifest["left_out"]["never_asked"] > 0
+
+
+def test_the_mart_holds_the_same_lists(demo: Home) -> None:
+    query = "SELECT campaign, customer_key FROM marts.campaign_lists ORDER BY campaign, rank"
+    with open_warehouse(demo.settings).reader.connect() as reader:
+        in_mart = reader.execute(query).fetchall()
+    folder = demo.folder / "exports" / DAY
+    assert in_mart == [
+        (name, key)
+        for name in sorted(NAMES)
+        for key in pq.read_table(folder / f"{name}.parquet")["customer_key"].to_pylist()
+    ]
 
 
 def test_a_list_is_shown_with_its_own_day_alone(demo: Home) -> None:

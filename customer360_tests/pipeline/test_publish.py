@@ -14,10 +14,16 @@ from customer360.contracts import Contract
 from customer360.contracts.spark import spark_schema
 from customer360.deployment import Deployment
 from customer360.lakehouse.tables import Lakehouse
-from customer360.pipeline.publish import publish_health, publish_table
+from customer360.pipeline.publish import (
+    publish_health,
+    publish_suppressed_customers,
+    publish_table,
+)
 from customer360.pipeline.workspace import Workspace, days_note
+from customer360.serving.suppression import SuppressionError
 from customer360.serving.warehouse import Warehouse, open_warehouse
 from customer360.settings import load_settings
+from customer360_tests.serving.frames import customers_of
 
 EQUITY = "gold/customer_equity"
 FIRST, SECOND, THIRD, FOURTH = (date(2024, month, 1) for month in (1, 2, 3, 4))
@@ -140,3 +146,50 @@ def test_rows_received_are_accepted_or_refused_and_a_deleted_one_is_neither(
         ("bronze/synthetic_transactions", day, 4, 2, 2),
     ]
     assert reasons == [("amount:minimum", 2), ("channel:pattern", 1), ("deleted_at_source", 1)]
+
+
+def suppressed(warehouse: Warehouse) -> list[str]:
+    with warehouse.reader.connect() as reader:
+        found = reader.execute("SELECT * FROM serving.suppressed_customers ORDER BY 1")
+        return [key for (key,) in found.fetchall()]
+
+
+def test_whom_the_suppression_list_names_is_published_by_key_alone(
+    spark: SparkSession, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    by_mail, by_phone, by_key, other = (digit * 64 for digit in "abcd")
+    customers: dict[str, dict[str, Any]] = {
+        by_mail: {"email": "john_smith@gmail.com", "phone": "2125550100"},
+        by_phone: {"phone": "6505551212"},
+        by_key: {"marketing_consent": False},
+        other: {"email": "other@example.com"},
+    }
+    unsuppressed = workspace(spark, tmp_path, suppression_path=None)
+    publish_suppressed_customers(unsuppressed, warehouse)
+    assert suppressed(warehouse) == []
+
+    stop = tmp_path / "stop.csv"
+    work = workspace(spark, tmp_path, suppression_path=stop, default_country="US")
+    publish_suppressed_customers(work, warehouse)  # there are no customers yet
+    assert suppressed(warehouse) == []
+
+    work.lakehouse.replace_all("silver/customers", customers_of(spark, customers))
+    stop.write_text(
+        "email,phone,customer_key\n"
+        "John_Smith@gmail.com,212 555 0100,\n"  # twice the same customer
+        f",(650) 555-1212,\n,,{by_key}\n,,{'e' * 64}\nnobody@example.com,,\n"
+    )
+    done = publish_suppressed_customers(work, warehouse)
+    assert suppressed(warehouse) == [by_mail, by_phone, by_key]
+    assert (done.rows, done.changed, done.removed) == (3, 3, 0)
+
+    stop.write_text("email\nnobody\n")
+    with pytest.raises(SuppressionError, match=r"stop\.csv, row 2, column email"):
+        publish_suppressed_customers(work, warehouse)
+    assert suppressed(warehouse) == [by_mail, by_phone, by_key]
+    assert list((tmp_path / "exports").iterdir()) == []  # no contact is left behind
+
+    stop.write_text(f"customer_key\n{by_key}\n")
+    done = publish_suppressed_customers(work, warehouse)
+    assert suppressed(warehouse) == [by_key]
+    assert (done.rows, done.changed, done.removed) == (1, 0, 2)

@@ -17,8 +17,10 @@ Row = Mapping[str, Any]
 
 def columns(table: str) -> Mapping[str, str]:
     """Columns of a published ``layer/table`` and their PostgreSQL types."""
-    if table == "gold/revenue_examples":
-        return tables.REVENUE_EXAMPLES.columns
+    own = (tables.REVENUE_EXAMPLES, tables.SUPPRESSED_CUSTOMERS)
+    for published in own:
+        if table == published.name.replace(".", "/"):
+            return published.columns
     return tables.copy_of(table).columns
 
 
@@ -161,7 +163,10 @@ CUSTOMER_DAYS: Sequence[Row] = [
 
 
 def lakehouse_tables(as_of: Sequence[date]) -> dict[str, Sequence[Row]]:
-    """Small published tables with a snapshot on each of the dates; no revenue model."""
+    """Small published tables with a snapshot on each of the dates; no revenue model.
+
+    Nobody is suppressed.
+    """
     keys = [{"as_of": day, "customer_key": key} for day in as_of for key in PEOPLE]
     value = {"expected_revenue_365d_low": 10.0, "expected_revenue_365d_high": 90.0}
     return {
@@ -187,4 +192,5 @@ def lakehouse_tables(as_of: Sequence[date]) -> dict[str, Sequence[Row]]:
             for key, agreed in CONSENT.items()
         ],
         "silver/customer_days": CUSTOMER_DAYS,
+        "serving/suppressed_customers": [],
     }

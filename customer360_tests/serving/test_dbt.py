@@ -13,6 +13,7 @@ from customer360.orchestration.dbt_assets import DBT_GROUPS
 from customer360.orchestration.warehouse_assets import warehouse_assets
 from customer360.serving import marts
 from customer360.serving.warehouse import WarehouseError
+from customer360_tests.deployments import step_error
 from customer360_tests.serving.conftest import FEBRUARY, JANUARY, Marts, models, read
 from customer360_tests.serving.published import (
     change,
@@ -31,15 +32,6 @@ def failed_checks(result: dg.ExecuteInProcessResult) -> dict[str, str | None]:
         for check in result.get_asset_check_evaluations()
         if not check.passed
     }
-
-
-def step_error(result: dg.ExecuteInProcessResult) -> str:
-    (event,) = [event for event in result.all_events if event.is_step_failure]
-    error = event.step_failure_data.error
-    while error is not None and error.cause is not None:
-        error = error.cause
-    assert error is not None
-    return error.message.strip()
 
 
 # As first made ----------------------------------------------------------------------------------
@@ -160,6 +152,7 @@ def test_assets_say_what_they_are_and_follow_the_published_tables(made: Marts) -
             "gold/lifetime_value",
             "gold/revenue_predictions",
             "silver/customers",
+            "serving/suppressed_customers",
         )
     }
 
@@ -245,6 +238,21 @@ def test_a_model_that_fails_says_why_in_one_line(made: Marts) -> None:
         "customer360.serving.marts.MartsError: dbt model stg_churn_scores: "
         'column "reason_3" does not exist'
     )
+
+
+def test_lists_are_not_made_while_it_is_not_known_who_is_suppressed(made: Marts) -> None:
+    owner = made.warehouse.owner
+    before = read(made.warehouse, "campaign_lists")
+    change(owner, "DROP TABLE serving.suppressed_customers CASCADE")
+    result = made.run("staging/stg_suppressed_customers", "marts/campaign_lists")
+    publish(owner, "serving/suppressed_customers", [])
+    assert not result.success
+    assert step_error(result) == (
+        "customer360.serving.marts.MartsError: dbt model stg_suppressed_customers: "
+        'relation "serving.suppressed_customers" does not exist'
+    )
+    assert read(made.warehouse, "campaign_lists") == before
+    assert made.run("staging/stg_suppressed_customers").success
 
 
 def test_a_warehouse_that_is_away_is_said_in_one_line(made: Marts) -> None:

@@ -15,6 +15,7 @@ from customer360_tests.serving.published import columns
 
 CONTRACTS = {
     "stg_revenue_examples": ("gold/customer_features", "gold/first_orders"),
+    "stg_suppressed_customers": ("silver/customers",),
     "analytical_base_table": ("gold/customer_features", "gold/first_orders"),
     "customer_360": ("gold/customer_360", "gold/lifetime_value", "gold/revenue_predictions"),
     "cohort_retention": ("gold/cohort_retention",),

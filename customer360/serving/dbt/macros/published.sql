@@ -2,10 +2,11 @@
     The columns that the model's properties state, of a published table.
 
     A table that was never published, as in a deployment without models, counts as an empty one, so
-    that the marts that do not need it are made all the same.
+    that the marts that do not need it are made all the same; unless it is `required`, then they
+    are not made.
 -#}
-{% macro published(relation) -%}
-    {%- set there = execute and load_relation(relation) is not none -%}
+{% macro published(relation, required=false) -%}
+    {%- set there = execute and (required or load_relation(relation) is not none) -%}
     select
     {%- for column in model.columns.values() %}
         {% if not there -%} null::{{ column.data_type }} as {% endif -%}

@@ -71,10 +71,15 @@ select
     members.customer_key,
     row_number() over (
         partition by members.campaign
-        order by members.value desc nulls last, members.customer_key
+        -- To cents, as exports order their lists.
+        order by round(members.value::numeric, 2) desc nulls last, members.customer_key
     )::integer as rank,
     members.value
 from members
 -- Today's consent and not that of the snapshot's day: who has refused since is left out.
 inner join {{ ref("stg_customers") }} as people
     on members.customer_key = people.customer_key and people.marketing_consent
+where not exists (
+    select from {{ ref("stg_suppressed_customers") }} as suppressed
+    where suppressed.customer_key = members.customer_key
+)
