@@ -63,6 +63,7 @@ def create(connection: psycopg.Connection[Any], *, personal: bool = False) -> No
         tables.QUARANTINE,
         tables.ROW_ACCOUNTING,
         tables.DEPLOYMENT,
+        tables.RUNS,
     ]
     for table in published:
         connection.execute(
