@@ -19,6 +19,11 @@ def asset_key(table: str) -> dg.AssetKey:
     return dg.AssetKey(table.split("/"))
 
 
+def asset_name(step: str) -> str:
+    """``layer/table`` of the step that makes it."""
+    return step.replace("__", "/")
+
+
 def column_schema(contract: Contract) -> dg.TableSchema:
     """The contract's columns as Dagster shows them."""
     return dg.TableSchema(

@@ -8,6 +8,8 @@ from typing import Any
 import dagster as dg
 from rich.markup import escape
 
+from customer360.orchestration.metadata import asset_name
+
 Say = Callable[[str], None]
 
 _listeners: list[Say] = []
@@ -30,7 +32,7 @@ class _Progress(logging.Handler):
             if record.levelno >= logging.WARNING:
                 _say(f"[yellow]{escape(_message(record))}[/yellow]")
             return
-        step = (event.step_key or "").replace("__", "/", 1)
+        step = asset_name(event.step_key or "")
         if event.event_type_value == "STEP_START":
             self._started[step] = time.monotonic()
             _say(f"[dim]… {step}[/dim]")

@@ -8,17 +8,19 @@ from datetime import date
 from typing import Literal
 
 import dagster as dg
-from dagster_shared.error import SerializableErrorInfo
+from rich.markup import escape
 
 from customer360.days import DayRange
 from customer360.deployment import Deployment
 from customer360.errors import Customer360Error, SettingsError
 from customer360.orchestration import jobs
 from customer360.orchestration.build import build_definitions
+from customer360.orchestration.failure import first_failure
 from customer360.orchestration.instance import open_instance
 from customer360.orchestration.metadata import asset_key
 from customer360.orchestration.partitions import AS_OF_TAG
 from customer360.orchestration.progress import Say, listen
+from customer360.orchestration.run_history import record_runs
 from customer360.orchestration.schedules import range_tags
 from customer360.pipeline.make_gold import CUSTOMER_360
 from customer360.settings import Settings
@@ -112,14 +114,26 @@ def run_plan(settings: Settings, plan: Plan, say: Say) -> None:
     stop = listen(say)
     try:
         with open_instance(settings) as instance:
-            for name in chosen:
-                job, days, more = work[name]
-                said = days if name == "load" else ",".join(str(day) for day in plan.as_of)
-                say(f"[bold]{name}[/bold] {said}")
-                only = _chosen(settings, plan.models) if name == "train" else None
-                _run(definitions, instance, job, days, more, only)
+            try:
+                for name in chosen:
+                    job, days, more = work[name]
+                    said = days if name == "load" else ",".join(str(day) for day in plan.as_of)
+                    say(f"[bold]{name}[/bold] {said}")
+                    only = _chosen(settings, plan.models) if name == "train" else None
+                    _run(definitions, instance, job, days, more, only)
+            finally:
+                _record(settings, instance, say)
     finally:
         stop()
+
+
+def _record(settings: Settings, instance: dg.DagsterInstance, say: Say) -> None:
+    """Show the runs to the warehouse's readers: no daemon watches those of this process."""
+    try:
+        record_runs(settings, instance)
+    except Customer360Error as error:
+        # Not worth a failure, and never in place of one.
+        say(f"[yellow]the dashboard does not know of this run: {escape(str(error))}[/yellow]")
 
 
 def _chosen(settings: Settings, models: Sequence[str]) -> Sequence[dg.AssetKey] | None:
@@ -150,25 +164,12 @@ def _run(
     )
     if result.success:
         return
-    for check in result.get_asset_check_evaluations():
-        if not check.passed and check.severity is dg.AssetCheckSeverity.ERROR:
-            said = check.description or f"the check {check.check_name} failed"
-            raise RunFailedError(f"{check.asset_key.to_user_string()}: {said}")
-    for event in result.all_events:
-        if event.is_step_failure:
-            error = event.step_failure_data.error
-            failed = RunFailedError(_why(event.step_key or job, error))
-            failed.add_note(error.to_string() if error else "no trace was kept")
-            raise failed
-    raise RunFailedError(f"{job} failed; see run {result.run_id} in the Dagster UI")
-
-
-def _why(step: str, error: SerializableErrorInfo | None) -> str:
-    """The innermost cause in one line; a user error speaks for itself."""
-    while error is not None and error.cause is not None:
-        error = error.cause
-    lines = [line for line in (error.message if error else "").splitlines() if line.strip()]
-    said = lines[0].rpartition("Error: ")[2] if lines else "failed"
-    # The first line of Java's errors only says that there is one.
-    said = next((line.removeprefix(": ") for line in lines if line.startswith(": ")), said)
-    return f"{step.replace('__', '/', 1)}: {said}"
+    failure = first_failure(result.all_events)
+    failed = RunFailedError(
+        f"{failure.step}: {failure.reason}"
+        if failure.step
+        else f"{job} failed: {failure.reason}; see run {result.run_id} in the Dagster UI"
+    )
+    if failure.trace:
+        failed.add_note(failure.trace)
+    raise failed

@@ -9,6 +9,7 @@ from customer360.deployment import Deployment
 from customer360.orchestration.gold_assets import CHURN_MODEL, LIFETIME_VALUE_MODEL, REVENUE_MODEL
 from customer360.orchestration.metadata import asset_key, column_schema
 from customer360.orchestration.resources import SparkResource
+from customer360.orchestration.run_history import publish_runs
 from customer360.orchestration.running import workspace
 from customer360.pipeline import publish
 from customer360.pipeline.load_silver import CUSTOMER_DAYS, CUSTOMERS, HISTORY, TRANSACTIONS
@@ -127,7 +128,21 @@ def warehouse_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
             lambda work, to: [publish.publish_deployment(work, to)],
         )
     )
+    assets.append(_runs_asset(spec(tables.RUNS, [], "What became of the newest runs, and why.")))
     return assets
+
+
+def _runs_asset(spec: dg.AssetSpec) -> dg.AssetsDefinition:
+    """Made from Dagster's own storage: it needs no Spark."""
+
+    @dg.multi_asset(name="__".join(spec.key.path), specs=[spec])
+    def runs(
+        context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[WarehouseResource]
+    ) -> dg.MaterializeResult[None]:
+        made = publish_runs(context.instance, warehouse.open().owner)
+        return dg.MaterializeResult(asset_key=spec.key, metadata=_figures(made))
+
+    return runs
 
 
 def _copy_spec(deployment: Deployment, table: str) -> dg.AssetSpec:
@@ -176,14 +191,16 @@ def _asset(
         done = put(work, warehouse.open())
         figures = {warehouse_key(each.table): each for each in done if each is not None}
         for each in specs:
-            made = figures.get(each.key)
-            metadata: dict[str, int | str] = {"status": "up to date before this run"}
-            if made is not None:
-                metadata = {
-                    "dagster/row_count": made.rows,
-                    "changed_rows": made.changed,
-                    "removed_rows": made.removed,
-                }
-            yield dg.MaterializeResult(asset_key=each.key, metadata=metadata)
+            yield dg.MaterializeResult(asset_key=each.key, metadata=_figures(figures.get(each.key)))
 
     return published
+
+
+def _figures(made: Published | None) -> dict[str, int | str]:
+    if made is None:
+        return {"status": "up to date before this run"}
+    return {
+        "dagster/row_count": made.rows,
+        "changed_rows": made.changed,
+        "removed_rows": made.removed,
+    }

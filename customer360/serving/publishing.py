@@ -168,9 +168,15 @@ def publish(
 
 
 def publish_rows(
-    owner: Login, table: PublishedTable, rows: Iterable[Sequence[Any]], origin: Origin
+    owner: Login, table: PublishedTable, rows: Iterable[Sequence[Any]], origin: Origin | None
 ) -> Published:
     """Put a few ``rows``, in the order of the table's columns, in place of the whole table.
+
+    Args:
+        owner: Login that may write.
+        table: What is published.
+        rows: Asked for when no other publish of the table can come between.
+        origin: For the bookkeeping; None: it is not noted, as nothing of the data was published.
 
     Raises:
         WarehouseError: The database refuses, or the table there has other columns.
@@ -238,7 +244,7 @@ def _replace(
     owner: Login,
     table: PublishedTable,
     load: Callable[[sql.Identifier], int],
-    origin: Origin,
+    origin: Origin | None,
     days: Sequence[date] | None,
     keep_from: date | None,
 ) -> Published:
@@ -257,7 +263,8 @@ def _replace(
             with session.transaction():
                 _prepare(session, table)
                 published = _swap(session, table, scratch, loaded, days, keep_from)
-                _record(session, table, scratch, published, origin, days)
+                if origin is not None:
+                    _record(session, table, scratch, published, origin, days)
                 session.execute(sql.SQL("DROP TABLE {}").format(scratch))
             session.execute(sql.SQL("ANALYZE {}").format(table.identifier))
     except psycopg.Error as error:

@@ -137,3 +137,19 @@ SUPPRESSED_CUSTOMERS = PublishedTable(
 
 DEPLOYMENT = PublishedTable("serving.deployment", {"name": "text", "value": "text"}, ("name",))
 """Facts about the deployment that a reader of its figures needs."""
+
+RUNS = PublishedTable(
+    "serving.runs",
+    {
+        "run_id": "text",
+        "job": "text",
+        "status": "text",
+        "started_at": "timestamptz",
+        "ended_at": "timestamptz",
+        "failed_step": "text",
+        "error": "text",
+    },
+    ("run_id",),
+)
+"""What became of the newest Dagster runs: running, success, failure or canceled; of a run that
+failed, the asset that failed first (``layer/table``) and why, in one line."""

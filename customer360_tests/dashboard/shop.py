@@ -149,6 +149,25 @@ PEOPLE: list[dict[str, Any]] = [
     {"name": "<b>Eve</b> [x](http://x)", "email": "e@x", "phone": None, "state": "RJ"},
 ]
 
+
+def run(
+    name: str, job: str, ended: datetime | None, status: str = "success", **more: Any
+) -> dict[str, Any]:
+    """A run of `serving.runs` that took five minutes; it still runs where it has not ended."""
+    started = (ended or PUBLISHED_AT + timedelta(hours=1)) - timedelta(minutes=5)
+    return {
+        "run_id": name, "job": job, "status": status, "started_at": started, "ended_at": ended,
+        **more,
+    }  # fmt: skip
+
+
+RUNS = [
+    run("a", "nightly", PUBLISHED_AT - timedelta(days=1), "failure",
+        failed_step="bronze/synthetic_transactions", error="day.csv: expected a column *amount*"),
+    run("b", "nightly", PUBLISHED_AT),
+    run("c", "load", None, "running"),
+]  # fmt: skip
+
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJg"
     "gg=="
@@ -310,11 +329,13 @@ def _bookkeeping(connection: psycopg.Connection[Any]) -> None:
         ],
         table_name="silver/transactions",
     )  # fmt: skip
+    tables.insert(connection, "serving.runs", RUNS)
     facts = {
         "currency": "BRL",
         "churn_contact_cost": "5",
         "churn_success_rate": "0.5",
         "churn_margin": "0.5",
+        "zone": "America/Sao_Paulo",
     }
     tables.insert(
         connection, "serving.deployment", [{"name": n, "value": v} for n, v in facts.items()]

@@ -64,6 +64,7 @@ def create(connection: psycopg.Connection[Any], *, personal: bool = False) -> No
         tables.ROW_ACCOUNTING,
         tables.SUPPRESSED_CUSTOMERS,
         tables.DEPLOYMENT,
+        tables.RUNS,
     ]
     for table in published:
         connection.execute(

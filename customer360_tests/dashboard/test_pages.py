@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,9 @@ from streamlit.util import calc_hash
 
 from customer360.dashboard import app
 from customer360.serving.warehouse import open_warehouse
-from customer360.settings import HOME_VARIABLE, Settings
-from customer360_tests.dashboard import shop
-from customer360_tests.dashboard.shop import AS_OF, key
+from customer360.settings import HOME_VARIABLE, Settings, load_settings
+from customer360_tests.dashboard import shop, tables
+from customer360_tests.dashboard.shop import AS_OF, PUBLISHED_AT, key
 
 LANGUAGES = ("en", "pt")
 
@@ -171,6 +172,70 @@ def test_freshness_is_that_of_the_newest_day(shown) -> None:
     assert metrics(shown("health"))["Newest business day"] == "31 Mar 2024"
 
 
+def test_the_last_run_comes_first(shown) -> None:
+    test = shown("health")
+    # At the business, three hours behind UTC.
+    assert test.success[0].value == (
+        "Nightly run: all went well. Ended 1 Apr 2024, 00:30 -03, after 5 min."
+    )
+    rows = test.dataframe[0].value
+    assert list(rows["job"]) == ["Loading the data", "Nightly run", "Nightly run"]
+    assert list(rows["status"]) == ["Running", "Success", "Failed"]
+    assert list(shown("health", "pt").dataframe[0].value["status"]) == [
+        "Em andamento",
+        "Sucesso",
+        "Falhou",
+    ]
+
+
+@pytest.fixture
+def runs_only(tmp_path_factory, monkeypatch):
+    """Makes a warehouse that knows of these runs and of nothing else."""
+
+    def made(*runs: dict[str, object]) -> None:
+        settings = load_settings(tmp_path_factory.mktemp("runs"))
+        with open_warehouse(settings).owner.connect() as owner:
+            tables.create(owner)
+            owner.execute("DROP TABLE serving.deployment")
+            tables.insert(owner, "serving.runs", runs)
+        monkeypatch.setenv(HOME_VARIABLE, str(settings.home))
+
+    return made
+
+
+@pytest.mark.parametrize(
+    ("language", "said_of_it"),
+    [
+        ("en", "Weekly training of the models: it failed. Ended 1 Apr 2024, 03:30 UTC"),
+        ("pt", "Treino semanal dos modelos: falhou. Terminou em 01/04/2024, 03:30 UTC"),
+    ],
+)
+def test_a_run_that_failed_says_where_why_and_what_to_do(
+    runs_only, language: str, said_of_it: str
+) -> None:
+    runs_only(
+        shop.run("a", "retrain", PUBLISHED_AT, "failure", error="Run timed out."),
+        shop.run("b", "nightly", PUBLISHED_AT - timedelta(hours=1), "failure",
+                 failed_step="bronze/orders", error="day.csv: expected *amount*, found $x$"),
+        shop.run("c", "load", PUBLISHED_AT - timedelta(hours=2), "failure", error="mended"),
+    )  # fmt: skip
+    test = page("health", language)
+    assert not test.exception
+    newest, night = (each.value for each in test.error)
+    assert said_of_it in newest.replace("**", "")
+    assert "Run timed out." in newest
+    # What a message says is text, never markup.
+    assert r"**bronze/orders**: day.csv\: expected \*amount\*, found \$x\$" in night
+    assert [each.value for each in test.code] == ["customer360 run"] * 2
+
+
+def test_a_run_that_was_stopped_is_a_warning(runs_only) -> None:
+    runs_only(shop.run("a", "nightly", PUBLISHED_AT, "canceled"))
+    test = page("health")
+    assert "stopped before it was done" in test.warning[0].value
+    assert [each.value for each in test.error] == []
+
+
 def test_what_if_answers(shown) -> None:
     test = shown("what_if")
     test.button[0].click().run()
@@ -217,6 +282,7 @@ def half_home(tmp_path_factory) -> Settings:
             "serving.quarantine",
             "serving.row_accounting",
             "serving.deployment",
+            "serving.runs",
             "silver.customers",
         ):
             owner.execute(f"DROP TABLE {table}")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
+from customer360.dashboard.connection import Reading
 from customer360.dashboard.queries import (
     customers,
     deployment,
@@ -17,6 +19,9 @@ from customer360.dashboard.queries import (
     whales,
 )
 from customer360.models.profit import Campaign, profit_curve
+from customer360.orchestration.jobs import NIGHTLY, RETRAIN
+from customer360.serving.warehouse import open_warehouse
+from customer360_tests.dashboard import shop, tables
 from customer360_tests.dashboard.shop import AS_OF, BEFORE, NOW, PUBLISHED_AT, key
 
 MARCH = date(2024, 3, 1), AS_OF
@@ -251,6 +256,49 @@ def test_models(reading) -> None:
         "frequency",
         "churn_probability",
     ]
+
+
+def test_every_job_that_runs_by_itself_is_watched() -> None:
+    assert health.SCHEDULED == (NIGHTLY, RETRAIN)
+
+
+HOUR = timedelta(hours=1)
+FAILED = shop.run("a", "nightly", PUBLISHED_AT, "failure", error="why")
+
+
+@pytest.mark.parametrize(
+    ("later", "told"),
+    [
+        ([], ["nightly"]),
+        # The weekly training does not make good what the night did not do.
+        ([shop.run("b", "retrain", PUBLISHED_AT + HOUR)], ["retrain", "nightly"]),
+        ([shop.run("b", "nightly", PUBLISHED_AT + HOUR)], ["nightly"]),
+        ([shop.run("b", "publish", PUBLISHED_AT + HOUR)], ["publish"]),
+        (
+            [shop.run("b", "publish", PUBLISHED_AT + HOUR, "failure", error="why")],
+            ["publish", "nightly"],
+        ),
+        ([shop.run("b", "load", None, "running")], ["nightly"]),
+        # Who started it saw it fail.
+        (
+            [
+                shop.run("b", "load", PUBLISHED_AT + HOUR, "failure", error="why"),
+                shop.run("c", "publish", PUBLISHED_AT + 2 * HOUR),
+            ],
+            ["publish"],
+        ),
+    ],
+)
+def test_a_night_that_failed_is_told_until_it_is_made_good(
+    shop_home, later: list[dict[str, Any]], told: list[str]
+) -> None:
+    with open_warehouse(shop_home).owner.connect() as owner:
+        owner.execute("DELETE FROM serving.runs")
+        tables.insert(owner, "serving.runs", [FAILED, *later])
+        found = health.told_runs(Reading(owner))
+        owner.rollback()
+    assert list(found["job"]) == told
+    assert set(found["seconds"]) == {300}
 
 
 def test_data_health(reading) -> None:

@@ -62,6 +62,7 @@ WAREHOUSE = {f"warehouse/{table}" for table in TABLES if table.startswith("gold/
     "warehouse/serving/models",
     "warehouse/serving/quarantine",
     "warehouse/serving/row_accounting",
+    "warehouse/serving/runs",
     "warehouse/serving/suppressed_customers",
 }
 """Copies that are brought up to date as a whole: they have no partitions."""
@@ -195,13 +196,18 @@ def test_blocking_checks_guard_rows(definitions: dg.Definitions) -> None:
     } <= blocking
 
 
-def test_schedules_and_sensor_run_by_default(definitions: dg.Definitions) -> None:
+def test_schedules_and_sensors_run_by_default(definitions: dg.Definitions) -> None:
     repository = definitions.get_repository_def()
     for name in (NIGHTLY, RETRAIN):
         schedule = repository.get_schedule_def(name)
         assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
-    sensor = repository.get_sensor_def("new_files")
-    assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
+    running = dg.DefaultSensorStatus.RUNNING
+    assert {sensor.name: sensor.default_status for sensor in repository.sensor_defs} == {
+        "new_files": running,
+        "runs_success": running,
+        "runs_failure": running,
+        "runs_canceled": running,
+    }
 
 
 def tick(definitions: dg.Definitions, name: str, at: datetime) -> dg.RunRequest:

@@ -1,4 +1,4 @@
-"""The data themselves: when they came, how fresh they are, what was kept out and why."""
+"""The data themselves: how runs went, when data came, what was kept out and why."""
 
 from __future__ import annotations
 
@@ -7,6 +7,44 @@ from datetime import date
 import pandas as pd
 
 from customer360.dashboard.connection import Reading
+
+SCHEDULED = ("nightly", "retrain")
+"""Jobs that run by themselves: nobody sits at a terminal and sees them fail."""
+
+
+def told_runs(reading: Reading) -> pd.DataFrame:
+    """Runs whose end people must know of, the newest first, each with its ``seconds``.
+
+    The newest that has ended; and the newest of a scheduled job that did not succeed, until that
+    job, or `customer360 run` (whose last step is ``publish``), has been run since.
+    """
+    return reading.frame_if(
+        "serving.runs",
+        """
+        SELECT job, status, ended_at, failed_step, error,
+               extract(epoch FROM ended_at - started_at)::double precision AS seconds
+        FROM serving.runs run
+        WHERE ended_at = (SELECT max(ended_at) FROM serving.runs)
+           OR job = ANY(%(scheduled)s) AND status <> 'success' AND ended_at IS NOT NULL
+              AND NOT EXISTS (
+                  SELECT FROM serving.runs later
+                  WHERE later.ended_at > run.ended_at
+                    AND (later.job = run.job OR later.job = 'publish' AND later.status = 'success'))
+        ORDER BY ended_at DESC
+        """,
+        {"scheduled": list(SCHEDULED)},
+    )
+
+
+def runs(reading: Reading) -> pd.DataFrame:
+    """The newest runs."""
+    return reading.frame_if(
+        "serving.runs",
+        """
+        SELECT job, status, started_at, ended_at, failed_step, error, run_id
+        FROM serving.runs ORDER BY started_at DESC, run_id
+        """,
+    )
 
 
 def publications(reading: Reading) -> pd.DataFrame:

@@ -1,8 +1,10 @@
-"""Whether the data can be trusted: when they came, and what was kept out."""
+"""Whether the data can be trusted: how runs went, when data came, what was kept out."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import streamlit as st
@@ -10,16 +12,21 @@ import streamlit as st
 from customer360.dashboard import charts, tables
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries import health
+from customer360.dashboard.views.customers import plain
 
 STALE_DAYS = 2
 """Days after the newest business date from which an open deployment's data are called old."""
 
 REASONS_SHOWN = 15
 
+AGAIN = "customer360 run"
+"""Does all that any run does, and what was done already once more at no harm."""
+
 
 def render(page: Page) -> None:
-    """Last publication, freshness, quarantine, row accounting."""
+    """Last run, last publication, freshness, quarantine, row accounting."""
     page.heading("health")
+    _runs(page)
     published = page.source.ask(health.publications)
     if published.empty:
         page.nothing("health.nothing_published")
@@ -27,6 +34,49 @@ def render(page: Page) -> None:
         _freshness(page, published)
     _accounting(page)
     _quarantine(page)
+
+
+def _runs(page: Page) -> None:
+    t = page.t
+    st.markdown(f"##### {t('health.last_run_title')}")
+    rows = page.source.ask(health.runs)
+    if rows.empty:
+        page.nothing("health.no_runs")
+        return
+    for run in page.source.ask(health.told_runs).itertuples():
+        _told(page, run)
+    st.markdown(f"##### {t('health.runs_title')}")
+    tables.show(rows, "runs", t, words={"job": "health.job", "status": "health.outcome"})
+    st.caption(t("health.runs_explained"))
+
+
+def _told(page: Page, run: Any) -> None:
+    t = page.t
+    ended = run.ended_at.astimezone(ZoneInfo(page.published.facts.get("zone", "UTC")))
+    said = {
+        "job": t.named("health.job", run.job),
+        "at": f"{t.day(ended)}, {ended:%H:%M %Z}",
+        "took": _took(run.seconds),
+    }
+    if run.status == "success":
+        st.success(t("health.succeeded", **said), icon=":material/check_circle:")
+        return
+    if run.status == "canceled":
+        st.warning(t("health.stopped", **said), icon=":material/cancel:")
+    else:
+        step = t("health.no_step") if pd.isna(run.failed_step) else plain(run.failed_step)
+        why = t("health.why", step=step, reason=plain(run.error))
+        st.error(f"{t('health.failed', **said)}\n\n{why}", icon=":material/error:")
+    st.markdown(t("health.again"))
+    st.code(AGAIN, language="shell")
+
+
+def _took(seconds: float) -> str:
+    """How long a run took, as a watch would say it in either language."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
 def _freshness(page: Page, published: pd.DataFrame) -> None:

@@ -1,0 +1,87 @@
+"""Why a run failed, in one line: what `customer360 run` prints and `serving.runs` keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import dagster as dg
+from dagster_shared.error import SerializableErrorInfo
+
+from customer360.orchestration.metadata import asset_name
+
+TOLD_BY = {
+    dg.DagsterEventType.ASSET_CHECK_EVALUATION,
+    dg.DagsterEventType.STEP_FAILURE,
+    dg.DagsterEventType.RUN_FAILURE,
+}
+"""Kinds of events that `first_failure` looks at."""
+
+NO_REASON = "no reason was kept"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What failed first in a run.
+
+    Attributes:
+        step: The asset, as ``layer/table``; None where the run failed outside of all of them.
+        reason: One line.
+        trace: Python's, where there is one.
+    """
+
+    step: str | None
+    reason: str
+    trace: str | None = None
+
+
+def first_failure(events: Sequence[dg.DagsterEvent]) -> Failure:
+    """The first failure that a failed run's events tell of.
+
+    A check that failed explains more than the step that it stopped, and a step more than the run.
+
+    Args:
+        events: Those of the kinds `TOLD_BY`, in their order; others are passed over.
+    """
+    for event in events:
+        if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            check = event.asset_check_evaluation_data
+            if not check.passed and check.severity is dg.AssetCheckSeverity.ERROR:
+                said = check.description or f"the check {check.check_name} failed"
+                return Failure(check.asset_key.to_user_string(), _one_line(said))
+    for event in events:
+        if event.is_step_failure:
+            step = asset_name(event.step_key) if event.step_key else None
+            return _failure(step, event.step_failure_data.error)
+    for event in events:
+        if event.event_type is dg.DagsterEventType.RUN_FAILURE:
+            error = event.job_failure_data.error if event.event_specific_data else None
+            if error is not None:
+                return _failure(None, error)
+            return Failure(None, _one_line(event.message or NO_REASON))
+    return Failure(None, NO_REASON)
+
+
+def _failure(step: str | None, error: SerializableErrorInfo | None) -> Failure:
+    """The innermost cause; a user error speaks for itself, whatever brought it about."""
+    trace = error.to_string() if error else None
+    while error is not None and error.cause is not None and not _is_ours(error):
+        error = error.cause
+    lines = [line for line in (error.message if error else "").splitlines() if line.strip()]
+    if not error or not lines:
+        return Failure(step, NO_REASON, trace)
+    if _is_ours(error):
+        return Failure(step, lines[0].partition(": ")[2], trace)
+    said = lines[0].rpartition("Error: ")[2]
+    # The first line of Java's errors only says that there is one.
+    said = next((line.removeprefix(": ") for line in lines if line.startswith(": ")), said)
+    return Failure(step, said, trace)
+
+
+def _is_ours(error: SerializableErrorInfo) -> bool:
+    """Whether it was raised for the user: Python names our errors by their module."""
+    return error.message.startswith("customer360.")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
