@@ -79,15 +79,20 @@ class Template:
         return {name: _value(text, kinds[name]) for name, text in found.groupdict().items()}
 
 
+@dataclass(frozen=True)
 class Sentences:
-    """All that somebody can say, by name of the template.
+    """All that somebody can say.
 
-    Args:
-        texts: The templates.
+    Attributes:
+        texts: The templates by name.
     """
 
-    def __init__(self, texts: Mapping[str, str]) -> None:
-        self.templates = {name: Template(text) for name, text in texts.items()}
+    texts: Mapping[str, str]
+
+    @cached_property
+    def templates(self) -> Mapping[str, Template]:
+        """The templates, ready to say and to read."""
+        return {name: Template(text) for name, text in self.texts.items()}
 
     def say(self, cases: Mapping[str, Any], **values: Any) -> Texts:
         """One sentence a row.

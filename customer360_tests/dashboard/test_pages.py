@@ -157,8 +157,8 @@ def test_models_compare_with_baselines(shown) -> None:
     test = shown("models")
     assert "best in 1 of 2 figures" in said(test)
     rows = test.dataframe[0].value.set_index("Figure")
-    assert rows.loc["brier", "Model"] == "0.2*"
-    assert rows.loc["roc auc", "hiatus rule"] == "0.75*"
+    assert rows.loc["Brier score", "Model"] == "0.2*"
+    assert rows.loc["ROC AUC", "Hiatus rule"] == "0.75*"
 
 
 def test_a_model_is_called_alike_wherever_it_comes_from(shown) -> None:

@@ -17,7 +17,8 @@ from customer360.gold.customer_360 import ACTION_RULES, NO_CONTACT
 
 PACKAGE = Path(app.__file__).parent
 BY_DATA = ("segment", "segment_means", "risk", "action", "model", "model_means", "status", "shift",
-           "plot", "column", "health.job", "health.outcome")  # fmt: skip
+           "plot", "column", "figure", "rival", "category", "channel", "payment_type",
+           "acquisition_channel", "loyalty_tier", "health.job", "health.outcome")  # fmt: skip
 """Groups whose names come from the data."""
 
 

@@ -40,6 +40,7 @@ linear model, is no reason."""
 
 SENTENCES = Sentences(
     {
+        **churn.SENTENCES.texts,
         "more": "more: {reason}",
         "less": "less: {reason}",
         "first_order": "first order {amount:.2f}",
@@ -69,8 +70,7 @@ SENTENCES = Sentences(
         "home_unknown": "home unknown",
     }
 )
-"""All that is said of a topic beyond what the churn model says, in English; "more" and "less"
-stand before each."""
+"""All that is said of a topic, in English; "more" or "less" stands before each."""
 
 
 def first_order(rows: pd.DataFrame) -> Texts:
