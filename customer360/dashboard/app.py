@@ -131,7 +131,8 @@ def _sidebar(t: Language, there: Published | None) -> None:
         help=t("common.as_of_help"),
     )
     if there.published_at is not None:
-        st.caption(t("common.published", at=f"{there.published_at:%Y-%m-%d %H:%M %Z}"))
+        at = f"{t.day(there.published_at)} {there.published_at:%H:%M %Z}"
+        st.caption(t("common.published", at=at))
 
 
 def _open() -> tuple[Settings, Source, Published]:

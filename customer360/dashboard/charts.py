@@ -359,12 +359,15 @@ def profit(
     return alt.layer(zero, curve, mark)
 
 
-def timeline(days: pd.DataFrame, names: tuple[str, str], *, x: str, y: str) -> alt.Chart:
+def timeline(
+    days: pd.DataFrame, names: tuple[str, str], more: Mapping[str, str], *, x: str, y: str
+) -> alt.Chart:
     """A customer's days: purchases up, refunds down.
 
     Args:
-        days: ``business_date``, ``net_revenue``, ``category``, ``channel``.
+        days: ``business_date``, ``net_revenue`` and the columns ``more``.
         names: What a purchase and a refund are called.
+        more: Further columns of text to tell of a day, and what each is called.
         x: Title of the time axis.
         y: Title of the money axis.
     """
@@ -381,15 +384,21 @@ def timeline(days: pd.DataFrame, names: tuple[str, str], *, x: str, y: str) -> a
             tooltip=[
                 alt.Tooltip("business_date:T", title=x),
                 alt.Tooltip("net_revenue:Q", title=y, format=",.2f"),
-                alt.Tooltip("category:N"),
-                alt.Tooltip("channel:N"),
+                *(alt.Tooltip(f"{name}:N", title=title) for name, title in more.items()),
             ],
         )
     )
 
 
-def calibration(frame: pd.DataFrame, *, x: str, y: str) -> Any:
-    """What came by what was said, a point a tenth of the customers; on the line it is the same."""
+def calibration(frame: pd.DataFrame, names: tuple[str, str], *, x: str, y: str) -> Any:
+    """What came by what was said, a point a tenth of the customers; on the line it is the same.
+
+    Args:
+        frame: ``decile``, ``customers``, ``predicted`` and ``actual``.
+        names: What a tenth and its customers are called.
+        x: Title of the axis of what was said.
+        y: Title of the axis of what came.
+    """
     most = float(frame[["predicted", "actual"]].max().max())
     line = (
         alt.Chart(pd.DataFrame({"predicted": [0, most], "actual": [0, most]}), height=HEIGHT)
@@ -403,8 +412,8 @@ def calibration(frame: pd.DataFrame, *, x: str, y: str) -> Any:
             alt.X("predicted:Q"),
             alt.Y("actual:Q"),
             tooltip=[
-                alt.Tooltip("decile:O"),
-                alt.Tooltip("customers:Q", format=","),
+                alt.Tooltip("decile:O", title=names[0]),
+                alt.Tooltip("customers:Q", title=names[1], format=","),
                 alt.Tooltip("predicted:Q", title=x, format=",.3~f"),
                 alt.Tooltip("actual:Q", title=y, format=",.3~f"),
             ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import string
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -12,7 +13,11 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from customer360.models.revenue.reasons import SENTENCES
+
 LANGUAGES = {"en": "English", "pt": "Português"}
+MODELS_LANGUAGE = "en"
+"""In which the models say their reasons."""
 MISSING = "–"
 
 _SYMBOLS = {"USD": "$", "BRL": "R$", "EUR": "€", "GBP": "£"}
@@ -25,9 +30,15 @@ _SCALES = {
 
 @functools.cache
 def texts(language: str) -> Mapping[str, str]:
-    """All texts of a language by dotted key, as ``texts/<language>.yaml`` nests them."""
+    """All texts of a language by dotted key, as ``texts/<language>.yaml`` nests them.
+
+    The models say their reasons in English: those texts are the models' own.
+    """
     packaged = resources.files("customer360.dashboard").joinpath("texts", f"{language}.yaml")
-    return dict(_flat(yaml.safe_load(packaged.read_text(encoding="utf-8"))))
+    found = dict(_flat(yaml.safe_load(packaged.read_text(encoding="utf-8"))))
+    if language == MODELS_LANGUAGE:
+        found |= {f"reason.{name}": text for name, text in SENTENCES.texts.items()}
+    return found
 
 
 def _flat(nested: Mapping[str, Any], above: str = "") -> list[tuple[str, str]]:
@@ -51,9 +62,12 @@ class Language:
     currency: str = "USD"
 
     def __call__(self, key: str, /, **values: object) -> str:
-        """The text of ``key``, its placeholders filled."""
+        """The text of ``key``, its placeholders filled.
+
+        Numbers of the kinds of `customer360.models.sentences` are written as the language does.
+        """
         text = texts(self.code)[key]
-        return text.format(**values) if values else text
+        return _Writer(self).vformat(text, (), values) if values else text
 
     def named(self, group: str, name: str | None) -> str:
         """What ``name`` of the warehouse is called, by ``<group>.<name>``; itself if nobody said.
@@ -77,6 +91,15 @@ class Language:
             return MISSING
         group, point = _GROUP_AND_POINT[self.code]
         return f"{value:,.{digits}f}".translate(str.maketrans(",.", group + point))
+
+    def significant(self, value: float | None, digits: int = 4) -> str:
+        """``0.1234``, ``1,234``: a figure whose size is not known beforehand."""
+        if value is None or pd.isna(value):
+            return MISSING
+        # What is left of adding up to nothing is nothing.
+        rounded = 0.0 if abs(value) < 1e-9 else float(f"{value:.{digits}g}")
+        group, point = _GROUP_AND_POINT[self.code]
+        return f"{rounded:,.15g}".translate(str.maketrans(",.", group + point))
 
     def money(self, value: float | None, digits: int | None = None) -> str:
         """``$1,234``; two digits below 100 when ``digits`` does not say."""
@@ -111,6 +134,46 @@ class Language:
 
     def days(self, value: float | None) -> str:
         """``42 days``."""
-        return (
-            MISSING if value is None or pd.isna(value) else f"{self.number(value)} {self('days')}"
-        )
+        return MISSING if value is None or pd.isna(value) else self("days", days=value)
+
+    def reason(self, sentence: str) -> str:
+        """A sentence of a model in the language; as it is where the model was an older one.
+
+        Texts in it (a category, a way to pay) are said as `named` by the name of the field.
+        """
+        if self.code == MODELS_LANGUAGE:
+            return sentence
+        return self._translated(sentence) or sentence
+
+    def _translated(self, sentence: str) -> str | None:
+        found = SENTENCES.read(sentence)
+        if found is None:
+            return None
+        name, values = found
+        said: dict[str, object] = {}
+        for field, value in values.items():
+            if field == "reason":
+                inner = self._translated(str(value))
+                if inner is None:
+                    return None
+                said[field] = inner
+            else:
+                said[field] = self.named(field, value) if isinstance(value, str) else value
+        return self(f"reason.{name}", **said)
+
+
+class _Writer(string.Formatter):
+    """Fills a text; numbers of the kinds of `customer360.models.sentences` by the language."""
+
+    def __init__(self, language: Language) -> None:
+        self.language = language
+
+    def format_field(self, value: Any, kind: str) -> str:
+        if "|" in kind:
+            one, many = kind.split("|")
+            return f"{self.language.number(value)} {one if round(value) == 1 else many}"
+        if kind == "%":
+            return self.language.percent(value, 0)
+        if kind in ("d", ".2f"):
+            return self.language.number(value, 2 if kind == ".2f" else 0)
+        return str(super().format_field(value, kind))

@@ -142,12 +142,14 @@ COHORTS = [
 ]
 
 PEOPLE: list[dict[str, Any]] = [
-    {"name": "Ana Souza", "email": "ana@example.org", "phone": "+5511999990001", "state": "SP"},
+    {"name": "Ana Souza", "email": "ana@example.org", "phone": "+5511999990001", "state": "SP",
+     "acquisition_channel": "referral", "loyalty_tier": "gold", "marketing_consent": False,
+     "signed_up_on": date(2023, 12, 31)},
     {"name": "=cmd|'/c calc'!A1", "email": "bob@example.com", "phone": "12", "state": "SP"},
     {"name": None, "email": None, "phone": None, "state": "RJ"},
     {"name": "Zé", "email": "not an address", "phone": None, "state": None},
     {"name": "<b>Eve</b> [x](http://x)", "email": "e@x", "phone": None, "state": "RJ"},
-]
+]  # fmt: skip
 
 
 def run(
@@ -195,7 +197,8 @@ def fill(connection: psycopg.Connection[Any]) -> None:
         "gold.churn_scores",
         [
             {"customer_key": row["customer_key"], "churn_probability": row["churn_probability"],
-             "risk": row["churn_risk"], "reason_1": "last bought 40 days ago"}
+             "risk": row["churn_risk"], "reason_1": "last purchase 40 days ago",
+             "reason_2": "of an older model"}
             for row in NOW if row["churn_probability"] is not None
         ],
         as_of=AS_OF, horizon_days=42, activity_window_days=91, **SCORED,
@@ -256,7 +259,8 @@ def _models(connection: psycopg.Connection[Any]) -> None:
             {"model": "churn", "version": "1", "is_champion": False, "as_of": BEFORE},
             {"model": "churn", "version": "2", "is_champion": True, "as_of": BEFORE,
              "card": "# churn v2\n\nCosts $5 or $6.\n"},
-            {"model": "lifetime-value", "version": "1", "is_champion": True, "as_of": AS_OF},
+            {"model": "lifetime-value", "version": "1", "is_champion": True, "as_of": AS_OF,
+             "status": "fallback: too few bought again; the past average"},
         ],
         trained_at=PUBLISHED_AT, status="trained",
     )  # fmt: skip

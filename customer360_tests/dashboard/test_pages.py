@@ -16,6 +16,7 @@ from customer360.serving.warehouse import open_warehouse
 from customer360.settings import HOME_VARIABLE, Settings, load_settings
 from customer360_tests.dashboard import shop, tables
 from customer360_tests.dashboard.shop import AS_OF, PUBLISHED_AT, key
+from customer360_tests.models.test_revenue_prediction import model
 
 LANGUAGES = ("en", "pt")
 
@@ -116,10 +117,30 @@ def test_customers_are_found_by_the_widgets(shown) -> None:
 def test_one_customer_is_explained(shown) -> None:
     test = shown("customers", customer=key(1))
     text = said(test)
-    assert "last bought 40 days ago" in text
+    assert "1. last purchase 40 days ago\n2. of an older model" in text
     assert "90% between R$100 and R$1,000" in text
     assert "RFM score 555" in text
     assert [each.value for each in test.success] == ["Reward and ask for referrals"]
+
+
+def test_a_customer_is_explained_in_portuguese(shown) -> None:
+    test = shown("customers", "pt", customer=key(2))
+    text = said(test)
+    assert "1. última compra há 40 dias\n2. of an older model" in text
+    assert "1. para mais: gasta em média 200,00 por pedido" in text.replace("\\", "")
+    assert "Frequência 1 de 5: comprou em 1 dia\n" in text
+    days = test.dataframe[0].value
+    assert set(days["category"]) == {"Livros"}
+    assert set(days["channel"]) == {"site"}
+
+
+def test_a_profile_is_told_in_words(shown) -> None:
+    rows = shown("customers", "pt", customer=key(1)).dataframe[1].value
+    told = dict(zip(rows["field"], rows["value"], strict=True))
+    assert told["Aceita marketing"] == "Não"
+    assert told["Cadastro em"] == "31/12/2023"
+    assert told["Conquistado por"] == "Indicação"
+    assert told["Nível de fidelidade"] == "Ouro"
 
 
 def test_personal_data_are_masked_unless_allowed(shown, monkeypatch) -> None:
@@ -157,8 +178,27 @@ def test_models_compare_with_baselines(shown) -> None:
     test = shown("models")
     assert "best in 1 of 2 figures" in said(test)
     rows = test.dataframe[0].value.set_index("Figure")
-    assert rows.loc["brier", "Model"] == "0.2*"
-    assert rows.loc["roc auc", "hiatus rule"] == "0.75*"
+    assert rows.loc["Brier score", "Model"] == "0.2*"
+    assert rows.loc["ROC AUC", "Hiatus rule"] == "0.75*"
+
+
+def test_models_are_compared_in_portuguese(shown) -> None:
+    test = shown("models", "pt")
+    rows = test.dataframe[0].value.set_index("Medida")
+    assert rows.loc["Escore de Brier"].to_dict() == {
+        "Modelo": "0,2*",
+        "Intervalo de 90%": "0,18 a 0,22",
+        "Regra do silêncio": "0,25",
+    }
+    assert test.selectbox(key="prediction").options == ["Probabilidade de abandono · 42 dias"]
+
+
+def test_a_fallback_is_named_and_its_card_says_why(shown) -> None:
+    test = shown("models", "pt")
+    test.segmented_control(key="model").set_value("lifetime-value").run()
+    assert metrics(test)["Estado"] == "Modelo simples"
+    assert "too few bought" not in said(test)
+    assert "a ficha do modelo diz por quê" in said(test)
 
 
 def test_a_model_is_called_alike_wherever_it_comes_from(shown) -> None:
@@ -242,6 +282,21 @@ def test_what_if_answers(shown) -> None:
     assert not test.exception
     assert metrics(test)["Expected in the next 91 days"] == "R$80.00"
     assert metrics(test)["Buys again in that time"] == "30%"
+
+
+def test_what_if_explains_in_portuguese(shown, monkeypatch) -> None:
+    monkeypatch.setattr(app.VIEWS["what_if"][0], "load", lambda _: model())
+    test = shown("what_if", "pt")
+    assert set(test.selectbox(key="try-first_category").options) == {"Livros", "Games", "Garden"}
+    test.number_input(key="try-amount").set_value(1234.5)
+    test.selectbox(key="try-first_category").select("Books")
+    test.button[0].click().run()
+    assert not test.exception
+    why = next(each.value for each in test.markdown if each.value.startswith("1. "))
+    reasons = [line.split(". ", 1)[1].replace("\\", "") for line in why.splitlines()]
+    assert len(reasons) == 3
+    assert all(reason.startswith(("para mais: ", "para menos: ")) for reason in reasons), reasons
+    assert {"primeiro pedido de 1.234,50"} <= {reason.split(": ")[1] for reason in reasons}
 
 
 @pytest.fixture(scope="module")

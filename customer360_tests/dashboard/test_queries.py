@@ -159,7 +159,7 @@ def test_one_customer(reading) -> None:
     found = customers.customer(reading, AS_OF, key(1))
     assert found is not None
     assert found.summary["expected_loss"] == pytest.approx(50)
-    assert found.summary["churn_reason_1"] == "last bought 40 days ago"
+    assert found.summary["churn_reason_1"] == "last purchase 40 days ago"
     assert found.reasons == ("more: spends 200.00 an order on average",)
     assert list(found.days["net_revenue"]) == [300, 200, 100]
     assert found.profile["name"].iat[0] == "Ana Souza"

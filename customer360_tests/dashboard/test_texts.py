@@ -11,13 +11,29 @@ import pytest
 
 from customer360.contracts import Contract
 from customer360.dashboard import app, tables
+from customer360.dashboard.figures import named
 from customer360.dashboard.language import LANGUAGES, Language, texts
 from customer360.dashboard.queries.customers import COLUMNS, PROFILE, SORTABLE
 from customer360.gold.customer_360 import ACTION_RULES, NO_CONTACT
+from customer360.models.baselines import NAIVE_RULES
+from customer360.models.evaluation import (
+    amount_metrics,
+    probability_metrics,
+    ranking_metrics,
+    rule_metrics,
+)
+from customer360.models.lifetime_value import BgNbd, ParetoNbd
+from customer360.models.lifetime_value.training import PAST_AVERAGE_MODEL
+from customer360.models.revenue.fitting import KINDS
+from customer360.pipeline.monitor import MONITORED
+from customer360.sources.synthetic.behaviour import DEFAULT_COHORTS
+from customer360.sources.synthetic.process import CATEGORIES, CHANNELS, PAYMENT_TYPES
+from customer360.sources.synthetic.profiles import TIERS
 
 PACKAGE = Path(app.__file__).parent
 BY_DATA = ("segment", "segment_means", "risk", "action", "model", "model_means", "status", "shift",
-           "plot", "column", "health.job", "health.outcome")  # fmt: skip
+           "plot", "column", "figure", "rival", "category", "channel", "payment_type",
+           "acquisition_channel", "loyalty_tier", "health.job", "health.outcome")  # fmt: skip
 """Groups whose names come from the data."""
 
 
@@ -101,6 +117,48 @@ def test_every_segment_and_action_has_a_name(language: str) -> None:
     assert [name for name in actions if f"action.{name}" not in known] == []
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_figure_feature_and_word_of_the_generated_shop_has_a_name(language: str) -> None:
+    known = texts(language)
+    came, told = [0, 0, 1, 1], [0.1, 0.6, 0.4, 0.9]
+    own = {
+        "column": [
+            *(name for each in MONITORED for name in (*each.numeric, *each.categorical)),
+            *(name for each in MONITORED for name in (*each.scores, *each.judged)),
+        ],
+        "figure": [
+            *ranking_metrics(came, told),
+            *probability_metrics(came, told),
+            *rule_metrics(came, [False, True, False, True]),
+            # Totals are not compared.
+            *({*amount_metrics(told, came)} - {"total_expected", "total_actual"}),
+        ],
+        "rival": [*NAIVE_RULES, *KINDS, BgNbd.kind, ParetoNbd.kind, PAST_AVERAGE_MODEL, "champion"],
+        "category": CATEGORIES,
+        "channel": CHANNELS,
+        "payment_type": PAYMENT_TYPES,
+        "acquisition_channel": [cohort.name for cohort in DEFAULT_COHORTS],
+        "loyalty_tier": TIERS,
+    }
+    missing = [f"{g}.{name}" for g, names in own.items() for name in names]
+    assert [key for key in missing if key not in known] == []
+    # A table with two columns of one name would lose one.
+    rivals = [text for key, text in known.items() if key.startswith("rival.")]
+    assert len(set(rivals)) == len(rivals)
+
+
+def test_figures_say_what_they_are_of() -> None:
+    portuguese = Language("pt")
+    assert named("purchases_mae", portuguese) == "Erro absoluto médio (MAE), compras"
+    assert named("revenue_top_decile_capture", portuguese) == (
+        "Parte captada pelo melhor décimo, receita"
+    )
+    assert named("new_customers_rmse", Language("en")) == (
+        "Root mean squared error (RMSE), new customers"
+    )
+    assert named("a_new_figure", portuguese) == "a new figure"
+
+
 def test_numbers_are_written_as_the_language_does() -> None:
     english, portuguese = Language("en", "BRL"), Language("pt", "BRL")
     assert english.number(1234.5, 1) == "1,234.5"
@@ -113,4 +171,9 @@ def test_numbers_are_written_as_the_language_does() -> None:
     assert portuguese.percent(0.123) == "12,3%"
     assert Language("en", "CHF").money(5) == "CHF 5.00"
     assert Language("pt", "USD").money(5) == "US$ 5,00"
+    assert [english.days(n) for n in (0, 1, 1_234)] == ["0 days", "1 day", "1,234 days"]
+    assert [portuguese.days(n) for n in (1, 2)] == ["1 dia", "2 dias"]
+    assert [portuguese.significant(x) for x in (0.25, 0.123456, 1234.56, -1e7, 1e-12)] == [
+        "0,25", "0,1235", "1.235", "-10.000.000", "0"
+    ]  # fmt: skip
     assert english.money(None) == english.percent(float("nan")) == "–"

@@ -38,11 +38,11 @@ def figures(reading: Reading, model: str, version: str) -> dict[str, float]:
 
 
 def plots(reading: Reading, model: str, version: str) -> pd.DataFrame:
-    """``name``, ``title`` and ``png`` of a version's plots."""
+    """``name`` and ``png`` of a version's plots."""
     return reading.frame_if(
         "serving.model_plots",
         """
-        SELECT name, title, png FROM serving.model_plots
+        SELECT name, png FROM serving.model_plots
         WHERE model = %(model)s AND version = %(version)s ORDER BY name
         """,
         {"model": model, "version": version},

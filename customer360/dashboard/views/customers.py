@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
 from customer360.dashboard import charts, masks, tables
+from customer360.dashboard.language import Language
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries import customers, segments
 
 PAGE_SIZES = (25, 50, 100)
 WORDS = {"segment": "segment", "churn_risk": "risk", "next_best_action": "action"}
+OF_DAYS = {"category": "category", "channel": "channel"}
+OF_PROFILES = {"acquisition_channel": "acquisition_channel", "loyalty_tier": "loyalty_tier"}
 RISKS = ("high", "medium", "low", customers.GONE)
 
 
@@ -186,7 +191,7 @@ def _reasons(page: Page, found: customers.Customer) -> None:
     st.markdown(f"##### {t('customer.why_churn')}")
     why = [row[f"churn_reason_{n}"] for n in (1, 2, 3) if pd.notna(row[f"churn_reason_{n}"])]
     if why:
-        st.markdown("\n".join(f"{n}. {plain(text)}" for n, text in enumerate(why, 1)))
+        st.markdown("\n".join(f"{n}. {plain(t.reason(text))}" for n, text in enumerate(why, 1)))
     else:
         gone = pd.isna(row["churn_probability"])
         st.markdown(t("customer.no_churn_gone" if gone else "customer.no_churn_reasons"))
@@ -200,7 +205,8 @@ def _reasons(page: Page, found: customers.Customer) -> None:
             )
         )
         if found.reasons:
-            st.markdown("\n".join(f"{n}. {plain(r)}" for n, r in enumerate(found.reasons, 1)))
+            said = (plain(t.reason(text)) for text in found.reasons)
+            st.markdown("\n".join(f"{n}. {text}" for n, text in enumerate(said, 1)))
     st.caption(t("customer.reasons_explained"))
 
 
@@ -216,7 +222,7 @@ def _rfm(page: Page, row: dict[str, Any]) -> None:
     st.markdown(f"##### {t('customer.rfm', score=row['rfm_score'])}")
     said = {
         "recency": t.days(row["days_since_last_purchase"]),
-        "frequency": t.number(row["purchase_days"]),
+        "frequency": t.days(row["purchase_days"]),
         "money": t.money(row["net_revenue"]),
     }
     scores = {"recency": "r_score", "frequency": "f_score", "money": "m_score"}
@@ -236,14 +242,15 @@ def _timeline(page: Page, days: pd.DataFrame) -> None:
         return
     page.chart(
         charts.timeline(
-            days,
+            tables.named(days, t, OF_DAYS),
             (t("customer.purchase"), t("customer.refund")),
+            {name: t(f"column.{name}") for name in OF_DAYS},
             x=t("axis.day"),
             y=t("axis.net_revenue", currency=t.currency),
         ),
         "customer.timeline",
     )
-    tables.show(days, "customer-days", t)
+    tables.show(days, "customer-days", t, words=OF_DAYS)
 
 
 def _profile(page: Page, profile: pd.DataFrame, *, allowed: bool) -> None:
@@ -255,9 +262,20 @@ def _profile(page: Page, profile: pd.DataFrame, *, allowed: bool) -> None:
     rows = pd.DataFrame(
         {
             "field": [t(f"column.{name}") for name in profile.columns],
-            "value": ["" if pd.isna(v) else str(v) for v in profile.iloc[0]],
+            "value": [_known(t, str(name), value) for name, value in profile.iloc[0].items()],
         }
     )
     tables.show(rows[rows["value"] != ""], "customer-profile", t)
     if not allowed:
         st.caption(t("customer.masked"))
+
+
+def _known(t: Language, name: str, value: Any) -> str:
+    """A value of a profile's column as people read it; nothing where it is not known."""
+    if pd.isna(value):
+        return ""
+    if isinstance(value, bool | np.bool_):
+        return t("common.affirmed" if value else "common.denied")
+    if isinstance(value, date):
+        return t.day(value)
+    return t.named(OF_PROFILES[name], value) if name in OF_PROFILES else str(value)

@@ -8,9 +8,10 @@ import pandas as pd
 import streamlit as st
 
 from customer360.dashboard import charts, tables
+from customer360.dashboard.figures import readable
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries import models
-from customer360.models.comparison import comparison, readable
+from customer360.models.comparison import comparison
 
 DRIFT_SHOWN = 15
 _HEADING = re.compile(r"^(#+) ", re.MULTILINE)
@@ -44,7 +45,10 @@ def render(page: Page) -> None:
     first, second, third = st.columns(3)
     first.metric(t("models.trained"), t.day(chosen["trained_at"]), border=True)
     second.metric(t("models.as_of"), t.day(chosen["as_of"]), border=True)
-    third.metric(t("models.status"), t.named("status", chosen["status"]), border=True)
+    status, _, why_not = str(chosen["status"]).partition(": ")
+    third.metric(t("models.status"), t.named("status", status), border=True)
+    if why_not:
+        page.nothing("models.fallback")
     _figures(page, str(model), str(version))
     _performance(page, _in_gold(str(model)))
     _plots(page, str(model), str(version))
@@ -74,13 +78,7 @@ def _figures(page: Page, model: str, version: str) -> None:
         return
     won = int((table["best"] == "model").sum())
     st.markdown(t("models.won", won=won, figures=len(table)))
-    shown = readable(table).rename(
-        columns={
-            "figure": t("models.figure"),
-            "model": t("models.which"),
-            "90 % interval": t("models.interval"),
-        }
-    )
+    shown = readable(table, t)
     st.dataframe(shown, hide_index=True, width="stretch", key="table-figures")
     tables.download(shown, f"figures-{model}", t)
     st.caption(t("models.figures_explained"))
@@ -101,7 +99,12 @@ def _performance(page: Page, model: str) -> None:
     )
     of = rows[(rows["prediction"] == which[0]) & (rows["horizon_days"] == which[1])]
     page.chart(
-        charts.calibration(of, x=t("axis.predicted"), y=t("axis.actual")),
+        charts.calibration(
+            of,
+            (t("column.decile"), t("column.customers")),
+            x=t("axis.predicted"),
+            y=t("axis.actual"),
+        ),
         "models.performance",
         as_of=t.day(of["as_of"].tolist()[0]),
     )
@@ -118,12 +121,8 @@ def _plots(page: Page, model: str, version: str) -> None:
     columns = st.columns(2)
     for number, plot in enumerate(plots.to_dict("records")):
         with columns[number % 2]:
-            st.image(
-                bytes(plot["png"]),
-                caption=t.named("plot", str(plot["name"])),
-                width="stretch",
-                alt=str(plot["title"]),
-            )
+            title = t.named("plot", str(plot["name"]))
+            st.image(bytes(plot["png"]), caption=title, width="stretch", alt=title)
 
 
 def _drift(page: Page, model: str) -> None:
@@ -137,7 +136,10 @@ def _drift(page: Page, model: str) -> None:
         page.nothing("models.drift_reference", as_of=t.day(page.as_of))
         return
     names = {shift: t.named("shift", shift) for shift in ("stable", "moderate", "shifted")}
-    top = rows.head(DRIFT_SHOWN).assign(shift=rows["shift"].map(names))
+    top = rows.head(DRIFT_SHOWN)
+    top = top.assign(
+        shift=top["shift"].map(names), feature=[t.named("column", f) for f in top["feature"]]
+    )
     page.chart(
         charts.ranked_bars(top, "feature", "psi", x=t("axis.psi"), colour=charts.shifts(names)),
         "models.drift",

@@ -54,6 +54,7 @@ def _form(page: Page, model: RevenueModel) -> FirstOrder | None:
             t(f"what_if.{name}"),
             known,
             index=None,
+            format_func=lambda value: t.named(name.removeprefix("first_"), value),
             placeholder=t("what_if.unknown"),
             key=f"try-{name}",
         )
@@ -145,7 +146,8 @@ def _answer(page: Page, model: RevenueModel, order: FirstOrder) -> None:
     )
     st.markdown(f"##### {t('what_if.why')}")
     if said.reasons:
-        st.markdown("\n".join(f"{n}. {plain(reason)}" for n, reason in enumerate(said.reasons, 1)))
+        why = (plain(t.reason(sentence)) for sentence in said.reasons)
+        st.markdown("\n".join(f"{n}. {text}" for n, text in enumerate(why, 1)))
     else:
         st.markdown(t("what_if.no_reasons"))
     st.caption(t("what_if.explained", days=said.horizon_days))

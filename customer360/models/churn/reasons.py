@@ -12,7 +12,6 @@ average customer that the trees have learnt from.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,9 +19,9 @@ import xgboost as xgb
 from numpy.typing import NDArray
 
 from customer360.models.churn.features import CATEGORICAL_FEATURES
+from customer360.models.sentences import Sentences, Texts
 
 Floats = NDArray[np.float64]
-Texts = NDArray[np.object_]
 
 REASONS = ("reason_1", "reason_2", "reason_3")
 """Columns of the reasons, the strongest first."""
@@ -31,88 +30,104 @@ SMALLEST_CONTRIBUTION = 0.05
 """Log-odds below which a topic is no reason: about one point of probability."""
 
 
-def _whole(values: Any) -> Texts:
-    """Whole numbers as text."""
-    rounded = np.round(np.nan_to_num(np.asarray(values, dtype=float)))
-    return rounded.astype(np.int64).astype(str).astype(object)
-
-
-def _counted(values: Any, one: str, many: str) -> Texts:
-    """``1 day``, ``2 days``."""
-    whole = np.round(np.nan_to_num(np.asarray(values, dtype=float)))
-    return np.asarray(_whole(values) + np.where(whole == 1, f" {one}", f" {many}").astype(object))
-
-
-def _days(values: Any) -> Texts:
-    return _counted(values, "day", "days")
-
-
-def _chosen(condition: Any, texts: Any, otherwise: Any) -> Texts:
-    return np.asarray(np.where(np.asarray(condition, dtype=bool), texts, otherwise), dtype=object)
+SENTENCES = Sentences(
+    {
+        "last_purchase": "last purchase {ago:day|days} ago",
+        "last_purchase_daily": "last purchase {ago:day|days} ago, usually buys every day",
+        "last_purchase_usual": (
+            "last purchase {ago:day|days} ago, usually buys every {gap:day|days}"
+        ),
+        "spend": "spent {now:d} in the last 90 days",
+        "spend_fell": "spend fell from {before:d} to {now:d} in 90 days",
+        "purchases": "bought on {now:day|days} in the last 90",
+        "purchases_fell": (
+            "bought on {now:day|days} in the last 90, on {before:d} in the 90 before"
+        ),
+        "history": "bought on {purchases:day|days} in all, the first {age:day|days} ago",
+        "order_value": "spends {value:.2f} an order on average",
+        "refunds": "{share:%} of the money was refunded",
+        "refunds_none": "never had a refund",
+        "variety": "bought in {categories:category|categories}, over {channels:channel|channels}",
+        "last_category": "last bought in {category}",
+        "last_category_unknown": "category of the last purchase unknown",
+        "last_channel": "last bought over {channel}",
+        "last_channel_unknown": "channel of the last purchase unknown",
+    }
+)
+"""All that is said of a topic, in English."""
 
 
 def silence(rows: pd.DataFrame) -> Texts:
     """``last purchase 143 days ago, usually buys every 31 days``."""
     gap = rows["mean_days_between_purchases"].to_numpy(dtype=float)
-    every = _chosen(np.round(gap) <= 1, "day", _days(gap))
-    usual = _chosen(np.isnan(gap), "", ", usually buys every " + every)
-    return np.asarray("last purchase " + _days(rows["days_since_last_purchase"]) + " ago" + usual)
+    return SENTENCES.say(
+        {
+            "last_purchase": np.isnan(gap),
+            "last_purchase_daily": np.round(gap) <= 1,
+            "last_purchase_usual": True,
+        },
+        ago=rows["days_since_last_purchase"],
+        gap=gap,
+    )
 
 
 def recent_spend(rows: pd.DataFrame) -> Texts:
     """``spend fell from 210 to 40 in 90 days``: the last 90 days against the 90 before."""
     now = np.round(rows["net_revenue_90d"].to_numpy(dtype=float))
     before = np.round(rows["net_revenue_180d"].to_numpy(dtype=float)) - now
-    fell = "spend fell from " + _whole(before) + " to " + _whole(now) + " in 90 days"
-    return _chosen(now < before, fell, "spent " + _whole(now) + " in the last 90 days")
+    return SENTENCES.say({"spend_fell": now < before, "spend": True}, now=now, before=before)
 
 
 def recent_purchases(rows: pd.DataFrame) -> Texts:
     """``bought on 1 day in the last 90, on 4 in the 90 before``."""
     now = rows["purchase_days_90d"].to_numpy(dtype=float)
     before = rows["purchase_days_180d"].to_numpy(dtype=float) - now
-    bought = "bought on " + _days(now) + " in the last 90"
-    return _chosen(now < before, bought + ", on " + _whole(before) + " in the 90 before", bought)
+    return SENTENCES.say(
+        {"purchases_fell": now < before, "purchases": True}, now=now, before=before
+    )
 
 
 def history(rows: pd.DataFrame) -> Texts:
     """``bought on 5 days in all, the first 400 days ago``."""
     purchases = rows["frequency"].to_numpy(dtype=float) + 1
-    return np.asarray(
-        "bought on " + _days(purchases) + " in all, the first " + _days(rows["T"]) + " ago"
-    )
+    return SENTENCES.say({"history": True}, purchases=purchases, age=rows["T"])
 
 
 def order_value(rows: pd.DataFrame) -> Texts:
     """``spends 12.50 an order on average``."""
-    value = np.nan_to_num(rows["average_order_value"].to_numpy(dtype=float))
-    return np.asarray(
-        "spends " + np.char.mod("%.2f", value).astype(object) + " an order on average"
-    )
+    value = rows["average_order_value"].to_numpy(dtype=float)
+    return SENTENCES.say({"order_value": True}, value=value)
 
 
 def refunds(rows: pd.DataFrame) -> Texts:
     """``21 % of the money was refunded``."""
     share = rows["refund_rate"].to_numpy(dtype=float)
-    return _chosen(
-        share > 0, _whole(share * 100) + " % of the money was refunded", "never had a refund"
-    )
+    return SENTENCES.say({"refunds": share > 0, "refunds_none": True}, share=share)
 
 
 def variety(rows: pd.DataFrame) -> Texts:
     """``bought in 1 category, over 2 channels``."""
-    categories = _counted(rows["distinct_categories"], "category", "categories")
-    channels = _counted(rows["distinct_channels"], "channel", "channels")
-    return np.asarray("bought in " + categories + ", over " + channels)
+    return SENTENCES.say(
+        {"variety": True},
+        categories=rows["distinct_categories"],
+        channels=rows["distinct_channels"],
+    )
 
 
-def _last(name: str, words: str, kind: str) -> Callable[[pd.DataFrame], Texts]:
-    def said(rows: pd.DataFrame) -> Texts:
-        known = rows[name].notna()
-        texts = rows[name].astype(object).where(known, "").to_numpy()
-        return _chosen(known, f"{words} " + texts, f"{kind} of the last purchase unknown")
+def last_category(rows: pd.DataFrame) -> Texts:
+    """``last bought in Books``."""
+    values = rows["last_category"]
+    return SENTENCES.say(
+        {"last_category_unknown": values.isna(), "last_category": True}, category=values
+    )
 
-    return said
+
+def last_channel(rows: pd.DataFrame) -> Texts:
+    """``last bought over web``."""
+    values = rows["last_channel"]
+    return SENTENCES.say(
+        {"last_channel_unknown": values.isna(), "last_channel": True}, channel=values
+    )
 
 
 TOPICS: Mapping[str, tuple[Sequence[str], Callable[[pd.DataFrame], Texts]]] = {
@@ -129,8 +144,8 @@ TOPICS: Mapping[str, tuple[Sequence[str], Callable[[pd.DataFrame], Texts]]] = {
     "order value": (("monetary_value", "average_order_value"), order_value),
     "refunds": (("refunds", "refunded", "refund_rate"), refunds),
     "variety": (("distinct_categories", "distinct_channels"), variety),
-    "last category": (("last_category",), _last("last_category", "last bought in", "category")),
-    "last channel": (("last_channel",), _last("last_channel", "last bought over", "channel")),
+    "last category": (("last_category",), last_category),
+    "last channel": (("last_channel",), last_channel),
 }
 """By topic: its features, and what is said of them."""
 

@@ -13,7 +13,6 @@ Ensembles", arXiv:1802.03888; exact values, by XGBoost's ``pred_contribs``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,86 +29,122 @@ from customer360.models.revenue.features import (
     typed_features,
 )
 from customer360.models.revenue.model import RevenueModel
+from customer360.models.sentences import Sentences, Texts
 
 Floats = NDArray[np.float64]
-Texts = NDArray[np.object_]
 
 SMALLEST_SHARE = 0.05
 """A topic that moves the expected revenue by less than this share of it, or of the mean for the
 linear model, is no reason."""
 
 
-def _texts(rows: pd.DataFrame, say: Callable[[Any], str]) -> Texts:
-    return np.array([say(row) for row in rows.itertuples()], dtype=object)
-
-
-def _known(value: Any) -> bool:
-    return bool(pd.notna(value))
+SENTENCES = Sentences(
+    {
+        **churn.SENTENCES.texts,
+        "more": "more: {reason}",
+        "less": "less: {reason}",
+        "first_order": "first order {amount:.2f}",
+        "first_order_items": "first order {amount:.2f} for {items:item|items}",
+        "first_order_freight": "first order {amount:.2f}, {freight:%} of it freight",
+        "first_order_items_freight": (
+            "first order {amount:.2f} for {items:item|items}, {freight:%} of it freight"
+        ),
+        "first_order_unknown": "amount of the first order unknown",
+        "payment": "first paid by {payment_type}",
+        "payment_instalments": "first paid by {payment_type} in {instalments:d} instalments",
+        "payment_unknown": "first paid by unknown means",
+        "payment_unknown_instalments": "first paid by unknown means in {instalments:d} instalments",
+        "delivered": "first order delivered after {days:day|days}",
+        "delivered_reviewed": (
+            "first order delivered after {days:day|days} and reviewed with {score:d} of 5"
+        ),
+        "delivery_unknown": "first order not known to be delivered",
+        "delivery_unknown_reviewed": (
+            "first order not known to be delivered and reviewed with {score:d} of 5"
+        ),
+        "first_category": "first bought in {category}",
+        "first_category_unknown": "category of the first order unknown",
+        "first_channel": "first bought over {channel}",
+        "first_channel_unknown": "channel of the first order unknown",
+        "home": "lives in {place}",
+        "home_unknown": "home unknown",
+    }
+)
+"""All that is said of a topic, in English; "more" or "less" stands before each."""
 
 
 def first_order(rows: pd.DataFrame) -> Texts:
     """``first order 80.00 for 2 items, 20 % of it freight``."""
-
-    def say(row: Any) -> str:
-        if not _known(row.first_order_amount):
-            return "amount of the first order unknown"
-        text = f"first order {row.first_order_amount:.2f}"
-        if _known(row.first_order_items):
-            items = round(row.first_order_items)
-            text += f" for {items} item" + ("s" if items != 1 else "")
-        if _known(row.first_freight_share):
-            text += f", {row.first_freight_share:.0%} of it freight".replace("%", " %")
-        return text
-
-    return _texts(rows, say)
+    amount, items, freight = (
+        rows[name] for name in ("first_order_amount", "first_order_items", "first_freight_share")
+    )
+    return SENTENCES.say(
+        {
+            "first_order_unknown": amount.isna(),
+            "first_order": items.isna() & freight.isna(),
+            "first_order_freight": items.isna(),
+            "first_order_items": freight.isna(),
+            "first_order_items_freight": True,
+        },
+        amount=amount,
+        items=items,
+        freight=freight,
+    )
 
 
 def payment(rows: pd.DataFrame) -> Texts:
     """``first paid by credit_card in 3 instalments``."""
-
-    def say(row: Any) -> str:
-        by = row.first_payment_type if _known(row.first_payment_type) else "unknown means"
-        parts = round(row.first_installments) if _known(row.first_installments) else 0
-        return f"first paid by {by}" + (f" in {parts} instalments" if parts > 1 else "")
-
-    return _texts(rows, say)
+    means, instalments = rows["first_payment_type"], rows["first_installments"]
+    split = instalments.round() > 1
+    return SENTENCES.say(
+        {
+            "payment_unknown_instalments": means.isna() & split,
+            "payment_unknown": means.isna(),
+            "payment_instalments": split,
+            "payment": True,
+        },
+        payment_type=means,
+        instalments=instalments,
+    )
 
 
 def experience(rows: pd.DataFrame) -> Texts:
     """``first order delivered after 7 days and reviewed with 4 of 5``."""
+    days, score = rows["first_delivery_days"], rows["first_review_score"]
+    return SENTENCES.say(
+        {
+            "delivery_unknown": days.isna() & score.isna(),
+            "delivery_unknown_reviewed": days.isna(),
+            "delivered": score.isna(),
+            "delivered_reviewed": True,
+        },
+        days=days,
+        score=score,
+    )
 
-    def say(row: Any) -> str:
-        if _known(row.first_delivery_days):
-            days = round(row.first_delivery_days)
-            text = f"first order delivered after {days} day" + ("s" if days != 1 else "")
-        else:
-            text = "first order not known to be delivered"
-        reviewed = _known(row.first_review_score)
-        return text + (
-            f" and reviewed with {round(row.first_review_score)} of 5" if reviewed else ""
-        )
 
-    return _texts(rows, say)
+def first_category(rows: pd.DataFrame) -> Texts:
+    """``first bought in Books``."""
+    values = rows["first_category"]
+    return SENTENCES.say(
+        {"first_category_unknown": values.isna(), "first_category": True}, category=values
+    )
+
+
+def first_channel(rows: pd.DataFrame) -> Texts:
+    """``first bought over web``."""
+    values = rows["first_channel"]
+    return SENTENCES.say(
+        {"first_channel_unknown": values.isna(), "first_channel": True}, channel=values
+    )
 
 
 def home(rows: pd.DataFrame) -> Texts:
     """``lives in SP, BR``."""
-
-    def say(row: Any) -> str:
-        places = [place for place in (row.state, row.country) if _known(place)]
-        return f"lives in {', '.join(places)}" if places else "home unknown"
-
-    return _texts(rows, say)
-
-
-def _said(name: str, words: str, what: str) -> Callable[[pd.DataFrame], Texts]:
-    def said(rows: pd.DataFrame) -> Texts:
-        return np.array(
-            [f"{words} {value}" if _known(value) else f"{what} unknown" for value in rows[name]],
-            dtype=object,
-        )
-
-    return said
+    state, country = rows["state"].notna(), rows["country"].notna()
+    comma = np.where(state & country, ", ", "").astype(object)
+    place = rows["state"].where(state, "") + comma + rows["country"].where(country, "")
+    return SENTENCES.say({"home": state | country, "home_unknown": True}, place=place)
 
 
 _CHURN = {
@@ -128,11 +163,11 @@ TOPICS: Mapping[str, tuple[Sequence[str], Callable[[pd.DataFrame], Texts]]] = {
     "experience": (("first_delivered", "first_delivery_days", "first_review_score"), experience),
     "first category": (
         ("first_category",),
-        _said("first_category", "first bought in", "category of the first order"),
+        first_category,
     ),
     "first channel": (
         ("first_channel",),
-        _said("first_channel", "first bought over", "channel of the first order"),
+        first_channel,
     ),
     "home": (("state", "country"), home),
 }
@@ -213,6 +248,6 @@ def reasons(model: RevenueModel, frame: pd.DataFrame, top: int = 3) -> pd.DataFr
         places = order == number
         if places.any():
             chosen = places.any(axis=1)
-            ways = np.where(topics[chosen, number] > 0, "more: ", "less: ").astype(object)
-            said[places] = ways + words(rows[chosen])
+            ways = {"more": topics[chosen, number] > 0, "less": True}
+            said[places] = SENTENCES.say(ways, reason=words(rows[chosen]))
     return pd.DataFrame(said, columns=names, index=frame.index)
