@@ -41,6 +41,9 @@ from customer360.sources.mapping import (
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
+NEGATIVE_AMOUNT = "negative_amount"
+"""Why a sale below zero is no transaction."""
+
 _REQUIRED = ("order_id", "occurred_at", "amount", "quantity", "unit_price")
 _NUMBERS = ("amount", "quantity", "unit_price", "items", "freight")
 _DAYS = ("birth_date", "signed_up_on", "delivered_on", "reviewed_on")
@@ -68,7 +71,7 @@ class MappedSource(Source, Generic[MappingT]):
         self.tables = (mapping.table,)
         self.transactions_table = mapping.table
         own = (exclusion.reason for exclusion in mapping.exclude)
-        self.exclusion_reasons = tuple(dict.fromkeys((*own, "negative_amount")))
+        self.exclusion_reasons = tuple(dict.fromkeys((*own, NEGATIVE_AMOUNT)))
 
     def contract(self, table: str) -> Contract:
         """The contract that follows from the mapping."""
@@ -109,7 +112,7 @@ class MappedSource(Source, Generic[MappingT]):
             fits = self._fits(cancellation)
             kind = F.when(fits, F.lit(cancellation.kind)).otherwise(kind)
         rows = rows.withColumn("__kind", kind).withColumn("__signed", signed)
-        excluded = F.when((F.col("__kind") == "sale") & (F.col("__signed") < 0), "negative_amount")
+        excluded = F.when((F.col("__kind") == "sale") & (F.col("__signed") < 0), NEGATIVE_AMOUNT)
         for exclusion in reversed(self.mapping.exclude):
             fits = self._fits(exclusion)
             if exclusion.only is not None:

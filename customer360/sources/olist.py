@@ -63,6 +63,9 @@ FILES = {
 }
 """Bronze table to file; each file may end in ``.gz``."""
 
+NOT_APPROVED = "not_approved"
+"""Why an order that still waits for payment is no transaction."""
+
 _MONEY = "decimal(18,2)"
 
 
@@ -80,6 +83,7 @@ class OlistSource(Source):
     closed = True
     order_lines = False
     has_customers = True
+    exclusion_reasons = (NOT_APPROVED,)
     tables = tuple(FILES)
     transactions_table = "olist_orders"
 
@@ -200,7 +204,7 @@ class OlistSource(Source):
             delivered_on=F.when(arrived, F.to_date(delivered)),
             review_score=F.col("review_score"),
             reviewed_on=F.to_date("answered_at"),
-            excluded_because=F.when(status == "created", "not_approved"),
+            excluded_because=F.when(status == "created", NOT_APPROVED),
         )
 
     def _typed(self, bronze: Mapping[str, DataFrame], table: str) -> DataFrame:

@@ -12,6 +12,8 @@ from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
 from customer360.dashboard import app
+from customer360.dashboard.language import Language
+from customer360.dashboard.views.health import broken_rule
 from customer360.serving.warehouse import open_warehouse
 from customer360.settings import HOME_VARIABLE, Settings, load_settings
 from customer360_tests.dashboard import shop, tables
@@ -410,3 +412,21 @@ def test_what_nobody_foresaw_is_one_line_too(shown, monkeypatch, caplog) -> None
 
 def test_as_of_is_the_newest(shown) -> None:
     assert shown("customers").selectbox(key="as_of").value == AS_OF.isoformat()
+
+
+@pytest.mark.parametrize(
+    ("reason", "english", "portuguese"),
+    [
+        ("amount:minimum", "amount: it is too small", "amount: é pequeno demais"),
+        ("row:malformed", "row: it cannot be read", "row: não pode ser lida"),
+        (
+            "other_currency",
+            "another currency than the deployment's",
+            "moeda diferente da usada aqui",
+        ),
+        ("of_a_mapping", "of a mapping", "of a mapping"),
+    ],
+)
+def test_a_reason_of_quarantine_in_words(reason: str, english: str, portuguese: str) -> None:
+    assert broken_rule(reason, Language("en")) == english
+    assert broken_rule(reason, Language("pt")) == portuguese

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from customer360.contracts import Contract
+from customer360.contracts.checks import rules
+from customer360.contracts.contract import packaged_tables
 from customer360.dashboard import app, tables
 from customer360.dashboard.figures import named
 from customer360.dashboard.language import LANGUAGES, Language, texts
@@ -26,6 +28,10 @@ from customer360.models.lifetime_value import BgNbd, ParetoNbd
 from customer360.models.lifetime_value.training import PAST_AVERAGE_MODEL
 from customer360.models.revenue.fitting import KINDS
 from customer360.pipeline.monitor import MONITORED
+from customer360.silver import transactions
+from customer360.sources.mapped import NEGATIVE_AMOUNT
+from customer360.sources.olist import OlistSource
+from customer360.sources.postgres.source import DELETED
 from customer360.sources.synthetic.behaviour import DEFAULT_COHORTS
 from customer360.sources.synthetic.process import CATEGORIES, CHANNELS, PAYMENT_TYPES
 from customer360.sources.synthetic.profiles import TIERS
@@ -33,7 +39,8 @@ from customer360.sources.synthetic.profiles import TIERS
 PACKAGE = Path(app.__file__).parent
 BY_DATA = ("segment", "segment_means", "risk", "action", "model", "model_means", "status", "shift",
            "plot", "column", "figure", "rival", "category", "channel", "payment_type",
-           "acquisition_channel", "loyalty_tier", "health.job", "health.outcome")  # fmt: skip
+           "acquisition_channel", "loyalty_tier", "health.job", "health.outcome",
+           "health.rule")  # fmt: skip
 """Groups whose names come from the data."""
 
 
@@ -139,6 +146,13 @@ def test_every_figure_feature_and_word_of_the_generated_shop_has_a_name(language
         "payment_type": PAYMENT_TYPES,
         "acquisition_channel": [cohort.name for cohort in DEFAULT_COHORTS],
         "loyalty_tier": TIERS,
+        "health.rule": [
+            *(rule.kind for table in packaged_tables() for rule in rules(Contract.load(table))),
+            *transactions.REASONS,
+            *OlistSource.exclusion_reasons,
+            NEGATIVE_AMOUNT,
+            DELETED,
+        ],
     }
     missing = [f"{g}.{name}" for g, names in own.items() for name in names]
     assert [key for key in missing if key not in known] == []

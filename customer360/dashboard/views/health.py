@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from customer360.dashboard import charts, tables
+from customer360.dashboard.language import Language
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries import health
 from customer360.dashboard.views.customers import plain
@@ -125,10 +126,18 @@ def _quarantine(page: Page) -> None:
     if rows.empty:
         page.nothing("health.no_quarantine")
         return
-    top = rows.groupby("reason")["rows"].sum().reset_index()
+    rows = rows.assign(rule=[broken_rule(reason, t) for reason in rows["reason"]])
+    top = rows.groupby("rule")["rows"].sum().reset_index()
     top = top.sort_values("rows", ascending=False).head(REASONS_SHOWN)
     page.chart(
-        charts.ranked_bars(top, "reason", "rows", x=t("axis.rows")),
+        charts.ranked_bars(top, "rule", "rows", x=t("axis.rows")),
         "health.quarantine",
     )
     tables.show(rows, "quarantine", t)
+
+
+def broken_rule(reason: str, t: Language) -> str:
+    """``amount: it is too small`` for ``amount:minimum``; itself where nobody named the rule."""
+    column, _, rule = reason.rpartition(":")
+    named = t.named("health.rule", rule)
+    return f"{column}: {named}" if column else named
