@@ -263,6 +263,11 @@ class Settings(BaseSettings):
             YamlConfigSettingsSource(settings_cls, yaml_file=home / DEPLOYMENT_FILE),
         )
 
+    def command(self, words: str) -> str:
+        """``customer360 <words>`` for this deployment, as typed in this process's folder."""
+        at = "" if self.home == DEFAULT_HOME else f" --home {self.home}"
+        return f"customer360 {words}{at}"
+
     @property
     def raw_dir(self) -> Path:
         """Where generated raw data lands."""

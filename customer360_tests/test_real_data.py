@@ -65,7 +65,7 @@ def conserved(home: Home, table: str, expected: int) -> None:
 def looks_right(home: Home, tmp_path: Path) -> None:
     """Every page of the dashboard opens, and its figures are those of SQL."""
     if not CHROMIUM.exists():
-        return
+        pytest.skip(f"all is well but for the dashboard, not opened: no Chromium at {CHROMIUM}")
     shown = walk(home.settings, tmp_path / "dashboard.log")
     assert (shown["Net revenue"], shown["Orders"]) == net_revenue_and_orders(home.settings)
 

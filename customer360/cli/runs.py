@@ -164,15 +164,14 @@ def _print_summary(deployment: Deployment, as_of: date) -> None:
     for part in parts:
         out.print()
         out.print(part)
-    at = "" if settings.home == Path("data") else f" --home {settings.home}"
     out.print("\n[bold]Where to go next[/bold]")
-    for command, why in (
-        (f"customer360 dashboard{at}", "customers, segments, who is leaving, what each is worth"),
-        (f"customer360 dev{at}", "the lineage, runs and schedules in Dagster's UI"),
-        (f"customer360 show gold/customer_360{at}", "one row a customer, with what to do next"),
-        (f"customer360 tables{at}", "all tables"),
+    for words, why in (
+        ("dashboard", "customers, segments, who is leaving, what each is worth"),
+        ("dev", "the lineage, runs and schedules in Dagster's UI"),
+        ("show gold/customer_360", "one row a customer, with what to do next"),
+        ("tables", "all tables"),
     ):
-        say(f"  {command}  [dim]{why}[/dim]")
+        say(f"  {settings.command(words)}  [dim]{why}[/dim]")
 
 
 @commands.command(rich_help_panel=PANEL)

@@ -59,7 +59,8 @@ def main() -> None:
     chosen: date | None = None
     if opened is not None:
         dates = {day.isoformat(): day for day in opened[2].as_of}
-        t = Language(code, opened[2].facts.get("currency", t.currency))
+        facts = opened[2].facts
+        t = Language(code, facts.get("currency", t.currency), facts.get("zone", t.zone))
         if dates:
             chosen = dates[_from_address("as_of", tuple(dates), next(iter(dates)))]
 
@@ -131,8 +132,7 @@ def _sidebar(t: Language, there: Published | None) -> None:
         help=t("common.as_of_help"),
     )
     if there.published_at is not None:
-        at = f"{t.day(there.published_at)} {there.published_at:%H:%M %Z}"
-        st.caption(t("common.published", at=at))
+        st.caption(t("common.published", at=t.moment(there.published_at)))
 
 
 def _open() -> tuple[Settings, Source, Published]:

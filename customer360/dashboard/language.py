@@ -6,9 +6,10 @@ import functools
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from importlib import resources
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import yaml
@@ -56,10 +57,12 @@ class Language:
     Attributes:
         code: One of `LANGUAGES`.
         currency: ISO 4217 code of all amounts.
+        zone: Time zone of the business.
     """
 
     code: str = "en"
     currency: str = "USD"
+    zone: str = "UTC"
 
     def __call__(self, key: str, /, **values: object) -> str:
         """The text of ``key``, its placeholders filled.
@@ -131,6 +134,13 @@ class Language:
         if value is None or pd.isna(value):
             return MISSING
         return f"{value:%d/%m/%Y}" if self.code == "pt" else f"{value.day} {value:%b %Y}"
+
+    def moment(self, value: datetime | None) -> str:
+        """``31 Dec 2025, 23:59 (America/Sao_Paulo)``: on the clocks of the business."""
+        if value is None or pd.isna(value):
+            return MISSING
+        there = value.astimezone(ZoneInfo(self.zone))
+        return f"{self.day(there)}, {there:%H:%M} ({self.zone})"
 
     def days(self, value: float | None) -> str:
         """``42 days``."""

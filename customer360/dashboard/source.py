@@ -44,6 +44,15 @@ class Source:
         name = f"{query.__module__}.{query.__qualname__}"
         return cast(T, _answer(self, query, self.place, self.version, name, args, kwargs))
 
+    def ask_now(self, query: Callable[[Reading], T]) -> T:
+        """The answer of this moment, of what changes without a publication.
+
+        Raises:
+            WarehouseError: The server does not answer.
+        """
+        with self.reader.reading() as reading:
+            return query(reading)
+
 
 @st.cache_data(show_spinner=False, max_entries=KEPT_ANSWERS, ttl=KEPT_SECONDS)
 def _answer(

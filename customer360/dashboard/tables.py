@@ -110,13 +110,15 @@ def download(rows: pd.DataFrame, name: str, t: Language) -> None:
 
 
 def named(rows: pd.DataFrame, t: Language, words: Mapping[str, str]) -> pd.DataFrame:
-    """``rows`` as people read them: values by name, shares in percent."""
+    """``rows`` as people read them: values by name, shares in percent, times of the business."""
     shown = rows.copy()
     for column in shown.columns:
         if column in words:
             shown[column] = [t.named(words[column], value) for value in shown[column]]
         elif column in SHARES:
             shown[column] = shown[column].astype(float) * 100
+        elif isinstance(shown[column].dtype, pd.DatetimeTZDtype):
+            shown[column] = shown[column].dt.tz_convert(t.zone).dt.tz_localize(None)
     return shown
 
 

@@ -19,7 +19,7 @@ from customer360.orchestration.partitions import daily_partitions
 from customer360.orchestration.progress import progress_logger
 from customer360.orchestration.report_assets import report_assets
 from customer360.orchestration.resources import SparkResource
-from customer360.orchestration.run_history import run_sensors
+from customer360.orchestration.run_history import runs_sensor
 from customer360.orchestration.schedules import new_files_sensor, schedules
 from customer360.orchestration.silver_assets import silver_assets
 from customer360.orchestration.warehouse_assets import WarehouseResource, warehouse_assets
@@ -58,7 +58,7 @@ def build_definitions(settings: Settings | None = None) -> dg.Definitions:
             assets=assets,
             jobs=jobs(),
             schedules=schedules(deployment, assets),
-            sensors=[new_files_sensor(deployment, assets), *run_sensors(deployment.settings)],
+            sensors=[new_files_sensor(deployment, assets), runs_sensor(deployment.settings)],
             resources={
                 "spark": SparkResource.of(deployment.settings),
                 "warehouse": WarehouseResource(deployment.settings),

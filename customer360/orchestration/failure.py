@@ -26,22 +26,23 @@ class Failure:
 
     Attributes:
         step: The asset, as ``layer/table``; None where the run failed outside of all of them.
-        reason: One line.
+        reason: One line. That of an error may quote the row that it is about.
+        kind: Class of the error; None where the reason is no error's, and quotes no row.
         trace: Python's, where there is one.
     """
 
     step: str | None
     reason: str
+    kind: str | None = None
     trace: str | None = None
 
 
 def first_failure(events: Sequence[dg.DagsterEvent]) -> Failure:
     """The first failure that a failed run's events tell of.
 
-    A check that failed explains more than the step that it stopped, and a step more than the run.
-
     Args:
-        events: Those of the kinds `TOLD_BY`, in their order; others are passed over.
+        events: Those of the kinds `TOLD_BY`, in their order; others are passed over. A check that
+            fails comes before the failure of the step that it stops, and explains more.
     """
     for event in events:
         if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
@@ -49,7 +50,6 @@ def first_failure(events: Sequence[dg.DagsterEvent]) -> Failure:
             if not check.passed and check.severity is dg.AssetCheckSeverity.ERROR:
                 said = check.description or f"the check {check.check_name} failed"
                 return Failure(check.asset_key.to_user_string(), _one_line(said))
-    for event in events:
         if event.is_step_failure:
             step = asset_name(event.step_key) if event.step_key else None
             return _failure(step, event.step_failure_data.error)
@@ -69,13 +69,14 @@ def _failure(step: str | None, error: SerializableErrorInfo | None) -> Failure:
         error = error.cause
     lines = [line for line in (error.message if error else "").splitlines() if line.strip()]
     if not error or not lines:
-        return Failure(step, NO_REASON, trace)
+        return Failure(step, NO_REASON, trace=trace)
+    kind = error.cls_name or "Error"
     if _is_ours(error):
-        return Failure(step, lines[0].partition(": ")[2], trace)
+        return Failure(step, lines[0].partition(": ")[2], kind, trace)
     said = lines[0].rpartition("Error: ")[2]
     # The first line of Java's errors only says that there is one.
     said = next((line.removeprefix(": ") for line in lines if line.startswith(": ")), said)
-    return Failure(step, said, trace)
+    return Failure(step, said, kind, trace)
 
 
 def _is_ours(error: SerializableErrorInfo) -> bool:

@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from customer360.days import DayRange
 from customer360.deployment import Deployment
-from customer360.errors import Customer360Error, SettingsError
+from customer360.errors import Customer360Error, SettingsError, first_line
 from customer360.orchestration import jobs
 from customer360.orchestration.build import build_definitions
 from customer360.orchestration.failure import first_failure
@@ -131,9 +131,9 @@ def _record(settings: Settings, instance: dg.DagsterInstance, say: Say) -> None:
     """Show the runs to the warehouse's readers: no daemon watches those of this process."""
     try:
         record_runs(settings, instance)
-    except Customer360Error as error:
-        # Not worth a failure, and never in place of one.
-        say(f"[yellow]the dashboard does not know of this run: {escape(str(error))}[/yellow]")
+    except Exception as error:  # noqa: BLE001 - not worth a failure, and never in place of one
+        told = escape(first_line(error))
+        say(f"[yellow]the dashboard does not know of this run: {told}[/yellow]")
 
 
 def _chosen(settings: Settings, models: Sequence[str]) -> Sequence[dg.AssetKey] | None:

@@ -1,10 +1,11 @@
 """What became of the newest runs, put into the warehouse: ``serving.runs``.
 
 Three things keep it up to date: the asset of that name, which sees its own run still running; the
-end of ``customer360 run``; and, where the daemon runs, a sensor for each way in which a run ends.
-The last is how a nightly run that failed before it published anything comes to be seen.
+end of ``customer360 run``; and, where the daemon runs, a sensor, which also sees runs that failed
+before they published anything, and those that were started elsewhere.
 """
 
+import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -13,13 +14,27 @@ import dagster as dg
 
 from customer360.errors import Customer360Error
 from customer360.orchestration.failure import TOLD_BY, Failure, first_failure
+from customer360.orchestration.jobs import (
+    LOAD_RANGE,
+    NIGHTLY,
+    PUBLISH,
+    RETRAIN,
+    SNAPSHOT,
+    TRAIN,
+)
 from customer360.serving import tables
 from customer360.serving.publishing import Published, publish_rows
-from customer360.serving.warehouse import Login, open_warehouse, reader_login
+from customer360.serving.warehouse import Login, let_go_after, open_warehouse, reader_login
 from customer360.settings import Settings
 
 RUNS_KEPT = 50
 """Newest runs that the table has."""
+
+KEPT_JOBS = (NIGHTLY, RETRAIN, LOAD_RANGE, SNAPSHOT, TRAIN, PUBLISH)
+"""Jobs whose newest end is kept, however many runs came after it: it may be a failure that is not
+made good, or what made one good."""
+
+SENSOR_SECONDS = 60
 
 STATUSES = {
     dg.DagsterRunStatus.STARTING: "running",
@@ -31,65 +46,86 @@ STATUSES = {
 }
 """Dagster's statuses in the table's words; a run that still waits for its turn is not in it."""
 
+ENDED = [
+    dg.DagsterRunStatus.SUCCESS,
+    dg.DagsterRunStatus.FAILURE,
+    dg.DagsterRunStatus.CANCELED,
+]
+
 MATERIALIZE = "materialize"
 """Job of runs of assets that somebody chose; Dagster's own name of it is not for people."""
 
 
-def publish_runs(instance: dg.DagsterInstance, owner: Login) -> Published:
+def publish_runs(
+    instance: dg.DagsterInstance, owner: Login, *, personal_data: bool = False
+) -> Published:
     """Put the newest runs of ``instance`` in place of ``serving.runs``.
+
+    Args:
+        instance: Whose runs.
+        owner: Login that may write.
+        personal_data: Whether an error is told in its own words, which may quote a row that it is
+            about; else by its kind.
 
     Raises:
         WarehouseError: The database refuses.
     """
     # Asked for while the table is locked: who comes later writes the later state.
-    return publish_rows(owner, tables.RUNS, _rows(instance), None)
+    return publish_rows(owner, tables.RUNS, _rows(instance, personal_data), None)
 
 
 def record_runs(settings: Settings, instance: dg.DagsterInstance) -> bool:
-    """Bring ``serving.runs`` up to date in a warehouse that is there; False when none is.
+    """Bring ``serving.runs`` up to date in a warehouse that was published to; False without one.
 
     Raises:
         WarehouseError: It cannot be reached, or refuses.
     """
-    if reader_login(settings) is None:
+    reader = reader_login(settings)
+    if reader is None:
         return False
-    publish_runs(instance, open_warehouse(settings).owner)
+    with reader.connect() as connection:
+        found = connection.execute("SELECT to_regclass('serving.publications')").fetchone()
+    if found is None or found[0] is None:
+        return False
+    publish_runs(
+        instance, open_warehouse(settings).owner, personal_data=settings.publish_personal_data
+    )
     return True
 
 
-def run_sensors(settings: Settings) -> list[dg.SensorDefinition]:
-    """Sensors that bring ``serving.runs`` up to date whenever a run has ended."""
-    ends = (
-        dg.DagsterRunStatus.SUCCESS,
-        dg.DagsterRunStatus.FAILURE,
-        dg.DagsterRunStatus.CANCELED,
-    )
-    return [_run_sensor(settings, status) for status in ends]
+def runs_sensor(settings: Settings) -> dg.SensorDefinition:
+    """Brings ``serving.runs`` up to date whenever a run has ended, wherever it was started.
 
+    It looks by itself, and is no run status sensor: those never see runs that were started outside
+    of the daemon's code location, and see an end once, though the warehouse may be down just then.
+    """
 
-def _run_sensor(settings: Settings, status: dg.DagsterRunStatus) -> dg.SensorDefinition:
-    word = STATUSES[status]
-
-    @dg.run_status_sensor(
-        run_status=status,
-        name=f"runs_{word}",
+    @dg.sensor(
+        name="runs",
+        minimum_interval_seconds=SENSOR_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Shows a run that ended ({word}) to the readers of the warehouse.",
+        description="Shows to the readers of the warehouse how runs have ended.",
     )
-    def ended(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
+    def runs(context: dg.SensorEvaluationContext) -> dg.SkipReason | dg.SensorResult:
+        newest = context.instance.get_run_records(dg.RunsFilter(statuses=ENDED), limit=RUNS_KEPT)
+        ids = " ".join(sorted(record.dagster_run.run_id for record in newest))
+        seen = hashlib.sha256(ids.encode()).hexdigest()
+        if seen == context.cursor:
+            return dg.SkipReason("no run has ended since")
         try:
-            there = record_runs(settings, context.instance)
+            with let_go_after(settings):
+                there = record_runs(settings, context.instance)
         except Customer360Error as error:
-            # The next run that ends brings this one along.
-            return dg.SkipReason(str(error))
-        return None if there else dg.SkipReason("there is no warehouse yet")
+            return dg.SkipReason(str(error))  # the cursor stays, so the next tick tries again
+        if not there:
+            return dg.SkipReason("there is no warehouse yet")
+        return dg.SensorResult(cursor=seen)
 
-    return ended
+    return runs
 
 
-def _rows(instance: dg.DagsterInstance) -> Iterator[tuple[Any, ...]]:
-    known = dg.RunsFilter(statuses=list(STATUSES))
-    for record in instance.get_run_records(known, limit=RUNS_KEPT):
+def _rows(instance: dg.DagsterInstance, personal_data: bool) -> Iterator[tuple[Any, ...]]:
+    for record in _records(instance):
         run = record.dagster_run
         failed = _failure_of(instance, run.run_id) if run.is_failure else None
         yield (
@@ -100,15 +136,28 @@ def _rows(instance: dg.DagsterInstance) -> Iterator[tuple[Any, ...]]:
             _instant(record.start_time) or record.create_timestamp,
             _instant(record.end_time),
             failed.step if failed else None,
-            # PostgreSQL has no such character, which a broken file may bring into a message.
-            failed.reason.replace("\0", "") if failed else None,
+            _told(failed, personal_data) if failed else None,
         )
+
+
+def _records(instance: dg.DagsterInstance) -> list[dg.RunRecord]:
+    """The newest runs, and the newest of each of `KEPT_JOBS` that has ended; each once."""
+    found = list(instance.get_run_records(dg.RunsFilter(statuses=list(STATUSES)), limit=RUNS_KEPT))
+    for job in KEPT_JOBS:
+        found += instance.get_run_records(dg.RunsFilter(job_name=job, statuses=ENDED), limit=1)
+    return list({record.dagster_run.run_id: record for record in found}.values())
 
 
 def _failure_of(instance: dg.DagsterInstance, run_id: str) -> Failure:
     found = instance.get_records_for_run(run_id, of_type=TOLD_BY).records
     events = (record.event_log_entry.dagster_event for record in found)
     return first_failure([event for event in events if event is not None])
+
+
+def _told(failed: Failure, personal_data: bool) -> str:
+    told = failed.reason if personal_data or failed.kind is None else failed.kind
+    # PostgreSQL has no such character, which a broken file may bring into a message.
+    return told.replace("\0", "")
 
 
 def _instant(timestamp: float | None) -> datetime | None:

@@ -59,14 +59,16 @@ def warehouse_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
         for table in tables.published_tables()
     ]
 
-    def spec(table: PublishedTable, deps: Sequence[str], says: str) -> dg.AssetSpec:
+    def spec(
+        table: PublishedTable, deps: Sequence[str], says: str, *, personal: bool = False
+    ) -> dg.AssetSpec:
         return dg.AssetSpec(
             key=warehouse_key(table.name),
             deps=[asset_key(name) for name in deps],
             group_name="warehouse",
             owners=["team:data-engineering"],
             kinds={"postgres"},
-            tags={"layer": "warehouse", "personal_data": "no"},
+            tags={"layer": "warehouse", "personal_data": "yes" if personal else "no"},
             description=says,
         )
 
@@ -128,18 +130,32 @@ def warehouse_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
             lambda work, to: [publish.publish_deployment(work, to)],
         )
     )
-    assets.append(_runs_asset(spec(tables.RUNS, [], "What became of the newest runs, and why.")))
+    assets.append(
+        _runs_asset(
+            deployment,
+            spec(
+                tables.RUNS,
+                [],
+                "What became of the newest runs, and why.",
+                personal=deployment.settings.publish_personal_data,  # errors quote rows
+            ),
+        )
+    )
     return assets
 
 
-def _runs_asset(spec: dg.AssetSpec) -> dg.AssetsDefinition:
+def _runs_asset(deployment: Deployment, spec: dg.AssetSpec) -> dg.AssetsDefinition:
     """Made from Dagster's own storage: it needs no Spark."""
 
     @dg.multi_asset(name="__".join(spec.key.path), specs=[spec])
     def runs(
         context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[WarehouseResource]
     ) -> dg.MaterializeResult[None]:
-        made = publish_runs(context.instance, warehouse.open().owner)
+        made = publish_runs(
+            context.instance,
+            warehouse.open().owner,
+            personal_data=deployment.settings.publish_personal_data,
+        )
         return dg.MaterializeResult(asset_key=spec.key, metadata=_figures(made))
 
     return runs

@@ -152,4 +152,5 @@ RUNS = PublishedTable(
     ("run_id",),
 )
 """What became of the newest Dagster runs: running, success, failure or canceled; of a run that
-failed, the asset that failed first (``layer/table``) and why, in one line."""
+failed, the asset that failed first (``layer/table``) and why, in one line: what a check says, or
+the kind of error; its own words, which may quote a row, where personal data are published."""

@@ -13,8 +13,8 @@ from __future__ import annotations
 import atexit
 import json
 import warnings
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ import psycopg
 from psycopg import pq, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from customer360.errors import Customer360Error, first_line
+from customer360.errors import Customer360Error, first_line, listed
 from customer360.libpq import parameters_of
 from customer360.settings import Settings
 
@@ -141,7 +141,13 @@ def open_warehouse(settings: Settings) -> Warehouse:
     else:
         password = settings.kept_secret("warehouse_reader").decode()
         reader = Login({**owner.parameters, "user": READER, "password": password})
-    _prepare(owner, reader, make_role=settings.warehouse_reader_url is None)
+    try:
+        _prepare(owner, reader, make_role=settings.warehouse_reader_url is None)
+    except psycopg.Error as error:
+        raise WarehouseError(
+            f"warehouse {owner.shown}: {first_line(error)}; this role must own the schemas "
+            f"{listed((*READABLE, LOADING))}, or be allowed to create them"
+        ) from None
     try:
         reader.connect().close()
     except WarehouseError as error:
@@ -208,6 +214,26 @@ def is_running(settings: Settings) -> bool:
         ).close()
         return True
     return False
+
+
+@contextmanager
+def let_go_after(settings: Settings) -> Iterator[None]:
+    """Let our own server stop afterwards, unless somebody uses it.
+
+    For a process that lives on for months and has only something small to write. One that had
+    opened the server before keeps it.
+    """
+    folder = settings.warehouse_dir.resolve()
+    kept = folder in PostgresServer._instances
+    try:
+        yield
+    finally:
+        server = PostgresServer._instances.get(folder)
+        if server is not None and not kept:
+            _leave_standing(settings, server)
+            server.cleanup()
+            # Where others still use the server, it keeps the handle that it has struck off.
+            PostgresServer._instances.pop(folder, None)
 
 
 def psql_path() -> Path:

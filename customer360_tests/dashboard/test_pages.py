@@ -218,7 +218,7 @@ def test_the_last_run_comes_first(shown) -> None:
     test = shown("health")
     # At the business, three hours behind UTC.
     assert test.success[0].value == (
-        "Nightly run: all went well. Ended 1 Apr 2024, 00:30 -03, after 5 min."
+        "Nightly run: all went well. Ended 1 Apr 2024, 00:30 (America/Sao_Paulo), after 5 min."
     )
     rows = test.dataframe[0].value
     assert list(rows["job"]) == ["Loading the data", "Nightly run", "Nightly run"]
@@ -234,13 +234,14 @@ def test_the_last_run_comes_first(shown) -> None:
 def runs_only(tmp_path_factory, monkeypatch):
     """Makes a warehouse that knows of these runs and of nothing else."""
 
-    def made(*runs: dict[str, object]) -> None:
+    def made(*runs: dict[str, object]) -> Path:
         settings = load_settings(tmp_path_factory.mktemp("runs"))
         with open_warehouse(settings).owner.connect() as owner:
             tables.create(owner)
             owner.execute("DROP TABLE serving.deployment")
             tables.insert(owner, "serving.runs", runs)
         monkeypatch.setenv(HOME_VARIABLE, str(settings.home))
+        return settings.home
 
     return made
 
@@ -248,14 +249,14 @@ def runs_only(tmp_path_factory, monkeypatch):
 @pytest.mark.parametrize(
     ("language", "said_of_it"),
     [
-        ("en", "Weekly training of the models: it failed. Ended 1 Apr 2024, 03:30 UTC"),
-        ("pt", "Treino semanal dos modelos: falhou. Terminou em 01/04/2024, 03:30 UTC"),
+        ("en", "Weekly training of the models: it failed. Ended 1 Apr 2024, 03:30 (UTC)"),
+        ("pt", "Treino semanal dos modelos: falhou. Terminou em 01/04/2024, 03:30 (UTC)"),
     ],
 )
 def test_a_run_that_failed_says_where_why_and_what_to_do(
     runs_only, language: str, said_of_it: str
 ) -> None:
-    runs_only(
+    home = runs_only(
         shop.run("a", "retrain", PUBLISHED_AT, "failure", error="Run timed out."),
         shop.run("b", "nightly", PUBLISHED_AT - timedelta(hours=1), "failure",
                  failed_step="bronze/orders", error="day.csv: expected *amount*, found $x$"),
@@ -268,7 +269,8 @@ def test_a_run_that_failed_says_where_why_and_what_to_do(
     assert "Run timed out." in newest
     # What a message says is text, never markup.
     assert r"**bronze/orders**: day.csv\: expected \*amount\*, found \$x\$" in night
-    assert [each.value for each in test.code] == ["customer360 run"] * 2
+    # Once, and for this deployment.
+    assert [each.value for each in test.code] == [f"customer360 run --home {home}"]
 
 
 def test_a_run_that_was_stopped_is_a_warning(runs_only) -> None:

@@ -19,7 +19,7 @@ from customer360.dashboard.queries import (
     whales,
 )
 from customer360.models.profit import Campaign, profit_curve
-from customer360.orchestration.jobs import NIGHTLY, RETRAIN
+from customer360.orchestration.jobs import LOAD_RANGE, NIGHTLY, PUBLISH, RETRAIN, SNAPSHOT, TRAIN
 from customer360.serving.warehouse import open_warehouse
 from customer360_tests.dashboard import shop, tables
 from customer360_tests.dashboard.shop import AS_OF, BEFORE, NOW, PUBLISHED_AT, key
@@ -259,7 +259,10 @@ def test_models(reading) -> None:
 
 
 def test_every_job_that_runs_by_itself_is_watched() -> None:
-    assert health.SCHEDULED == (NIGHTLY, RETRAIN)
+    assert {
+        NIGHTLY: (LOAD_RANGE, SNAPSHOT, PUBLISH),
+        RETRAIN: (TRAIN,),
+    } == health.MADE_GOOD_BY
 
 
 HOUR = timedelta(hours=1)
@@ -273,19 +276,30 @@ FAILED = shop.run("a", "nightly", PUBLISHED_AT, "failure", error="why")
         # The weekly training does not make good what the night did not do.
         ([shop.run("b", "retrain", PUBLISHED_AT + HOUR)], ["retrain", "nightly"]),
         ([shop.run("b", "nightly", PUBLISHED_AT + HOUR)], ["nightly"]),
-        ([shop.run("b", "publish", PUBLISHED_AT + HOUR)], ["publish"]),
+        # That alone brings no new day in.
+        ([shop.run("b", "publish", PUBLISHED_AT + HOUR)], ["publish", "nightly"]),
+        (
+            [
+                shop.run("b", "load", PUBLISHED_AT + HOUR),
+                shop.run("c", "snapshot", PUBLISHED_AT + HOUR),
+                shop.run("d", "train", PUBLISHED_AT + HOUR),
+                shop.run("e", "publish", PUBLISHED_AT + 2 * HOUR),
+            ],
+            ["publish"],
+        ),
         (
             [shop.run("b", "publish", PUBLISHED_AT + HOUR, "failure", error="why")],
             ["publish", "nightly"],
         ),
         ([shop.run("b", "load", None, "running")], ["nightly"]),
-        # Who started it saw it fail.
+        # Who started it saw it fail; the night is not made good by it.
         (
             [
                 shop.run("b", "load", PUBLISHED_AT + HOUR, "failure", error="why"),
-                shop.run("c", "publish", PUBLISHED_AT + 2 * HOUR),
+                shop.run("c", "snapshot", PUBLISHED_AT + HOUR),
+                shop.run("d", "publish", PUBLISHED_AT + 2 * HOUR),
             ],
-            ["publish"],
+            ["publish", "nightly"],
         ),
     ],
 )

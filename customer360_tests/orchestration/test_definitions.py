@@ -204,9 +204,7 @@ def test_schedules_and_sensors_run_by_default(definitions: dg.Definitions) -> No
     running = dg.DefaultSensorStatus.RUNNING
     assert {sensor.name: sensor.default_status for sensor in repository.sensor_defs} == {
         "new_files": running,
-        "runs_success": running,
-        "runs_failure": running,
-        "runs_canceled": running,
+        "runs": running,
     }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -17,10 +19,13 @@ from customer360.orchestration.build import build_definitions
 from customer360.orchestration.instance import open_instance
 from customer360.orchestration.jobs import PUBLISH
 from customer360.orchestration.run import Plan, RunFailedError, run_plan
-from customer360.orchestration.run_history import publish_runs, run_sensors
+from customer360.orchestration.run_history import publish_runs, runs_sensor
 from customer360.orchestration.warehouse_assets import warehouse_key
-from customer360.serving.warehouse import Warehouse, open_warehouse, take_down
+from customer360.serving.publishing import Origin, publish_rows
+from customer360.serving.tables import DEPLOYMENT
+from customer360.serving.warehouse import Warehouse, is_running, open_warehouse, take_down
 from customer360.settings import Settings, load_settings
+from customer360_tests.deployments import PROJECT
 
 BROKEN = "day.csv: expected a column amount, found id, who; replace the file"
 DAY = date(2024, 1, 1)
@@ -74,9 +79,9 @@ def execute(instance: dg.DagsterInstance, job: str, asset: Any) -> dg.ExecuteInP
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """A deployment whose warehouse is there."""
+    """A deployment whose warehouse was published to."""
     settings = load_settings(tmp_path_factory.mktemp("home"))
-    open_warehouse(settings)
+    make(str(settings.home))
     yield settings
     take_down(settings)
 
@@ -111,7 +116,8 @@ def test_a_run_that_failed_names_its_asset_and_why_in_one_line(
     done = publish_runs(instance, warehouse.owner)
     assert (done.rows, done.changed) == (3, 3)
     assert read(warehouse) == [
-        ("nightly", "failure", "bronze/synthetic_transactions", BROKEN),
+        # By its kind alone: the words of an error may quote the row that it is about.
+        ("nightly", "failure", "bronze/synthetic_transactions", "BrokenFileError"),
         # The check that failed, and not the one that only warned or the step that it stopped.
         (
             "load",
@@ -122,7 +128,9 @@ def test_a_run_that_failed_names_its_asset_and_why_in_one_line(
         ("snapshot", "success", None, None),
     ]
     # It is no publication of data: how old those are does not change.
-    assert read(warehouse, "SELECT to_regclass('serving.publications')") == [(None,)]
+    assert read(warehouse, "SELECT DISTINCT table_name FROM serving.publications") == [
+        ("serving/deployment",)
+    ]
 
 
 def test_a_run_has_its_times(warehouse: Warehouse, instance: dg.DagsterInstance) -> None:
@@ -171,6 +179,20 @@ def test_only_the_newest_runs_stay(
     assert [job for job, *_ in read(warehouse)] == ["second", "third"]
 
 
+def test_the_newest_end_of_a_scheduled_job_stays_however_many_runs_follow(
+    warehouse: Warehouse, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_history, "RUNS_KEPT", 1)
+    execute(instance, "retrain", broken)
+    for name in ("new_files", "other"):
+        execute(instance, name, sound)
+    publish_runs(instance, warehouse.owner)
+    assert [(job, status) for job, status, *_ in read(warehouse)] == [
+        ("retrain", "failure"),
+        ("other", "success"),
+    ]
+
+
 def test_assets_that_somebody_chose_are_a_job_with_a_name(
     warehouse: Warehouse, instance: dg.DagsterInstance
 ) -> None:
@@ -190,58 +212,94 @@ def test_a_run_that_publishes_runs_itself_and_the_sensor_says_how_it_ended(
     (made,) = done.asset_materializations_for_node("warehouse__serving__runs")
     assert made.metadata["dagster/row_count"].value == 1
     assert read(warehouse) == [("publish", "running", None, None)]
-    sensor = defs.get_repository_def().get_sensor_def("runs_success")
-    assert sensor(context_of(instance, done, done.get_run_success_event())) is None
+    sensor = defs.get_repository_def().get_sensor_def("runs")
+    tick(sensor, instance)
     assert read(warehouse) == [("publish", "success", None, None)]
 
 
-def context_of(
-    instance: dg.DagsterInstance, done: dg.ExecuteInProcessResult, event: dg.DagsterEvent
-) -> dg.RunStatusSensorContext:
-    return dg.build_run_status_sensor_context("runs", event, instance, done.dagster_run)
+def tick(sensor: Any, instance: dg.DagsterInstance, cursor: str | None = None) -> Any:
+    """What the sensor says to the daemon; nothing that it does may fail there."""
+    with dg.build_sensor_context(instance=instance, cursor=cursor) as context:
+        return sensor.evaluate_tick(context)
 
 
-def sensors(settings: Settings) -> dict[str, Any]:
-    return {sensor.name: sensor for sensor in run_sensors(settings)}
-
-
-def test_the_sensor_shows_a_night_that_failed(
+def test_the_sensor_shows_each_end_once(
     shop: Settings, warehouse: Warehouse, instance: dg.DagsterInstance
 ) -> None:
-    """As the daemon asks it: it takes note of where it is, then of every run that has failed."""
-    sensor = sensors(shop)["runs_failure"]
-    with dg.build_sensor_context(instance=instance) as context:
-        first = sensor.evaluate_tick(context)
+    """Also of runs that no daemon started, as these are."""
+    sensor = runs_sensor(shop)
     execute(instance, "nightly", broken)
-    with dg.build_sensor_context(instance=instance, cursor=first.cursor) as context:
-        reactions = sensor.evaluate_tick(context).dagster_run_reactions
-    assert [each.error for each in reactions or ()] == [None]
+    first = tick(sensor, instance)
+    assert read(warehouse) == [
+        ("nightly", "failure", "bronze/synthetic_transactions", "BrokenFileError"),
+    ]
+    again = tick(sensor, instance, first.cursor)
+    assert (again.skip_message, again.cursor) == ("no run has ended since", first.cursor)
+    execute(instance, "nightly", sound)
+    assert tick(sensor, instance, first.cursor).cursor not in (None, first.cursor)
+    assert [status for _, status, *_ in read(warehouse)] == ["failure", "success"]
+
+
+def test_the_sensor_tells_errors_in_full_where_personal_data_are_published(
+    shop: Settings, warehouse: Warehouse, instance: dg.DagsterInstance
+) -> None:
+    execute(instance, "nightly", broken)
+    tick(runs_sensor(shop.model_copy(update={"publish_personal_data": True})), instance)
     assert read(warehouse) == [
         ("nightly", "failure", "bronze/synthetic_transactions", BROKEN),
     ]
 
 
+def test_the_sensor_leaves_the_server_as_it_found_it(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    """The daemon lives on for months; a run's server stops with the run."""
+    settings = load_settings(tmp_path / "shop")
+    module = "customer360_tests.orchestration.test_run_history"
+    command = f"from {module} import make; make({str(settings.home)!r})"
+    subprocess.run([sys.executable, "-c", command], check=True, cwd=PROJECT)
+    assert not is_running(settings)
+    execute(instance, "nightly", broken)
+    assert tick(runs_sensor(settings), instance).cursor
+    assert not is_running(settings)
+    opened = open_warehouse(settings)
+    execute(instance, "nightly", sound)
+    assert tick(runs_sensor(settings), instance).cursor
+    assert [status for _, status, *_ in read(opened)] == ["failure", "success"]
+    take_down(settings)
+
+
+def make(home: str) -> None:
+    """A warehouse that was published to."""
+    publish_rows(open_warehouse(load_settings(Path(home))).owner, DEPLOYMENT, [], Origin("made"))
+
+
 def test_without_a_warehouse_nothing_happens(tmp_path: Path, instance: dg.DagsterInstance) -> None:
     settings = load_settings(tmp_path / "new")
-    done = execute(instance, "nightly", broken)
-    said = sensors(settings)["runs_failure"](
-        context_of(instance, done, done.get_run_failure_event())
-    )
-    assert said.skip_message == "there is no warehouse yet"
+    execute(instance, "nightly", broken)
+    assert tick(runs_sensor(settings), instance).skip_message == "there is no warehouse yet"
     assert not (tmp_path / "new").exists()
 
 
-def test_a_warehouse_that_does_not_answer_is_no_error_of_the_daemon(
+def test_a_server_that_was_never_published_to_is_left_alone(
+    tmp_path: Path, postgres: str, instance: dg.DagsterInstance
+) -> None:
+    settings = load_settings(tmp_path, warehouse_reader_url=postgres)
+    execute(instance, "nightly", broken)
+    assert tick(runs_sensor(settings), instance).skip_message == "there is no warehouse yet"
+    assert not settings.warehouse_dir.exists()
+
+
+def test_a_warehouse_that_does_not_answer_is_tried_again(
     tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
     url = "postgresql://me:hush-hush@127.0.0.1:1/shop"
     settings = load_settings(tmp_path, warehouse_url=url, warehouse_reader_url=url)
-    done = execute(instance, "nightly", broken)
-    said = sensors(settings)["runs_failure"](
-        context_of(instance, done, done.get_run_failure_event())
-    )
+    execute(instance, "nightly", broken)
+    said = tick(runs_sensor(settings), instance, "before")
     assert "customer360 warehouse status" in said.skip_message
     assert "hush-hush" not in said.skip_message
+    assert said.cursor == "before"
 
 
 def test_a_run_of_the_command_line_is_there_when_it_ends(
@@ -252,7 +310,8 @@ def test_a_run_of_the_command_line_is_there_when_it_ends(
         run_plan(shop, PLAN, lambda line: None)
     ((job, status, step, reason),) = read(warehouse)
     assert (job, status) == ("publish", "failure")
-    assert f"{step}: {reason}" == str(failed.value)
+    assert (step, reason) == ("bronze/synthetic_transactions", "BrokenFileError")
+    assert str(failed.value) == f"{step}: {BROKEN}"
 
     monkeypatch.setattr(run, "build_definitions", lambda _: definitions(publish=sound))
     run_plan(shop, PLAN, lambda line: None)

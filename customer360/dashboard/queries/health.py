@@ -8,15 +8,16 @@ import pandas as pd
 
 from customer360.dashboard.connection import Reading
 
-SCHEDULED = ("nightly", "retrain")
-"""Jobs that run by themselves: nobody sits at a terminal and sees them fail."""
+MADE_GOOD_BY = {"nightly": ("load", "snapshot", "publish"), "retrain": ("train",)}
+"""Jobs that run by themselves, when nobody sits at a terminal and sees them fail; and the jobs of
+`customer360 run` that do their work."""
 
 
 def told_runs(reading: Reading) -> pd.DataFrame:
     """Runs whose end people must know of, the newest first, each with its ``seconds``.
 
-    The newest that has ended; and the newest of a scheduled job that did not succeed, until that
-    job, or `customer360 run` (whose last step is ``publish``), has been run since.
+    The newest that has ended; and the newest of a job in `MADE_GOOD_BY` that did not succeed, until
+    all the jobs that make it good have succeeded since.
     """
     return reading.frame_if(
         "serving.runs",
@@ -25,14 +26,23 @@ def told_runs(reading: Reading) -> pd.DataFrame:
                extract(epoch FROM ended_at - started_at)::double precision AS seconds
         FROM serving.runs run
         WHERE ended_at = (SELECT max(ended_at) FROM serving.runs)
-           OR job = ANY(%(scheduled)s) AND status <> 'success' AND ended_at IS NOT NULL
+           OR status <> 'success'
               AND NOT EXISTS (
                   SELECT FROM serving.runs later
-                  WHERE later.ended_at > run.ended_at
-                    AND (later.job = run.job OR later.job = 'publish' AND later.status = 'success'))
+                  WHERE later.job = run.job AND later.ended_at > run.ended_at)
+              AND EXISTS (
+                  SELECT FROM unnest(%(jobs)s::text[], %(remedies)s::text[]) AS good (job, remedy)
+                  WHERE good.job = run.job
+                    AND NOT EXISTS (
+                        SELECT FROM serving.runs later
+                        WHERE later.job = good.remedy AND later.status = 'success'
+                          AND later.ended_at > run.ended_at))
         ORDER BY ended_at DESC
         """,
-        {"scheduled": list(SCHEDULED)},
+        {
+            "jobs": [job for job, remedies in MADE_GOOD_BY.items() for _ in remedies],
+            "remedies": [remedy for remedies in MADE_GOOD_BY.values() for remedy in remedies],
+        },
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 import streamlit as st
@@ -19,9 +18,6 @@ STALE_DAYS = 2
 """Days after the newest business date from which an open deployment's data are called old."""
 
 REASONS_SHOWN = 15
-
-AGAIN = "customer360 run"
-"""Does all that any run does, and what was done already once more at no harm."""
 
 
 def render(page: Page) -> None:
@@ -40,23 +36,28 @@ def render(page: Page) -> None:
 def _runs(page: Page) -> None:
     t = page.t
     st.markdown(f"##### {t('health.last_run_title')}")
-    rows = page.source.ask(health.runs)
-    if rows.empty:
+    rows = page.source.ask_now(health.runs)
+    told = page.source.ask_now(health.told_runs)
+    if told.empty:
         page.nothing("health.no_runs")
-        return
-    for run in page.source.ask(health.told_runs).itertuples():
+    for run in told.itertuples():
         _told(page, run)
+    if len(told) and set(told["status"]) != {"success"}:
+        st.markdown(t("health.again"))
+        # All that any run does; what was done already is done once more, at no harm.
+        st.code(page.settings.command("run"), language="shell")
+    if rows.empty:
+        return
     st.markdown(f"##### {t('health.runs_title')}")
     tables.show(rows, "runs", t, words={"job": "health.job", "status": "health.outcome"})
-    st.caption(t("health.runs_explained"))
+    st.caption(t("health.runs_explained", zone=t.zone))
 
 
 def _told(page: Page, run: Any) -> None:
     t = page.t
-    ended = run.ended_at.astimezone(ZoneInfo(page.published.facts.get("zone", "UTC")))
     said = {
         "job": t.named("health.job", run.job),
-        "at": f"{t.day(ended)}, {ended:%H:%M %Z}",
+        "at": t.moment(run.ended_at),
         "took": _took(run.seconds),
     }
     if run.status == "success":
@@ -68,8 +69,6 @@ def _told(page: Page, run: Any) -> None:
         step = t("health.no_step") if pd.isna(run.failed_step) else plain(run.failed_step)
         why = t("health.why", step=step, reason=plain(run.error))
         st.error(f"{t('health.failed', **said)}\n\n{why}", icon=":material/error:")
-    st.markdown(t("health.again"))
-    st.code(AGAIN, language="shell")
 
 
 def _took(seconds: float) -> str:
@@ -85,9 +84,7 @@ def _freshness(page: Page, published: pd.DataFrame) -> None:
     newest = published["published_at"].max()
     last = page.source.ask(health.newest_day)
     first, second, third = st.columns(3)
-    first.metric(
-        t("health.published"), t.day(newest), help=f"{newest:%Y-%m-%d %H:%M %Z}", border=True
-    )
+    first.metric(t("health.published"), t.day(newest), help=t.moment(newest), border=True)
     second.metric(t("health.last_day"), t.day(last), help=t("health.last_day_help"), border=True)
     third.metric(t("health.rows"), t.number(published["rows"].sum()), border=True)
     closed = page.settings.end_date is not None  # no newer day will ever come
