@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from customer360.errors import SettingsError
 from customer360.serving.warehouse import (
@@ -103,3 +104,18 @@ def test_no_message_repeats_a_password(tmp_path: Path) -> None:
     assert "sekret" not in answer.stdout + answer.stderr
     settings = load_settings(tmp_path, warehouse_url=url)
     assert "sekret" not in repr(settings)
+
+
+def test_an_owner_who_may_make_no_schema_is_told_what_it_needs(
+    tmp_path: Path, postgres: str
+) -> None:
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute("CREATE ROLE poor LOGIN")
+        try:
+            url = make_conninfo(postgres, user="poor")
+            settings = load_settings(tmp_path, warehouse_url=url, warehouse_reader_url=url)
+            with pytest.raises(WarehouseError, match="permission denied") as refused:
+                open_warehouse(settings)
+        finally:
+            connection.execute("DROP ROLE poor")
+    assert "this role must own the schemas gold, silver" in str(refused.value)
