@@ -149,13 +149,12 @@ class Language:
     def reason(self, sentence: str) -> str:
         """A sentence of a model in the language; as it is where the model was an older one.
 
-        Texts in it (a category, a way to pay) are said as `named` by the name of the field.
+        Texts in it (a category, a way to pay) are said as `named` by the name of the field, and
+        numbers as the language writes them: in the models' own language too.
         """
-        if self.code == MODELS_LANGUAGE:
-            return sentence
-        return self._translated(sentence) or sentence
+        return self._said_again(sentence) or sentence
 
-    def _translated(self, sentence: str) -> str | None:
+    def _said_again(self, sentence: str) -> str | None:
         found = SENTENCES.read(sentence)
         if found is None:
             return None
@@ -163,7 +162,7 @@ class Language:
         said: dict[str, object] = {}
         for field, value in values.items():
             if field == "reason":
-                inner = self._translated(str(value))
+                inner = self._said_again(str(value))
                 if inner is None:
                     return None
                 said[field] = inner
