@@ -11,6 +11,7 @@ from customer360.dashboard import charts, tables
 from customer360.dashboard.figures import wording
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries import models
+from customer360.dashboard.views.customers import plain
 from customer360.models.comparison import MODEL, comparison, readable
 
 DRIFT_SHOWN = 15
@@ -48,7 +49,7 @@ def render(page: Page) -> None:
     status, _, why_not = str(chosen["status"]).partition(": ")
     third.metric(t("models.status"), t.named("status", status), border=True)
     if why_not:
-        page.nothing("models.fallback")
+        page.nothing("models.fallback", reason=plain(why_not))
     _figures(page, str(model), str(version))
     _performance(page, _in_gold(str(model)))
     _plots(page, str(model), str(version))
