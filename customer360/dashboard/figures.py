@@ -1,38 +1,26 @@
-"""A model's figures beside those of others, as people read them in their language."""
+"""How a model's figures beside those of others are written in a language."""
 
 from __future__ import annotations
 
-from typing import Any
-
-import pandas as pd
-
 from customer360.dashboard.language import Language
-from customer360.models.comparison import MODEL
+from customer360.models.comparison import FIGURE, INTERVAL, MODEL, Wording
 
 PARTS = ("purchases", "revenue", "new_customers")
 """What a figure may be of, by the beginning of its name."""
 
 
-def readable(table: pd.DataFrame, t: Language) -> pd.DataFrame:
-    """The table of `customer360.models.comparison.comparison` as text.
-
-    Returns:
-        The figures, the model, its interval in one column, then the others; the best of each row
-        has a star.
-    """
-    rows = [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
-    others = [
-        name
-        for name in map(str, table.columns)
-        if name not in ("figure", MODEL, "low", "high", "best")
-    ]
-    return pd.DataFrame(
-        {
-            t("models.figure"): [named(row["figure"], t) for row in rows],
-            t("models.which"): [_value(row, MODEL, t) for row in rows],
-            t("models.interval"): [_interval(row, t) for row in rows],
-            **{t.named("rival", name): [_value(row, name, t) for row in rows] for name in others},
-        }
+def wording(t: Language) -> Wording:
+    """How `customer360.models.comparison.readable` writes its table in the language."""
+    headings = {
+        FIGURE: t("models.figure"),
+        MODEL: t("models.which"),
+        INTERVAL: t("models.interval"),
+    }
+    return Wording(
+        heading=lambda name: headings.get(name) or t.named("rival", name),
+        figure=lambda name: named(name, t),
+        number=t.significant,
+        bounds=lambda low, high: t("models.from_to", low=low, high=high),
     )
 
 
@@ -42,15 +30,3 @@ def named(figure: str, t: Language) -> str:
         if figure.startswith(f"{part}_"):
             return t(f"figure_of.{part}", figure=named(figure.removeprefix(f"{part}_"), t))
     return t.named("figure", figure)
-
-
-def _value(row: dict[str, Any], name: str, t: Language) -> str:
-    if pd.isna(row[name]):
-        return ""
-    return t.significant(row[name]) + ("*" if row["best"] == name else "")
-
-
-def _interval(row: dict[str, Any], t: Language) -> str:
-    if pd.isna(row["low"]):
-        return ""
-    return t("models.from_to", low=t.significant(row["low"]), high=t.significant(row["high"]))

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import yaml
 
+from customer360.models.comparison import significant
 from customer360.models.revenue.reasons import SENTENCES
 
 LANGUAGES = {"en": "English", "pt": "Português"}
@@ -92,17 +93,15 @@ class Language:
         """``1,234.5``, or ``1.234,5``."""
         if value is None or pd.isna(value):
             return MISSING
-        group, point = _GROUP_AND_POINT[self.code]
-        return f"{value:,.{digits}f}".translate(str.maketrans(",.", group + point))
+        return self._pointed(f"{value:,.{digits}f}")
 
-    def significant(self, value: float | None, digits: int = 4) -> str:
-        """``0.1234``, ``1,234``: a figure whose size is not known beforehand."""
-        if value is None or pd.isna(value):
-            return MISSING
-        # What is left of adding up to nothing is nothing.
-        rounded = 0.0 if abs(value) < 1e-9 else float(f"{value:.{digits}g}")
-        group, point = _GROUP_AND_POINT[self.code]
-        return f"{rounded:,.15g}".translate(str.maketrans(",.", group + point))
+    def significant(self, value: float) -> str:
+        """``0.1234``, ``1,234``: see `customer360.models.comparison.significant`."""
+        return self._pointed(significant(value))
+
+    def _pointed(self, number: str) -> str:
+        """``1,234.5`` with the language's own signs."""
+        return number.translate(str.maketrans(",.", "".join(_GROUP_AND_POINT[self.code])))
 
     def money(self, value: float | None, digits: int | None = None) -> str:
         """``$1,234``; two digits below 100 when ``digits`` does not say."""
@@ -149,13 +148,12 @@ class Language:
     def reason(self, sentence: str) -> str:
         """A sentence of a model in the language; as it is where the model was an older one.
 
-        Texts in it (a category, a way to pay) are said as `named` by the name of the field.
+        Texts in it (a category, a way to pay) are said as `named` by the name of the field, and
+        numbers as the language writes them: in the models' own language too.
         """
-        if self.code == MODELS_LANGUAGE:
-            return sentence
-        return self._translated(sentence) or sentence
+        return self._said_again(sentence) or sentence
 
-    def _translated(self, sentence: str) -> str | None:
+    def _said_again(self, sentence: str) -> str | None:
         found = SENTENCES.read(sentence)
         if found is None:
             return None
@@ -163,7 +161,7 @@ class Language:
         said: dict[str, object] = {}
         for field, value in values.items():
             if field == "reason":
-                inner = self._translated(str(value))
+                inner = self._said_again(str(value))
                 if inner is None:
                     return None
                 said[field] = inner

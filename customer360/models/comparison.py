@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
 
 import pandas as pd
 
+FIGURE = "figure"
 MODEL = "model"
+INTERVAL = "interval"
 _OTHERS = ("baseline_", "candidate_", "champion_")
 _OWN = "test_"
 _HIGHER = ("auc", "spearman", "gini", "capture", "correlation", "precision", "recall", "f1")
@@ -88,17 +92,60 @@ def comparison(metrics: Mapping[str, float]) -> pd.DataFrame:
     return table
 
 
-def readable(table: pd.DataFrame) -> pd.DataFrame:
+def significant(value: float) -> str:
+    """A figure whose size is not known beforehand: ``0.1235``, ``1,235``, ``123,457``.
+
+    Four significant digits, or more where that many are before the point; never an exponent, so
+    that a small figure is read alike wherever the point is a comma. NaN is the empty text.
+    """
+    if math.isnan(value):
+        return ""
+    # What is left of adding up to nothing is nothing.
+    if abs(value) < 1e-9:
+        return "0"
+    if abs(value) >= 10_000:
+        return f"{value:,.0f}"
+    return f"{Decimal(f'{value:.4g}'):,f}"
+
+
+def _spaced(name: str) -> str:
+    return name.replace("_", " ")
+
+
+@dataclass(frozen=True)
+class Wording:
+    """How a table of `comparison` is written; as it stands here, for files and terminals.
+
+    Attributes:
+        heading: Heading of a column by name: `FIGURE`, `MODEL`, `INTERVAL`, or that of another.
+        figure: What a figure is called.
+        number: A figure's value.
+        bounds: An interval, by its ends as text.
+    """
+
+    heading: Callable[[str], str] = lambda name: (
+        "90 % interval" if name == INTERVAL else _spaced(name)
+    )
+    figure: Callable[[str], str] = _spaced
+    number: Callable[[float], str] = significant
+    bounds: Callable[[str, str], str] = "{} to {}".format
+
+
+PLAIN = Wording()
+
+
+def readable(table: pd.DataFrame, wording: Wording = PLAIN) -> pd.DataFrame:
     """`comparison`'s table as text for people: the interval in one column, the best with a star."""
     if table.empty:
         return table
-    others = [n for n in table.columns if n not in ("figure", MODEL, "low", "high", "best")]
-    shown = {"figure": [name.replace("_", " ") for name in table["figure"]]}
-    for name in (MODEL, *others):
-        shown[name.replace("_", " ")] = [_shown(row, name) for _, row in table.iterrows()]
-    found = pd.DataFrame(shown)
-    found.insert(2, "90 % interval", [_interval(row) for _, row in table.iterrows()])
-    return found
+    rows = [row for _, row in table.iterrows()]
+    found = {
+        FIGURE: [wording.figure(row["figure"]) for row in rows],
+        MODEL: [_shown(row, MODEL, wording) for row in rows],
+        INTERVAL: [_interval(row, wording) for row in rows],
+        **{name: [_shown(row, name, wording) for row in rows] for name in _others(table)},
+    }
+    return pd.DataFrame({wording.heading(name): column for name, column in found.items()})
 
 
 def by_model(table: pd.DataFrame, figures: Sequence[str]) -> pd.DataFrame:
@@ -115,15 +162,15 @@ def by_model(table: pd.DataFrame, figures: Sequence[str]) -> pd.DataFrame:
     some = table[table["figure"].isin(figures)]
     if some.empty:
         return pd.DataFrame()
-    others = [n for n in table.columns if n not in ("figure", MODEL, "low", "high", "best")]
+    others = _others(table)
     prefix = _shared_words(list(some["figure"])) if len(some) > 1 else ""
     found: dict[str, list[str]] = {
-        MODEL: [MODEL, "  90 % from", "  90 % to", *(name.replace("_", " ") for name in others)]
+        MODEL: [MODEL, "  90 % from", "  90 % to", *map(_spaced, others)]
     }
     for _, row in some.iterrows():
-        bounds = [_number(row["low"]), _number(row["high"])]
+        bounds = [significant(row["low"]), significant(row["high"])]
         shown = [_shown(row, MODEL), *bounds, *(_shown(row, name) for name in others)]
-        found[row["figure"].removeprefix(prefix).replace("_", " ")] = shown
+        found[_spaced(row["figure"].removeprefix(prefix))] = shown
     rows = pd.DataFrame(found)
     # A row in which nobody has a figure says nothing.
     said = (rows.drop(columns=MODEL) != "").any(axis=1)
@@ -152,16 +199,17 @@ def as_markdown(table: pd.DataFrame) -> str:
     return markdown(readable(table))
 
 
-def _interval(row: pd.Series) -> str:
-    return "" if pd.isna(row["low"]) else f"{_number(row['low'])} to {_number(row['high'])}"
+def _others(table: pd.DataFrame) -> list[str]:
+    return [n for n in table.columns if n not in (FIGURE, MODEL, "low", "high", "best")]
 
 
-def _shown(row: pd.Series, name: str) -> str:
-    return _number(row[name]) + ("*" if row["best"] == name else "")
-
-
-def _number(value: float) -> str:
-    if math.isnan(value):
+def _interval(row: pd.Series, wording: Wording) -> str:
+    if pd.isna(row["low"]):
         return ""
-    # What is left of adding up to nothing is nothing.
-    return "0" if abs(value) < 1e-9 else f"{value:.4g}"
+    return wording.bounds(wording.number(row["low"]), wording.number(row["high"]))
+
+
+def _shown(row: pd.Series, name: str, wording: Wording = PLAIN) -> str:
+    if pd.isna(row[name]):
+        return ""
+    return wording.number(row[name]) + ("*" if row["best"] == name else "")

@@ -197,7 +197,7 @@ def publish_models(work: Workspace, warehouse: Warehouse) -> list[Published]:
             owner,
             tables.MODEL_PLOTS,
             [
-                (each.model, each.version, name, name.replace("_", " ").capitalize(), png)
+                (each.model, each.version, name, png)
                 for each in versions
                 for name, png in sorted(each.plots.items())
             ],

@@ -103,7 +103,7 @@ MODEL_FIGURES = PublishedTable(
 
 MODEL_PLOTS = PublishedTable(
     "serving.model_plots",
-    {"model": "text", "version": "text", "name": "text", "title": "text", "png": "bytea"},
+    {"model": "text", "version": "text", "name": "text", "png": "bytea"},
     ("model", "version", "name"),
 )
 """Pictures of the champions."""

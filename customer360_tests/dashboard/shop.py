@@ -278,7 +278,7 @@ def _models(connection: psycopg.Connection[Any]) -> None:
     tables.insert(
         connection,
         "serving.model_plots",
-        [{"name": "calibration", "title": "Does the probability mean what it says?", "png": PNG}],
+        [{"name": "calibration", "png": PNG}],
         model="churn", version="2",
     )  # fmt: skip
     tables.insert(

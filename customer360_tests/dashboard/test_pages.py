@@ -195,12 +195,22 @@ def test_models_are_compared_in_portuguese(shown) -> None:
     assert test.selectbox(key="prediction").options == ["Probabilidade de abandono · 42 dias"]
 
 
-def test_a_fallback_is_named_and_its_card_says_why(shown) -> None:
-    test = shown("models", "pt")
+@pytest.mark.parametrize(
+    ("language", "metric", "status", "why"),
+    [
+        ("en", "State", "Simple fallback",
+         "A simple rule stands in for the model or for a part of it: "
+         "too few bought again; the past average"),
+        ("pt", "Estado", "Modelo simples",
+         "Uma regra simples substitui o modelo ou uma parte dele: "
+         "too few bought again; the past average (em inglês)"),
+    ],
+)  # fmt: skip
+def test_a_fallback_is_named_and_says_why(shown, language, metric, status, why) -> None:
+    test = shown("models", language)
     test.segmented_control(key="model").set_value("lifetime-value").run()
-    assert metrics(test)["Estado"] == "Modelo simples"
-    assert "too few bought" not in said(test)
-    assert "a ficha do modelo diz por quê" in said(test)
+    assert metrics(test)[metric] == status
+    assert why in [each.value for each in test.info]
 
 
 def test_a_model_is_called_alike_wherever_it_comes_from(shown) -> None:
@@ -225,7 +235,7 @@ def test_the_last_run_comes_first(shown) -> None:
     assert list(rows["status"]) == ["Running", "Success", "Failed"]
     assert list(shown("health", "pt").dataframe[0].value["status"]) == [
         "Em andamento",
-        "Sucesso",
+        "Concluída",
         "Falhou",
     ]
 
@@ -269,6 +279,7 @@ def test_a_run_that_failed_says_where_why_and_what_to_do(
     assert "Run timed out." in newest
     # What a message says is text, never markup.
     assert r"**bronze/orders**: day.csv\: expected \*amount\*, found \$x\$" in night
+    assert night.endswith("(em inglês)") == (language == "pt")
     # Once, and for this deployment.
     assert [each.value for each in test.code] == [f"customer360 run --home {home}"]
 

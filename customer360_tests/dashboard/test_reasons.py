@@ -1,4 +1,4 @@
-"""The models' reasons in Portuguese: every sentence that they can say."""
+"""The models' reasons on the pages, in both languages: every sentence that they can say."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ def _everything_said() -> set[str]:
     return found
 
 
-def test_all_that_the_models_can_say_is_said_in_portuguese() -> None:
-    own, told = _own_words("pt"), set()
+def test_all_that_the_models_can_say_is_said_in_both_languages() -> None:
+    own, told = {each: _own_words(each.code) for each in (ENGLISH, PORTUGUESE)}, set()
     for sentence in _everything_said():
         read = SENTENCES.read(sentence)
         assert read is not None, sentence
@@ -81,9 +81,10 @@ def test_all_that_the_models_can_say_is_said_in_portuguese() -> None:
         told.add(name)
         again = {field: [value] for field, value in values.items()}
         assert SENTENCES.templates[name].said(again, 1).tolist() == [sentence]
-        translated = PORTUGUESE.reason(sentence)
-        assert _words(translated) <= own, translated
-        assert ENGLISH.reason(sentence) == sentence
+        for language, words in own.items():
+            said = language.reason(sentence)
+            assert _words(said) <= words, said
+        assert _words(ENGLISH.reason(sentence)) == _words(sentence)
     assert told == set(SENTENCES.texts)
 
 
@@ -107,39 +108,69 @@ def test_one_is_singular_and_two_are_plural(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("stored", "said"),
+    ("stored", "english", "portuguese"),
     [
         ("last purchase 143 days ago, usually buys every 31 days",
+         "last purchase 143 days ago, usually buys every 31 days",
          "última compra há 143 dias, costuma comprar a cada 31 dias"),
         ("last purchase 1 day ago, usually buys every day",
+         "last purchase 1 day ago, usually buys every day",
          "última compra há 1 dia, costuma comprar todo dia"),
+        ("spent 101408 in the last 90 days",
+         "spent 101,408 in the last 90 days",
+         "gastou 101.408 nos últimos 90 dias"),
         ("spend fell from 12345 to -40 in 90 days",
+         "spend fell from 12,345 to -40 in 90 days",
          "o gasto caiu de 12.345 para -40 em 90 dias"),
         ("bought on 1 day in the last 90, on 4 in the 90 before",
+         "bought on 1 day in the last 90, on 4 in the 90 before",
          "comprou em 1 dia dos últimos 90, contra 4 dos 90 anteriores"),
-        ("spends 1234.50 an order on average", "gasta em média 1.234,50 por pedido"),
-        ("21 % of the money was refunded", "21% do valor foi devolvido"),
-        ("bought in 1 category, over 2 channels", "comprou em 1 categoria, por 2 canais"),
-        ("last bought over store", "última compra pelo canal loja física"),
+        ("spends 1234.50 an order on average",
+         "spends 1,234.50 an order on average",
+         "gasta em média 1.234,50 por pedido"),
+        ("21 % of the money was refunded",
+         "21% of the money was refunded",
+         "21% do valor foi devolvido"),
+        ("bought in 1 category, over 2 channels",
+         "bought in 1 category, over 2 channels",
+         "comprou em 1 categoria, por 2 canais"),
+        ("last bought in health_beauty",
+         "last bought in Health and beauty",
+         "última compra na categoria Beleza e saúde"),
+        ("last bought in my_own_shelf",
+         "last bought in my own shelf",
+         "última compra na categoria my own shelf"),
+        ("last bought over store",
+         "last bought over store",
+         "última compra pelo canal loja física"),
         ("more: first order 400.00 for 1 item, 5 % of it freight",
+         "more: first order 400.00 for 1 item, 5% of it freight",
          "para mais: primeiro pedido de 400,00 com 1 peça, sendo 5% de frete"),
         ("less: first paid by credit_card in 3 instalments",
+         "less: first paid by credit card in 3 instalments",
          "para menos: primeiro pedido pago com cartão de crédito em 3 parcelas"),
         ("less: first paid by unknown means in 3 instalments",
+         "less: first paid by unknown means in 3 instalments",
          "para menos: primeiro pedido pago em 3 parcelas, forma de pagamento desconhecida"),
         ("more: first bought in health_beauty",
+         "more: first bought in Health and beauty",
          "para mais: primeira compra na categoria Beleza e saúde"),
         ("less: first order not known to be delivered and reviewed with 2 of 5",
+         "less: first order not known to be delivered and reviewed with 2 of 5",
          "para menos: primeiro pedido sem entrega registrada e avaliado com nota 2 de 5"),
-        ("more: lives in SP, BR", "para mais: mora em SP, BR"),
+        ("more: lives in SP, BR",
+         "more: lives in SP, BR",
+         "para mais: mora em SP, BR"),
     ],
 )  # fmt: skip
-def test_what_is_said(stored: str, said: str) -> None:
-    assert PORTUGUESE.reason(stored) == said
+def test_what_is_said(stored: str, english: str, portuguese: str) -> None:
+    assert ENGLISH.reason(stored) == english
+    assert PORTUGUESE.reason(stored) == portuguese
 
 
+@pytest.mark.parametrize("language", [ENGLISH, PORTUGUESE])
 @pytest.mark.parametrize(
     "sentence", ["bought nothing on Sundays", "more: bought nothing on Sundays", "more: ", ""]
 )
-def test_a_sentence_of_an_older_model_is_shown_as_it_is(sentence: str) -> None:
-    assert PORTUGUESE.reason(sentence) == sentence
+def test_a_sentence_of_an_older_model_is_shown_as_it_is(language: Language, sentence: str) -> None:
+    assert language.reason(sentence) == sentence

@@ -13,11 +13,12 @@ from customer360.contracts import Contract
 from customer360.contracts.checks import rules
 from customer360.contracts.contract import packaged_tables
 from customer360.dashboard import app, tables
-from customer360.dashboard.figures import named
+from customer360.dashboard.figures import named, wording
 from customer360.dashboard.language import LANGUAGES, Language, texts
 from customer360.dashboard.queries.customers import COLUMNS, PROFILE, SORTABLE
 from customer360.gold.customer_360 import ACTION_RULES, NO_CONTACT
 from customer360.models.baselines import NAIVE_RULES
+from customer360.models.comparison import comparison, readable
 from customer360.models.evaluation import (
     amount_metrics,
     probability_metrics,
@@ -173,6 +174,19 @@ def test_figures_say_what_they_are_of() -> None:
     assert named("a_new_figure", portuguese) == "a new figure"
 
 
+def test_figures_are_compared_in_the_language() -> None:
+    table = comparison(
+        {"test_mae": 12_345.6, "test_mae_low": 9_999.96, "test_mae_high": 15_000.0,
+         "baseline_mean_mae": 123_456.7, "test_bias": 8.102e-05, "baseline_mean_bias": 8.227e-05}
+    )  # fmt: skip
+    shown = readable(table, wording(Language("pt")))
+    assert list(shown.columns) == ["Medida", "Modelo", "Intervalo de 90%", "Média de todos"]
+    assert shown.to_numpy().tolist() == [
+        ["Erro absoluto médio (MAE)", "12.346*", "10.000 a 15.000", "123.457"],
+        ["Viés", "0,00008102*", "", "0,00008227"],
+    ]
+
+
 def test_numbers_are_written_as_the_language_does() -> None:
     english, portuguese = Language("en", "BRL"), Language("pt", "BRL")
     assert english.number(1234.5, 1) == "1,234.5"
@@ -187,7 +201,7 @@ def test_numbers_are_written_as_the_language_does() -> None:
     assert Language("pt", "USD").money(5) == "US$ 5,00"
     assert [english.days(n) for n in (0, 1, 1_234)] == ["0 days", "1 day", "1,234 days"]
     assert [portuguese.days(n) for n in (1, 2)] == ["1 dia", "2 dias"]
-    assert [portuguese.significant(x) for x in (0.25, 0.123456, 1234.56, -1e7, 1e-12)] == [
-        "0,25", "0,1235", "1.235", "-10.000.000", "0"
+    assert [portuguese.significant(x) for x in (0.25, 0.123456, 1234.56, -12_345.6, 8.1e-5)] == [
+        "0,25", "0,1235", "1.235", "-12.346", "0,000081"
     ]  # fmt: skip
     assert english.money(None) == english.percent(float("nan")) == "–"

@@ -8,10 +8,11 @@ import pandas as pd
 import streamlit as st
 
 from customer360.dashboard import charts, tables
-from customer360.dashboard.figures import readable
+from customer360.dashboard.figures import wording
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries import models
-from customer360.models.comparison import comparison
+from customer360.dashboard.views.customers import plain
+from customer360.models.comparison import MODEL, comparison, readable
 
 DRIFT_SHOWN = 15
 _HEADING = re.compile(r"^(#+) ", re.MULTILINE)
@@ -48,7 +49,7 @@ def render(page: Page) -> None:
     status, _, why_not = str(chosen["status"]).partition(": ")
     third.metric(t("models.status"), t.named("status", status), border=True)
     if why_not:
-        page.nothing("models.fallback")
+        page.nothing("models.fallback", reason=plain(why_not))
     _figures(page, str(model), str(version))
     _performance(page, _in_gold(str(model)))
     _plots(page, str(model), str(version))
@@ -76,9 +77,9 @@ def _figures(page: Page, model: str, version: str) -> None:
     if table.empty:
         page.nothing("models.not_judged")
         return
-    won = int((table["best"] == "model").sum())
+    won = int((table["best"] == MODEL).sum())
     st.markdown(t("models.won", won=won, figures=len(table)))
-    shown = readable(table, t)
+    shown = readable(table, wording(t))
     st.dataframe(shown, hide_index=True, width="stretch", key="table-figures")
     tables.download(shown, f"figures-{model}", t)
     st.caption(t("models.figures_explained"))
