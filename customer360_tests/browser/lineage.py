@@ -167,7 +167,7 @@ def screenshot_lineage(environment: Mapping[str, str], target: Path, log: Path) 
         target: PNG file.
         log: Where the web server writes.
     """
-    with webserver(environment, log) as address, page(width=2000, height=3000) as opened:
+    with webserver(environment, log) as address, page(width=2000, height=3400) as opened:
         open_lineage(opened, address)
         wait_for_statuses(opened)
         target.parent.mkdir(parents=True, exist_ok=True)
