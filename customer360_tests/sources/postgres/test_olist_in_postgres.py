@@ -20,7 +20,8 @@ from customer360_tests.pipeline.conftest import load
 from customer360_tests.shop_database import Shop
 
 # Black Friday's week, with every status an order can have but one.
-DAYS = DayRange(date(2017, 11, 20), date(2017, 11, 26))
+WEEK = DayRange(date(2017, 11, 20), date(2017, 11, 26))
+WHOLE = DayRange(date(2016, 9, 4), date(2018, 10, 17))
 
 # What an operational database would have instead of texts, by the end of a column's name.
 TYPES = {
@@ -43,10 +44,8 @@ def type_of(column: str) -> str:
     return next((kind for end, kind in TYPES.items() if column.endswith(end)), "text")
 
 
-@pytest.fixture(scope="module")
-def csvs(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The nine CSVs, with the orders of some weeks and what belongs to them."""
-    folder = tmp_path_factory.mktemp("olist_weeks")
+def csvs(real_data: Path, folder: Path, days: DayRange) -> Path:
+    """The nine CSVs in ``folder``, with the orders of these days and what belongs to them."""
     tables = {
         table: pd.read_csv(
             real_data / "olist" / f"{file}.gz",
@@ -59,7 +58,7 @@ def csvs(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     orders = tables["olist_orders"]
     placed = orders["order_purchase_timestamp"].str[:10]
-    orders = orders[placed.between(str(DAYS.first), str(DAYS.last))]
+    orders = orders[placed.between(str(days.first), str(days.last))]
     for table, rows in tables.items():
         kept = rows
         for column in ("order_id", "customer_id"):
@@ -86,32 +85,52 @@ def fill(shop: Shop, folder: Path) -> None:
             copy.write(text)
 
 
-def made(spark: SparkSession, folder: Path, **source: Any) -> Home:
+def made(spark: SparkSession, folder: Path, days: DayRange, **source: Any) -> Home:
     """A deployment run up to the gold that needs no model."""
     folder.mkdir(parents=True)
-    dates = {"start_date": DAYS.first, "end_date": DAYS.last}
+    dates = {"start_date": days.first, "end_date": days.last}
     remember(folder, {"customer_key_secret": "known to the tests"} | dates | source)
     home = Home.at(spark, folder)
-    for table, loaded in load(home, DAYS).bronze.items():
+    for table, loaded in load(home, days).bronze.items():
         assert not loaded.not_conserved, table
     work = home.workspace()
-    make_gold.make_customer_features(work, [DAYS.last])
-    make_gold.make_rfm_segments(work, [DAYS.last])
+    make_gold.make_customer_features(work, [days.last])
+    make_gold.make_first_orders(work, [days.last])
+    make_gold.make_rfm_segments(work, [days.last])
+    make_gold.make_cohort_retention(work, [days.last])
     return home
 
 
 @pytest.mark.real_data
+@pytest.mark.parametrize(
+    ("days", "orders"),
+    [
+        pytest.param(WEEK, 3_007, id="week"),
+        pytest.param(
+            WHOLE, 99_436, id="whole", marks=[pytest.mark.slow, pytest.mark.timeout(1_800)]
+        ),
+    ],
+)
 def test_olist_from_postgres_is_olist_from_csv(
-    spark: SparkSession, shop: Shop, csvs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    spark: SparkSession,
+    shop: Shop,
+    real_data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    days: DayRange,
+    orders: int,
 ) -> None:
-    fill(shop, csvs)
-    theirs = made(spark, tmp_path / "csv", sources=["olist"], olist_path=csvs)
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    csvs(real_data, raw, days)
+    fill(shop, raw)
+    theirs = made(spark, tmp_path / "csv", days, sources=["olist"], olist_path=raw)
     monkeypatch.setenv("CUSTOMER360_POSTGRES_URL", shop.url)
-    ours = made(spark, tmp_path / "pg", sources=["postgres"], postgres_mapping=["olist"])
-    assert ours.deployment.available() == theirs.deployment.available() == DAYS
-    assert ours.lakehouse.read("silver/transactions").count() == 3_007
+    ours = made(spark, tmp_path / "pg", days, sources=["postgres"], postgres_mapping=["olist"])
+    assert ours.deployment.available() == theirs.deployment.available() == days
+    assert ours.lakehouse.read("silver/transactions").count() == orders
     gold = [table for table in theirs.lakehouse.tables() if table.startswith("gold/")]
-    assert len(gold) == 3
+    assert len(gold) == 5
     assert_same_content(ours.lakehouse, theirs.lakehouse, gold)
     for table in ("customers", "customer_history", "transactions", "customer_days"):
         left, right = (
