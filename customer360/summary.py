@@ -11,7 +11,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from customer360.lakehouse.tables import Lakehouse, TableDetails
+from customer360.lakehouse.delta_log import TableDetails
+from customer360.lakehouse.tables import Lakehouse
 from customer360.models.baselines import NAIVE_RULES
 from customer360.models.tracking import CHURN, LIFETIME_VALUE, REVENUE, Tracking, champion_figures
 

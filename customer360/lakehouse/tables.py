@@ -7,49 +7,17 @@ or rows are merged by key; nothing is appended.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
-from pyarrow import fs
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from customer360.errors import TableNotFoundError
+from customer360.lakehouse.delta_log import Commit as Written
+from customer360.lakehouse.delta_log import TableLogs
 
 # SQL statements have no option for it.
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
-
-
-@dataclass(frozen=True)
-class Written:
-    """What one commit did.
-
-    Attributes:
-        table: ``layer/table``.
-        version: Delta version that the commit made.
-        rows: Rows written (for a merge: inserted, updated and deleted).
-        files: Files written.
-        bytes: Bytes written.
-    """
-
-    table: str
-    version: int
-    rows: int
-    files: int
-    bytes: int
-
-
-@dataclass(frozen=True)
-class TableDetails:
-    """A table as ``customer360 tables`` lists it; ``partitions`` is 1 for an unpartitioned one."""
-
-    table: str
-    rows: int
-    partitions: int
-    bytes: int
-    version: int
 
 
 def days_predicate(column: str, days: Collection[date]) -> str:
@@ -68,8 +36,8 @@ def days_predicate(column: str, days: Collection[date]) -> str:
     return f"{column} IN ({listed})"
 
 
-class Lakehouse:
-    """The Delta tables under one root.
+class Lakehouse(TableLogs):
+    """The Delta tables under one root, read and written by Spark; their logs need no Spark.
 
     Args:
         spark: A session with Delta.
@@ -77,22 +45,12 @@ class Lakehouse:
     """
 
     def __init__(self, spark: SparkSession, root: Path | str) -> None:
+        super().__init__(root)
         self.spark = spark
-        self.root = str(root.absolute()) if isinstance(root, Path) else root.rstrip("/")
-
-    def path(self, table: str) -> str:
-        """Where ``table`` (``layer/table``) lives."""
-        return f"{self.root}/{table}"
 
     def identifier(self, table: str) -> str:
         """``table`` as SQL names it."""
         return f"delta.`{self.path(table)}`"
-
-    def exists(self, table: str) -> bool:
-        """Whether ``table`` has a commit; a first write that failed leaves a log without one."""
-        system, path = fs.FileSystem.from_uri(f"{self.path(table)}/_delta_log")
-        log = system.get_file_info(fs.FileSelector(path, allow_not_found=True))
-        return any(entry.extension in ("json", "parquet") for entry in log)
 
     def read(self, table: str, *, version: int | None = None) -> DataFrame:
         """The rows of ``table``, as they are now or as they were at ``version``.
@@ -100,11 +58,7 @@ class Lakehouse:
         Raises:
             TableNotFoundError: There is no such table yet.
         """
-        if not self.exists(table):
-            raise TableNotFoundError(
-                f"table {table} does not exist in {self.root}: run `customer360 run` first, or "
-                "see `customer360 tables` for those that do"
-            )
+        self.require(table)
         reader = self.spark.read.format("delta")
         if version is not None:
             reader = reader.option("versionAsOf", version)
@@ -198,7 +152,7 @@ class Lakehouse:
         finally:
             if note is not None:
                 self.spark.conf.unset(_USER_METADATA)
-        return self.last_write(table)
+        return self.last_commit(table)
 
     def replace_groups(
         self,
@@ -260,76 +214,4 @@ class Lakehouse:
         elif not options:
             writer = writer.option("overwriteSchema", "true")
         writer.save(self.path(table))
-        return self.last_write(table)
-
-    def last_write(self, table: str) -> Written:
-        """What the newest commit of ``table`` did, from Delta's own metrics."""
-        commit = self.spark.sql(f"DESCRIBE HISTORY {self.identifier(table)} LIMIT 1").first()
-        assert commit is not None
-        metrics: dict[str, str] = commit["operationMetrics"] or {}
-
-        def metric(*names: str) -> int:
-            return sum(int(metrics.get(name, 0)) for name in names)
-
-        merged = (
-            "numTargetRowsInserted",
-            "numTargetRowsUpdated",
-            "numTargetRowsDeleted",
-        )
-        is_merge = commit["operation"] == "MERGE"
-        return Written(
-            table=table,
-            version=int(commit["version"]),
-            rows=metric(*merged) if is_merge else metric("numOutputRows"),
-            files=metric("numTargetFilesAdded") if is_merge else metric("numFiles"),
-            bytes=metric("numTargetBytesAdded") if is_merge else metric("numOutputBytes"),
-        )
-
-    def version(self, table: str) -> int:
-        """The newest version of ``table``."""
-        return self.last_write(table).version
-
-    def identity(self, table: str) -> str:
-        """Delta's own id of the table: a table that was deleted and made again has another."""
-        detail = self.spark.sql(f"DESCRIBE DETAIL {self.identifier(table)}").select("id").first()
-        assert detail is not None
-        return str(detail[0])
-
-    def notes(self, table: str, newest: int | None = None) -> list[tuple[int, str | None]]:
-        """Versions of ``table`` with their notes, newest first; none for an absent table.
-
-        Each version costs a file read: ``newest`` says how many are enough.
-        """
-        if newest == 0 or not self.exists(table):
-            return []
-        limit = "" if newest is None else f" LIMIT {newest}"
-        history = self.spark.sql(f"DESCRIBE HISTORY {self.identifier(table)}{limit}")
-        return [(row[0], row[1]) for row in history.select("version", "userMetadata").collect()]
-
-    def tables(self) -> list[str]:
-        """Names of all tables there are, in order."""
-        system, path = fs.FileSystem.from_uri(self.root)
-        if system.get_file_info(path).type != fs.FileType.Directory:
-            return []
-        layers = system.get_file_info(fs.FileSelector(path))
-        names = [
-            f"{layer.base_name}/{table.base_name}"
-            for layer in layers
-            if layer.type == fs.FileType.Directory
-            for table in system.get_file_info(fs.FileSelector(layer.path))
-            if table.type == fs.FileType.Directory
-        ]
-        return sorted(name for name in names if self.exists(name))
-
-    def details(self, table: str) -> TableDetails:
-        """Rows, partitions, size and version of ``table``; rows come from Delta's statistics."""
-        frame = self.read(table)
-        detail: Any = self.spark.sql(f"DESCRIBE DETAIL {self.identifier(table)}").first()
-        columns = list(detail["partitionColumns"])
-        return TableDetails(
-            table=table,
-            rows=frame.count(),
-            partitions=frame.select(*columns).distinct().count() if columns else 1,
-            bytes=int(detail["sizeInBytes"]),
-            version=self.version(table),
-        )
+        return self.last_commit(table)

@@ -100,4 +100,4 @@ def test_day_by_day_with_a_trailing_window_equals_all_at_once(lakehouse: Lakehou
 
 def test_each_day_is_one_file(lakehouse: Lakehouse) -> None:
     load(lakehouse, {D1, D2, D3}, [D1, D2, D3])
-    assert lakehouse.last_write("silver/transactions").files == 2
+    assert lakehouse.last_commit("silver/transactions").files == 2

@@ -1,0 +1,208 @@
+"""What the tables' own transaction logs say, read without an engine.
+
+Existence, versions, commits and their notes, rows, files, bytes, partitions and columns are all in
+``_delta_log``: delta-rs reads them in milliseconds, from a folder or an object store, where Spark
+would start a JVM and run jobs. Rows themselves are read by ``lakehouse.tables`` (Spark) and
+``lakehouse.reading`` (no engine).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+
+from customer360.errors import TableNotFoundError
+
+LOG_FOLDER = "_delta_log"
+
+
+@dataclass(frozen=True)
+class Commit:
+    """What one commit did, from Delta's own metrics.
+
+    Attributes:
+        table: ``layer/table``.
+        version: Delta version that the commit made.
+        rows: Rows written (for a merge: inserted, updated and deleted).
+        files: Files written.
+        bytes: Bytes written.
+        note: The commit's user metadata.
+        metrics: All of Delta's metrics of the commit, by their own names.
+    """
+
+    table: str
+    version: int
+    rows: int
+    files: int
+    bytes: int
+    note: str | None
+    metrics: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class TableDetails:
+    """A table as ``customer360 tables`` lists it; ``partitions`` is 1 for an unpartitioned one."""
+
+    table: str
+    rows: int
+    partitions: int
+    bytes: int
+    version: int
+
+
+class TableLogs:
+    """The logs of the Delta tables under one root.
+
+    Args:
+        root: Folder or object-store URI; a table lives at ``<root>/<layer>/<table>``.
+    """
+
+    def __init__(self, root: Path | str) -> None:
+        self.root = str(root.absolute()) if isinstance(root, Path) else root.rstrip("/")
+
+    def path(self, table: str) -> str:
+        """Where ``table`` (``layer/table``) lives."""
+        return f"{self.root}/{table}"
+
+    def uri(self, table: str) -> str:
+        """Where ``table`` lives, as delta-rs spells it: Hadoop calls S3 ``s3a``."""
+        path = self.path(table)
+        return f"s3://{path.removeprefix('s3a://')}" if path.startswith("s3a://") else path
+
+    def exists(self, table: str) -> bool:
+        """Whether ``table`` has a commit; a first write that failed leaves a log without one."""
+        if self._is_local and not Path(self.path(table), LOG_FOLDER).is_dir():
+            return False
+        return bool(DeltaTable.is_deltatable(self.uri(table)))
+
+    def require(self, table: str) -> None:
+        """Nothing, where there is such a table.
+
+        Raises:
+            TableNotFoundError: There is none yet.
+        """
+        if not self.exists(table):
+            raise TableNotFoundError(
+                f"table {table} does not exist in {self.root}: run `customer360 run` first, or "
+                "see `customer360 tables` for those that do"
+            )
+
+    def open(self, table: str, *, version: int | None = None) -> DeltaTable:
+        """``table`` as delta-rs knows it, now or as it was at ``version``.
+
+        Raises:
+            TableNotFoundError: There is no such table yet, or no such version of it any more.
+        """
+        self.require(table)
+        try:
+            return DeltaTable(self.uri(table), version=version)
+        except DeltaError as error:
+            at = "" if version is None else f" at version {version}"
+            raise TableNotFoundError(f"table {table}{at} cannot be opened: {error}") from error
+
+    def version(self, table: str) -> int:
+        """The newest version of ``table``."""
+        return int(self.open(table).version())
+
+    def identity(self, table: str) -> str:
+        """Delta's own id of the table: a table that was deleted and made again has another."""
+        return str(self.open(table).metadata().id)
+
+    def partition_columns(self, table: str) -> tuple[str, ...]:
+        """Columns that make the table's folders; none for one without."""
+        return tuple(self.open(table).metadata().partition_columns)
+
+    def commits(self, table: str, newest: int | None = None) -> list[Commit]:
+        """Commits of ``table``, newest first; none for an absent table.
+
+        Each costs a file read: ``newest`` says how many are enough.
+        """
+        if newest == 0 or not self.exists(table):
+            return []
+        return [_commit(table, entry) for entry in self.open(table).history(newest)]
+
+    def last_commit(self, table: str) -> Commit:
+        """What the newest commit of ``table`` did."""
+        return _commit(table, self.open(table).history(1)[0])
+
+    def notes(self, table: str, newest: int | None = None) -> list[tuple[int, str | None]]:
+        """Versions of ``table`` with their notes, newest first; none for an absent table."""
+        return [(commit.version, commit.note) for commit in self.commits(table, newest)]
+
+    def tables(self) -> list[str]:
+        """Names of all tables there are, in order."""
+        return sorted(name for name in self._folders() if self.exists(name))
+
+    def details(self, table: str) -> TableDetails:
+        """Rows, partitions, size and version of ``table``, from its files' statistics."""
+        delta = self.open(table)
+        files = delta.get_add_actions(flatten=False).to_struct_array().to_pylist()
+        partitions = {json.dumps(each.get("partition"), default=str) for each in files}
+        columns = delta.metadata().partition_columns
+        return TableDetails(
+            table=table,
+            rows=sum(int(each["num_records"] or 0) for each in files),
+            partitions=len(partitions) if columns else 1,
+            bytes=sum(int(each["size_bytes"]) for each in files),
+            version=int(delta.version()),
+        )
+
+    def rows(self, table: str) -> int:
+        """Rows of ``table``."""
+        return self.details(table).rows
+
+    @cached_property
+    def _is_local(self) -> bool:
+        return "://" not in self.root
+
+    def _folders(self) -> list[str]:
+        """``layer/table`` of every folder two levels down."""
+        if self._is_local:
+            root = Path(self.root)
+            layers = (
+                sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
+            )
+            return [f"{a.name}/{b.name}" for a in layers for b in a.iterdir() if b.is_dir()]
+        from pyarrow import fs
+
+        system, path = fs.FileSystem.from_uri(self.uri("").rstrip("/"))
+        if system.get_file_info(path).type != fs.FileType.Directory:
+            return []
+
+        def folders(of: str) -> list[Any]:
+            entries = system.get_file_info(fs.FileSelector(of))
+            return [entry for entry in entries if entry.type == fs.FileType.Directory]
+
+        return [
+            f"{layer.base_name}/{table.base_name}"
+            for layer in folders(path)
+            for table in folders(layer.path)
+        ]
+
+
+def _commit(table: str, entry: Mapping[str, Any]) -> Commit:
+    stated: Mapping[str, Any] = entry.get("operationMetrics") or {}
+    metrics = {name: int(value) for name, value in stated.items() if str(value).isdecimal()}
+
+    def metric(*names: str) -> int:
+        return sum(metrics.get(name, 0) for name in names)
+
+    merged = entry.get("operation") == "MERGE"
+    return Commit(
+        table=table,
+        version=int(entry["version"]),
+        rows=metric("numTargetRowsInserted", "numTargetRowsUpdated", "numTargetRowsDeleted")
+        if merged
+        else metric("numOutputRows"),
+        files=metric("numTargetFilesAdded" if merged else "numFiles"),
+        bytes=metric("numTargetBytesAdded" if merged else "numOutputBytes"),
+        note=entry.get("userMetadata"),
+        metrics=metrics,
+    )
