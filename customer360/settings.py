@@ -201,6 +201,11 @@ class Settings(BaseSettings):
     )
     spark_driver_memory: str = Field("2g", description="Heap of the driver.")
     spark_shuffle_partitions: int = Field(4, ge=1, description="Shuffle partitions.")
+    day_folder_rows: int = Field(
+        100_000,
+        ge=1,
+        description="Rows a day from which a new table gets a folder a day; below, one a month.",
+    )
     spark_conf: dict[str, str] = Field(
         default_factory=dict, description="Any further spark.* settings, as JSON."
     )

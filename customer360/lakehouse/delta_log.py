@@ -8,7 +8,6 @@ would start a JVM and run jobs. Rows themselves are read by ``lakehouse.tables``
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -119,6 +118,30 @@ class TableLogs:
         """Columns that make the table's folders; none for one without."""
         return tuple(self.open(table).metadata().partition_columns)
 
+    def partition_values(self, table: str, column: str) -> list[str]:
+        """Values of partition column ``column`` that have rows, as text, in order; none if absent.
+
+        Args:
+            table: ``layer/table``.
+            column: One of `partition_columns`.
+        """
+        if not self.exists(table):
+            return []
+        files = _files(self.open(table))
+        return sorted({str(each[f"partition.{column}"]) for each in files if each["num_records"]})
+
+    def maximum(self, table: str, column: str) -> Any:
+        """Greatest value of ``column``, from the files' statistics; None where there are none.
+
+        Args:
+            table: ``layer/table``.
+            column: One that the table keeps statistics of (``index`` of its writes).
+        """
+        if not self.exists(table):
+            return None
+        stated = [each.get(f"max.{column}") for each in _files(self.open(table))]
+        return max((value for value in stated if value is not None), default=None)
+
     def commits(self, table: str, newest: int | None = None) -> list[Commit]:
         """Commits of ``table``, newest first; none for an absent table.
 
@@ -143,9 +166,9 @@ class TableLogs:
     def details(self, table: str) -> TableDetails:
         """Rows, partitions, size and version of ``table``, from its files' statistics."""
         delta = self.open(table)
-        files = delta.get_add_actions(flatten=False).to_struct_array().to_pylist()
-        partitions = {json.dumps(each.get("partition"), default=str) for each in files}
+        files = _files(delta)
         columns = delta.metadata().partition_columns
+        partitions = {tuple(each[f"partition.{name}"] for name in columns) for each in files}
         return TableDetails(
             table=table,
             rows=sum(int(each["num_records"] or 0) for each in files),
@@ -185,6 +208,12 @@ class TableLogs:
             for layer in folders(path)
             for table in folders(layer.path)
         ]
+
+
+def _files(delta: DeltaTable) -> list[dict[str, Any]]:
+    """The files of a table: ``num_records``, ``size_bytes``, ``partition.<column>``, statistics."""
+    table: Any = delta.get_add_actions(flatten=True)
+    return list(table.to_struct_array().to_pylist())
 
 
 def _commit(table: str, entry: Mapping[str, Any]) -> Commit:

@@ -6,11 +6,13 @@ or rows are merged by key; nothing is appended.
 
 from __future__ import annotations
 
+import calendar
 from collections.abc import Collection, Sequence
 from datetime import date, timedelta
+from enum import StrEnum
 from pathlib import Path
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from customer360.lakehouse.delta_log import Commit as Written
@@ -18,6 +20,34 @@ from customer360.lakehouse.delta_log import TableLogs
 
 # SQL statements have no option for it.
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
+
+
+_MONTH = "_month"
+"""Partition column of a table with a folder a month; no reader sees it."""
+
+
+class Folders(StrEnum):
+    """How a table of days is laid out in folders.
+
+    A folder costs more than a few thousand rows in it, and a day that is replaced costs the rows
+    of its folder.
+    """
+
+    DAY = "day"
+    MONTH = "month"
+    NONE = "none"
+
+    @classmethod
+    def for_volume(cls, rows: int, days: int, day_folder_rows: int) -> Folders:
+        """A folder a day from ``day_folder_rows`` rows a day, else a folder a month."""
+        return cls.DAY if rows >= day_folder_rows * max(days, 1) else cls.MONTH
+
+    def of(self, column: str) -> Column:
+        """What rows of one folder have in common, for days in ``column``.
+
+        Brought together by it, the rows of a folder become one file.
+        """
+        return F.col(column) if self is Folders.DAY else F.trunc(column, "month")
 
 
 def days_predicate(column: str, days: Collection[date]) -> str:
@@ -34,6 +64,22 @@ def days_predicate(column: str, days: Collection[date]) -> str:
         return f"{column} >= DATE'{ordered[0]}' AND {column} < DATE'{past}'"
     listed = ", ".join(f"DATE'{day}'" for day in ordered)
     return f"{column} IN ({listed})"
+
+
+def _replaced(column: str, days: Collection[date], folders: Folders) -> str:
+    """The condition of the rows that ``days`` replace; whole folders where it can be."""
+    if folders is not Folders.MONTH:
+        return days_predicate(column, days)
+    months = {day.replace(day=1) for day in days}
+    listed = ", ".join(f"DATE'{month}'" for month in sorted(months))
+    in_months = f"{_MONTH} IN ({listed})"
+    if len(set(days)) == sum(_days_in(month) for month in months):
+        return in_months  # nothing of these folders stays, so no file need be looked into
+    return f"{in_months} AND {days_predicate(column, days)}"
+
+
+def _days_in(month: date) -> int:
+    return calendar.monthrange(month.year, month.month)[1]
 
 
 class Lakehouse(TableLogs):
@@ -62,11 +108,26 @@ class Lakehouse(TableLogs):
         reader = self.spark.read.format("delta")
         if version is not None:
             reader = reader.option("versionAsOf", version)
-        return reader.load(self.path(table))
+        return reader.load(self.path(table)).drop(_MONTH)
 
     def read_days(self, table: str, column: str, days: Collection[date]) -> DataFrame:
         """The rows of ``table`` on ``days``."""
         return self.read(table).where(days_predicate(column, days))
+
+    def days_of(self, table: str, column: str) -> list[date]:
+        """The days in ``column`` that have rows, in order; none for an absent table."""
+        if not self.exists(table):
+            return []
+        if column in self.partition_columns(table):
+            return [date.fromisoformat(day) for day in self.partition_values(table, column)]
+        return sorted(row[0] for row in self.read(table).select(column).distinct().collect())
+
+    def folders(self, table: str, column: str, *, new: Folders) -> Folders:
+        """How ``table`` of days in ``column`` is laid out; as ``new`` where it is not there yet."""
+        if not self.exists(table):
+            return new
+        by = self.partition_columns(table)
+        return Folders.MONTH if _MONTH in by else Folders.DAY if column in by else Folders.NONE
 
     def replace_days(
         self,
@@ -75,7 +136,7 @@ class Lakehouse(TableLogs):
         column: str,
         days: Collection[date],
         *,
-        partitioned: bool = True,
+        folders: Folders = Folders.DAY,
         index: Sequence[str] = (),
         note: str | None = None,
     ) -> Written:
@@ -84,23 +145,34 @@ class Lakehouse(TableLogs):
         Args:
             table: ``layer/table``.
             frame: The new rows, all of them on ``days``.
-            column: The date column that partitions the table.
+            column: The date column that says of which day a row is.
             days: The days that are replaced, those without a new row included.
-            partitioned: A folder a day. False suits tables of few rows a day, where a file for
-                each would cost more than the rows: Delta then rewrites the files that overlap.
+            folders: How a new table is laid out; one that is there stays as it was made.
             index: Columns that a new table keeps statistics of; statistics on all are dear.
             note: Kept with the commit as its user metadata.
         """
         options = {}
+        folders = self.folders(table, column, new=folders)
         if self.exists(table):
             # A table that an older release made gains the columns that are new since.
-            options = {"replaceWhere": days_predicate(column, days), "mergeSchema": "true"}
+            options = {
+                "replaceWhere": _replaced(column, days, folders),
+                "mergeSchema": "true",
+            }
+        partition_by = None
+        if folders is Folders.MONTH:
+            frame = frame.withColumn(_MONTH, F.trunc(column, "month"))
+            partition_by = _MONTH
+        elif folders is Folders.DAY:
+            partition_by = column
+        # Files of other days are told apart by statistics where the folders do not.
+        indexed = [name for name in (column, *index) if name != partition_by]
         return self._write(
             table,
             frame,
-            partition_by=column if partitioned else None,
+            partition_by=partition_by,
             options=options,
-            index=index,
+            index=tuple(dict.fromkeys(indexed)),
             note=note,
         )
 

@@ -36,8 +36,7 @@ def audit_transactions(work: Workspace, days: Sequence[date]) -> TransactionsAud
         rows.select("business_date", key)
         .groupBy("business_date", "key")
         .count()
-        .where("count > 1")
-        .count()
+        .agg(F.count_if(F.col("count") > 1).alias("repeated"))
     )
     customers = lakehouse.read(CUSTOMERS).select("customer_key")
     unknown = (
@@ -45,9 +44,11 @@ def audit_transactions(work: Workspace, days: Sequence[date]) -> TransactionsAud
         .select("customer_key")
         .distinct()
         .join(customers, "customer_key", "left_anti")
-        .count()
+        .agg(F.count("*").alias("unknown"))
     )
-    return TransactionsAudit(repeated, unknown)
+    row = repeated.crossJoin(unknown).first()
+    assert row is not None
+    return TransactionsAudit(int(row["repeated"]), int(row["unknown"]))
 
 
 @dataclass(frozen=True)
@@ -113,13 +114,13 @@ def revenue_of(work: Workspace, days: DayRange) -> tuple[Decimal, Decimal]:
     """Net revenue of ``days``: as gold/business_health states it, and from silver/transactions."""
     lakehouse = work.lakehouse
     within = days_predicate("business_date", list(days))
-    stated = lakehouse.read(HEALTH).where(within).agg(F.sum("net_revenue")).first()
+    stated = lakehouse.read(HEALTH).where(within).agg(F.sum("net_revenue").alias("stated"))
     signed = (
         F.when(F.col("kind") == "sale", F.col("amount"))
         .when(F.col("kind") == "refund", -F.col("amount"))
         .otherwise(F.lit(0).cast("decimal(18,2)"))
     )
-    counted = lakehouse.read(TRANSACTIONS).where(within).agg(F.sum(signed)).first()
-    assert stated is not None
-    assert counted is not None
-    return Decimal(stated[0] or 0), Decimal(counted[0] or 0)
+    counted = lakehouse.read(TRANSACTIONS).where(within).agg(F.sum(signed).alias("counted"))
+    row = stated.crossJoin(counted).first()
+    assert row is not None
+    return Decimal(row["stated"] or 0), Decimal(row["counted"] or 0)

@@ -5,18 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
 from datetime import date
+from functools import reduce
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
 from customer360.bronze import ingest
 from customer360.contracts import Contract
+from customer360.contracts.checks import keeps_every_rule
 from customer360.days import DayRange
 from customer360.errors import BrokenFileError
+from customer360.lakehouse.tables import Folders
 from customer360.pipeline.bronze_accounts import (
     DELIVERY_DAY,
     WHOLE,
@@ -53,64 +56,76 @@ def load_bronze(work: Workspace, source: Source, table: str, days: DayRange) -> 
         raise broken from None
 
 
-def _received(work: Workspace, source: Source, table: str, days: DayRange) -> DataFrame:
-    raw = source.read_raw(work.spark, table, days.first, days.last)
-    return ingest.received(
-        raw, source.contract(table), ingested_at=work.started_at, run_id=work.run_id
-    )
+def _received(work: Workspace, raw: DataFrame, contract: Contract) -> DataFrame:
+    return ingest.received(raw, contract, ingested_at=work.started_at, run_id=work.run_id)
 
 
 def _load_days(work: Workspace, source: Source, table: str, days: DayRange) -> BronzeLoaded:
-    contract = source.contract(table)
-    received = _received(work, source, table, days)
-    bronze = work.lakehouse.replace_days(
-        f"bronze/{table}",
-        ingest.accepted(received, contract).repartition(DELIVERY_DAY),
+    lakehouse, contract = work.lakehouse, source.contract(table)
+    bronze_table, quarantine_table = f"bronze/{table}", quarantine_of(table)
+    raw = source.read_raw(work.spark, table, days.first, days.last)
+    # Counted apart from the split, so that the split is proved and not assumed. Parquet answers
+    # this from its footers.
+    raw_rows = _rows_by_day(raw)
+    received = _received(work, raw, contract)
+    broken = Observation()
+    seen = received.observe(broken, F.count_if(~keeps_every_rule(contract)).alias("rows"))
+    folders = lakehouse.folders(
+        bronze_table, DELIVERY_DAY, new=work.folders_for(sum(raw_rows.values()), len(raw_rows))
+    )
+    bronze = lakehouse.replace_days(
+        bronze_table,
+        ingest.accepted(seen, contract).repartition(folders.of(DELIVERY_DAY)),
         DELIVERY_DAY,
         list(days),
+        folders=folders,
         index=contract.indexed_columns,
     )
-    quarantine = work.lakehouse.replace_days(
-        quarantine_of(table),
+    rejected = ingest.rejected(received, contract)
+    if not broken.get["rows"]:  # the raw rows need not be checked once more
+        rejected = work.spark.createDataFrame([], rejected.schema)
+    quarantine = lakehouse.replace_days(
+        quarantine_table,
         # A shuffle of few rows; to coalesce instead would check all raw rows in one task.
-        ingest.rejected(received, contract).repartition(1),
+        rejected.repartition(1),
         DELIVERY_DAY,
         list(days),
-        partitioned=False,
-        index=[DELIVERY_DAY],
+        folders=Folders.NONE,
     )
-    # Counted apart from the split, so that the split is proved and not assumed. Parquet and
-    # Delta answer these from their footers and statistics.
-    raw = source.read_raw(work.spark, table, days.first, days.last)
-    counts = _counts_by_day(
-        {
-            "raw": raw,
-            "bronze": work.lakehouse.read_days(f"bronze/{table}", DELIVERY_DAY, list(days)),
-            "quarantined": work.lakehouse.read_days(quarantine_of(table), DELIVERY_DAY, list(days)),
-        },
-        days,
-    )
-    return BronzeLoaded(bronze, quarantine, counts, _reasons(work, table, days))
+    kept = lakehouse.read_days(bronze_table, DELIVERY_DAY, list(days))
+    set_aside = lakehouse.read_days(quarantine_table, DELIVERY_DAY, list(days))
+    counted = _counted(kept, set_aside if broken.get["rows"] else None)
+    by_day = {
+        str(day): DeliveryCount(
+            raw_rows.get(day, 0), counted[BRONZE].get(day, 0), counted[QUARANTINE].get(day, 0)
+        )
+        for day in sorted({*days, *raw_rows, *counted[BRONZE], *counted[QUARANTINE]})
+    }
+    return BronzeLoaded(bronze, quarantine, by_day, counted[REASON])
 
 
 def _load_extract(work: Workspace, source: Source, table: str, days: DayRange) -> BronzeLoaded:
-    contract = source.contract(table)
-    lakehouse = work.lakehouse
+    lakehouse, contract = work.lakehouse, source.contract(table)
     print_now = _extract_print(source, table, contract)
     known = next((json.loads(n) for _, n in lakehouse.notes(f"bronze/{table}") if n), None)
     if known is not None and known["extract"] == print_now:
         return BronzeLoaded(
             None, None, _whole(work, table, int(known["raw"])), _reasons(work, table)
         )
-    received = _received(work, source, table, days)
-    raw_rows = source.read_raw(work.spark, table, days.first, days.last).count()
+    counted = Observation()
+    raw = source.read_raw(work.spark, table, days.first, days.last)
+    # Counted before the split, in the same pass: it does not know of the split.
+    raw_and_counted = raw.observe(counted, F.count(F.lit(1)).alias("rows"))
     quarantine = lakehouse.replace_all(
-        quarantine_of(table), ingest.rejected(received, contract), index=[DELIVERY_DAY]
+        quarantine_of(table),
+        ingest.rejected(_received(work, raw_and_counted, contract), contract),
+        index=[DELIVERY_DAY],
     )
+    raw_rows = int(counted.get["rows"])
     # Bronze last: its note says that both are done.
     bronze = lakehouse.replace_all(
         f"bronze/{table}",
-        ingest.accepted(received, contract),
+        ingest.accepted(_received(work, raw, contract), contract),
         index=contract.indexed_columns,
         note=json.dumps({"extract": print_now, "raw": raw_rows}),
     )
@@ -123,27 +138,40 @@ def _extract_print(source: Source, table: str, contract: Contract) -> str:
 
 
 def _whole(work: Workspace, table: str, raw_rows: int) -> dict[str, DeliveryCount]:
-    bronze = work.lakehouse.read(f"bronze/{table}").count()
-    quarantined = work.lakehouse.read(quarantine_of(table)).count()
+    lakehouse = work.lakehouse
+    bronze, quarantined = lakehouse.rows(f"bronze/{table}"), lakehouse.rows(quarantine_of(table))
     return {WHOLE: DeliveryCount(raw_rows, bronze, quarantined)}
 
 
-def _counts_by_day(frames: Mapping[str, DataFrame], days: DayRange) -> dict[str, DeliveryCount]:
-    found: dict[str, dict[date, int]] = {}
-    for name, frame in frames.items():
-        rows = frame.groupBy(DELIVERY_DAY).agg(F.count(F.lit(1))).collect()
-        found[name] = {row[0]: row[1] for row in rows}
-    seen = set(days).union(*found.values())
-    return {
-        str(day): DeliveryCount(**{name: counts.get(day, 0) for name, counts in found.items()})
-        for day in sorted(seen)
-    }
+def _rows_by_day(frame: DataFrame) -> dict[date, int]:
+    rows = frame.groupBy(DELIVERY_DAY).agg(F.count(F.lit(1))).collect()
+    return {row[0]: row[1] for row in rows}
 
 
-def _reasons(work: Workspace, table: str, days: DayRange | None = None) -> dict[str, int]:
+BRONZE, QUARANTINE, REASON = "bronze", "quarantine", "reason"
+
+
+def _counted(kept: DataFrame, set_aside: DataFrame | None) -> dict[str, dict[Any, int]]:
+    """Rows of bronze and of quarantine by day, and those of quarantine by reason, in one query."""
+    none = F.lit(None).cast("string").alias("reason")
+    parts = [kept.select(F.lit(BRONZE).alias("what"), F.col(DELIVERY_DAY).alias("day"), none)]
+    if set_aside is not None:
+        no_day = F.lit(None).cast("date")
+        parts += [
+            set_aside.select(F.lit(QUARANTINE), DELIVERY_DAY, none),
+            set_aside.select(F.lit(REASON), no_day, F.explode("reasons")),
+        ]
+    found: dict[str, dict[Any, int]] = {BRONZE: {}, QUARANTINE: {}, REASON: {}}
+    rows = reduce(DataFrame.union, parts).groupBy("what", "day", "reason").count().collect()
+    for row in sorted(rows, key=lambda row: row["reason"] or ""):
+        found[row["what"]][row["reason"] if row["what"] == REASON else row["day"]] = row["count"]
+    return found
+
+
+def _reasons(work: Workspace, table: str) -> dict[str, int]:
+    if not work.lakehouse.rows(quarantine_of(table)):
+        return {}
     frame = work.lakehouse.read(quarantine_of(table))
-    if days is not None:
-        frame = work.lakehouse.read_days(quarantine_of(table), DELIVERY_DAY, list(days))
     rows = frame.select(F.explode("reasons").alias("reason")).groupBy("reason").count().collect()
     return {row["reason"]: row["count"] for row in sorted(rows)}
 

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 from customer360.contracts import Contract
 from customer360.days import DayRange
-from customer360.lakehouse.tables import Written, days_predicate
+from customer360.lakehouse.tables import Folders, Written, days_predicate
 from customer360.pipeline.bronze_accounts import DELIVERY_DAY
 from customer360.pipeline.workspace import (
     Workspace,
@@ -85,9 +85,13 @@ def _profiles(work: Workspace, days: DayRange) -> DataFrame:
 
 def load_customers(work: Workspace, days: DayRange) -> Written:
     """Merge the profiles delivered on ``days`` into silver/customers."""
-    return work.lakehouse.merge(
+    lakehouse, latest = work.lakehouse, silver_customers.latest(_profiles(work, days))
+    if not lakehouse.exists(CUSTOMERS):  # nothing to merge into: all rows are inserted
+        rows = latest.select(*silver_customers.COLUMNS)
+        return lakehouse.replace_all(CUSTOMERS, rows, index=_index(CUSTOMERS))
+    return lakehouse.merge(
         CUSTOMERS,
-        silver_customers.latest(_profiles(work, days)),
+        latest,
         silver_customers.MERGE,
         columns=silver_customers.COLUMNS,
         index=_index(CUSTOMERS),
@@ -187,6 +191,12 @@ def _bronze_of(work: Workspace, source: Source, days: set[date]) -> dict[str, Da
     return frames
 
 
+def _folders_like_bronze(work: Workspace, days: set[date]) -> Folders:
+    """How silver/transactions is laid out when it is made of these days."""
+    tables = [f"bronze/{source.transactions_table}" for source in work.deployment.sources]
+    return work.folders_for(sum(map(work.lakehouse.rows, tables)), len(days))
+
+
 def load_transactions(work: Workspace, days: DayRange) -> TransactionsLoaded:
     """Make silver/transactions of ``days``, and of the days that late rows touch, again."""
     lakehouse = work.lakehouse
@@ -194,7 +204,10 @@ def load_transactions(work: Workspace, days: DayRange) -> TransactionsLoaded:
     versions = _bronze_versions(work)
     touched = _touched_days(work, days)
     customers = lakehouse.read(CUSTOMERS)
-    few = customers.count() <= _BROADCAST_CUSTOMERS
+    few = lakehouse.rows(CUSTOMERS) <= _BROADCAST_CUSTOMERS
+    folders = lakehouse.folders(
+        TRANSACTIONS, "business_date", new=_folders_like_bronze(work, touched)
+    )
     made: list[DataFrame] = []
     excluded: list[DataFrame] = []
     observed: dict[str, tuple[Observation, Observation, Observation]] = {}
@@ -216,7 +229,10 @@ def load_transactions(work: Workspace, days: DayRange) -> TransactionsLoaded:
             silver_transactions.rejected(rows, ingested_at=work.started_at, run_id=work.run_id)
         )
         single = silver_transactions.deduplicated(
-            rows, partitions=work.shuffle_partitions, observation=seen[2]
+            rows,
+            together=folders.of("business_date"),
+            partitions=work.shuffle_partitions,
+            observation=seen[2],
         )
         made.append(
             silver_transactions.orders_from_lines(single)
@@ -229,6 +245,7 @@ def load_transactions(work: Workspace, days: DayRange) -> TransactionsLoaded:
         reduce(DataFrame.unionByName, made),
         "business_date",
         touched,
+        folders=folders,
         index=_index(TRANSACTIONS),
         note=days_note(touched, bronze=versions),
     )
@@ -237,14 +254,17 @@ def load_transactions(work: Workspace, days: DayRange) -> TransactionsLoaded:
         for name, seen in observed.items()
     }
     quarantine = None
-    if lakehouse.exists(REJECTED) or any(a.excluded for a in accounting.values()):
+    some = any(a.excluded for a in accounting.values())
+    if some or lakehouse.exists(REJECTED):
+        rejected = reduce(DataFrame.unionByName, excluded)
+        if not some:  # the rows need not be looked at once more
+            rejected = work.spark.createDataFrame([], rejected.schema)
         quarantine = lakehouse.replace_days(
             REJECTED,
-            reduce(DataFrame.unionByName, excluded).repartition(1),
+            rejected.repartition(1),
             "business_date",
             touched,
-            partitioned=False,
-            index=["business_date"],
+            folders=Folders.NONE,
         )
     return TransactionsLoaded(written, quarantine, tuple(sorted(touched)), accounting)
 
@@ -256,11 +276,21 @@ def load_customer_days(work: Workspace, days: DayRange) -> tuple[Written, tuple[
     since = consumed_version(lakehouse, CUSTOMER_DAYS)
     stale = set(days) | changed_days(lakehouse, TRANSACTIONS, since, upstream)
     transactions = lakehouse.read_days(TRANSACTIONS, "business_date", stale)
+    folders = lakehouse.folders(
+        CUSTOMER_DAYS,
+        "business_date",
+        new=lakehouse.folders(TRANSACTIONS, "business_date", new=Folders.MONTH),
+    )
     written = lakehouse.replace_days(
         CUSTOMER_DAYS,
-        silver_customer_days.customer_days(transactions, partitions=work.shuffle_partitions),
+        silver_customer_days.customer_days(
+            transactions,
+            together=folders.of("business_date"),
+            partitions=work.shuffle_partitions,
+        ),
         "business_date",
         stale,
+        folders=folders,
         index=_index(CUSTOMER_DAYS),
         note=days_note(stale, upstream=upstream),
     )

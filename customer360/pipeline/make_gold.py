@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import date
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from customer360.contracts import Contract
 from customer360.days import DayRange
@@ -16,7 +15,7 @@ from customer360.gold.customer_360 import customer_360
 from customer360.gold.customer_features import customer_features
 from customer360.gold.first_orders import first_orders
 from customer360.gold.rfm_segments import rfm_segments
-from customer360.lakehouse.tables import Written
+from customer360.lakehouse.tables import Folders, Written
 from customer360.pipeline.load_silver import CUSTOMER_DAYS, CUSTOMERS, HISTORY, TRANSACTIONS
 from customer360.pipeline.workspace import (
     Workspace,
@@ -40,9 +39,7 @@ AS_OF = "as_of"
 
 def existing_snapshots(work: Workspace) -> list[date]:
     """As-of dates that have a snapshot of features."""
-    if not work.lakehouse.exists(FEATURES):
-        return []
-    return [row[0] for row in work.lakehouse.read(FEATURES).select(AS_OF).distinct().collect()]
+    return work.lakehouse.days_of(FEATURES, AS_OF)
 
 
 def replace_snapshots(
@@ -103,10 +100,9 @@ def make_business_health(work: Workspace, days: DayRange) -> tuple[Written, DayR
     since = consumed_version(lakehouse, HEALTH)
     changed = changed_days(lakehouse, TRANSACTIONS, since, upstream)
     stale = DayRange(min({days.first} | changed), max({days.last} | changed))
-    if lakehouse.exists(HEALTH):
-        newest = lakehouse.read(HEALTH).agg(F.max("business_date")).first()
-        if newest is not None and newest[0] is not None and newest[0] > stale.last:
-            stale = DayRange(stale.first, newest[0])
+    newest = lakehouse.maximum(HEALTH, "business_date")
+    if newest is not None and newest > stale.last:
+        stale = DayRange(stale.first, newest)
     frame = business_health(
         lakehouse.read(TRANSACTIONS), lakehouse.read(CUSTOMER_DAYS), stale.first, stale.last
     )
@@ -115,8 +111,7 @@ def make_business_health(work: Workspace, days: DayRange) -> tuple[Written, DayR
         frame.coalesce(1),
         "business_date",
         list(stale),
-        partitioned=False,
-        index=["business_date"],
+        folders=Folders.NONE,
         note=days_note(stale, upstream=upstream),
     )
     return written, stale

@@ -15,7 +15,7 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from customer360.contracts import Contract
 from customer360.contracts.spark import spark_schema
 from customer360.days import DayRange
-from customer360.lakehouse.tables import Written
+from customer360.lakehouse.tables import Folders, Written
 from customer360.models import revenue
 from customer360.models.churn.features import CATEGORICAL_FEATURES, NUMERIC_FEATURES
 from customer360.models.lifetime_value import MODEL_FEATURES
@@ -334,7 +334,7 @@ def _replace(
         frame.coalesce(1),
         AS_OF,
         days,
-        partitioned=False,
+        folders=Folders.NONE,
         index=[AS_OF, *contract.indexed_columns],
         note=days_note(days),
     )

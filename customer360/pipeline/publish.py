@@ -70,8 +70,7 @@ def publish_table(work: Workspace, warehouse: Warehouse, table: str) -> Publishe
         return None
     keep_from = None
     if copy.sliced_by == tables.AS_OF:
-        snapshots = sorted(row[0] for row in frame.select(tables.AS_OF).distinct().collect())
-        kept = snapshots[-settings.warehouse_snapshots :]
+        kept = lakehouse.days_of(table, tables.AS_OF)[-settings.warehouse_snapshots :]
         keep_from = kept[0] if kept else None
         frame = frame.where(F.col(tables.AS_OF) >= F.lit(keep_from))
     if copy.sliced_by is None or since is None:

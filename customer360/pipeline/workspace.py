@@ -11,7 +11,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from customer360.deployment import Deployment
-from customer360.lakehouse.tables import Lakehouse
+from customer360.lakehouse.tables import Folders, Lakehouse
 
 
 def _now() -> datetime:
@@ -43,6 +43,10 @@ class Workspace:
     def shuffle_partitions(self) -> int:
         """Tasks of a shuffle, as set for this deployment."""
         return self.deployment.settings.spark_shuffle_partitions
+
+    def folders_for(self, rows: int, days: int) -> Folders:
+        """How a new table with ``rows`` on ``days`` days is laid out."""
+        return Folders.for_volume(rows, days, self.deployment.settings.day_folder_rows)
 
 
 _LATE_COMMITS = 10

@@ -20,7 +20,9 @@ COLUMNS = (
 )
 
 
-def customer_days(transactions: DataFrame, *, partitions: int | None = None) -> DataFrame:
+def customer_days(
+    transactions: DataFrame, *, together: Column | None = None, partitions: int | None = None
+) -> DataFrame:
     """One row for each customer and business date with a sale or a refund.
 
     Anonymous sales have no customer and cancelled orders never happened, so neither counts.
@@ -31,7 +33,9 @@ def customer_days(transactions: DataFrame, *, partitions: int | None = None) -> 
 
     Args:
         transactions: Rows of ``silver/transactions``.
-        partitions: Tasks to spread the days over; None leaves it to the session.
+        together: What the rows of one file have in common, a function of ``business_date``; the
+            date itself when not given.
+        partitions: Tasks to spread the files over; None leaves it to the session.
 
     Returns:
         Columns of ``silver/customer_days``: ``orders`` and ``refunds`` are counts, ``items`` the
@@ -59,12 +63,11 @@ def customer_days(transactions: DataFrame, *, partitions: int | None = None) -> 
         "category",
         "review_score",
     )
-    by_day = (
-        rows.repartition("business_date")
-        if partitions is None
-        else rows.repartition(partitions, "business_date")
+    named = rows.withColumn("file", F.col("business_date") if together is None else together)
+    by_file = (
+        named.repartition("file") if partitions is None else named.repartition(partitions, "file")
     )
-    days = by_day.groupBy("business_date", "customer_key").agg(
+    days = by_file.groupBy("file", "business_date", "customer_key").agg(
         F.count_if(sale).cast("int").alias("orders"),
         F.count_if(refund).cast("int").alias("refunds"),
         F.coalesce(F.sum(F.when(sale, F.col("items"))), F.lit(0)).cast("int").alias("items"),

@@ -53,6 +53,9 @@ KINDS = ("sale", "refund", "cancelled")
 _LINE = ("business_date", "order_id", "source", "kind", "line_key")
 _ORDER = _LINE[:-1]
 
+TOGETHER = "_together"
+"""What the rows of one file have in common; beside the columns until they are selected."""
+
 UNKNOWN_CUSTOMER = "unknown_customer"
 REASONS = (
     "order_id_missing",
@@ -159,7 +162,11 @@ def known(rows: DataFrame, customer_keys: DataFrame) -> DataFrame:
 
 
 def deduplicated(
-    rows: DataFrame, *, partitions: int | None = None, observation: Observation | None = None
+    rows: DataFrame,
+    *,
+    together: Column | None = None,
+    partitions: int | None = None,
+    observation: Observation | None = None,
 ) -> DataFrame:
     """The good rows, each line of an order once: the one delivered last wins.
 
@@ -168,19 +175,22 @@ def deduplicated(
 
     Args:
         rows: As ``prepared`` or ``known`` gives them; excluded rows are left out here.
-        partitions: Tasks to spread the days over; None leaves it to the session.
+        together: What the rows of one file have in common, a function of ``business_date``; the
+            date itself when not given. Kept as `TOGETHER`, which later groupings share.
+        partitions: Tasks to spread the files over; None leaves it to the session.
         observation: Filled with ``deduplicated_counts`` when the result is written.
     """
     good = rows.where(F.col("excluded_because").isNull()).drop("excluded_because", "_source_file")
-    by_day = (
-        good.repartition("business_date")
+    named = good.withColumn(TOGETHER, F.col("business_date") if together is None else together)
+    by_file = (
+        named.repartition(TOGETHER)
         if partitions is None
-        else good.repartition(partitions, "business_date")
+        else named.repartition(partitions, TOGETHER)
     )
-    newest_first = Window.partitionBy(*_LINE).orderBy(
+    newest_first = Window.partitionBy(TOGETHER, *_LINE).orderBy(
         F.desc_nulls_last("_delivered_on"), F.desc_nulls_last("_row_hash")
     )
-    ranked = by_day.withColumn("_rank", F.row_number().over(newest_first))
+    ranked = by_file.withColumn("_rank", F.row_number().over(newest_first))
     if observation is not None:
         ranked = ranked.observe(observation, *deduplicated_counts())
     return ranked.where("_rank = 1").drop("_rank")
@@ -211,7 +221,7 @@ def orders_from_lines(rows: DataFrame) -> DataFrame:
 
     category = F.col("category")
     largest = F.max_by(category, F.when(category.isNotNull(), F.struct("amount", "line_key")))
-    whole = rows.groupBy(*_ORDER).agg(
+    whole = rows.groupBy(TOGETHER, *_ORDER).agg(
         first_there_is("customer_key"),
         F.min("occurred_at").alias("occurred_at"),
         F.sum("amount").cast("decimal(18,2)").alias("amount"),

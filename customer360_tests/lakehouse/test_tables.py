@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from customer360.errors import TableNotFoundError
-from customer360.lakehouse.tables import Lakehouse, days_predicate
+from customer360.lakehouse.tables import Folders, Lakehouse, days_predicate
 
 SCHEMA = "day date, id int"
 D1, D2, D3 = date(2024, 1, 1), date(2024, 1, 2), date(2024, 1, 3)
@@ -17,14 +17,14 @@ def rows(lakehouse: Lakehouse, table: str) -> list[tuple[object, ...]]:
     return sorted(tuple(row) for row in lakehouse.read(table).collect())
 
 
-@pytest.mark.parametrize("partitioned", [True, False])
+@pytest.mark.parametrize("folders", list(Folders))
 def test_replacing_days_leaves_the_other_days_and_empties_days_without_rows(
-    lakehouse: Lakehouse, partitioned: bool
+    lakehouse: Lakehouse, folders: Folders
 ) -> None:
     spark = lakehouse.spark
     first = spark.createDataFrame([(D1, 1), (D2, 2), (D3, 3)], SCHEMA)
     made = lakehouse.replace_days(
-        "silver/t", first, "day", [D1, D2, D3], partitioned=partitioned, index=["id"]
+        "silver/t", first, "day", [D1, D2, D3], folders=folders, index=["id"]
     )
     assert (made.version, made.rows) == (0, 3)
     again = lakehouse.replace_days(
@@ -32,7 +32,7 @@ def test_replacing_days_leaves_the_other_days_and_empties_days_without_rows(
         spark.createDataFrame([(D1, 10)], SCHEMA),
         "day",
         [D1, D2],
-        partitioned=partitioned,
+        folders=folders,
     )
     assert again.version == 1
     assert rows(lakehouse, "silver/t") == [(D1, 10), (D3, 3)]
