@@ -150,7 +150,7 @@ def fill(owner: Login, customers: int) -> None:
     """Make the published tables with so many customers at two as-of dates."""
     published = [
         *(tables.copy_of(name) for name in tables.published_tables()),
-        tables.REVENUE_EXAMPLES,
+        tables.revenue_examples(),
         tables.MODELS,
         tables.DEPLOYMENT,
     ]

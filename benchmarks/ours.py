@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from functools import partial
 
+from customer360 import table_names
 from customer360.contracts import Contract
 from customer360.days import DayRange
 from customer360.deployment import Deployment
@@ -43,18 +44,18 @@ def load(work: Workspace, days: DayRange, as_of: Sequence[date], *, checks: bool
     for source in work.deployment.sources:
         for table in source.tables:
             step(f"bronze/{table}", partial(load_bronze.load_bronze, work, source, table, days))
-    step(load_silver.CUSTOMERS, partial(load_silver.load_customers, work, days))
+    step(table_names.CUSTOMERS, partial(load_silver.load_customers, work, days))
     step("check customers", partial(audit.audit_customers, work), is_check=True)
-    step(load_silver.HISTORY, partial(load_silver.load_customer_history, work, days))
+    step(table_names.HISTORY, partial(load_silver.load_customer_history, work, days))
     step("check history", partial(audit.audit_history, work), is_check=True)
-    loaded = step(load_silver.TRANSACTIONS, partial(load_silver.load_transactions, work, days))
+    loaded = step(table_names.TRANSACTIONS, partial(load_silver.load_transactions, work, days))
     assert isinstance(loaded, load_silver.TransactionsLoaded)
     step("check transactions", partial(audit.audit_transactions, work, loaded.days), is_check=True)
-    step(load_silver.CUSTOMER_DAYS, partial(load_silver.load_customer_days, work, days))
+    step(table_names.CUSTOMER_DAYS, partial(load_silver.load_customer_days, work, days))
     for table, make in (
-        (make_gold.FEATURES, make_gold.make_customer_features),
-        (make_gold.RFM, make_gold.make_rfm_segments),
-        (make_gold.COHORTS, make_gold.make_cohort_retention),
+        (table_names.FEATURES, make_gold.make_customer_features),
+        (table_names.RFM, make_gold.make_rfm_segments),
+        (table_names.COHORTS, make_gold.make_cohort_retention),
     ):
         step(table, partial(make, work, as_of))
         step(
@@ -62,7 +63,7 @@ def load(work: Workspace, days: DayRange, as_of: Sequence[date], *, checks: bool
             partial(audit.audit_snapshots, work, Contract.load(table), as_of),
             is_check=True,
         )
-    made = step(make_gold.HEALTH, partial(make_gold.make_business_health, work, days))
+    made = step(table_names.HEALTH, partial(make_gold.make_business_health, work, days))
     assert isinstance(made, tuple)
     step("check health", partial(audit.revenue_of, work, made[1]), is_check=True)
     return took

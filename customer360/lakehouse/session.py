@@ -6,14 +6,14 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-
-from pyspark.errors import AnalysisException, PySparkRuntimeError
-from pyspark.logger import PySparkLogger
-from pyspark.sql import SparkSession
+from typing import TYPE_CHECKING
 
 from customer360.errors import EnvironmentError360, SettingsError
 from customer360.lakehouse import jars
 from customer360.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 # Statistics and dictionaries cost most of a Delta write; see docs/operations.md. Ids, instants,
 # amounts and hashes hardly repeat, so a dictionary of them is built only to be thrown away.
@@ -115,6 +115,10 @@ def open_session(
         SettingsError: A live session differs: Spark would silently ignore the new configuration.
         EnvironmentError360: Java or the Delta jars are missing.
     """
+    from pyspark.errors import PySparkRuntimeError
+    from pyspark.logger import PySparkLogger
+    from pyspark.sql import SparkSession
+
     live = SparkSession.getActiveSession()
     if live is not None:
         _check(live, config)
@@ -169,6 +173,8 @@ def _java_options(archive_to: Path | None) -> str:
 
 
 def _check(session: SparkSession, wanted: Mapping[str, str]) -> None:
+    from pyspark.errors import AnalysisException
+
     for name, value in wanted.items():
         if name in (*_NOT_COMPARED, _REMOTE) or name.startswith("spark.hadoop."):
             continue

@@ -17,9 +17,9 @@ from customer360.orchestration.metadata import (
 from customer360.orchestration.partitions import days_of
 from customer360.orchestration.resources import SparkResource
 from customer360.orchestration.running import workspace
-from customer360.pipeline.bronze_accounts import BronzeLoaded, quarantine_of
-from customer360.pipeline.load_bronze import load_bronze
+from customer360.pipeline.bronze_accounts import BronzeLoaded
 from customer360.sources.base import Source
+from customer360.table_names import quarantine_of
 
 CONSERVATION = "rows_conserved"
 SHARE = "quarantine_share"
@@ -60,6 +60,8 @@ def bronze_asset(
     def load(
         context: dg.AssetExecutionContext, spark: SparkResource
     ) -> Iterator[dg.MaterializeResult[None]]:
+        from customer360.pipeline.load_bronze import load_bronze
+
         work = workspace(context, spark, deployment)
         loaded = load_bronze(work, source, table, days_of(context))
         _per_partition(context, bronze, quarantine, loaded)

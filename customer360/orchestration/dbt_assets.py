@@ -5,13 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import (
-    DagsterDbtTranslator,
-    DagsterDbtTranslatorSettings,
-    default_metadata_from_dbt_resource_props,
-)
 
 from customer360.deployment import Deployment
+from customer360.orchestration.dbt_specs import Manifest, check_specs, model_specs
 from customer360.orchestration.warehouse_assets import WarehouseResource
 from customer360.serving import marts
 from customer360.serving.warehouse import Login
@@ -19,52 +15,9 @@ from customer360.serving.warehouse import Login
 DBT_GROUPS = ("staging", "marts")
 """Groups of these assets, which are also the warehouse's schemas."""
 
-Props = Mapping[str, Any]
 Result = dg.MaterializeResult[None] | dg.AssetCheckResult
 
 _RESULTS = ("LogModelResult", "LogTestResult")
-
-
-class Translator(DagsterDbtTranslator):
-    """What a model, a test or a source of the dbt project is in Dagster.
-
-    Sources are the assets that publish them: ``warehouse/<schema>/<table>``.
-    """
-
-    def __init__(self) -> None:
-        # What a source is, the asset that publishes it says.
-        super().__init__(DagsterDbtTranslatorSettings(enable_source_metadata=False))
-
-    def get_asset_key(self, dbt_resource_props: Props) -> dg.AssetKey:
-        """``warehouse/schema/table`` of a source, ``schema/name`` of a model."""
-        name = dbt_resource_props["name"]
-        if dbt_resource_props["resource_type"] == "source":
-            return dg.AssetKey(["warehouse", dbt_resource_props["source_name"], name])
-        return dg.AssetKey([dbt_resource_props["schema"], name])
-
-    def get_group_name(self, dbt_resource_props: Props) -> str:
-        """The schema."""
-        return str(dbt_resource_props["schema"])
-
-    def get_owners(self, dbt_resource_props: Props) -> list[str]:
-        """The team that the project names."""
-        meta = dbt_resource_props["config"].get("meta", {})
-        return [f"team:{meta['owner']}"] if "owner" in meta else []
-
-    def get_tags(self, dbt_resource_props: Props) -> dict[str, str]:
-        """As all tables have them."""
-        return {"layer": dbt_resource_props["schema"], "personal_data": "no"}
-
-    def get_description(self, dbt_resource_props: Props) -> str:
-        """The project's."""
-        return str(dbt_resource_props["description"])
-
-    def get_metadata(self, dbt_resource_props: Props) -> dict[str, Any]:
-        """The columns, and the table's name; that of the database is the deployment's affair."""
-        return {
-            **default_metadata_from_dbt_resource_props(dbt_resource_props),
-            "dagster/table_name": f"{dbt_resource_props['schema']}.{dbt_resource_props['name']}",
-        }
 
 
 def dbt_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
@@ -77,13 +30,8 @@ def dbt_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
         MartsError: The project does not parse.
     """
     manifest = marts.manifest()
-    translator = Translator()
-    specs = {
-        name: translator.get_asset_spec(manifest, name, None)
-        for name, props in manifest["nodes"].items()
-        if props["resource_type"] == "model"
-    }
-    checks = dict(_checks(manifest, translator, specs))
+    specs = model_specs(manifest)
+    checks = dict(check_specs(manifest, specs))
 
     @dg.multi_asset(
         name="dbt",
@@ -107,34 +55,9 @@ def dbt_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
     return [build]
 
 
-def _checks(
-    manifest: Props, translator: Translator, specs: Mapping[str, dg.AssetSpec]
-) -> Iterator[tuple[str, dg.AssetCheckSpec]]:
-    """The check of each test, by the test's id."""
-    for model, spec in specs.items():
-        for child in manifest["child_map"][model]:
-            if child.startswith("test."):
-                check = translator.get_asset_check_spec(spec, manifest, child, None)
-                if check is not None:
-                    yield child, check
-            elif child.startswith("unit_test."):
-                props = manifest["unit_tests"][child]
-                # Other models it reads have it as a child too.
-                if props["model"] == manifest["nodes"][model]["name"]:
-                    yield (
-                        child,
-                        dg.AssetCheckSpec(
-                            props["name"],
-                            asset=spec.key,
-                            description=props["description"],
-                            blocking=True,
-                        ),
-                    )
-
-
 def _selection(
     context: dg.AssetExecutionContext,
-    manifest: Props,
+    manifest: Manifest,
     specs: Mapping[str, dg.AssetSpec],
     checks: Mapping[str, dg.AssetCheckSpec],
 ) -> list[str]:

@@ -7,12 +7,9 @@ from customer360.orchestration.metadata import asset_key, count_table
 from customer360.orchestration.partitions import as_of_dates, days_of
 from customer360.orchestration.resources import SparkResource
 from customer360.orchestration.running import workspace
-from customer360.pipeline.export import ExportOptions, export_list
-from customer360.pipeline.load_silver import CUSTOMERS
-from customer360.pipeline.make_gold import CUSTOMER_360
 from customer360.serving.campaigns import CAMPAIGN_LISTS, CampaignList
-from customer360.serving.list_files import MANIFEST
 from customer360.serving.options import Contacts
+from customer360.table_names import CUSTOMER_360, CUSTOMERS
 
 
 def export_assets(
@@ -25,7 +22,7 @@ def export_assets(
 def _export_asset(
     deployment: Deployment, partitions: dg.PartitionsDefinition, campaign: CampaignList
 ) -> dg.AssetsDefinition:
-    options = ExportOptions.of(deployment.settings)
+    contacts = Contacts(deployment.settings.export_contacts)
     key = asset_key(f"exports/{campaign.name}")
 
     @dg.multi_asset(
@@ -39,7 +36,7 @@ def _export_asset(
                 kinds={"spark", "csv", "parquet"},
                 tags={
                     "layer": "exports",
-                    "personal_data": "no" if options.contacts is Contacts.NONE else "yes",
+                    "personal_data": "no" if contacts is Contacts.NONE else "yes",
                 },
                 description=f"Campaign list: {campaign.meaning} Ordered by "
                 f"{campaign.priority_means}. Only of who agreed to marketing and is not "
@@ -52,9 +49,12 @@ def _export_asset(
     def export(
         context: dg.AssetExecutionContext, spark: SparkResource
     ) -> dg.MaterializeResult[None]:
+        from customer360.pipeline.export import ExportOptions, export_list
+        from customer360.serving.list_files import MANIFEST
+
         work = workspace(context, spark, deployment)
         day = as_of_dates(context, days_of(context), ())[-1]
-        found = export_list(work, campaign, day, options)
+        found = export_list(work, campaign, day, ExportOptions.of(deployment.settings))
         # With its own day alone: Dagster repeats an asset's metadata for every partition.
         context.add_asset_metadata(
             {
@@ -68,7 +68,7 @@ def _export_asset(
             asset_key=key,
             metadata={
                 "as_of": str(day),
-                "contacts": options.contacts.value,
+                "contacts": contacts.value,
                 "manifest": dg.MetadataValue.path(found.folder / f"{campaign.name}.{MANIFEST}"),
             },
         )

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from customer360.contracts import Contract
 from customer360.deployment import Deployment
-from customer360.lakehouse.tables import Written
 from customer360.orchestration.metadata import (
     asset_key,
     commit_metadata,
@@ -19,27 +19,34 @@ from customer360.orchestration.metadata import (
 from customer360.orchestration.partitions import as_of_dates, days_of
 from customer360.orchestration.resources import SparkResource
 from customer360.orchestration.running import workspace
-from customer360.pipeline import audit, make_gold, run_models
-from customer360.pipeline.forecast import CUSTOMER_EQUITY, REVENUE_FORECAST, make_forecast
-from customer360.pipeline.load_silver import CUSTOMER_DAYS, CUSTOMERS, HISTORY, TRANSACTIONS
-from customer360.pipeline.make_gold import (
+from customer360.table_names import (
+    CHURN_MODEL,
     CHURN_SCORES,
     COHORTS,
     CUSTOMER_360,
+    CUSTOMER_DAYS,
+    CUSTOMER_EQUITY,
+    CUSTOMERS,
     FEATURES,
     FIRST_ORDERS,
     HEALTH,
+    HISTORY,
     LIFETIME_VALUE,
+    LIFETIME_VALUE_MODEL,
+    REVENUE_FORECAST,
+    REVENUE_MODEL,
     REVENUE_PREDICTIONS,
     RFM,
+    TRANSACTIONS,
 )
-from customer360.pipeline.workspace import Workspace
 
-CHURN_MODEL = "models/churn"
-LIFETIME_VALUE_MODEL = "models/lifetime_value"
-REVENUE_MODEL = "models/revenue"
+if TYPE_CHECKING:
+    from customer360.lakehouse.tables import Written
+    from customer360.pipeline.workspace import Workspace
 
-Made = tuple[Written, dict[str, Any]]
+Made = tuple["Written", dict[str, Any]]
+Make = Callable[["Workspace", Sequence[date]], Made]
+MakeTable = Callable[[str, "Workspace", Sequence[date]], Made]
 
 
 def gold_assets(
@@ -48,50 +55,50 @@ def gold_assets(
     """Assets of all gold tables."""
 
     def snapshot(
-        table: str, deps: Sequence[str], make: Callable[[Workspace, Sequence[date]], Made]
+        table: str, deps: Sequence[str], make: MakeTable = _of_silver
     ) -> dg.AssetsDefinition:
-        return _snapshot_asset(deployment, partitions, table, deps, make)
+        return _snapshot_asset(deployment, partitions, table, deps, partial(make, table))
 
     return [
-        snapshot(FEATURES, [CUSTOMER_DAYS], _plain(make_gold.make_customer_features)),
-        snapshot(FIRST_ORDERS, [TRANSACTIONS, HISTORY], _plain(make_gold.make_first_orders)),
-        snapshot(RFM, [FEATURES], _plain(make_gold.make_rfm_segments)),
-        snapshot(COHORTS, [CUSTOMER_DAYS], _plain(make_gold.make_cohort_retention)),
-        snapshot(CHURN_SCORES, [FEATURES, CHURN_MODEL], _scored(run_models.score_churn)),
-        snapshot(
-            LIFETIME_VALUE,
-            [FEATURES, LIFETIME_VALUE_MODEL],
-            _scored(run_models.score_lifetime_value),
-        ),
-        snapshot(
-            REVENUE_PREDICTIONS,
-            [FEATURES, FIRST_ORDERS, REVENUE_MODEL],
-            _scored(run_models.score_revenue),
-        ),
-        snapshot(
-            CUSTOMER_360,
-            [FEATURES, RFM, CHURN_SCORES, LIFETIME_VALUE, HISTORY, CUSTOMERS],
-            _plain(make_gold.make_customer_360),
-        ),
+        snapshot(FEATURES, [CUSTOMER_DAYS]),
+        snapshot(FIRST_ORDERS, [TRANSACTIONS, HISTORY]),
+        snapshot(RFM, [FEATURES]),
+        snapshot(COHORTS, [CUSTOMER_DAYS]),
+        snapshot(CHURN_SCORES, [FEATURES, CHURN_MODEL], _scored),
+        snapshot(LIFETIME_VALUE, [FEATURES, LIFETIME_VALUE_MODEL], _scored),
+        snapshot(REVENUE_PREDICTIONS, [FEATURES, FIRST_ORDERS, REVENUE_MODEL], _scored),
+        snapshot(CUSTOMER_360, [FEATURES, RFM, CHURN_SCORES, LIFETIME_VALUE, HISTORY, CUSTOMERS]),
         _forecast_asset(deployment, partitions),
         _health_asset(deployment, partitions),
     ]
 
 
-def _plain(
-    make: Callable[[Workspace, Sequence[date]], Written],
-) -> Callable[[Workspace, Sequence[date]], Made]:
-    return lambda work, as_of: (make(work, as_of), {})
+# What computes is imported where it runs: loading the definitions must not load Spark and models.
 
 
-def _scored(
-    score: Callable[[Workspace, Sequence[date]], run_models.Scored],
-) -> Callable[[Workspace, Sequence[date]], Made]:
-    def made(work: Workspace, as_of: Sequence[date]) -> Made:
-        scored = score(work, as_of)
-        return scored.written, {"model_version": scored.model_version}
+def _of_silver(table: str, work: "Workspace", as_of: Sequence[date]) -> Made:
+    from customer360.pipeline import make_gold
 
-    return made
+    make = {
+        FEATURES: make_gold.make_customer_features,
+        FIRST_ORDERS: make_gold.make_first_orders,
+        RFM: make_gold.make_rfm_segments,
+        COHORTS: make_gold.make_cohort_retention,
+        CUSTOMER_360: make_gold.make_customer_360,
+    }[table]
+    return make(work, as_of), {}
+
+
+def _scored(table: str, work: "Workspace", as_of: Sequence[date]) -> Made:
+    from customer360.pipeline import run_models
+
+    score = {
+        CHURN_SCORES: run_models.score_churn,
+        LIFETIME_VALUE: run_models.score_lifetime_value,
+        REVENUE_PREDICTIONS: run_models.score_revenue,
+    }[table]
+    scored = score(work, as_of)
+    return scored.written, {"model_version": scored.model_version}
 
 
 def _snapshot_asset(
@@ -99,7 +106,7 @@ def _snapshot_asset(
     partitions: dg.PartitionsDefinition,
     table: str,
     deps: Sequence[str],
-    make: Callable[[Workspace, Sequence[date]], Made],
+    make: Make,
 ) -> dg.AssetsDefinition:
     contract = Contract.load(table)
 
@@ -112,6 +119,8 @@ def _snapshot_asset(
     def snapshot(
         context: dg.AssetExecutionContext, spark: SparkResource
     ) -> Iterator[dg.MaterializeResult[None]]:
+        from customer360.pipeline import make_gold
+
         work = workspace(context, spark, deployment)
         as_of = as_of_dates(context, days_of(context), make_gold.existing_snapshots(work))
         written, more = make(work, as_of)
@@ -131,13 +140,15 @@ def _keys_unique(contract: Contract) -> dg.AssetCheckSpec:
 
 def _made(
     context: dg.AssetExecutionContext,
-    work: Workspace,
+    work: "Workspace",
     contract: Contract,
     as_of: Sequence[date],
-    written: Written,
+    written: "Written",
     more: dict[str, Any],
 ) -> dg.MaterializeResult[None]:
     """Snapshots just written: counted and checked, with the rows of each partition."""
+    from customer360.pipeline import audit
+
     key = asset_key(contract.table)
     found = audit.audit_snapshots(work, contract, as_of)
     for day in context.partition_keys:
@@ -185,6 +196,9 @@ def _forecast_asset(
     def forecast(
         context: dg.AssetExecutionContext, spark: SparkResource
     ) -> Iterator[dg.MaterializeResult[None]]:
+        from customer360.pipeline import make_gold
+        from customer360.pipeline.forecast import make_forecast
+
         work = workspace(context, spark, deployment)
         as_of = as_of_dates(context, days_of(context), make_gold.existing_snapshots(work))
         found = make_forecast(work, as_of)
@@ -231,6 +245,8 @@ def _health_asset(
     def business_health(
         context: dg.AssetExecutionContext, spark: SparkResource
     ) -> Iterator[dg.MaterializeResult[None]]:
+        from customer360.pipeline import audit, make_gold
+
         work = workspace(context, spark, deployment)
         written, days = make_gold.make_business_health(work, days_of(context))
         here, there = audit.revenue_of(work, days)

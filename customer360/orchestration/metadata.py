@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from customer360.contracts import Contract
-from customer360.lakehouse.tables import Written
+
+if TYPE_CHECKING:
+    from customer360.lakehouse.tables import Written
 
 KINDS = {"bronze": "bronze", "silver": "silver", "gold": "gold", "quarantine": "bronze"}
 

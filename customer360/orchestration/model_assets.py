@@ -2,21 +2,28 @@
 
 import base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from datetime import date
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from customer360.deployment import Deployment
-from customer360.models.lifetime_value import LifetimeValueTraining
-from customer360.models.tracking import LoggedTraining, Training
-from customer360.orchestration.gold_assets import CHURN_MODEL, LIFETIME_VALUE_MODEL, REVENUE_MODEL
 from customer360.orchestration.metadata import asset_key
 from customer360.orchestration.partitions import as_of_dates, days_of
 from customer360.orchestration.resources import SparkResource
 from customer360.orchestration.running import workspace
-from customer360.pipeline import run_models
-from customer360.pipeline.load_silver import CUSTOMER_DAYS, HISTORY, TRANSACTIONS
-from customer360.pipeline.workspace import Workspace
+from customer360.table_names import (
+    CHURN_MODEL,
+    CUSTOMER_DAYS,
+    HISTORY,
+    LIFETIME_VALUE_MODEL,
+    REVENUE_MODEL,
+    TRANSACTIONS,
+)
+
+if TYPE_CHECKING:
+    from customer360.models.tracking import LoggedTraining, Training
+    from customer360.pipeline.workspace import Workspace
 
 PROMOTED = "promoted"
 NO_LEAKAGE = "no_leakage"
@@ -39,7 +46,6 @@ def model_assets(
             "BG/NBD, MBG/NBD or Pareto/NBD, and Gamma-Gamma: who is still a customer, how often "
             "each will buy and what each is worth. Judged on a holdout period, beside naive rules.",
             {"python", "mlflow"},
-            lambda work, day: run_models.train_lifetime_value(work, day),
             {PROMOTED: _PROMOTED_MEANS},
         ),
         _model_asset(
@@ -49,7 +55,6 @@ def model_assets(
             "XGBoost: who of the active customers will buy nothing in the horizon. Trained on "
             "earlier as-of dates, tested on a later one, beside the hiatus rule.",
             {"xgboost", "mlflow"},
-            lambda work, day: run_models.train_churn(work, day),
             {PROMOTED: _PROMOTED_MEANS, NO_LEAKAGE: _NO_LEAKAGE_MEANS},
         ),
         _model_asset(
@@ -60,7 +65,6 @@ def model_assets(
             "first order and the buying since. Tested on a later date, beside the mean and each "
             "customer's past average.",
             {"scikitlearn", "xgboost", "mlflow"},
-            lambda work, day: run_models.train_revenue(work, day),
             {PROMOTED: _PROMOTED_MEANS, NO_LEAKAGE: _NO_LEAKAGE_MEANS},
             (CUSTOMER_DAYS, TRANSACTIONS, HISTORY),
         ),
@@ -73,7 +77,6 @@ def _model_asset(
     name: str,
     description: str,
     kinds: set[str],
-    train: Callable[..., tuple[Training, LoggedTraining]],
     checks: Mapping[str, str],
     deps: Sequence[str] = (CUSTOMER_DAYS,),
 ) -> dg.AssetsDefinition:
@@ -100,8 +103,8 @@ def _model_asset(
     def model(
         context: dg.AssetExecutionContext, spark: SparkResource
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        work: Workspace = workspace(context, spark, deployment)
-        training, logged = train(work, as_of_dates(context, days_of(context), ())[-1])
+        work = workspace(context, spark, deployment)
+        training, logged = _train(name, work, as_of_dates(context, days_of(context), ())[-1])
         if not training.trained:
             context.log.warning("%s: %s", name, training.status)
         if not logged.verdict.promoted:
@@ -128,10 +131,24 @@ def _model_asset(
     return model
 
 
+def _train(name: str, work: "Workspace", as_of: date) -> "tuple[Training, LoggedTraining]":
+    # Imported where it runs: loading the definitions must not load what trains.
+    from customer360.pipeline import run_models
+
+    train: Mapping[str, Callable[..., tuple[Training, LoggedTraining]]] = {
+        LIFETIME_VALUE_MODEL: run_models.train_lifetime_value,
+        CHURN_MODEL: run_models.train_churn,
+        REVENUE_MODEL: run_models.train_revenue,
+    }
+    return train[name](work, as_of)
+
+
 def _evaluated(
-    key: dg.AssetKey, training: Training, logged: LoggedTraining
+    key: dg.AssetKey, training: "Training", logged: "LoggedTraining"
 ) -> Iterator[dg.AssetCheckResult]:
     """The checks of a training: they warn, because the champion goes on scoring."""
+    from customer360.models.lifetime_value import LifetimeValueTraining
+
     verdict = logged.verdict
     yield dg.AssetCheckResult(
         asset_key=key,
@@ -150,7 +167,7 @@ def _evaluated(
         )
 
 
-def _training_metadata(training: Training, logged: LoggedTraining) -> dict[str, Any]:
+def _training_metadata(training: "Training", logged: "LoggedTraining") -> dict[str, Any]:
     found: dict[str, Any] = {
         "metrics": dg.MetadataValue.md(_figures(training.metrics)),
         "parameters": dg.MetadataValue.json(dict(training.parameters)),

@@ -2,20 +2,22 @@
 
 from collections.abc import Iterator
 from datetime import date
+from typing import TYPE_CHECKING
 
 import dagster as dg
-import pandas as pd
 
 from customer360.contracts import Contract
 from customer360.deployment import Deployment
-from customer360.models.monitoring import judge
 from customer360.orchestration.metadata import asset_key, commit_metadata, day_list, table_spec
 from customer360.orchestration.partitions import as_of_dates, days_of
 from customer360.orchestration.resources import SparkResource
 from customer360.orchestration.running import workspace
-from customer360.pipeline import make_gold, monitor
-from customer360.pipeline.load_silver import CUSTOMER_DAYS
-from customer360.pipeline.monitor import DRIFT, PERFORMANCE
+from customer360.table_names import CUSTOMER_DAYS, DRIFT, FEATURES, MONITORED_SCORES, PERFORMANCE
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from customer360.pipeline import monitor
 
 FEATURES_STABLE = "features_stable"
 SCORES_STABLE = "scores_stable"
@@ -35,14 +37,13 @@ def monitoring_assets(
 def _drift_asset(
     deployment: Deployment, partitions: dg.PartitionsDefinition
 ) -> dg.AssetsDefinition:
-    scores = [model.table for model in monitor.MONITORED]
     settings = deployment.settings
 
     @dg.multi_asset(
         name="gold__model_drift",
         specs=[
             table_spec(
-                Contract.load(DRIFT), partitions=partitions, deps=[make_gold.FEATURES, *scores]
+                Contract.load(DRIFT), partitions=partitions, deps=[FEATURES, *MONITORED_SCORES]
             )
         ],
         check_specs=[
@@ -63,6 +64,8 @@ def _drift_asset(
     def model_drift(
         context: dg.AssetExecutionContext, spark: SparkResource
     ) -> Iterator[dg.MaterializeResult[None]]:
+        from customer360.pipeline import make_gold, monitor
+
         work = workspace(context, spark, deployment)
         as_of = as_of_dates(context, days_of(context), make_gold.existing_snapshots(work))
         found = monitor.make_model_drift(work, as_of)
@@ -88,7 +91,7 @@ def _drift_asset(
     return model_drift
 
 
-def _stable(check: str, kind: str, found: monitor.Drift, limit: float) -> dg.AssetCheckResult:
+def _stable(check: str, kind: str, found: "monitor.Drift", limit: float) -> dg.AssetCheckResult:
     """Passed when nothing of ``kind`` is above the limit and above what chance alone gives."""
     watched = found.rows[found.rows["kind"] == kind]
     above = (watched["psi"] > limit) & (watched["psi"] > watched["psi_by_chance"])
@@ -117,14 +120,15 @@ def _stable(check: str, kind: str, found: monitor.Drift, limit: float) -> dg.Ass
 def _performance_asset(
     deployment: Deployment, partitions: dg.PartitionsDefinition
 ) -> dg.AssetsDefinition:
-    scores = [model.table for model in monitor.MONITORED]
     settings = deployment.settings
 
     @dg.multi_asset(
         name="gold__model_performance",
         specs=[
             table_spec(
-                Contract.load(PERFORMANCE), partitions=partitions, deps=[CUSTOMER_DAYS, *scores]
+                Contract.load(PERFORMANCE),
+                partitions=partitions,
+                deps=[CUSTOMER_DAYS, *MONITORED_SCORES],
             )
         ],
         check_specs=[
@@ -142,6 +146,8 @@ def _performance_asset(
     def model_performance(
         context: dg.AssetExecutionContext, spark: SparkResource
     ) -> Iterator[dg.MaterializeResult[None]]:
+        from customer360.pipeline import monitor
+
         work = workspace(context, spark, deployment)
         found = monitor.make_model_performance(work, days_of(context))
         context.add_asset_metadata(
@@ -164,8 +170,10 @@ def _performance_asset(
 
 
 def _realised(
-    figures: pd.DataFrame, calibration_limit: float, forecast_limit: float
+    figures: "pd.DataFrame", calibration_limit: float, forecast_limit: float
 ) -> dg.AssetCheckResult:
+    from customer360.models.monitoring import judge
+
     judgements = judge(figures, calibration_limit, forecast_limit)
     missed = [each.told for each in judgements if each.missed]
     told = missed or [each.told for each in judgements] or ["no horizon has passed yet"]
@@ -177,7 +185,9 @@ def _realised(
     )
 
 
-def _figures(figures: pd.DataFrame) -> str:
+def _figures(figures: "pd.DataFrame") -> str:
+    import pandas as pd
+
     if figures.empty:
         return "no horizon has passed yet"
     columns = ("customers", "predicted", "actual", "calibration_error", "mae", "mse", "roc_auc")

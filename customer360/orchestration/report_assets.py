@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -11,9 +11,10 @@ from customer360.orchestration.metadata import asset_key
 from customer360.orchestration.partitions import as_of_dates, days_of
 from customer360.orchestration.resources import SparkResource
 from customer360.orchestration.running import workspace
-from customer360.pipeline.explore import ExplorationReport, write_exploration
-from customer360.pipeline.load_silver import CUSTOMER_DAYS, CUSTOMERS, TRANSACTIONS
-from customer360.pipeline.make_gold import FEATURES
+from customer360.table_names import CUSTOMER_DAYS, CUSTOMERS, FEATURES, TRANSACTIONS
+
+if TYPE_CHECKING:
+    from customer360.pipeline.explore import ExplorationReport
 
 EXPLORATION = "reports/exploration"
 
@@ -52,6 +53,8 @@ def report_assets(
     def exploration(
         context: dg.AssetExecutionContext, spark: SparkResource
     ) -> dg.MaterializeResult[None]:
+        from customer360.pipeline.explore import write_exploration
+
         work = workspace(context, spark, deployment)
         day = as_of_dates(context, days_of(context), ())[-1]
         report = write_exploration(work, day)
@@ -67,7 +70,7 @@ def report_assets(
     return [exploration]
 
 
-def _preview(report: ExplorationReport) -> dict[str, Any]:
+def _preview(report: "ExplorationReport") -> dict[str, Any]:
     found: dict[str, Any] = {
         "figures": dg.MetadataValue.md(_table(report.figures)),
         "link": dg.MetadataValue.url(report.path.absolute().as_uri()),

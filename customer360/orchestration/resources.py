@@ -1,23 +1,30 @@
 """Spark as a Dagster resource."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dagster_pyspark import LazyPySparkResource
-from pyspark.sql import SparkSession
+import dagster as dg
+from pydantic import PrivateAttr
 
-from customer360.lakehouse.session import open_session, session_config
+from customer360.lakehouse.session import session_config
 from customer360.settings import Settings
 
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
-class SparkResource(LazyPySparkResource):
-    """dagster-pyspark's lazy session, with Delta, and checked.
+    from customer360.orchestration.delta_session import DeltaSession
 
-    The session starts when an asset first asks for it and serves the whole run. Where a session
-    is live already, Spark would silently ignore a different configuration; this resource
-    raises instead. ``spark_config`` can be overridden in a run's configuration.
+
+class SparkResource(dg.ConfigurableResource["SparkResource"]):
+    """The run's Spark session: that of dagster-pyspark, with Delta, started at first use.
+
+    It serves the whole run. Until an asset asks for it neither PySpark nor dagster-pyspark is
+    imported: a second that every load of the definitions would pay. ``spark_config`` can be
+    overridden in a run's configuration.
     """
 
+    spark_config: dict[str, Any]
     jars_dir: str | None = None
+    _lazy: "DeltaSession | None" = PrivateAttr(default=None)
 
     @classmethod
     def of(cls, settings: Settings) -> "SparkResource":
@@ -27,15 +34,15 @@ class SparkResource(LazyPySparkResource):
         return cls(spark_config=config, jars_dir=jars_dir)
 
     @property
-    def spark_session(self) -> SparkSession:
+    def spark_session(self) -> "SparkSession":
         """The session; started at first use.
 
         Raises:
             SettingsError: A live session has another configuration.
             EnvironmentError360: The Delta jars have not been resolved.
         """
-        session: SparkSession | None = self._spark_session
-        if session is None:
-            session = open_session(self.spark_config, self.jars_dir)
-            self._spark_session = session  # type: ignore[assignment]  # declared as None there
-        return session
+        from customer360.orchestration.delta_session import DeltaSession
+
+        if self._lazy is None:
+            self._lazy = DeltaSession(spark_config=self.spark_config, jars_dir=self.jars_dir)
+        return self._lazy.spark_session

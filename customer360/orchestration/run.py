@@ -22,8 +22,8 @@ from customer360.orchestration.partitions import AS_OF_TAG
 from customer360.orchestration.progress import Say, listen
 from customer360.orchestration.run_history import record_runs
 from customer360.orchestration.schedules import range_tags
-from customer360.pipeline.make_gold import CUSTOMER_360
 from customer360.settings import Settings
+from customer360.table_names import CUSTOMER_360
 
 Steps = Literal["all", "etl", "train", "publish"]
 

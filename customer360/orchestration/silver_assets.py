@@ -1,6 +1,7 @@
 """The four silver tables and the checks that stop the flow when rows do not add up."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -17,15 +18,10 @@ from customer360.orchestration.metadata import (
 from customer360.orchestration.partitions import days_of
 from customer360.orchestration.resources import SparkResource
 from customer360.orchestration.running import workspace
-from customer360.pipeline import audit, load_silver
-from customer360.pipeline.load_silver import (
-    CUSTOMER_DAYS,
-    CUSTOMERS,
-    HISTORY,
-    REJECTED,
-    TRANSACTIONS,
-    TransactionsLoaded,
-)
+from customer360.table_names import CUSTOMER_DAYS, CUSTOMERS, HISTORY, REJECTED, TRANSACTIONS
+
+if TYPE_CHECKING:
+    from customer360.pipeline.load_silver import TransactionsLoaded
 
 
 def silver_assets(
@@ -43,6 +39,8 @@ def silver_assets(
     def customers(
         context: dg.AssetExecutionContext, spark: SparkResource
     ) -> Iterator[dg.MaterializeResult[None]]:
+        from customer360.pipeline import audit, load_silver
+
         work = workspace(context, spark, deployment)
         written = load_silver.load_customers(work, days_of(context))
         count = audit.audit_customers(work)
@@ -70,6 +68,8 @@ def silver_assets(
     def customer_history(
         context: dg.AssetExecutionContext, spark: SparkResource
     ) -> Iterator[dg.MaterializeResult[None]]:
+        from customer360.pipeline import audit, load_silver
+
         work = workspace(context, spark, deployment)
         written = load_silver.load_customer_history(work, days_of(context))
         found = audit.audit_history(work)
@@ -117,6 +117,8 @@ def silver_assets(
     def transactions(
         context: dg.AssetExecutionContext, spark: SparkResource
     ) -> Iterator[dg.MaterializeResult[None]]:
+        from customer360.pipeline import audit, load_silver
+
         work = workspace(context, spark, deployment)
         days = days_of(context)
         loaded = load_silver.load_transactions(work, days)
@@ -170,6 +172,8 @@ def silver_assets(
     def customer_days(
         context: dg.AssetExecutionContext, spark: SparkResource
     ) -> Iterator[dg.MaterializeResult[None]]:
+        from customer360.pipeline import load_silver
+
         work = workspace(context, spark, deployment)
         days = days_of(context)
         written, made = load_silver.load_customer_days(work, days)
@@ -187,7 +191,7 @@ def _check(table: str, name: str, description: str) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(name, asset=asset_key(table), description=description, blocking=True)
 
 
-def _accounting_table(loaded: TransactionsLoaded) -> str:
+def _accounting_table(loaded: "TransactionsLoaded") -> str:
     lines = ["| source | rows in | kept | duplicates | excluded |", "|---|---:|---:|---:|---|"]
     for name, a in loaded.accounting.items():
         why = ", ".join(f"{reason} {rows:,}" for reason, rows in a.excluded.items()) or "0"

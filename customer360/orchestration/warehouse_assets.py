@@ -1,25 +1,35 @@
 """The warehouse's tables as assets, each a copy of what the lakehouse or the registry has."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from customer360.contracts import Contract
 from customer360.deployment import Deployment
-from customer360.orchestration.gold_assets import CHURN_MODEL, LIFETIME_VALUE_MODEL, REVENUE_MODEL
 from customer360.orchestration.metadata import asset_key, column_schema
 from customer360.orchestration.resources import SparkResource
 from customer360.orchestration.run_history import publish_runs
 from customer360.orchestration.running import workspace
-from customer360.pipeline import publish
-from customer360.pipeline.load_silver import CUSTOMER_DAYS, CUSTOMERS, HISTORY, TRANSACTIONS
-from customer360.pipeline.workspace import Workspace
 from customer360.serving import tables
-from customer360.serving.publishing import Published, PublishedTable
+from customer360.serving.publishing import Published
 from customer360.serving.warehouse import Warehouse, open_warehouse
 from customer360.settings import Settings
+from customer360.table_names import (
+    CHURN_MODEL,
+    CUSTOMER_DAYS,
+    CUSTOMERS,
+    HISTORY,
+    LIFETIME_VALUE_MODEL,
+    REVENUE_MODEL,
+    TRANSACTIONS,
+)
 
-Publish = Callable[[Workspace, Warehouse], Sequence[Published | None]]
+if TYPE_CHECKING:
+    from customer360.pipeline.workspace import Workspace
+
+Publish = Callable[["Workspace", Warehouse], Sequence[Published | None]]
 
 
 class WarehouseResource:
@@ -54,17 +64,15 @@ def warehouse_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
         _asset(
             deployment,
             [_copy_spec(deployment, table)],
-            _copying(table),
+            partial(_publish_table, table),
         )
         for table in tables.published_tables()
     ]
 
-    def spec(
-        table: PublishedTable, deps: Sequence[str], says: str, *, personal: bool = False
-    ) -> dg.AssetSpec:
+    def spec(name: str, deps: Sequence[str], says: str, *, personal: bool = False) -> dg.AssetSpec:
         return dg.AssetSpec(
-            key=warehouse_key(table.name),
-            deps=[asset_key(name) for name in deps],
+            key=warehouse_key(name),
+            deps=[asset_key(table) for table in deps],
             group_name="warehouse",
             owners=["team:data-engineering"],
             kinds={"postgres"},
@@ -83,18 +91,18 @@ def warehouse_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
                     "Features of customers at the as-of dates that the revenue model learns from.",
                 )
             ],
-            lambda work, to: [publish.publish_revenue_examples(work, to)],
+            _publish_revenue_examples,
         )
     )
     assets.append(
         _asset(
             deployment,
             [
-                spec(tables.MODELS, models, "Registered model versions and their cards."),
-                spec(tables.MODEL_FIGURES, models, "Figures of every registered version."),
-                spec(tables.MODEL_PLOTS, models, "Plots of the champions."),
+                spec(tables.MODELS.name, models, "Registered model versions and their cards."),
+                spec(tables.MODEL_FIGURES.name, models, "Figures of every registered version."),
+                spec(tables.MODEL_PLOTS.name, models, "Plots of the champions."),
             ],
-            lambda work, to: publish.publish_models(work, to),
+            _publish_models,
             name="warehouse__models",
         )
     )
@@ -103,10 +111,12 @@ def warehouse_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
         _asset(
             deployment,
             [
-                spec(tables.ROW_ACCOUNTING, [*bronze, TRANSACTIONS], "Rows received, by day."),
-                spec(tables.QUARANTINE, [*bronze, TRANSACTIONS], "Quarantined rows by reason."),
+                spec(tables.ROW_ACCOUNTING.name, [*bronze, TRANSACTIONS], "Rows received, by day."),
+                spec(
+                    tables.QUARANTINE.name, [*bronze, TRANSACTIONS], "Quarantined rows by reason."
+                ),
             ],
-            lambda work, to: publish.publish_health(work, to),
+            _publish_health,
             name="warehouse__health",
         )
     )
@@ -115,26 +125,32 @@ def warehouse_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
             deployment,
             [
                 spec(
-                    tables.SUPPRESSED_CUSTOMERS,
+                    tables.SUPPRESSED_CUSTOMERS.name,
                     (CUSTOMERS,),
                     "Customers who must not be written to: whom the suppression list names.",
                 )
             ],
-            lambda work, to: [publish.publish_suppressed_customers(work, to)],
+            _publish_suppressed_customers,
         )
     )
     assets.append(
         _asset(
             deployment,
-            [spec(tables.DEPLOYMENT, [TRANSACTIONS], "What a reader must know of the deployment.")],
-            lambda work, to: [publish.publish_deployment(work, to)],
+            [
+                spec(
+                    tables.DEPLOYMENT.name,
+                    [TRANSACTIONS],
+                    "What a reader must know of the deployment.",
+                )
+            ],
+            _publish_deployment,
         )
     )
     assets.append(
         _runs_asset(
             deployment,
             spec(
-                tables.RUNS,
+                tables.RUNS.name,
                 [],
                 "What became of the newest runs, and why.",
                 personal=deployment.settings.publish_personal_data,  # errors quote rows
@@ -184,8 +200,43 @@ def _copy_spec(deployment: Deployment, table: str) -> dg.AssetSpec:
     )
 
 
-def _copying(table: str) -> Publish:
-    return lambda work, to: [publish.publish_table(work, to, table)]
+# What publishes is imported where it runs: loading the definitions must not load Spark and models.
+
+
+def _publish_table(table: str, work: "Workspace", to: Warehouse) -> Sequence[Published | None]:
+    from customer360.pipeline import publish
+
+    return [publish.publish_table(work, to, table)]
+
+
+def _publish_revenue_examples(work: "Workspace", to: Warehouse) -> Sequence[Published | None]:
+    from customer360.pipeline import publish
+
+    return [publish.publish_revenue_examples(work, to)]
+
+
+def _publish_models(work: "Workspace", to: Warehouse) -> Sequence[Published | None]:
+    from customer360.pipeline import publish
+
+    return publish.publish_models(work, to)
+
+
+def _publish_health(work: "Workspace", to: Warehouse) -> Sequence[Published | None]:
+    from customer360.pipeline import publish
+
+    return publish.publish_health(work, to)
+
+
+def _publish_suppressed_customers(work: "Workspace", to: Warehouse) -> Sequence[Published | None]:
+    from customer360.pipeline import publish
+
+    return [publish.publish_suppressed_customers(work, to)]
+
+
+def _publish_deployment(work: "Workspace", to: Warehouse) -> Sequence[Published | None]:
+    from customer360.pipeline import publish
+
+    return [publish.publish_deployment(work, to)]
 
 
 def _asset(

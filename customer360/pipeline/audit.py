@@ -12,9 +12,8 @@ from pyspark.sql import functions as F
 from customer360.contracts import Contract
 from customer360.days import DayRange
 from customer360.lakehouse.tables import days_predicate
-from customer360.pipeline.load_silver import CUSTOMERS, HISTORY, TRANSACTIONS
-from customer360.pipeline.make_gold import AS_OF, HEALTH
 from customer360.pipeline.workspace import Workspace
+from customer360.table_names import AS_OF, CUSTOMERS, HEALTH, HISTORY, TRANSACTIONS
 
 
 @dataclass(frozen=True)

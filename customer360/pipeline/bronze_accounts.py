@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from customer360.lakehouse.tables import Written
+if TYPE_CHECKING:
+    from customer360.lakehouse.tables import Written
 
 DELIVERY_DAY = "_delivered_on"
 WHOLE = "whole"
@@ -64,8 +66,3 @@ class BronzeLoaded:
     def not_conserved(self) -> dict[str, DeliveryCount]:
         """Delivery days on which raw rows are not bronze rows plus quarantined rows."""
         return {day: count for day, count in self.counts.items() if not count.conserved}
-
-
-def quarantine_of(table: str) -> str:
-    """Name of the quarantine table of bronze table ``table`` (without layers)."""
-    return f"quarantine/{table}"

@@ -21,9 +21,9 @@ from customer360.models.lifetime_value.lifetimes_as_is import (
 from customer360.models.lifetime_value.validation import HOLDOUT_FEATURES, drawn, holdout_rows
 from customer360.models.tracking import Training
 from customer360.pipeline import run_models
-from customer360.pipeline.load_silver import CUSTOMER_DAYS
 from customer360.pipeline.workspace import Workspace
 from customer360.report import Section, page
+from customer360.table_names import CUSTOMER_DAYS
 
 _AMOUNTS = (
     "mae",

@@ -18,7 +18,10 @@ from customer360.models.churn.reasons import REASONS
 from customer360.models.lifetime_value import FIGURES
 from customer360.models.lineage import FeatureSchemaError
 from customer360.models.tracking import Champion, NoChampionError, load_churn_champion
-from customer360.pipeline.make_gold import (
+from customer360.pipeline.run_models import tracking_of
+from customer360.pipeline.workspace import Workspace
+from customer360.silver.keys import customer_key_of
+from customer360.table_names import (
     AS_OF,
     CHURN_SCORES,
     CUSTOMER_360,
@@ -26,9 +29,6 @@ from customer360.pipeline.make_gold import (
     LIFETIME_VALUE,
     REVENUE_PREDICTIONS,
 )
-from customer360.pipeline.run_models import tracking_of
-from customer360.pipeline.workspace import Workspace
-from customer360.silver.keys import customer_key_of
 
 _KEY = re.compile("[0-9a-f]{64}")
 

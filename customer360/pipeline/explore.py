@@ -8,9 +8,9 @@ from datetime import date
 from pathlib import Path
 
 from customer360.exploration import charts_of, explore, html_page, main_figures
-from customer360.pipeline.load_silver import CUSTOMER_DAYS, CUSTOMERS, TRANSACTIONS
-from customer360.pipeline.make_gold import FEATURES, snapshots
+from customer360.pipeline.make_gold import snapshots
 from customer360.pipeline.workspace import Workspace
+from customer360.table_names import CUSTOMER_DAYS, CUSTOMERS, FEATURES, TRANSACTIONS
 
 
 @dataclass(frozen=True)

@@ -16,14 +16,7 @@ from pyspark.sql.pandas.types import to_arrow_schema
 
 from customer360.errors import Customer360Error, listed
 from customer360.lakehouse.stream import ordered_batches
-from customer360.pipeline.load_silver import CUSTOMERS
-from customer360.pipeline.make_gold import (
-    AS_OF,
-    CHURN_SCORES,
-    CUSTOMER_360,
-    LIFETIME_VALUE,
-    snapshots,
-)
+from customer360.pipeline.make_gold import snapshots
 from customer360.pipeline.suppression import suppression_list
 from customer360.pipeline.workspace import Workspace
 from customer360.serving.campaigns import CampaignList, campaign_members
@@ -31,6 +24,7 @@ from customer360.serving.eligibility import judged
 from customer360.serving.list_files import scratch_folder, swap_in, write_files
 from customer360.serving.options import Contacts, FileFormat
 from customer360.settings import Settings
+from customer360.table_names import AS_OF, CHURN_SCORES, CUSTOMER_360, CUSTOMERS, LIFETIME_VALUE
 
 ELSEWHERE = "elsewhere.jsonl"
 """In the exports folder: a line for each export that was written to another folder.

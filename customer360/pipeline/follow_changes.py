@@ -25,14 +25,10 @@ from customer360.contracts.checks import keeps_every_rule, quoted
 from customer360.contracts.spark import table_schema
 from customer360.errors import SettingsError, listed
 from customer360.lakehouse.tables import Written
-from customer360.pipeline.bronze_accounts import (
-    WHOLE,
-    BronzeLoaded,
-    DeliveryCount,
-    quarantine_of,
-)
+from customer360.pipeline.bronze_accounts import WHOLE, BronzeLoaded, DeliveryCount
 from customer360.pipeline.workspace import Workspace, days_note
 from customer360.sources.base import ChangingSource, Look
+from customer360.table_names import quarantine_of
 
 
 def follow_changes(work: Workspace, source: ChangingSource, table: str) -> BronzeLoaded:

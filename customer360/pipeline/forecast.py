@@ -13,9 +13,7 @@ from customer360.models.lifetime_value import MODEL_FEATURES, forecast_tables
 from customer360.pipeline.make_gold import replace_snapshots
 from customer360.pipeline.run_models import features_of, tracking_of
 from customer360.pipeline.workspace import Workspace
-
-REVENUE_FORECAST = "gold/revenue_forecast"
-CUSTOMER_EQUITY = "gold/customer_equity"
+from customer360.table_names import CUSTOMER_EQUITY, REVENUE_FORECAST
 
 
 @dataclass(frozen=True)

@@ -20,17 +20,12 @@ from customer360.contracts.checks import keeps_every_rule
 from customer360.days import DayRange
 from customer360.errors import BrokenFileError
 from customer360.lakehouse.tables import Folders
-from customer360.pipeline.bronze_accounts import (
-    DELIVERY_DAY,
-    WHOLE,
-    BronzeLoaded,
-    DeliveryCount,
-    quarantine_of,
-)
+from customer360.pipeline.bronze_accounts import DELIVERY_DAY, WHOLE, BronzeLoaded, DeliveryCount
 from customer360.pipeline.follow_changes import follow_changes
 from customer360.pipeline.workspace import Workspace
 from customer360.sources.base import ChangingSource, Source
 from customer360.sources.readers import shown_name
+from customer360.table_names import quarantine_of
 
 
 def load_bronze(work: Workspace, source: Source, table: str, days: DayRange) -> BronzeLoaded:

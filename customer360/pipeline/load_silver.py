@@ -27,12 +27,7 @@ from customer360.silver import customers as silver_customers
 from customer360.silver import transactions as silver_transactions
 from customer360.silver.transactions import Accounting
 from customer360.sources.base import ChangingSource, Source
-
-CUSTOMERS = "silver/customers"
-HISTORY = "silver/customer_history"
-TRANSACTIONS = "silver/transactions"
-CUSTOMER_DAYS = "silver/customer_days"
-REJECTED = "quarantine/transactions"
+from customer360.table_names import CUSTOMER_DAYS, CUSTOMERS, HISTORY, REJECTED, TRANSACTIONS
 
 # Below this size the customer keys travel to every task, which spares a shuffle of all
 # transactions; 64 characters a key make it some 100 MB.

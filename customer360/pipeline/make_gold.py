@@ -16,25 +16,27 @@ from customer360.gold.customer_features import customer_features
 from customer360.gold.first_orders import first_orders
 from customer360.gold.rfm_segments import rfm_segments
 from customer360.lakehouse.tables import Folders, Written
-from customer360.pipeline.load_silver import CUSTOMER_DAYS, CUSTOMERS, HISTORY, TRANSACTIONS
 from customer360.pipeline.workspace import (
     Workspace,
     changed_days,
     consumed_version,
     days_note,
 )
-
-FEATURES = "gold/customer_features"
-FIRST_ORDERS = "gold/first_orders"
-RFM = "gold/rfm_segments"
-COHORTS = "gold/cohort_retention"
-HEALTH = "gold/business_health"
-CHURN_SCORES = "gold/churn_scores"
-LIFETIME_VALUE = "gold/lifetime_value"
-REVENUE_PREDICTIONS = "gold/revenue_predictions"
-CUSTOMER_360 = "gold/customer_360"
-
-AS_OF = "as_of"
+from customer360.table_names import (
+    AS_OF,
+    CHURN_SCORES,
+    COHORTS,
+    CUSTOMER_360,
+    CUSTOMER_DAYS,
+    CUSTOMERS,
+    FEATURES,
+    FIRST_ORDERS,
+    HEALTH,
+    HISTORY,
+    LIFETIME_VALUE,
+    RFM,
+    TRANSACTIONS,
+)
 
 
 def existing_snapshots(work: Workspace) -> list[date]:

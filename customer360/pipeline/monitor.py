@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
 
+from customer360 import table_names
 from customer360.contracts import Contract
 from customer360.contracts.spark import spark_schema
 from customer360.days import DayRange
@@ -35,21 +36,19 @@ from customer360.models.tracking import (
     REVENUE,
     registered_versions,
 )
-from customer360.pipeline import make_gold
-from customer360.pipeline.load_silver import CUSTOMER_DAYS
-from customer360.pipeline.make_gold import (
-    AS_OF,
-    CHURN_SCORES,
-    FEATURES,
-    FIRST_ORDERS,
-    REVENUE_PREDICTIONS,
-    snapshots,
-)
+from customer360.pipeline.make_gold import snapshots
 from customer360.pipeline.run_models import tracking_of
 from customer360.pipeline.workspace import Workspace, days_note
-
-DRIFT = "gold/model_drift"
-PERFORMANCE = "gold/model_performance"
+from customer360.table_names import (
+    AS_OF,
+    CHURN_SCORES,
+    CUSTOMER_DAYS,
+    DRIFT,
+    FEATURES,
+    FIRST_ORDERS,
+    PERFORMANCE,
+    REVENUE_PREDICTIONS,
+)
 
 Outcomes = Callable[[DataFrame, DataFrame, Sequence[date], int], DataFrame]
 
@@ -105,7 +104,7 @@ MONITORED = (
     Monitored(
         name="lifetime_value",
         registered=LIFETIME_VALUE,
-        table=make_gold.LIFETIME_VALUE,
+        table=table_names.LIFETIME_VALUE,
         numeric=MODEL_FEATURES,
         categorical=(),
         scores=("probability_alive", "expected_purchases_90d", "expected_revenue_90d"),

@@ -15,14 +15,7 @@ from customer360.lakehouse.tables import days_predicate
 from customer360.models import revenue
 from customer360.models.revenue import revenue_features
 from customer360.models.tracking import exhibited_models
-from customer360.pipeline.bronze_accounts import DELIVERY_DAY, quarantine_of
-from customer360.pipeline.load_silver import (
-    CUSTOMER_DAYS,
-    CUSTOMERS,
-    HISTORY,
-    REJECTED,
-    TRANSACTIONS,
-)
+from customer360.pipeline.bronze_accounts import DELIVERY_DAY
 from customer360.pipeline.make_gold import existing_snapshots
 from customer360.pipeline.run_models import tracking_of
 from customer360.pipeline.suppression import suppression_list
@@ -41,6 +34,15 @@ from customer360.serving.publishing import (
     publish_rows,
 )
 from customer360.serving.warehouse import Login, Warehouse
+from customer360.table_names import (
+    AS_OF,
+    CUSTOMER_DAYS,
+    CUSTOMERS,
+    HISTORY,
+    REJECTED,
+    TRANSACTIONS,
+    quarantine_of,
+)
 
 EXAMPLE_ROWS = 1_000_000
 """Rows of `gold.revenue_examples`, about: enough to train from, and not six copies of a million
@@ -69,10 +71,10 @@ def publish_table(work: Workspace, warehouse: Warehouse, table: str) -> Publishe
     if since == version:
         return None
     keep_from = None
-    if copy.sliced_by == tables.AS_OF:
-        kept = lakehouse.days_of(table, tables.AS_OF)[-settings.warehouse_snapshots :]
+    if copy.sliced_by == AS_OF:
+        kept = lakehouse.days_of(table, AS_OF)[-settings.warehouse_snapshots :]
         keep_from = kept[0] if kept else None
-        frame = frame.where(F.col(tables.AS_OF) >= F.lit(keep_from))
+        frame = frame.where(F.col(AS_OF) >= F.lit(keep_from))
     if copy.sliced_by is None or since is None:
         return publish(warehouse.owner, copy, frame, origin, keep_from=keep_from)
     days = sorted(
@@ -115,7 +117,7 @@ def publish_revenue_examples(work: Workspace, warehouse: Warehouse) -> Published
     dates, horizon = revenue.training_dates(
         days, as_of, work.deployment.settings.revenue_horizon_days
     )
-    table = tables.REVENUE_EXAMPLES
+    table = tables.revenue_examples()
     origin = Origin(
         work.run_id,
         work.lakehouse.version(CUSTOMER_DAYS),

@@ -32,19 +32,19 @@ from customer360.models.tracking import (
     load_revenue_champion,
     log_training,
 )
-from customer360.pipeline.load_silver import CUSTOMER_DAYS, HISTORY, TRANSACTIONS
-from customer360.pipeline.make_gold import (
-    CHURN_SCORES,
-    FEATURES,
-    FIRST_ORDERS,
-    LIFETIME_VALUE,
-    REVENUE_PREDICTIONS,
-    existing_snapshots,
-    replace_snapshots,
-    snapshots,
-)
+from customer360.pipeline.make_gold import existing_snapshots, replace_snapshots, snapshots
 from customer360.pipeline.workspace import Workspace
 from customer360.settings import Settings
+from customer360.table_names import (
+    CHURN_SCORES,
+    CUSTOMER_DAYS,
+    FEATURES,
+    FIRST_ORDERS,
+    HISTORY,
+    LIFETIME_VALUE,
+    REVENUE_PREDICTIONS,
+    TRANSACTIONS,
+)
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,8 @@ def train_revenue_from_warehouse(
     )
     training = replace(training, notes=(*training.notes, *notes))
     gate = revenue_gate(settings.revenue_promotion_figure, settings.promotion_margin)
-    schema = FeatureSchema(tuple((name, tables.FEATURE_TYPES[name]) for name in revenue.FEATURES))
+    types = tables.feature_types()
+    schema = FeatureSchema(tuple((name, types[name]) for name in revenue.FEATURES))
     logged = log_training(
         training,
         tracking_of(settings),

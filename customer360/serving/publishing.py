@@ -12,18 +12,19 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from datetime import date, datetime
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pyarrow as pa
 from psycopg import sql
 from pyarrow import csv
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from customer360.contracts import Contract
 from customer360.errors import first_line
 from customer360.serving.warehouse import LOADING, Login, WarehouseError
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 PUBLICATIONS = "serving.publications"
 
@@ -156,6 +157,8 @@ def publish(
     Raises:
         WarehouseError: The database refuses, or the table there has other columns.
     """
+    from pyspark.sql import functions as F
+
     typed = frame.select(
         *(F.col(name).cast(_spark_type(kind)).alias(name) for name, kind in table.columns.items())
     )

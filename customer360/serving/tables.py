@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Mapping
+
 from customer360.contracts import Contract
 from customer360.contracts.contract import packaged_tables
-from customer360.models.revenue.features import FEATURES
 from customer360.serving.publishing import PublishedTable, postgres_type
+from customer360.table_names import (
+    AS_OF,
+    CUSTOMER_DAYS,
+    CUSTOMERS,
+    FIRST_ORDERS,
+    HEALTH,
+    TRANSACTIONS,
+)
+from customer360.table_names import FEATURES as CUSTOMER_FEATURES
 
-AS_OF = "as_of"
-"""Column of the snapshots' dates."""
-
-_CUSTOMERS = "silver/customers"
-
-_SILVER = (_CUSTOMERS, "silver/customer_days", "silver/transactions")
+_SILVER = (CUSTOMERS, CUSTOMER_DAYS, TRANSACTIONS)
 """What the marts need beside gold."""
 
 _INDEXES = {
-    "silver/transactions": (("customer_key", "business_date"),),
-    "silver/customer_days": (("customer_key", "business_date"),),
+    TRANSACTIONS: (("customer_key", "business_date"),),
+    CUSTOMER_DAYS: (("customer_key", "business_date"),),
 }
 """Look-ups of one customer among all days."""
 
@@ -37,10 +43,10 @@ def copy_of(table: str, *, personal_data: bool = False) -> PublishedTable:
     """
     contract = Contract.load(table)
     sliced_by = {
-        "silver/customers": None,
-        "silver/customer_days": "business_date",
-        "silver/transactions": "business_date",
-        "gold/business_health": "business_date",
+        CUSTOMERS: None,
+        CUSTOMER_DAYS: "business_date",
+        TRANSACTIONS: "business_date",
+        HEALTH: "business_date",
     }.get(table, AS_OF)
     hidden = {column.name for column in contract.columns if column.physical_type.startswith("arr")}
     if not personal_data:
@@ -50,26 +56,41 @@ def copy_of(table: str, *, personal_data: bool = False) -> PublishedTable:
     )
 
 
-FEATURE_TYPES = {
-    column.name: column.physical_type
-    for table in ("gold/first_orders", "gold/customer_features")
-    for column in Contract.load(table).columns
-    if column.name in FEATURES
-}
-"""Spark type of each of the revenue model's features."""
+REVENUE_EXAMPLES = "gold.revenue_examples"
+"""Name of `revenue_examples`."""
 
-REVENUE_EXAMPLES = PublishedTable(
-    "gold.revenue_examples",
-    {
-        "as_of": "date",
-        "customer_key": "text",
-        "horizon_days": "integer",
-        **{name: postgres_type(FEATURE_TYPES[name]) for name in FEATURES},
-    },
-    ("as_of", "customer_key"),
-    AS_OF,
-)
-"""What the revenue model learns from, without the label: one row a customer and as-of date."""
+
+@functools.cache
+def feature_types() -> Mapping[str, str]:
+    """Spark type of each of the revenue model's features."""
+    # The model's package loads what trains it, which who only names the tables must not pay.
+    from customer360.models.revenue.features import FEATURES
+
+    return {
+        column.name: column.physical_type
+        for table in (FIRST_ORDERS, CUSTOMER_FEATURES)
+        for column in Contract.load(table).columns
+        if column.name in FEATURES
+    }
+
+
+@functools.cache
+def revenue_examples() -> PublishedTable:
+    """What the revenue model learns from, without the label: one row a customer and as-of date."""
+    from customer360.models.revenue.features import FEATURES
+
+    return PublishedTable(
+        REVENUE_EXAMPLES,
+        {
+            "as_of": "date",
+            "customer_key": "text",
+            "horizon_days": "integer",
+            **{name: postgres_type(feature_types()[name]) for name in FEATURES},
+        },
+        ("as_of", "customer_key"),
+        AS_OF,
+    )
+
 
 MODELS = PublishedTable(
     "serving.models",

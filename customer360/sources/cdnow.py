@@ -29,9 +29,6 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pyspark.sql import functions as F
-from pyspark.sql.window import Window
-
 from customer360.days import DayRange
 from customer360.errors import BrokenFileError
 from customer360.sources import staged
@@ -119,6 +116,7 @@ class CdnowSource(Source):
         It is read here and handed to Spark, since a cluster does not see the package's folder.
         """
         import pyarrow as pa
+        from pyspark.sql import functions as F
 
         names = _FIELDS[self.dataset]
         rows: dict[str, list[str | None]] = {name: [] for name in (*_COLUMNS, "_corrupt_record")}
@@ -140,6 +138,8 @@ class CdnowSource(Source):
 
     def staged_customers(self, bronze: Mapping[str, DataFrame]) -> DataFrame:
         """One row a customer, true from the first purchase; nothing else is known of them."""
+        from pyspark.sql import functions as F
+
         first = (
             staged.typed(bronze[TABLE], self.contract(TABLE))
             .groupBy("customer_id")
@@ -151,6 +151,9 @@ class CdnowSource(Source):
 
     def staged_transactions(self, bronze: Mapping[str, DataFrame]) -> DataFrame:
         """One row an order, by the rules of this module."""
+        from pyspark.sql import functions as F
+        from pyspark.sql.window import Window
+
         alike_last = Window.partitionBy("customer_id", "date").orderBy(
             "cds", "dollars", "_row_hash"
         )
@@ -173,6 +176,8 @@ class CdnowSource(Source):
         )
 
     def _noon(self) -> Column:
+        from pyspark.sql import functions as F
+
         noon = F.col("date").cast("timestamp") + F.expr("INTERVAL 12 HOURS")
         return F.to_utc_timestamp(noon, self.time_zone)
 

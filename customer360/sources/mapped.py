@@ -22,12 +22,8 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Generic
 
-from pyspark.sql import functions as F
-from pyspark.sql.window import Window
-
 from customer360.contracts import PERSONAL, Contract
 from customer360.contracts import Column as ContractColumn
-from customer360.contracts.checks import quoted
 from customer360.sources import staged
 from customer360.sources.base import Delivery, Source
 from customer360.sources.mapping import (
@@ -79,6 +75,8 @@ class MappedSource(Source, Generic[MappingT]):
 
     def staged_customers(self, bronze: Mapping[str, DataFrame]) -> DataFrame:
         """A row for each time that a customer's attributes were stated."""
+        from pyspark.sql import functions as F
+
         rows = self._typed(bronze)
         attributes = {role: self._role(role) for role in CUSTOMER_ROLES if self._has(role)}
         known = rows.select(
@@ -105,6 +103,8 @@ class MappedSource(Source, Generic[MappingT]):
 
     def staged_transactions(self, bronze: Mapping[str, DataFrame]) -> DataFrame:
         """One row for each line or order, by the rules of this module."""
+        from pyspark.sql import functions as F
+
         rows = self._typed(bronze)
         signed = self._signed_amount()
         kind = F.lit("sale")
@@ -172,6 +172,8 @@ class MappedSource(Source, Generic[MappingT]):
 
     def _occurred_at(self) -> Column:
         """The event time of typed rows, UTC."""
+        from pyspark.sql import functions as F
+
         return F.to_utc_timestamp(self._role("occurred_at"), self.time_zone)
 
     @functools.cached_property
@@ -247,10 +249,16 @@ class MappedSource(Source, Generic[MappingT]):
         return role in self.mapping.columns.roles()
 
     def _role(self, role: str) -> Column:
+        from pyspark.sql import functions as F
+
         header = self.mapping.columns.roles().get(role)
         return F.lit(None) if header is None else self._of(header)
 
     def _of(self, header: str) -> Column:
+        from pyspark.sql import functions as F
+
+        from customer360.contracts.checks import quoted
+
         return F.col(quoted(self._names[header]))
 
     def _signed_amount(self) -> Column:
@@ -262,6 +270,9 @@ class MappedSource(Source, Generic[MappingT]):
         return (pieces * price).try_cast("decimal(18,2)")
 
     def _line_key(self) -> Column:
+        from pyspark.sql import functions as F
+        from pyspark.sql.window import Window
+
         if not self.order_lines:
             return F.lit("")
         if self._has("line_id"):
@@ -273,6 +284,8 @@ class MappedSource(Source, Generic[MappingT]):
         return F.concat_ws("-", alike, F.row_number().over(delivery))
 
     def _fits(self, condition: Condition) -> Column:
+        from pyspark.sql import functions as F
+
         name, limit = condition.test
         column = self._of(condition.column)
         text, number = column.cast("string"), column.try_cast("decimal(38,12)")

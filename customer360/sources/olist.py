@@ -40,8 +40,6 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pyspark.sql import functions as F
-
 from customer360.days import DayRange
 from customer360.errors import BrokenFileError, listed
 from customer360.sources import readers, staged
@@ -149,6 +147,8 @@ class OlistSource(Source):
 
         A person whose order is missing still has a row, true from 1970 on.
         """
+        from pyspark.sql import functions as F
+
         people = _once(self._typed(bronze, "olist_customers"), "customer_id")
         placed = (
             self._typed(bronze, "olist_orders")
@@ -167,6 +167,8 @@ class OlistSource(Source):
 
     def staged_transactions(self, bronze: Mapping[str, DataFrame]) -> DataFrame:
         """One row an order, by the rules of this module."""
+        from pyspark.sql import functions as F
+
         people = _once(self._typed(bronze, "olist_customers"), "customer_id").select(
             "customer_id", "customer_unique_id"
         )
@@ -211,11 +213,15 @@ class OlistSource(Source):
         return staged.typed(bronze[table], self.contract(table))
 
     def _utc(self, column: str) -> Column:
+        from pyspark.sql import functions as F
+
         return F.to_utc_timestamp(column, self.time_zone)
 
 
 def _sold(items: DataFrame, products: DataFrame, translation: DataFrame) -> DataFrame:
     """Money, pieces and category of each order that has items."""
+    from pyspark.sql import functions as F
+
     english = _once(translation, "product_category_name").select(
         "product_category_name", "product_category_name_english"
     )
@@ -240,6 +246,8 @@ def _sold(items: DataFrame, products: DataFrame, translation: DataFrame) -> Data
 
 def _paid(payments: DataFrame) -> DataFrame:
     """Money of each order that has payments, the type that paid most of it, and instalments."""
+    from pyspark.sql import functions as F
+
     kind = F.col("payment_type")
     largest = F.struct(F.col("payment_value").cast(_MONEY), -F.col("payment_sequential"))
     by_kind = (
@@ -261,6 +269,8 @@ def _paid(payments: DataFrame) -> DataFrame:
 
 def _reviewed(reviews: DataFrame) -> DataFrame:
     """Score of each reviewed order's newest review, and when it was given."""
+    from pyspark.sql import functions as F
+
     newest = F.struct("review_creation_date", "review_answer_timestamp", "review_id")
     review = F.struct("review_score", F.col("review_answer_timestamp").alias("answered_at"))
     return (
@@ -273,6 +283,8 @@ def _reviewed(reviews: DataFrame) -> DataFrame:
 
 def _once(rows: DataFrame, *key: str) -> DataFrame:
     """One row a key: of repeats the one with the greatest hash, whatever the file's order."""
+    from pyspark.sql import functions as F
+
     rest = [name for name in rows.columns if name not in key and name != "_row_hash"]
     greatest = F.max(F.struct("_row_hash", *rest)).alias("row")
     return rows.groupBy(*key).agg(greatest).select(*key, "row.*")

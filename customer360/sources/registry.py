@@ -5,14 +5,6 @@ from __future__ import annotations
 from customer360.errors import SettingsError
 from customer360.settings import Settings
 from customer360.sources.base import Source
-from customer360.sources.cdnow import CdnowSource
-from customer360.sources.files.mapping import load_mapping
-from customer360.sources.files.source import FilesSource
-from customer360.sources.olist import OlistSource
-from customer360.sources.postgres import PostgresSource
-from customer360.sources.postgres import load_mapping as load_postgres_mapping
-from customer360.sources.postgres.database import Database
-from customer360.sources.synthetic import SyntheticSource
 
 NAMES = ("synthetic", "cdnow", "olist", "files", "postgres")
 
@@ -29,17 +21,26 @@ def active_sources(settings: Settings) -> list[Source]:
 
 
 def _sources_of(name: str, settings: Settings) -> list[Source]:
+    # Only what is active is loaded: the others have needs of their own, and each takes a while.
     if name == "synthetic":
+        from customer360.sources.synthetic.source import SyntheticSource
+
         return [SyntheticSource(settings.raw_dir / "synthetic")]
     if name == "cdnow":
+        from customer360.sources.cdnow import CdnowSource
+
         return [CdnowSource(settings.cdnow_dataset)]
     if name == "olist":
+        from customer360.sources.olist import OlistSource
+
         if settings.olist_path is None:
             raise SettingsError(
                 "source olist: no path; give --path FOLDER-OR-ZIP or set CUSTOMER360_OLIST_PATH"
             )
         return [OlistSource(settings.olist_path, cache=settings.raw_dir / "olist")]
     if name == "files":
+        from customer360.sources.files import FilesSource, load_mapping
+
         if not settings.files_mapping:
             raise SettingsError(
                 "source files: no mapping; give --mapping YAML or set CUSTOMER360_FILES_MAPPING"
@@ -52,6 +53,10 @@ def _sources_of(name: str, settings: Settings) -> list[Source]:
             for m in mappings
         ]
     if name == "postgres":
+        from customer360.sources.postgres import PostgresSource
+        from customer360.sources.postgres import load_mapping as load_postgres_mapping
+        from customer360.sources.postgres.database import Database
+
         if settings.postgres_url is None:
             raise SettingsError(
                 "source postgres: no database; set CUSTOMER360_POSTGRES_URL to "

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pyspark.sql import functions as F
-
 from customer360.contracts import Contract
-from customer360.contracts.checks import typed_value
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -76,6 +73,8 @@ def typed(bronze: DataFrame, contract: Contract, *also: str) -> DataFrame:
     the source wrote them. ``_source_file``, ``_delivered_on`` and ``_row_hash`` stay, and the
     columns that ``also`` names.
     """
+    from customer360.contracts.checks import typed_value
+
     own = [name for name in (*_OWN, *also) if name in bronze.columns]
     return bronze.select(
         *(typed_value(column).alias(column.name) for column in contract.columns), *own
@@ -87,6 +86,8 @@ def transactions(rows: DataFrame, **columns: Column) -> DataFrame:
 
     ``line_key`` is "" and ``_delivered_on`` and ``_row_hash`` are the rows' own, unless given.
     """
+    from pyspark.sql import functions as F
+
     defaults = {"line_key": F.lit("")}
     types = TRANSACTION_COLUMNS
     if "_source_file" in rows.columns:
@@ -104,6 +105,8 @@ def customers(rows: DataFrame, **columns: Column) -> DataFrame:
 
 
 def _select(rows: DataFrame, types: dict[str, str], columns: dict[str, Column]) -> DataFrame:
+    from pyspark.sql import functions as F
+
     unknown = sorted(set(columns) - set(types))
     if unknown:
         raise TypeError(f"not a staged column: {', '.join(unknown)}")

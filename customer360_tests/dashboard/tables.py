@@ -56,7 +56,7 @@ def create(connection: psycopg.Connection[Any], *, personal: bool = False) -> No
     """Make every published table, without rows."""
     published = [
         *(tables.copy_of(name, personal_data=personal) for name in tables.published_tables()),
-        tables.REVENUE_EXAMPLES,
+        tables.revenue_examples(),
         tables.MODELS,
         tables.MODEL_FIGURES,
         tables.MODEL_PLOTS,

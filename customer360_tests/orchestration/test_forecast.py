@@ -18,10 +18,10 @@ from customer360.orchestration.build import build_definitions
 from customer360.orchestration.instance import open_instance
 from customer360.orchestration.jobs import TRAIN
 from customer360.orchestration.metadata import asset_key
-from customer360.pipeline.load_silver import CUSTOMER_DAYS
 from customer360.pipeline.make_gold import make_customer_features
 from customer360.pipeline.workspace import Workspace
 from customer360.settings import Settings, load_settings
+from customer360.table_names import CUSTOMER_DAYS
 from customer360_tests.gold.frames import bought, customer_days
 
 AS_OF = date(2024, 3, 30)

@@ -16,8 +16,8 @@ from customer360.days import DayRange
 from customer360.orchestration.build import build_definitions
 from customer360.orchestration.metadata import asset_key
 from customer360.pipeline import monitor
-from customer360.pipeline.make_gold import CHURN_SCORES, FEATURES, FIRST_ORDERS, replace_snapshots
-from customer360.pipeline.monitor import DRIFT, PERFORMANCE
+from customer360.pipeline.make_gold import replace_snapshots
+from customer360.table_names import CHURN_SCORES, DRIFT, FEATURES, FIRST_ORDERS, PERFORMANCE
 from customer360_tests.deployments import Home, newest_metadata
 
 TRAINED, DRIFTED, PAST = date(2024, 3, 30), date(2024, 3, 29), date(2024, 3, 10)

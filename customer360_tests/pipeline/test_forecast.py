@@ -14,11 +14,11 @@ from customer360.lakehouse.tables import Lakehouse
 from customer360.models import lifetime_value, tracking
 from customer360.models.lifetime_value import BgNbd, GammaGamma, LifetimeValueModel
 from customer360.models.tracking import Champion
-from customer360.pipeline.forecast import CUSTOMER_EQUITY, REVENUE_FORECAST, make_forecast
-from customer360.pipeline.load_silver import CUSTOMER_DAYS
-from customer360.pipeline.make_gold import FEATURES, make_customer_features
+from customer360.pipeline.forecast import make_forecast
+from customer360.pipeline.make_gold import make_customer_features
 from customer360.pipeline.workspace import Workspace
 from customer360.settings import load_settings
+from customer360.table_names import CUSTOMER_DAYS, CUSTOMER_EQUITY, FEATURES, REVENUE_FORECAST
 from customer360_tests.models.data import CALIBRATION_END, cdnow_customer_days
 
 EARLIER = date(1997, 3, 31)

@@ -18,7 +18,7 @@ from customer360.pipeline.train_from_warehouse import (
     train_revenue_from_warehouse,
 )
 from customer360.serving.publishing import Origin, PublishedTable, publish_rows
-from customer360.serving.tables import REVENUE_EXAMPLES
+from customer360.serving.tables import revenue_examples
 from customer360.serving.warehouse import Warehouse, open_warehouse
 from customer360.settings import Settings, load_settings
 
@@ -28,7 +28,7 @@ CUSTOMERS = 300
 BASE = PublishedTable(
     "marts.analytical_base_table",
     {
-        **REVENUE_EXAMPLES.columns,
+        **revenue_examples().columns,
         "net_revenue_next": "double precision",
         "bought_next": "integer",
     },

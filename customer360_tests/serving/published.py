@@ -17,7 +17,7 @@ Row = Mapping[str, Any]
 
 def columns(table: str) -> Mapping[str, str]:
     """Columns of a published ``layer/table`` and their PostgreSQL types."""
-    own = (tables.REVENUE_EXAMPLES, tables.SUPPRESSED_CUSTOMERS)
+    own = (tables.revenue_examples(), tables.SUPPRESSED_CUSTOMERS)
     for published in own:
         if table == published.name.replace(".", "/"):
             return published.columns

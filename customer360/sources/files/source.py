@@ -10,8 +10,6 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pyspark.sql import functions as F
-
 from customer360.days import DayRange
 from customer360.errors import BrokenFileError
 from customer360.sources import readers
@@ -143,6 +141,8 @@ class FilesSource(MappedSource[FileMapping]):
 
 def _date_in(template: str) -> Column:
     """The day in ``_source_file``."""
+    from pyspark.sql import functions as F
+
     pattern = name_pattern(template)
     order = re.findall(r"\?P<(\w+)>", pattern)
     java = "^" + pattern.replace("?P<", "?<") + "$"

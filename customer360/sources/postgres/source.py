@@ -13,9 +13,6 @@ from contextlib import contextmanager
 from datetime import date
 from typing import TYPE_CHECKING
 
-from pyspark.sql import functions as F
-
-from customer360.contracts.checks import quoted
 from customer360.days import DayRange
 from customer360.sources import staged
 from customer360.sources.base import ChangingSource, Look
@@ -116,6 +113,10 @@ class PostgresSource(MappedSource[PostgresMapping], ChangingSource):
         slices: Sequence[str],
         since: str = "true",
     ) -> DataFrame:
+        from pyspark.sql import functions as F
+
+        from customer360.contracts.checks import quoted
+
         columns = self._contract.columns
         texts = [
             state.text(self._headers[column.name], as_day=column.logical_type == "date")
@@ -141,16 +142,24 @@ class PostgresSource(MappedSource[PostgresMapping], ChangingSource):
         return self.mapping.key_columns
 
     def _typed(self, bronze: Mapping[str, DataFrame]) -> DataFrame:
+        from pyspark.sql import functions as F
+
+        from customer360.contracts.checks import quoted
+
         table = bronze[self.mapping.table]
         time = F.col(quoted(self._names[self.mapping.columns.occurred_at]))
         marked = table.withColumn(_INSTANT, F.endswith(time, F.lit("Z")))
         return staged.typed(marked, self._contract, _INSTANT)
 
     def _occurred_at(self) -> Column:
+        from pyspark.sql import functions as F
+
         time = self._role("occurred_at")
         return F.when(F.col(_INSTANT), time).otherwise(super()._occurred_at())
 
     def _exclusions(self) -> list[tuple[Column, str]]:
+        from pyspark.sql import functions as F
+
         column = self.mapping.deleted_column
         if column is None:
             return []
@@ -166,6 +175,8 @@ def _copied(
     names: Sequence[str],
 ) -> DataFrame:
     """The rows of all ``selects``, a task each."""
+    from customer360.contracts.checks import quoted
+
     copy = Copy(state.login, state.shown, snapshot, tuple(selects), tuple(names))
     numbers = spark.range(0, len(selects), 1, len(selects))
     return numbers.mapInArrow(copy.reader(), ", ".join(f"{quoted(name)} string" for name in names))
