@@ -11,6 +11,7 @@ from pyspark.sql import SparkSession
 
 from customer360.home_lock import writing
 from customer360.lakehouse.session import open_session, session_config
+from customer360.orchestration.dead_runs import note_process
 from customer360.settings import Settings
 
 
@@ -48,6 +49,8 @@ class SparkResource(LazyPySparkResource):
             HomeBusyError: Another process still writes there after ``lock_wait_seconds``.
         """
         run = context.run
+        if run and context.instance:
+            note_process(context.instance, run)
         with writing(
             Path(self.home),
             f"Dagster's run {run.run_id[:8]}" if run else "Dagster",
