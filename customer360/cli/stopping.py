@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import shlex
 import signal
@@ -16,7 +15,6 @@ from contextlib import contextmanager
 import typer
 
 from customer360.cli import processes
-from customer360.cli.common import err
 
 _SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 _WAKE = signal.SIGURG
@@ -44,11 +42,8 @@ def stoppable() -> Iterator[None]:
         stopped_by = watch.end()
         if stopped_by is None:
             raise
-        # What is left is to end; a trace out of that would be the last thing that is seen.
-        for number in _SIGNALS:
-            signal.signal(number, signal.SIG_IGN)
         processes.end(processes.started())
-        _say(stopped_by)
+        watch.say(stopped_by)
         raise typer.Exit(_exit_code(stopped_by)) from None
     finally:
         watch.end()
@@ -64,6 +59,7 @@ class _Watch:
 
     def __init__(self) -> None:
         self._first: signal.Signals | None = None
+        self._stderr = os.dup(2)
         self._ends, self._comes = socket.socketpair()
         self._comes.setblocking(False)
         self._thread = threading.Thread(target=self._listen, name="signals", daemon=True)
@@ -85,8 +81,22 @@ class _Watch:
             self._ends.close()
             for number, handler in self._handlers.items():
                 signal.signal(number, handler)
+            if self._first is not None:
+                # Dagster has put it back after the step.
+                _say_no_more()
+                for number in _SIGNALS:
+                    signal.signal(number, signal.SIG_IGN)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         return self._first
+
+    def say(self, number: signal.Signals) -> None:
+        """The one line that says what happened."""
+        again = shlex.join(["customer360", *sys.argv[1:]])
+        line = (
+            f"stopped by {_SIGNALS[number]}; nothing needs to be cleaned up, it can be run again: "
+            f"{again}\n"
+        )
+        os.write(self._stderr, line.encode())
 
     def _listen(self) -> None:
         since = 0.0
@@ -100,20 +110,19 @@ class _Watch:
                 return
             if not set(received) & set(_SIGNALS):
                 continue
-            signal.pthread_kill(self._main, _WAKE)
             if self._first is None:
                 self._first = next(each for each in _SIGNALS if each in received)
                 since = time.monotonic()
                 self._ends.settimeout(_GRACE_SECONDS)
-                # It logs each connection that an interrupted call leaves behind.
-                logging.getLogger("py4j").setLevel(logging.CRITICAL + 1)
+                _say_no_more()
             elif time.monotonic() - since > _ONE_REQUEST_SECONDS:
                 self._give_up()
+            signal.pthread_kill(self._main, _WAKE)
 
     def _give_up(self) -> None:
         assert self._first is not None
         processes.end(processes.started(), grace_seconds=1)
-        _say(self._first)
+        self.say(self._first)
         # Not sys.exit: this is not the main thread, and that one does not come back.
         os._exit(_exit_code(self._first))
 
@@ -122,12 +131,8 @@ def _exit_code(number: signal.Signals) -> int:
     return 128 + number
 
 
-def _say(number: signal.Signals) -> None:
-    again = shlex.join(["customer360", *sys.argv[1:]])
-    err.print(
-        f"stopped by {_SIGNALS[number]}; nothing needs to be cleaned up, it can be run again: "
-        f"{again}",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
+def _say_no_more() -> None:
+    """Drop what libraries write on standard error about calls that were cut short: each a trace."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
