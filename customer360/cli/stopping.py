@@ -18,6 +18,8 @@ from customer360.cli import processes
 
 _SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 _WAKE = signal.SIGURG
+# A signal can get lost in a library that is just starting.
+_AGAIN_SECONDS = 5.0
 _GRACE_SECONDS = 20.0
 # Of a group's signal and a parent's, which come together, the second asks for nothing more.
 _ONE_REQUEST_SECONDS = 1.0
@@ -100,12 +102,20 @@ class _Watch:
 
     def _listen(self) -> None:
         since = 0.0
+        again = False
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         while True:
             try:
                 received = self._ends.recv(16)
             except TimeoutError:
-                self._give_up()
+                if again:
+                    self._give_up()
+                again = True
+                signal.raise_signal(signal.SIGINT)
+                self._ends.recv(16)  # what came of that is not the user's second
+                self._ends.settimeout(_GRACE_SECONDS)
+                signal.pthread_kill(self._main, _WAKE)
+                continue
             if not received:
                 return
             if not set(received) & set(_SIGNALS):
@@ -113,7 +123,7 @@ class _Watch:
             if self._first is None:
                 self._first = next(each for each in _SIGNALS if each in received)
                 since = time.monotonic()
-                self._ends.settimeout(_GRACE_SECONDS)
+                self._ends.settimeout(_AGAIN_SECONDS)
                 _say_no_more()
             elif time.monotonic() - since > _ONE_REQUEST_SECONDS:
                 self._give_up()
