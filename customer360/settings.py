@@ -90,6 +90,11 @@ class Settings(BaseSettings):
     retrain_cron: str = Field(
         "0 4 * * 0", description="When the retraining schedule ticks, in the business's zone."
     )
+    lock_wait_seconds: float = Field(
+        14_400,
+        ge=0,
+        description="How long a run of Dagster's waits while another process writes the home.",
+    )
     quarantine_limit: float = Field(
         0.05, ge=0, le=1, description="Share of a table's rows in quarantine that stops the flow."
     )

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
 import sys
 from importlib.util import find_spec
 from typing import Annotated
@@ -12,6 +10,7 @@ from typing import Annotated
 import typer
 
 from customer360.cli.common import Home, Verbose, err, say
+from customer360.cli.processes import serve
 from customer360.errors import EnvironmentError360
 from customer360.settings import HOME_VARIABLE, load_settings
 
@@ -69,20 +68,9 @@ def dashboard(
         )
     say(f"Dashboard: http://{host}:{port}  (Ctrl-C stops it)")
     environment = os.environ | {HOME_VARIABLE: str(settings.home.absolute())}
-    with subprocess.Popen(
-        streamlit_command(port, host, browser=browser),
-        env=environment,
-        stdout=None if verbose else subprocess.DEVNULL,
-    ) as process:
-        signal.signal(signal.SIGTERM, lambda *_: process.terminate())
-        while True:
-            try:
-                code = process.wait()
-                break
-            except KeyboardInterrupt:
-                # The terminal has told Streamlit too, which still closes what it has open.
-                continue
-    if code > 0 and code != 128 + signal.SIGINT:
+    command = streamlit_command(port, host, browser=browser)
+    code = serve(command, environment, quiet=not verbose)
+    if code:
         raise EnvironmentError360(
             f"the dashboard ended with code {code}; --verbose shows what it said"
         )

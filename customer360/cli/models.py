@@ -23,7 +23,9 @@ from customer360.cli.common import (
     print_table,
     say,
 )
+from customer360.cli.stopping import stoppable
 from customer360.errors import Customer360Error, SettingsError
+from customer360.home_lock import refuse_if_written, writing
 from customer360.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -90,7 +92,9 @@ def _train_from_warehouse(settings: Settings, model: ModelName | None, as_of: st
 
 
 @commands.command(rich_help_panel=PANEL)
+@stoppable()
 def train(
+    context: typer.Context,
     model: Annotated[
         ModelName | None, typer.Argument(help="Which model; all of them when not given.")
     ] = None,
@@ -111,6 +115,7 @@ def train(
     if from_warehouse:
         _train_from_warehouse(load_settings(home), model, as_of)
         return
+    refuse_if_written(load_settings(home).home)
     from customer360.deployment import Deployment
     from customer360.orchestration.run import Plan, run_plan
     from customer360.pipeline.run_models import tracking_of
@@ -124,6 +129,7 @@ def train(
         steps="train",
         models=[model.value] if model else [],
     )
+    context.with_resource(writing(settings.home, "customer360 train"))
     run_plan(settings, plan, say)
     out.print(model_table(tracking_of(settings), [model.registered] if model else None))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from datetime import date
 from enum import StrEnum
@@ -15,8 +14,11 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from customer360.cli.common import Home, Verbose, day_of, err, open_lakehouse, out, say
+from customer360.cli.processes import serve
+from customer360.cli.stopping import stoppable
 from customer360.days import parse_day
 from customer360.errors import EnvironmentError360, SettingsError
+from customer360.home_lock import refuse_if_written, writing
 from customer360.settings import Settings, load_settings, remember
 
 if TYPE_CHECKING:
@@ -36,7 +38,9 @@ class Steps(StrEnum):
 
 
 @commands.command(rich_help_panel=PANEL)
+@stoppable()
 def run(
+    context: typer.Context,
     source: Annotated[
         list[str] | None,
         typer.Option(
@@ -70,6 +74,7 @@ def run(
     verbose: Verbose = False,
 ) -> None:
     """Run the whole DAG: bronze, silver, gold, models and scores, the warehouse."""
+    refuse_if_written(load_settings(home).home)
     from customer360.deployment import Deployment
     from customer360.orchestration.run import Plan, run_plan
 
@@ -87,6 +92,8 @@ def run(
         as_of=[parse_day(text, "--as-of") for text in as_of or []],
         steps=steps.value,
     )
+    # Until the command has ended, and with it what it has started.
+    context.with_resource(writing(settings.home, "customer360 run"))
     remember(settings.home, chosen | days)
     run_plan(settings, plan, say)
     _print_summary(deployment, plan.as_of[-1])
@@ -175,7 +182,9 @@ def _print_summary(deployment: Deployment, as_of: date) -> None:
 
 
 @commands.command(rich_help_panel=PANEL)
+@stoppable()
 def generate(
+    context: typer.Context,
     customers: Annotated[int, typer.Option(min=1, help="Customers.")] = 20_000,
     first: Annotated[str, typer.Option("--from", help="First day.")] = "2024-01-01",
     last: Annotated[str, typer.Option("--to", help="Last day.")] = "2025-12-31",
@@ -191,6 +200,8 @@ def generate(
     from customer360.sources.synthetic import Behaviour, DefectRates, generate
 
     settings = load_settings(home)
+    start, end = parse_day(first, "--from"), parse_day(last, "--to")
+    context.with_resource(writing(settings.home, "customer360 generate"))
     folder = settings.raw_dir / "synthetic"
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=err, transient=True) as bar:
@@ -198,8 +209,8 @@ def generate(
         manifest = generate(
             folder,
             customers=customers,
-            start=parse_day(first, "--from"),
-            end=parse_day(last, "--to"),
+            start=start,
+            end=end,
             seed=seed,
             defects=DefectRates().scaled(defects),
             behaviour=Behaviour(),
@@ -246,8 +257,4 @@ def dev(
     dagster = shutil.which("dagster", path=os.pathsep.join([str(Path(sys.executable).parent)]))
     command = [dagster or "dagster", "dev", *where, "--host", host, "--port", str(port)]
     say(f"Dagster's UI: http://{host}:{port}  (Ctrl-C stops it)")
-    try:
-        done = subprocess.run(command, env=dagster_environment(settings), check=False)
-    except KeyboardInterrupt:
-        return
-    raise typer.Exit(done.returncode)
+    raise typer.Exit(serve(command, dagster_environment(settings)) or 0)

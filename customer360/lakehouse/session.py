@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -141,6 +143,7 @@ def open_session(
     for name, value in config.items():
         if name not in (_REMOTE, _JAVA_OPTIONS):
             builder = builder.config(name, value)
+    on_interrupt = signal.getsignal(signal.SIGINT)
     try:
         session = builder.getOrCreate()
     except (PySparkRuntimeError, FileNotFoundError) as error:
@@ -150,6 +153,10 @@ def open_session(
             "Spark's Java process did not start: Java 17 or newer is needed; "
             "`customer360 doctor` says what is wrong"
         ) from error
+    if threading.current_thread() is threading.main_thread():
+        # PySpark's own handler calls Java over the connection that may be waiting for an answer:
+        # Ctrl-C would then wait for the very job that it is to end.
+        signal.signal(signal.SIGINT, on_interrupt)
     # It repeats on stderr, as JSON, the errors that are raised anyway.
     PySparkLogger.getLogger("SQLQueryContextLogger").disabled = True
     _check(session, config)

@@ -1,11 +1,16 @@
-"""Spark as a Dagster resource."""
+"""Spark as a Dagster resource, and with it the home that a run writes."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 import dagster as dg
 from pydantic import PrivateAttr
 
+from customer360.home_lock import writing
 from customer360.lakehouse.session import session_config
+from customer360.orchestration.dead_runs import note_process
 from customer360.settings import Settings
 
 if TYPE_CHECKING:
@@ -20,10 +25,14 @@ class SparkResource(dg.ConfigurableResource["SparkResource"]):
     It serves the whole run. Until an asset asks for it neither PySpark nor dagster-pyspark is
     imported: a second that every load of the definitions would pay. ``spark_config`` can be
     overridden in a run's configuration.
+
+    A run that has it holds the deployment's home: another process that writes there is waited for.
     """
 
     spark_config: dict[str, Any]
     jars_dir: str | None = None
+    home: str
+    lock_wait_seconds: float = 0.0
     _lazy: "DeltaSession | None" = PrivateAttr(default=None)
 
     @classmethod
@@ -31,7 +40,30 @@ class SparkResource(dg.ConfigurableResource["SparkResource"]):
         """The resource that ``settings`` ask for; starts nothing."""
         config: dict[str, Any] = dict(session_config(settings))
         jars_dir = str(settings.jars_dir) if settings.jars_dir else None
-        return cls(spark_config=config, jars_dir=jars_dir)
+        return cls(
+            spark_config=config,
+            jars_dir=jars_dir,
+            home=str(settings.home.absolute()),
+            lock_wait_seconds=settings.lock_wait_seconds,
+        )
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Self]:
+        """The resource, while its run holds the home.
+
+        Raises:
+            HomeBusyError: Another process still writes there after ``lock_wait_seconds``.
+        """
+        run = context.run
+        if run and context.instance:
+            note_process(context.instance, run)
+        with writing(
+            Path(self.home),
+            f"Dagster's run {run.run_id[:8]}" if run else "Dagster",
+            wait_seconds=self.lock_wait_seconds,
+            tell=context.log.warning if context.log else None,
+        ):
+            yield self
 
     @property
     def spark_session(self) -> "SparkSession":

@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 
 from customer360.errors import Customer360Error
+from customer360.orchestration.dead_runs import end_dead_runs
 from customer360.orchestration.failure import TOLD_BY, Failure, first_failure
 from customer360.orchestration.jobs import (
     LOAD_RANGE,
@@ -104,9 +105,11 @@ def runs_sensor(settings: Settings) -> dg.SensorDefinition:
         name="runs",
         minimum_interval_seconds=SENSOR_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Shows to the readers of the warehouse how runs have ended.",
+        description="Notices runs whose process was killed, and shows to the readers of the "
+        "warehouse how runs have ended.",
     )
     def runs(context: dg.SensorEvaluationContext) -> dg.SkipReason | dg.SensorResult:
+        end_dead_runs(context.instance)
         newest = context.instance.get_run_records(dg.RunsFilter(statuses=ENDED), limit=RUNS_KEPT)
         ids = " ".join(sorted(record.dagster_run.run_id for record in newest))
         seen = hashlib.sha256(ids.encode()).hexdigest()

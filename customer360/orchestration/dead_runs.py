@@ -1,0 +1,48 @@
+"""Runs whose process was killed: noticed, so that they hold up no other.
+
+Dagster notices that by itself only where something else launches its runs, like Kubernetes; with
+processes on one machine such a run would be shown as running for good, and count as the one that
+may run at a time, so that no night would follow it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import dagster as dg
+
+from customer360.home_lock import Writer
+
+PROCESS_TAG = "customer360/process"
+"""Tag of a run: which process works on it."""
+
+
+def note_process(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    """Keep with ``run`` that this process works on it."""
+    writer = Writer.this_process(f"Dagster's run {run.run_id[:8]}")
+    instance.add_run_tags(run.run_id, {PROCESS_TAG: json.dumps(asdict(writer))})
+
+
+def end_dead_runs(instance: dg.DagsterInstance) -> None:
+    """Show as failed each run that is shown as running and whose process is gone.
+
+    Those that the daemon has started it starts again, as ``run_retries`` in ``dagster.yaml`` says.
+    """
+    running = dg.RunsFilter(
+        statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING],
+    )
+    for run in instance.get_runs(running):
+        if PROCESS_TAG not in run.tags:
+            continue
+        writer = Writer(**json.loads(run.tags[PROCESS_TAG]))
+        # Looked at once more after its process: one that ended just now has said how.
+        if writer.is_alive() or not instance.get_runs(
+            dg.RunsFilter(run_ids=[run.run_id], statuses=running.statuses)
+        ):
+            continue
+        instance.report_run_failed(
+            run,
+            f"its process ({writer.pid}) ended without a word: killed, or out of memory; "
+            "it can be run again",
+        )

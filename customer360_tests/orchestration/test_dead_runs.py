@@ -1,0 +1,58 @@
+"""A run whose process is killed does not stay running for good."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from customer360.orchestration.dead_runs import end_dead_runs
+from customer360.orchestration.failure import first_failure
+from customer360.orchestration.instance import open_instance
+from customer360.orchestration.run_history import runs_sensor
+from customer360.settings import load_settings
+
+pytestmark = pytest.mark.integration
+
+_RUN = """
+import sys
+import dagster as dg
+from customer360.orchestration.instance import open_instance
+from customer360.orchestration.resources import SparkResource
+from customer360.settings import load_settings
+
+@dg.asset
+def table(spark: SparkResource):
+    sys.stdin.read()
+
+settings = load_settings(sys.argv[1])
+with open_instance(settings) as instance:
+    dg.materialize([table], instance=instance, resources={"spark": SparkResource.of(settings)})
+"""
+
+
+def test_a_killed_run_is_shown_as_failed_and_a_living_one_is_left_alone(tmp_path: Path) -> None:
+    settings = load_settings(tmp_path)
+    with open_instance(settings) as instance:
+        with subprocess.Popen(
+            [sys.executable, "-c", _RUN, str(tmp_path)],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process:
+            assert process.stderr is not None
+            while b"STEP_START" not in (line := process.stderr.readline()):
+                assert line, "it ended"
+            end_dead_runs(instance)
+            (run,) = instance.get_runs()
+            assert run.status is dg.DagsterRunStatus.STARTED
+            process.kill()
+        with dg.build_sensor_context(instance=instance) as context:
+            runs_sensor(settings).evaluate_tick(context)
+        (run,) = instance.get_runs()
+        assert run.status is dg.DagsterRunStatus.FAILURE
+        events = [entry.dagster_event for entry in instance.all_logs(run.run_id)]
+        told = first_failure([event for event in events if event])
+    assert told.reason.startswith(f"its process ({process.pid}) ended without a word")
