@@ -60,6 +60,8 @@ def session_config(settings: Settings) -> dict[str, str]:
         # The secret of the customer keys is in the plans, padded to 64 bytes, as HMAC wants it.
         "spark.sql.redaction.string.regex": "0x[0-9A-Fa-f]{128}",
         "spark.databricks.delta.snapshotPartitions": "1",
+        # Its check of what it keeps beside a commit is a job for each commit.
+        "spark.databricks.delta.allFilesInCrc.enabled": "false",
         # Sources of merges read tables of a fixed version by deterministic functions: read twice
         # they are the same, and need not be copied first.
         "spark.databricks.delta.merge.materializeSource": "none",
