@@ -8,6 +8,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from customer360.gold import rfm_segments as rfm
+from customer360.gold.high_value import HIGH_VALUE_FROM
 from customer360.gold.profiles import with_profile
 
 FEATURES = (
@@ -93,9 +94,6 @@ High risk is churn_risk "high" (no score counts as not high: only active custome
 value is a monetary score of 4 or 5. Whoever refused marketing is not contacted, whatever the
 rules say; where consent is not known (null), asking for it is left to the campaign.
 """
-
-HIGH_VALUE_FROM = 4
-"""Monetary score from which a customer is of high value."""
 
 
 def customer_360(

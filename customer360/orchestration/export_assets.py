@@ -5,8 +5,6 @@ import dagster as dg
 from customer360.deployment import Deployment
 from customer360.orchestration.metadata import asset_key, count_table
 from customer360.orchestration.partitions import as_of_dates, days_of
-from customer360.orchestration.resources import SparkResource
-from customer360.orchestration.running import workspace
 from customer360.pipeline.export import ExportOptions, export_list
 from customer360.pipeline.load_silver import CUSTOMERS
 from customer360.pipeline.make_gold import CUSTOMER_360
@@ -36,7 +34,7 @@ def _export_asset(
                 deps=[asset_key(CUSTOMER_360), asset_key(CUSTOMERS)],
                 group_name="exports",
                 owners=["team:marketing"],
-                kinds={"spark", "csv", "parquet"},
+                kinds={"duckdb", "csv", "parquet"},
                 tags={
                     "layer": "exports",
                     "personal_data": "no" if options.contacts is Contacts.NONE else "yes",
@@ -49,12 +47,9 @@ def _export_asset(
         ],
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
-    def export(
-        context: dg.AssetExecutionContext, spark: SparkResource
-    ) -> dg.MaterializeResult[None]:
-        work = workspace(context, spark, deployment)
+    def export(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         day = as_of_dates(context, days_of(context), ())[-1]
-        found = export_list(work, campaign, day, options)
+        found = export_list(deployment.settings, campaign, day, options, run_id=context.run_id)
         # With its own day alone: Dagster repeats an asset's metadata for every partition.
         context.add_asset_metadata(
             {

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from customer360.contracts import Contract
-from customer360.gold.customer_360 import HIGH_VALUE_FROM
+from customer360.gold.high_value import HIGH_VALUE_FROM
 from customer360.serving import campaigns, marts
 from customer360_tests.serving.conftest import models
 from customer360_tests.serving.published import columns
