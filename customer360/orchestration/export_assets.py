@@ -49,7 +49,7 @@ def _export_asset(
     )
     def export(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         day = as_of_dates(context, days_of(context), ())[-1]
-        found = export_list(deployment.settings, campaign, day, options, run_id=context.run_id)
+        found = export_list(deployment.settings, campaign, day, options, run_id=context.run.run_id)
         # With its own day alone: Dagster repeats an asset's metadata for every partition.
         context.add_asset_metadata(
             {
