@@ -11,8 +11,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from customer360.lakehouse.delta_log import TableDetails
 from customer360.lakehouse.tables import Lakehouse
+from customer360.listing import table_of_tables
 from customer360.models.baselines import NAIVE_RULES
 from customer360.models.tracking import CHURN, LIFETIME_VALUE, REVENUE, Tracking, champion_figures
 
@@ -95,32 +95,6 @@ FIGURES: Mapping[str, Sequence[Figure]] = {
         ),
     ),
 }
-
-
-def table_of_tables(details: Sequence[TableDetails]) -> Table:
-    """Tables with rows, partitions, size and version."""
-    shown = Table(title="Tables", title_justify="left")
-    shown.add_column("table")
-    for name in ("rows", "partitions", "size", "version"):
-        shown.add_column(name, justify="right")
-    for table in details:
-        shown.add_row(
-            table.table,
-            f"{table.rows:,}",
-            f"{table.partitions:,}",
-            human_size(table.bytes),
-            str(table.version),
-        )
-    return shown
-
-
-def human_size(size: float) -> str:
-    """Bytes in the unit people would use: ``3.2 MB``."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"
 
 
 def quarantine_table(lakehouse: Lakehouse) -> RenderableType:

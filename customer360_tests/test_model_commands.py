@@ -37,7 +37,7 @@ def test_a_customer_is_explained_by_key_and_by_the_sources_id(
     demo: Home, likely_to_leave: dict[str, Any]
 ) -> None:
     key = likely_to_leave["customer_key"]
-    found = explain_customer(demo.workspace(), key)
+    found = explain_customer(demo.settings, key)
     assert found.as_of == LAST_DAY
     assert found.churn == likely_to_leave
     assert found.summary["churn_probability"] == likely_to_leave["churn_probability"]
@@ -57,14 +57,14 @@ def test_a_customer_is_explained_by_key_and_by_the_sources_id(
     assert list(found.revenue_reasons) == stated_reasons(revenue)
 
     (own,) = demo.rows("silver/customers", f"customer_key = '{key}'")
-    assert explain_customer(demo.workspace(), own["source_customer_id"]).customer_key == key
+    assert explain_customer(demo.settings, own["source_customer_id"]).customer_key == key
 
 
 def test_who_is_not_there_is_named(demo: Home) -> None:
     with pytest.raises(UnknownCustomerError, match=f"no customer 'nobody' in .* of {LAST_DAY}"):
-        explain_customer(demo.workspace(), "nobody")
+        explain_customer(demo.settings, "nobody")
     with pytest.raises(UnknownCustomerError, match="the active sources are synthetic"):
-        explain_customer(demo.workspace(), "1", source="shop")
+        explain_customer(demo.settings, "1", source="shop")
 
 
 def test_explain_says_it_in_words(

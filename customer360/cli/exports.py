@@ -12,7 +12,6 @@ from customer360.cli.common import (
     Home,
     Verbose,
     day_of,
-    open_lakehouse,
     print_table,
     say,
 )
@@ -66,10 +65,9 @@ def export(
     verbose: Verbose = False,
 ) -> None:
     """Write a campaign list as CSV and Parquet, of who may be written to."""
-    from customer360.deployment import Deployment
-    from customer360.pipeline.export import ExportOptions, export_list, newest_snapshot
-    from customer360.pipeline.workspace import Workspace
+    from customer360.lakehouse.delta_log import TableLogs
     from customer360.serving.campaigns import CAMPAIGN_LISTS, campaign_list
+    from customer360.table_names import CUSTOMER_360
 
     if show or name is None:
         print_table(
@@ -87,6 +85,9 @@ def export(
     campaign = campaign_list(name)
     day = day_of(as_of, "--as-of")
     settings = load_settings(home)
+    TableLogs(settings.lakehouse_dir).require(CUSTOMER_360)
+    from customer360.pipeline.export import ExportOptions, export_list, newest_snapshot
+
     usual = ExportOptions.of(settings)
     options = ExportOptions(
         contacts=contacts or usual.contacts,
@@ -94,8 +95,8 @@ def export(
         formats=tuple(FileFormat) if format is FormatChoice.BOTH else (FileFormat(format.value),),
         folder=to,
     )
-    work = Workspace(open_lakehouse(settings), Deployment.of(settings), run_id="command line")
-    _print_export(export_list(work, campaign, day or newest_snapshot(work), options))
+    as_of_day = day or newest_snapshot(settings)
+    _print_export(export_list(settings, campaign, as_of_day, options, run_id="command line"))
 
 
 def _print_export(found: Export) -> None:

@@ -209,9 +209,7 @@ def predict(
     verbose: Verbose = False,
 ) -> None:
     """Predict the revenue of customers in a file: first orders of new ones, or whole histories."""
-    from customer360.models.revenue import RevenueModel
-    from customer360.models.revenue.prediction import predict_file
-
+    day = day_of(as_of, "--as-of")
     settings = load_settings(home)
     file = model or settings.revenue_pickle
     if not file.is_file():
@@ -219,9 +217,13 @@ def predict(
             f"{file}: there is no revenue model: run `customer360 train revenue` first, or give "
             "one by --model"
         )
+    if not source.is_file():
+        raise Customer360Error(f"{source}: there is no such file")
+    from customer360.models.revenue import RevenueModel
+    from customer360.models.revenue.prediction import predict_file
+
     revenue = RevenueModel.loads(file.read_bytes())
-    spark = open_lakehouse(settings).spark
-    found = predict_file(source, target, revenue, spark, as_of=day_of(as_of, "--as-of"))
+    found = predict_file(source, target, revenue, as_of=day)
     say(
         f"{found.customers:,} customers predicted for the {revenue.horizon_days} days after "
         f"{found.as_of}: {target}",
@@ -258,14 +260,10 @@ def explain(
     verbose: Verbose = False,
 ) -> None:
     """Explain one customer: what the models say of them, and why."""
+    day = day_of(as_of, "--as-of")
     from customer360.pipeline.explain import explain_customer
 
-    found = explain_customer(
-        _workspace(load_settings(home)),
-        customer,
-        source=source,
-        as_of=day_of(as_of, "--as-of"),
-    )
+    found = explain_customer(load_settings(home), customer, source=source, as_of=day)
     say(f"[bold]Customer {found.customer_key[:12]}…[/bold] on {found.as_of}")
     print_table(
         ["what is known", "value"],
@@ -331,22 +329,21 @@ def models(
     verbose: Verbose = False,
 ) -> None:
     """List the versions of the models: which one scores, and why each was promoted or not."""
-    from customer360.models.tracking import registered_versions
-    from customer360.pipeline.run_models import tracking_of
+    from customer360.pipeline.registry import known_versions
 
-    tracking = tracking_of(load_settings(home))
+    known = known_versions(load_settings(home))
     records: list[dict[str, object]] = [
         {
             "model": name.value,
-            "version": version.version,
-            "alias": ", ".join(version.aliases),
-            "as_of": version.as_of,
-            "figure": version.figure,
-            "status": version.status,
-            "verdict": version.verdict,
+            "version": version["version"],
+            "alias": ", ".join(version["aliases"]),
+            "as_of": version["as_of"],
+            "figure": version["figure"],
+            "status": version["status"],
+            "verdict": version["verdict"],
         }
         for name in ModelName
-        for version in registered_versions(name.registered, tracking)
+        for version in known.get(name.registered, [])
     ]
     if not records:
         raise Customer360Error("no model has been trained yet: run `customer360 run`")

@@ -158,10 +158,12 @@ def _cover(
 
 
 def _print_summary(deployment: Deployment, as_of: date) -> None:
+    from customer360.pipeline.registry import note_registry
     from customer360.pipeline.run_models import tracking_of
     from customer360.summary import summary
 
     settings = deployment.settings
+    note_registry(settings)
     parts = summary(
         open_lakehouse(settings),
         tracking_of(settings),

@@ -10,7 +10,6 @@ from customer360.cli.common import (
     Format,
     Home,
     Verbose,
-    open_lakehouse,
     out,
     print_records,
     print_rich,
@@ -28,13 +27,14 @@ def tables(
     home: Home = None,
     verbose: Verbose = False,
 ) -> None:
-    """List the tables: rows, partitions, bytes, version."""
+    """List the tables: rows, partitions (folders of files), bytes, version."""
     from dataclasses import asdict
 
-    from customer360.summary import table_of_tables
+    from customer360.lakehouse.delta_log import TableLogs
+    from customer360.listing import table_of_tables
 
-    lakehouse = open_lakehouse(load_settings(home))
-    details = [lakehouse.details(name) for name in lakehouse.tables()]
+    logs = TableLogs(load_settings(home).lakehouse_dir)
+    details = [logs.details(name) for name in logs.tables()]
     if format is Format.TABLE:
         out.print(table_of_tables(details))
     else:
@@ -44,22 +44,27 @@ def tables(
 @commands.command(rich_help_panel=PANEL)
 def show(
     table: Annotated[str, typer.Argument(help="layer/table, for example gold/rfm_segments.")],
-    where: Annotated[str | None, typer.Option(help="SQL condition.")] = None,
+    where: Annotated[str | None, typer.Option(help="SQL condition, as DuckDB reads it.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Rows at most.")] = 20,
     format: Annotated[Format, typer.Option("--format", help="table, json or csv.")] = Format.TABLE,
     home: Home = None,
     verbose: Verbose = False,
 ) -> None:
     """Print rows of a table."""
-    from pyspark.errors import PySparkException
+    from customer360.lakehouse.reading import Tables, plain_rows
 
-    frame = open_lakehouse(load_settings(home)).read(table)
+    tables = Tables(load_settings(home).lakehouse_dir)
+    tables.require(table)
+    import duckdb
+
     try:
-        frame = frame.where(where) if where else frame
-        records = [row.asDict(recursive=True) for row in frame.limit(limit).collect()]
-    except PySparkException as error:
+        found = tables.select(table, where, limit)
+    except duckdb.Error as error:
+        if not where:
+            raise
         raise SettingsError(f"--where {where!r} on {table}: {first_line(error)}") from error
+    records = plain_rows(found)
     if format is Format.TABLE:
-        print_rich(frame.columns, records)
+        print_rich(found.column_names, records)
     else:
-        print_records(records, format, frame.columns)
+        print_records(records, format, found.column_names)

@@ -9,9 +9,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from customer360.gold.purchases import PURCHASE_SUMMARY, currency, summarise
-
-WINDOWS = (30, 90, 180, 365)
-"""Lengths in days of the trailing windows: the last n days up to and including the as-of date."""
+from customer360.gold.terms import WINDOWS
 
 COLUMNS = (
     *PURCHASE_SUMMARY,

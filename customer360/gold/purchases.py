@@ -19,6 +19,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from customer360.errors import Customer360Error
+from customer360.gold.terms import IS_PURCHASE
 
 PURCHASE_SUMMARY = (
     "as_of",
@@ -42,8 +43,7 @@ def is_purchase() -> Column:
 
     Reads ``orders``, ``refunded`` and ``net_revenue``.
     """
-    kept_something = (F.col("net_revenue") > 0) | (F.col("refunded") == 0)
-    return (F.col("orders") > 0) & kept_something
+    return F.expr(IS_PURCHASE)
 
 
 def first_purchases(customer_days: DataFrame) -> DataFrame:

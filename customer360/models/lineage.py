@@ -10,11 +10,23 @@ from dataclasses import dataclass
 from importlib import resources
 from importlib.metadata import version
 from importlib.resources.abc import Traversable
-from typing import Self
-
-from pyspark.sql import DataFrame
+from typing import TYPE_CHECKING, Self
 
 from customer360.errors import Customer360Error
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import DataFrame
+
+_ARROW_TYPES = {
+    "bool": "boolean",
+    "int32": "int",
+    "int64": "bigint",
+    "date32[day]": "date",
+    "large_string": "string",
+    "timestamp[us, tz=UTC]": "timestamp",
+}
+"""Spark's names of types that Arrow calls otherwise."""
 
 _DIGITS = 16
 """Hexadecimal digits of a hash that is shown to people: 64 bits tell every schema apart."""
@@ -38,6 +50,11 @@ class FeatureSchema:
     def of(cls, frame: DataFrame, names: Sequence[str]) -> Self:
         """Those of ``frame`` that are called ``names``; nothing is computed."""
         return cls(tuple(frame.select(*names).dtypes))
+
+    @classmethod
+    def of_arrow(cls, schema: pa.Schema, names: Sequence[str]) -> Self:
+        """Those of a table in Arrow, by the types that Spark reads the same table as."""
+        return cls(tuple((name, _spark_type(schema.field(name).type)) for name in names))
 
     @property
     def hash(self) -> str:
@@ -78,6 +95,13 @@ class FeatureSchema:
                 f"{model} was trained on other features: they are now {' and '.join(told)}; "
                 "train it again"
             )
+
+
+def _spark_type(kind: pa.DataType) -> str:
+    text = str(kind)
+    if text.startswith("decimal128"):
+        return text.replace("decimal128", "decimal").replace(" ", "")
+    return _ARROW_TYPES.get(text, text)
 
 
 def column_difference(trained: Sequence[str], offered: Sequence[str]) -> str:

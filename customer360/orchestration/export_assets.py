@@ -5,8 +5,6 @@ import dagster as dg
 from customer360.deployment import Deployment
 from customer360.orchestration.metadata import asset_key, count_table
 from customer360.orchestration.partitions import as_of_dates, days_of
-from customer360.orchestration.resources import SparkResource
-from customer360.orchestration.running import workspace
 from customer360.serving.campaigns import CAMPAIGN_LISTS, CampaignList
 from customer360.serving.options import Contacts
 from customer360.table_names import CUSTOMER_360, CUSTOMERS
@@ -33,7 +31,7 @@ def _export_asset(
                 deps=[asset_key(CUSTOMER_360), asset_key(CUSTOMERS)],
                 group_name="exports",
                 owners=["team:marketing"],
-                kinds={"spark", "csv", "parquet"},
+                kinds={"duckdb", "csv", "parquet"},
                 tags={
                     "layer": "exports",
                     "personal_data": "no" if contacts is Contacts.NONE else "yes",
@@ -46,15 +44,15 @@ def _export_asset(
         ],
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
-    def export(
-        context: dg.AssetExecutionContext, spark: SparkResource
-    ) -> dg.MaterializeResult[None]:
+    def export(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         from customer360.pipeline.export import ExportOptions, export_list
         from customer360.serving.list_files import MANIFEST
 
-        work = workspace(context, spark, deployment)
+        settings = deployment.settings
         day = as_of_dates(context, days_of(context), ())[-1]
-        found = export_list(work, campaign, day, ExportOptions.of(deployment.settings))
+        found = export_list(
+            settings, campaign, day, ExportOptions.of(settings), run_id=context.run.run_id
+        )
         # With its own day alone: Dagster repeats an asset's metadata for every partition.
         context.add_asset_metadata(
             {

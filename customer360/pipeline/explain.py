@@ -5,22 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
-
-import pandas as pd
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+from typing import TYPE_CHECKING, Any
 
 from customer360.errors import Customer360Error, listed
-from customer360.models.churn import FEATURES as CHURN_FEATURES
-from customer360.models.churn import ChurnModel, ChurnModelError
-from customer360.models.churn.reasons import REASONS
-from customer360.models.lifetime_value import FIGURES
-from customer360.models.lineage import FeatureSchemaError
-from customer360.models.tracking import Champion, NoChampionError, load_churn_champion
-from customer360.pipeline.run_models import tracking_of
-from customer360.pipeline.workspace import Workspace
-from customer360.silver.keys import customer_key_of
+from customer360.lakehouse.reading import Tables, plain_rows
+from customer360.settings import Settings
 from customer360.table_names import (
     AS_OF,
     CHURN_SCORES,
@@ -29,6 +18,13 @@ from customer360.table_names import (
     LIFETIME_VALUE,
     REVENUE_PREDICTIONS,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+    from customer360.models.churn import ChurnModel
+    from customer360.models.tracking import Champion
 
 _KEY = re.compile("[0-9a-f]{64}")
 
@@ -67,17 +63,19 @@ class Explanation:
     @property
     def revenue_reasons(self) -> list[str]:
         """Why the expected revenue is more or less than the average, the strongest first."""
+        from customer360.models.churn.reasons import REASONS
+
         revenue = self.revenue or {}
         return [revenue[name] for name in REASONS if revenue.get(name)]
 
 
 def explain_customer(
-    work: Workspace, customer: str, *, source: str | None = None, as_of: date | None = None
+    settings: Settings, customer: str, *, source: str | None = None, as_of: date | None = None
 ) -> Explanation:
     """Explain the scores of one customer.
 
     Args:
-        work: The deployment.
+        settings: The deployment's.
         customer: Their key, or their id in a source.
         source: That source; needed only where several are active.
         as_of: Day of the snapshot; the newest when not given.
@@ -86,23 +84,28 @@ def explain_customer(
         UnknownCustomerError: The snapshot does not have them.
         TableNotFoundError: There is no snapshot at all.
     """
-    snapshot = work.lakehouse.read(CUSTOMER_360)
+    tables = Tables(settings.lakehouse_dir)
+    tables.require(CUSTOMER_360)
+    key = _key(settings, customer, source)
     if as_of is None:
-        newest = snapshot.agg(F.max(AS_OF)).first()
-        as_of = newest[0] if newest else None
+        as_of = tables.newest(CUSTOMER_360, AS_OF)
     if as_of is None:
         raise UnknownCustomerError(f"{CUSTOMER_360} has no rows: run `customer360 run` first")
-    key = _key(work, customer, source)
-    summary = _row(snapshot, key, as_of)
+    summary = _row(tables, CUSTOMER_360, key, as_of)
     if summary is None:
         raise UnknownCustomerError(
             f"no customer {customer!r} in {CUSTOMER_360} of {as_of}: give a customer_key of that "
             "table, or an id as its source states it; who has not bought by then is not in it"
         )
-    churn = _row(work.lakehouse.read(CHURN_SCORES), key, as_of)
-    value = _row(work.lakehouse.read(LIFETIME_VALUE), key, as_of)
+    churn = _row(tables, CHURN_SCORES, key, as_of)
+    value = _row(tables, LIFETIME_VALUE, key, as_of)
+    revenue = None
+    if tables.exists(REVENUE_PREDICTIONS):
+        revenue = _row(tables, REVENUE_PREDICTIONS, key, as_of)
     topics, note = (
-        _topics(work, key, as_of, churn["model_version"]) if churn else (_no_topics(), "")
+        _topics(settings, tables, key, as_of, churn["model_version"])
+        if churn
+        else (_no_topics(), "")
     )
     return Explanation(
         customer_key=key,
@@ -111,28 +114,28 @@ def explain_customer(
         churn=churn,
         topics=topics,
         topics_note=note,
-        value=_figures(value)
-        if value
-        else pd.DataFrame(columns=["figure", "value", "low", "high"]),
-        revenue=_row(work.lakehouse.read(REVENUE_PREDICTIONS), key, as_of)
-        if work.lakehouse.exists(REVENUE_PREDICTIONS)
-        else None,
+        value=_figures(value),
+        revenue=revenue,
     )
 
 
 def topics_by(
-    champion: Champion[ChurnModel], features: DataFrame, scored_by: str
+    champion: Champion[ChurnModel], features: pa.Table, scored_by: str
 ) -> tuple[pd.DataFrame, str]:
     """What speaks for and against one customer's leaving, by the model that scores today.
 
     Args:
         champion: That model.
-        features: The customer's row of ``gold/customer_features``.
+        features: The customer's row of ``gold/customer_features``, or none.
         scored_by: Version of the model that made the score which is explained.
 
     Returns:
         `Explanation.topics` and `Explanation.topics_note`.
     """
+    from customer360.models.churn import FEATURES as CHURN_FEATURES
+    from customer360.models.churn import ChurnModelError
+    from customer360.models.lineage import FeatureSchema, FeatureSchemaError
+
     model = champion.model
     if model.kind != "xgboost":
         return _no_topics(), (
@@ -140,12 +143,11 @@ def topics_by(
             "looks at no more than the silence"
         )
     try:
-        champion.check_schema(features, CHURN_FEATURES)
+        champion.check(FeatureSchema.of_arrow(features.schema, CHURN_FEATURES))
         model.check_features()
     except (FeatureSchemaError, ChurnModelError) as error:
         return _no_topics(), f"No topics: {error}"
-    row = features.select(*CHURN_FEATURES).first()
-    if row is None:
+    if not features.num_rows:
         return _no_topics(), f"No topics: {FEATURES} does not have the customer on that day"
     note = (
         ""
@@ -153,14 +155,18 @@ def topics_by(
         else f"The score is of v{scored_by}, the topics are of the champion, v{champion.version}: "
         "score the day again to have both of one"
     )
-    found = model.explain(pd.DataFrame([row.asDict()]))
+    found = model.explain(features.select(CHURN_FEATURES).to_pandas())
     return found.reset_index(drop=True), note
 
 
-def _key(work: Workspace, customer: str, source: str | None) -> str:
+def _key(settings: Settings, customer: str, source: str | None) -> str:
     if _KEY.fullmatch(customer):
         return customer
-    names = [each.name for each in work.deployment.sources]
+    from customer360.deployment import Deployment
+    from customer360.silver.keys import customer_key_of
+
+    deployment = Deployment.of(settings)
+    names = [each.name for each in deployment.sources]
     if source is None and len(names) > 1:
         raise UnknownCustomerError(
             f"customer {customer!r}: several sources are active, {listed(names)}; say which one "
@@ -168,31 +174,39 @@ def _key(work: Workspace, customer: str, source: str | None) -> str:
         )
     if source is not None and source not in names:
         raise UnknownCustomerError(f"--source {source}: the active sources are {listed(names)}")
-    return customer_key_of(source or names[0], customer, work.deployment.secret)
+    return customer_key_of(source or names[0], customer, deployment.secret)
 
 
-def _of(frame: DataFrame, key: str, as_of: date) -> DataFrame:
-    return frame.where((F.col(AS_OF) == F.lit(as_of)) & (F.col("customer_key") == key))
-
-
-def _row(frame: DataFrame, key: str, as_of: date) -> dict[str, Any] | None:
-    found = _of(frame, key, as_of).first()
-    return found.asDict() if found else None
+def _row(tables: Tables, table: str, key: str, as_of: date) -> dict[str, Any] | None:
+    found = plain_rows(tables.find(table, {AS_OF: as_of, "customer_key": key}))
+    return found[0] if found else None
 
 
 def _no_topics() -> pd.DataFrame:
+    import pandas as pd
+
     return pd.DataFrame(columns=["topic", "log_odds", "words"])
 
 
-def _topics(work: Workspace, key: str, as_of: date, scored_by: str) -> tuple[pd.DataFrame, str]:
+def _topics(
+    settings: Settings, tables: Tables, key: str, as_of: date, scored_by: str
+) -> tuple[pd.DataFrame, str]:
+    from customer360.models.tracking import NoChampionError, noted_churn_champion
+    from customer360.pipeline.run_models import tracking_of
+
     try:
-        champion = load_churn_champion(tracking_of(work.deployment.settings))
+        champion = noted_churn_champion(tracking_of(settings))
     except NoChampionError as error:
         return _no_topics(), f"No topics: {error}"
-    return topics_by(champion, _of(work.lakehouse.read(FEATURES), key, as_of), scored_by)
+    features = tables.find(FEATURES, {AS_OF: as_of, "customer_key": key})
+    return topics_by(champion, features, scored_by)
 
 
-def _figures(row: dict[str, Any]) -> pd.DataFrame:
+def _figures(row: dict[str, Any] | None) -> pd.DataFrame:
+    import pandas as pd
+
+    from customer360.models.lifetime_value import FIGURES
+
     return pd.DataFrame(
         [
             {
@@ -204,4 +218,7 @@ def _figures(row: dict[str, Any]) -> pd.DataFrame:
             for name in FIGURES
             if f"{name}_low" in row
         ]
+        if row
+        else (),
+        columns=["figure", "value", "low", "high"],
     )

@@ -5,20 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import reduce
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
-from pyspark.sql.pandas.types import to_arrow_schema
+from pyarrow import compute
 
+from customer360.deployment import Deployment
 from customer360.errors import Customer360Error, listed
-from customer360.lakehouse.stream import ordered_batches
-from customer360.pipeline.make_gold import snapshots
-from customer360.pipeline.suppression import suppression_list
-from customer360.pipeline.workspace import Workspace
+from customer360.lakehouse.reading import Tables, engine, ordered_batches, schema_of
+from customer360.pipeline.suppression import read_suppression_list
 from customer360.serving.campaigns import CampaignList, campaign_members
 from customer360.serving.eligibility import judged
 from customer360.serving.list_files import scratch_folder, swap_in, write_files
@@ -74,61 +69,78 @@ class Export:
     manifest: dict[str, Any]
 
 
-def newest_snapshot(work: Workspace) -> date:
+def newest_snapshot(settings: Settings) -> date:
     """The newest as-of date of ``gold/customer_360``.
 
     Raises:
         ExportError: It has no rows.
         TableNotFoundError: There is no such table yet.
     """
-    found = work.lakehouse.read(CUSTOMER_360).agg(F.max(AS_OF)).first()
-    if found is None or found[0] is None:
+    newest: date | None = Tables(settings.lakehouse_dir).newest(CUSTOMER_360, AS_OF)
+    if newest is None:
         raise ExportError(f"{CUSTOMER_360} has no rows: run `customer360 run` first")
-    newest: date = found[0]
     return newest
 
 
 def export_list(
-    work: Workspace, campaign: CampaignList, as_of: date, options: ExportOptions
+    settings: Settings,
+    campaign: CampaignList,
+    as_of: date,
+    options: ExportOptions,
+    *,
+    run_id: str,
 ) -> Export:
     """Write one list of one snapshot: CSV, Parquet and, last, the manifest.
 
     Done again it replaces the former files; killed at any time it leaves them as they were.
+
+    Args:
+        settings: The deployment's.
+        campaign: The list.
+        as_of: Day of the snapshot.
+        options: How it is exported.
+        run_id: Who exports, for the manifest.
 
     Raises:
         ExportError: There is no such snapshot, or personal data is asked for and not allowed.
         SuppressionError: The suppression list cannot be read; nothing is written.
         TableNotFoundError: A table has not been made yet.
     """
-    lakehouse, settings = work.lakehouse, work.deployment.settings
     if options.contacts is Contacts.PLAIN and not settings.export_personal_data:
         raise ExportError(
             "plain contacts are personal data in the clear: allow them for this deployment by the "
             "setting export_personal_data, or export hashed ones"
         )
-    rows = lakehouse.read(CUSTOMER_360)
-    version = lakehouse.version(CUSTOMER_360)
-    snapshot = lakehouse.read(CUSTOMER_360, version=version).where(F.col(AS_OF) == F.lit(as_of))
-    if snapshot.first() is None:
-        days = sorted(str(row[0]) for row in rows.select(AS_OF).distinct().collect())
+    tables = Tables(settings.lakehouse_dir)
+    version = tables.version(CUSTOMER_360)
+    snapshot = tables.dataset(CUSTOMER_360, version=version).filter(compute.field(AS_OF) == as_of)
+    if not snapshot.count_rows():
+        days = sorted(map(str, tables.values(CUSTOMER_360, AS_OF)), reverse=True)
         raise ExportError(
-            f"{CUSTOMER_360} has no snapshot of {as_of}, only of {listed(days[::-1]) or 'no day'}: "
+            f"{CUSTOMER_360} has no snapshot of {as_of}, only of {listed(days) or 'no day'}: "
             f"run `customer360 run --as-of {as_of}` first"
         )
+    customers = tables.dataset(CUSTOMERS)
+    models = _model_versions(tables, as_of)
     path = settings.suppression_path
     folder = options.folder or settings.exports_dir / str(as_of)
-    with scratch_folder(folder, campaign.name) as scratch:
-        frame = judged(
-            campaign_members(snapshot, campaign),
-            lakehouse.read(CUSTOMERS),
-            None if path is None else suppression_list(work, path, scratch),
+    with scratch_folder(folder, campaign.name) as scratch, engine(scratch / "rows") as connection:
+        connection.register("customer_360", snapshot)
+        connection.register("customers", customers)
+        if path is not None:
+            read_suppression_list(connection, "suppressed", Deployment.of(settings), path)
+        query = judged(
+            f"({campaign_members('customer_360', campaign)})",
+            "customers",
+            None if path is None else "suppressed",
             contact=options.contacts,
             include_never_asked=options.include_never_asked,
             default_country=settings.default_country,
-        ).orderBy(F.col("priority").desc_nulls_last(), "customer_key")
-        schema = pa.schema([field.with_nullable(True) for field in to_arrow_schema(frame.schema)])
+        )
+        query += " ORDER BY priority DESC NULLS LAST, customer_key"
+        schema = schema_of(connection, query)
         counted = write_files(
-            ordered_batches(frame, scratch / "rows"),
+            ordered_batches(connection, query),
             schema,
             scratch,
             campaign.name,
@@ -147,9 +159,9 @@ def export_list(
             "include_never_asked": options.include_never_asked,
             "suppression_list": path is not None,
             "delta_versions": {CUSTOMER_360: version},
-            "model_versions": _model_versions(work, as_of),
+            "model_versions": models,
             "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "run_id": work.run_id,
+            "run_id": run_id,
             "kept_in": str(folder.absolute()),
             "in_exports_folder": options.folder is None,
         }
@@ -158,16 +170,12 @@ def export_list(
         return Export(folder, swap_in(scratch, folder, campaign.name, options.formats, facts))
 
 
-def _model_versions(work: Workspace, as_of: date) -> dict[str, list[str]]:
+def _model_versions(tables: Tables, as_of: date) -> dict[str, list[str]]:
     """Versions of the models that scored the snapshot; none for one that did not."""
-    found: dict[str, list[str]] = {model: [] for model in _SCORED_BY}
-    scored = [
-        snapshots(work, table, [as_of]).select(F.lit(model).alias("model"), "model_version")
+    return {
+        model: sorted(tables.values(table, "model_version", {AS_OF: as_of}))
         for model, table in _SCORED_BY.items()
-    ]
-    for row in reduce(DataFrame.union, scored).distinct().collect():
-        found[row["model"]].append(row["model_version"])
-    return {model: sorted(versions) for model, versions in found.items()}
+    }
 
 
 def _note_elsewhere(exports_dir: Path, facts: dict[str, Any]) -> None:

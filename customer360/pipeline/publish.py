@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from customer360.bronze.changes import is_deleted
 from customer360.gold.customer_features import customer_features
 from customer360.gold.first_orders import first_orders
+from customer360.lakehouse.reading import Tables, engine, ordered_batches
 from customer360.lakehouse.tables import days_predicate
 from customer360.models import revenue
 from customer360.models.revenue import revenue_features
@@ -18,7 +19,7 @@ from customer360.models.tracking import exhibited_models
 from customer360.pipeline.bronze_accounts import DELIVERY_DAY
 from customer360.pipeline.make_gold import existing_snapshots
 from customer360.pipeline.run_models import tracking_of
-from customer360.pipeline.suppression import suppression_list
+from customer360.pipeline.suppression import read_suppression_list
 from customer360.pipeline.workspace import Workspace, changed_days
 from customer360.serving import tables
 from customer360.serving.eligibility import suppressed_customers
@@ -269,15 +270,24 @@ def publish_suppressed_customers(work: Workspace, warehouse: Warehouse) -> Publi
     path = settings.suppression_path
     if path is None or not lakehouse.exists(CUSTOMERS):
         return publish_rows(warehouse.owner, table, [], Origin(work.run_id))
-    version = lakehouse.version(CUSTOMERS)
-    with scratch_folder(settings.exports_dir, "suppressed_customers") as scratch:
+    tables_now = Tables(lakehouse.root)
+    version = tables_now.version(CUSTOMERS)
+    origin = Origin(work.run_id, version, tables_now.identity(CUSTOMERS))
+    with (
+        scratch_folder(settings.exports_dir, "suppressed_customers") as scratch,
+        engine(scratch / "rows") as connection,
+    ):
+        read_suppression_list(connection, "suppressed", work.deployment, path)
+        connection.register("customers", tables_now.dataset(CUSTOMERS, version=version))
         named = suppressed_customers(
-            lakehouse.read(CUSTOMERS, version=version),
-            suppression_list(work, path, scratch),
-            default_country=settings.default_country,
+            "customers", "suppressed", default_country=settings.default_country
         )
-        origin = Origin(work.run_id, version, lakehouse.identity(CUSTOMERS))
-        return publish(warehouse.owner, table, named, origin)
+        keys = (
+            (key,)
+            for batch in ordered_batches(connection, f"{named} ORDER BY customer_key")
+            for key in batch.column("customer_key").to_pylist()
+        )
+        return publish_rows(warehouse.owner, table, keys, origin)
 
 
 def publish_deployment(work: Workspace, warehouse: Warehouse) -> Published:

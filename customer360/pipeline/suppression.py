@@ -4,28 +4,30 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pyspark.sql import DataFrame
+import duckdb
 
-from customer360.pipeline.workspace import Workspace
+from customer360.deployment import Deployment
 from customer360.serving.suppression import read_suppression
 
 
-def suppression_list(work: Workspace, path: Path, scratch: Path) -> DataFrame:
-    """The identifiers of who must not be written to, see `read_suppression`.
+def read_suppression_list(
+    connection: duckdb.DuckDBPyConnection, name: str, deployment: Deployment, path: Path
+) -> None:
+    """Make a table of the identifiers of who must not be written to, see `read_suppression`.
 
     Args:
-        work: The deployment's.
+        connection: Where the table is made.
+        name: Of the table.
+        deployment: Whose sources and keys.
         path: The CSV file, of the setting ``suppression_path``.
-        scratch: Folder that the caller keeps while the result is used; holds personal data.
 
     Raises:
         SuppressionError: The file is missing, or a cell of it cannot be read.
     """
-    deployment = work.deployment
-    return read_suppression(
-        work.spark,
+    read_suppression(
+        connection,
+        name,
         path,
-        scratch,
         sources=[source.name for source in deployment.sources],
         secret=deployment.secret,
         default_country=deployment.settings.default_country,

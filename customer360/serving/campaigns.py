@@ -7,13 +7,9 @@ decided in `customer360.serving.eligibility`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from customer360.errors import Customer360Error
 from customer360.gold.high_value import HIGH_VALUE_FROM
-
-if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
 
 LONG_SILENT_TO = 2
 """Recency score up to which a customer counts as silent for long.
@@ -66,8 +62,8 @@ class CampaignList:
     Attributes:
         name: As files, assets and the command name it.
         meaning: Who is on it, in one sentence.
-        condition: True for its members; SQL of columns of ``gold/customer_360``.
-        priority: What the list is ordered by, greatest first; SQL of the same.
+        condition: SQL that is true for its members, of columns of ``gold/customer_360``.
+        priority: SQL of what the list is ordered by, greatest first.
         priority_means: The same in words.
         top_share: Share of all customers of the day, those of the greatest priority, that the
             list is cut to; None keeps all for whom the condition is true.
@@ -138,44 +134,36 @@ def campaign_list(name: str) -> CampaignList:
     raise UnknownListError(f"list {name!r} is unknown; the lists are {names}")
 
 
-def campaign_members(customer_360: DataFrame, campaign: CampaignList) -> DataFrame:
+def campaign_members(customer_360: str, campaign: CampaignList) -> str:
     """The customers of a list, whether they may be written to or not.
 
     Args:
-        customer_360: ``gold/customer_360`` of one as-of date.
+        customer_360: Name of ``gold/customer_360`` of one as-of date, in DuckDB.
         campaign: The list.
 
     Returns:
-        `MEMBER_COLUMNS`, one row a customer: ``priority`` in the unit of what it is made of (null
-        comes last), money rounded to cents, probabilities to four digits. Without an order of
-        rows; a rank counts those who are left in, so it is given when the list is written.
+        A query of `MEMBER_COLUMNS`, one row a customer: ``priority`` in the unit of what it is made
+        of (null comes last), money rounded to cents, probabilities to four digits. Without an order
+        of rows; a rank counts those who are left in, so it is given when the list is written.
     """
-    from pyspark.sql import functions as F
-
-    rows = customer_360.withColumn("priority", F.expr(campaign.priority).cast("double"))
-    members = rows.where(campaign.condition)
-    if campaign.top_share is not None:
-        members = members.crossJoin(F.broadcast(_lowest_step(rows, campaign.top_share))).where(
-            _step() >= F.col("lowest_step")
-        )
     digits = dict.fromkeys(("priority", *_MONEY), 2) | dict.fromkeys(_PROBABILITIES, 4)
-    return members.withColumns(
-        {name: F.round(name, places) for name, places in digits.items()}
-    ).select(*MEMBER_COLUMNS)
+    shown = ", ".join(
+        f"{_rounded(name, digits[name])} AS {name}" if name in digits else name
+        for name in MEMBER_COLUMNS
+    )
+    rows = f"(SELECT *, ({campaign.priority})::DOUBLE AS priority FROM {customer_360})"
+    members = f"SELECT {shown} FROM {rows} WHERE {campaign.condition}"
+    if campaign.top_share is not None:
+        lowest = f"SELECT quantile_cont({_STEP}, {1 - campaign.top_share}) FROM {rows}"
+        members += f" AND {_STEP} >= ({lowest})"
+    return members
 
 
-def _step() -> Column:
-    """The priority in steps 1 % wide: so few that an exact percentile needs little memory.
-
-    An approximate percentile of the values themselves may differ from run to run.
-    """
-    from pyspark.sql import functions as F
-
-    return F.floor(F.log1p(F.greatest(F.col("priority"), F.lit(0.0))) * 100)
+_STEP = "floor(ln(1 + greatest(priority, 0.0)) * 100)"
+"""The priority in steps 1 % wide, as the mart of lists has them; none is the lowest."""
 
 
-def _lowest_step(rows: DataFrame, share: float) -> DataFrame:
-    """One row: the step from which on a priority is among the top ``share`` of all customers."""
-    from pyspark.sql import functions as F
-
-    return rows.agg(F.percentile(_step(), F.lit(1 - share)).alias("lowest_step"))
+def _rounded(name: str, places: int) -> str:
+    """By its decimal digits, halves up: 1.005 is no less than that, though the double is."""
+    exact = f"round(try_cast({name} AS DECIMAL(38, 10)), {places})::DOUBLE"
+    return f"coalesce({exact}, {name})"

@@ -11,15 +11,12 @@ large platforms differ, and each has its own columns:
 
 Both take SHA-256 without a salt, in lower-case hexadecimal.
 
-Who may be written to is decided elsewhere.
+Functions take and return expressions of DuckDB's SQL. Who may be written to is decided elsewhere.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
-
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
 
 HASH_PATTERN = "^[0-9a-f]{64}$"
 """A SHA-256 in hexadecimal, as `sha256` gives it."""
@@ -82,22 +79,23 @@ NUMBERING_PLANS: dict[str, NumberingPlan] = {
 """By ISO 3166 code; the national plans deposited with the ITU (E.164 national numbering plans)."""
 
 
-def google_email(email: Column) -> Column:
+def google_email(email: str) -> str:
     """E-mail as Google matches it; null where it is none. See the module."""
-    address = F.lower(F.regexp_replace(email, r"\s+", ""))
-    name, domain = F.substring_index(address, "@", 1), F.substring_index(address, "@", -1)
-    without_dots = F.concat(F.regexp_replace(name, r"\.", ""), F.lit("@"), domain)
-    return _address(
-        F.when(domain.isin("gmail.com", "googlemail.com"), without_dots).otherwise(address)
+    address = f"lower(regexp_replace({email}, '[{_BLANK}]+', '', 'g'))"
+    domain = f"split_part({address}, '@', -1)"
+    name = f"replace(split_part({address}, '@', 1), '.', '')"
+    dotless = (
+        f"CASE WHEN {domain} IN ('gmail.com', 'googlemail.com') THEN {name} || '@' || {domain}"
     )
+    return _address(f"{dotless} ELSE {address} END")
 
 
-def meta_email(email: Column) -> Column:
+def meta_email(email: str) -> str:
     """E-mail as Meta matches it; null where it is none. See the module."""
     return _address(email)
 
 
-def with_e164(frame: DataFrame, name: str, phone: Column, country: Column) -> DataFrame:
+def with_e164(rows: str, name: str, phone: str, country: str) -> str:
     """Add column ``name``: a phone number in E.164, as Google matches it (``+5511987654321``).
 
     A number with + or 00 in front says its country itself; any other is read by the numbering plan
@@ -106,86 +104,74 @@ def with_e164(frame: DataFrame, name: str, phone: Column, country: Column) -> Da
     ``silver/customers`` keeps it, is not part of a number.
 
     Args:
-        frame: The rows.
+        rows: Name of the rows, or a query in brackets.
         name: Of the new column.
         phone: The number as text.
         country: ISO 3166 code of its owner's country.
+
+    Returns:
+        A query of all columns of the rows and the new one.
     """
-    main = F.substring_index(F.lower(F.trim(phone)), "x", 1)
-    # Step by step, because each step uses the one before several times: one nested expression
-    # would repeat it as often.
-    digits, plan = F.col("_digits"), F.col("_plan")
-    abroad, trunk, code = F.col("_abroad"), F.col("_plan.trunk_prefix"), F.col("_plan.calling_code")
-    read = frame.withColumns(
-        {
-            "_digits": F.regexp_replace(main, "[^0-9]", ""),
-            "_plus": main.startswith("+"),
-            "_plan": _plans()[F.upper(F.trim(country))],
-        }
-    ).withColumns(
-        {
-            "_abroad": F.when(F.col("_plus"), digits).when(
-                digits.startswith("00"), F.substring(digits, F.lit(3), F.length(digits))
-            ),
-            "_home": F.coalesce(
-                _national(digits, plan),
-                _national(F.when(digits.startswith(code), _after(digits, code)), plan),
-            ),
-        }
-    )
-    # "+44 (0)20 ..." is how many write it; the zero is dialled at home only.
-    with_trunk = F.when(
-        (trunk == "0") & abroad.startswith(F.concat(code, trunk)),
-        F.concat(code, _national(_after(abroad, code), plan)),
-    )
-    number = F.when(abroad.isNotNull(), F.coalesce(with_trunk, abroad)).otherwise(
-        F.concat(code, F.col("_home"))
-    )
-    # At most 15 digits, the country's first, which is no zero (ITU-T E.164).
-    valid = F.when(F.col("_number").rlike("^[1-9][0-9]{6,14}$"), F.concat(F.lit("+"), "_number"))
-    return (
-        read.withColumn("_number", number)
-        .withColumn(name, valid)
-        .drop("_digits", "_plus", "_plan", "_abroad", "_home", "_number")
-    )
-
-
-def meta_phone(number: Column) -> Column:
-    """An E.164 number as Meta matches it: its digits."""
-    return F.substring(number, F.lit(2), F.length(number))
-
-
-def sha256(text: Column) -> Column:
-    """SHA-256 of the text in UTF-8, lower-case hexadecimal, no salt; null stays null."""
-    return F.sha2(F.encode(text, "UTF-8"), 256)
-
-
-def _address(email: Column) -> Column:
-    lower = F.lower(F.trim(email))
-    return F.when(lower.rlike(r"^[^@\s]+@[^@\s]+\.[^@\s]+$"), lower)
-
-
-def _national(digits: Column, plan: Column) -> Column:
-    """The national number in ``digits``; one that fits only with its trunk prefix keeps it."""
-    trunk = plan["trunk_prefix"]
-    without = F.when((trunk != "") & digits.startswith(trunk), _after(digits, trunk))
-    return F.when(_fits(without, plan), without).when(_fits(digits, plan), digits)
-
-
-def _fits(digits: Column, plan: Column) -> Column:
-    return F.length(digits).between(plan["shortest"], plan["longest"])
-
-
-def _after(text: Column, prefix: Column) -> Column:
-    return F.substring(text, F.length(prefix) + 1, F.length(text))
-
-
-def _plans() -> Column:
-    """`NUMBERING_PLANS` as a literal map from country to struct."""
-    entries = ", ".join(
-        f"'{country}', named_struct('calling_code', '{plan.calling_code}', "
-        f"'trunk_prefix', '{plan.trunk_prefix}', 'shortest', {plan.shortest}, "
-        f"'longest', {plan.longest})"
+    main = f"split_part(lower(trim({phone}, ' ')), 'x', 1)"
+    plans = ", ".join(
+        f"('{country}', '{plan.calling_code}', '{plan.trunk_prefix}', {plan.shortest}, "
+        f"{plan.longest})"
         for country, plan in NUMBERING_PLANS.items()
     )
-    return F.expr(f"map({entries})")
+    own = ("_main", "_digits", "_abroad", "_home", "_number", "_owner", *_PLAN)
+    # "+44 (0)20 ..." is how many write it; the zero is dialled at home only.
+    with_trunk = (
+        "CASE WHEN _trunk = '0' AND starts_with(_abroad, _code || _trunk) "
+        f"THEN _code || {_national(_after('_abroad', '_code'))} END"
+    )
+    # Step by step, because each step uses the one before several times.
+    return f"""SELECT * EXCLUDE ({", ".join(own)}),
+        -- At most 15 digits, the country's first, which is no zero (ITU-T E.164).
+        CASE WHEN regexp_full_match(_number, '[1-9][0-9]{{6,14}}') THEN '+' || _number END AS {name}
+    FROM (SELECT *, CASE WHEN _abroad IS NOT NULL THEN coalesce({with_trunk}, _abroad)
+            ELSE _code || _home END AS _number
+        FROM (SELECT *,
+                CASE WHEN starts_with(_main, '+') THEN _digits
+                    WHEN starts_with(_digits, '00') THEN substr(_digits, 3) END AS _abroad,
+                coalesce({_national("_digits")}, CASE WHEN starts_with(_digits, _code)
+                    THEN {_national(_after("_digits", "_code"))} END) AS _home
+            FROM (SELECT *, regexp_replace(_main, '[^0-9]', '', 'g') AS _digits
+                FROM (SELECT *, {main} AS _main, upper(trim({country}, ' ')) AS _owner FROM {rows})
+                LEFT JOIN (VALUES {plans}) plan({", ".join(_PLAN)}) ON _owner = _country)))"""
+
+
+def meta_phone(number: str) -> str:
+    """An E.164 number as Meta matches it: its digits."""
+    return f"substr({number}, 2)"
+
+
+def sha256(text: str) -> str:
+    """SHA-256 of the text in UTF-8, lower-case hexadecimal, no salt; null stays null."""
+    return f"sha256({text})"
+
+
+_PLAN = ("_country", "_code", "_trunk", "_shortest", "_longest")
+_BLANK = r"\s\x0B"
+
+
+def _address(email: str) -> str:
+    lower = f"lower(trim({email}, ' '))"
+    part = f"[^@{_BLANK}]+"
+    return rf"CASE WHEN regexp_full_match({lower}, '{part}@{part}\.{part}') THEN {lower} END"
+
+
+def _national(digits: str) -> str:
+    """The national number in ``digits``; one that fits only with its trunk prefix keeps it."""
+    without = _after(digits, "_trunk")
+    return (
+        f"CASE WHEN _trunk <> '' AND starts_with({digits}, _trunk) AND {_fits(without)} "
+        f"THEN {without} WHEN {_fits(digits)} THEN {digits} END"
+    )
+
+
+def _fits(digits: str) -> str:
+    return f"length({digits}) BETWEEN _shortest AND _longest"
+
+
+def _after(text: str, prefix: str) -> str:
+    return f"substr({text}, length({prefix}) + 1)"

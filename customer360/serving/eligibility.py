@@ -2,15 +2,15 @@
 
 Consent is today's, of ``silver/customers``, and not that of the snapshot's day: who has refused
 since is left out of a list of yesterday too. Whoever has no row there any more is left out as well.
+
+Functions take names of tables in DuckDB (or queries in brackets) and return queries.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
 
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
-
+from customer360.lakehouse.reading import sql_text
 from customer360.serving import contacts
 from customer360.serving.campaigns import MEMBER_COLUMNS
 from customer360.serving.options import Contacts
@@ -46,14 +46,14 @@ IDENTIFIERS = ("kind", "value")
 
 
 def judged(
-    members: DataFrame,
-    customers: DataFrame,
-    suppressed: DataFrame | None = None,
+    members: str,
+    customers: str,
+    suppressed: str | None = None,
     *,
     contact: Contacts = Contacts.NONE,
     include_never_asked: bool = False,
     default_country: str | None = None,
-) -> DataFrame:
+) -> str:
     """Every member with the contact columns and the reason to leave them out, if there is one.
 
     Args:
@@ -65,32 +65,45 @@ def judged(
         default_country: ISO 3166 code for phone numbers of customers without a country.
 
     Returns:
-        `MEMBER_COLUMNS`, those of `CONTACT_COLUMNS`, and ``left_out``: a `LeftOut`, or null for who
-        stays. Contact columns of who is left out are null.
+        A query of `MEMBER_COLUMNS`, those of `CONTACT_COLUMNS`, and ``left_out``: a `LeftOut`, or
+        null for who stays. Contact columns of who is left out are null.
     """
-    if contact is Contacts.NONE:
-        people = customers.select("customer_key", "marketing_consent")
-    else:
-        people = _with_contacts(customers, default_country)
-    rows = members.join(people.withColumn("known", F.lit(True)), "customer_key", "left")
-    if suppressed is None:
-        rows = rows.withColumn("suppressed", F.lit(False))
-    else:
-        on_list = customers.join(members, "customer_key", "left_semi")
-        named = suppressed_customers(on_list, suppressed, default_country=default_country)
-        rows = rows.join(named.withColumn("suppressed", F.lit(True)), "customer_key", "left")
-        rows = rows.fillna(False, ["suppressed"])
-    names = CONTACT_COLUMNS[contact]
-    rows = rows.withColumn("left_out", _left_out(contact, include_never_asked))
-    stays = F.col("left_out").isNull()
-    return rows.select(
-        *MEMBER_COLUMNS, *(F.when(stays, F.col(name)).alias(name) for name in names), "left_out"
+    # Whoever is no member need not be normalised and hashed.
+    own = f"(SELECT * FROM {customers} SEMI JOIN _members USING (customer_key))"
+    people = (
+        f"SELECT customer_key, marketing_consent FROM {own}"
+        if contact is Contacts.NONE
+        else _with_contacts(own, default_country)
     )
+    named = "SELECT NULL::VARCHAR AS customer_key WHERE false"
+    if suppressed is not None:
+        named = suppressed_customers(own, suppressed, default_country=default_country)
+    shown = ", ".join(
+        [
+            *(f"_members.{name}" for name in MEMBER_COLUMNS),
+            *(
+                f"CASE WHEN left_out IS NULL THEN {name} END AS {name}"
+                for name in CONTACT_COLUMNS[contact]
+            ),
+            "left_out",
+        ]
+    )
+    return f"""WITH _members AS MATERIALIZED (SELECT * FROM {members}),
+        _people AS ({people}),
+        _named AS ({named}),
+        _judged AS (
+            SELECT _members.customer_key AS member, _people.* EXCLUDE (customer_key),
+                {_left_out(contact, include_never_asked)} AS left_out
+            FROM _members
+            LEFT JOIN _people ON _people.customer_key = _members.customer_key
+            LEFT JOIN _named ON _named.customer_key = _members.customer_key
+        )
+    SELECT {shown} FROM _members JOIN _judged ON _members.customer_key = member"""
 
 
 def suppressed_customers(
-    customers: DataFrame, suppressed: DataFrame, *, default_country: str | None = None
-) -> DataFrame:
+    customers: str, suppressed: str, *, default_country: str | None = None
+) -> str:
     """Those of the customers that any identifier of the suppression list names.
 
     Args:
@@ -99,60 +112,49 @@ def suppressed_customers(
         default_country: ISO 3166 code for phone numbers of customers without a country.
 
     Returns:
-        ``customer_key``, each once.
+        A query of ``customer_key``, each once.
     """
     own = {
         "customer_key": ("customer_key",),
         "email": ("google_email_sha256", "meta_email_sha256"),
         "phone": ("google_phone_sha256", "meta_phone_sha256"),
     }
-    pairs = F.array(
-        *(
-            F.struct(F.lit(kind).alias("kind"), F.col(name).alias("value"))
-            for kind, names in own.items()
-            for name in names
-        )
+    pairs = ", ".join(
+        f"{{'kind': '{kind}', 'value': {name}}}" for kind, names in own.items() for name in names
     )
-    identified = _with_contacts(customers, default_country).select("customer_key", F.inline(pairs))
-    return (
-        identified.join(suppressed, list(IDENTIFIERS), "left_semi")
-        .select("customer_key")
-        .distinct()
-    )
+    return f"""SELECT DISTINCT customer_key
+    FROM (SELECT customer_key, unnest([{pairs}], recursive := true)
+        FROM ({_with_contacts(customers, default_country)}))
+    SEMI JOIN {suppressed} USING ({", ".join(IDENTIFIERS)})"""
 
 
-def _with_contacts(customers: DataFrame, default_country: str | None) -> DataFrame:
+def _with_contacts(customers: str, default_country: str | None) -> str:
     """Customers with their contacts as each platform matches them, plain and hashed."""
-    country = F.coalesce(F.col("country"), F.lit(default_country).cast("string"))
-    people = contacts.with_e164(customers, "number", F.col("phone"), country).select(
-        "customer_key",
-        "source",
-        "source_customer_id",
-        "name",
-        "marketing_consent",
-        contacts.meta_email(F.col("email")).alias("email"),
-        contacts.google_email(F.col("email")).alias("google_email"),
-        F.col("number").alias("phone"),
-    )
-    return people.withColumns(
-        {
-            "google_email_sha256": contacts.sha256(F.col("google_email")),
-            "google_phone_sha256": contacts.sha256(F.col("phone")),
-            "meta_email_sha256": contacts.sha256(F.col("email")),
-            "meta_phone_sha256": contacts.sha256(contacts.meta_phone(F.col("phone"))),
-        }
-    )
+    country = f"coalesce(country, {sql_text(default_country)})"
+    numbered = contacts.with_e164(customers, "number", "phone", country)
+    return f"""SELECT customer_key, source, source_customer_id, name, marketing_consent,
+        meta_email AS email, number AS phone,
+        {contacts.sha256("google_email")} AS google_email_sha256,
+        {contacts.sha256("number")} AS google_phone_sha256,
+        {contacts.sha256("meta_email")} AS meta_email_sha256,
+        {contacts.sha256(contacts.meta_phone("number"))} AS meta_phone_sha256
+    FROM (SELECT *, {contacts.meta_email("email")} AS meta_email,
+            {contacts.google_email("email")} AS google_email
+        FROM ({numbered}))"""
 
 
-def _left_out(contact: Contacts, include_never_asked: bool) -> Column:
-    consent = F.col("marketing_consent")
-    reason = F.when(F.col("known").isNull(), LeftOut.UNKNOWN.value).when(
-        ~consent, LeftOut.REFUSED.value
-    )
-    if not include_never_asked:
-        reason = reason.when(consent.isNull(), LeftOut.NEVER_ASKED.value)
-    reason = reason.when(F.col("suppressed"), LeftOut.SUPPRESSED.value)
-    if contact is not Contacts.NONE:
-        unreachable = F.col("email").isNull() & F.col("phone").isNull()
-        reason = reason.when(unreachable, LeftOut.NO_CONTACT.value)
-    return reason
+def _left_out(contact: Contacts, include_never_asked: bool) -> str:
+    """The first reason that is true, as SQL; null for none."""
+    reasons = {
+        LeftOut.UNKNOWN: "_people.customer_key IS NULL",
+        LeftOut.REFUSED: "NOT marketing_consent",
+        LeftOut.NEVER_ASKED: "marketing_consent IS NULL",
+        LeftOut.SUPPRESSED: "_named.customer_key IS NOT NULL",
+        LeftOut.NO_CONTACT: "email IS NULL AND phone IS NULL",
+    }
+    if include_never_asked:
+        del reasons[LeftOut.NEVER_ASKED]
+    if contact is Contacts.NONE:
+        del reasons[LeftOut.NO_CONTACT]
+    cases = " ".join(f"WHEN {holds} THEN '{reason.value}'" for reason, holds in reasons.items())
+    return f"CASE {cases} END"

@@ -20,23 +20,23 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
-from pyspark.sql import Column, DataFrame, SparkSession
-from pyspark.sql import functions as F
 
 from customer360.errors import Customer360Error, listed
-from customer360.lakehouse.stream import materialised
+from customer360.lakehouse.reading import sql_text
 from customer360.serving import contacts
 from customer360.serving.eligibility import IDENTIFIERS
-from customer360.silver import text
-from customer360.silver.keys import customer_key
+from customer360.silver.keys import customer_key_of
+from customer360.silver.text_sql import phone
 
 COLUMNS = ("customer_key", "source", "source_customer_id", "email", "phone", "country")
 """Columns that the file may have."""
 
 _NAMING = ("customer_key", "source_customer_id", "email", "phone")
-_SCHEMA = pa.schema([("line", pa.int64()), *((name, pa.string()) for name in COLUMNS)])
+_SCHEMA = pa.schema(
+    [("line", pa.int64()), *((name, pa.string()) for name in (*COLUMNS, "key_of_id"))]
+)
 _KEPT = "campaign lists stay as they were"
 _TOO_MANY = "beyond the header"
 _CHUNK = 50_000
@@ -48,106 +48,104 @@ class SuppressionError(Customer360Error):
 
 
 def read_suppression(
-    spark: SparkSession,
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
     path: Path,
-    scratch: Path,
     *,
     sources: Sequence[str],
     secret: bytes,
     default_country: str | None = None,
-) -> DataFrame:
-    """The identifiers of who must not be written to, each once.
+) -> None:
+    """Make a table of the identifiers of who must not be written to, each once.
 
     Args:
-        spark: The session.
+        connection: Where the table is made: ``kind`` and ``value``, see
+            `customer360.serving.eligibility.IDENTIFIERS`.
+        name: Of the table.
         path: The CSV file.
-        scratch: Folder that the caller keeps while the result is used; holds personal data.
         sources: Names of the active sources.
         secret: Secret of the customer keys.
         default_country: ISO 3166 code for phone numbers without a country.
 
-    Returns:
-        ``kind`` and ``value``, see `customer360.serving.eligibility.IDENTIFIERS`.
-
     Raises:
         SuppressionError: The file is missing, or a cell of it cannot be read.
     """
-    copy = scratch / "suppression.parquet"
-    with pq.ParquetWriter(copy, _SCHEMA) as writer:
-        for batch in _batches(path):
-            writer.write_batch(batch)
-    only_source = sources[0] if len(sources) == 1 else None
-    rows = spark.read.parquet(str(copy.absolute())).select(
-        "line",
-        *_NAMING,
-        F.coalesce("source", F.lit(only_source).cast("string")).alias("source"),
-        F.coalesce("country", F.lit(default_country).cast("string")).alias("country"),
-        text.phone(F.col("phone")).alias("written"),
+    country = f"coalesce(country, {sql_text(default_country)})"
+    numbered = contacts.with_e164(
+        f"(SELECT *, {phone('phone')} AS written FROM listed)", "number", "written", country
     )
-    email, of_id = (
-        F.col("email"),
-        customer_key(F.col("source"), F.col("source_customer_id"), secret),
-    )
-    numbered = contacts.with_e164(rows, "number", F.col("written"), F.col("country"))
-    read = numbered.select(
-        "line",
-        *_NAMING,
-        _if_hash(F.col("customer_key")).alias("read_customer_key"),
-        F.when(F.col("source").isin(*sources), of_id).alias("read_source_customer_id"),
-        F.coalesce(_if_hash(email), contacts.sha256(contacts.google_email(email))).alias(
-            "read_email"
+    cells = {
+        "customer_key": ("customer_key", _if_hash("customer_key")),
+        "source_customer_id": ("customer_key", "key_of_id"),
+        "email": (
+            "email",
+            f"coalesce({_if_hash('email')}, {contacts.sha256(contacts.google_email('email'))})",
         ),
-        F.coalesce(_if_hash(F.col("phone")), contacts.sha256(F.col("number"))).alias("read_phone"),
+        "phone": ("phone", f"coalesce({_if_hash('phone')}, {contacts.sha256('number')})"),
+    }
+    pairs = ", ".join(
+        f"{{'column': '{column}', 'cell': {column}, 'kind': '{kind}', 'value': {value}}}"
+        for column, (kind, value) in cells.items()
     )
-    # Used for the check and for every list's members: the keys and hashes are computed once.
-    read = materialised(read, scratch / "suppression")
-    _refuse_unread(read, path, sources)
-    kinds = dict(zip(_NAMING, ("customer_key", "customer_key", "email", "phone"), strict=True))
-    pairs = F.array(
-        *(
-            F.struct(F.lit(kind).alias("kind"), F.col(f"read_{name}").alias("value"))
-            for name, kind in kinds.items()
+    connection.execute(
+        """CREATE TEMP TABLE read_cells
+        (line BIGINT, "column" VARCHAR, cell VARCHAR, kind VARCHAR, value VARCHAR)"""
+    )
+    for batch in _batches(path, sources, secret):
+        connection.register("listed", pa.Table.from_batches([batch]))
+        connection.execute(
+            f"""INSERT INTO read_cells
+            SELECT line, unnest([{pairs}], recursive := true) FROM ({numbered})"""
         )
+        connection.unregister("listed")
+    _refuse_unread(connection, path, sources)
+    connection.execute(
+        f"""CREATE TEMP TABLE {name} AS
+        SELECT DISTINCT {", ".join(IDENTIFIERS)} FROM read_cells WHERE value IS NOT NULL"""
     )
-    identifiers = read.select(F.inline(pairs)).where(F.col("value").isNotNull())
-    return identifiers.select(*IDENTIFIERS).distinct()
+    connection.execute("DROP TABLE read_cells")
 
 
-def _if_hash(cell: Column) -> Column:
-    lower = F.lower(cell)
-    return F.when(lower.rlike(contacts.HASH_PATTERN), lower)
+def _if_hash(cell: str) -> str:
+    lower = f"lower({cell})"
+    return f"CASE WHEN regexp_matches({lower}, '{contacts.HASH_PATTERN}') THEN {lower} END"
 
 
-def _refuse_unread(read: DataFrame, path: Path, sources: Sequence[str]) -> None:
+def _refuse_unread(
+    connection: duckdb.DuckDBPyConnection, path: Path, sources: Sequence[str]
+) -> None:
     """Raise for the first cell that names somebody and was not understood."""
-    unread = F.coalesce(
-        *(
-            F.when(F.col(name).isNotNull() & F.col(f"read_{name}").isNull(), F.lit(name))
-            for name in _NAMING
-        )
-    )
-    first = (
-        read.select("line", unread.alias("column"))
-        .where(F.col("column").isNotNull())
-        .orderBy("line")
-        .first()
-    )
+    order = ", ".join(f"'{column}'" for column in _NAMING)
+    first = connection.execute(
+        f"""SELECT line, "column" FROM read_cells WHERE cell IS NOT NULL AND value IS NULL
+        ORDER BY line, list_position([{order}], "column") LIMIT 1"""
+    ).fetchone()
     if first is None:
         return
+    line, column = first
     wanted = {
         "customer_key": "64 hexadecimal digits",
         "source_customer_id": f"an id with its source, one of {listed(sources)}, in column source",
         "email": "an e-mail address or its SHA-256",
         "phone": "a phone number with + and country code in front, or its SHA-256; or set column "
         "country or the setting default_country",
-    }[first["column"]]
-    raise SuppressionError(
-        f"{path}, row {first['line']}, column {first['column']}: expected {wanted}; {_KEPT}"
-    )
+    }[column]
+    raise SuppressionError(f"{path}, row {line}, column {column}: expected {wanted}; {_KEPT}")
 
 
-def _batches(path: Path) -> Iterator[pa.RecordBatch]:
-    """The file's rows with the number of the line that each ends on; blank cells are null."""
+def _batches(path: Path, sources: Sequence[str], secret: bytes) -> Iterator[pa.RecordBatch]:
+    """The file's rows with the number of the line that each ends on; blank cells are null.
+
+    ``key_of_id`` is the customer key of the source's id, where its source is known.
+    """
+    only_source = sources[0] if len(sources) == 1 else None
+
+    def keyed(row: dict[str, object]) -> dict[str, object]:
+        source, own_id = row.get("source") or only_source, row.get("source_customer_id")
+        if own_id is None or source not in sources:
+            return row
+        return row | {"key_of_id": customer_key_of(str(source), str(own_id), secret)}
+
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream, restkey=_TOO_MANY, strict=True)
@@ -155,7 +153,7 @@ def _batches(path: Path) -> Iterator[pa.RecordBatch]:
             _check_header(reader.fieldnames, path)
             rows = _rows(reader, path)
             while chunk := list(islice(rows, _CHUNK)):
-                yield pa.RecordBatch.from_pylist(chunk, schema=_SCHEMA)
+                yield pa.RecordBatch.from_pylist([keyed(row) for row in chunk], schema=_SCHEMA)
     except OSError as error:
         raise SuppressionError(
             f"suppression list {path} cannot be read ({error.strerror}): mend the file or the "

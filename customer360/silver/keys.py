@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from typing import TYPE_CHECKING
 
-from pyspark.sql import Column
-from pyspark.sql import functions as F
+if TYPE_CHECKING:
+    from pyspark.sql import Column
 
 _BLOCK = 64  # bytes SHA-256 works on at a time
 
@@ -26,6 +27,8 @@ def customer_key(source: Column | str, source_customer_id: Column, secret: bytes
     Raises:
         ValueError: The secret is empty, or the source's name holds the separator.
     """
+    from pyspark.sql import functions as F
+
     if not secret:
         raise ValueError("customer keys need a secret; it is empty")
     if isinstance(source, str):
@@ -46,4 +49,6 @@ def customer_key_of(source: str, source_customer_id: str, secret: bytes) -> str:
 
 
 def _pad(key: bytes, value: int) -> Column:
+    from pyspark.sql import functions as F
+
     return F.lit(bytes(byte ^ value for byte in key))

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import unicodedata
 from functools import cache
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from customer360.silver.compositions import INVISIBLE, MARK, compositions
+
 # Every separator, line break and control character, as Java's regular expressions name them.
 _BLANK = r"[\p{Z}\s\p{Cc}]+"
-# Characters nobody sees and everybody compares: zero-width space, byte-order mark, soft hyphen.
-_INVISIBLE = "\u200b\ufeff\u00ad"
-_MARK = "[\u0300-\u036f]"
-# Latin letters with marks, all that NFC composes in names and addresses of Latin scripts.
-_LATIN = (*range(0x00C0, 0x0250), *range(0x1E00, 0x1F00))
 
 
 def tidy(text: Column) -> Column:
@@ -33,10 +29,10 @@ def composed(text: Column) -> Column:
     Spark has no normalisation; letters are looked up in a table made from Python's Unicode data.
     Other scripts stay as they are.
     """
-    letters = F.regexp_extract_all(text, F.lit(f"(?s).{_MARK}*"), F.lit(0))
-    table = F.str_to_map(F.lit(_compositions()), F.lit("\n"), F.lit("\t"))
+    letters = F.regexp_extract_all(text, F.lit(f"(?s).{MARK}*"), F.lit(0))
+    table = F.str_to_map(F.lit(_table_of_letters()), F.lit("\n"), F.lit("\t"))
     joined = F.array_join(F.transform(letters, lambda c: F.coalesce(table[c], c)), "")
-    return F.when(_not_ascii(text) & text.rlike(_MARK), joined).otherwise(text)
+    return F.when(_not_ascii(text) & text.rlike(MARK), joined).otherwise(text)
 
 
 def cased(name: Column) -> Column:
@@ -88,7 +84,7 @@ def _collapsed(text: Column) -> Column:
     dirty = _not_ascii(text)  # perhaps a no-break space
     for blank in ("  ", "\t", "\n", "\r"):
         dirty = dirty | F.contains(text, F.lit(blank))
-    clean = F.regexp_replace(F.translate(text, _INVISIBLE, ""), _BLANK, " ")
+    clean = F.regexp_replace(F.translate(text, INVISIBLE, ""), _BLANK, " ")
     return F.when(dirty, clean).otherwise(text)
 
 
@@ -101,13 +97,6 @@ def _not_blank(text: Column) -> Column:
 
 
 @cache
-def _compositions() -> str:
-    """``decomposed<tab>composed`` lines, for full and for one-step decompositions."""
-    pairs = {}
-    for letter in map(chr, _LATIN):
-        parts = unicodedata.decomposition(letter)
-        if not parts or parts.startswith("<") or unicodedata.normalize("NFC", letter) != letter:
-            continue
-        pairs[unicodedata.normalize("NFD", letter)] = letter
-        pairs["".join(chr(int(part, 16)) for part in parts.split())] = letter
-    return "\n".join(f"{apart}\t{letter}" for apart, letter in sorted(pairs.items()))
+def _table_of_letters() -> str:
+    """``decomposed<tab>composed`` lines."""
+    return "\n".join(f"{apart}\t{letter}" for apart, letter in compositions())

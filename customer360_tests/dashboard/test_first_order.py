@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from pyspark.sql import SparkSession
 
 from customer360.dashboard.first_order import FirstOrder, answer, known_values, load
 from customer360.models.revenue import FEATURES, RevenueModel, RevenueModelError
@@ -56,14 +55,14 @@ def _row(number: int, order: FirstOrder, as_of: date) -> dict[str, object]:
     }
 
 
-def test_the_answer_is_what_the_pipeline_would_predict(spark: SparkSession, tmp_path: Path) -> None:
+def test_the_answer_is_what_the_pipeline_would_predict(tmp_path: Path) -> None:
     orders, as_of = (BARE, WHOLE, UNDERWAY), date(2025, 6, 30)
     rows = pd.DataFrame([_row(n, order, as_of) for n, order in enumerate(orders)])
     rows = rows.astype({"items": "Int64", "installments": "Int64", "review_score": "Int64"})
     # A delivery that is still to come is not in a file of that day.
     rows.loc[2, "delivered_on"] = None
     rows.to_csv(tmp_path / "orders.csv", index=False)
-    predict_file(tmp_path / "orders.csv", tmp_path / "said.csv", model(), spark, as_of=as_of)
+    predict_file(tmp_path / "orders.csv", tmp_path / "said.csv", model(), as_of=as_of)
     said = pd.read_csv(tmp_path / "said.csv").sort_values("customer_id")
     ours = [answer(model(), order) for order in orders]
     assert [each.expected_revenue for each in ours] == pytest.approx(

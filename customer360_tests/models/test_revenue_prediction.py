@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from uuid import uuid4
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -36,11 +34,6 @@ from customer360_tests.gold.frames import customer_days as days_frame
 from customer360_tests.gold.test_first_orders import HISTORY, TRANSACTIONS, order
 from customer360_tests.models.data import SHOP_END, shop_rows
 from customer360_tests.models.revenue_rows import AS_OF, GRID, HORIZON_DAYS, dated
-
-FILE_SCHEMA = (
-    "customer_id string, as_of date, expected_revenue double, purchase_probability double, "
-    "reason_1 string, reason_2 string, reason_3 string, horizon_days int, rejected_rows int"
-)
 
 
 @cache
@@ -142,7 +135,7 @@ def test_a_file_is_predicted_by_the_features_of_training(
         "dan,2024-03-05,10,Books,web,card,1,1,1,,SP,BR,sale\n"
         "dan,2024-03-05,10,Books,web,card,,,1,,SP,BR,refund\n"
     )
-    found = predict_file(source, target, model(), spark)
+    found = predict_file(source, target, model())
     assert (found.rows, found.rejected_rows, found.customers) == (6, 2, 2)
     assert (found.without_purchase, found.as_of) == (1, date(2024, 3, 31))
     assert found.rejected == tmp_path / "out" / "predictions.csv.rejected.csv"
@@ -175,9 +168,7 @@ def test_a_file_is_predicted_by_the_features_of_training(
 
     # From a later day the silence is longer; Parquet holds the same columns; no list, no file.
     source.write_text("customer_id,ordered_at,amount\nana,2024-03-01,10\n")
-    again = predict_file(
-        source, tmp_path / "later.parquet", model(), spark, as_of=date(2024, 6, 30)
-    )
+    again = predict_file(source, tmp_path / "later.parquet", model(), as_of=date(2024, 6, 30))
     assert again.rejected is None
     later = pq.read_table(tmp_path / "later.parquet")
     assert later.schema == OUTPUT
@@ -206,48 +197,49 @@ def test_a_review_without_its_day_is_counted_and_a_mistyped_year_is_not_the_newe
 
 
 def test_predictions_are_made_once_and_written_in_order_as_they_came(
-    spark: SparkSession, tmp_path: Path
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def predicted(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        """Leaves a file for each row that it is asked for."""
-        for batch in batches:
-            for _ in batch.index:
-                (tmp_path / f"{uuid4().hex}.made").touch()
-            yield batch
+    asked: list[str] = []
 
-    as_of = date(2024, 3, 31)
-    rows = [(who, as_of, 1.5, 0.5, "a, b", None, None, 91, 0) for who in ("cy", "=ana", "ben")]
-    frame = spark.createDataFrame(rows, FILE_SCHEMA).mapInPandas(predicted, FILE_SCHEMA)
-    assert prediction._written(frame, tmp_path / "predictions.csv") == 3
-    made = pd.read_csv(tmp_path / "predictions.csv")
+    def predicted(frame: pd.DataFrame, _: RevenueModel) -> pd.DataFrame:
+        """Keeps each customer that it is asked for."""
+        asked.extend(frame["customer_key"])
+        said = {"expected_revenue": 1.5, "purchase_probability": 0.5, "horizon_days": 91}
+        reasons = {"reason_1": "a, b", "reason_2": None, "reason_3": None}
+        return pd.DataFrame(said | reasons, index=frame.index)
+
+    monkeypatch.setattr(prediction, "predictions", predicted)
+    source, target = tmp_path / "orders.csv", tmp_path / "predictions.csv"
+    rows = "".join(f"{who},2024-03-01,10\n" for who in ("cy", "=ana", "ben", "cy"))
+    source.write_text(f"customer_id,ordered_at,amount\n{rows}")
+    assert predict_file(source, target, model(), as_of=date(2024, 3, 31)).customers == 3
+    made = pd.read_csv(target)
     assert list(made.columns) == OUTPUT.names
     # Not even a formula is changed: who joins the ids to their own table finds them.
     assert made["customer_id"].tolist() == ["=ana", "ben", "cy"]
     assert made["reason_1"].tolist() == ["a, b"] * 3
-    assert len(list(tmp_path.glob("*.made"))) == 3
+    assert asked == ["=ana", "ben", "cy"]
 
 
-def test_the_input_is_not_overwritten(spark: SparkSession, tmp_path: Path) -> None:
+def test_the_input_is_not_overwritten(tmp_path: Path) -> None:
     source = tmp_path / "orders.csv.rejected.csv"
     source.write_text("customer_id,ordered_at,amount\nana,2024-03-01,10\n")
     (tmp_path / "link").symlink_to(tmp_path)
     for target in (source, tmp_path / "link" / source.name, tmp_path / "orders.csv"):
         with pytest.raises(OrderFileError, match="would be replaced by what is written") as error:
-            predict_file(source, target, model(), spark)
+            predict_file(source, target, model())
         assert "\n" not in str(error.value)
         assert source.read_text().endswith("10\n")
 
 
-def test_a_file_without_a_good_row_writes_the_list_only(
-    spark: SparkSession, tmp_path: Path
-) -> None:
+def test_a_file_without_a_good_row_writes_the_list_only(tmp_path: Path) -> None:
     source, target = tmp_path / "orders.csv", tmp_path / "predictions.csv"
     source.write_text("customer_id,ordered_at,amount\nana,never,10\n")
     with pytest.raises(OrderFileError, match="none of its 1 rows can be used; what is wrong is in"):
-        predict_file(source, target, model(), spark)
+        predict_file(source, target, model())
     assert not target.exists()
     assert (tmp_path / "predictions.csv.rejected.csv").exists()
     with pytest.raises(OrderFileError, match=r"a name that ends in \.csv or \.parquet"):
-        predict_file(source, tmp_path / "predictions.txt", model(), spark)
+        predict_file(source, tmp_path / "predictions.txt", model())
     with pytest.raises(OrderFileError, match="has learnt nothing yet"):
-        predict_file(source, target, RevenueModel("none", 91), spark)
+        predict_file(source, target, RevenueModel("none", 91))

@@ -25,7 +25,7 @@ ASSETS = (
 def test_the_mart_of_lists_is_not_made_again(spark: SparkSession, tmp_path: Path) -> None:
     (tmp_path / "stop.csv").write_text("email\nnobody\n")
     settings = load_settings(tmp_path, suppression_path=tmp_path / "stop.csv")
-    customers = customers_of(spark, {"a" * 64: {}})
+    customers = spark.createDataFrame(customers_of({"a" * 64: {}}))
     Lakehouse(spark, settings.lakehouse_dir).replace_all("silver/customers", customers)
     with dg.DagsterInstance.ephemeral() as instance:
         result = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import pyarrow as pa
 import pytest
-from pyspark.sql import DataFrame, SparkSession
 
 from customer360.models.baselines import HiatusRule
 from customer360.models.churn import FEATURES, ChurnModel, fit_xgboost
@@ -17,12 +17,12 @@ from customer360_tests.models.churn_rows import customers, labelled
 
 
 @pytest.fixture(scope="module")
-def features(spark: SparkSession) -> DataFrame:
-    return spark.createDataFrame(customers(1))
+def features() -> pa.Table:
+    return pa.Table.from_pandas(customers(1), preserve_index=False)
 
 
 @pytest.fixture(scope="module")
-def champion(features: DataFrame) -> Champion[ChurnModel]:
+def champion(features: pa.Table) -> Champion[ChurnModel]:
     """Version 4, trained on the columns that are there."""
     fit = fit_xgboost(labelled(800, 1), labelled(400, 2), parameters={"max_depth": 2}, nthread=1)
     model = ChurnModel(
@@ -33,11 +33,13 @@ def champion(features: DataFrame) -> Champion[ChurnModel]:
         booster=bytes(fit.booster.save_raw("ubj")),
         calibrator=fit.calibrator,
     )
-    return Champion(model, CHURN, "4", "run", {}, schema=FeatureSchema.of(features, FEATURES))
+    return Champion(
+        model, CHURN, "4", "run", {}, schema=FeatureSchema.of_arrow(features.schema, FEATURES)
+    )
 
 
 def test_the_champions_own_score_is_explained_without_a_note(
-    features: DataFrame, champion: Champion[ChurnModel]
+    features: pa.Table, champion: Champion[ChurnModel]
 ) -> None:
     topics, note = topics_by(champion, features, "4")
     assert note == ""
@@ -47,7 +49,7 @@ def test_the_champions_own_score_is_explained_without_a_note(
 
 
 def test_topics_of_another_version_than_the_scores_are_said_to_be(
-    features: DataFrame, champion: Champion[ChurnModel]
+    features: pa.Table, champion: Champion[ChurnModel]
 ) -> None:
     topics, note = topics_by(champion, features, "3")
     assert len(topics) > 0
@@ -58,16 +60,18 @@ def test_topics_of_another_version_than_the_scores_are_said_to_be(
 
 
 def test_a_fallback_and_other_columns_are_a_line_in_place_of_topics(
-    features: DataFrame, champion: Champion[ChurnModel]
+    features: pa.Table, champion: Champion[ChurnModel]
 ) -> None:
     rule = ChurnModel("hiatus_rule", 91, 182, 0.4, HiatusRule(20, 0.1, 0.8))
-    retyped = features.withColumn("frequency", features["frequency"].cast("string"))
+    position = features.schema.get_field_index("frequency")
+    as_text = features["frequency"].cast(pa.string())
+    retyped = features.set_column(position, "frequency", as_text)
     fewer = replace(champion.model, features=FEATURES[1:])
     for model, frame, said in (
         (replace(champion, model=rule), features, "v4 is the fallback hiatus_rule"),
         (champion, retyped, "churn v4 was trained on other features: .* frequency as string in"),
         (replace(champion, model=fewer), features, "trained on other features: .* frequency"),
-        (champion, features.limit(0), "does not have the customer on that day"),
+        (champion, features.slice(0, 0), "does not have the customer on that day"),
     ):
         topics, note = topics_by(model, frame, "4")
         assert topics.empty

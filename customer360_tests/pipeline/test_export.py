@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from customer360.lakehouse.stream import ordered_batches
+from customer360.lakehouse.reading import ordered_batches
 from customer360.pipeline.export import ExportError, ExportOptions, export_list
 from customer360.serving.campaigns import campaign_list
 from customer360.serving.options import Contacts, FileFormat
@@ -38,9 +38,8 @@ def made(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Home:
     remember(folder, {"default_country": "US", "customer_key_secret": "known to the tests"})
     home = Home.at(spark, folder)
     once: dict[str, Any] = {"purchase_days": 1}
-    tables = {
+    rows = {
         "gold/customer_360": customer_360_of(
-            spark,
             {
                 BOB: once | {"expected_revenue_365d": 10.0},
                 ANA: once | {"expected_revenue_365d": 30.0},
@@ -50,7 +49,6 @@ def made(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Home:
             },
         ),
         "silver/customers": customers_of(
-            spark,
             {
                 BOB: {"name": "=Bob", "email": "bob@example.com"},
                 ANA: {"name": "Ana", "email": "john_smith@gmail.com", "phone": "6505551212"},
@@ -59,10 +57,12 @@ def made(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Home:
                 SILENT: {},
             },
         ),
+    }
+    frames = {name: spark.createDataFrame(each) for name, each in rows.items()} | {
         "gold/churn_scores": table(spark, "as_of date, model_version string", [(DAY, "3")]),
         "gold/lifetime_value": table(spark, "as_of date, model_version string", [(DAY, "2")]),
     }
-    for name, frame in tables.items():
+    for name, frame in frames.items():
         home.lakehouse.replace_all(name, frame)
     return home
 
@@ -74,7 +74,8 @@ def home(made: Home, tmp_path: Path) -> Home:
 
 
 def exported(home: Home, **options: Any) -> tuple[Path, dict[str, Any]]:
-    found = export_list(home.workspace(), SECOND_PURCHASE, DAY, ExportOptions(**options))
+    settings = home.deployment.settings
+    found = export_list(settings, SECOND_PURCHASE, DAY, ExportOptions(**options), run_id="test")
     return found.folder, found.manifest
 
 

@@ -173,7 +173,7 @@ def test_whom_the_suppression_list_names_is_published_by_key_alone(
     publish_suppressed_customers(work, warehouse)  # there are no customers yet
     assert suppressed(warehouse) == []
 
-    work.lakehouse.replace_all("silver/customers", customers_of(spark, customers))
+    work.lakehouse.replace_all("silver/customers", spark.createDataFrame(customers_of(customers)))
     stop.write_text(
         "email,phone,customer_key\n"
         "John_Smith@gmail.com,212 555 0100,\n"  # twice the same customer

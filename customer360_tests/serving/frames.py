@@ -1,43 +1,48 @@
-"""Small frames of gold/customer_360 and silver/customers for campaign lists."""
+"""Small tables that campaign lists are made from, and DuckDB over them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession
+import duckdb
+import pyarrow as pa
 
-from customer360_tests.gold.frames import table
+from customer360.lakehouse.reading import engine
 
 DAY = date(2024, 6, 30)
 
-_CUSTOMER_360 = {
-    "customer_key": "string",
-    "as_of": "date",
-    "segment": "string",
-    "days_since_last_purchase": "int",
-    "purchase_days": "int",
-    "net_revenue": "double",
-    "net_revenue_365d": "double",
-    "r_score": "int",
-    "m_score": "int",
-    "churn_probability": "double",
-    "churn_risk": "string",
-    "probability_alive": "double",
-    "expected_revenue_365d": "double",
-    "discounted_value_12m": "double",
-}
-_CUSTOMERS = {
-    "customer_key": "string",
-    "source": "string",
-    "source_customer_id": "string",
-    "name": "string",
-    "email": "string",
-    "phone": "string",
-    "country": "string",
-    "marketing_consent": "boolean",
-}
+_CUSTOMER_360 = pa.schema(
+    {
+        "customer_key": pa.string(),
+        "as_of": pa.date32(),
+        "segment": pa.string(),
+        "days_since_last_purchase": pa.int32(),
+        "purchase_days": pa.int32(),
+        "net_revenue": pa.float64(),
+        "net_revenue_365d": pa.float64(),
+        "r_score": pa.int32(),
+        "m_score": pa.int32(),
+        "churn_probability": pa.float64(),
+        "churn_risk": pa.string(),
+        "probability_alive": pa.float64(),
+        "expected_revenue_365d": pa.float64(),
+        "discounted_value_12m": pa.float64(),
+    }
+)
+_CUSTOMERS = pa.schema(
+    {
+        "customer_key": pa.string(),
+        "source": pa.string(),
+        "source_customer_id": pa.string(),
+        "name": pa.string(),
+        "email": pa.string(),
+        "phone": pa.string(),
+        "country": pa.string(),
+        "marketing_consent": pa.bool_(),
+    }
+)
 # An active customer of the middle, on no list.
 _USUAL: dict[str, Any] = {
     "as_of": DAY,
@@ -56,26 +61,37 @@ _USUAL: dict[str, Any] = {
 }
 
 
-def customer_360_of(spark: SparkSession, customers: dict[str, dict[str, Any]]) -> DataFrame:
+def customer_360_of(customers: Mapping[str, Mapping[str, Any]]) -> pa.Table:
     """Rows of gold/customer_360 by customer key; what is not given is as usual."""
-    rows = [_USUAL | {"customer_key": key} | given for key, given in customers.items()]
-    return _frame(spark, _CUSTOMER_360, rows)
+    rows = [_USUAL | {"customer_key": key} | dict(given) for key, given in customers.items()]
+    return pa.Table.from_pylist(rows, schema=_CUSTOMER_360)
 
 
-def customers_of(spark: SparkSession, customers: dict[str, dict[str, Any]]) -> DataFrame:
+def customers_of(customers: Mapping[str, Mapping[str, Any]]) -> pa.Table:
     """Rows of silver/customers by key; consent is given unless stated otherwise."""
-    return _frame(
-        spark,
-        _CUSTOMERS,
-        [
-            {"source": "shop", "source_customer_id": f"id-{key}", "marketing_consent": True}
-            | {"customer_key": key}
-            | given
-            for key, given in customers.items()
-        ],
-    )
+    rows = [
+        {"source": "shop", "source_customer_id": f"id-{key}", "marketing_consent": True}
+        | {"customer_key": key}
+        | dict(given)
+        for key, given in customers.items()
+    ]
+    return pa.Table.from_pylist(rows, schema=_CUSTOMERS)
 
 
-def _frame(spark: SparkSession, types: dict[str, str], rows: Iterable[dict[str, Any]]) -> DataFrame:
-    schema = ", ".join(f"{name} {kind}" for name, kind in types.items())
-    return table(spark, schema, [tuple(row.get(name) for name in types) for row in rows])
+def identifiers_of(*identifiers: tuple[str, str]) -> pa.Table:
+    """A suppression list as it was read."""
+    rows = [{"kind": kind, "value": value} for kind, value in identifiers]
+    return pa.Table.from_pylist(rows, schema=pa.schema({"kind": pa.string(), "value": pa.string()}))
+
+
+def asked(query: str, **tables: pa.Table) -> pa.Table:
+    """Rows of a query over tables of these names."""
+    with engine() as connection:
+        return asked_of(connection, query, **tables)
+
+
+def asked_of(connection: duckdb.DuckDBPyConnection, query: str, **tables: pa.Table) -> pa.Table:
+    """Rows of a query of one connection, over further tables of these names."""
+    for name, rows in tables.items():
+        connection.register(name, rows)
+    return connection.sql(query).to_arrow_table()

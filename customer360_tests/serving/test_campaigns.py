@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from pyspark.sql import SparkSession
 
 from customer360.serving.campaigns import (
     CAMPAIGN_LISTS,
@@ -14,7 +13,7 @@ from customer360.serving.campaigns import (
     campaign_list,
     campaign_members,
 )
-from customer360_tests.serving.frames import DAY, customer_360_of
+from customer360_tests.serving.frames import DAY, asked, customer_360_of
 
 LEAVING: dict[str, Any] = {
     "churn_risk": "high",
@@ -49,8 +48,9 @@ CUSTOMERS: dict[str, dict[str, Any]] = {
 }
 
 
-def members(spark: SparkSession, name: str, customers: dict[str, dict[str, Any]]) -> list[str]:
-    found = campaign_members(customer_360_of(spark, customers), campaign_list(name)).collect()
+def members(name: str, customers: dict[str, dict[str, Any]]) -> list[str]:
+    query = campaign_members("customer_360", campaign_list(name))
+    found = asked(query, customer_360=customer_360_of(customers)).to_pylist()
     ordered = sorted(found, key=lambda row: (row["priority"] is None, -(row["priority"] or 0)))
     return [row["customer_key"] for row in ordered]
 
@@ -67,32 +67,32 @@ def members(spark: SparkSession, name: str, customers: dict[str, dict[str, Any]]
         ),
     ],
 )
-def test_a_list_has_those_it_means(spark: SparkSession, name: str, expected: list[str]) -> None:
-    assert members(spark, name, CUSTOMERS) == expected
+def test_a_list_has_those_it_means(name: str, expected: list[str]) -> None:
+    assert members(name, CUSTOMERS) == expected
 
 
-def test_whales_are_the_twentieth_of_the_highest_value(spark: SparkSession) -> None:
+def test_whales_are_the_twentieth_of_the_highest_value() -> None:
     customers = {f"{n:03}": {"discounted_value_12m": n * 10.0} for n in range(1, 101)}
-    assert members(spark, "whales", customers) == ["100", "099", "098", "097", "096"]
+    assert members("whales", customers) == ["100", "099", "098", "097", "096"]
 
 
-def test_who_is_expected_to_bring_nothing_is_no_whale(spark: SparkSession) -> None:
+def test_who_is_expected_to_bring_nothing_is_no_whale() -> None:
     nothing: dict[str, dict[str, Any]] = {
         "zero": {"discounted_value_12m": 0.0},
         "unknown": {"discounted_value_12m": None},
     }
-    assert members(spark, "whales", nothing) == []
+    assert members("whales", nothing) == []
     # Nor do those whose value is not known make the others' share smaller.
-    assert members(spark, "whales", nothing | {"some": {}}) == ["some"]
+    assert members("whales", nothing | {"some": {}}) == ["some"]
 
 
-def test_a_row_says_why_the_customer_is_on_the_list(spark: SparkSession) -> None:
-    frame = campaign_members(
-        customer_360_of(spark, {"a": LEAVING | {"churn_probability": 0.81239}}),
-        campaign_list("at-risk-valuable"),
+def test_a_row_says_why_the_customer_is_on_the_list() -> None:
+    found = asked(
+        campaign_members("customer_360", campaign_list("at-risk-valuable")),
+        customer_360=customer_360_of({"a": LEAVING | {"churn_probability": 0.81239}}),
     )
-    (row,) = frame.collect()
-    assert frame.columns == list(MEMBER_COLUMNS)
+    (row,) = found.to_pylist()
+    assert found.column_names == list(MEMBER_COLUMNS)
     assert (row["as_of"], row["priority"], row["churn_probability"]) == (DAY, 406.2, 0.8124)
     assert (row["segment"], row["net_revenue"]) == ("Need Attention", 200.0)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
+import pyarrow as pa
 import pytest
-from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
 
 from customer360.serving import contacts
-from customer360_tests.gold.frames import table
+from customer360_tests.serving.frames import asked
 
 # Google, "Format user data" of the Data Manager API (developers.google.com/data-manager/api/
 # get-started/formatting), and the tests of Google's own utility (github.com/googleads/
@@ -53,24 +54,28 @@ PHONES = {
 }
 
 
-def mapped(spark: SparkSession, values: object, function) -> dict:
-    frame = table(spark, "given string", [(value,) for value in values])  # type: ignore[attr-defined]
-    return {row[0]: row[1] for row in frame.select("given", function(F.col("given"))).collect()}
+def mapped(values: Iterable[str], function: Callable[[str], str]) -> dict[str, str | None]:
+    given = pa.table({"given": pa.array(list(values), pa.string())})
+    found = asked(f"SELECT given, {function('given')} AS made FROM rows", rows=given)
+    return dict(zip(found["given"].to_pylist(), found["made"].to_pylist(), strict=True))
 
 
-def test_emails_are_normalised_as_google_publishes(spark: SparkSession) -> None:
-    assert mapped(spark, GOOGLE_EMAILS, contacts.google_email) == GOOGLE_EMAILS
+def test_emails_are_normalised_as_google_publishes() -> None:
+    assert mapped(GOOGLE_EMAILS, contacts.google_email) == GOOGLE_EMAILS
 
 
-def test_emails_are_normalised_as_meta_publishes(spark: SparkSession) -> None:
-    assert mapped(spark, META_EMAILS, contacts.meta_email) == META_EMAILS
+def test_emails_are_normalised_as_meta_publishes() -> None:
+    assert mapped(META_EMAILS, contacts.meta_email) == META_EMAILS
 
 
-def test_phones_become_e164_by_the_customers_country(spark: SparkSession) -> None:
-    frame = table(spark, "phone string, country string", PHONES)
-    found = contacts.with_e164(frame, "number", F.col("phone"), F.col("country"))
-    assert found.columns == ["phone", "country", "number"]
-    assert {(row[0], row[1]): row[2] for row in found.collect()} == PHONES
+def test_phones_become_e164_by_the_customers_country() -> None:
+    phones, countries = zip(*PHONES, strict=True)
+    given = pa.table(
+        {"phone": pa.array(phones, pa.string()), "country": pa.array(countries, pa.string())}
+    )
+    found = asked(contacts.with_e164("rows", "number", "phone", "country"), rows=given)
+    assert found.column_names == ["phone", "country", "number"]
+    assert {(row["phone"], row["country"]): row["number"] for row in found.to_pylist()} == PHONES
 
 
 @pytest.mark.parametrize(
@@ -95,14 +100,12 @@ def test_phones_become_e164_by_the_customers_country(spark: SparkSession) -> Non
         ),
     ],
 )
-def test_hashes_are_those_that_the_platforms_publish(
-    spark: SparkSession, text: str, published: str
-) -> None:
-    assert mapped(spark, [text], contacts.sha256) == {text: published}
+def test_hashes_are_those_that_the_platforms_publish(text: str, published: str) -> None:
+    assert mapped([text], contacts.sha256) == {text: published}
 
 
-def test_metas_phone_is_the_digits_of_e164(spark: SparkSession) -> None:
-    assert mapped(spark, ["+16505551212"], contacts.meta_phone) == {"+16505551212": "16505551212"}
+def test_metas_phone_is_the_digits_of_e164() -> None:
+    assert mapped(["+16505551212"], contacts.meta_phone) == {"+16505551212": "16505551212"}
 
 
 def test_every_numbering_plan_fits_into_e164() -> None:

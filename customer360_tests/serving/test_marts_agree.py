@@ -7,18 +7,18 @@ from datetime import date
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import to_arrow_schema
 
 from customer360.contracts import Contract
 from customer360.contracts.spark import spark_schema
 from customer360.models.revenue.rows import outcomes
 from customer360.serving import campaigns
 from customer360.serving.eligibility import judged, suppressed_customers
-from customer360_tests.gold.frames import table
 from customer360_tests.serving.conftest import FEBRUARY, JANUARY, Marts, read
-from customer360_tests.serving.frames import customers_of
+from customer360_tests.serving.frames import asked, customers_of, identifiers_of
 from customer360_tests.serving.published import (
     CONSENT,
     CUSTOMER_DAYS,
@@ -82,32 +82,27 @@ def people(as_of: date) -> list[dict[str, Any]]:
     return rows
 
 
-def test_lists_are_those_that_exports_write(spark: SparkSession, made: Marts) -> None:
+def test_lists_are_those_that_exports_write(made: Marts) -> None:
     rows = people(FEBRUARY)
     agreed = {row["customer_key"]: [True, True, False, None][n % 4] for n, row in enumerate(rows)}
     customers = customers_of(
-        spark,
         {
             key: {"marketing_consent": consent, "email": f"{key}@example.com"}
             for key, consent in (agreed | CONSENT).items()
         },
     )
     # Every fifth customer, by the key or by the e-mail address.
-    listed = table(
-        spark,
-        "kind string, value string",
-        [
+    listed = identifiers_of(
+        *(
             ("customer_key", key) if n % 2 else ("email", sha256(f"{key}@example.com"))
             for n, key in enumerate(list(agreed)[::5])
-        ],
+        )
     )
-    suppressed = [row.asDict() for row in suppressed_customers(customers, listed).collect()]
+    named = suppressed_customers("customers", "listed")
+    suppressed = asked(named, customers=customers, listed=listed).to_pylist()
     assert len(suppressed) == CUSTOMERS / 5
     owner = made.warehouse.owner
-    known = [
-        row.asDict()
-        for row in customers.select("customer_key", "source", "marketing_consent").collect()
-    ]
+    known = customers.select(["customer_key", "source", "marketing_consent"]).to_pylist()
     publish(owner, "gold/customer_360", rows)
     publish(owner, "silver/customers", known)
     publish(owner, "serving/suppressed_customers", suppressed)
@@ -129,17 +124,18 @@ def test_lists_are_those_that_exports_write(spark: SparkSession, made: Marts) ->
         value = None if row["value"] is None else round(row["value"], 2)
         found.setdefault(row["campaign"], []).append((row["customer_key"], value))
 
-    schema = spark_schema(Contract.load("gold/customer_360"))
-    frame = spark.createDataFrame(
-        [tuple(row.get(name) for name in schema.names) for row in rows], schema
-    )
+    schema = to_arrow_schema(spark_schema(Contract.load("gold/customer_360")))
+    snapshot = pa.Table.from_pylist(rows, schema=schema)
     for campaign in campaigns.CAMPAIGN_LISTS:
-        members = campaigns.campaign_members(frame, campaign)
-        stay = judged(members, customers, listed).where(F.col("left_out").isNull())
-        expected = [
-            (row["customer_key"], row["priority"])
-            for row in stay.orderBy(F.desc_nulls_last("priority"), "customer_key").collect()
-        ]
+        members = campaigns.campaign_members("customer_360", campaign)
+        stay = asked(
+            f"SELECT * FROM ({judged(f'({members})', 'customers', 'listed')}) "
+            "WHERE left_out IS NULL ORDER BY priority DESC NULLS LAST, customer_key",
+            customer_360=snapshot,
+            customers=customers,
+            listed=listed,
+        )
+        expected = [(row["customer_key"], row["priority"]) for row in stay.to_pylist()]
         assert len(expected) > 5, campaign.name
         assert dict(found[campaign.name]) == pytest.approx(dict(expected), abs=0.011), campaign.name
         # To the customer, ties included: what rounds to the same cent is one.

@@ -6,8 +6,8 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from pyspark.sql import SparkSession
 
+from customer360.lakehouse.reading import engine
 from customer360.serving.suppression import SuppressionError, read_suppression
 from customer360.silver.keys import customer_key_of
 
@@ -19,18 +19,24 @@ def sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def identifiers(
-    spark: SparkSession, folder: Path, content: str | bytes, *sources: str
-) -> set[tuple[str, str]]:
+def identifiers(folder: Path, content: str | bytes, *sources: str) -> set[tuple[str, str]]:
     file = folder / "stop.csv"
     file.write_bytes(content.encode() if isinstance(content, str) else content)
-    frame = read_suppression(
-        spark, file, folder, sources=sources or ("shop",), secret=SECRET, default_country="BR"
-    )
-    return {(row["kind"], row["value"]) for row in frame.collect()}
+    with engine() as connection:
+        read_suppression(
+            connection,
+            "suppressed",
+            file,
+            sources=sources or ("shop",),
+            secret=SECRET,
+            default_country="BR",
+        )
+        found = connection.table("suppressed").fetchall()
+    assert len(found) == len(set(found))
+    return set(found)
 
 
-def test_every_column_names_a_customer_plain_or_hashed(spark: SparkSession, tmp_path: Path) -> None:
+def test_every_column_names_a_customer_plain_or_hashed(tmp_path: Path) -> None:
     content = (
         "\ufeffCustomer_Key,source_customer_id,email,phone,country\r\n"
         f"{KEY},,,,\r\n"
@@ -42,7 +48,7 @@ def test_every_column_names_a_customer_plain_or_hashed(spark: SparkSession, tmp_
         ",,,0113 496 0987,GB\r\n"
         f',,"c@example.com",{sha256("16505551212")},\r\n'
     )
-    assert identifiers(spark, tmp_path, content) == {
+    assert identifiers(tmp_path, content) == {
         ("customer_key", KEY),
         ("customer_key", customer_key_of("shop", "42", SECRET)),
         ("email", sha256("b@example.com")),
@@ -54,9 +60,9 @@ def test_every_column_names_a_customer_plain_or_hashed(spark: SparkSession, tmp_
     }
 
 
-def test_an_id_is_of_the_source_beside_it(spark: SparkSession, tmp_path: Path) -> None:
+def test_an_id_is_of_the_source_beside_it(tmp_path: Path) -> None:
     content = "source,source_customer_id\nweb,42\n"
-    found = identifiers(spark, tmp_path, content, "shop", "web")
+    found = identifiers(tmp_path, content, "shop", "web")
     assert found == {("customer_key", customer_key_of("web", "42", SECRET))}
 
 
@@ -74,13 +80,11 @@ def test_an_id_is_of_the_source_beside_it(spark: SparkSession, tmp_path: Path) -
         (f"customer_key,email\n{KEY},nobody\n", "row 2, column email"),
     ],
 )
-def test_a_cell_that_cannot_be_read_is_an_error(
-    spark: SparkSession, tmp_path: Path, content: str, message: str
-) -> None:
+def test_a_cell_that_cannot_be_read_is_an_error(tmp_path: Path, content: str, message: str) -> None:
     with pytest.raises(
         SuppressionError, match=f"stop.csv, {message}.*campaign lists stay as they were"
     ):
-        identifiers(spark, tmp_path, content)
+        identifiers(tmp_path, content)
 
 
 @pytest.mark.parametrize(
@@ -99,12 +103,16 @@ def test_a_cell_that_cannot_be_read_is_an_error(
     ],
 )
 def test_a_file_of_another_form_is_an_error(
-    spark: SparkSession, tmp_path: Path, content: str | bytes, message: str
+    tmp_path: Path, content: str | bytes, message: str
 ) -> None:
     with pytest.raises(SuppressionError, match=f"{message}.*campaign lists stay as they were"):
-        identifiers(spark, tmp_path, content)
+        identifiers(tmp_path, content)
 
 
-def test_a_list_that_is_not_there_is_an_error(spark: SparkSession, tmp_path: Path) -> None:
-    with pytest.raises(SuppressionError, match=r"gone\.csv cannot be read"):
-        read_suppression(spark, tmp_path / "gone.csv", tmp_path, sources=["shop"], secret=SECRET)
+def test_a_list_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    gone = tmp_path / "gone.csv"
+    with (
+        engine() as connection,
+        pytest.raises(SuppressionError, match=r"gone\.csv cannot be read"),
+    ):
+        read_suppression(connection, "suppressed", gone, sources=["shop"], secret=SECRET)

@@ -1,29 +1,28 @@
 """Predicting the customers of a user's own file, by the features that training made.
 
-The file's rows become ``silver/transactions`` and ``silver/customer_history`` by the functions
-that the pipeline uses, and from there on nothing is different.
+DuckDB makes of the file's rows what the pipeline makes of a source's: texts normalised alike, days,
+features, first orders. A test holds the two side by side.
 """
 
 from __future__ import annotations
 
 import csv
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
-from itertools import islice
+from datetime import date, timedelta
 from pathlib import Path
 
+import duckdb
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import csv as arrow_csv
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
+from pyarrow import dataset
 
-from customer360.gold.customer_features import customer_features
-from customer360.gold.first_orders import first_orders
-from customer360.models.revenue.features import revenue_features
+from customer360.gold import features_sql
+from customer360.lakehouse.reading import engine, ordered_batches
+from customer360.models.revenue.features import FEATURES, FIRST_ORDER_FEATURES
 from customer360.models.revenue.model import RevenueModel
 from customer360.models.revenue.order_file import (
     ORDER_SCHEMA,
@@ -32,15 +31,8 @@ from customer360.models.revenue.order_file import (
     checked,
     read_pieces,
 )
-from customer360.models.revenue.scoring import score
-from customer360.silver import customer_days, customer_history, customers, text, transactions
-from customer360.silver.keys import customer_key
-from customer360.sources import staged
-
-_SOURCE = "file"
-_SECRET = b"keys that are never written"
-_CURRENCY = "XXX"
-"""ISO 4217's code of no currency: amounts must be in the model's own, which it does not know."""
+from customer360.models.revenue.scoring import predictions
+from customer360.silver import text_sql as text
 
 OUTPUT = pa.schema(
     [
@@ -58,7 +50,7 @@ OUTPUT = pa.schema(
 """Columns of the predictions, one row a customer: as in ``gold/revenue_predictions``, with the
 file's own customer id and how many of the customer's rows were left out."""
 
-WRITTEN_AT_ONCE = 10_000
+_PROFILE = ("state", "country")
 
 
 @dataclass(frozen=True)
@@ -90,7 +82,6 @@ def predict_file(
     source: Path,
     target: Path,
     model: RevenueModel,
-    spark: SparkSession,
     *,
     as_of: date | None = None,
     today: date | None = None,
@@ -110,7 +101,6 @@ def predict_file(
         source: CSV or Parquet, one row an order: see `order_file`.
         target: Where to write; ends in ``.csv`` or ``.parquet``. Replaced when it exists.
         model: The revenue model.
-        spark: The session.
         as_of: Day from which to predict; the day of the newest order when not given. Silence
             counts up to it, so give it when the file is older than that.
         today: See `checked`; the clock's when not given.
@@ -138,94 +128,96 @@ def predict_file(
             told = f"; what is wrong is in {rejected.name}" if counts.bad else ""
             raise OrderFileError(f"{source.name}: none of its {counts.rows} rows can be used{told}")
         day = as_of or counts.newest
-        orders = spark.read.parquet(str((scratch / "orders.parquet").absolute()))
-        found = predictions_of(orders, model, day)
-        if counts.bad:
-            lacking = spark.read.parquet(str((scratch / "rejected.parquet").absolute()))
-            lost = lacking.groupBy(text.identifier(F.col("customer_id")).alias("customer_id")).agg(
-                F.count_distinct("row").cast("int").alias("rejected_rows")
-            )
-            found = found.join(lost, "customer_id", "left").fillna({"rejected_rows": 0})
-        else:
-            found = found.withColumn("rejected_rows", F.lit(0))
-        customers_predicted = _written(found, scratch / target.name)
-        everybody = orders.select(
-            F.count_distinct(text.identifier(F.col("customer_id"))).alias("n")
-        ).first()
+        with engine(scratch / "engine") as connection:
+            connection.register("orders", dataset.dataset(scratch / "orders.parquet"))
+            connection.register("lacking", dataset.dataset(scratch / "rejected.parquet"))
+            found = _predicted(connection, model, day)
+            customers_predicted = _written(found, scratch / target.name)
+            own_id = text.identifier("customer_id")
+            everybody = connection.execute(
+                f"SELECT count(DISTINCT {own_id}) FROM orders"
+            ).fetchone()
         assert everybody is not None
         (scratch / target.name).replace(target)
     return Predicted(
         rows=counts.rows,
         rejected_rows=counts.bad,
         customers=customers_predicted,
-        without_purchase=int(everybody["n"]) - customers_predicted,
+        without_purchase=int(everybody[0]) - customers_predicted,
         undated_reviews=counts.undated_reviews,
         as_of=day,
         rejected=rejected if counts.bad else None,
     )
 
 
-def predictions_of(orders: DataFrame, model: RevenueModel, as_of: date) -> DataFrame:
-    """Predictions of the customers of ``orders`` who have bought by ``as_of``.
+def features_of_orders(orders: str, as_of: date) -> str:
+    """What the model sees of the customers of ``orders`` who have bought by ``as_of``.
 
     Args:
-        orders: Columns of `ORDER_SCHEMA`.
-        model: The revenue model.
+        orders: Name of a table of `ORDER_SCHEMA` in DuckDB.
         as_of: Day from which to predict.
 
     Returns:
-        `OUTPUT` but for ``rejected_rows``.
+        A query of ``as_of``, ``customer_key`` (the file's own id, trimmed) and `FEATURES`.
+    """
+    # The file's times are local already, and so are their dates.
+    transactions = f"""SELECT 'file' AS source, "row" AS order_id, kind,
+        {text.identifier("customer_id")} AS customer_key, ordered_at AS occurred_at,
+        ordered_at::DATE AS business_date, amount, items,
+        lower({text.tidy("channel")}) AS channel,
+        lower({text.tidy("payment_type")}) AS payment_type,
+        installments, freight, {text.tidy("category")} AS category, delivered_on, review_score,
+        reviewed_on
+    FROM {orders}"""
+    tidy = ", ".join(f"{text.tidy(name)} AS {name}" for name in _PROFILE)
+    composed = ", ".join(f"{text.composed(name)} AS {name}" for name in _PROFILE)
+    # The profile is that of the newest row that states any of it.
+    profiles = f"""SELECT customer_key,
+        arg_max({{'state': {text.region("state")}, 'country': country}},
+            {{'at': ordered_at, 'row': "row"}}) AS profile
+    FROM (SELECT customer_key, ordered_at, "row", {composed}
+        FROM (SELECT {text.identifier("customer_id")} AS customer_key, ordered_at, "row", {tidy}
+            FROM {orders} WHERE coalesce(state, country) IS NOT NULL
+                AND ordered_at < DATE '{as_of + timedelta(days=1)}'))
+    GROUP BY customer_key"""
+    first = (*FIRST_ORDER_FEATURES, "first_category", "first_channel", "first_payment_type")
+    shown = ", ".join(
+        f"profile.{name} AS {name}"
+        if name in _PROFILE
+        else f"{'first_orders' if name in first else 'bought'}.{name}"
+        for name in FEATURES
+    )
+    return f"""WITH transactions AS MATERIALIZED ({transactions}),
+        days AS ({features_sql.customer_days("transactions")}),
+        bought AS ({features_sql.customer_features("days", as_of)}),
+        first_orders AS ({features_sql.first_orders("transactions", as_of)}),
+        profiles AS ({profiles})
+    SELECT bought.as_of, bought.customer_key, {shown}
+    FROM bought JOIN first_orders USING (customer_key) LEFT JOIN profiles USING (customer_key)"""
+
+
+def _predicted(
+    connection: duckdb.DuckDBPyConnection, model: RevenueModel, as_of: date
+) -> Iterator[pa.RecordBatch]:
+    """`OUTPUT` in order of the customers, from the tables ``orders`` and ``lacking``.
 
     Raises:
         RevenueModelError: The model was trained on other features.
     """
-    bought = transactions.prepared(
-        staged.transactions(
-            orders,
-            order_id=F.lpad(F.col("row").cast("string"), 18, "0"),
-            source_customer_id=F.col("customer_id"),
-            kind=F.col("kind"),
-            occurred_at=F.col("ordered_at"),
-            amount=F.col("amount"),
-            items=F.col("items"),
-            channel=F.col("channel"),
-            payment_type=F.col("payment_type"),
-            installments=F.col("installments"),
-            freight=F.col("freight"),
-            category=F.col("category"),
-            delivered_on=F.col("delivered_on"),
-            review_score=F.col("review_score"),
-            reviewed_on=F.col("reviewed_on"),
-        ),
-        source=_SOURCE,
-        secret=_SECRET,
-        # The file's times are local already, and so are their dates.
-        time_zone="UTC",
-        currency=_CURRENCY,
-    )
-    sold = transactions.orders(bought)
-    stated = customers.prepared(
-        staged.customers(
-            orders.where(F.coalesce("state", "country").isNotNull()),
-            source_customer_id=F.col("customer_id"),
-            state=F.col("state"),
-            country=F.col("country"),
-            updated_at=F.col("ordered_at"),
-            _row_hash=F.col("row"),
-        ),
-        source=_SOURCE,
-        secret=_SECRET,
-    )
-    features = revenue_features(
-        customer_features(customer_days.customer_days(sold), [as_of]),
-        first_orders(sold, customer_history.history(stated), [as_of]),
-    )
-    own_id = text.identifier(F.col("customer_id"))
-    keys = orders.select(
-        own_id.alias("customer_id"), customer_key(_SOURCE, own_id, _SECRET).alias("customer_key")
-    ).distinct()
-    scored = score(features, model, "", "").join(keys, "customer_key")
-    return scored.select(*(name for name in OUTPUT.names if name != "rejected_rows"))
+    model.check_features()
+    lost = f"""SELECT {text.identifier("customer_id")} AS customer_key,
+        count(DISTINCT "row")::INTEGER AS rejected_rows FROM lacking GROUP BY 1"""
+    query = f"""SELECT features.*, coalesce(rejected_rows, 0) AS rejected_rows
+    FROM ({features_of_orders("orders", as_of)}) features
+    LEFT JOIN ({lost}) USING (customer_key) ORDER BY customer_key"""
+    for batch in ordered_batches(connection, query):
+        rows = batch.to_pandas()
+        said = predictions(rows, model).assign(
+            customer_id=rows["customer_key"],
+            as_of=as_of,
+            rejected_rows=rows["rejected_rows"],
+        )
+        yield pa.RecordBatch.from_pandas(said, OUTPUT, preserve_index=False)
 
 
 @dataclass(frozen=True)
@@ -269,31 +261,12 @@ def _sorted_out(source: Path, scratch: Path, as_of: date | None, today: date) ->
     return _Counts(total, bad, undated, newest)
 
 
-def _written(found: DataFrame, file: Path) -> int:
-    """Write the predictions, by customer, to one CSV or Parquet file; how many there are."""
+def _written(found: Iterator[pa.RecordBatch], file: Path) -> int:
+    """Write the predictions to one CSV or Parquet file; how many there are."""
     sink = pq.ParquetWriter if file.suffix.lower() == ".parquet" else arrow_csv.CSVWriter
     rows = 0
-    # Kept, on disk where memory is short: sorting reads its input twice, a sample for the ranges
-    # and then the rows, and the model must not run twice.
-    kept = found.select(*OUTPUT.names).persist()
-    try:
-        with sink(str(file), OUTPUT) as writer:
-            # An iterator holds a partition at a time; a whole frame would hold all customers.
-            ordered = kept.orderBy("customer_id").toLocalIterator()
-            for some in _some(ordered, WRITTEN_AT_ONCE):
-                columns = [
-                    pa.array(values, kind)
-                    for values, kind in zip(zip(*some, strict=True), OUTPUT.types, strict=True)
-                ]
-                writer.write_table(pa.Table.from_arrays(columns, schema=OUTPUT))
-                rows += len(some)
-    finally:
-        kept.unpersist()
+    with sink(str(file), OUTPUT) as writer:
+        for batch in found:
+            writer.write_batch(batch)
+            rows += batch.num_rows
     return rows
-
-
-def _some(rows: Iterable[tuple[object, ...]], most: int) -> Iterator[list[tuple[object, ...]]]:
-    """The rows, ``most`` at a time."""
-    left = iter(rows)
-    while some := list(islice(left, most)):
-        yield some

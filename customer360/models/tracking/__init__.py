@@ -22,6 +22,7 @@ from customer360.models.tracking.stored import (
     load_churn_champion,
     load_lifetime_value_champion,
     load_revenue_champion,
+    noted_churn_champion,
 )
 from customer360.models.tracking.versions import (
     ChampionFigures,
@@ -55,6 +56,7 @@ __all__ = [
     "load_lifetime_value_champion",
     "load_revenue_champion",
     "log_training",
+    "noted_churn_champion",
     "promote",
     "registered_versions",
     "rollback",

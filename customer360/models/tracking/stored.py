@@ -19,6 +19,7 @@ from customer360.errors import Customer360Error
 from customer360.models.churn import CATEGORICAL_FEATURES, ChurnModel, ChurnTraining
 from customer360.models.lifetime_value import LifetimeValueModel, LifetimeValueTraining
 from customer360.models.lineage import FeatureSchema
+from customer360.models.noted import noted
 from customer360.models.revenue import CATEGORICAL_FEATURES as REVENUE_CATEGORIES
 from customer360.models.revenue import RevenueModel, RevenueTraining
 from customer360.models.tracking.connection import (
@@ -91,9 +92,16 @@ class Champion(Generic[Model]):
             FeatureSchemaError: They differ; the message names the difference.
         """
         if self.schema is not None:
-            self.schema.check(
-                FeatureSchema.of(features, columns), f"{short_name(self.name)} v{self.version}"
-            )
+            self.check(FeatureSchema.of(features, columns))
+
+    def check(self, offered: FeatureSchema) -> None:
+        """See that the columns offered are those that the model was trained on.
+
+        Raises:
+            FeatureSchemaError: They differ; the message names the difference.
+        """
+        if self.schema is not None:
+            self.schema.check(offered, f"{short_name(self.name)} v{self.version}")
 
 
 Training = ChurnTraining | LifetimeValueTraining | RevenueTraining
@@ -268,6 +276,37 @@ def load_churn_champion(tracking: Tracking) -> Champion[ChurnModel]:
     stored = _champion(CHURN, tracking)
     model = ChurnModel.from_json(stored.description, stored.file(_TREES))
     return Champion(model, **stored.version)
+
+
+def noted_churn_champion(tracking: Tracking) -> Champion[ChurnModel]:
+    """`load_churn_champion`, without MLflow where nothing has changed: see `models.noted`.
+
+    Raises:
+        NoChampionError: None has been trained yet.
+    """
+
+    def ask() -> dict[str, Any]:
+        stored = _champion(CHURN, tracking)
+        schema: FeatureSchema | None = stored.version["schema"]
+        said = stored.version | {"schema": schema.to_json() if schema else None}
+        return {
+            "folder": str(stored.folder),
+            "description": stored.description,
+            "version": said,
+        }
+
+    found = noted(tracking.uri, CHURN, ask)
+    folder = Path(found["folder"])
+    # What a server or an object store lent us is gone with the process that asked.
+    if not folder.is_dir():
+        return load_churn_champion(tracking)
+    schema = found["version"]["schema"]
+    return Champion(
+        ChurnModel.from_json(
+            found["description"], _Stored(folder, found["description"], None, {}).file(_TREES)
+        ),
+        **found["version"] | {"schema": FeatureSchema.from_json(schema) if schema else None},
+    )
 
 
 def load_lifetime_value_champion(tracking: Tracking) -> Champion[LifetimeValueModel]:

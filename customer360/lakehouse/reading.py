@@ -1,0 +1,149 @@
+"""Rows of the tables without Spark: for commands that answer at once, and for lists.
+
+delta-rs says which files a table has, Arrow opens them where they are (a folder or an object
+store) and DuckDB asks them: filters and columns are pushed down to the files, rows come in batches.
+DuckDB itself opens nothing, so that no condition a user writes can reach another file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from functools import reduce
+from operator import and_
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from customer360.lakehouse.delta_log import TableLogs
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+    from pyarrow.compute import Expression
+    from pyarrow.dataset import Dataset
+
+BATCH_ROWS = 50_000
+
+MEMORY = "1GB"
+"""What DuckDB may hold of a query; beyond it sorts and joins go to files."""
+
+
+class Tables(TableLogs):
+    """The Delta tables under one root, to be read and not written.
+
+    Args:
+        root: Folder or object-store URI; a table lives at ``<root>/<layer>/<table>``.
+    """
+
+    def dataset(self, table: str, *, version: int | None = None) -> Dataset:
+        """``table`` as Arrow knows it, now or as it was at ``version``; nothing is read yet.
+
+        Raises:
+            TableNotFoundError: There is no such table yet.
+        """
+        return self.open(table, version=version).to_pyarrow_dataset()
+
+    def select(self, table: str, where: str | None, limit: int) -> pa.Table:
+        """Some rows of ``table``.
+
+        Args:
+            table: ``layer/table``.
+            where: SQL condition as DuckDB reads it; None: any row.
+            limit: Rows at most.
+
+        Raises:
+            TableNotFoundError: There is no such table yet.
+            duckdb.Error: The condition cannot be understood, or fails on a row.
+        """
+        dataset = self.dataset(table)
+        with engine() as connection:
+            connection.register("rows", dataset)
+            rows = connection.table("rows")
+            return (rows.filter(where) if where else rows).limit(limit).to_arrow_table()
+
+    def find(self, table: str, equal: Mapping[str, object]) -> pa.Table:
+        """The rows of ``table`` whose columns have these values; for a few rows.
+
+        Raises:
+            TableNotFoundError: There is no such table yet.
+        """
+        return self.dataset(table).to_table(filter=_all_equal(equal))
+
+    def values(
+        self, table: str, column: str, equal: Mapping[str, object] | None = None
+    ) -> set[Any]:
+        """The values there are in ``column``, batch by batch, of all rows or those of `find`.
+
+        Raises:
+            TableNotFoundError: There is no such table yet.
+        """
+        condition = _all_equal(equal) if equal else None
+        batches = self.dataset(table).scanner(columns=[column], filter=condition).to_batches()
+        return {value for batch in batches for value in batch.column(0).unique().to_pylist()}
+
+    def newest(self, table: str, column: str) -> Any:
+        """The greatest value of ``column``; None where the table has no rows.
+
+        Raises:
+            TableNotFoundError: There is no such table yet.
+        """
+        return max(self.values(table, column), default=None)
+
+
+def _all_equal(equal: Mapping[str, object]) -> Expression:
+    from pyarrow import compute
+
+    return reduce(and_, (compute.field(name) == value for name, value in equal.items()))
+
+
+def engine(scratch: Path | None = None, *, memory: str = MEMORY) -> duckdb.DuckDBPyConnection:
+    """A DuckDB in memory that opens no files but its own and knows only what is registered.
+
+    Args:
+        scratch: Folder for what does not fit into memory; None: it must fit.
+        memory: What DuckDB may hold, as ``500MB``.
+    """
+    import duckdb
+
+    connection = duckdb.connect()
+    # Unset, it would be a folder .tmp wherever the command was started.
+    connection.execute("SET temp_directory = $folder", {"folder": str(scratch or "")})
+    for setting in (
+        f"memory_limit = '{memory}'",
+        "TimeZone = 'UTC'",
+        "python_enable_replacements = false",
+        "enable_external_access = false",
+        "lock_configuration = true",
+    ):
+        connection.execute(f"SET {setting}")
+    return connection
+
+
+def sql_text(value: str | None) -> str:
+    """A text as SQL writes it."""
+    return "NULL::VARCHAR" if value is None else "'" + value.replace("'", "''") + "'"
+
+
+def ordered_batches(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[pa.RecordBatch]:
+    """Rows of a query that ends in ORDER BY, in its order, one batch at a time."""
+    yield from connection.sql(query).to_arrow_reader(BATCH_ROWS)
+
+
+def schema_of(connection: duckdb.DuckDBPyConnection, query: str) -> pa.Schema:
+    """Names and types of a query's rows; none is computed."""
+    return connection.sql(query).limit(0).to_arrow_table().schema
+
+
+def plain_rows(table: pa.Table) -> list[dict[str, Any]]:
+    """Rows as plain values; instants are UTC without saying so, as everywhere in the tables."""
+    return [{name: _plain(value) for name, value in row.items()} for row in table.to_pylist()]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(UTC).replace(tzinfo=None)
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    return value

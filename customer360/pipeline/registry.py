@@ -1,0 +1,48 @@
+"""What the model registry holds, told without MLflow where nothing has changed since."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import asdict
+from typing import Any
+
+from customer360.errors import Customer360Error
+from customer360.models.noted import local_database, noted
+from customer360.settings import Settings
+
+
+def known_versions(settings: Settings) -> dict[str, list[dict[str, Any]]]:
+    """Versions of each model by its registered name, newest first, as `RegisteredVersion` has them.
+
+    Raises:
+        TrackingError: The database or server does not answer.
+    """
+    database = local_database(settings.tracking_uri)
+    if database is not None and not database.exists():
+        return {}
+
+    def ask() -> dict[str, list[dict[str, Any]]]:
+        from customer360.models import tracking
+        from customer360.pipeline.run_models import tracking_of
+
+        where = tracking_of(settings)
+        return {
+            name: [
+                asdict(version) | {"aliases": list(version.aliases)}
+                for version in tracking.registered_versions(name, where)
+            ]
+            for name in (tracking.CHURN, tracking.LIFETIME_VALUE, tracking.REVENUE)
+        }
+
+    found: dict[str, list[dict[str, Any]]] = noted(settings.tracking_uri, "versions", ask)
+    return found
+
+
+def note_registry(settings: Settings) -> None:
+    """Note what `customer360 models` and `customer360 explain` will ask, while MLflow is loaded."""
+    from customer360.models.tracking import noted_churn_champion
+    from customer360.pipeline.run_models import tracking_of
+
+    with contextlib.suppress(Customer360Error):  # told by whoever asks
+        known_versions(settings)
+        noted_churn_champion(tracking_of(settings))
