@@ -21,6 +21,9 @@ from customer360.errors import TableNotFoundError
 
 LOG_FOLDER = "_delta_log"
 
+MONTH = "_month"
+"""Partition column of a table with a folder a month; no reader sees it."""
+
 
 @dataclass(frozen=True)
 class Commit:

@@ -7,14 +7,14 @@ DuckDB itself opens nothing, so that no condition a user writes can reach anothe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import reduce
 from operator import and_
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from customer360.lakehouse.delta_log import TableLogs
+from customer360.lakehouse.delta_log import MONTH, TableLogs
 
 if TYPE_CHECKING:
     import duckdb
@@ -59,7 +59,8 @@ class Tables(TableLogs):
         with engine() as connection:
             connection.register("rows", dataset)
             rows = connection.table("rows")
-            return (rows.filter(where) if where else rows).limit(limit).to_arrow_table()
+            some = (rows.filter(where) if where else rows).limit(limit).to_arrow_table()
+            return some.select(_shown(some.schema.names))
 
     def find(self, table: str, equal: Mapping[str, object]) -> pa.Table:
         """The rows of ``table`` whose columns have these values; for a few rows.
@@ -67,7 +68,8 @@ class Tables(TableLogs):
         Raises:
             TableNotFoundError: There is no such table yet.
         """
-        return self.dataset(table).to_table(filter=_all_equal(equal))
+        dataset = self.dataset(table)
+        return dataset.to_table(_shown(dataset.schema.names), filter=_all_equal(equal))
 
     def values(
         self, table: str, column: str, equal: Mapping[str, object] | None = None
@@ -88,6 +90,11 @@ class Tables(TableLogs):
             TableNotFoundError: There is no such table yet.
         """
         return max(self.values(table, column), default=None)
+
+
+def _shown(names: Sequence[str]) -> list[str]:
+    """The columns that are of the rows, and not of the folders they lie in."""
+    return [name for name in names if name != MONTH]
 
 
 def _all_equal(equal: Mapping[str, object]) -> Expression:

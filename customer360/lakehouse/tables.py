@@ -15,15 +15,11 @@ from pathlib import Path
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from customer360.lakehouse.delta_log import MONTH, TableLogs
 from customer360.lakehouse.delta_log import Commit as Written
-from customer360.lakehouse.delta_log import TableLogs
 
 # SQL statements have no option for it.
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
-
-
-_MONTH = "_month"
-"""Partition column of a table with a folder a month; no reader sees it."""
 
 
 class Folders(StrEnum):
@@ -72,7 +68,7 @@ def _replaced(column: str, days: Collection[date], folders: Folders) -> str:
         return days_predicate(column, days)
     months = {day.replace(day=1) for day in days}
     listed = ", ".join(f"DATE'{month}'" for month in sorted(months))
-    in_months = f"{_MONTH} IN ({listed})"
+    in_months = f"{MONTH} IN ({listed})"
     if len(set(days)) == sum(_days_in(month) for month in months):
         return in_months  # nothing of these folders stays, so no file need be looked into
     return f"{in_months} AND {days_predicate(column, days)}"
@@ -108,7 +104,7 @@ class Lakehouse(TableLogs):
         reader = self.spark.read.format("delta")
         if version is not None:
             reader = reader.option("versionAsOf", version)
-        return reader.load(self.path(table)).drop(_MONTH)
+        return reader.load(self.path(table)).drop(MONTH)
 
     def read_days(self, table: str, column: str, days: Collection[date]) -> DataFrame:
         """The rows of ``table`` on ``days``."""
@@ -127,7 +123,7 @@ class Lakehouse(TableLogs):
         if not self.exists(table):
             return new
         by = self.partition_columns(table)
-        return Folders.MONTH if _MONTH in by else Folders.DAY if column in by else Folders.NONE
+        return Folders.MONTH if MONTH in by else Folders.DAY if column in by else Folders.NONE
 
     def replace_days(
         self,
@@ -161,8 +157,8 @@ class Lakehouse(TableLogs):
             }
         partition_by = None
         if folders is Folders.MONTH:
-            frame = frame.withColumn(_MONTH, F.trunc(column, "month"))
-            partition_by = _MONTH
+            frame = frame.withColumn(MONTH, F.trunc(column, "month"))
+            partition_by = MONTH
         elif folders is Folders.DAY:
             partition_by = column
         # Files of other days are told apart by statistics where the folders do not.

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from customer360.errors import TableNotFoundError
+from customer360.lakehouse.reading import Tables
 from customer360.lakehouse.tables import Folders, Lakehouse, days_predicate
 
 SCHEMA = "day date, id int"
@@ -108,3 +110,61 @@ def _holds(predicate: str, day: date) -> bool:
     if " IN " in predicate:
         return day in literals
     return literals[0] <= day < literals[1]
+
+
+def test_a_new_table_has_a_folder_a_day_only_where_days_are_large() -> None:
+    assert Folders.for_volume(rows=1_000_000, days=10, day_folder_rows=100_000) is Folders.DAY
+    assert Folders.for_volume(rows=999_999, days=10, day_folder_rows=100_000) is Folders.MONTH
+
+
+def test_a_month_is_one_file_that_no_reader_sees_the_folder_of(
+    lakehouse: Lakehouse, tmp_path: Path
+) -> None:
+    days = [date(2024, 1, 1), date(2024, 1, 31), date(2024, 2, 1)]
+    frame = lakehouse.spark.createDataFrame([(day, n) for n, day in enumerate(days)], SCHEMA)
+    months = Folders.MONTH
+    lakehouse.replace_days(
+        "silver/t", frame.repartition(months.of("day")), "day", days, folders=months
+    )
+    assert (lakehouse.details("silver/t").partitions, lakehouse.last_commit("silver/t").files) == (
+        2,
+        2,
+    )
+    assert lakehouse.read("silver/t").columns == ["day", "id"]
+    tables = Tables(tmp_path / "lakehouse")
+    assert tables.select("silver/t", "id = 1", 5).to_pylist() == [{"day": days[1], "id": 1}]
+    assert tables.find("silver/t", {"id": 2}).to_pylist() == [{"day": days[2], "id": 2}]
+    assert lakehouse.days_of("silver/t", "day") == days
+
+
+def test_a_table_stays_laid_out_as_it_was_made(lakehouse: Lakehouse) -> None:
+    make = lakehouse.spark.createDataFrame
+    lakehouse.replace_days("silver/t", make([(D1, 1), (D2, 2)], SCHEMA), "day", [D1, D2])
+    lakehouse.replace_days("silver/t", make([(D1, 9)], SCHEMA), "day", [D1], folders=Folders.MONTH)
+    assert lakehouse.folders("silver/t", "day", new=Folders.MONTH) is Folders.DAY
+    assert rows(lakehouse, "silver/t") == [(D1, 9), (D2, 2)]
+
+
+def test_whole_months_are_replaced_and_no_row_is_copied(lakehouse: Lakehouse) -> None:
+    january = [date(2024, 1, 1) + timedelta(days=n) for n in range(31)]
+    every = [*january, date(2024, 2, 1)]
+    make = lakehouse.spark.createDataFrame
+    for value in (1, 2):
+        days = every if value == 1 else january
+        lakehouse.replace_days(
+            "silver/t", make([(day, value) for day in days], SCHEMA), "day", days,
+            folders=Folders.MONTH,
+        )  # fmt: skip
+    assert lakehouse.last_commit("silver/t").metrics["numCopiedRows"] == 0
+    assert rows(lakehouse, "silver/t") == [*((day, 2) for day in january), (every[-1], 1)]
+
+
+def test_the_log_knows_the_greatest_day_and_the_partitions(lakehouse: Lakehouse) -> None:
+    make = lakehouse.spark.createDataFrame
+    assert lakehouse.maximum("silver/t", "day") is None
+    lakehouse.replace_days(
+        "silver/t", make([(D1, 1), (D3, 3)], SCHEMA), "day", [D1, D2, D3], folders=Folders.NONE
+    )
+    assert lakehouse.maximum("silver/t", "day") == D3
+    lakehouse.replace_days("silver/d", make([(D1, 1), (D3, 3)], SCHEMA), "day", [D1, D3])
+    assert lakehouse.partition_values("silver/d", "day") == [str(D1), str(D3)]
