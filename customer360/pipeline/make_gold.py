@@ -40,11 +40,11 @@ from customer360.table_names import (
 )
 
 
-def existing_snapshots(work: Workspace) -> list[date]:
-    """As-of dates that have a snapshot of features."""
-    if not work.lakehouse.exists(FEATURES):
+def snapshot_dates(work: Workspace, table: str) -> list[date]:
+    """As-of dates that ``table`` has a snapshot of."""
+    if not work.lakehouse.exists(table):
         return []
-    return [row[0] for row in work.lakehouse.read(FEATURES).select(AS_OF).distinct().collect()]
+    return [row[0] for row in work.lakehouse.read(table).select(AS_OF).distinct().collect()]
 
 
 def replace_snapshots(
