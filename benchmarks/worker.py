@@ -145,7 +145,6 @@ def _engine_clock() -> dict[str, float]:
             "load_customer_days",
         ),
         make_gold: (
-            "existing_snapshots",
             "make_customer_features",
             "make_rfm_segments",
             "make_cohort_retention",

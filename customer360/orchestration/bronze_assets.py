@@ -7,6 +7,7 @@ import dagster as dg
 
 from customer360.contracts import Contract
 from customer360.deployment import Deployment
+from customer360.orchestration.failure import told
 from customer360.orchestration.metadata import (
     asset_key,
     commit_metadata,
@@ -57,6 +58,7 @@ def bronze_asset(
         can_subset=True,
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
+    @told
     def load(
         context: dg.AssetExecutionContext, spark: SparkResource
     ) -> Iterator[dg.MaterializeResult[None]]:

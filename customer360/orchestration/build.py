@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 
 import dagster as dg
@@ -12,7 +13,7 @@ from customer360.orchestration.dbt_assets import dbt_assets
 from customer360.orchestration.event_log import use_batches
 from customer360.orchestration.export_assets import export_assets
 from customer360.orchestration.gold_assets import gold_assets
-from customer360.orchestration.jobs import jobs
+from customer360.orchestration.jobs import GOLD, JOBS
 from customer360.orchestration.model_assets import model_assets
 from customer360.orchestration.monitoring_assets import monitoring_assets
 from customer360.orchestration.partitions import daily_partitions
@@ -20,7 +21,7 @@ from customer360.orchestration.progress import progress_logger
 from customer360.orchestration.report_assets import report_assets
 from customer360.orchestration.resources import SparkResource
 from customer360.orchestration.run_history import runs_sensor
-from customer360.orchestration.schedules import new_files_sensor, schedules
+from customer360.orchestration.schedules import gold_sensor, new_files_sensor, schedules
 from customer360.orchestration.silver_assets import silver_assets
 from customer360.orchestration.warehouse_assets import WarehouseResource, warehouse_assets
 from customer360.settings import Settings, load_settings
@@ -36,6 +37,8 @@ def build_definitions(settings: Settings | None = None) -> dg.Definitions:
         SettingsError: The settings contradict themselves.
     """
     use_batches()
+    # What a long step is at: Dagster shows it with the run (managed_python_loggers).
+    logging.getLogger("customer360").setLevel(logging.INFO)
     deployment = Deployment.of(settings or load_settings())
     partitions = daily_partitions(deployment)
     assets: list[dg.AssetsDefinition] = [
@@ -45,10 +48,10 @@ def build_definitions(settings: Settings | None = None) -> dg.Definitions:
     ]
     assets += silver_assets(deployment, partitions)
     assets += gold_assets(deployment, partitions)
-    assets += model_assets(deployment, partitions)
-    assets += monitoring_assets(deployment, partitions)
-    assets += report_assets(deployment, partitions)
-    assets += export_assets(deployment, partitions)
+    assets += model_assets(deployment)
+    assets += monitoring_assets(deployment)
+    assets += report_assets(deployment)
+    assets += export_assets(deployment)
     assets += warehouse_assets(deployment)
     assets += dbt_assets(deployment)
     with warnings.catch_warnings():
@@ -56,9 +59,16 @@ def build_definitions(settings: Settings | None = None) -> dg.Definitions:
         warnings.filterwarnings("ignore", message=".*include_sources.*", category=dg.BetaWarning)
         return dg.Definitions(
             assets=assets,
-            jobs=jobs(),
-            schedules=schedules(deployment, assets),
-            sensors=[new_files_sensor(deployment, assets), runs_sensor(deployment.settings)],
+            jobs=[
+                dg.define_asset_job(name, selection=job.selection, description=job.description)
+                for name, job in JOBS.items()
+            ],
+            schedules=schedules(deployment),
+            sensors=[
+                new_files_sensor(deployment),
+                gold_sensor(sorted(JOBS[GOLD].selection.resolve(assets))),
+                runs_sensor(deployment.settings),
+            ],
             resources={
                 "spark": SparkResource.of(deployment.settings),
                 "warehouse": WarehouseResource(deployment.settings),

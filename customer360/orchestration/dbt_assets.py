@@ -8,6 +8,7 @@ import dagster as dg
 
 from customer360.deployment import Deployment
 from customer360.orchestration.dbt_specs import Manifest, check_specs, model_specs
+from customer360.orchestration.failure import told
 from customer360.orchestration.warehouse_assets import WarehouseResource
 from customer360.serving import marts
 from customer360.serving.warehouse import Login
@@ -39,6 +40,7 @@ def dbt_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
         check_specs=list(checks.values()),
         can_subset=True,
     )
+    @told
     def build(
         context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[WarehouseResource]
     ) -> Iterator[Result]:

@@ -1,10 +1,15 @@
 """Dagster's SQLite event log, writing the events of a partition range in one transaction.
 
-A run over two years of days makes Dagster store two events an asset and day, some 16,000 in all.
-Its SQLite storage opens a connection, a transaction and an fsync for each of them, which takes
-longer than loading the data. Dagster hands such events over in batches when
+A run over two years of days makes Dagster store two events an asset and day: of the demo's ten
+daily tables 14,620. Its SQLite storage opens a connection, a transaction and an fsync for each,
+which takes longer than loading the data. Dagster hands such events over in batches when
 ``DAGSTER_EVENT_BATCH_SIZE`` says so, but only its PostgreSQL storage makes use of it; this class
 gives SQLite the same (``SqlEventLogStorage.store_event_batch``).
+
+This is the one module that uses what Dagster does not call public, and nothing public does as
+well: ten tables of 100 days took Dagster's storage 17.4 s of CPU and this class 1.3 (25 November
+2026, 2 cores, busy), those of the demo's 731 days this class 6.1. Without ``event_log_storage`` in
+``dagster.yaml`` Dagster's own takes over the log as it is.
 """
 
 import os

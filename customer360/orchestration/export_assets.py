@@ -1,25 +1,25 @@
 """Campaign lists as assets: files that marketing takes away, of the run's newest snapshot."""
 
+from collections.abc import Iterator
+
 import dagster as dg
 
 from customer360.deployment import Deployment
-from customer360.orchestration.metadata import asset_key, count_table
-from customer360.orchestration.partitions import as_of_dates, days_of
+from customer360.orchestration.failure import told
+from customer360.orchestration.metadata import as_of_deps, asset_key, count_table
+from customer360.orchestration.partitions import AS_OF_PARTITIONS, as_of_dates
+from customer360.orchestration.running import newest_only
 from customer360.serving.campaigns import CAMPAIGN_LISTS, CampaignList
 from customer360.serving.options import Contacts
 from customer360.table_names import CUSTOMER_360, CUSTOMERS
 
 
-def export_assets(
-    deployment: Deployment, partitions: dg.PartitionsDefinition
-) -> list[dg.AssetsDefinition]:
+def export_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
     """Assets exports/<list>, one a campaign list."""
-    return [_export_asset(deployment, partitions, campaign) for campaign in CAMPAIGN_LISTS]
+    return [_export_asset(deployment, campaign) for campaign in CAMPAIGN_LISTS]
 
 
-def _export_asset(
-    deployment: Deployment, partitions: dg.PartitionsDefinition, campaign: CampaignList
-) -> dg.AssetsDefinition:
+def _export_asset(deployment: Deployment, campaign: CampaignList) -> dg.AssetsDefinition:
     contacts = Contacts(deployment.settings.export_contacts)
     key = asset_key(f"exports/{campaign.name}")
 
@@ -28,7 +28,7 @@ def _export_asset(
         specs=[
             dg.AssetSpec(
                 key=key,
-                deps=[asset_key(CUSTOMER_360), asset_key(CUSTOMERS)],
+                deps=as_of_deps([CUSTOMER_360, CUSTOMERS]),
                 group_name="exports",
                 owners=["team:marketing"],
                 kinds={"duckdb", "csv", "parquet"},
@@ -39,33 +39,31 @@ def _export_asset(
                 description=f"Campaign list: {campaign.meaning} Ordered by "
                 f"{campaign.priority_means}. Only of who agreed to marketing and is not "
                 "suppressed; of the run's newest as-of date.",
-                partitions_def=partitions,
+                partitions_def=AS_OF_PARTITIONS,
+                # Of a run of several dates only the newest is made: the others stay missing.
+                skippable=True,
             )
         ],
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
-    def export(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+    @told
+    def export(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         from customer360.pipeline.export import ExportOptions, export_list
         from customer360.serving.list_files import MANIFEST
 
         settings = deployment.settings
-        day = as_of_dates(context, days_of(context), ())[-1]
+        day = as_of_dates(context, deployment)[-1]
         found = export_list(
             settings, campaign, day, ExportOptions.of(settings), run_id=context.run.run_id
         )
-        # With its own day alone: Dagster repeats an asset's metadata for every partition.
-        context.add_asset_metadata(
+        yield from newest_only(
+            context,
+            key,
+            day,
             {
+                "as_of": str(day),
                 "dagster/partition_row_count": found.manifest["rows"],
                 "left_out": count_table(found.manifest["left_out"], "reason"),
-            },
-            asset_key=key,
-            partition_key=str(day),
-        )
-        return dg.MaterializeResult(
-            asset_key=key,
-            metadata={
-                "as_of": str(day),
                 "contacts": contacts.value,
                 "manifest": dg.MetadataValue.path(found.folder / f"{campaign.name}.{MANIFEST}"),
             },

@@ -1,14 +1,19 @@
-"""Why a run failed, in one line: what `customer360 run` prints and `serving.runs` keeps."""
+"""Why a run failed, in one line: for Dagster's UI, `customer360 run` and `serving.runs`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+import inspect
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar, cast
 
 import dagster as dg
-from dagster_shared.error import SerializableErrorInfo
 
+from customer360.errors import Customer360Error, first_line
 from customer360.orchestration.metadata import asset_name
+
+Body = TypeVar("Body", bound=Callable[..., Any])
 
 TOLD_BY = {
     dg.DagsterEventType.ASSET_CHECK_EVALUATION,
@@ -18,6 +23,37 @@ TOLD_BY = {
 """Kinds of events that `first_failure` looks at."""
 
 NO_REASON = "no reason was kept"
+
+
+def told(body: Body) -> Body:
+    """Let an asset's error be what Dagster shows of the failed step, in one line.
+
+    Dagster would say that an error occurred while it executed the step, and why only under two
+    traces. They are still there, below.
+    """
+
+    @functools.wraps(body)
+    def generator(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        try:
+            yield from body(*args, **kwargs)
+        except Exception as error:
+            raise _shown(error) from error
+
+    @functools.wraps(body)
+    def function(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return body(*args, **kwargs)
+        except Exception as error:
+            raise _shown(error) from error
+
+    return cast("Body", generator if inspect.isgeneratorfunction(body) else function)
+
+
+def _shown(error: Exception) -> dg.Failure:
+    said = first_line(error)
+    if not isinstance(error, Customer360Error):
+        said = f"{type(error).__name__}: {said}"
+    return dg.Failure(said, allow_retries=False)
 
 
 @dataclass(frozen=True)
@@ -62,8 +98,12 @@ def first_failure(events: Sequence[dg.DagsterEvent]) -> Failure:
     return Failure(None, NO_REASON)
 
 
-def _failure(step: str | None, error: SerializableErrorInfo | None) -> Failure:
-    """The innermost cause; a user error speaks for itself, whatever brought it about."""
+def _failure(step: str | None, error: Any) -> Failure:
+    """The innermost cause; a user error speaks for itself, whatever brought it about.
+
+    ``error`` is what Dagster keeps of one: class, message, trace and cause; its type has no public
+    name.
+    """
     trace = error.to_string() if error else None
     while error is not None and error.cause is not None and not _is_ours(error):
         error = error.cause
@@ -79,9 +119,9 @@ def _failure(step: str | None, error: SerializableErrorInfo | None) -> Failure:
     return Failure(step, said, kind, trace)
 
 
-def _is_ours(error: SerializableErrorInfo) -> bool:
+def _is_ours(error: Any) -> bool:
     """Whether it was raised for the user: Python names our errors by their module."""
-    return error.message.startswith("customer360.")
+    return bool(error.message.startswith("customer360."))
 
 
 def _one_line(text: str) -> str:

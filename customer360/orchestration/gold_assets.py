@@ -9,6 +9,7 @@ import dagster as dg
 
 from customer360.contracts import Contract
 from customer360.deployment import Deployment
+from customer360.orchestration.failure import told
 from customer360.orchestration.metadata import (
     asset_key,
     commit_metadata,
@@ -16,9 +17,9 @@ from customer360.orchestration.metadata import (
     selected,
     table_spec,
 )
-from customer360.orchestration.partitions import as_of_dates, days_of
+from customer360.orchestration.partitions import AS_OF_PARTITIONS, as_of_dates, days_of
 from customer360.orchestration.resources import SparkResource
-from customer360.orchestration.running import workspace
+from customer360.orchestration.running import require_days, require_snapshots, workspace
 from customer360.table_names import (
     CHURN_MODEL,
     CHURN_SCORES,
@@ -52,12 +53,12 @@ MakeTable = Callable[[str, "Workspace", Sequence[date]], Made]
 def gold_assets(
     deployment: Deployment, partitions: dg.PartitionsDefinition
 ) -> list[dg.AssetsDefinition]:
-    """Assets of all gold tables."""
+    """Assets of all gold tables; ``partitions`` are those of the business's days."""
 
     def snapshot(
         table: str, deps: Sequence[str], make: MakeTable = _of_silver
     ) -> dg.AssetsDefinition:
-        return _snapshot_asset(deployment, partitions, table, deps, partial(make, table))
+        return _snapshot_asset(deployment, table, deps, partial(make, table))
 
     return [
         snapshot(FEATURES, [CUSTOMER_DAYS]),
@@ -68,7 +69,7 @@ def gold_assets(
         snapshot(LIFETIME_VALUE, [FEATURES, LIFETIME_VALUE_MODEL], _scored),
         snapshot(REVENUE_PREDICTIONS, [FEATURES, FIRST_ORDERS, REVENUE_MODEL], _scored),
         snapshot(CUSTOMER_360, [FEATURES, RFM, CHURN_SCORES, LIFETIME_VALUE, HISTORY, CUSTOMERS]),
-        _forecast_asset(deployment, partitions),
+        _forecast_asset(deployment),
         _health_asset(deployment, partitions),
     ]
 
@@ -103,7 +104,6 @@ def _scored(table: str, work: "Workspace", as_of: Sequence[date]) -> Made:
 
 def _snapshot_asset(
     deployment: Deployment,
-    partitions: dg.PartitionsDefinition,
     table: str,
     deps: Sequence[str],
     make: Make,
@@ -112,17 +112,19 @@ def _snapshot_asset(
 
     @dg.multi_asset(
         name=table.replace("/", "__"),
-        specs=[table_spec(contract, partitions=partitions, deps=deps)],
+        specs=[table_spec(contract, partitions=AS_OF_PARTITIONS, deps=deps)],
         check_specs=[_keys_unique(contract)],
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
+    @told
     def snapshot(
         context: dg.AssetExecutionContext, spark: SparkResource
     ) -> Iterator[dg.MaterializeResult[None]]:
-        from customer360.pipeline import make_gold
-
         work = workspace(context, spark, deployment)
-        as_of = as_of_dates(context, days_of(context), make_gold.existing_snapshots(work))
+        as_of = as_of_dates(context, deployment)
+        require_snapshots(context, work, deps, as_of)
+        if CUSTOMER_DAYS in deps or TRANSACTIONS in deps:
+            require_days(work, as_of)
         written, more = make(work, as_of)
         yield _made(context, work, contract, as_of, written, more)
 
@@ -151,12 +153,9 @@ def _made(
 
     key = asset_key(contract.table)
     found = audit.audit_snapshots(work, contract, as_of)
-    for day in context.partition_keys:
-        rows = found.rows.get(date.fromisoformat(day))
+    for day in as_of:
         context.add_asset_metadata(
-            {"dagster/partition_row_count": rows or 0, "snapshot": rows is not None},
-            asset_key=key,
-            partition_key=day,
+            {"dagster/partition_row_count": found.rows[day]}, asset_key=key, partition_key=str(day)
         )
     return dg.MaterializeResult(
         asset_key=key,
@@ -172,9 +171,7 @@ def _made(
     )
 
 
-def _forecast_asset(
-    deployment: Deployment, partitions: dg.PartitionsDefinition
-) -> dg.AssetsDefinition:
+def _forecast_asset(deployment: Deployment) -> dg.AssetsDefinition:
     """Both tables come out of one computation."""
     contracts = [Contract.load(table) for table in (REVENUE_FORECAST, CUSTOMER_EQUITY)]
 
@@ -183,7 +180,7 @@ def _forecast_asset(
         specs=[
             table_spec(
                 contract,
-                partitions=partitions,
+                partitions=AS_OF_PARTITIONS,
                 deps=[FEATURES, LIFETIME_VALUE_MODEL],
                 skippable=True,
             )
@@ -193,14 +190,15 @@ def _forecast_asset(
         can_subset=True,
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
+    @told
     def forecast(
         context: dg.AssetExecutionContext, spark: SparkResource
     ) -> Iterator[dg.MaterializeResult[None]]:
-        from customer360.pipeline import make_gold
         from customer360.pipeline.forecast import make_forecast
 
         work = workspace(context, spark, deployment)
-        as_of = as_of_dates(context, days_of(context), make_gold.existing_snapshots(work))
+        as_of = as_of_dates(context, deployment)
+        require_snapshots(context, work, [FEATURES], as_of)
         found = make_forecast(work, as_of)
         more: dict[str, Any] = {"model_version": found.model_version}
         if found.note:
@@ -242,6 +240,7 @@ def _health_asset(
         ],
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
+    @told
     def business_health(
         context: dg.AssetExecutionContext, spark: SparkResource
     ) -> Iterator[dg.MaterializeResult[None]]:

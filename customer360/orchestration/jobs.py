@@ -1,15 +1,14 @@
-"""Jobs: which assets run together."""
+"""Jobs: which assets run together, in one process and one Spark session.
+
+The assets of a run share their partitions: days, or as-of dates.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import (
-    UnresolvedAssetJobDefinition as UnresolvedAssetJob,
-)
-
-LAYERS = ("bronze", "quarantine", "silver", "gold", "models")
 
 MODELS = dg.AssetSelection.groups("models")
 SCORES = dg.AssetSelection.assets(
@@ -28,15 +27,52 @@ EXPORTS = dg.AssetSelection.groups("exports")
 WAREHOUSE = dg.AssetSelection.groups("warehouse", "staging", "marts")
 SNAPSHOTS = dg.AssetSelection.groups("gold") - SCORES - HEALTH - MONITORING
 
-NIGHTLY, RETRAIN, ETL, LOAD_RANGE, SNAPSHOT, TRAIN, PUBLISH = (
+NIGHTLY, GOLD, RETRAIN, LOAD_RANGE, SNAPSHOT, TRAIN, SCORE, PUBLISH = (
     "nightly",
+    "gold",
     "retrain",
-    "etl",
     "load",
     "snapshot",
     "train",
+    "score",
     "publish",
 )
+
+
+@dataclass(frozen=True)
+class Job:
+    """Assets that run together, and what for."""
+
+    selection: dg.AssetSelection
+    description: str
+
+
+JOBS: Mapping[str, Job] = {
+    NIGHTLY: Job(
+        LOAD,
+        "Load a trailing window of days. When it has succeeded, the sensor `gold` makes the gold "
+        "of the newest.",
+    ),
+    GOLD: Job(
+        SNAPSHOTS | SCORES | MODELS | MONITORING | REPORTS | EXPORTS | WAREHOUSE,
+        "All that is made as of a date, and the warehouse. The sensor leaves models out that exist "
+        "already; `retrain` renews them.",
+    ),
+    RETRAIN: Job(MODELS, "Train, judge and register the models."),
+    LOAD_RANGE: Job(LOAD, "Bronze and silver, and the business's days."),
+    SNAPSHOT: Job(SNAPSHOTS, "Gold snapshots that need no model."),
+    TRAIN: Job(
+        MODELS | SCORES | MONITORING | REPORTS | EXPORTS,
+        "Train the models, score with them, see how they have done, explore, and export the "
+        "campaign lists.",
+    ),
+    SCORE: Job(
+        SCORES | MONITORING | REPORTS | EXPORTS,
+        "The same without training: with the models that are champions.",
+    ),
+    PUBLISH: Job(WAREHOUSE, "Bring the warehouse and its marts up to date with the lakehouse."),
+}
+"""All jobs, by name."""
 
 
 OF_MODEL = {
@@ -51,49 +87,10 @@ OF_MODEL = {
 }
 """A model, as people name it: its asset, and those that are made with it."""
 
-
-def of_models(names: Sequence[str]) -> list[dg.AssetKey]:
-    """The assets that train these models and score with them, and no other model's."""
-    return [dg.AssetKey(path) for name in names for path in OF_MODEL[name]]
+MODEL_KEYS = {name: dg.AssetKey(model) for name, (model, *_) in OF_MODEL.items()}
+"""The asset of each model."""
 
 
-def jobs() -> list[UnresolvedAssetJob]:
-    """All jobs, each a selection of assets that run in one process and one Spark session."""
-    return [
-        dg.define_asset_job(
-            NIGHTLY,
-            selection=LOAD
-            | SNAPSHOTS
-            | SCORES
-            | MODELS
-            | MONITORING
-            | REPORTS
-            | EXPORTS
-            | WAREHOUSE,
-            description="Reload a trailing window of days and make the newest snapshot. "
-            "The schedule leaves models out that exist already; `retrain` renews them.",
-        ),
-        dg.define_asset_job(
-            RETRAIN, selection=MODELS, description="Train, judge and register the models."
-        ),
-        dg.define_asset_job(
-            ETL, selection=LOAD | SNAPSHOTS, description="Bronze to gold, without models."
-        ),
-        dg.define_asset_job(
-            LOAD_RANGE, selection=LOAD, description="Bronze and silver, and the business's days."
-        ),
-        dg.define_asset_job(
-            SNAPSHOT, selection=SNAPSHOTS, description="Gold snapshots that need no model."
-        ),
-        dg.define_asset_job(
-            TRAIN,
-            selection=MODELS | SCORES | MONITORING | REPORTS | EXPORTS,
-            description="Train the models, score with them, see how they have done, explore, and "
-            "export the campaign lists.",
-        ),
-        dg.define_asset_job(
-            PUBLISH,
-            selection=WAREHOUSE,
-            description="Bring the warehouse and its marts up to date with the lakehouse.",
-        ),
-    ]
+def scored_by(names: Sequence[str]) -> list[dg.AssetKey]:
+    """The assets that are made with these models."""
+    return [dg.AssetKey(path) for name in names for path in OF_MODEL[name][1:]]

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from customer360.contracts import Contract
+from customer360.orchestration.partitions import AS_OF_PARTITIONS
+from customer360.table_names import HEALTH
 
 if TYPE_CHECKING:
     from customer360.lakehouse.tables import Written
@@ -44,6 +46,28 @@ def column_schema(contract: Contract) -> dg.TableSchema:
     )
 
 
+def as_of_deps(names: Sequence[str]) -> list[dg.AssetDep]:
+    """Dependencies of what is made as of a date: on snapshots of that date, on all of the others.
+
+    All days of silver, because a snapshot looks back at everything; all dates of a model, because
+    what scores is the champion, whenever it was trained.
+    """
+    return [
+        dg.AssetDep(
+            asset_key(name),
+            partition_mapping=dg.IdentityPartitionMapping()
+            if is_snapshot(name)
+            else dg.AllPartitionMapping(),
+        )
+        for name in names
+    ]
+
+
+def is_snapshot(name: str) -> bool:
+    """Whether a table is made as of a date: all of gold but the business's days."""
+    return name.startswith("gold/") and name != HEALTH
+
+
 def table_spec(
     contract: Contract,
     *,
@@ -56,9 +80,10 @@ def table_spec(
     ``skippable`` is for a table that is made together with another and may be left unselected.
     """
     personal = any(column.is_personal for column in contract.columns)
+    as_of = partitions == AS_OF_PARTITIONS
     return dg.AssetSpec(
         key=asset_key(contract.table),
-        deps=[asset_key(table) for table in deps],
+        deps=as_of_deps(deps) if as_of else [dg.AssetDep(asset_key(table)) for table in deps],
         group_name=contract.layer,
         owners=[f"team:{contract.owner}"],
         kinds={"spark", "deltalake", KINDS[contract.layer]},

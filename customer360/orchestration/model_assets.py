@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from customer360.deployment import Deployment
-from customer360.orchestration.metadata import asset_key
-from customer360.orchestration.partitions import as_of_dates, days_of
+from customer360.orchestration.failure import told
+from customer360.orchestration.metadata import as_of_deps, asset_key
+from customer360.orchestration.partitions import AS_OF_PARTITIONS, as_of_dates
 from customer360.orchestration.resources import SparkResource
 from customer360.orchestration.running import workspace
 from customer360.table_names import (
@@ -34,14 +35,11 @@ _LARGEST_PLOT = 200_000
 """Bytes of a plot that is shown in Dagster; all plots are in MLflow."""
 
 
-def model_assets(
-    deployment: Deployment, partitions: dg.PartitionsDefinition
-) -> list[dg.AssetsDefinition]:
+def model_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
     """Assets of models/lifetime_value, models/churn and models/revenue."""
     return [
         _model_asset(
             deployment,
-            partitions,
             LIFETIME_VALUE_MODEL,
             "BG/NBD, MBG/NBD or Pareto/NBD, and Gamma-Gamma: who is still a customer, how often "
             "each will buy and what each is worth. Judged on a holdout period, beside naive rules.",
@@ -50,7 +48,6 @@ def model_assets(
         ),
         _model_asset(
             deployment,
-            partitions,
             CHURN_MODEL,
             "XGBoost: who of the active customers will buy nothing in the horizon. Trained on "
             "earlier as-of dates, tested on a later one, beside the hiatus rule.",
@@ -59,7 +56,6 @@ def model_assets(
         ),
         _model_asset(
             deployment,
-            partitions,
             REVENUE_MODEL,
             "scikit-learn and XGBoost: what each customer will bring in the days ahead, from the "
             "first order and the buying since. Tested on a later date, beside the mean and each "
@@ -73,7 +69,6 @@ def model_assets(
 
 def _model_asset(
     deployment: Deployment,
-    partitions: dg.PartitionsDefinition,
     name: str,
     description: str,
     kinds: set[str],
@@ -85,13 +80,13 @@ def _model_asset(
         specs=[
             dg.AssetSpec(
                 key=asset_key(name),
-                deps=[asset_key(table) for table in deps],
+                deps=as_of_deps(deps),
                 group_name="models",
                 owners=["team:data-science"],
                 kinds=kinds,
                 tags={"layer": "models", "personal_data": "no"},
                 description=description,
-                partitions_def=partitions,
+                partitions_def=AS_OF_PARTITIONS,
             )
         ],
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -100,32 +95,24 @@ def _model_asset(
             for check, meaning in checks.items()
         ],
     )
+    @told
     def model(
         context: dg.AssetExecutionContext, spark: SparkResource
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         work = workspace(context, spark, deployment)
-        training, logged = _train(name, work, as_of_dates(context, days_of(context), ())[-1])
-        if not training.trained:
-            context.log.warning("%s: %s", name, training.status)
-        if not logged.verdict.promoted:
-            context.log.warning("%s: not promoted: %s", name, logged.verdict.reason)
-        # With the day trained on alone: Dagster repeats an asset's metadata for every partition of
-        # the run, and pictures for each day of two years are hundreds of megabytes.
-        context.add_asset_metadata(
-            _training_metadata(training, logged),
-            asset_key=asset_key(name),
-            partition_key=str(training.as_of),
-        )
-        yield dg.MaterializeResult(
-            asset_key=asset_key(name),
-            metadata={
-                "status": training.status,
-                "as_of": str(training.as_of),
-                "mlflow_run_id": logged.run_id,
-                "model_version": f"{logged.model_name} v{logged.version}",
-                "promotion": logged.verdict.reason,
-            },
-        )
+        for day in as_of_dates(context, deployment):
+            training, logged = _train(name, work, day)
+            if not training.trained:
+                context.log.warning("%s: %s", name, training.status)
+            if not logged.verdict.promoted:
+                context.log.warning("%s: not promoted: %s", name, logged.verdict.reason)
+            context.add_asset_metadata(
+                _training_metadata(training, logged),
+                asset_key=asset_key(name),
+                partition_key=str(day),
+            )
+        # Of the newest, which is the champion or was held against it last.
+        yield dg.MaterializeResult(asset_key=asset_key(name))
         yield from _evaluated(asset_key(name), training, logged)
 
     return model
@@ -169,6 +156,11 @@ def _evaluated(
 
 def _training_metadata(training: "Training", logged: "LoggedTraining") -> dict[str, Any]:
     found: dict[str, Any] = {
+        "status": training.status,
+        "as_of": str(training.as_of),
+        "mlflow_run_id": logged.run_id,
+        "model_version": f"{logged.model_name} v{logged.version}",
+        "promotion": logged.verdict.reason,
         "metrics": dg.MetadataValue.md(_figures(training.metrics)),
         "parameters": dg.MetadataValue.json(dict(training.parameters)),
     }

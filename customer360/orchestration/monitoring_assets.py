@@ -1,17 +1,17 @@
 """Monitoring as assets: drift against training and realised performance, with checks that warn."""
 
 from collections.abc import Iterator
-from datetime import date
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from customer360.contracts import Contract
 from customer360.deployment import Deployment
+from customer360.orchestration.failure import told
 from customer360.orchestration.metadata import asset_key, commit_metadata, day_list, table_spec
-from customer360.orchestration.partitions import as_of_dates, days_of
+from customer360.orchestration.partitions import AS_OF_PARTITIONS, as_of_dates
 from customer360.orchestration.resources import SparkResource
-from customer360.orchestration.running import workspace
+from customer360.orchestration.running import require_snapshots, workspace
 from customer360.table_names import CUSTOMER_DAYS, DRIFT, FEATURES, MONITORED_SCORES, PERFORMANCE
 
 if TYPE_CHECKING:
@@ -27,23 +27,21 @@ _NAMED = 10
 """Drifted columns that a check names; the table has all."""
 
 
-def monitoring_assets(
-    deployment: Deployment, partitions: dg.PartitionsDefinition
-) -> list[dg.AssetsDefinition]:
+def monitoring_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
     """Assets of gold/model_drift and gold/model_performance."""
-    return [_drift_asset(deployment, partitions), _performance_asset(deployment, partitions)]
+    return [_drift_asset(deployment), _performance_asset(deployment)]
 
 
-def _drift_asset(
-    deployment: Deployment, partitions: dg.PartitionsDefinition
-) -> dg.AssetsDefinition:
+def _drift_asset(deployment: Deployment) -> dg.AssetsDefinition:
     settings = deployment.settings
 
     @dg.multi_asset(
         name="gold__model_drift",
         specs=[
             table_spec(
-                Contract.load(DRIFT), partitions=partitions, deps=[FEATURES, *MONITORED_SCORES]
+                Contract.load(DRIFT),
+                partitions=AS_OF_PARTITIONS,
+                deps=[FEATURES, *MONITORED_SCORES],
             )
         ],
         check_specs=[
@@ -61,27 +59,28 @@ def _drift_asset(
         ],
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
+    @told
     def model_drift(
         context: dg.AssetExecutionContext, spark: SparkResource
     ) -> Iterator[dg.MaterializeResult[None]]:
-        from customer360.pipeline import make_gold, monitor
+        from customer360.pipeline import monitor
 
         work = workspace(context, spark, deployment)
-        as_of = as_of_dates(context, days_of(context), make_gold.existing_snapshots(work))
+        as_of = as_of_dates(context, deployment)
+        require_snapshots(context, work, [FEATURES, *MONITORED_SCORES], as_of)
         found = monitor.make_model_drift(work, as_of)
         counts = found.rows["as_of"].value_counts()
-        for day in context.partition_keys:
-            rows = int(counts.get(date.fromisoformat(day), 0))
-            # Dagster repeats an asset's metadata for every partition: words, for snapshots alone.
-            told = {"references": "; ".join(found.notes)} if rows else {}
+        for day in as_of:
             context.add_asset_metadata(
-                {"dagster/partition_row_count": rows, **told},
+                {"dagster/partition_row_count": int(counts.get(day, 0))},
                 asset_key=asset_key(DRIFT),
-                partition_key=day,
+                partition_key=str(day),
             )
         yield dg.MaterializeResult(
             asset_key=asset_key(DRIFT),
-            metadata=commit_metadata(found.written, as_of=day_list(as_of)),
+            metadata=commit_metadata(
+                found.written, as_of=day_list(as_of), references="; ".join(found.notes)
+            ),
             check_results=[
                 _stable(FEATURES_STABLE, "feature", found, settings.drift_limit),
                 _stable(SCORES_STABLE, "score", found, settings.drift_limit),
@@ -117,9 +116,7 @@ def _stable(check: str, kind: str, found: "monitor.Drift", limit: float) -> dg.A
     )
 
 
-def _performance_asset(
-    deployment: Deployment, partitions: dg.PartitionsDefinition
-) -> dg.AssetsDefinition:
+def _performance_asset(deployment: Deployment) -> dg.AssetsDefinition:
     settings = deployment.settings
 
     @dg.multi_asset(
@@ -127,7 +124,7 @@ def _performance_asset(
         specs=[
             table_spec(
                 Contract.load(PERFORMANCE),
-                partitions=partitions,
+                partitions=AS_OF_PARTITIONS,
                 deps=[CUSTOMER_DAYS, *MONITORED_SCORES],
             )
         ],
@@ -143,23 +140,20 @@ def _performance_asset(
         ],
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
+    @told
     def model_performance(
         context: dg.AssetExecutionContext, spark: SparkResource
     ) -> Iterator[dg.MaterializeResult[None]]:
         from customer360.pipeline import monitor
 
         work = workspace(context, spark, deployment)
-        found = monitor.make_model_performance(work, days_of(context))
-        context.add_asset_metadata(
-            {"figures": dg.MetadataValue.md(_figures(found.figures))},
-            asset_key=asset_key(PERFORMANCE),
-            partition_key=context.partition_keys[-1],
-        )
+        found = monitor.make_model_performance(work, as_of_dates(context, deployment))
         yield dg.MaterializeResult(
             asset_key=asset_key(PERFORMANCE),
             metadata={
                 **(commit_metadata(found.written) if found.written else {}),
                 "judged": day_list(found.judged),
+                "figures": dg.MetadataValue.md(_figures(found.figures)),
             },
             check_results=[
                 _realised(found.figures, settings.calibration_limit, settings.forecast_limit)

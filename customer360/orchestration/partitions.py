@@ -1,9 +1,14 @@
-"""The one partitioning of all tables, by business day, and the days a run is about."""
+"""The two partitionings, days and as-of dates, and what a run is about.
+
+Bronze, silver and the business's days are partitioned by business day. What is made as of a date
+has the as-of dates that exist as its partitions: a deployment of two years has a handful.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date, timedelta
+from itertools import groupby
 
 import dagster as dg
 
@@ -11,8 +16,11 @@ from customer360.days import DayRange, parse_day
 from customer360.deployment import Deployment
 from customer360.errors import SettingsError
 
-AS_OF_TAG = "customer360/as_of"
-"""Run tag that names the as-of dates of gold snapshots, separated by commas."""
+AS_OF_PARTITIONS = dg.DynamicPartitionsDefinition(name="as_of")
+"""The as-of dates of this deployment, in order of date."""
+
+RANGE_START = "dagster/asset_partition_range_start"
+RANGE_END = "dagster/asset_partition_range_end"
 
 
 def daily_partitions(deployment: Deployment) -> dg.DailyPartitionsDefinition:
@@ -26,37 +34,94 @@ def daily_partitions(deployment: Deployment) -> dg.DailyPartitionsDefinition:
     )
 
 
+def range_tags(days: DayRange) -> dict[str, str]:
+    """Tags that make one run of all partitions from the first to the last of ``days``."""
+    return {RANGE_START: str(days.first), RANGE_END: str(days.last)}
+
+
 def days_of(context: dg.AssetExecutionContext) -> DayRange:
     """The business days that this run is about: one partition or a range of them."""
     window = context.partition_time_window
     return DayRange(window.start.date(), window.end.date() - timedelta(days=1))
 
 
-def as_of_dates(
-    context: dg.AssetExecutionContext, days: DayRange, existing: Collection[date]
-) -> list[date]:
-    """The snapshots a run makes.
-
-    Those the tag ``customer360/as_of`` names; without it the last day of the run, and those of its
-    other days that have a snapshot already, which late data may have changed. So a run over two
-    years of history makes one snapshot and not 730.
-
-    Args:
-        context: Of the running asset.
-        days: The days of the run.
-        existing: Days that have a snapshot.
+def as_of_dates(context: dg.AssetExecutionContext, deployment: Deployment) -> list[date]:
+    """The as-of dates that this run makes, in order.
 
     Raises:
-        SettingsError: The tag names something that is not a date, or is outside the run.
+        SettingsError: A partition is not a date, or not one of this deployment's days; or there is
+            none: a range of partitions that were added in another order is empty.
     """
-    tag = context.run.tags.get(AS_OF_TAG)
-    if tag is None:
-        return sorted({days.last} | {day for day in existing if day in days})
-    asked = sorted({parse_day(part.strip(), f"tag {AS_OF_TAG}") for part in tag.split(",")})
-    outside = [str(day) for day in asked if day not in days]
-    if outside:
+    if not context.partition_keys:
+        asked = context.partition_key_range
         raise SettingsError(
-            f"tag {AS_OF_TAG}: {', '.join(outside)} is outside the run's days {days}; "
-            "widen the partition range"
+            f"there is no as-of date from {asked.start} to {asked.end}, in the order in which "
+            "Dagster knows them; `customer360 run --as-of` puts them in order of date"
         )
-    return asked
+    dates = sorted(parse_day(key, "as-of partition") for key in context.partition_keys)
+    for day in dates:
+        check_day(deployment, day)
+    return dates
+
+
+def check_day(deployment: Deployment, day: date) -> None:
+    """Nothing, where ``day`` is one of the deployment's.
+
+    Raises:
+        SettingsError: It is not.
+    """
+    first, last = deployment.settings.start_date, deployment.last_day()
+    if not first <= day <= last:
+        raise SettingsError(
+            f"{day} is outside this deployment's days, {first} to {last}; see start_date and "
+            "end_date in customer360.yaml"
+        )
+
+
+def known_as_of_dates(instance: dg.DagsterInstance) -> list[date]:
+    """As-of dates that Dagster knows; a partition that is no date is passed over."""
+    found = []
+    for key in _keys(instance):
+        try:
+            found.append(date.fromisoformat(key))
+        except ValueError:
+            continue
+    return found
+
+
+def add_as_of_dates(instance: dg.DagsterInstance, dates: Collection[date]) -> None:
+    """Let Dagster know of as-of dates, kept in order of date.
+
+    A range of dynamic partitions is one of the order in which they were added. So dates that come
+    after a new one are taken out and added again, which leaves all that was made of them as it is.
+    """
+    known = _keys(instance)
+    name = str(AS_OF_PARTITIONS.name)
+    wanted = sorted({*known, *(str(day) for day in dates)})
+    kept = 0
+    while kept < len(known) and known[kept] == wanted[kept]:
+        kept += 1
+    for key in known[kept:]:
+        instance.delete_dynamic_partition(name, key)
+    if wanted[kept:]:
+        instance.add_dynamic_partitions(name, wanted[kept:])
+
+
+def runs_of(instance: dg.DagsterInstance, dates: Sequence[date]) -> list[DayRange]:
+    """Ranges of as-of partitions that hold ``dates`` and no other: each is one run's.
+
+    Args:
+        instance: Which knows the dates.
+        dates: In order.
+    """
+    place = {day: n for n, day in enumerate(known_as_of_dates(instance))}
+    ranges = []
+    # Neighbours among the partitions keep their distance to their places among the dates.
+    for _, group in groupby(enumerate(dates), lambda each: place[each[1]] - each[0]):
+        neighbours = [day for _, day in group]
+        ranges.append(DayRange(neighbours[0], neighbours[-1]))
+    return ranges
+
+
+def _keys(instance: dg.DagsterInstance) -> list[str]:
+    return list(instance.get_dynamic_partitions(str(AS_OF_PARTITIONS.name)))

@@ -1,16 +1,17 @@
 """Reports as assets: pages that a person reads, with a preview in their materialization."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from customer360.deployment import Deployment
-from customer360.orchestration.metadata import asset_key
-from customer360.orchestration.partitions import as_of_dates, days_of
+from customer360.orchestration.failure import told
+from customer360.orchestration.metadata import as_of_deps, asset_key
+from customer360.orchestration.partitions import AS_OF_PARTITIONS, as_of_dates
 from customer360.orchestration.resources import SparkResource
-from customer360.orchestration.running import workspace
+from customer360.orchestration.running import newest_only, require_snapshots, workspace
 from customer360.table_names import CUSTOMER_DAYS, CUSTOMERS, FEATURES, TRANSACTIONS
 
 if TYPE_CHECKING:
@@ -25,9 +26,7 @@ _LARGEST_PREVIEW = 100_000
 """Bytes of a plot that is shown in Dagster."""
 
 
-def report_assets(
-    deployment: Deployment, partitions: dg.PartitionsDefinition
-) -> list[dg.AssetsDefinition]:
+def report_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
     """Asset of reports/exploration."""
 
     @dg.multi_asset(
@@ -35,9 +34,7 @@ def report_assets(
         specs=[
             dg.AssetSpec(
                 key=asset_key(EXPLORATION),
-                deps=[
-                    asset_key(table) for table in (TRANSACTIONS, CUSTOMERS, CUSTOMER_DAYS, FEATURES)
-                ],
+                deps=as_of_deps([TRANSACTIONS, CUSTOMERS, CUSTOMER_DAYS, FEATURES]),
                 group_name="reports",
                 owners=["team:data-science"],
                 kinds={"python", "html"},
@@ -45,26 +42,28 @@ def report_assets(
                 description="What the data looks like: distributions, missing values, "
                 "correlations, concentration of revenue, repeat rates. One HTML page, of the "
                 "run's newest as-of date.",
-                partitions_def=partitions,
+                partitions_def=AS_OF_PARTITIONS,
+                # Of a run of several dates only the newest is made: the others stay missing.
+                skippable=True,
             )
         ],
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
+    @told
     def exploration(
         context: dg.AssetExecutionContext, spark: SparkResource
-    ) -> dg.MaterializeResult[None]:
+    ) -> Iterator[dg.MaterializeResult[None]]:
         from customer360.pipeline.explore import write_exploration
 
         work = workspace(context, spark, deployment)
-        day = as_of_dates(context, days_of(context), ())[-1]
+        day = as_of_dates(context, deployment)[-1]
+        require_snapshots(context, work, [FEATURES], [day])
         report = write_exploration(work, day)
-        # With its own day alone: Dagster repeats an asset's metadata for every partition.
-        context.add_asset_metadata(
-            _preview(report), asset_key=asset_key(EXPLORATION), partition_key=str(day)
-        )
-        return dg.MaterializeResult(
-            asset_key=asset_key(EXPLORATION),
-            metadata={"as_of": str(day), "page": dg.MetadataValue.path(report.path)},
+        yield from newest_only(
+            context,
+            asset_key(EXPLORATION),
+            day,
+            {"as_of": str(day), "page": dg.MetadataValue.path(report.path)} | _preview(report),
         )
 
     return [exploration]

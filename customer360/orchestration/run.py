@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -12,16 +12,15 @@ from rich.markup import escape
 
 from customer360.days import DayRange
 from customer360.deployment import Deployment
-from customer360.errors import Customer360Error, SettingsError, first_line
+from customer360.errors import Customer360Error, first_line
 from customer360.orchestration import jobs
 from customer360.orchestration.build import build_definitions
 from customer360.orchestration.failure import first_failure
 from customer360.orchestration.instance import open_instance
 from customer360.orchestration.metadata import asset_key
-from customer360.orchestration.partitions import AS_OF_TAG
+from customer360.orchestration.partitions import add_as_of_dates, check_day, range_tags, runs_of
 from customer360.orchestration.progress import Say, listen
 from customer360.orchestration.run_history import record_runs
-from customer360.orchestration.schedules import range_tags
 from customer360.settings import Settings
 from customer360.table_names import CUSTOMER_360
 
@@ -70,22 +69,15 @@ class Plan:
             first, last = first or found.first, last or found.last
         days = DayRange(first, last)
         dates = tuple(sorted(set(as_of))) or (days.last,)
-        settings = deployment.settings
         for day in (days.first, days.last, *dates):
-            if day < settings.start_date or day > deployment.last_day():
-                raise SettingsError(
-                    f"{day} is outside this deployment's days, {settings.start_date} to "
-                    f"{deployment.last_day()}; see start_date and end_date in customer360.yaml"
-                )
+            check_day(deployment, day)
         return cls(days, dates, steps, tuple(models))
 
 
 def run_plan(settings: Settings, plan: Plan, say: Say) -> None:
     """Carry out ``plan``, each step as a Dagster run that the UI shows.
 
-    Loading and snapshots are separate runs, because an as-of date may lie outside the days that are
-    loaded. Dagster marks all partitions of a snapshot run as made; the metadata of each says
-    whether it has a snapshot, and with how many rows.
+    Loading and snapshots are separate runs, as days and as-of dates are different partitions.
 
     Args:
         settings: The deployment.
@@ -96,35 +88,66 @@ def run_plan(settings: Settings, plan: Plan, say: Say) -> None:
         RunFailedError: An asset or a blocking check failed.
     """
     definitions = build_definitions(settings)
-    every = plan.days.union(DayRange(plan.as_of[0], plan.as_of[-1]))
-    tags = {AS_OF_TAG: ",".join(str(day) for day in plan.as_of)}
-    work: dict[str, tuple[str, DayRange | None, dict[str, str]]] = {
-        "load": (jobs.LOAD_RANGE, plan.days, {}),
-        "snapshot": (jobs.SNAPSHOT, every, tags),
-        "train": (jobs.TRAIN, every, tags),
-        # The warehouse has no partitions: it knows itself what it lacks.
-        "publish": (jobs.PUBLISH, None, {}),
-    }
     chosen = {
         "all": ("load", "snapshot", "train", "publish"),
         "etl": ("load", "snapshot"),
         "train": ("train",),
         "publish": ("publish",),
     }[plan.steps]
+    dates = ",".join(str(day) for day in plan.as_of)
     stop = listen(say)
     try:
         with open_instance(settings) as instance:
             try:
                 for name in chosen:
-                    job, days, more = work[name]
-                    said = days if name == "load" else ",".join(str(day) for day in plan.as_of)
-                    say(f"[bold]{name}[/bold] {said}")
-                    only = _chosen(settings, plan.models) if name == "train" else None
-                    _run(definitions, instance, job, days, more, only)
+                    say(f"[bold]{name}[/bold] {plan.days if name == 'load' else dates}")
+                    for step in _steps(name, settings, plan, instance):
+                        _run(definitions, instance, step)
             finally:
                 _record(settings, instance, say)
     finally:
         stop()
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One Dagster run.
+
+    Attributes:
+        job: Its job.
+        partitions: From the first to the last of its partitions; None: it has none.
+        only: The assets of the job that it makes; None: all.
+    """
+
+    job: str
+    partitions: DayRange | None
+    only: Sequence[dg.AssetKey] | None = None
+
+
+def _steps(
+    name: str, settings: Settings, plan: Plan, instance: dg.DagsterInstance
+) -> Iterator[_Step]:
+    """The runs of a step of the plan."""
+    if name == "load":
+        yield _Step(jobs.LOAD_RANGE, plan.days)
+        return
+    if name == "publish":
+        # The warehouse has no partitions: it knows itself what it lacks.
+        yield _Step(jobs.PUBLISH, None)
+        return
+    add_as_of_dates(instance, plan.as_of)
+    ranges = runs_of(instance, plan.as_of)
+    if name == "snapshot":
+        yield from (_Step(jobs.SNAPSHOT, dates) for dates in ranges)
+        return
+    models, scores = _chosen(settings, plan.models)
+    if len(plan.as_of) == 1:
+        yield _Step(jobs.TRAIN, ranges[0], None if scores is None else [*models, *scores])
+        return
+    # What scores is the newest model, whatever date it scores.
+    yield _Step(jobs.RETRAIN, DayRange(plan.as_of[-1], plan.as_of[-1]), models)
+    for dates in ranges:
+        yield _Step(jobs.SCORE, dates, scores)
 
 
 def _record(settings: Settings, instance: dg.DagsterInstance, say: Say) -> None:
@@ -136,30 +159,24 @@ def _record(settings: Settings, instance: dg.DagsterInstance, say: Say) -> None:
         say(f"[yellow]the dashboard does not know of this run: {told}[/yellow]")
 
 
-def _chosen(settings: Settings, models: Sequence[str]) -> Sequence[dg.AssetKey] | None:
-    """Assets of these models; None for all of the job's."""
+def _chosen(
+    settings: Settings, models: Sequence[str]
+) -> tuple[Sequence[dg.AssetKey], Sequence[dg.AssetKey] | None]:
+    """The models to train, and what is made with them; None for all that a job makes."""
     if not models:
-        return None
+        return list(jobs.MODEL_KEYS.values()), None
     # Made from the scores of all models, so it can only follow one where it has been made once.
     joined = (settings.lakehouse_dir / CUSTOMER_360).exists()
-    return [*jobs.of_models(models), *([asset_key(CUSTOMER_360)] if joined else [])]
+    scores = [*jobs.scored_by(models), *([asset_key(CUSTOMER_360)] if joined else [])]
+    return [jobs.MODEL_KEYS[name] for name in models], scores
 
 
-def _run(
-    definitions: dg.Definitions,
-    instance: dg.DagsterInstance,
-    job: str,
-    days: DayRange | None,
-    tags: dict[str, str],
-    only: Sequence[dg.AssetKey] | None,
-) -> None:
-    whole = days is not None and len(days) > 1
-    result = definitions.resolve_job_def(job).execute_in_process(
+def _run(definitions: dg.Definitions, instance: dg.DagsterInstance, step: _Step) -> None:
+    result = definitions.resolve_job_def(step.job).execute_in_process(
         instance=instance,
         run_config={"loggers": {"progress": {}}},
-        partition_key=str(days.first) if days and not whole else None,
-        tags={**tags, **(range_tags(days) if days and whole else {})},
-        asset_selection=only,
+        tags=range_tags(step.partitions) if step.partitions else None,
+        asset_selection=step.only,
         raise_on_error=False,
     )
     if result.success:
@@ -168,7 +185,7 @@ def _run(
     failed = RunFailedError(
         f"{failure.step}: {failure.reason}"
         if failure.step
-        else f"{job} failed: {failure.reason}; see run {result.run_id} in the Dagster UI"
+        else f"{step.job} failed: {failure.reason}; see run {result.run_id} in the Dagster UI"
     )
     if failure.trace:
         failed.add_note(failure.trace)

@@ -15,14 +15,7 @@ import dagster as dg
 from customer360.errors import Customer360Error
 from customer360.orchestration.dead_runs import end_dead_runs
 from customer360.orchestration.failure import TOLD_BY, Failure, first_failure
-from customer360.orchestration.jobs import (
-    LOAD_RANGE,
-    NIGHTLY,
-    PUBLISH,
-    RETRAIN,
-    SNAPSHOT,
-    TRAIN,
-)
+from customer360.orchestration.jobs import JOBS
 from customer360.serving import tables
 from customer360.serving.publishing import Published, publish_rows
 from customer360.serving.warehouse import Login, let_go_after, open_warehouse, reader_login
@@ -31,7 +24,7 @@ from customer360.settings import Settings
 RUNS_KEPT = 50
 """Newest runs that the table has."""
 
-KEPT_JOBS = (NIGHTLY, RETRAIN, LOAD_RANGE, SNAPSHOT, TRAIN, PUBLISH)
+KEPT_JOBS = tuple(JOBS)
 """Jobs whose newest end is kept, however many runs came after it: it may be a failure that is not
 made good, or what made one good."""
 

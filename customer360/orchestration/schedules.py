@@ -1,32 +1,33 @@
-"""When things run by themselves: every night, every week, and when files arrive."""
+"""When things run by themselves: every night, every week, when files arrive, when days are loaded.
+
+A night is two runs, because bronze and silver are partitioned by day and gold by as-of date: the
+schedule loads, and a sensor makes the gold of what was loaded.
+"""
 
 import hashlib
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 import dagster as dg
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-)
-from dagster._utils.schedules import is_valid_cron_schedule
 
 from customer360.days import DayRange
 from customer360.deployment import Deployment
 from customer360.errors import BrokenFileError, SettingsError
-from customer360.orchestration.jobs import NIGHTLY, OF_MODEL, RETRAIN
+from customer360.orchestration.jobs import GOLD, MODEL_KEYS, NIGHTLY, RETRAIN
+from customer360.orchestration.partitions import (
+    RANGE_END,
+    RANGE_START,
+    add_as_of_dates,
+    known_as_of_dates,
+    range_tags,
+)
 from customer360.sources.files.source import FilesSource
 
-MODEL_KEYS = {dg.AssetKey(model) for model, *_ in OF_MODEL.values()}
+GOLD_SECONDS = 30
+"""Between two looks for a load that has succeeded."""
 
-
-def range_tags(days: DayRange) -> dict[str, str]:
-    """Tags that make one run of all partitions of ``days``."""
-    return {
-        ASSET_PARTITION_RANGE_START_TAG: str(days.first),
-        ASSET_PARTITION_RANGE_END_TAG: str(days.last),
-    }
+_PARTITION = "dagster/partition"
 
 
 def nightly_window(deployment: Deployment, context: dg.ScheduleEvaluationContext) -> DayRange:
@@ -40,28 +41,28 @@ def nightly_window(deployment: Deployment, context: dg.ScheduleEvaluationContext
 
 def _cron(expression: str, setting: str) -> str:
     """``expression``, checked: Dagster's own error would not name the setting."""
-    if not is_valid_cron_schedule(expression):
+    try:
+        dg.ScheduleDefinition(name="checked", job_name=NIGHTLY, cron_schedule=expression)
+    except dg.DagsterInvalidDefinitionError:
         raise SettingsError(
             f"setting {setting}: {expression!r} is not a cron expression like '0 2 * * *'"
-        )
+        ) from None
     return expression
 
 
 def without_trained_models(
-    instance: dg.DagsterInstance, assets: Sequence[dg.AssetsDefinition]
+    instance: dg.DagsterInstance, keys: Sequence[dg.AssetKey]
 ) -> list[dg.AssetKey]:
-    """All assets but models that were trained before: training again is left to `retrain`."""
+    """``keys`` but models that were trained before: training again is left to `retrain`."""
+    models = set(MODEL_KEYS.values())
     return [
         key
-        for asset in assets
-        for key in asset.keys
-        if key not in MODEL_KEYS or instance.get_latest_materialization_event(key) is None
+        for key in keys
+        if key not in models or instance.get_latest_materialization_event(key) is None
     ]
 
 
-def schedules(
-    deployment: Deployment, assets: Sequence[dg.AssetsDefinition]
-) -> list[dg.ScheduleDefinition]:
+def schedules(deployment: Deployment) -> list[dg.ScheduleDefinition]:
     """The nightly and the weekly schedule, both running unless switched off in the UI."""
 
     @dg.schedule(
@@ -76,11 +77,7 @@ def schedules(
         window = nightly_window(deployment, context)
         if window.last < deployment.settings.start_date:
             return dg.SkipReason(f"the first partition is {deployment.settings.start_date}")
-        return dg.RunRequest(
-            run_key=f"{NIGHTLY} {window}",
-            tags=range_tags(window),
-            asset_selection=without_trained_models(context.instance, assets),
-        )
+        return dg.RunRequest(run_key=f"{NIGHTLY} {window}", tags=range_tags(window))
 
     @dg.schedule(
         name=RETRAIN,
@@ -94,14 +91,62 @@ def schedules(
         day = nightly_window(deployment, context).last
         if day < deployment.settings.start_date:
             return dg.SkipReason(f"the first partition is {deployment.settings.start_date}")
+        # The night's own run knows the day already, unless the week's comes before it.
+        add_as_of_dates(context.instance, [day])
         return dg.RunRequest(run_key=f"{RETRAIN} {day}", partition_key=str(day))
 
     return [nightly, retrain]
 
 
-def new_files_sensor(
-    deployment: Deployment, assets: Sequence[dg.AssetsDefinition]
-) -> dg.SensorDefinition:
+def gold_sensor(gold: Sequence[dg.AssetKey]) -> dg.SensorDefinition:
+    """Makes the gold of the newest day when `nightly` has loaded it.
+
+    It looks by itself, and is no run status sensor: those never see runs that were started outside
+    of the daemon's code location, as by ``dagster job execute``.
+
+    Args:
+        gold: The assets of the job `gold`.
+    """
+
+    @dg.sensor(
+        name=GOLD,
+        job_name=GOLD,
+        minimum_interval_seconds=GOLD_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="After a load by `nightly`: snapshots, scores and lists of its newest day, and "
+        "the earlier snapshots of its days, which late data may have changed.",
+    )
+    def newest_gold(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        loads = context.instance.get_run_records(
+            dg.RunsFilter(job_name=NIGHTLY, statuses=[dg.DagsterRunStatus.SUCCESS]), limit=1
+        )
+        if not loads or loads[0].dagster_run.run_id == context.cursor:
+            return dg.SkipReason(f"{NIGHTLY} has loaded nothing since")
+        load = loads[0].dagster_run
+        days = _days_loaded(load)
+        if days is None:
+            return dg.SkipReason(f"run {load.run_id} of {NIGHTLY} says of no days")
+        add_as_of_dates(context.instance, [days.last])
+        first = min(day for day in known_as_of_dates(context.instance) if day in days)
+        request = dg.RunRequest(
+            run_key=f"{GOLD} {load.run_id}",
+            tags=range_tags(DayRange(first, days.last)),
+            asset_selection=without_trained_models(context.instance, gold),
+        )
+        return dg.SensorResult(run_requests=[request], cursor=load.run_id)
+
+    return newest_gold
+
+
+def _days_loaded(run: dg.DagsterRun) -> DayRange | None:
+    first = run.tags.get(RANGE_START) or run.tags.get(_PARTITION)
+    last = run.tags.get(RANGE_END) or run.tags.get(_PARTITION)
+    if first is None or last is None:
+        return None
+    return DayRange(date.fromisoformat(first), date.fromisoformat(last))
+
+
+def new_files_sensor(deployment: Deployment) -> dg.SensorDefinition:
     """A run over the days of the ``files`` sources whenever their files change."""
 
     @dg.sensor(
@@ -129,9 +174,7 @@ def new_files_sensor(
         if last < first:
             return dg.SkipReason(f"the files hold {found}, no day of which has a partition yet")
         request = dg.RunRequest(
-            run_key=f"files {hash_of(seen)}",
-            tags=range_tags(DayRange(first, last)),
-            asset_selection=without_trained_models(context.instance, assets),
+            run_key=f"files {hash_of(seen)}", tags=range_tags(DayRange(first, last))
         )
         return dg.SensorResult(run_requests=[request], cursor=seen)
 

@@ -7,6 +7,7 @@ import dagster as dg
 
 from customer360.contracts import Contract
 from customer360.deployment import Deployment
+from customer360.orchestration.failure import told
 from customer360.orchestration.metadata import (
     asset_key,
     commit_metadata,
@@ -36,6 +37,7 @@ def silver_assets(
         check_specs=[_check(CUSTOMERS, "keys_unique", "One row a customer.")],
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
+    @told
     def customers(
         context: dg.AssetExecutionContext, spark: SparkResource
     ) -> Iterator[dg.MaterializeResult[None]]:
@@ -65,6 +67,7 @@ def silver_assets(
         ],
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
+    @told
     def customer_history(
         context: dg.AssetExecutionContext, spark: SparkResource
     ) -> Iterator[dg.MaterializeResult[None]]:
@@ -114,6 +117,7 @@ def silver_assets(
         can_subset=True,
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
+    @told
     def transactions(
         context: dg.AssetExecutionContext, spark: SparkResource
     ) -> Iterator[dg.MaterializeResult[None]]:
@@ -169,6 +173,7 @@ def silver_assets(
         ],
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
+    @told
     def customer_days(
         context: dg.AssetExecutionContext, spark: SparkResource
     ) -> Iterator[dg.MaterializeResult[None]]:

@@ -8,6 +8,7 @@ import dagster as dg
 
 from customer360.contracts import Contract
 from customer360.deployment import Deployment
+from customer360.orchestration.failure import told
 from customer360.orchestration.metadata import asset_key, column_schema
 from customer360.orchestration.resources import SparkResource
 from customer360.orchestration.run_history import publish_runs
@@ -164,6 +165,7 @@ def _runs_asset(deployment: Deployment, spec: dg.AssetSpec) -> dg.AssetsDefiniti
     """Made from Dagster's own storage: it needs no Spark."""
 
     @dg.multi_asset(name="__".join(spec.key.path), specs=[spec])
+    @told
     def runs(
         context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[WarehouseResource]
     ) -> dg.MaterializeResult[None]:
@@ -249,6 +251,7 @@ def _asset(
         name=name or "__".join(specs[0].key.path),
         specs=specs,
     )
+    @told
     def published(
         context: dg.AssetExecutionContext,
         spark: SparkResource,

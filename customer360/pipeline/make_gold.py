@@ -39,9 +39,9 @@ from customer360.table_names import (
 )
 
 
-def existing_snapshots(work: Workspace) -> list[date]:
-    """As-of dates that have a snapshot of features."""
-    return work.lakehouse.days_of(FEATURES, AS_OF)
+def snapshot_dates(work: Workspace, table: str) -> list[date]:
+    """As-of dates that ``table`` has a snapshot of."""
+    return work.lakehouse.days_of(table, AS_OF)
 
 
 def replace_snapshots(

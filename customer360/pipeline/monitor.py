@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -15,7 +15,6 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from customer360 import table_names
 from customer360.contracts import Contract
 from customer360.contracts.spark import spark_schema
-from customer360.days import DayRange
 from customer360.lakehouse.tables import Folders, Written
 from customer360.models import revenue
 from customer360.models.churn.features import CATEGORICAL_FEATURES, NUMERIC_FEATURES
@@ -36,9 +35,9 @@ from customer360.models.tracking import (
     REVENUE,
     registered_versions,
 )
-from customer360.pipeline.make_gold import snapshots
+from customer360.pipeline.make_gold import snapshot_dates, snapshots
 from customer360.pipeline.run_models import tracking_of
-from customer360.pipeline.workspace import Workspace, days_note
+from customer360.pipeline.workspace import Workspace, changed_days, consumed_version, days_note
 from customer360.table_names import (
     AS_OF,
     CHURN_SCORES,
@@ -166,7 +165,7 @@ def _drift_of(work: Workspace, model: Monitored, as_of: Sequence[date]) -> tuple
     champion = next((version for version in known if CHAMPION in version.aliases), None)
     if champion is None or not champion.as_of:
         return pd.DataFrame(), "no champion yet"
-    earlier = [day for day in _dates(work, model.table) if str(day) <= champion.as_of]
+    earlier = [day for day in snapshot_dates(work, model.table) if str(day) <= champion.as_of]
     if not earlier:
         return pd.DataFrame(), (
             f"no reference: {model.table} has no snapshot of {champion.as_of}, the day "
@@ -225,18 +224,22 @@ class _Run:
     def passed(self, newest: date) -> bool:
         return self.as_of + timedelta(days=self.horizon_days) <= newest
 
-    def looked_at(self, days: DayRange) -> bool:
+    def looked_at(self, days: Collection[date]) -> bool:
         last = self.as_of + timedelta(days=self.horizon_days)
-        return self.as_of < days.last and days.first <= last
+        return any(self.as_of < day <= last for day in days)
 
 
-def make_model_performance(work: Workspace, days: DayRange) -> Performance:
+def make_model_performance(work: Workspace, as_of: Collection[date]) -> Performance:
     """Judge the scores whose horizon has passed by the newest day of data.
 
-    Judged are dates that are not in gold/model_performance yet, that another version has scored
-    since, or whose horizon overlaps ``days``, which were loaded again.
+    Judged are dates that are not in gold/model_performance yet, those of ``as_of`` that another
+    version has scored since, and those in whose horizon a day was loaded again since last time.
     """
     contract = Contract.load(PERFORMANCE)
+    upstream = work.lakehouse.version(CUSTOMER_DAYS)
+    days = changed_days(
+        work.lakehouse, CUSTOMER_DAYS, consumed_version(work.lakehouse, PERFORMANCE), upstream
+    )
     history = work.lakehouse.read(CUSTOMER_DAYS)
     newest = history.agg(F.max("business_date")).first()
     table = pd.DataFrame(columns=list(contract.column_names))
@@ -252,10 +255,10 @@ def make_model_performance(work: Workspace, days: DayRange) -> Performance:
             )
         }
         # Versions of dates that are judged already need not be read again to be known.
-        settled = {run.as_of for run in known if not run.looked_at(days)} - set(days)
+        settled = {run.as_of for run in known if not run.looked_at(days)} - set(as_of)
         due = {
             run
-            for run in _runs(work, model, set(_dates(work, model.table)) - settled)
+            for run in _runs(work, model, set(snapshot_dates(work, model.table)) - settled)
             if newest is not None and newest[0] is not None and run.passed(newest[0])
         }
         if due:
@@ -266,7 +269,7 @@ def make_model_performance(work: Workspace, days: DayRange) -> Performance:
     written = None
     if judged or not work.lakehouse.exists(PERFORMANCE):
         made = table[table["as_of"].isin(judged)]
-        written = _replace(work, contract, made, sorted(judged))
+        written = _replace(work, contract, made, sorted(judged), upstream=upstream)
     newest_of = table.groupby(["model", "prediction"])["as_of"].transform("max")
     figures = realised_figures(table[table["as_of"] == newest_of])
     return Performance(written, figures, tuple(sorted(judged)))
@@ -303,13 +306,6 @@ def _performance_of(
     return pd.concat(found)
 
 
-def _dates(work: Workspace, table: str) -> list[date]:
-    """As-of dates that ``table`` has a snapshot of."""
-    if not work.lakehouse.exists(table):
-        return []
-    return [row[0] for row in work.lakehouse.read(table).select(AS_OF).distinct().collect()]
-
-
 def _concatenated(contract: Contract, frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """The rows of all ``frames`` that have any, in the contract's columns and key order."""
     columns = list(contract.column_names)
@@ -321,7 +317,7 @@ def _concatenated(contract: Contract, frames: Sequence[pd.DataFrame]) -> pd.Data
 
 
 def _replace(
-    work: Workspace, contract: Contract, rows: pd.DataFrame, days: Sequence[date]
+    work: Workspace, contract: Contract, rows: pd.DataFrame, days: Sequence[date], **more: int
 ) -> Written:
     """Put ``rows`` in place of those of ``days``; a few rows a day are not worth a file each."""
     schema = to_arrow_schema(spark_schema(contract))
@@ -335,5 +331,5 @@ def _replace(
         days,
         folders=Folders.NONE,
         index=[AS_OF, *contract.indexed_columns],
-        note=days_note(days),
+        note=days_note(days, **more),
     )

@@ -17,7 +17,7 @@ from customer360.models import revenue
 from customer360.models.revenue import revenue_features
 from customer360.models.tracking import exhibited_models
 from customer360.pipeline.bronze_accounts import DELIVERY_DAY
-from customer360.pipeline.make_gold import existing_snapshots
+from customer360.pipeline.make_gold import snapshot_dates
 from customer360.pipeline.run_models import tracking_of
 from customer360.pipeline.suppression import read_suppression_list
 from customer360.pipeline.workspace import Workspace, changed_days
@@ -39,6 +39,7 @@ from customer360.table_names import (
     AS_OF,
     CUSTOMER_DAYS,
     CUSTOMERS,
+    FEATURES,
     HISTORY,
     REJECTED,
     TRANSACTIONS,
@@ -110,7 +111,7 @@ def publish_revenue_examples(work: Workspace, warehouse: Warehouse) -> Published
     Returns:
         What changed; None within a week of the last time, or where there is no snapshot yet.
     """
-    snapshots = existing_snapshots(work)
+    snapshots = snapshot_dates(work, FEATURES)
     if not snapshots:
         return None
     as_of = max(snapshots)
@@ -299,7 +300,7 @@ def publish_deployment(work: Workspace, warehouse: Warehouse) -> Published:
         "zone": deployment.zone,
         "sources": ", ".join(source.name for source in deployment.sources),
         "start": settings.start_date,
-        "last_day": max(existing_snapshots(work), default=settings.start_date),
+        "last_day": max(snapshot_dates(work, FEATURES), default=settings.start_date),
         "churn_contact_cost": settings.churn_contact_cost,
         "churn_success_rate": settings.churn_success_rate,
         "churn_margin": settings.churn_margin,

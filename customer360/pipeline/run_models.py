@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -32,7 +33,7 @@ from customer360.models.tracking import (
     load_revenue_champion,
     log_training,
 )
-from customer360.pipeline.make_gold import existing_snapshots, replace_snapshots, snapshots
+from customer360.pipeline.make_gold import replace_snapshots, snapshot_dates, snapshots
 from customer360.pipeline.workspace import Workspace
 from customer360.settings import Settings
 from customer360.table_names import (
@@ -45,6 +46,8 @@ from customer360.table_names import (
     REVENUE_PREDICTIONS,
     TRANSACTIONS,
 )
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -201,6 +204,7 @@ def _logged(
     schema: FeatureSchema,
     tables: Sequence[str] = (CUSTOMER_DAYS,),
 ) -> LoggedTraining:
+    log.info("logging the training in MLflow, and deciding which version scores")
     return log_training(
         training,
         tracking_of(work.deployment.settings),
@@ -217,7 +221,7 @@ def features_of(work: Workspace, as_of: Sequence[date]) -> DataFrame:
     Raises:
         TableNotFoundError: A date has no snapshot of features.
     """
-    missing = [str(day) for day in as_of if day not in existing_snapshots(work)]
+    missing = [str(day) for day in as_of if day not in snapshot_dates(work, FEATURES)]
     if missing:
         raise TableNotFoundError(
             f"{FEATURES} has no snapshot of {listed(missing)}: run `customer360 run --steps etl` "

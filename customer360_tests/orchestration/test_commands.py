@@ -8,16 +8,20 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
-from customer360.orchestration.jobs import NIGHTLY
+from customer360.orchestration.build import build_definitions
+from customer360.orchestration.failure import first_failure
+from customer360.orchestration.jobs import GOLD, NIGHTLY, SNAPSHOT
 from customer360.orchestration.metadata import asset_key
+from customer360.orchestration.partitions import add_as_of_dates
 from customer360.serving.warehouse import take_down
+from customer360.settings import load_settings
 from customer360.sources.synthetic import DefectRates
 from customer360_tests.deployments import (
     BIN,
@@ -80,8 +84,22 @@ def test_materialize_a_partition_then_a_range(home: Home) -> None:
         assert len(instance.get_runs()) == 2
 
 
+def test_a_snapshot_of_a_day_that_is_not_loaded_is_refused(home: Home) -> None:
+    """After the test above: the last day there is has not been loaded yet."""
+    job = build_definitions(load_settings(home.folder)).resolve_job_def(SNAPSHOT)
+    with home.instance() as instance:
+        add_as_of_dates(instance, [LAST])
+        result = job.execute_in_process(
+            instance=instance, partition_key=str(LAST), raise_on_error=False
+        )
+    assert first_failure(result.all_events).reason == (
+        "silver/customer_days ends with 2024-01-03, so there is no snapshot of 2024-01-04 yet: "
+        "load the days first, by the job `load` or `customer360 run --to 2024-01-04`"
+    )
+
+
 def test_execute_the_nightly_job(home: Home) -> None:
-    """After the test above: the last days again and the one that is new, gold, and models."""
+    """After the test above: the last days again, and the one that is new."""
     tags = {
         "dagster/asset_partition_range_start": "2024-01-02",
         "dagster/asset_partition_range_end": "2024-01-04",
@@ -91,7 +109,27 @@ def test_execute_the_nightly_job(home: Home) -> None:
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert "2024-01-04" in delivered(home)
-    assert {str(row["as_of"]) for row in home.rows("gold/customer_360")} == {"2024-01-04"}
+
+
+def test_materialize_snapshots_of_as_of_dates(home: Home) -> None:
+    """After the test above: a date that Dagster knows, by itself and as a range."""
+    with home.instance() as instance:
+        add_as_of_dates(instance, [date(2024, 1, 3), date(2024, 1, 4)])
+    tables = ("customer_features", "rfm_segments")
+    for table, partition in zip(
+        tables,
+        (("--partition", "2024-01-04"), ("--partition-range", "2024-01-03...2024-01-04")),
+        strict=True,
+    ):
+        done = command(
+            home, "dagster", "asset", "materialize", *DEFINITIONS,
+            "--select", 'key:"gold/customer_features" or key:"gold/rfm_segments"', *partition,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-2000:]
+        made = {str(row["as_of"]) for row in home.rows(f"gold/{table}")}
+        assert made == ({"2024-01-04"} if table == tables[0] else {"2024-01-03", "2024-01-04"})
+    with home.instance() as instance:
+        assert materialized(instance, "gold/rfm_segments") == {"2024-01-03", "2024-01-04"}
 
 
 @contextlib.contextmanager
@@ -122,21 +160,25 @@ def daemon(home: Home, log: Path, **environment: str) -> Iterator[subprocess.Pop
             take_down(home.settings)
 
 
-def first_run(home: Home, process: subprocess.Popen[bytes], seconds: float) -> dg.DagsterRun:
-    """The first run that somebody launched, when it is over."""
+def first_runs(
+    home: Home, process: subprocess.Popen[bytes], jobs: Sequence[str], seconds: float
+) -> list[dg.DagsterRun]:
+    """The first run of each job that somebody launched, when they are over."""
     until = time.monotonic() + seconds
     with home.instance() as instance:
         while time.monotonic() < until:
             assert process.poll() is None, "the daemon ended"
             runs = instance.get_runs()
-            if runs and runs[-1].is_finished:
-                return runs[-1]
+            first = [[run for run in runs if run.job_name == job][-1:] for job in jobs]
+            over = [run for found in first for run in found if run.is_finished]
+            if len(over) == len(jobs) or any(not run.is_success for run in over):
+                return over
             time.sleep(1)
-    raise AssertionError(f"no run ended within {seconds:.0f} s; runs: {runs}")
+    raise AssertionError(f"not all ended within {seconds:.0f} s; runs: {runs}")
 
 
 def test_the_daemon_runs_the_nightly_schedule(spark, tmp_path: Path, home: Home) -> None:
-    """A tick of the schedule, every minute here, launches a run that loads the trailing days."""
+    """A tick of the schedule, every minute here, loads the trailing days; then comes their gold."""
     night = make_home(
         spark,
         tmp_path / "night",
@@ -152,16 +194,18 @@ def test_the_daemon_runs_the_nightly_schedule(spark, tmp_path: Path, home: Home)
     with night.instance():
         pass  # makes the databases, which the daemon and this test would else make at once
     with daemon(night, log) as process:
-        run = first_run(night, process, 500)
+        loaded, *gold = first_runs(night, process, [NIGHTLY, GOLD], 500)
     tail = log.read_text()[-3000:]
-    assert run.is_success, tail
-    assert run.job_name == NIGHTLY
-    assert run.tags["dagster/schedule_name"] == NIGHTLY
-    assert run.tags["dagster/asset_partition_range_start"] == "2024-01-03"
-    assert run.tags["dagster/asset_partition_range_end"] == "2024-01-04"
+    assert loaded.is_success, tail
+    assert loaded.tags["dagster/schedule_name"] == NIGHTLY
+    assert loaded.tags["dagster/asset_partition_range_start"] == "2024-01-03"
+    assert loaded.tags["dagster/asset_partition_range_end"] == "2024-01-04"
     assert delivered(night) == {"2024-01-03", "2024-01-04"}
+    assert [run.is_success for run in gold] == [True], tail
+    assert gold[0].tags["dagster/sensor_name"] == GOLD
     assert {str(row["as_of"]) for row in night.rows("gold/customer_360")} == {"2024-01-04"}
     with night.instance() as instance:
         # The first night had no model to score with, so it trained them.
         for model in ("models/churn", "models/lifetime_value"):
             assert instance.get_latest_materialization_event(asset_key(model)) is not None
+        assert materialized(instance, "gold/customer_360") == {"2024-01-04"}

@@ -14,8 +14,7 @@ from customer360.deployment import Deployment
 from customer360.errors import SettingsError
 from customer360.orchestration.build import build_definitions
 from customer360.orchestration.export_assets import export_assets
-from customer360.orchestration.jobs import NIGHTLY, RETRAIN
-from customer360.orchestration.partitions import daily_partitions
+from customer360.orchestration.jobs import JOBS, NIGHTLY, PUBLISH, RETRAIN
 from customer360.settings import load_settings
 
 TABLES = {
@@ -155,19 +154,31 @@ def test_personal_data_is_only_in_bronze_quarantine_and_customers(
     }
 
 
-def test_every_asset_is_partitioned_by_the_same_days_in_single_runs(
+def test_assets_are_partitioned_by_days_or_by_as_of_dates_in_single_runs(
     definitions: dg.Definitions,
 ) -> None:
+    daily = ("bronze/", "quarantine/", "silver/", "gold/business_health")
     for name, spec in specs(definitions).items():
         if name in SERVED:
             assert spec.partitions_def is None, name
-            continue
-        assert spec.partitions_def is not None, name
-        keys = spec.partitions_def.get_partition_keys()
-        assert (keys[0], keys[-1], len(keys)) == ("2024-01-01", "2024-03-31", 91)
+        elif name.startswith(daily):
+            assert spec.partitions_def is not None, name
+            keys = spec.partitions_def.get_partition_keys()
+            assert (keys[0], keys[-1], len(keys)) == ("2024-01-01", "2024-03-31", 91)
+        else:
+            assert spec.partitions_def == dg.DynamicPartitionsDefinition(name="as_of"), name
     graph = definitions.resolve_asset_graph()
     for key in graph.materializable_asset_keys - {dg.AssetKey(k.split("/")) for k in SERVED}:
         assert graph.get(key).backfill_policy == dg.BackfillPolicy.single_run()
+
+
+def test_the_assets_of_a_job_share_their_partitions(definitions: dg.Definitions) -> None:
+    """Dagster runs no others at once."""
+    graph = definitions.resolve_asset_graph()
+    for name, job in JOBS.items():
+        keys = job.selection.resolve(graph)
+        found = {str(graph.get(key).partitions_def) for key in keys} - {"None"}
+        assert len(found) == (0 if name == PUBLISH else 1), name
 
 
 def test_lineage_runs_from_bronze_to_customer_360(definitions: dg.Definitions) -> None:
@@ -224,6 +235,7 @@ def test_schedules_and_sensors_run_by_default(definitions: dg.Definitions) -> No
         assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
     running = dg.DefaultSensorStatus.RUNNING
     assert {sensor.name: sensor.default_status for sensor in repository.sensor_defs} == {
+        "gold": running,
         "new_files": running,
         "runs": running,
     }
@@ -247,7 +259,7 @@ def test_the_nightly_run_covers_the_day_before_and_a_trailing_week(
     request = tick(definitions, NIGHTLY, datetime(2024, 2, 10, 2, tzinfo=UTC))
     assert request.tags["dagster/asset_partition_range_start"] == "2024-02-02"
     assert request.tags["dagster/asset_partition_range_end"] == "2024-02-09"
-    assert {k.to_user_string() for k in request.asset_selection or ()} == TABLES | SERVED
+    assert request.asset_selection is None
 
 
 def test_the_nightly_run_of_a_closed_data_set_stays_at_its_end(definitions: dg.Definitions) -> None:
@@ -296,5 +308,5 @@ def test_unknown_sources_are_refused(tmp_path: Path) -> None:
 
 def test_exports_with_contacts_are_marked_as_personal_data(tmp_path: Path) -> None:
     deployment = Deployment.of(load_settings(tmp_path, export_contacts="hashed"))
-    assets = export_assets(deployment, daily_partitions(deployment))
+    assets = export_assets(deployment)
     assert {spec.tags["personal_data"] for asset in assets for spec in asset.specs} == {"yes"}

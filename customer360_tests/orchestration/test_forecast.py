@@ -18,6 +18,7 @@ from customer360.orchestration.build import build_definitions
 from customer360.orchestration.instance import open_instance
 from customer360.orchestration.jobs import TRAIN
 from customer360.orchestration.metadata import asset_key
+from customer360.orchestration.partitions import add_as_of_dates
 from customer360.pipeline.make_gold import make_customer_features
 from customer360.pipeline.workspace import Workspace
 from customer360.settings import Settings, load_settings
@@ -61,6 +62,7 @@ def test_forecast_assets(
     champion: Champion[Any] = Champion(model, tracking.LIFETIME_VALUE, "3", "run", {})
     monkeypatch.setattr(tracking, "load_lifetime_value_champion", lambda _: champion)
     with open_instance(settings) as instance:
+        add_as_of_dates(instance, [AS_OF])
         job = build_definitions(settings).resolve_job_def(TRAIN)
         result = job.get_subset(asset_selection={asset_key(t) for t in tables}).execute_in_process(
             instance=instance, partition_key=str(AS_OF)

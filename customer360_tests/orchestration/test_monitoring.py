@@ -12,9 +12,9 @@ import pytest
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from customer360.days import DayRange
 from customer360.orchestration.build import build_definitions
 from customer360.orchestration.metadata import asset_key
+from customer360.orchestration.partitions import add_as_of_dates
 from customer360.pipeline import monitor
 from customer360.pipeline.make_gold import replace_snapshots
 from customer360.table_names import CHURN_SCORES, DRIFT, FEATURES, FIRST_ORDERS, PERFORMANCE
@@ -36,6 +36,7 @@ def materialize(home: Home, table: str, day: date) -> dict[str, Any]:
     """Make one partition of an asset; its checks by name."""
     definitions = build_definitions(home.settings)
     with home.instance() as instance:
+        add_as_of_dates(instance, [day])
         result = dg.materialize(
             list(definitions.assets or ()),  # type: ignore[arg-type]
             selection=[asset_key(table)],
@@ -126,7 +127,7 @@ def test_scores_are_judged_once_their_horizon_has_passed(home: Home) -> None:
     )
 
     # Nothing new: nothing is judged, and the check still speaks of the newest that was.
-    again = monitor.make_model_performance(home.workspace(), DayRange(DRIFTED, TRAINED))
+    again = monitor.make_model_performance(home.workspace(), [DRIFTED, TRAINED])
     assert again.judged == ()
     assert len(again.figures) == 1
 

@@ -11,10 +11,17 @@ import pytest
 
 from customer360.days import DayRange
 from customer360.orchestration.build import build_definitions
-from customer360.orchestration.jobs import NIGHTLY
+from customer360.orchestration.failure import first_failure
+from customer360.orchestration.jobs import GOLD, NIGHTLY
 from customer360.orchestration.metadata import asset_key
+from customer360.orchestration.partitions import (
+    RANGE_END,
+    RANGE_START,
+    add_as_of_dates,
+    known_as_of_dates,
+    range_tags,
+)
 from customer360.orchestration.run import Plan, RunFailedError, run_plan
-from customer360.orchestration.schedules import range_tags
 from customer360.settings import load_settings
 from customer360.sources.synthetic import DefectRates
 from customer360_tests.deployments import (
@@ -24,6 +31,7 @@ from customer360_tests.deployments import (
     materialized,
     metadata_by_partition,
     newest_metadata,
+    step_error,
 )
 
 EVERY_DAY = (
@@ -50,6 +58,8 @@ SNAPSHOTS = (
     "gold/revenue_forecast",
     "gold/customer_equity",
 )
+MONITORING = ("gold/model_drift", "gold/model_performance")
+LEAVES = ("exports/whales", "reports/exploration")
 MODELS = ("models/churn", "models/lifetime_value", "models/revenue")
 
 DAYS = DayRange(date(2024, 1, 1), date(2024, 1, 6))
@@ -74,19 +84,24 @@ def week(spark, tmp_path_factory: pytest.TempPathFactory) -> Home:
     return home
 
 
-def test_all_days_are_made_and_only_the_as_of_date_has_a_snapshot(demo: Home) -> None:
-    """Dagster shows every partition of the run as made, and says of each whether rows are in it."""
+def test_days_are_partitions_of_days_and_the_as_of_date_of_all_that_is_made_as_of_it(
+    demo: Home,
+) -> None:
+    """A partition is green only where its rows are: ninety days, and one snapshot."""
     days = {str(day) for day in demo.deployment.available()}
+    as_of = max(days)
     with demo.instance() as instance:
-        for table in (*EVERY_DAY, *SNAPSHOTS, *MODELS):
+        assert [str(day) for day in known_as_of_dates(instance)] == [as_of]
+        for table in EVERY_DAY:
             assert materialized(instance, table) == days, table
+        for name in (*SNAPSHOTS, *MONITORING, *MODELS, *LEAVES):
+            assert materialized(instance, name) == {as_of}, name
         for table in SNAPSHOTS:
             found = metadata_by_partition(instance, table)
-            assert {day for day in found if found[day]["snapshot"]} == {max(days)}, table
-            rows = {day: found[day]["dagster/partition_row_count"] for day in found}
-            assert sum(rows.values()) == rows[max(days)] == demo.lakehouse.read(table).count()
+            rows = demo.lakehouse.read(table).count()
+            assert found[as_of]["dagster/partition_row_count"] == rows, table
     for table in SNAPSHOTS:
-        assert {str(row["as_of"]) for row in demo.rows(table)} == {max(days)}, table
+        assert {str(row["as_of"]) for row in demo.rows(table)} == {as_of}, table
 
 
 def test_pictures_are_kept_once_and_not_for_every_day(demo: Home) -> None:
@@ -187,50 +202,139 @@ def test_several_as_of_dates_come_out_of_one_run(week: Home) -> None:
     newest = sorted(set(content(week.lakehouse, "gold/customer_features")) & set(before))
     assert newest == before
     with week.instance() as instance:
-        made = metadata_by_partition(instance, "gold/customer_features", limit=4)
-    snapshots = {day for day, metadata in made.items() if metadata["snapshot"]}
-    assert snapshots == {str(day) for day in asked}
+        assert known_as_of_dates(instance) == list(asked)
+        assert materialized(instance, "gold/customer_features") == {str(day) for day in asked}
+        newest_run, *_ = instance.get_runs(dg.RunsFilter(job_name="snapshot"))
+        made = instance.get_records_for_run(
+            newest_run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION
+        )
+    features = [
+        event.partition
+        for record in made.records
+        if (event := record.event_log_entry.dagster_event)
+        and event.asset_key == asset_key("gold/customer_features")
+    ]
+    assert sorted(map(str, features)) == [str(day) for day in asked]
 
 
-def test_the_nightly_job_reloads_a_window_and_trains_where_there_is_no_model(week: Home) -> None:
-    """One run over three days, as the schedule asks for it; nothing changes but the models."""
+def test_a_night_reloads_a_window_and_then_makes_the_gold_of_its_newest_day(week: Home) -> None:
+    """Two runs, as the schedule and the sensor ask for them; nothing changes but the models."""
     tables = [table for table in EVERY_DAY if week.lakehouse.exists(table)]
     before = {table: content(week.lakehouse, table) for table in tables}
-    settings = load_settings(week.folder)
-    with week.instance() as instance:
-        result = (
-            build_definitions(settings)
-            .resolve_job_def(NIGHTLY)
-            .execute_in_process(
-                instance=instance,
-                tags=range_tags(DayRange(date(2024, 1, 4), date(2024, 1, 6))),
-                raise_on_error=False,
-            )
-        )
-        assert result.success
-        run = instance.get_run_by_id(result.run_id)
-        assert run is not None
-        assert materialized(instance, "gold/customer_360") >= {"2024-01-06"}
-        for model in MODELS:
-            assert newest_metadata(instance, model)["as_of"] == "2024-01-06"
-    for table in tables:
-        assert content(week.lakehouse, table) == before[table], table
-    assert {row["as_of"] for row in week.rows("gold/customer_360")} >= {date(2024, 1, 6)}
-
-
-def test_an_as_of_date_outside_the_run_is_refused(week: Home) -> None:
     definitions = build_definitions(load_settings(week.folder))
     with week.instance() as instance:
-        result = definitions.resolve_job_def("snapshot").execute_in_process(
+        sensor = definitions.get_repository_def().get_sensor_def(GOLD)
+        nothing = sensor.evaluate_tick(dg.build_sensor_context(instance=instance))
+        assert not nothing.run_requests
+        load = definitions.resolve_job_def(NIGHTLY).execute_in_process(
+            instance=instance, tags=range_tags(DayRange(date(2024, 1, 4), date(2024, 1, 6)))
+        )
+        assert load.success
+        asked = sensor.evaluate_tick(dg.build_sensor_context(instance=instance))
+        (request,) = asked.run_requests or ()
+        # The window has one snapshot, of its newest day.
+        assert request.tags[RANGE_START] == request.tags[RANGE_END] == "2024-01-06"
+        again = sensor.evaluate_tick(
+            dg.build_sensor_context(instance=instance, cursor=asked.cursor)
+        )
+        assert not again.run_requests
+        gold = definitions.resolve_job_def(GOLD).execute_in_process(
             instance=instance,
-            partition_key="2024-01-06",
-            tags={"customer360/as_of": "2024-01-02"},
+            tags=dict(request.tags),
+            asset_selection=request.asset_selection,
             raise_on_error=False,
         )
-    assert not result.success
-    failure = next(event for event in result.all_events if event.is_step_failure)
-    text = str(failure.step_failure_data.error)
-    assert "2024-01-02 is outside the run's days 2024-01-06; widen the partition range" in text
+        assert gold.success, step_error(gold)
+        assert materialized(instance, "gold/customer_360") == {"2024-01-06"}
+        for model in MODELS:
+            assert newest_metadata(instance, model)["as_of"] == "2024-01-06"
+        # The next night leaves the models to `retrain`, and mends the window's other snapshots.
+        add_as_of_dates(instance, [date(2024, 1, 5)])
+        later = sensor.evaluate_tick(dg.build_sensor_context(instance=instance))
+    (request,) = later.run_requests or ()
+    assert request.tags[RANGE_START] == "2024-01-05"
+    assert not {asset_key(model) for model in MODELS} & set(request.asset_selection or ())
+    for table in tables:
+        assert content(week.lakehouse, table) == before[table], table
+    assert {row["as_of"] for row in week.rows("gold/customer_360")} == {date(2024, 1, 6)}
+
+
+def test_a_missing_snapshot_is_launched_through_dagster(week: Home) -> None:
+    """After the test above: a date is added, as in the UI's dialog, and its partition launched."""
+    day = date(2024, 1, 4)
+    definitions = build_definitions(load_settings(week.folder))
+    job = definitions.resolve_job_def(GOLD)
+    with week.instance() as instance:
+        with pytest.raises(dg.DagsterUnknownPartitionError):
+            job.execute_in_process(instance=instance, partition_key=str(day))
+        instance.add_dynamic_partitions("as_of", [str(day)])
+        assert str(day) not in materialized(instance, "gold/customer_features")
+
+        # Alone it cannot be made; what is missing is named in the line that the UI shows first.
+        alone = job.execute_in_process(
+            instance=instance,
+            partition_key=str(day),
+            asset_selection=[asset_key("gold/customer_360")],
+            raise_on_error=False,
+        )
+        (failed,) = [event for event in alone.all_events if event.is_step_failure]
+        error = failed.step_failure_data.error
+        assert error is not None
+        said = (
+            "gold/customer_features has no snapshot of 2024-01-04: include the asset "
+            "gold/customer_features in the run, or run `customer360 run --as-of 2024-01-04`"
+        )
+        assert error.message.strip().endswith(f"Failure: {said}")
+        told = first_failure(alone.all_events)
+        assert (told.step, told.reason, told.kind) == (
+            "gold/customer_360", said, "TableNotFoundError",
+        )  # fmt: skip
+        assert str(day) not in materialized(instance, "gold/customer_360")
+
+        whole = job.execute_in_process(
+            instance=instance,
+            partition_key=str(day),
+            asset_selection=[asset_key(table) for table in SNAPSHOTS],
+            raise_on_error=False,
+        )
+        assert whole.success, step_error(whole)
+        for table in SNAPSHOTS:
+            assert str(day) in materialized(instance, table), table
+    assert day in {row["as_of"] for row in week.rows("gold/customer_360")}
+
+
+def test_a_list_is_made_of_the_newest_of_several_dates_and_of_no_other(week: Home) -> None:
+    """After the test above: two dates have a customer 360."""
+    definitions = build_definitions(load_settings(week.folder))
+    with week.instance() as instance:
+        add_as_of_dates(instance, [date(2024, 1, 4)])  # sorts what the UI appended
+        instance.delete_dynamic_partition("as_of", "2024-01-05")
+        result = definitions.resolve_job_def(GOLD).execute_in_process(
+            instance=instance,
+            tags=range_tags(DayRange(date(2024, 1, 4), date(2024, 1, 6))),
+            asset_selection=[asset_key("exports/whales")],
+            raise_on_error=False,
+        )
+        assert result.success, step_error(result)
+        assert materialized(instance, "exports/whales") == {"2024-01-06"}
+
+
+def test_a_partition_that_is_no_day_of_the_deployment_is_refused(week: Home) -> None:
+    definitions = build_definitions(load_settings(week.folder))
+    with week.instance() as instance:
+        for key, said in (
+            ("Christmas", "as-of partition: 'Christmas' is not a date like 2025-12-31"),
+            ("2031-01-01", "2031-01-01 is outside this deployment's days, 2024-01-01 to"),
+        ):
+            instance.add_dynamic_partitions("as_of", [key])
+            result = definitions.resolve_job_def("snapshot").execute_in_process(
+                instance=instance,
+                partition_key=key,
+                asset_selection=[asset_key("gold/customer_features")],
+                raise_on_error=False,
+            )
+            instance.delete_dynamic_partition("as_of", key)
+            assert said in first_failure(result.all_events).reason
 
 
 def test_too_much_quarantine_stops_what_comes_after(week: Home, tmp_path: Path, spark) -> None:

@@ -8,7 +8,11 @@ import pandas as pd
 
 from customer360.dashboard.connection import Reading
 
-MADE_GOOD_BY = {"nightly": ("load", "snapshot", "publish"), "retrain": ("train",)}
+MADE_GOOD_BY = {
+    "nightly": ("load", "snapshot", "publish"),
+    "gold": ("snapshot", "publish"),
+    "retrain": ("train",),
+}
 """Jobs that run by themselves, when nobody sits at a terminal and sees them fail; and the jobs of
 `customer360 run` that do their work."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -49,6 +50,8 @@ from customer360.models.windows import (
     choose_windows,
     first_purchase_day,
 )
+
+log = logging.getLogger(__name__)
 
 LEAK_ROWS = 50_000
 """The leak check looks at so many rows of all dates."""
@@ -173,7 +176,9 @@ def train(
 
     without_alive: tuple[str, ...] = ()
     if alive is None:
+        log.info("churn: fitting the buying model to compare with")
         alive, without_alive = fitted_alive(history_cells(customer_days, grid.training[0]))
+    log.info("churn: gathering the customers active on %d dates", len(grid.dates))
     rows = labelled_rows(customer_days, grid.dates, windows).persist()
     try:
         frame, sizes = sampled_rows(rows, grid, max_training_rows)
@@ -285,6 +290,7 @@ def train_on_rows(
     metrics = leaks.metrics()
     reason = why_not(learn, validate)
     if reason is None:
+        log.info("churn: growing trees on %d rows", len(learn))
         fit = fit_xgboost(
             learn, validate, parameters=parameters, seed=seed, nthread=nthread, grow=grow
         )
@@ -324,6 +330,7 @@ def train_on_rows(
     comparable = champion if champion and _comparable(champion, model) else None
     if champion and not comparable:
         notes = (*notes, "the champion reads other features: it is not judged beside")
+    log.info("churn: judging on %d rows of %s", len(judged), grid.test)
     metrics |= judged_metrics(model, predicted, judged, others, comparable)
     curve = (
         profit_curve(predicted, judged[VALUE_AT_STAKE], campaign, judged["churned"])

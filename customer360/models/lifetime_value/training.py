@@ -11,6 +11,7 @@ all the same; read those.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
@@ -52,6 +53,8 @@ from customer360.models.lifetime_value.validation import (
     repeat_purchase_counts,
 )
 from customer360.models.windows import first_purchase_day
+
+log = logging.getLogger(__name__)
 
 SHORTEST_HOLDOUT_DAYS = 14
 CHAMPION = "champion"
@@ -369,6 +372,7 @@ def _judged(
 
     What is judged are expectations, and the mean squared error is what an expectation minimises.
     """
+    log.info("lifetime value: fitting %s up to %s", ", ".join(kinds), calibration_as_of)
     tried = {kind: _fitted(counted, kind, time_unit_days, annual_discount_rate) for kind in kinds}
     fitted = {kind: found for kind, found in tried.items() if found.model.purchases}
     notes = [
@@ -391,6 +395,7 @@ def _judged(
         counted.mean_order_value,
         hiatus_days(customer_days, calibration_as_of),
     )
+    log.info("lifetime value: judging on the %d days that follow", holdout_days)
     result = evaluate(
         features,
         customer_days,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -35,6 +36,8 @@ from customer360.models.revenue.model import RevenueModel
 from customer360.models.revenue.rows import labelled_rows, sampled_rows
 from customer360.models.sampling import every_nth, sampling_notes
 from customer360.models.windows import WEEK, AsOfGrid, first_purchase_day, horizon_grid
+
+log = logging.getLogger(__name__)
 
 DEFAULT_HORIZON_DAYS = 91
 """A quarter, which finance plans by, in whole weeks, so that weekdays weigh the same."""
@@ -190,6 +193,7 @@ def train(
         )
     alone = _newest(as_of, horizon)
     dates = grid.dates if grid else (alone.validation,)
+    log.info("revenue: gathering the customers of %d dates", len(dates))
     rows = labelled_rows(
         customer_days, transactions, customer_history, dates, horizon, time_zone=time_zone
     ).persist()
@@ -265,6 +269,7 @@ def train_on_rows(
     leaks = LeakReport()
     reason = why_not(learn, validate)
     if reason is None:
+        log.info("revenue: tuning and fitting the candidates on %d rows", len(learn))
         threads = threads_for(len(learn), nthread)
         unit = unit_of(learn)
         settings = {kind: tuned(kind, learn, validate, unit, seed, threads) for kind in OBJECTIVES}
@@ -293,6 +298,7 @@ def train_on_rows(
     comparable = champion if champion and _same_target(champion, model) else None
     if champion and not comparable:
         notes = (*notes, "the champion predicts something else: it is not judged beside")
+    log.info("revenue: judging on %d rows of %s", len(judged), grid.test)
     metrics |= judged_metrics(model, predicted, judged, models, comparable)
     shuffled = importance(model, judged, seed)
     return RevenueTraining(
