@@ -1,7 +1,8 @@
-"""Fixtures that all tests share: one Spark session for the whole suite, and the real data."""
+"""Fixtures that all tests share: a Spark session a worker, a deployment that was run, real data."""
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 import warnings
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 from pyspark.sql import SparkSession
+from xdist import is_xdist_worker
 
 from customer360.lakehouse.session import spark_session
 from customer360.lakehouse.tables import Lakehouse
@@ -24,9 +26,53 @@ if TYPE_CHECKING:
 
 PROJECT = Path(__file__).resolve().parents[1]
 
+# What a session over a handful of rows wants, as a user with such a machine and such data would
+# set it: also the processes that tests start have it from here. Compiling for minutes of use would
+# take longer than it saves; with that choice Java sets 48 MB aside for compiled code, which a whole
+# run fills, and then it interprets. `users_defaults` gives a process what users get.
+TINY = {
+    "CUSTOMER360_SPARK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m",
+    # One session serves a thousand tests, and Delta remembers every table it has seen.
+    "CUSTOMER360_SPARK_DRIVER_MEMORY": "4g",
+    "CUSTOMER360_SPARK_SHUFFLE_PARTITIONS": "1",
+    "CUSTOMER360_SPARK_CONF": json.dumps({"spark.databricks.delta.snapshotPartitions": "1"}),
+    # Libraries that would take every core for a few rows, on every worker at once.
+    "OMP_NUM_THREADS": "1",
+}
+for _name, _value in TINY.items():
+    os.environ.setdefault(_name, _value)
+
 # How long an example takes is the machine's affair, and its load's.
 hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.load_profile("suite")
+
+# Two workers (`make test`), each with a Spark session of its own: one has the deployments that are
+# run through Dagster, the other the tables and frames. Whoever is done first takes the rest, file
+# by file. A group runs on one worker, so what it shares is made once.
+DEPLOYMENTS, TABLES = "deployments", "tables"
+RUN_WHOLE = frozenset({"demo", "gated", "week"})
+
+
+def group_of(item: pytest.Item) -> str:
+    """The group of tests that ``item`` shares a worker with."""
+    folder = item.path.parent.name
+    needs = set(getattr(item, "fixturenames", ()))
+    if needs & RUN_WHOLE or "spark" in needs and folder in ("orchestration", "browser"):
+        return DEPLOYMENTS
+    if "spark" in needs:
+        return TABLES
+    return item.nodeid.partition("::")[0]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.Item]) -> None:
+    """On a worker: the long groups first, and each of them in one piece."""
+    if not is_xdist_worker(session):
+        return
+    order = {DEPLOYMENTS: 0, TABLES: 1}
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group_of(item)))
+    items.sort(key=lambda item: order.get(group_of(item), 2))
 
 
 @pytest.fixture(scope="session")

@@ -35,16 +35,18 @@ FIRST, LAST = date(2024, 1, 1), date(2024, 1, 4)
 DEFINITIONS = ("-m", "customer360.definitions")
 
 
-@pytest.fixture(scope="module")
-def home(spark, tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """Four days that the commands of this module load, one after another."""
+@pytest.fixture
+def home(spark, tmp_path: Path) -> Home:
+    """Four days of raw data, of which nothing was loaded yet."""
     return make_home(
         spark,
-        tmp_path_factory.mktemp("commands"),
+        tmp_path / "commands",
         first=FIRST,
         last=LAST,
         customers=120,
         defects=DefectRates().scaled(4),
+        nightly_cron="* * * * *",
+        trailing_days=1,
     )
 
 
@@ -52,14 +54,16 @@ def delivered(home: Home) -> set[str]:
     return {str(row["_delivered_on"]) for row in home.rows("bronze/synthetic_transactions")}
 
 
+@pytest.mark.whole
 def test_definitions_validate(home: Home) -> None:
     done = command(home, "dagster", "definitions", "validate", "-w", "workspace.yaml")
     assert done.returncode == 0, done.stderr
     assert "All code locations passed validation" in done.stdout + done.stderr
 
 
-def test_materialize_a_partition_then_a_range(home: Home) -> None:
-    """First one day of one table, then a range of everything after it: one run each."""
+@pytest.mark.whole
+def test_materialize_a_partition_then_a_range_then_the_nightly_job(home: Home) -> None:
+    """One day of one table, a range of what comes after it, the last days again and the new one."""
     done = command(
         home, "dagster", "asset", "materialize", *DEFINITIONS,
         "--select", 'key:"bronze/synthetic_transactions"', "--partition", "2024-01-01",
@@ -79,9 +83,6 @@ def test_materialize_a_partition_then_a_range(home: Home) -> None:
         assert materialized(instance, "silver/customer_days") == loaded
         assert len(instance.get_runs()) == 2
 
-
-def test_execute_the_nightly_job(home: Home) -> None:
-    """After the test above: the last days again and the one that is new, gold, and models."""
     tags = {
         "dagster/asset_partition_range_start": "2024-01-02",
         "dagster/asset_partition_range_end": "2024-01-04",
@@ -135,33 +136,22 @@ def first_run(home: Home, process: subprocess.Popen[bytes], seconds: float) -> d
     raise AssertionError(f"no run ended within {seconds:.0f} s; runs: {runs}")
 
 
-def test_the_daemon_runs_the_nightly_schedule(spark, tmp_path: Path, home: Home) -> None:
+def test_the_daemon_runs_the_nightly_schedule(tmp_path: Path, home: Home) -> None:
     """A tick of the schedule, every minute here, launches a run that loads the trailing days."""
-    night = make_home(
-        spark,
-        tmp_path / "night",
-        first=FIRST,
-        last=LAST,
-        customers=0,
-        defects=DefectRates(),
-        raw=home.source.folder.absolute(),
-        nightly_cron="* * * * *",
-        trailing_days=1,
-    )
     log = tmp_path / "daemon.log"
-    with night.instance():
+    with home.instance():
         pass  # makes the databases, which the daemon and this test would else make at once
-    with daemon(night, log) as process:
-        run = first_run(night, process, 500)
+    with daemon(home, log) as process:
+        run = first_run(home, process, 500)
     tail = log.read_text()[-3000:]
     assert run.is_success, tail
     assert run.job_name == NIGHTLY
     assert run.tags["dagster/schedule_name"] == NIGHTLY
     assert run.tags["dagster/asset_partition_range_start"] == "2024-01-03"
     assert run.tags["dagster/asset_partition_range_end"] == "2024-01-04"
-    assert delivered(night) == {"2024-01-03", "2024-01-04"}
-    assert {str(row["as_of"]) for row in night.rows("gold/customer_360")} == {"2024-01-04"}
-    with night.instance() as instance:
+    assert delivered(home) == {"2024-01-03", "2024-01-04"}
+    assert {str(row["as_of"]) for row in home.rows("gold/customer_360")} == {"2024-01-04"}
+    with home.instance() as instance:
         # The first night had no model to score with, so it trained them.
         for model in ("models/churn", "models/lifetime_value"):
             assert instance.get_latest_materialization_event(asset_key(model)) is not None
