@@ -50,14 +50,12 @@ hypothesis.settings.load_profile("suite")
 # run through Dagster, the other the tables and frames. Whoever is done first takes the rest, file
 # by file. A group runs on one worker, so what it shares is made once.
 DEPLOYMENTS, TABLES = "deployments", "tables"
-RUN_WHOLE = frozenset({"demo", "gated", "week"})
 
 
 def group_of(item: pytest.Item) -> str:
     """The group of tests that ``item`` shares a worker with."""
-    folder = item.path.parent.name
-    needs = set(getattr(item, "fixturenames", ()))
-    if needs & RUN_WHOLE or "spark" in needs and folder in ("orchestration", "browser"):
+    needs = getattr(item, "fixturenames", ())
+    if "demo" in needs or ("spark" in needs and item.path.parent.name == "orchestration"):
         return DEPLOYMENTS
     if "spark" in needs:
         return TABLES
