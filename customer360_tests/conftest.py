@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 import warnings
@@ -19,6 +18,7 @@ from xdist import is_xdist_worker
 from customer360.lakehouse.session import spark_session
 from customer360.lakehouse.tables import Lakehouse
 from customer360.settings import load_settings
+from customer360_tests.session import TINY
 
 if TYPE_CHECKING:
     from customer360_tests.deployments import Home
@@ -26,19 +26,7 @@ if TYPE_CHECKING:
 
 PROJECT = Path(__file__).resolve().parents[1]
 
-# What a session over a handful of rows wants, as a user with such a machine and such data would
-# set it: also the processes that tests start have it from here. Compiling for minutes of use would
-# take longer than it saves; with that choice Java sets 48 MB aside for compiled code, which a whole
-# run fills, and then it interprets. `users_defaults` gives a process what users get.
-TINY = {
-    "CUSTOMER360_SPARK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m",
-    # One session serves a thousand tests, and Delta remembers every table it has seen.
-    "CUSTOMER360_SPARK_DRIVER_MEMORY": "4g",
-    "CUSTOMER360_SPARK_SHUFFLE_PARTITIONS": "1",
-    "CUSTOMER360_SPARK_CONF": json.dumps({"spark.databricks.delta.snapshotPartitions": "1"}),
-    # Libraries that would take every core for a few rows, on every worker at once.
-    "OMP_NUM_THREADS": "1",
-}
+# Also for the processes that tests start; what is set already stays.
 for _name, _value in TINY.items():
     os.environ.setdefault(_name, _value)
 
@@ -75,7 +63,7 @@ def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.It
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    """The session of the whole test run, tuned as users get it by default."""
+    """The session of the worker's tests, by `TINY`."""
     session = spark_session(load_settings(tmp_path_factory.mktemp("home")))
     yield session
     session.stop()

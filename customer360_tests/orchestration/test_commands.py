@@ -28,6 +28,7 @@ from customer360_tests.deployments import (
     materialized,
     process_environment,
 )
+from customer360_tests.session import users_own
 
 pytestmark = pytest.mark.integration
 
@@ -97,12 +98,15 @@ def test_materialize_a_partition_then_a_range_then_the_nightly_job(home: Home) -
 
 @contextlib.contextmanager
 def daemon(home: Home, log: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A real Dagster daemon on ``home``, ended with all that it started."""
+    """A real Dagster daemon on ``home``, ended with all that it started.
+
+    Its runs have the session that users get by default.
+    """
     with log.open("wb") as output:
         process = subprocess.Popen(
             [str(BIN / "dagster-daemon"), "run", "-w", "workspace.yaml"],
             cwd=PROJECT,
-            env=process_environment(home) | environment,
+            env=users_own(process_environment(home)) | environment,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
