@@ -29,6 +29,8 @@ PROJECT = Path(__file__).resolve().parents[1]
 # Also for the processes that tests start; what is set already stays.
 for _name, _value in TINY.items():
     os.environ.setdefault(_name, _value)
+# A console keeps the width that it was made with, and a worker is told 80.
+os.environ.pop("COLUMNS", None)
 
 # How long an example takes is the machine's affair, and its load's.
 hypothesis.settings.register_profile("suite", deadline=None)

@@ -140,13 +140,14 @@ def first_run(home: Home, process: subprocess.Popen[bytes], seconds: float) -> d
     raise AssertionError(f"no run ended within {seconds:.0f} s; runs: {runs}")
 
 
+@pytest.mark.timeout(1_200)  # a busy machine; a minute or two on an idle one
 def test_the_daemon_runs_the_nightly_schedule(tmp_path: Path, home: Home) -> None:
     """A tick of the schedule, every minute here, launches a run that loads the trailing days."""
     log = tmp_path / "daemon.log"
     with home.instance():
         pass  # makes the databases, which the daemon and this test would else make at once
     with daemon(home, log) as process:
-        run = first_run(home, process, 500)
+        run = first_run(home, process, 1_000)
     tail = log.read_text()[-3000:]
     assert run.is_success, tail
     assert run.job_name == NIGHTLY
