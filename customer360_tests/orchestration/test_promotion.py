@@ -34,7 +34,7 @@ NEWEST = date(2024, 3, 30)
 OTHERWISE: dict[str, Any] = {
     "churn_activity_days": 27,
     "discount_rate_annual": 0.2,
-    "revenue_max_training_rows": 900,
+    "revenue_max_training_rows": 600,
 }
 
 
