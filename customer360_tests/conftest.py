@@ -1,4 +1,4 @@
-"""Fixtures that all tests share: one Spark session for the whole suite, and the real data."""
+"""Fixtures that all tests share: a Spark session a worker, a deployment that was run, real data."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 from pyspark.sql import SparkSession
+from xdist import is_xdist_worker
 
 from customer360.lakehouse.session import spark_session
 from customer360.lakehouse.tables import Lakehouse
 from customer360.settings import load_settings
+from customer360_tests.session import TINY
 
 if TYPE_CHECKING:
     from customer360_tests.deployments import Home
@@ -24,14 +26,46 @@ if TYPE_CHECKING:
 
 PROJECT = Path(__file__).resolve().parents[1]
 
+# Also for the processes that tests start; what is set already stays.
+for _name, _value in TINY.items():
+    os.environ.setdefault(_name, _value)
+# A console keeps the width that it was made with, and a worker is told 80.
+os.environ.pop("COLUMNS", None)
+
 # How long an example takes is the machine's affair, and its load's.
 hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.load_profile("suite")
 
+# Two workers (`make test`), each with a Spark session of its own: one has the deployments that are
+# run through Dagster, the other the tables and frames. Whoever is done first takes the rest, file
+# by file. A group runs on one worker, so what it shares is made once.
+DEPLOYMENTS, TABLES = "deployments", "tables"
+
+
+def group_of(item: pytest.Item) -> str:
+    """The group of tests that ``item`` shares a worker with."""
+    needs = getattr(item, "fixturenames", ())
+    if "demo" in needs or ("spark" in needs and item.path.parent.name == "orchestration"):
+        return DEPLOYMENTS
+    if "spark" in needs:
+        return TABLES
+    return item.nodeid.partition("::")[0]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.Item]) -> None:
+    """On a worker: the long groups first, and each of them in one piece."""
+    if not is_xdist_worker(session):
+        return
+    order = {DEPLOYMENTS: 0, TABLES: 1}
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group_of(item)))
+    items.sort(key=lambda item: order.get(group_of(item), 2))
+
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    """The session of the whole test run, tuned as users get it by default."""
+    """The session of the worker's tests, by `TINY`."""
     session = spark_session(load_settings(tmp_path_factory.mktemp("home")))
     yield session
     session.stop()

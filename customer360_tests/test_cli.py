@@ -64,6 +64,7 @@ def one_line(said: Said) -> str:
     return line
 
 
+@pytest.mark.whole
 def test_generate_run_and_again(run, spark: SparkSession, tmp_path: Path) -> None:
     """Two commands from nothing to scored customers; a second run changes no row."""
     home = tmp_path / "shop"

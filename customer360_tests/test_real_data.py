@@ -22,6 +22,8 @@ from customer360_tests.browser.dashboard import net_revenue_and_orders, walk
 from customer360_tests.browser.lineage import CHROMIUM
 from customer360_tests.deployments import Home, Said, customer360, newest_metadata
 
+pytestmark = pytest.mark.whole
+
 Command = Callable[..., Said]
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.whole,
     pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no Chromium at {CHROMIUM}"),
 ]
 
@@ -34,9 +35,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """The shop's deployment, published without personal data, with dbt's marts."""
-    found = shop.home(tmp_path_factory.mktemp("browsed"))
-    shop.remake_marts(found)
-    return found
+    return shop.home(tmp_path_factory.mktemp("browsed"))
 
 
 @pytest.fixture(scope="module")

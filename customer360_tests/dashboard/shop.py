@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 from customer360.models.revenue import RevenueModel
 from customer360.serving.marts import failures, run_dbt
@@ -346,29 +347,30 @@ def _bookkeeping(connection: psycopg.Connection[Any]) -> None:
     )
 
 
-def home(folder: Path, *, personal: bool = False, filled: bool = True) -> Settings:
-    """A deployment in ``folder`` whose own warehouse holds the shop, or empty tables."""
+def home(folder: Path, *, personal: bool = False) -> Settings:
+    """A deployment in ``folder`` whose own warehouse holds the shop and dbt's marts of it."""
     folder.mkdir(parents=True, exist_ok=True)
     remember(folder, {"publish_personal_data": personal})
     settings = load_settings(folder)
-    warehouse = open_warehouse(settings)
-    with warehouse.owner.connect() as connection:
+    owner = open_warehouse(settings).owner
+    with owner.connect() as connection:
         tables.create(connection, personal=personal)
-        if filled:
-            fill(connection)
-        connection.execute(tables.MARTS)
+        fill(connection)
+    for _ in run_dbt(settings, owner, ["run", "--full-refresh"]):
+        pass
+    assert failures(settings) == []
     model = RevenueModel("mean", 91, mean_revenue=80.0, purchase_rate=0.3)
     settings.revenue_pickle.parent.mkdir(parents=True)
     settings.revenue_pickle.write_bytes(model.dumps())
     return settings
 
 
-def remake_marts(settings: Settings) -> None:
-    """Put dbt's own marts in place of those by hand."""
-    owner = open_warehouse(settings).owner
-    with owner.connect() as connection:
-        for name in ("customer_360", "segment_summary", "cohort_retention", "revenue_kpis"):
-            connection.execute(f"DROP TABLE marts.{name}".encode())
-    for _ in run_dbt(settings, owner, ["run", "--full-refresh"]):
-        pass
-    assert failures(settings) == []
+def emptied(settings: Settings) -> None:
+    """Take every row out of the warehouse."""
+    with open_warehouse(settings).owner.connect() as owner:
+        found = owner.execute(
+            "SELECT schemaname, tablename FROM pg_tables "
+            "WHERE schemaname IN ('gold', 'silver', 'serving', 'marts')"
+        ).fetchall()
+        for name in found:
+            owner.execute(sql.SQL("TRUNCATE {}").format(sql.Identifier(*name)))

@@ -1,4 +1,4 @@
-"""The warehouse's tables, empty: the published ones as publishing makes them, marts by hand."""
+"""The warehouse's published tables, as publishing makes them: empty, or with rows."""
 
 from __future__ import annotations
 
@@ -16,40 +16,6 @@ CREATE TABLE serving.publications (
     run_id text, published_at timestamptz
 )
 """
-
-MARTS = """
-CREATE TABLE marts.customer_360 AS
-SELECT c.*, s.reason_1 AS churn_reason_1, s.reason_2 AS churn_reason_2,
-       s.reason_3 AS churn_reason_3, s.horizon_days AS churn_horizon_days,
-       c.churn_probability * c.expected_revenue_365d AS expected_loss,
-       v.probability_alive_low, v.probability_alive_high,
-       v.expected_revenue_365d_low, v.expected_revenue_365d_high,
-       v.discounted_value_12m_low, v.discounted_value_12m_high,
-       v.discounted_residual_value,
-       v.discounted_residual_value_low, v.discounted_residual_value_high,
-       p.expected_revenue, p.purchase_probability, p.horizon_days AS revenue_horizon_days
-FROM gold.customer_360 c
-LEFT JOIN gold.churn_scores s USING (as_of, customer_key)
-LEFT JOIN gold.lifetime_value v USING (as_of, customer_key)
-LEFT JOIN gold.revenue_predictions p USING (as_of, customer_key);
-CREATE UNIQUE INDEX ON marts.customer_360 (as_of, customer_key);
-CREATE INDEX ON marts.customer_360 (as_of, expected_loss DESC NULLS LAST);
-CREATE INDEX ON marts.customer_360 (as_of, expected_revenue_365d DESC NULLS LAST);
-CREATE INDEX ON marts.customer_360 (as_of, net_revenue DESC NULLS LAST);
-CREATE INDEX ON marts.customer_360 (as_of, last_purchase_on DESC);
-CREATE TABLE marts.segment_summary AS
-SELECT as_of, segment, count(*) AS customers,
-       count(*) / sum(count(*)) OVER (PARTITION BY as_of)::double precision AS customer_share,
-       sum(net_revenue) AS net_revenue,
-       sum(net_revenue) / nullif(sum(sum(net_revenue)) OVER (PARTITION BY as_of), 0)
-           AS revenue_share
-FROM marts.customer_360 GROUP BY 1, 2;
-CREATE TABLE marts.cohort_retention AS SELECT * FROM gold.cohort_retention;
-CREATE TABLE marts.revenue_kpis AS
-SELECT *, (refunded / nullif(gross_revenue, 0))::double precision AS refund_rate
-FROM gold.business_health;
-"""
-"""The marts that the dashboard reads, as dbt makes them but in no time; a test compares them."""
 
 
 def create(connection: psycopg.Connection[Any], *, personal: bool = False) -> None:

@@ -317,7 +317,9 @@ def test_what_if_explains_in_portuguese(shown, monkeypatch) -> None:
 @pytest.fixture(scope="module")
 def empty_home(tmp_path_factory) -> Settings:
     """A deployment whose tables have no rows."""
-    return shop.home(tmp_path_factory.mktemp("empty"), filled=False)
+    settings = shop.home(tmp_path_factory.mktemp("empty"))
+    shop.emptied(settings)
+    return settings
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -355,7 +357,7 @@ def half_home(tmp_path_factory) -> Settings:
             "serving.runs",
             "silver.customers",
         ):
-            owner.execute(f"DROP TABLE {table}")
+            owner.execute(f"DROP TABLE {table} CASCADE")  # with dbt's view of it
         owner.execute(
             "UPDATE marts.customer_360 SET churn_probability = NULL, churn_risk = NULL, "
             "expected_loss = NULL, expected_revenue_365d = NULL, probability_alive = NULL, "

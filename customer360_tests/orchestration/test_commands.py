@@ -32,6 +32,7 @@ from customer360_tests.deployments import (
     materialized,
     process_environment,
 )
+from customer360_tests.session import users_own
 
 pytestmark = pytest.mark.integration
 
@@ -39,16 +40,18 @@ FIRST, LAST = date(2024, 1, 1), date(2024, 1, 4)
 DEFINITIONS = ("-m", "customer360.definitions")
 
 
-@pytest.fixture(scope="module")
-def home(spark, tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """Four days that the commands of this module load, one after another."""
+@pytest.fixture
+def home(spark, tmp_path: Path) -> Home:
+    """Four days of raw data, of which nothing was loaded yet."""
     return make_home(
         spark,
-        tmp_path_factory.mktemp("commands"),
+        tmp_path / "commands",
         first=FIRST,
         last=LAST,
         customers=120,
         defects=DefectRates().scaled(4),
+        nightly_cron="* * * * *",
+        trailing_days=1,
     )
 
 
@@ -56,14 +59,16 @@ def delivered(home: Home) -> set[str]:
     return {str(row["_delivered_on"]) for row in home.rows("bronze/synthetic_transactions")}
 
 
+@pytest.mark.whole
 def test_definitions_validate(home: Home) -> None:
     done = command(home, "dagster", "definitions", "validate", "-w", "workspace.yaml")
     assert done.returncode == 0, done.stderr
     assert "All code locations passed validation" in done.stdout + done.stderr
 
 
-def test_materialize_a_partition_then_a_range(home: Home) -> None:
-    """First one day of one table, then a range of everything after it: one run each."""
+@pytest.mark.whole
+def test_materialize_days_run_the_nightly_job_and_materialize_snapshots(home: Home) -> None:
+    """A day of a table, a range of what follows, the nightly job's new day, then as-of dates."""
     done = command(
         home, "dagster", "asset", "materialize", *DEFINITIONS,
         "--select", 'key:"bronze/synthetic_transactions"', "--partition", "2024-01-01",
@@ -83,23 +88,17 @@ def test_materialize_a_partition_then_a_range(home: Home) -> None:
         assert materialized(instance, "silver/customer_days") == loaded
         assert len(instance.get_runs()) == 2
 
-
-def test_a_snapshot_of_a_day_that_is_not_loaded_is_refused(home: Home) -> None:
-    """After the test above: the last day there is has not been loaded yet."""
     job = build_definitions(load_settings(home.folder)).resolve_job_def(SNAPSHOT)
     with home.instance() as instance:
         add_as_of_dates(instance, [LAST])
-        result = job.execute_in_process(
+        refused = job.execute_in_process(
             instance=instance, partition_key=str(LAST), raise_on_error=False
         )
-    assert first_failure(result.all_events).reason == (
+    assert first_failure(refused.all_events).reason == (
         "silver/customer_days ends with 2024-01-03, so there is no snapshot of 2024-01-04 yet: "
         "load the days first, by the job `load` or `customer360 run --to 2024-01-04`"
     )
 
-
-def test_execute_the_nightly_job(home: Home) -> None:
-    """After the test above: the last days again, and the one that is new."""
     tags = {
         "dagster/asset_partition_range_start": "2024-01-02",
         "dagster/asset_partition_range_end": "2024-01-04",
@@ -110,9 +109,6 @@ def test_execute_the_nightly_job(home: Home) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
     assert "2024-01-04" in delivered(home)
 
-
-def test_materialize_snapshots_of_as_of_dates(home: Home) -> None:
-    """After the test above: a date that Dagster knows, by itself and as a range."""
     with home.instance() as instance:
         add_as_of_dates(instance, [date(2024, 1, 3), date(2024, 1, 4)])
     tables = ("customer_features", "rfm_segments")
@@ -134,12 +130,15 @@ def test_materialize_snapshots_of_as_of_dates(home: Home) -> None:
 
 @contextlib.contextmanager
 def daemon(home: Home, log: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A real Dagster daemon on ``home``, ended with all that it started."""
+    """A real Dagster daemon on ``home``, ended with all that it started.
+
+    Its runs have the session that users get by default.
+    """
     with log.open("wb") as output:
         process = subprocess.Popen(
             [str(BIN / "dagster-daemon"), "run", "-w", "workspace.yaml"],
             cwd=PROJECT,
-            env=process_environment(home) | environment,
+            env=users_own(process_environment(home)) | environment,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -177,34 +176,25 @@ def first_runs(
     raise AssertionError(f"not all ended within {seconds:.0f} s; runs: {runs}")
 
 
-def test_the_daemon_runs_the_nightly_schedule(spark, tmp_path: Path, home: Home) -> None:
+@pytest.mark.timeout(1200)
+@pytest.mark.timeout(1_200)  # a busy machine; a minute or two on an idle one
+def test_the_daemon_runs_the_nightly_schedule(tmp_path: Path, home: Home) -> None:
     """A tick of the schedule, every minute here, loads the trailing days; then comes their gold."""
-    night = make_home(
-        spark,
-        tmp_path / "night",
-        first=FIRST,
-        last=LAST,
-        customers=0,
-        defects=DefectRates(),
-        raw=home.source.folder.absolute(),
-        nightly_cron="* * * * *",
-        trailing_days=1,
-    )
     log = tmp_path / "daemon.log"
-    with night.instance():
+    with home.instance():
         pass  # makes the databases, which the daemon and this test would else make at once
-    with daemon(night, log) as process:
-        loaded, *gold = first_runs(night, process, [NIGHTLY, GOLD], 500)
+    with daemon(home, log) as process:
+        loaded, *gold = first_runs(home, process, [NIGHTLY, GOLD], 1_000)
     tail = log.read_text()[-3000:]
     assert loaded.is_success, tail
     assert loaded.tags["dagster/schedule_name"] == NIGHTLY
     assert loaded.tags["dagster/asset_partition_range_start"] == "2024-01-03"
     assert loaded.tags["dagster/asset_partition_range_end"] == "2024-01-04"
-    assert delivered(night) == {"2024-01-03", "2024-01-04"}
+    assert delivered(home) == {"2024-01-03", "2024-01-04"}
     assert [run.is_success for run in gold] == [True], tail
     assert gold[0].tags["dagster/sensor_name"] == GOLD
-    assert {str(row["as_of"]) for row in night.rows("gold/customer_360")} == {"2024-01-04"}
-    with night.instance() as instance:
+    assert {str(row["as_of"]) for row in home.rows("gold/customer_360")} == {"2024-01-04"}
+    with home.instance() as instance:
         # The first night had no model to score with, so it trained them.
         for model in ("models/churn", "models/lifetime_value"):
             assert instance.get_latest_materialization_event(asset_key(model)) is not None

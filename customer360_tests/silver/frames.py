@@ -8,6 +8,7 @@ from contextlib import redirect_stdout
 from io import StringIO
 from typing import Any
 
+import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -60,11 +61,17 @@ CUSTOMER = {
 def frame(
     spark: SparkSession, columns: dict[str, tuple[str, str | None]], *rows: Mapping[str, str | None]
 ) -> DataFrame:
-    """Rows of ``columns``; what a row does not state has the column's default."""
-    values = [[row.get(name, default) for name, (_, default) in columns.items()] for row in rows]
+    """Rows of ``columns``; what a row does not state has the column's default.
+
+    By way of Arrow: they live in the JVM, where a list would need a Python worker a job.
+    """
+    values = [
+        {name: row.get(name, default) for name, (_, default) in columns.items()} for row in rows
+    ]
     unknown = {name for row in rows for name in row} - set(columns)
     assert not unknown, f"no such columns: {unknown}"
-    texts = spark.createDataFrame(values, ", ".join(f"`{name}` string" for name in columns))
+    schema = pa.schema([(name, pa.string()) for name in columns])
+    texts = spark.createDataFrame(pa.Table.from_pylist(values, schema=schema))
     return texts.select(*(F.col(n).cast(kind).alias(n) for n, (kind, _) in columns.items()))
 
 

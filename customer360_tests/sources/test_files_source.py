@@ -258,6 +258,8 @@ def test_available_follows_the_files(tmp_path: Path) -> None:
         assert source.available().last == dt.date(2024, 1, day)
 
 
+@pytest.mark.whole
+@pytest.mark.real_data
 def test_online_retail_is_whole(spark: SparkSession, real_data: Path) -> None:
     """All lines keep the contract; 4,372 customers; 18,402 orders of known customers.
 

@@ -228,6 +228,8 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         OlistSource(tmp_path / "none").available()
 
 
+@pytest.mark.whole
+@pytest.mark.real_data
 def test_the_published_files_are_whole(spark: SparkSession, real_data: Path) -> None:
     """Every row of all nine files keeps its contract; 96,096 people; 98,202 sales."""
     source = OlistSource(real_data / "olist")

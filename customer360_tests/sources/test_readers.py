@@ -130,7 +130,7 @@ GOOD = "id,note,amount\n1,a,2\n"
         ),
         (
             "a.csv",
-            gzip.compress(GOOD.encode()),
+            gzip.compress(GOOD.encode(), mtime=0),
             "a.csv: expected plain text, found gzip data; give its name the ending .gz",
         ),
         ("a.csv", b"PK\x03\x04rest", "a.csv: expected a CSV file, found a zip archive or"),

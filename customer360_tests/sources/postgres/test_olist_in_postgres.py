@@ -101,6 +101,7 @@ def made(spark: SparkSession, folder: Path, days: DayRange, **source: Any) -> Ho
     return home
 
 
+@pytest.mark.whole
 @pytest.mark.real_data
 @pytest.mark.parametrize(
     ("days", "orders"),
