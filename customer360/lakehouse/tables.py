@@ -15,8 +15,7 @@ from pathlib import Path
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from customer360.lakehouse.delta_log import MONTH, TableLogs
-from customer360.lakehouse.delta_log import Commit as Written
+from customer360.lakehouse.delta_log import MONTH, Commit, TableLogs
 
 # SQL statements have no option for it.
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
@@ -135,7 +134,7 @@ class Lakehouse(TableLogs):
         folders: Folders = Folders.DAY,
         index: Sequence[str] = (),
         note: str | None = None,
-    ) -> Written:
+    ) -> Commit:
         """Put ``frame`` in place of all rows of ``days``; Delta refuses rows of any other day.
 
         Args:
@@ -180,7 +179,7 @@ class Lakehouse(TableLogs):
         partition_by: str | None = None,
         index: Sequence[str] = (),
         note: str | None = None,
-    ) -> Written:
+    ) -> Commit:
         """Put ``frame`` in place of the whole table; older versions can still be read."""
         return self._write(
             table, frame, partition_by=partition_by, options={}, index=index, note=note
@@ -195,7 +194,7 @@ class Lakehouse(TableLogs):
         columns: Sequence[str] = (),
         index: Sequence[str] = (),
         note: str | None = None,
-    ) -> Written:
+    ) -> Commit:
         """MERGE ``source`` into ``table``.
 
         Args:
@@ -230,7 +229,7 @@ class Lakehouse(TableLogs):
         group: str,
         identity: Sequence[str],
         index: Sequence[str] = (),
-    ) -> Written:
+    ) -> Commit:
         """For each value of ``group`` in ``frame``, make ``frame`` all the rows there are.
 
         Rows that are equal already are not rewritten. ``identity`` tells the rows of a group
@@ -270,7 +269,7 @@ class Lakehouse(TableLogs):
         options: dict[str, str],
         index: Sequence[str],
         note: str | None,
-    ) -> Written:
+    ) -> Commit:
         writer = frame.write.format("delta").mode("overwrite").options(**options)
         if partition_by:
             writer = writer.partitionBy(partition_by)

@@ -42,10 +42,10 @@ from customer360.table_names import (
 )
 
 if TYPE_CHECKING:
-    from customer360.lakehouse.tables import Written
+    from customer360.lakehouse.delta_log import Commit
     from customer360.pipeline.workspace import Workspace
 
-Made = tuple["Written", dict[str, Any]]
+Made = tuple["Commit", dict[str, Any]]
 Make = Callable[["Workspace", Sequence[date]], Made]
 MakeTable = Callable[[str, "Workspace", Sequence[date]], Made]
 
@@ -145,7 +145,7 @@ def _made(
     work: "Workspace",
     contract: Contract,
     as_of: Sequence[date],
-    written: "Written",
+    written: "Commit",
     more: dict[str, Any],
 ) -> dg.MaterializeResult[None]:
     """Snapshots just written: counted and checked, with the rows of each partition."""

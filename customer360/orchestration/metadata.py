@@ -13,7 +13,7 @@ from customer360.orchestration.partitions import AS_OF_PARTITIONS
 from customer360.table_names import HEALTH
 
 if TYPE_CHECKING:
-    from customer360.lakehouse.tables import Written
+    from customer360.lakehouse.delta_log import Commit
 
 KINDS = {"bronze": "bronze", "silver": "silver", "gold": "gold", "quarantine": "bronze"}
 
@@ -115,7 +115,7 @@ def selected(
             yield result._replace(check_results=checks)
 
 
-def commit_metadata(written: Written, **more: Any) -> dict[str, Any]:
+def commit_metadata(written: Commit, **more: Any) -> dict[str, Any]:
     """A commit's figures."""
     return {
         "dagster/row_count": written.rows,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from customer360.lakehouse.tables import Written
+    from customer360.lakehouse.delta_log import Commit
 
 DELIVERY_DAY = "_delivered_on"
 WHOLE = "whole"
@@ -41,8 +41,8 @@ class BronzeLoaded:
             raw nor quarantined.
     """
 
-    bronze: Written | None
-    quarantine: Written | None
+    bronze: Commit | None
+    quarantine: Commit | None
     counts: Mapping[str, DeliveryCount]
     reasons: Mapping[str, int]
     deleted: int = 0

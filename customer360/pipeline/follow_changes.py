@@ -24,7 +24,7 @@ from customer360.contracts import Contract
 from customer360.contracts.checks import keeps_every_rule, quoted
 from customer360.contracts.spark import table_schema
 from customer360.errors import SettingsError, listed
-from customer360.lakehouse.tables import Written
+from customer360.lakehouse.delta_log import Commit
 from customer360.pipeline.bronze_accounts import WHOLE, BronzeLoaded, DeliveryCount
 from customer360.pipeline.workspace import Workspace, days_note
 from customer360.sources.base import ChangingSource, Look
@@ -168,7 +168,7 @@ class _Step:
         *,
         kept: str,
         present: DataFrame | None = None,
-    ) -> Written:
+    ) -> Commit:
         """Put the rejected rows, and those that are gone, in place of what was known of them."""
         work, name = self.work, self.quarantine
         rows = ingest.rejected(received, self.contract)
@@ -193,8 +193,8 @@ class _Step:
 
     def _loaded(
         self,
-        written: Written | None,
-        quarantine: Written,
+        written: Commit | None,
+        quarantine: Commit,
         raw: int,
         batch: DataFrame | None,
     ) -> BronzeLoaded:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from customer360.lakehouse.tables import Written
+from customer360.lakehouse.delta_log import Commit
 from customer360.models import tracking
 from customer360.models.lifetime_value import MODEL_FEATURES, forecast_tables
 from customer360.pipeline.make_gold import replace_snapshots
@@ -27,8 +27,8 @@ class Forecasted:
         note: Why there are no rows; empty when there are.
     """
 
-    revenue_forecast: Written
-    customer_equity: Written
+    revenue_forecast: Commit
+    customer_equity: Commit
     model_version: str
     note: str = ""
 
@@ -66,7 +66,7 @@ def make_forecast(work: Workspace, as_of: Sequence[date]) -> Forecasted:
             customers = int(cells["customers"].sum())
             equities.append(forecast_tables.customer_equity_row(found, customers, day, *stated))
 
-    def replaced(table: str, rows: list[Any], schema: str) -> Written:
+    def replaced(table: str, rows: list[Any], schema: str) -> Commit:
         return replace_snapshots(
             work, table, work.spark.createDataFrame(rows, schema).coalesce(1), as_of
         )

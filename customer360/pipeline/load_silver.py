@@ -13,7 +13,8 @@ from pyspark.sql import functions as F
 
 from customer360.contracts import Contract
 from customer360.days import DayRange
-from customer360.lakehouse.tables import Folders, Written, days_predicate
+from customer360.lakehouse.delta_log import Commit
+from customer360.lakehouse.tables import Folders, days_predicate
 from customer360.pipeline.bronze_accounts import DELIVERY_DAY
 from customer360.pipeline.workspace import (
     Workspace,
@@ -45,8 +46,8 @@ class TransactionsLoaded:
         accounting: Where each source's rows went.
     """
 
-    written: Written
-    quarantine: Written | None
+    written: Commit
+    quarantine: Commit | None
     days: tuple[date, ...]
     accounting: Mapping[str, Accounting]
 
@@ -78,7 +79,7 @@ def _profiles(work: Workspace, days: DayRange) -> DataFrame:
     return reduce(DataFrame.unionByName, frames)
 
 
-def load_customers(work: Workspace, days: DayRange) -> Written:
+def load_customers(work: Workspace, days: DayRange) -> Commit:
     """Merge the profiles delivered on ``days`` into silver/customers."""
     lakehouse, latest = work.lakehouse, silver_customers.latest(_profiles(work, days))
     if not lakehouse.exists(CUSTOMERS):  # nothing to merge into: all rows are inserted
@@ -93,7 +94,7 @@ def load_customers(work: Workspace, days: DayRange) -> Written:
     )
 
 
-def load_customer_history(work: Workspace, days: DayRange) -> Written:
+def load_customer_history(work: Workspace, days: DayRange) -> Commit:
     """Place the profiles delivered on ``days`` in silver/customer_history."""
     lakehouse = work.lakehouse
     existing = lakehouse.read(HISTORY) if lakehouse.exists(HISTORY) else None
@@ -264,7 +265,7 @@ def load_transactions(work: Workspace, days: DayRange) -> TransactionsLoaded:
     return TransactionsLoaded(written, quarantine, tuple(sorted(touched)), accounting)
 
 
-def load_customer_days(work: Workspace, days: DayRange) -> tuple[Written, tuple[date, ...]]:
+def load_customer_days(work: Workspace, days: DayRange) -> tuple[Commit, tuple[date, ...]]:
     """Make silver/customer_days of ``days`` and of every day changed upstream since last time."""
     lakehouse = work.lakehouse
     upstream = lakehouse.version(TRANSACTIONS)

@@ -15,7 +15,8 @@ from customer360.gold.customer_360 import customer_360
 from customer360.gold.customer_features import customer_features
 from customer360.gold.first_orders import first_orders
 from customer360.gold.rfm_segments import rfm_segments
-from customer360.lakehouse.tables import Folders, Written
+from customer360.lakehouse.delta_log import Commit
+from customer360.lakehouse.tables import Folders
 from customer360.pipeline.workspace import (
     Workspace,
     changed_days,
@@ -46,7 +47,7 @@ def snapshot_dates(work: Workspace, table: str) -> list[date]:
 
 def replace_snapshots(
     work: Workspace, table: str, frame: DataFrame, as_of: Sequence[date]
-) -> Written:
+) -> Commit:
     """Put ``frame`` in place of the snapshots of ``as_of``, one file each for small data."""
     return work.lakehouse.replace_days(
         table,
@@ -63,13 +64,13 @@ def snapshots(work: Workspace, table: str, as_of: Sequence[date]) -> DataFrame:
     return work.lakehouse.read_days(table, AS_OF, as_of)
 
 
-def make_customer_features(work: Workspace, as_of: Sequence[date]) -> Written:
+def make_customer_features(work: Workspace, as_of: Sequence[date]) -> Commit:
     """Make gold/customer_features of all ``as_of`` dates in one pass."""
     days = work.lakehouse.read(CUSTOMER_DAYS)
     return replace_snapshots(work, FEATURES, customer_features(days, as_of), as_of)
 
 
-def make_first_orders(work: Workspace, as_of: Sequence[date]) -> Written:
+def make_first_orders(work: Workspace, as_of: Sequence[date]) -> Commit:
     """Make gold/first_orders of all ``as_of`` dates in one pass."""
     frame = first_orders(
         work.lakehouse.read(TRANSACTIONS),
@@ -80,18 +81,18 @@ def make_first_orders(work: Workspace, as_of: Sequence[date]) -> Written:
     return replace_snapshots(work, FIRST_ORDERS, frame, as_of)
 
 
-def make_rfm_segments(work: Workspace, as_of: Sequence[date]) -> Written:
+def make_rfm_segments(work: Workspace, as_of: Sequence[date]) -> Commit:
     """Make gold/rfm_segments from the features of ``as_of``."""
     return replace_snapshots(work, RFM, rfm_segments(snapshots(work, FEATURES, as_of)), as_of)
 
 
-def make_cohort_retention(work: Workspace, as_of: Sequence[date]) -> Written:
+def make_cohort_retention(work: Workspace, as_of: Sequence[date]) -> Commit:
     """Make gold/cohort_retention as it stood on each of ``as_of``."""
     days = work.lakehouse.read(CUSTOMER_DAYS)
     return replace_snapshots(work, COHORTS, cohort_retention(days, as_of), as_of)
 
 
-def make_business_health(work: Workspace, days: DayRange) -> tuple[Written, DayRange]:
+def make_business_health(work: Workspace, days: DayRange) -> tuple[Commit, DayRange]:
     """Make gold/business_health of ``days``, and of every later day that a change can reach.
 
     A late first purchase turns a customer's former first day into a return, whenever that was, so
@@ -119,7 +120,7 @@ def make_business_health(work: Workspace, days: DayRange) -> tuple[Written, DayR
     return written, stale
 
 
-def make_customer_360(work: Workspace, as_of: Sequence[date]) -> Written:
+def make_customer_360(work: Workspace, as_of: Sequence[date]) -> Commit:
     """Make gold/customer_360 of ``as_of`` from the other snapshots and the profiles of then."""
     frame = customer_360(
         snapshots(work, FEATURES, as_of),

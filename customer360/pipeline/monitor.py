@@ -15,7 +15,8 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from customer360 import table_names
 from customer360.contracts import Contract
 from customer360.contracts.spark import spark_schema
-from customer360.lakehouse.tables import Folders, Written
+from customer360.lakehouse.delta_log import Commit
+from customer360.lakehouse.tables import Folders
 from customer360.models import revenue
 from customer360.models.churn.features import CATEGORICAL_FEATURES, NUMERIC_FEATURES
 from customer360.models.lifetime_value import MODEL_FEATURES
@@ -139,7 +140,7 @@ class Drift:
         notes: Why a model has no rows, or what its reference is.
     """
 
-    written: Written
+    written: Commit
     rows: pd.DataFrame
     notes: tuple[str, ...]
 
@@ -208,7 +209,7 @@ class Performance:
         judged: The dates that were judged now.
     """
 
-    written: Written | None
+    written: Commit | None
     figures: pd.DataFrame
     judged: tuple[date, ...]
 
@@ -318,7 +319,7 @@ def _concatenated(contract: Contract, frames: Sequence[pd.DataFrame]) -> pd.Data
 
 def _replace(
     work: Workspace, contract: Contract, rows: pd.DataFrame, days: Sequence[date], **more: int
-) -> Written:
+) -> Commit:
     """Put ``rows`` in place of those of ``days``; a few rows a day are not worth a file each."""
     schema = to_arrow_schema(spark_schema(contract))
     frame = work.spark.createDataFrame(

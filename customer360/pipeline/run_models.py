@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame
 from customer360.errors import Customer360Error, TableNotFoundError, listed
 from customer360.gold.customer_features import customer_features
 from customer360.gold.first_orders import first_orders
-from customer360.lakehouse.tables import Written
+from customer360.lakehouse.delta_log import Commit
 from customer360.models import churn, lifetime_value, revenue
 from customer360.models.churn import ChurnTraining
 from customer360.models.lifetime_value import LifetimeValueTraining
@@ -54,7 +54,7 @@ log = logging.getLogger(__name__)
 class Scored:
     """What scoring wrote, and with which version of the model."""
 
-    written: Written
+    written: Commit
     model_version: str
 
 
