@@ -194,7 +194,7 @@ def test_the_daemon_runs_the_nightly_schedule(spark, tmp_path: Path, home: Home)
     with night.instance():
         pass  # makes the databases, which the daemon and this test would else make at once
     with daemon(night, log) as process:
-        loaded, *gold = first_runs(night, process, [NIGHTLY, GOLD], 500)
+        loaded, *gold = first_runs(night, process, [NIGHTLY, GOLD], 900)
     tail = log.read_text()[-3000:]
     assert loaded.is_success, tail
     assert loaded.tags["dagster/schedule_name"] == NIGHTLY
