@@ -177,6 +177,7 @@ def first_runs(
     raise AssertionError(f"not all ended within {seconds:.0f} s; runs: {runs}")
 
 
+@pytest.mark.timeout(1200)
 def test_the_daemon_runs_the_nightly_schedule(spark, tmp_path: Path, home: Home) -> None:
     """A tick of the schedule, every minute here, loads the trailing days; then comes their gold."""
     night = make_home(
