@@ -130,7 +130,8 @@ def gold_sensor(gold: Sequence[dg.AssetKey]) -> dg.SensorDefinition:
         first = min(day for day in known_as_of_dates(context.instance) if day in days)
         request = dg.RunRequest(
             run_key=f"{GOLD} {load.run_id}",
-            tags=range_tags(DayRange(first, days.last)),
+            # Before the loads that wait: what was loaded is shown first.
+            tags=range_tags(DayRange(first, days.last)) | {"dagster/priority": "1"},
             asset_selection=without_trained_models(context.instance, gold),
         )
         return dg.SensorResult(run_requests=[request], cursor=load.run_id)

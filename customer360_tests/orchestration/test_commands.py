@@ -176,7 +176,6 @@ def first_runs(
     raise AssertionError(f"not all ended within {seconds:.0f} s; runs: {runs}")
 
 
-@pytest.mark.timeout(1200)
 @pytest.mark.timeout(1_200)  # a busy machine; a minute or two on an idle one
 def test_the_daemon_runs_the_nightly_schedule(tmp_path: Path, home: Home) -> None:
     """A tick of the schedule, every minute here, loads the trailing days; then comes their gold."""
