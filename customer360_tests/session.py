@@ -10,7 +10,6 @@ TINY = {
     "CUSTOMER360_SPARK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m",
     # One session serves a thousand tests, and Delta remembers every table it has seen.
     "CUSTOMER360_SPARK_DRIVER_MEMORY": "4g",
-    "CUSTOMER360_SPARK_SHUFFLE_PARTITIONS": "1",
     # Libraries that would take every core for a few rows, on every worker at once.
     "OMP_NUM_THREADS": "1",
 }

@@ -53,7 +53,7 @@ def test_the_same_settings_get_the_same_session(spark: SparkSession, tmp_path: P
 @pytest.mark.parametrize(
     ("settings", "name"),
     [
-        ({"spark_shuffle_partitions": 7}, r"spark\.sql\.shuffle\.partitions=\d, but 7"),
+        ({"spark_shuffle_partitions": 7}, "spark.sql.shuffle.partitions=4, but 7"),
         ({"spark_driver_memory": "9g"}, "spark.driver.memory=[24]g, but 9g"),
         ({"spark_master": "local[1]"}, r"spark.master=local\[\*\], but local\[1\]"),
         ({"spark_conf": {"spark.sql.ansi.enabled": "false"}}, "spark.sql.ansi.enabled"),
