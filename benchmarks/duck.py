@@ -7,7 +7,7 @@ cohorts, daily health; the counts behind our asset checks. Each table is written
 partitioned like ours, and read back by the next. What DuckDB has no need of is left out: a
 transaction log, statistics for merging, and loading a day into tables that are there.
 
-Commit to be fast: a transaction takes its key from the customer table by id, and only ids that
+Written to be fast: a transaction takes its key from the customer table by id, and only ids that
 are not there are hashed; small lookups are joins that fit a cache.
 """
 

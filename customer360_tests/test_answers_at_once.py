@@ -76,6 +76,11 @@ def test_they_start_no_jvm(demo: Home, no_java: Path, tmp_path: Path) -> None:
         (["explain", "ana"], "table gold/customer_360 does not exist"),
         (["explain", "ana", "--as-of", "2024-13-01"], "--as-of: '2024-13-01' is not a date"),
         (["models"], "no model has been trained yet"),
+        (["run", "--from", "May"], "--from: 'May' is not a date"),
+        (["run", "--as-of", "May"], "--as-of: 'May' is not a date"),
+        (["run", "--source", "olist", "--path", "no.zip"], "--path no.zip: there is no such file"),
+        (["train", "--as-of", "May"], "--as-of: 'May' is not a date"),
+        (["evaluate", "--as-of", "May"], "--as-of: 'May' is not a date"),
     ],
 )
 def test_a_mistake_is_told_before_anything_heavy_is_loaded(

@@ -52,16 +52,17 @@ class ModelName(StrEnum):
 def _follow(model: ModelName, settings: Settings, before: str | None) -> None:
     """What lies beside the registry follows its champion; where it cannot, nothing changes."""
     from customer360.models import tracking
+    from customer360.pipeline.registry import note_registry
     from customer360.pipeline.run_models import export_revenue, tracking_of
 
-    if model is not ModelName.REVENUE:
-        return
     try:
-        export_revenue(settings)
+        if model is ModelName.REVENUE:
+            export_revenue(settings)
     except Customer360Error:
         if before is not None:
             tracking.promote(model.registered, before, tracking_of(settings))
         raise
+    note_registry(settings)
 
 
 def _workspace(settings: Settings) -> Workspace:
@@ -115,14 +116,15 @@ def train(
     if from_warehouse:
         _train_from_warehouse(load_settings(home), model, as_of)
         return
-    refuse_if_written(load_settings(home).home)
+    settings = load_settings(home)
+    refuse_if_written(settings.home)
+    day = day_of(as_of, "--as-of")
     from customer360.deployment import Deployment
     from customer360.orchestration.run import Plan, run_plan
+    from customer360.pipeline.registry import note_registry
     from customer360.pipeline.run_models import tracking_of
     from customer360.summary import model_table
 
-    settings = load_settings(home)
-    day = day_of(as_of, "--as-of")
     plan = Plan.of(
         Deployment.of(settings),
         as_of=[day] if day else [],
@@ -131,6 +133,7 @@ def train(
     )
     context.with_resource(writing(settings.home, "customer360 train"))
     run_plan(settings, plan, say)
+    note_registry(settings)
     out.print(model_table(tracking_of(settings), [model.registered] if model else None))
 
 
@@ -156,11 +159,12 @@ def evaluate(
 
     Trains afresh on the data that is there; registers nothing and scores nobody.
     """
+    settings = load_settings(home)
+    asked = day_of(as_of, "--as-of")
     from customer360.pipeline import evaluate as evaluation
 
-    settings = load_settings(home)
     work = _workspace(settings)
-    day = day_of(as_of, "--as-of") or evaluation.newest_day(work)
+    day = asked or evaluation.newest_day(work)
     found = []
     for name in [model] if model else list(ModelName):
         with err.status(f"{name}: training and judging"):

@@ -75,21 +75,23 @@ def run(
 ) -> None:
     """Run the whole DAG: bronze, silver, gold, models and scores, the warehouse."""
     refuse_if_written(load_settings(home).home)
+    first_day, last_day = day_of(first, "--from"), day_of(last, "--to")
+    dates = [parse_day(text, "--as-of") for text in as_of or []]
+    chosen = _chosen_sources(load_settings(home), source, path, mapping)
     from customer360.deployment import Deployment
     from customer360.orchestration.run import Plan, run_plan
 
-    chosen = _chosen_sources(load_settings(home), source, path, mapping)
     forgotten = {name: None for name, value in chosen.items() if value is None}
     settings = load_settings(home, **chosen).model_copy(update=forgotten)
     deployment = Deployment.of(settings)
-    days = _cover(deployment, chosen, day_of(first, "--from"), day_of(last, "--to"))
+    days = _cover(deployment, chosen, first_day, last_day)
     settings = settings.model_copy(update=days)
     deployment = Deployment.of(settings)
     plan = Plan.of(
         deployment,
-        first=day_of(first, "--from"),
-        last=day_of(last, "--to"),
-        as_of=[parse_day(text, "--as-of") for text in as_of or []],
+        first=first_day,
+        last=last_day,
+        as_of=dates,
         steps=steps.value,
     )
     # Until the command has ended, and with it what it has started.

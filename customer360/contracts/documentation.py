@@ -29,7 +29,7 @@ _LAYERS = {
 }
 _HEADER = """# Data model
 
-<!-- Commit by `python -m customer360.contracts.documentation` from customer360/contracts; change
+<!-- Written by `python -m customer360.contracts.documentation` from customer360/contracts; change
      the contracts, not this file. -->
 
 Every table has a contract in the [Open Data Contract Standard](https://bitol.io), in

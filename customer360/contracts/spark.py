@@ -28,7 +28,7 @@ _SIMPLE: dict[str, type[types.DataType]] = {
 def data_type(ddl: str) -> types.DataType:
     """The type that Spark DDL such as ``decimal(18,2)`` or ``array<timestamp>`` names.
 
-    Commit out because Spark's own parser lives in the JVM, and definitions load without one.
+    Written out because Spark's own parser lives in the JVM, and definitions load without one.
 
     Raises:
         ContractError: The text is not a type that a contract may use.

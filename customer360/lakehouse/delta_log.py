@@ -134,15 +134,17 @@ class TableLogs:
         return sorted({str(each[f"partition.{column}"]) for each in files if each["num_records"]})
 
     def maximum(self, table: str, column: str) -> Any:
-        """Greatest value of ``column``, from the files' statistics; None where there are none.
+        """Greatest value of ``column``, from folders or statistics; None where there are none.
 
         Args:
             table: ``layer/table``.
-            column: One that the table keeps statistics of (``index`` of its writes).
+            column: One that makes the folders, or that the table keeps statistics of (``index`` of
+                its writes).
         """
         if not self.exists(table):
             return None
-        stated = [each.get(f"max.{column}") for each in _files(self.open(table))]
+        files = _files(self.open(table))
+        stated = [each.get(f"max.{column}", each.get(f"partition.{column}")) for each in files]
         return max((value for value in stated if value is not None), default=None)
 
     def commits(self, table: str, newest: int | None = None) -> list[Commit]:

@@ -62,9 +62,6 @@ def session_config(settings: Settings) -> dict[str, str]:
         "spark.databricks.delta.snapshotPartitions": "1",
         # Its check of what it keeps beside a commit is a job for each commit.
         "spark.databricks.delta.allFilesInCrc.enabled": "false",
-        # Sources of merges read tables of a fixed version by deterministic functions: read twice
-        # they are the same, and need not be copied first.
-        "spark.databricks.delta.merge.materializeSource": "none",
         # Raw files of a day are small: at Spark's 4 MB a file, two years of them are 25 tasks.
         "spark.sql.files.openCostInBytes": "262144",
         "spark.databricks.delta.schema.autoMerge.enabled": "false",

@@ -19,6 +19,7 @@ from customer360.lakehouse.delta_log import MONTH, Commit, TableLogs
 
 # SQL statements have no option for it.
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
+_COPY_SOURCE = "spark.databricks.delta.merge.materializeSource"
 
 
 class Folders(StrEnum):
@@ -63,7 +64,7 @@ def days_predicate(column: str, days: Collection[date]) -> str:
 
 def _replaced(column: str, days: Collection[date], folders: Folders) -> str:
     """The condition of the rows that ``days`` replace; whole folders where it can be."""
-    if folders is not Folders.MONTH:
+    if folders is not Folders.MONTH or not days:
         return days_predicate(column, days)
     months = {day.replace(day=1) for day in days}
     listed = ", ".join(f"DATE'{month}'" for month in sorted(months))
@@ -194,6 +195,7 @@ class Lakehouse(TableLogs):
         columns: Sequence[str] = (),
         index: Sequence[str] = (),
         note: str | None = None,
+        cached: bool = False,
     ) -> Commit:
         """MERGE ``source`` into ``table``.
 
@@ -204,12 +206,17 @@ class Lakehouse(TableLogs):
             columns: The columns of ``source`` that an absent table is made with; unset: all.
             index: Columns that a new table keeps statistics of.
             note: Kept with the commit as its user metadata.
+            cached: ``source`` is persisted: Delta then insists on a copy of its own, which it
+                need not have of rows that deterministic functions make of a fixed version.
         """
         if not self.exists(table):
             names = list(columns) or source.columns
             self.replace_all(table, source.select(*names).limit(0), index=index)
+        settings = {_COPY_SOURCE: "auto" if cached else "none"}
         if note is not None:
-            self.spark.conf.set(_USER_METADATA, note)
+            settings[_USER_METADATA] = note
+        for name, value in settings.items():
+            self.spark.conf.set(name, value)
         try:
             self.spark.sql(
                 f"MERGE INTO {self.identifier(table)} AS target "
@@ -217,8 +224,8 @@ class Lakehouse(TableLogs):
                 source=source,
             )
         finally:
-            if note is not None:
-                self.spark.conf.unset(_USER_METADATA)
+            for name in settings:
+                self.spark.conf.unset(name)
         return self.last_commit(table)
 
     def replace_groups(

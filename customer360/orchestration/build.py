@@ -66,7 +66,7 @@ def build_definitions(settings: Settings | None = None) -> dg.Definitions:
             schedules=schedules(deployment),
             sensors=[
                 new_files_sensor(deployment),
-                gold_sensor(sorted(JOBS[GOLD].selection.resolve(assets))),
+                gold_sensor(deployment.settings, sorted(JOBS[GOLD].selection.resolve(assets))),
                 runs_sensor(deployment.settings),
             ],
             resources={

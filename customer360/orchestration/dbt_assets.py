@@ -9,6 +9,7 @@ import dagster as dg
 from customer360.deployment import Deployment
 from customer360.orchestration.dbt_specs import Manifest, check_specs, model_specs
 from customer360.orchestration.failure import told
+from customer360.orchestration.resources import SparkResource
 from customer360.orchestration.warehouse_assets import WarehouseResource
 from customer360.serving import marts
 from customer360.serving.warehouse import Login
@@ -42,7 +43,9 @@ def dbt_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
     )
     @told
     def build(
-        context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[WarehouseResource]
+        context: dg.AssetExecutionContext,
+        spark: SparkResource,  # only for the home that it holds: no session starts
+        warehouse: dg.ResourceParam[WarehouseResource],
     ) -> Iterator[Result]:
         settings = deployment.settings
         owner = warehouse.open().owner

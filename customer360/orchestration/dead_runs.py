@@ -20,8 +20,13 @@ PROCESS_TAG = "customer360/process"
 
 def note_process(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
     """Keep with ``run`` that this process works on it."""
-    writer = Writer.this_process(f"Dagster's run {run.run_id[:8]}")
+    writer = Writer.this_process(name_of(run))
     instance.add_run_tags(run.run_id, {PROCESS_TAG: json.dumps(asdict(writer))})
+
+
+def name_of(run: dg.DagsterRun) -> str:
+    """What a run is called where it holds a home."""
+    return f"Dagster's run {run.run_id[:8]}"
 
 
 def end_dead_runs(instance: dg.DagsterInstance) -> None:
@@ -36,6 +41,8 @@ def end_dead_runs(instance: dg.DagsterInstance) -> None:
         if PROCESS_TAG not in run.tags:
             continue
         writer = Writer(**json.loads(run.tags[PROCESS_TAG]))
+        if writer.what != name_of(run):
+            continue  # a run that is started again inherits the tags of the one before
         # Looked at once more after its process: one that ended just now has said how.
         if writer.is_alive() or not instance.get_runs(
             dg.RunsFilter(run_ids=[run.run_id], statuses=running.statuses)

@@ -8,6 +8,7 @@ from customer360.deployment import Deployment
 from customer360.orchestration.failure import told
 from customer360.orchestration.metadata import as_of_deps, asset_key, count_table
 from customer360.orchestration.partitions import AS_OF_PARTITIONS, as_of_dates
+from customer360.orchestration.resources import SparkResource
 from customer360.orchestration.running import newest_only
 from customer360.serving.campaigns import CAMPAIGN_LISTS, CampaignList
 from customer360.serving.options import Contacts
@@ -47,7 +48,10 @@ def _export_asset(deployment: Deployment, campaign: CampaignList) -> dg.AssetsDe
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     @told
-    def export(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+    def export(
+        context: dg.AssetExecutionContext, spark: SparkResource
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        # Of Spark's resource only the home that it holds: no session starts.
         from customer360.pipeline.export import ExportOptions, export_list
         from customer360.serving.list_files import MANIFEST
 

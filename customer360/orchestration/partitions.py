@@ -15,6 +15,8 @@ import dagster as dg
 from customer360.days import DayRange, parse_day
 from customer360.deployment import Deployment
 from customer360.errors import SettingsError
+from customer360.settings import Settings
+from customer360.table_names import AS_OF, FEATURES
 
 AS_OF_PARTITIONS = dg.DynamicPartitionsDefinition(name="as_of")
 """The as-of dates of this deployment, in order of date."""
@@ -93,18 +95,38 @@ def add_as_of_dates(instance: dg.DagsterInstance, dates: Collection[date]) -> No
     """Let Dagster know of as-of dates, kept in order of date.
 
     A range of dynamic partitions is one of the order in which they were added. So dates that come
-    after a new one are taken out and added again, which leaves all that was made of them as it is.
+    after a new one are taken out and added again, one by one, which leaves all that was made of
+    them as it is. Only while nothing else runs: see `append_as_of_dates`.
     """
-    known = _keys(instance)
+    known = append_as_of_dates(instance, dates)
     name = str(AS_OF_PARTITIONS.name)
-    wanted = sorted({*known, *(str(day) for day in dates)})
+    wanted = sorted(known)
     kept = 0
     while kept < len(known) and known[kept] == wanted[kept]:
         kept += 1
-    for key in known[kept:]:
+    for key in wanted[kept:]:
         instance.delete_dynamic_partition(name, key)
-    if wanted[kept:]:
-        instance.add_dynamic_partitions(name, wanted[kept:])
+        instance.add_dynamic_partitions(name, [key])
+
+
+def append_as_of_dates(instance: dg.DagsterInstance, dates: Collection[date]) -> list[str]:
+    """Let Dagster know of as-of dates, after those that it knows, and say all in its order.
+
+    A range of partitions that a run is at stays what it is.
+    """
+    known = _keys(instance)
+    new = sorted({str(day) for day in dates} - set(known))
+    if new:
+        instance.add_dynamic_partitions(str(AS_OF_PARTITIONS.name), new)
+    return [*known, *new]
+
+
+def made_as_of_dates(settings: Settings) -> list[date]:
+    """As-of dates that have a snapshot in the lakehouse, whether Dagster knows of them or not."""
+    from customer360.lakehouse.delta_log import TableLogs
+
+    made = TableLogs(settings.lakehouse_dir).partition_values(FEATURES, AS_OF)
+    return [date.fromisoformat(day) for day in made]
 
 
 def runs_of(instance: dg.DagsterInstance, dates: Sequence[date]) -> list[DayRange]:
@@ -114,10 +136,10 @@ def runs_of(instance: dg.DagsterInstance, dates: Sequence[date]) -> list[DayRang
         instance: Which knows the dates.
         dates: In order.
     """
-    place = {day: n for n, day in enumerate(known_as_of_dates(instance))}
+    place = {key: n for n, key in enumerate(_keys(instance))}
     ranges = []
     # Neighbours among the partitions keep their distance to their places among the dates.
-    for _, group in groupby(enumerate(dates), lambda each: place[each[1]] - each[0]):
+    for _, group in groupby(enumerate(dates), lambda each: place[str(each[1])] - each[0]):
         neighbours = [day for _, day in group]
         ranges.append(DayRange(neighbours[0], neighbours[-1]))
     return ranges

@@ -10,7 +10,7 @@ from pydantic import PrivateAttr
 
 from customer360.home_lock import writing
 from customer360.lakehouse.session import session_config
-from customer360.orchestration.dead_runs import note_process
+from customer360.orchestration.dead_runs import name_of, note_process
 from customer360.settings import Settings
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class SparkResource(dg.ConfigurableResource["SparkResource"]):
             note_process(context.instance, run)
         with writing(
             Path(self.home),
-            f"Dagster's run {run.run_id[:8]}" if run else "Dagster",
+            name_of(run) if run else "Dagster",
             wait_seconds=self.lock_wait_seconds,
             tell=context.log.warning if context.log else None,
         ):

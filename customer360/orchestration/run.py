@@ -13,12 +13,19 @@ from rich.markup import escape
 from customer360.days import DayRange
 from customer360.deployment import Deployment
 from customer360.errors import Customer360Error, first_line
+from customer360.lakehouse.delta_log import TableLogs
 from customer360.orchestration import jobs
 from customer360.orchestration.build import build_definitions
 from customer360.orchestration.failure import first_failure
 from customer360.orchestration.instance import open_instance
 from customer360.orchestration.metadata import asset_key
-from customer360.orchestration.partitions import add_as_of_dates, check_day, range_tags, runs_of
+from customer360.orchestration.partitions import (
+    add_as_of_dates,
+    check_day,
+    made_as_of_dates,
+    range_tags,
+    runs_of,
+)
 from customer360.orchestration.progress import Say, listen
 from customer360.orchestration.run_history import record_runs
 from customer360.settings import Settings
@@ -135,7 +142,8 @@ def _steps(
         # The warehouse has no partitions: it knows itself what it lacks.
         yield _Step(jobs.PUBLISH, None)
         return
-    add_as_of_dates(instance, plan.as_of)
+    # Also what an older release made, or a run that was killed here: Dagster then shows it.
+    add_as_of_dates(instance, [*plan.as_of, *made_as_of_dates(settings)])
     ranges = runs_of(instance, plan.as_of)
     if name == "snapshot":
         yield from (_Step(jobs.SNAPSHOT, dates) for dates in ranges)
@@ -166,7 +174,7 @@ def _chosen(
     if not models:
         return list(jobs.MODEL_KEYS.values()), None
     # Made from the scores of all models, so it can only follow one where it has been made once.
-    joined = (settings.lakehouse_dir / CUSTOMER_360).exists()
+    joined = TableLogs(settings.lakehouse_dir).exists(CUSTOMER_360)
     scores = [*jobs.scored_by(models), *([asset_key(CUSTOMER_360)] if joined else [])]
     return [jobs.MODEL_KEYS[name] for name in models], scores
 

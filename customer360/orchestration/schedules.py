@@ -7,6 +7,7 @@ schedule loads, and a sensor makes the gold of what was loaded.
 import hashlib
 from collections.abc import Sequence
 from datetime import date, timedelta
+from functools import reduce
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -18,14 +19,20 @@ from customer360.orchestration.jobs import GOLD, MODEL_KEYS, NIGHTLY, RETRAIN
 from customer360.orchestration.partitions import (
     RANGE_END,
     RANGE_START,
-    add_as_of_dates,
+    append_as_of_dates,
     known_as_of_dates,
+    made_as_of_dates,
     range_tags,
+    runs_of,
 )
+from customer360.settings import Settings
 from customer360.sources.files.source import FilesSource
 
 GOLD_SECONDS = 30
 """Between two looks for a load that has succeeded."""
+
+RECENT_LOADS = 100
+"""Newest loads among which those that have succeeded since the last look are sought."""
 
 _PARTITION = "dagster/partition"
 
@@ -92,19 +99,20 @@ def schedules(deployment: Deployment) -> list[dg.ScheduleDefinition]:
         if day < deployment.settings.start_date:
             return dg.SkipReason(f"the first partition is {deployment.settings.start_date}")
         # The night's own run knows the day already, unless the week's comes before it.
-        add_as_of_dates(context.instance, [day])
+        append_as_of_dates(context.instance, [day])
         return dg.RunRequest(run_key=f"{RETRAIN} {day}", partition_key=str(day))
 
     return [nightly, retrain]
 
 
-def gold_sensor(gold: Sequence[dg.AssetKey]) -> dg.SensorDefinition:
+def gold_sensor(settings: Settings, gold: Sequence[dg.AssetKey]) -> dg.SensorDefinition:
     """Makes the gold of the newest day when `nightly` has loaded it.
 
     It looks by itself, and is no run status sensor: those never see runs that were started outside
     of the daemon's code location, as by ``dagster job execute``.
 
     Args:
+        settings: The deployment.
         gold: The assets of the job `gold`.
     """
 
@@ -117,26 +125,45 @@ def gold_sensor(gold: Sequence[dg.AssetKey]) -> dg.SensorDefinition:
         "the earlier snapshots of its days, which late data may have changed.",
     )
     def newest_gold(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        loads = context.instance.get_run_records(
-            dg.RunsFilter(job_name=NIGHTLY, statuses=[dg.DagsterRunStatus.SUCCESS]), limit=1
-        )
-        if not loads or loads[0].dagster_run.run_id == context.cursor:
+        loads = _loads_since(context.instance, context.cursor)
+        if not loads:
             return dg.SkipReason(f"{NIGHTLY} has loaded nothing since")
-        load = loads[0].dagster_run
-        days = _days_loaded(load)
-        if days is None:
-            return dg.SkipReason(f"run {load.run_id} of {NIGHTLY} says of no days")
-        add_as_of_dates(context.instance, [days.last])
-        first = min(day for day in known_as_of_dates(context.instance) if day in days)
-        request = dg.RunRequest(
-            run_key=f"{GOLD} {load.run_id}",
-            # Before the loads that wait: what was loaded is shown first.
-            tags=range_tags(DayRange(first, days.last)) | {"dagster/priority": "1"},
-            asset_selection=without_trained_models(context.instance, gold),
-        )
-        return dg.SensorResult(run_requests=[request], cursor=load.run_id)
+        newest = loads[-1]
+        found = [days for load in loads if (days := _days_loaded(load.dagster_run))]
+        if not found:
+            return dg.SkipReason(f"run {newest.dagster_run.run_id} of {NIGHTLY} says of no days")
+        days = reduce(DayRange.union, found)
+        made = (day for day in made_as_of_dates(settings) if day in days)
+        append_as_of_dates(context.instance, [days.last, *made])
+        wanted = [day for day in known_as_of_dates(context.instance) if day in days]
+        requests = [
+            dg.RunRequest(
+                run_key=f"{GOLD} {newest.dagster_run.run_id} {dates.last}",
+                # Before the loads that wait: what was loaded is shown first.
+                tags=range_tags(dates) | {"dagster/priority": "1"},
+                asset_selection=without_trained_models(context.instance, gold),
+            )
+            for dates in runs_of(context.instance, sorted(wanted))
+        ]
+        return dg.SensorResult(run_requests=requests, cursor=str(newest.end_time))
 
     return newest_gold
+
+
+def _loads_since(instance: dg.DagsterInstance, cursor: str | None) -> list[dg.RunRecord]:
+    """Loads by `nightly` that have succeeded since, in the order of their ends.
+
+    Args:
+        instance: Which knows the runs.
+        cursor: End of the last that was seen, in seconds since 1970; None: only the newest counts.
+    """
+    succeeded = dg.RunsFilter(job_name=NIGHTLY, statuses=[dg.DagsterRunStatus.SUCCESS])
+    records = instance.get_run_records(succeeded, limit=RECENT_LOADS)
+    ended = sorted(
+        (record for record in records if (record.end_time or 0) > float(cursor or 0)),
+        key=lambda record: record.end_time or 0,
+    )
+    return ended if cursor else ended[-1:]
 
 
 def _days_loaded(run: dg.DagsterRun) -> DayRange | None:

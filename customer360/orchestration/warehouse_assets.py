@@ -167,7 +167,9 @@ def _runs_asset(deployment: Deployment, spec: dg.AssetSpec) -> dg.AssetsDefiniti
     @dg.multi_asset(name="__".join(spec.key.path), specs=[spec])
     @told
     def runs(
-        context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[WarehouseResource]
+        context: dg.AssetExecutionContext,
+        spark: SparkResource,  # only for the home that it holds: no session starts
+        warehouse: dg.ResourceParam[WarehouseResource],
     ) -> dg.MaterializeResult[None]:
         made = publish_runs(
             context.instance,

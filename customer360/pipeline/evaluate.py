@@ -114,11 +114,12 @@ def _lifetimes(work: Workspace, calibration_as_of: date, as_of: date) -> Lifetim
         holdout_days,
     ).persist()
     try:
-        sample = rows.where(drawn(rows.count())).toArrow().to_pandas()
+        drawn_rows = rows.where(drawn(rows.count())).toArrow().to_pandas()
     finally:
         rows.unpersist()
     unit = work.deployment.settings.lifetime_value_time_unit_days
-    return lifetimes_as_is(sample, holdout_days, unit)
+    # In an order of their own: whether its search converges depends on the order of the rows.
+    return lifetimes_as_is(drawn_rows.sort_values("customer_key"), holdout_days, unit)
 
 
 def evaluate_churn(work: Workspace, as_of: date) -> Evaluation:

@@ -188,9 +188,17 @@ def _bronze_of(work: Workspace, source: Source, days: set[date]) -> dict[str, Da
 
 
 def _folders_like_bronze(work: Workspace, days: set[date]) -> Folders:
-    """How silver/transactions is laid out when it is made of these days."""
-    tables = [f"bronze/{source.transactions_table}" for source in work.deployment.sources]
-    return work.folders_for(sum(map(work.lakehouse.rows, tables)), len(days))
+    """How silver/transactions is laid out: for the rows that bronze has of the sources' days.
+
+    An extract or a database is in bronze whole, whatever days a first run is about.
+    """
+    deployment = work.deployment
+    tables = [f"bronze/{source.transactions_table}" for source in deployment.sources]
+    whole = any(
+        source.delivery(source.transactions_table) != "daily" for source in deployment.sources
+    )
+    every = (deployment.last_day() - deployment.settings.start_date).days + 1
+    return work.folders_for(sum(map(work.lakehouse.rows, tables)), every if whole else len(days))
 
 
 def load_transactions(work: Workspace, days: DayRange) -> TransactionsLoaded:

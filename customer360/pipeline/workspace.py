@@ -59,6 +59,8 @@ def days_note(days: Iterable[date], **more: Any) -> str:
 
 def changed_days(lakehouse: Lakehouse, table: str, since: int | None, now: int) -> set[date]:
     """Days of ``table`` made after version ``since`` (None: at any time); its newest is ``now``."""
+    if since is not None and since > now:
+        since = None  # deleted and made again since: nothing of it was consumed
     # A commit may come between asking for ``now`` and asking here: a few more are looked at.
     newest = None if since is None else now - since + _LATE_COMMITS
     return {

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from customer360.silver.transactions import TOGETHER
+
 COLUMNS = (
     "customer_key",
     "business_date",
@@ -63,11 +65,13 @@ def customer_days(
         "category",
         "review_score",
     )
-    named = rows.withColumn("file", F.col("business_date") if together is None else together)
+    named = rows.withColumn(TOGETHER, F.col("business_date") if together is None else together)
     by_file = (
-        named.repartition("file") if partitions is None else named.repartition(partitions, "file")
+        named.repartition(TOGETHER)
+        if partitions is None
+        else named.repartition(partitions, TOGETHER)
     )
-    days = by_file.groupBy("file", "business_date", "customer_key").agg(
+    days = by_file.groupBy(TOGETHER, "business_date", "customer_key").agg(
         F.count_if(sale).cast("int").alias("orders"),
         F.count_if(refund).cast("int").alias("refunds"),
         F.coalesce(F.sum(F.when(sale, F.col("items"))), F.lit(0)).cast("int").alias("items"),

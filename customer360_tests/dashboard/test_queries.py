@@ -19,7 +19,15 @@ from customer360.dashboard.queries import (
     whales,
 )
 from customer360.models.profit import Campaign, profit_curve
-from customer360.orchestration.jobs import LOAD_RANGE, NIGHTLY, PUBLISH, RETRAIN, SNAPSHOT, TRAIN
+from customer360.orchestration.jobs import (
+    GOLD,
+    LOAD_RANGE,
+    NIGHTLY,
+    PUBLISH,
+    RETRAIN,
+    SNAPSHOT,
+    TRAIN,
+)
 from customer360.serving.warehouse import open_warehouse
 from customer360_tests.dashboard import shop, tables
 from customer360_tests.dashboard.shop import AS_OF, BEFORE, NOW, PUBLISHED_AT, key
@@ -260,7 +268,8 @@ def test_models(reading) -> None:
 
 def test_every_job_that_runs_by_itself_is_watched() -> None:
     assert {
-        NIGHTLY: (LOAD_RANGE, SNAPSHOT, PUBLISH),
+        NIGHTLY: (LOAD_RANGE,),
+        GOLD: (SNAPSHOT, TRAIN, PUBLISH),
         RETRAIN: (TRAIN,),
     } == health.MADE_GOOD_BY
 
@@ -300,6 +309,16 @@ FAILED = shop.run("a", "nightly", PUBLISHED_AT, "failure", error="why")
                 shop.run("d", "publish", PUBLISHED_AT + 2 * HOUR),
             ],
             ["publish", "nightly"],
+        ),
+        # Snapshots and a publish score nobody: gold that failed is not made good without training.
+        (
+            [
+                shop.run("b", "load", PUBLISHED_AT + HOUR),
+                shop.run("c", "gold", PUBLISHED_AT + HOUR, "failure", error="why"),
+                shop.run("d", "snapshot", PUBLISHED_AT + 2 * HOUR),
+                shop.run("e", "publish", PUBLISHED_AT + 3 * HOUR),
+            ],
+            ["publish", "gold"],
         ),
     ],
 )

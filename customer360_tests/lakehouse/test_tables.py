@@ -168,3 +168,9 @@ def test_the_log_knows_the_greatest_day_and_the_partitions(lakehouse: Lakehouse)
     assert lakehouse.maximum("silver/t", "day") == D3
     lakehouse.replace_days("silver/d", make([(D1, 1), (D3, 3)], SCHEMA), "day", [D1, D3])
     assert lakehouse.partition_values("silver/d", "day") == [str(D1), str(D3)]
+
+
+def test_the_log_knows_the_greatest_day_of_day_folders_too(lakehouse: Lakehouse) -> None:
+    make = lakehouse.spark.createDataFrame
+    lakehouse.replace_days("silver/d", make([(D1, 1), (D3, 3)], SCHEMA), "day", [D1, D3])
+    assert lakehouse.maximum("silver/d", "day") == D3

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import socket
 import subprocess
 import sys
+import uuid
+from dataclasses import asdict
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
-from customer360.orchestration.dead_runs import end_dead_runs
+from customer360.home_lock import Writer
+from customer360.orchestration.dead_runs import PROCESS_TAG, end_dead_runs
 from customer360.orchestration.failure import first_failure
 from customer360.orchestration.instance import open_instance
 from customer360.orchestration.run_history import runs_sensor
@@ -56,3 +61,19 @@ def test_a_killed_run_is_shown_as_failed_and_a_living_one_is_left_alone(tmp_path
         events = [entry.dagster_event for entry in instance.all_logs(run.run_id)]
         told = first_failure([event for event in events if event])
     assert told.reason.startswith(f"its process ({process.pid}) ended without a word")
+
+
+def test_a_run_that_is_started_again_is_not_taken_for_the_one_before(tmp_path: Path) -> None:
+    """It inherits the tags of that one, until a process works on it."""
+    gone = Writer("Dagster's run 00000000", 1, 0.0, 0.0, socket.gethostname())
+    run = dg.DagsterRun(
+        job_name="gold",
+        run_id=str(uuid.uuid4()),
+        status=dg.DagsterRunStatus.STARTED,
+        tags={PROCESS_TAG: json.dumps(asdict(gone))},
+    )
+    with open_instance(load_settings(tmp_path)) as instance:
+        instance.add_run(run)
+        end_dead_runs(instance)
+        (found,) = instance.get_runs()
+    assert found.status is dg.DagsterRunStatus.STARTED

@@ -172,6 +172,13 @@ def test_assets_are_partitioned_by_days_or_by_as_of_dates_in_single_runs(
         assert graph.get(key).backfill_policy == dg.BackfillPolicy.single_run()
 
 
+def test_every_asset_holds_the_home_while_it_is_made(definitions: dg.Definitions) -> None:
+    """By the Spark resource, whether it needs a session or not."""
+    for asset in definitions.assets or ():
+        assert isinstance(asset, dg.AssetsDefinition)
+        assert "spark" in asset.required_resource_keys, asset.keys
+
+
 def test_the_assets_of_a_job_share_their_partitions(definitions: dg.Definitions) -> None:
     """Dagster runs no others at once."""
     graph = definitions.resolve_asset_graph()

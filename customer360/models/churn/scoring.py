@@ -27,7 +27,7 @@ def score(features: DataFrame, model: ChurnModel, model_name: str, model_version
     Args:
         features: ``gold/customer_features``.
         model: What to score with.
-        model_name: Commit beside every score.
+        model_name: Written beside every score.
         model_version: Likewise.
 
     Returns:

@@ -622,7 +622,7 @@ def score(
         features: Columns ``as_of``, ``customer_key``, ``frequency``, ``recency``, ``T`` (days)
             and ``monetary_value`` (currency).
         model: What to score with.
-        model_name: Commit beside every score.
+        model_name: Written beside every score.
         model_version: Likewise.
 
     Returns:

@@ -40,7 +40,7 @@ def score(
     Args:
         features: From `revenue_features`.
         model: What to score with.
-        model_name: Commit beside every score.
+        model_name: Written beside every score.
         model_version: Likewise.
 
     Returns:

@@ -62,7 +62,7 @@ _REVENUE = _Kind(
     "of all who had bought by then.",
     (
         "Learnt from what there was to buy and from the season of the training dates.",
-        "Commit in scikit-learn's pickles: read them only from where you trust.",
+        "Written in scikit-learn's pickles: read them only from where you trust.",
     ),
 )
 

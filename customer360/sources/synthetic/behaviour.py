@@ -23,7 +23,7 @@ class Cohort:
     :meth:`Behaviour.of` returns; all cohorts together are a mixture.
 
     Attributes:
-        name: Commit to ``acquisition_channel``.
+        name: Written to ``acquisition_channel``.
         share: Relative weight among the cohorts that win customers in a month.
         purchase_rate: Factor on every purchase rate (alpha is divided by it).
         dropout: Factor on ``a``; above 1 customers leave earlier.
