@@ -195,7 +195,7 @@ class Lakehouse(TableLogs):
         columns: Sequence[str] = (),
         index: Sequence[str] = (),
         note: str | None = None,
-        cached: bool = False,
+        copied: bool = False,
     ) -> Commit:
         """MERGE ``source`` into ``table``.
 
@@ -206,13 +206,14 @@ class Lakehouse(TableLogs):
             columns: The columns of ``source`` that an absent table is made with; unset: all.
             index: Columns that a new table keeps statistics of.
             note: Kept with the commit as its user metadata.
-            cached: ``source`` is persisted: Delta then insists on a copy of its own, which it
-                need not have of rows that deterministic functions make of a fixed version.
+            copied: Let Delta copy ``source`` first, where it is dear to compute, for Delta reads it
+                twice, or persisted, for Delta then insists. Other sources need no copy: they are
+                made of fixed versions by deterministic functions.
         """
         if not self.exists(table):
             names = list(columns) or source.columns
             self.replace_all(table, source.select(*names).limit(0), index=index)
-        settings = {_COPY_SOURCE: "auto" if cached else "none"}
+        settings = {_COPY_SOURCE: "auto" if copied else "none"}
         if note is not None:
             settings[_USER_METADATA] = note
         for name, value in settings.items():
@@ -265,6 +266,7 @@ class Lakehouse(TableLogs):
             f"ON {same} WHEN MATCHED AND source._gone THEN DELETE "
             f"WHEN MATCHED AND ({differs}) THEN UPDATE SET {assignments} "
             f"WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({values})",
+            copied=True,
         )
 
     def _write(

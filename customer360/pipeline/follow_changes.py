@@ -154,7 +154,7 @@ class _Step:
                     found,
                     bronze_changes.merge_clauses(self.key, names),
                     note=self._note(look, days),
-                    cached=True,
+                    copied=True,
                 )
         finally:
             found.unpersist()
