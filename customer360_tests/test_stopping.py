@@ -141,6 +141,7 @@ def test_a_run_ends_in_one_line(
     else:
         run.process.terminate()
     assert run.process.wait(60) == code
+    assert len(run.said) == 1, run.said
     (line,) = run.said
     assert line.startswith(f"stopped by {by}; nothing needs to be cleaned up, it can be run again:")
     assert line.endswith(f"customer360 run --steps etl --home {home}")

@@ -119,7 +119,7 @@ def _lifetimes(work: Workspace, calibration_as_of: date, as_of: date) -> Lifetim
         rows.unpersist()
     unit = work.deployment.settings.lifetime_value_time_unit_days
     # In an order of their own: whether its search converges depends on the order of the rows.
-    return lifetimes_as_is(drawn_rows.sort_values("customer_key"), holdout_days, unit)
+    return lifetimes_as_is(drawn_rows.sort_values(list(drawn_rows.columns)), holdout_days, unit)
 
 
 def evaluate_churn(work: Workspace, as_of: date) -> Evaluation:

@@ -11,6 +11,7 @@ import dagster as dg
 import pytest
 
 from customer360.deployment import Deployment
+from customer360.orchestration.resources import SparkResource
 from customer360.orchestration.warehouse_assets import WarehouseResource
 from customer360.serving import marts
 from customer360.serving.warehouse import Warehouse, open_warehouse, take_down
@@ -65,7 +66,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Marts]:
     definitions = dg.Definitions(
         assets=dbt_assets(Deployment.of(settings)),
         jobs=[dg.define_asset_job("marts")],
-        resources={"warehouse": WarehouseResource(settings)},
+        resources={
+            "warehouse": WarehouseResource(settings),
+            "spark": SparkResource.of(settings),
+        },
         executor=dg.in_process_executor,
     )
     first_run = run_assets(definitions)
