@@ -125,7 +125,9 @@ def cli(*arguments: object) -> list[str]:
     ("how", "when", "code", "by"),
     [
         # While Java starts, which nobody would end if it were not connected to yet.
-        pytest.param(signal.SIGINT, "… bronze/", 130, "Ctrl-C", id="ctrl-c"),
+        pytest.param(
+            signal.SIGINT, "… bronze/", 130, "Ctrl-C", id="ctrl-c", marks=pytest.mark.whole
+        ),
         # While Spark works.
         pytest.param(signal.SIGTERM, "✓ bronze/", 143, "SIGTERM", id="sigterm"),
     ],
