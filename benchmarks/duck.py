@@ -24,6 +24,7 @@ from typing import Any
 import duckdb
 
 from customer360.days import DayRange
+from customer360.gold import features_sql
 from customer360.gold.rfm_segments import SEGMENT_GRID, VALUE_OF_SUM
 from customer360.sources.synthetic.process import CATEGORIES
 
@@ -593,61 +594,9 @@ class DuckPipeline:
     # Gold ---------------------------------------------------------------------------------
 
     def _features(self, as_of: date) -> None:
-        windows = (30, 90, 180, 365)
-        bought, inside = "FILTER (bought)", "business_date > DATE '{}' - {}"
-        aggregates = ", ".join(
-            f"count(*) FILTER (bought AND {inside.format(as_of, n)})::INTEGER "
-            f"AS purchase_days_{n}d, "
-            f"coalesce(sum(net) FILTER ({inside.format(as_of, n)}), 0)::BIGINT / 100.0::DOUBLE "
-            f"AS net_revenue_{n}d"
-            for n in windows
-        )
-        listed = ", ".join(
-            [f"purchase_days_{n}d" for n in windows] + [f"net_revenue_{n}d" for n in windows]
-        )
         self._write(
             "gold/customer_features",
-            f"""WITH days_so_far AS (
-                SELECT *, orders > 0 AND (net_revenue > 0 OR refunded = 0) AS bought,
-                    (net_revenue * 100)::BIGINT AS net, (gross_revenue * 100)::BIGINT AS gross,
-                    (refunded * 100)::BIGINT AS back
-                FROM days WHERE business_date <= DATE '{as_of}'
-            ), totals AS (
-                SELECT customer_key, min(business_date) {bought} AS first_purchase_on,
-                    max(business_date) {bought} AS last_purchase_on,
-                    count(*) {bought} AS purchases,
-                    sum(net) {bought}::BIGINT - arg_min(net, business_date) {bought} AS repeated,
-                    sum(orders)::INTEGER AS orders, sum(items)::INTEGER AS items,
-                    sum(refunds)::INTEGER AS refunds, sum(net)::BIGINT AS net,
-                    sum(gross)::BIGINT AS gross, sum(back)::BIGINT AS back, {aggregates},
-                    count(DISTINCT category) {bought}::INTEGER AS distinct_categories,
-                    count(DISTINCT channel) {bought}::INTEGER AS distinct_channels,
-                    arg_max(category, business_date) {bought} AS last_category,
-                    arg_max(channel, business_date) {bought} AS last_channel
-                FROM days_so_far GROUP BY customer_key
-            ), named AS (
-                SELECT *, (purchases - 1)::INTEGER AS frequency,
-                    last_purchase_on - first_purchase_on AS recency,
-                    DATE '{as_of}' - first_purchase_on AS T,
-                    DATE '{as_of}' - last_purchase_on AS days_since_last_purchase
-                FROM totals WHERE purchases > 0
-            ), rhythm AS (
-                SELECT *, CASE WHEN frequency > 0 THEN recency::DOUBLE / frequency END AS gap
-                FROM named
-            )
-            SELECT DATE '{as_of}' AS as_of, customer_key, first_purchase_on, last_purchase_on,
-                frequency, recency::INTEGER AS recency, T::INTEGER AS T,
-                CASE WHEN frequency > 0 THEN repeated / 100.0::DOUBLE / frequency ELSE 0 END
-                    AS monetary_value,
-                days_since_last_purchase::INTEGER AS days_since_last_purchase,
-                frequency + 1 AS purchase_days, orders, items, refunds,
-                net / 100.0::DOUBLE AS net_revenue, back / 100.0::DOUBLE AS refunded,
-                coalesce(back::DOUBLE / nullif(gross, 0), 0) AS refund_rate,
-                gross / 100.0::DOUBLE / orders AS average_order_value, {listed},
-                gap AS mean_days_between_purchases,
-                days_since_last_purchase / gap AS overdue_ratio, distinct_categories,
-                distinct_channels, last_category, last_channel
-            FROM rhythm""",
+            features_sql.customer_features("days", as_of),
             "as_of",
         )
         self._view("features", "gold/customer_features", "as_of")
