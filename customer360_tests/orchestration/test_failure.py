@@ -21,7 +21,10 @@ def failed(error: Exception, *, generator: bool) -> dg.ExecuteInProcessResult:
     body = dg.multi_asset(name="silver__customers", specs=[dg.AssetSpec(["silver", "customers"])])(
         told(step_by_step if generator else once)
     )
-    return dg.materialize([body], raise_on_error=False)
+    # An instance of its own: Dagster otherwise asks the one that was opened last in this process,
+    # which another test may have closed.
+    with dg.DagsterInstance.ephemeral() as instance:
+        return dg.materialize([body], instance=instance, raise_on_error=False)
 
 
 @pytest.mark.parametrize("generator", [True, False])
