@@ -98,11 +98,11 @@ def load_customer_history(work: Workspace, days: DayRange) -> Commit:
     """Place the profiles delivered on ``days`` in silver/customer_history."""
     lakehouse = work.lakehouse
     existing = lakehouse.read(HISTORY) if lakehouse.exists(HISTORY) else None
+    profiles = _profiles(work, days)
     return lakehouse.replace_groups(
         HISTORY,
-        silver_history.history(_profiles(work, days), existing),
-        group="customer_key",
-        identity=["customer_key", "valid_from"],
+        silver_history.history(profiles, existing),
+        profiles.select("customer_key").distinct(),
         index=_index(HISTORY),
     )
 
