@@ -11,11 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 from customer360.contracts import Contract
 from customer360.days import DayRange
-from customer360.lakehouse.reading import Tables
 from customer360.lakehouse.tables import days_predicate
 from customer360.pipeline.workspace import Workspace
 from customer360.table_names import AS_OF, CUSTOMERS, HEALTH, HISTORY, TRANSACTIONS
@@ -33,8 +31,7 @@ def audit_transactions(work: Workspace, days: Sequence[date]) -> TransactionsAud
     """Check silver/transactions of ``days`` against itself and against silver/customers."""
     # A key's hash is a twentieth of the key; two different keys with one hash on one day would be
     # reported as a repeat, once in some 10^8 rows a day.
-    ((repeated, unknown),) = _ask(
-        work,
+    ((repeated, unknown),) = work.tables.ask(
         f"""
         WITH made AS (SELECT * FROM transactions WHERE {_within("business_date", days)}),
         keys AS (
@@ -62,8 +59,7 @@ class CustomersAudit:
 
 def audit_customers(work: Workspace) -> CustomersAudit:
     """Count customers and repeated keys."""
-    ((rows, repeated),) = _ask(
-        work,
+    ((rows, repeated),) = work.tables.ask(
         """
         WITH keys AS (SELECT count(*) AS alike FROM customers GROUP BY customer_key)
         SELECT coalesce(sum(alike), 0)::BIGINT, count(*) FILTER (alike > 1) FROM keys
@@ -84,8 +80,7 @@ class HistoryAudit:
 
 def audit_history(work: Workspace) -> HistoryAudit:
     """Count versions, and customers with exactly one current version."""
-    ((versions, customers, current),) = _ask(
-        work,
+    ((versions, customers, current),) = work.tables.ask(
         """
         WITH each AS (
             SELECT count(*) AS versions, count(*) FILTER (is_current) AS current
@@ -109,8 +104,7 @@ class SnapshotsAudit:
 
 def audit_snapshots(work: Workspace, contract: Contract, as_of: Sequence[date]) -> SnapshotsAudit:
     """Count rows and repeated primary keys of a gold table's snapshots."""
-    found = _ask(
-        work,
+    found = work.tables.ask(
         f"""
         WITH keys AS (
             SELECT {AS_OF}, count(*) AS alike FROM snapshots
@@ -128,8 +122,7 @@ def audit_snapshots(work: Workspace, contract: Contract, as_of: Sequence[date]) 
 def revenue_of(work: Workspace, days: DayRange) -> tuple[Decimal, Decimal]:
     """Net revenue of ``days``: as gold/business_health states it, and from silver/transactions."""
     within = _within("business_date", list(days))
-    ((stated, counted),) = _ask(
-        work,
+    ((stated, counted),) = work.tables.ask(
         f"""
         SELECT
             (SELECT sum(net_revenue) FROM health WHERE {within}),
@@ -140,10 +133,6 @@ def revenue_of(work: Workspace, days: DayRange) -> tuple[Decimal, Decimal]:
         transactions=TRANSACTIONS,
     )
     return Decimal(stated or 0), Decimal(counted or 0)
-
-
-def _ask(work: Workspace, query: str, **tables: str) -> list[tuple[Any, ...]]:
-    return Tables(work.lakehouse.root).ask(query, **tables)
 
 
 def _within(column: str, days: Sequence[date]) -> str:

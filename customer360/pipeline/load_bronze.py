@@ -17,7 +17,6 @@ from customer360.contracts import Contract
 from customer360.contracts.checks import keeps_every_rule
 from customer360.days import DayRange
 from customer360.errors import BrokenFileError
-from customer360.lakehouse.reading import Tables
 from customer360.lakehouse.tables import Folders
 from customer360.pipeline.bronze_accounts import DELIVERY_DAY, WHOLE, BronzeLoaded, DeliveryCount
 from customer360.pipeline.follow_changes import follow_changes
@@ -152,13 +151,13 @@ def _within(days: DayRange) -> str:
 
 def _has_rows(work: Workspace, table: str, days: DayRange) -> bool:
     query = f"SELECT count(*) FROM rows WHERE {_within(days)}"
-    ((found,),) = Tables(work.lakehouse.root).ask(query, rows=table)
+    ((found,),) = work.tables.ask(query, rows=table)
     return bool(found)
 
 
 def _rows_by_day(work: Workspace, table: str, days: DayRange) -> dict[date, int]:
     query = f"SELECT {DELIVERY_DAY}, count(*) FROM rows WHERE {_within(days)} GROUP BY ALL"
-    return dict(Tables(work.lakehouse.root).ask(query, rows=table))
+    return dict(work.tables.ask(query, rows=table))
 
 
 def _reasons(work: Workspace, table: str, where: str) -> dict[str, int]:
@@ -166,7 +165,7 @@ def _reasons(work: Workspace, table: str, where: str) -> dict[str, int]:
         WITH each AS (SELECT unnest(reasons) AS reason FROM rows WHERE {where})
         SELECT reason, count(*) FROM each GROUP BY ALL ORDER BY ALL
     """
-    return dict(Tables(work.lakehouse.root).ask(query, rows=table))
+    return dict(work.tables.ask(query, rows=table))
 
 
 def _all_reasons(work: Workspace, table: str) -> dict[str, int]:
