@@ -66,8 +66,8 @@ def pandas_features(customer_days: pd.DataFrame, as_of: date) -> pd.DataFrame:
     summed = [*_COUNTS, *_AMOUNTS.values()]
     summed += [f"{name}_{n}d" for n in WINDOWS for name in ("net", "purchase_days")]
     totals = rows.groupby("customer_key", sort=False)[summed].sum()
-    purchases = rows[rows["bought"]].sort_values("date").groupby("customer_key", sort=False)
-    table = purchases.agg(
+    purchases = rows[rows["bought"]].sort_values("date")
+    table = purchases.groupby("customer_key", sort=False).agg(
         first_purchase_on=("date", "first"),
         last_purchase_on=("date", "last"),
         purchase_days=("date", "size"),
@@ -75,9 +75,12 @@ def pandas_features(customer_days: pd.DataFrame, as_of: date) -> pd.DataFrame:
         first_purchased=("net", "first"),
         distinct_categories=("category", "nunique"),
         distinct_channels=("channel", "nunique"),
-        last_category=("category", "last"),  # the last that is not null
-        last_channel=("channel", "last"),
-    ).join(totals)
+    )
+    table = table.join(totals)
+    for name in ("category", "channel"):
+        # Not the groups' own "last": of Arrow's texts it is found group by group, in Python.
+        known = purchases.dropna(subset=name).drop_duplicates("customer_key", keep="last")
+        table[f"last_{name}"] = known.set_index("customer_key")[name]
     first, last = table["first_purchase_on"], table["last_purchase_on"]
     frequency = table["purchase_days"] - 1
     recency = (last - first).dt.days
