@@ -240,7 +240,8 @@ class Lakehouse(TableLogs):
         """Make ``frame`` all the rows there are of ``groups``; the other rows stay.
 
         All is written again: the groups of a day lie in every file of a table that has them in no
-        order, so that MERGE would do the same after looking for them twice.
+        order, so that MERGE would do the same after looking for them twice. Nothing is written
+        where there is no group.
 
         Args:
             table: ``layer/table``; made when it is absent.
@@ -250,6 +251,8 @@ class Lakehouse(TableLogs):
             index: Columns that a new table keeps statistics of.
         """
         if self.exists(table):
+            if groups.isEmpty():
+                return self.last_commit(table)
             others = self.read(table).join(groups, groups.columns, "left_anti")
             frame = others.unionByName(frame)
         return self.replace_all(table, frame, index=index)

@@ -1,8 +1,8 @@
 """Independent counts over tables just written: what the asset checks report.
 
 Spark wrote the rows; DuckDB reads the files back. An error of the one is not repeated by the other,
-and a count takes a tenth of the time that a Spark query does. It holds 1 GB at most and puts what
-is more into files.
+and a count takes a tenth of the time that a Spark query does. DuckDB holds 1 GB at most and puts
+what is more into temporary files.
 """
 
 from __future__ import annotations

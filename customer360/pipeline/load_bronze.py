@@ -142,7 +142,7 @@ def _raw_rows_by_day(raw: DataFrame) -> dict[date, int]:
     return {row[0]: row[1] for row in rows}
 
 
-# What was written is counted in the files, by another engine than wrote them.
+# What a daily delivery wrote is counted in the files, by another engine than wrote them.
 
 
 def _within(days: DayRange) -> str:

@@ -66,6 +66,8 @@ def test_replacing_groups_leaves_the_rest(lakehouse: Lakehouse) -> None:
     )
     assert rows(lakehouse, "silver/g") == sorted([*new, ("b", 1, "kept")])
     assert done.rows == 4
+    nothing = lakehouse.replace_groups("silver/g", make([], schema), make([], "k string"))
+    assert nothing == done == lakehouse.last_commit("silver/g")
 
 
 def test_details_and_listing(lakehouse: Lakehouse) -> None:
