@@ -98,7 +98,7 @@ class PostgresMapping(RowMapping):
         if self.watermark is None and self.deletes != "snapshot":
             return ()
         line = (self.columns.line_id,) if self.columns.line_id else ()
-        return tuple(dict.fromkeys((self.columns.order_id, *line)))
+        return tuple(dict.fromkeys((*self.columns.headers("order_id"), *line)))
 
     @property
     def deleted_column(self) -> str | None:

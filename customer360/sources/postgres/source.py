@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 DELETED = "deleted_at_source"
 """Why a row that the source deleted is no transaction."""
 
-_INSTANT = "__instant"
+_INSTANT = "__instant_of_"
+_TIMES = ("occurred_at", "refunded_at")
 
 
 class PostgresSource(MappedSource[PostgresMapping], ChangingSource):
@@ -146,16 +147,21 @@ class PostgresSource(MappedSource[PostgresMapping], ChangingSource):
 
         from customer360.contracts.checks import quoted
 
-        table = bronze[self.mapping.table]
-        time = F.col(quoted(self._names[self.mapping.columns.occurred_at]))
-        marked = table.withColumn(_INSTANT, F.endswith(time, F.lit("Z")))
-        return staged.typed(marked, self._contract, _INSTANT)
+        marks = {
+            f"{_INSTANT}{role}": F.endswith(F.col(quoted(self._names[header])), F.lit("Z"))
+            for role in _TIMES
+            for header in self.mapping.columns.headers(role)
+        }
+        marked = self._with_texts(bronze[self.mapping.table].withColumns(marks))
+        return staged.typed(marked, self._contract, *marks, *self._texts.values())
 
-    def _occurred_at(self) -> Column:
+    def _as_instant(self, role: str) -> Column:
         from pyspark.sql import functions as F
 
-        time = self._role("occurred_at")
-        return F.when(F.col(_INSTANT), time).otherwise(super()._occurred_at())
+        if not self._has(role):
+            return F.lit(None).cast("timestamp")
+        time = self._role(role)
+        return F.when(F.col(f"{_INSTANT}{role}"), time).otherwise(super()._as_instant(role))
 
     def _exclusions(self) -> list[tuple[Column, str]]:
         from pyspark.sql import functions as F
