@@ -12,8 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -71,46 +70,49 @@ def readable(file: Path, form: TextForm, cache: Path, decimal: str = ".") -> Rea
             read or lacks the sheet.
     """
     if is_spreadsheet(file):
-        with _copied(file, f"{form!r} {decimal}", cache) as (copy, missing):
-            if missing:
-                _write(_filled(_of_sheet(file, form, decimal), form, file), copy)
+        copy = _copy(
+            file,
+            f"{form!r} {decimal}",
+            cache,
+            lambda to: _write(_filled(_of_sheet(file, form, decimal), form, file), to),
+        )
         return Readable(copy, CsvShape(_names_in(copy)), None)
     shape = look(file, form)
     form = replace(form, encoding=shape.encoding)
     if form.fill_down:
-        with _copied(file, repr(form), cache) as (copy, missing):
-            if missing:
-                _write(_filled(_of_csv(file, form, shape), form, file), copy)
+        copy = _copy(
+            file,
+            repr(form),
+            cache,
+            lambda to: _write(_filled(_of_csv(file, form, shape), form, file), to),
+        )
         return Readable(copy, CsvShape(_names_in(copy), controls=shape.controls), None)
     if form.encoding in _SPARK_READS and not form.skip_lines:
         return Readable(file, shape, form)
-    with _copied(file, repr(form), cache) as (copy, missing):
-        if missing:
-            _transcribe(file, form, copy)
+    copy = _copy(file, repr(form), cache, lambda to: _transcribe(file, form, to))
     plain = replace(form, encoding="utf-8", skip_lines=0)
     return Readable(copy, replace(shape, encoding="utf-8"), plain)
 
 
-@contextmanager
-def _copied(file: Path, how: str, cache: Path) -> Iterator[tuple[Path, bool]]:
-    """The path of the file's copy, and whether it is to be made; it appears once it is whole."""
+def _copy(file: Path, how: str, cache: Path, make: Callable[[Path], None]) -> Path:
+    """The file's copy, made now if it is not there; it appears once it is whole."""
     stat = file.stat()
     whose = hashlib.sha256(str(file.absolute()).encode()).hexdigest()[:12]
     state = f"{stat.st_size}\0{stat.st_mtime_ns}\0{how}"
     folder = cache / f"{whose}-{hashlib.sha256(state.encode()).hexdigest()[:12]}"
-    whole = folder / file.name.removesuffix(".gz")
-    if whole.exists():
-        yield whole, False
-        return
+    copy = folder / file.name.removesuffix(".gz")
+    if copy.exists():
+        return copy
     for older in cache.glob(f"{whose}-*"):
         shutil.rmtree(older, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     scratch = folder / f".{os.getpid()}"
     try:
-        yield scratch, True
-        scratch.replace(whole)
+        make(scratch)
+        scratch.replace(copy)
     finally:
         scratch.unlink(missing_ok=True)
+    return copy
 
 
 def _transcribe(file: Path, form: TextForm, copy: Path) -> None:

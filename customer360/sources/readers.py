@@ -309,7 +309,7 @@ class TimesSeen:
         unread = texts[times.isna()]
         self.read += len(known)
         self.unread += len(unread)
-        self.examples += unread.head(max(0, 5 - len(self.examples))).tolist()
+        self.examples += unread.head(max(0, 200 - len(self.examples))).tolist()
         self._note(known)
         other = swapped(formats)
         if other is None or (self.late_days and not len(unread)):

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from pyspark.sql import Row, SparkSession
 
@@ -36,13 +37,13 @@ class Loaded:
         return [row for row in self.rows if row.excluded_because is None]
 
     @property
-    def net(self) -> Decimal:
+    def net(self) -> Any:
         """Sales less refunds."""
         sign = {"sale": 1, "refund": -1, "cancelled": 0}
         return sum((row.amount * sign[row.kind] for row in self.good), Decimal(0))
 
     @property
-    def amounts(self) -> dict[str, Decimal]:
+    def amounts(self) -> dict[str, Any]:
         """Amount of each order's sale."""
         found: dict[str, Decimal] = {}
         for row in self.good:
@@ -55,15 +56,15 @@ class Loaded:
         return {row.order_id: row.business_date for row in self.good}
 
     @property
-    def excluded(self) -> Counter[str]:
+    def excluded(self) -> Any:
         return Counter(row.excluded_because for row in self.rows if row.excluded_because)
 
     @property
-    def reasons(self) -> Counter[str]:
+    def reasons(self) -> Any:
         return Counter(reason for row in self.quarantined for reason in row.reasons)
 
     @property
-    def customers(self) -> Counter[str | None]:
+    def customers(self) -> Any:
         """Good rows of each customer: None is nobody."""
         return Counter(self.names.get(row.customer_key) for row in self.good)
 

@@ -134,6 +134,11 @@ class FileMapping(RowMapping):
     def _consistent(self) -> FileMapping:
         if self.files is not None and self.date_in_name is not None:
             raise ValueError("files and date_in_name contradict each other: give one of them")
+        if self.columns.refunded_at is not None and self.date_in_name is not None:
+            raise ValueError(
+                "columns.refunded_at is for files that hold everything, not one a day: leave it "
+                "out, and refunds count on the day of their sale"
+            )
         decimal, thousands = self.decimal_separator or ".", self.thousands_separator
         if thousands == decimal:
             raise ValueError(

@@ -197,23 +197,32 @@ class FilesSource(MappedSource[FileMapping]):
             days = [mapping.delivered_on(file.name) for file in files]
             dated = [day for day in days if day is not None]
             return DayRange(min(dated), max(dated))
-        formats = self._contract.column(self._names[mapping.columns.occurred_at]).format or ""
-        seen = readers.times_in(
-            files,
-            mapping.columns.occurred_at,
-            formats,
-            years_from=mapping.two_digit_years_from,
-            form=mapping.text,
-            cache=self.cache,
-            time_zone=self.time_zone,
-        )
+        seen = self._times(files, mapping.columns.occurred_at)
         if seen.doubt:
             self._doubts.append(
                 f"{self.name}: no day of the {len(seen.days)} in column "
                 f"{mapping.columns.occurred_at} is after the twelfth of a month: if month comes "
                 f'first in the file, write date_format: "{swapped(mapping.time_formats)}"'
             )
-        return readers.days_of(seen, files, mapping.columns.occurred_at, mapping.time_formats)
+        found = readers.days_of(seen, files, mapping.columns.occurred_at, mapping.time_formats)
+        if mapping.columns.refunded_at is None:
+            return found
+        given_back = self._times(files, mapping.columns.refunded_at)
+        if given_back.first is None or given_back.last is None:
+            return found
+        return found.union(DayRange(given_back.first, given_back.last))
+
+    def _times(self, files: list[Path], column: str) -> readers.TimesSeen:
+        mapping = self.mapping
+        return readers.times_in(
+            files,
+            column,
+            self._contract.column(self._names[column]).format or "",
+            years_from=mapping.two_digit_years_from,
+            form=mapping.text,
+            cache=self.cache,
+            time_zone=self.time_zone,
+        )
 
     def _refuse_other_currencies(self, files: list[Path]) -> None:
         """Refuse money that the files say is of another currency, in a column nobody named."""

@@ -73,6 +73,10 @@ class PostgresMapping(RowMapping):
     def _consistent(self) -> PostgresMapping:
         if (self.from_table is None) == (self.query is None):
             raise ValueError("name either a table or a query")
+        if self.columns.refunded_at is not None:
+            raise ValueError(
+                "columns.refunded_at is for files; give refunds rows of their own in the query"
+            )
         numbered = self.grain == "orders" or self.columns.line_id is not None
         if not self.key and not numbered and (self.watermark or self.deletes == "snapshot"):
             raise ValueError(

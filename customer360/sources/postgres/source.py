@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 DELETED = "deleted_at_source"
 """Why a row that the source deleted is no transaction."""
 
-_INSTANT = "__instant_of_"
-_TIMES = ("occurred_at", "refunded_at")
+_INSTANT = "__instant"
 
 
 class PostgresSource(MappedSource[PostgresMapping], ChangingSource):
@@ -147,21 +146,16 @@ class PostgresSource(MappedSource[PostgresMapping], ChangingSource):
 
         from customer360.contracts.checks import quoted
 
-        marks = {
-            f"{_INSTANT}{role}": F.endswith(F.col(quoted(self._names[header])), F.lit("Z"))
-            for role in _TIMES
-            for header in self.mapping.columns.headers(role)
-        }
-        marked = self._with_texts(bronze[self.mapping.table].withColumns(marks))
-        return staged.typed(marked, self._contract, *marks, *self._texts.values())
+        time = F.col(quoted(self._names[self.mapping.columns.occurred_at]))
+        table = bronze[self.mapping.table].withColumn(_INSTANT, F.endswith(time, F.lit("Z")))
+        rows = self._with_texts(table)
+        return staged.typed(rows, self._contract, _INSTANT, *self._texts.values())
 
-    def _as_instant(self, role: str) -> Column:
+    def _occurred_at(self) -> Column:
         from pyspark.sql import functions as F
 
-        if not self._has(role):
-            return F.lit(None).cast("timestamp")
-        time = self._role(role)
-        return F.when(F.col(f"{_INSTANT}{role}"), time).otherwise(super()._as_instant(role))
+        time = self._role("occurred_at")
+        return F.when(F.col(_INSTANT), time).otherwise(super()._occurred_at())
 
     def _exclusions(self) -> list[tuple[Column, str]]:
         from pyspark.sql import functions as F
