@@ -76,6 +76,7 @@ _TIMES = ("occurred_at", "refunded_at")
 _ROW_IDS = ("order_id", "line_id", "related_order_id")
 _TEXT_TESTS = ("equals", "starts_with", "matches", "blank")
 _EXACT = "decimal(18,6)"
+_CONTINUES = "__continues"
 _DAYS = ("birth_date", "signed_up_on", "delivered_on", "reviewed_on")
 _COUNTS = ("installments", "review_score")
 
@@ -192,8 +193,7 @@ class MappedSource(Source, Generic[MappingT]):
                 fits = fits & (F.col("__kind") == exclusion.only)
             excluded = F.when(fits, F.lit(exclusion.reason)).otherwise(excluded)
         if self._continued:
-            nothing = F.coalesce(*(self._of(header).cast("string") for header in self._continued))
-            excluded = F.when(nothing.isNull(), F.lit(CONTINUATION)).otherwise(excluded)
+            excluded = F.when(F.col(_CONTINUES), F.lit(CONTINUATION)).otherwise(excluded)
         for fits, reason in self._exclusions():
             excluded = F.when(fits, F.lit(reason)).otherwise(excluded)
         rows = rows.withColumn("__excluded", excluded)
@@ -258,7 +258,7 @@ class MappedSource(Source, Generic[MappingT]):
 
     def _typed(self, bronze: Mapping[str, DataFrame]) -> DataFrame:
         rows = self._with_texts(bronze[self.mapping.table])
-        return staged.typed(rows, self._contract, *self._texts.values())
+        return staged.typed(rows, self._contract, *self._beside)
 
     def _with_texts(self, rows: DataFrame) -> DataFrame:
         """``rows`` with the texts that conditions test, as they stand: a typed value is another."""
@@ -267,7 +267,19 @@ class MappedSource(Source, Generic[MappingT]):
         texts = {
             text: F.trim(F.col(quoted(self._names[header]))) for header, text in self._texts.items()
         }
+        if self._continued:
+            texts[_CONTINUES] = F.expr(self._says_nothing())
         return rows.withColumns(texts) if texts else rows
+
+    def _says_nothing(self) -> str:
+        """SQL of whether a row of bronze only continues the order above."""
+        texts = (f"nullif(trim({quoted(self._names[header])}), '')" for header in self._continued)
+        return f"coalesce({', '.join(texts)}) IS NULL"
+
+    @property
+    def _beside(self) -> tuple[str, ...]:
+        """Columns of `_with_texts` that are kept beside the typed ones."""
+        return (*self._texts.values(), *([_CONTINUES] if self._continued else []))
 
     @functools.cached_property
     def _texts(self) -> dict[str, str]:
@@ -346,8 +358,7 @@ class MappedSource(Source, Generic[MappingT]):
         """Rows that the mapping leaves out whatever else they say: totals, repeated headers."""
         rules = [self._fits_text(rule) for rule in self.mapping.exclude if rule.only is None]
         if self._continued:
-            texts = (quoted(self._names[header]) for header in self._continued)
-            rules.append(f"coalesce({', '.join(_no_text(t) for t in texts)}) IS NULL")
+            rules.append(self._says_nothing())
         return " OR ".join(rule for rule in rules if rule is not None) or None
 
     def _column(self, name: str, role: str | None, header: str, personal: bool) -> ContractColumn:
@@ -515,11 +526,6 @@ class MappedSource(Source, Generic[MappingT]):
         if name not in _TEXT_TESTS:
             return None
         return _text_test(f"trim({quoted(self._names[condition.column])})", name, limit)
-
-
-def _no_text(name: str) -> str:
-    """SQL of a column's text, null where it is blank."""
-    return f"nullif(trim({name}), '')"
 
 
 def _text_test(text: str, name: str, limit: Any) -> str:

@@ -1,19 +1,21 @@
 """The YAML that says what the columns of a user's file mean.
 
-A mapping, with everything it may say::
+A mapping, with what most need (``docs/adding-a-source.md`` has every key)::
 
     name: shop                          # the source's name; its table is shop_lines or shop_orders
     description: Orders of the shop     # optional, for the documentation
     path: exports                       # optional; else the --path of the command
     files: "*.csv"                      # which files of the folder; also matches *.csv.gz
     date_in_name: "sales_{yyyy-MM-dd}.csv"   # optional instead of files: one delivery a day
-    format: csv                         # or parquet
+    format: csv                         # or parquet, xlsx; spreadsheets are known by their ending
+    sheet: Sales                        # of a spreadsheet; else its first
     delimiter: ","
-    encoding: utf-8                     # or latin-1, utf-16
+    encoding: utf-8                     # or windows-1252, latin-1, utf-16, what Python knows
     decimal_separator: "."              # or ","
+    thousands_separator: ","
     time_zone: Europe/London            # of the times in the file
     currency: GBP
-    date_format: "yyyy-MM-dd HH:mm:ss"  # of occurred_at, in Spark's notation
+    date_format: "yyyy-MM-dd HH:mm:ss"  # of occurred_at, in Spark's notation; or a list; or excel
     day_format: "yyyy-MM-dd"            # of the columns that are days
     grain: lines                        # or orders: what a row is
     closed: false                       # true: a finished data set that no longer grows

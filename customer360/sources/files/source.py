@@ -6,6 +6,7 @@ What their rows mean is the affair of `customer360.sources.mapped`.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -36,6 +37,10 @@ _OF_CURRENCY = re.compile(
     r"(order|payment)?[ _]?(currency|ccy)[ _]?(code|iso)?|devise|w(ä|ae)hrung|moeda|moneda|valuta",
     re.IGNORECASE,
 )
+_OF_REFUNDS = re.compile(
+    r"(total[ _])?(amount[ _]refunded|refunded([ _]amount)?|refund[ _](amount|total))|refunds?",
+    re.IGNORECASE,
+)
 _CODE = re.compile("[A-Za-z]{3}")
 _OF_CELLS = ("yyyy-MM-dd HH:mm:ss", "yyyy-MM-dd")
 
@@ -48,14 +53,20 @@ class FilesSource(MappedSource[FileMapping]):
         path: File or folder; the mapping's own ``path`` when None.
         cache: Where copies are kept of files that cannot be read as they are; None is a temporary
             folder.
+        only: These files, instead of what is found in ``path``.
     """
 
     def __init__(
-        self, mapping: FileMapping, path: Path | None = None, cache: Path | None = None
+        self,
+        mapping: FileMapping,
+        path: Path | None = None,
+        cache: Path | None = None,
+        only: Sequence[Path] = (),
     ) -> None:
         super().__init__(mapping)
         self.path = path if path is not None else mapping.path
         self.cache = cache
+        self.only = tuple(only)
         self.event_dates_in_utc = mapping.has_offset
         self._known_days: tuple[str, DayRange] | None = None
         self._doubts: list[str] = []
@@ -66,6 +77,8 @@ class FilesSource(MappedSource[FileMapping]):
         Raises:
             BrokenFileError: The path is missing or no file in it matches.
         """
+        if self.only:
+            return list(self.only)
         if self.path is None:
             raise BrokenFileError(
                 self.name, "a file or folder", "none", "give --path or path: in the mapping"
@@ -101,7 +114,7 @@ class FilesSource(MappedSource[FileMapping]):
         return self._known_days[1]
 
     def suspicions(self) -> list[str]:
-        """What `available` found that may be wrong though it can be read, a sentence each."""
+        """What the last `available` saw that may be wrong although it can be read."""
         return list(self._doubts)
 
     def fingerprint(self, table: str) -> str:
@@ -177,7 +190,7 @@ class FilesSource(MappedSource[FileMapping]):
     @property
     def _has_sheets(self) -> bool:
         """Files may be spreadsheets."""
-        of_name = (self.path, self.mapping.files, self.mapping.date_in_name)
+        of_name = (self.path, *self.only, self.mapping.files, self.mapping.date_in_name)
         return self.mapping.format == "xlsx" or any(
             str(name).lower().endswith(SPREADSHEETS) for name in of_name if name is not None
         )
@@ -190,9 +203,10 @@ class FilesSource(MappedSource[FileMapping]):
 
     def _days(self, files: list[Path]) -> DayRange:
         mapping = self.mapping
-        self._doubts = []
         # Of dated files the newest speaks for the others.
-        self._refuse_other_currencies(files[-1:] if mapping.date_in_name is not None else files)
+        spoken_for = files[-1:] if mapping.date_in_name is not None else files
+        self._refuse_other_currencies(spoken_for)
+        self._doubts = self._refunds_nobody_named(spoken_for)
         if mapping.date_in_name is not None:
             days = [mapping.delivered_on(file.name) for file in files]
             dated = [day for day in days if day is not None]
@@ -246,6 +260,25 @@ class FilesSource(MappedSource[FileMapping]):
                         "that reason or converted by rates; or name it under keep, to take all "
                         f"amounts as {self.currency}",
                     )
+
+    def _refunds_nobody_named(self, files: list[Path]) -> list[str]:
+        """Columns that seem to hold what was given back of a sale, which would not be taken off."""
+        mapping = self.mapping
+        if mapping.format == "parquet" or self._has("refunded"):
+            return []
+        ruled = {rule.column for rule in (*mapping.cancellations, *mapping.exclude)}
+        named = {header for _, header in mapping.columns.pairs()} | ruled
+        for file in files:
+            for name in readers.columns_of(file, mapping.text, self.cache):
+                if name in named or not _OF_REFUNDS.fullmatch(name.strip()):
+                    continue
+                values = readers.different_values(file, name, mapping.text, self.cache)
+                if any(re.search("[1-9]", value) for value in values):
+                    return [
+                        f"{self.name}: column {name} of {file.name} seems to hold what was given "
+                        f"back, which is not taken off: write `refunded: {name}` under columns"
+                    ]
+        return []
 
 
 def _written_as(formats: str) -> str:

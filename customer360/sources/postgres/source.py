@@ -149,7 +149,7 @@ class PostgresSource(MappedSource[PostgresMapping], ChangingSource):
         time = F.col(quoted(self._names[self.mapping.columns.occurred_at]))
         table = bronze[self.mapping.table].withColumn(_INSTANT, F.endswith(time, F.lit("Z")))
         rows = self._with_texts(table)
-        return staged.typed(rows, self._contract, _INSTANT, *self._texts.values())
+        return staged.typed(rows, self._contract, _INSTANT, *self._beside)
 
     def _occurred_at(self) -> Column:
         from pyspark.sql import functions as F
