@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from customer360.cli.common import Home, Verbose, day_of, err, open_lakehouse, out, say
@@ -85,6 +86,8 @@ def run(
     settings = load_settings(home, **chosen).model_copy(update=forgotten)
     deployment = Deployment.of(settings)
     days = _cover(deployment, chosen, first_day, last_day)
+    for doubt in (doubt for each in deployment.sources for doubt in each.suspicions()):
+        say(f"Look at this: {escape(doubt)}")
     settings = settings.model_copy(update=days)
     deployment = Deployment.of(settings)
     plan = Plan.of(

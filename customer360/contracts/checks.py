@@ -12,8 +12,14 @@ What the rules mean:
 - ``minimum``, ``exclusive_minimum``, ``maximum``, ``exclusive_maximum``, ``min_length``,
   ``max_length`` (characters), ``pattern`` (found anywhere unless anchored) and
   ``allowed_values`` (case matters): of the value, with spaces around text removed.
+- ``spreadsheet_number``: an identifier that a spreadsheet wrote in powers of ten.
 - ``row:malformed``: the reader could not split the row (``_corrupt_record`` is filled). Such a
   row breaks no other rule, because its values stand in columns they may not belong to.
+
+How people write numbers, times and identifiers is stated by a column's properties: see
+`customer360.contracts.numbers`, ``times`` and ``identifiers``. A contract may name rows that are
+none (its property `NO_ROW`, an SQL condition: totals, what a mapping excludes): they break nothing
+but ``row:malformed``.
 
 A missing optional value breaks nothing. Uniqueness and references need other rows; they are
 silver's business. Text is read with ``try_*`` functions only, so nothing throws in ANSI mode;
@@ -32,10 +38,24 @@ from pyspark.sql import DataFrame, types
 from pyspark.sql import functions as F
 
 from customer360.contracts.contract import Column, Contract, ContractError
+from customer360.contracts.identifiers import (
+    IDENTIFIER,
+    NULL_WORDS,
+    damaged_sql,
+    identifier_sql,
+    is_null_word,
+)
+from customer360.contracts.numbers import WRITTEN, decimal_sql
+from customer360.contracts.sql import literal as _text
+from customer360.contracts.sql import quoted as quoted
+from customer360.contracts.times import TWO_DIGIT_YEARS, time_sql
 from customer360.errors import listed
 
 VIOLATIONS = "_violations"
 CORRUPT_RECORD = "_corrupt_record"
+
+NO_ROW = "excludedWhere"
+"""Property of a contract: which rows need not keep its rules, as an SQL condition of texts."""
 
 RULES_A_MASK = 63
 """Bits of a long that are used: the sign bit is left alone."""
@@ -89,6 +109,8 @@ def rules(contract: Contract) -> tuple[Rule, ...]:
             found.append(Rule(column.name, parsed, column.format or column.logical_type))
         elif column.logical_type == "string" and column.format is not None:
             found.append(Rule(column.name, "format", column.format))
+        if IDENTIFIER in column.properties:
+            found.append(Rule(column.name, "spreadsheet_number"))
         found += [Rule(column.name, kind, bound) for kind, bound in column.bounds.items()]
         rest = {
             "min_length": column.min_length,
@@ -138,11 +160,19 @@ def with_violations(
             continue
         text, value = f"__text_{n}", f"__value_{n}"
         read.append(f"trim({raw}) AS {text}")
-        if _parse_kind(column) is None:
-            checked.append(_Checked(column, text, _blank(text), None))
+        words = column.properties.get(NULL_WORDS) or ()
+        if IDENTIFIER in column.properties:
+            read.append(f"{_typed(column)} AS {value}")
+            checked.append(_Checked(column, value, f"{value} IS NULL", None))
+        elif _parse_kind(column) is None:
+            missing = f"({_blank(text)} OR {is_null_word(text, words)})" if words else _blank(text)
+            checked.append(_Checked(column, text, missing, None))
         else:
             read.append(f"{_typed(column)} AS {value}")
-            checked.append(_Checked(column, value, _blank(text), f"{value} IS NULL"))
+            missing = _blank(text)
+            if words:  # what could be read is no such word
+                missing = f"({value} IS NULL AND ({missing} OR {is_null_word(text, words)}))"
+            checked.append(_Checked(column, value, missing, f"{value} IS NULL"))
     # A text is read in a projection of its own, so that the rules which look at it do not each
     # read it again. Without something nondeterministic the optimizer would push a filter on the
     # mask down to the scan, and every rule's reading with it.
@@ -152,7 +182,7 @@ def with_violations(
     if event_date is not None:
         events = [c.value for c in checked if c.column.name == contract.event_time]
         added.append(f"CAST({events[0] if events else 'NULL'} AS date) AS {quoted(event_date)}")
-    return staged.selectExpr(
+    marked = staged.selectExpr(
         *(quoted(name) for name in df.columns),
         *added,
         *(
@@ -160,6 +190,18 @@ def with_violations(
             for mask, name in zip(masks, violation_columns(contract), strict=True)
         ),
     )
+    no_row = contract.properties.get(NO_ROW)
+    if no_row is None:
+        return marked
+    # Asked only of rows that break a rule, which are few.
+    malformed = f"{CORRUPT_RECORD} IS NULL" if CORRUPT_RECORD in df.columns else "true"
+    forgiven = {
+        name: F.expr(
+            f"CASE WHEN {name} <> 0 AND {malformed} AND ({no_row}) THEN 0L ELSE {name} END"
+        )
+        for name in violation_columns(contract)
+    }
+    return marked.withColumns(forgiven)
 
 
 def keeps_every_rule(contract: Contract) -> SparkColumn:
@@ -213,11 +255,6 @@ def typed_value(column: Column) -> SparkColumn:
     return F.expr(_typed(column))
 
 
-def quoted(name: str) -> str:
-    """A column name that Spark takes literally, whatever a user's file calls its columns."""
-    return "`" + name.replace("`", "``") + "`"
-
-
 # The rest is SQL text rather than Column objects: each call on those is a round trip to the JVM,
 # and the thousand that a wide contract takes would cost more than checking a day's rows.
 
@@ -234,24 +271,44 @@ class _Checked:
 
 def _typed(column: Column) -> str:
     text = f"trim({quoted(column.name)})"
-    kind, form = column.logical_type, column.format
-    if kind == "integer":
-        return f"try_cast({_number_text(text, column)} AS {_INTEGER[form]})"
-    if kind == "number":
-        return f"try_cast({_number_text(text, column)} AS {_NUMBER})"
+    kind, form, properties = column.logical_type, column.format, column.properties
+    if kind in ("integer", "number"):
+        written = any(name in properties for name in WRITTEN)
+        cast_to = _NUMBER if kind == "number" else _INTEGER[form]
+        if not written:
+            return f"try_cast({text} AS {cast_to})"
+        value = decimal_sql(text, properties, _NUMBER)
+        if kind == "number":
+            return value
+        # A column of whole numbers with gaps comes as 3.0 out of many programs.
+        return f"CASE WHEN ({value}) = floor({value}) THEN try_cast({value} AS {cast_to}) END"
     if kind == "boolean":
         return f"try_cast({text} AS boolean)"
     if kind in ("date", "timestamp"):
-        if form is None:
-            shape, cast_to = _ISO[kind], kind
-        elif form in _CASTABLE:
-            # A date may be written with a time; reading it as a date alone is cheaper.
-            shape, cast_to = _CASTABLE[form], "date" if form == "yyyy-MM-dd" else "timestamp"
-        else:
-            return f"CAST(try_to_timestamp({text}, {_text(form)}) AS {kind})"
-        read = f"CASE WHEN {text} RLIKE {_text(shape)} THEN try_cast({text} AS {cast_to}) END"
-        return f"CAST({read} AS {kind})"
+        return f"CAST({_time(text, column)} AS {kind})"
+    if IDENTIFIER in properties:
+        return identifier_sql(text, properties)
+    words = properties.get(NULL_WORDS) or ()
+    if words:
+        return f"CASE WHEN {text} <> '' AND NOT {is_null_word(text, words)} THEN {text} END"
     return f"nullif({text}, '')"
+
+
+def _time(text: str, column: Column) -> str:
+    kind, form = column.logical_type, column.format
+    if form is None:
+        shape, cast_to = _ISO[kind], kind
+    elif form in _CASTABLE:
+        # A date may be written with a time; reading it as a date alone is cheaper.
+        shape, cast_to = _CASTABLE[form], "date" if form == "yyyy-MM-dd" else "timestamp"
+    elif TWO_DIGIT_YEARS in column.properties:
+        return time_sql(text, form, int(column.properties[TWO_DIGIT_YEARS]))
+    else:
+        return f"try_to_timestamp({text}, {_text(form)})"
+    read = f"CASE WHEN {text} RLIKE {_text(shape)} THEN try_cast({text} AS {cast_to}) END"
+    if form is None or TWO_DIGIT_YEARS not in column.properties:
+        return read
+    return f"coalesce({read}, {time_sql(text, form, int(column.properties[TWO_DIGIT_YEARS]))})"
 
 
 def _blank(text: str) -> str:
@@ -315,6 +372,8 @@ def _limits(item: _Checked) -> list[tuple[str, str]]:
     signs = {"minimum": "<", "exclusive_minimum": "<=", "maximum": ">", "exclusive_maximum": ">="}
     for kind, bound in column.bounds.items():
         found.append((kind, f"{value} {signs[kind]} {_literal(column, bound)}"))
+    if IDENTIFIER in column.properties:
+        found.append(("spreadsheet_number", damaged_sql(value)))
     if column.min_length is not None:
         found.append(("min_length", f"length({value}) < {column.min_length}"))
     if column.max_length is not None:
@@ -334,19 +393,6 @@ def _literal(column: Column, value: float | int | str) -> str:
     if kind == "integer" and isinstance(value, int):
         return f"{value}L"
     return f"CAST({_text(str(value))} AS {_NUMBER if kind in ('integer', 'number') else kind})"
-
-
-def _text(value: str) -> str:
-    """A SQL string literal."""
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-def _number_text(text: str, column: Column) -> str:
-    """Number text as Spark reads it: without thousands separators, with a decimal point."""
-    separator = column.properties.get("decimalSeparator")
-    if separator is None or separator == ".":
-        return text
-    return f"translate({text}, {_text(f'{separator}.')}, '.')"
 
 
 def _parse_kind(column: Column) -> str | None:

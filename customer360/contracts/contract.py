@@ -70,8 +70,9 @@ class Column:
     ``minimum`` and the other bounds are numbers for numeric columns and ISO text for dates
     and timestamps. ``references`` is ``layer.table.column``. ``meanings`` says what allowed
     values stand for. ``properties`` holds the ODCS custom properties: ``unit`` is one of them;
-    ``decimalSeparator: ","`` reads text such as ``1.234,50``. Raises `ContractError` on a rule
-    that does not fit the column's type.
+    ``decimalSeparator: ","`` reads text such as ``1.234,50`` (more of these in
+    `customer360.contracts.numbers`, ``times`` and ``identifiers``). Raises `ContractError` on a
+    rule that does not fit the column's type.
     """
 
     name: str
@@ -283,13 +284,19 @@ class Contract:
         partition_by: str | None = None,
         grain: str | None = None,
         notes: Sequence[str] = (),
+        excluded_where: str | None = None,
     ) -> Contract:
-        """A contract made by a program, as the ``files`` source makes one from its mapping."""
+        """A contract made by a program, as the ``files`` source makes one from its mapping.
+
+        ``excluded_where`` is an SQL condition of the columns' texts: rows that fit it need not
+        keep the rules.
+        """
         stated = {
             "eventTime": event_time,
             "delivery": delivery,
             "indexedColumns": list(indexed_columns) or None,
             "partitionBy": partition_by,
+            "excludedWhere": excluded_where,
         }
         return _complete(
             table=table,

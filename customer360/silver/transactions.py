@@ -93,6 +93,7 @@ def prepared(
         an event time is excluded under its delivery date. The session's time zone must be UTC.
     """
     own_file = F.col("_source_file") if "_source_file" in staged.columns else F.lit(None)
+    takes_off = F.col("takes_off") if "takes_off" in staged.columns else F.lit(False)
     local = (
         F.col("occurred_at")
         if time_zone == "UTC"
@@ -126,6 +127,7 @@ def prepared(
         F.col("_delivered_on").cast("date").alias("_delivered_on"),
         F.col("_row_hash").cast("long").alias("_row_hash"),
         own_file.cast("string").alias("_source_file"),
+        F.coalesce(takes_off.cast("boolean"), F.lit(False)).alias("_takes_off"),
     )
     foreign = F.lit(False) if currency is None else F.col("currency") != currency
     why = (
@@ -134,10 +136,10 @@ def prepared(
         .when(F.col("occurred_at").isNull(), "occurred_at_missing")
         .when(~F.coalesce(F.col("kind").isin(*KINDS), F.lit(False)), "unknown_kind")
         .when(F.col("amount").isNull(), "amount_missing")
-        .when(F.col("amount") < 0, "amount_negative")
+        .when((F.col("amount") < 0) & ~F.col("_takes_off"), "amount_negative")
         .when(foreign, "other_currency")
     )
-    return rows.withColumn("excluded_because", why)
+    return rows.withColumn("excluded_because", why).drop("_takes_off")
 
 
 def known(rows: DataFrame, customer_keys: DataFrame) -> DataFrame:

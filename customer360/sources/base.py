@@ -68,6 +68,10 @@ class Source(ABC):
             BrokenFileError: The raw data is missing or unreadable.
         """
 
+    def suspicions(self) -> list[str]:
+        """What `available` saw that may be wrong although it can be read, a sentence each."""
+        return []
+
     @abstractmethod
     def fingerprint(self, table: str) -> str:
         """Changes when the files behind an extract change: names, sizes, modification times."""

@@ -3,13 +3,21 @@
 How a row becomes a transaction:
 
 1. ``cancellations``: the first that fits makes it a refund (or a cancelled order), else a sale.
-2. ``exclude``: the first that fits (and is for its kind) leaves it out, by its reason.
+2. ``exclude``: the first that fits (and is for its kind) leaves it out, by its reason. Where rows
+   are orders, a row with nothing but an order id and a time is left out as `CONTINUATION`.
 3. A sale whose amount is still negative is left out as ``negative_amount``: nothing says what it
    is. Refunds may be written as positive or as negative amounts.
-4. Amount = ``amount``, or ``quantity`` x ``unit_price`` rounded to hundredths, line by line.
+4. Amount = ``amount`` (several columns are added), or ``quantity`` x ``unit_price``, less
+   ``discount``, rounded to hundredths, line by line. A line that fits ``discounts`` is taken off
+   its order; an order of which less than nothing is left is left out as ``negative_amount``.
 5. Lines are told apart by ``line_id``; without one by all their columns, so that lines alike in
    everything are one line delivered twice (``repeated_lines: drop``), or are numbered within a
    delivery and all count (``keep``).
+
+6. What ``refunded`` names of a sale is a refund of that order, a row beside the sale. Its line key
+   is `REFUNDED`: two staged rows of one bronze row.
+7. Money of a currency with a stated rate is converted; of any other it stays what it is, for silver
+   to leave out by that reason.
 
 Every customer the rows name has a profile row for each order, whether or not the order counts:
 customers are who the business knows, and their attributes move with the orders.
@@ -20,10 +28,14 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Generic
 
 from customer360.contracts import PERSONAL, Contract
 from customer360.contracts import Column as ContractColumn
+from customer360.contracts.identifiers import CUSTOMER, IDENTIFIER, NULL_WORDS, ROW
+from customer360.contracts.numbers import decimal_sql, minor_digits, signs_of
+from customer360.contracts.sql import literal, quoted
 from customer360.sources import staged
 from customer360.sources.base import Delivery, Source
 from customer360.sources.mapping import (
@@ -40,8 +52,31 @@ if TYPE_CHECKING:
 NEGATIVE_AMOUNT = "negative_amount"
 """Why a sale below zero is no transaction."""
 
+COMPOSED = "|"
+"""Stands between the parts of an order id of several columns."""
+
+CONTINUATION = "continuation_row"
+"""Why a row of an order's further lines, which says nothing of the order, is no order."""
+
+REFUNDED = "refunded"
+"""Line key of a refund that was stated beside its sale."""
+
 _REQUIRED = ("order_id", "occurred_at", "amount", "quantity", "unit_price")
-_NUMBERS = ("amount", "quantity", "unit_price", "items", "freight")
+_NUMBERS = (
+    "amount",
+    "quantity",
+    "unit_price",
+    "discount",
+    "refunded",
+    "items",
+    "freight",
+)
+_MONEY = ("amount", "unit_price", "discount", "refunded", "freight")
+_TIMES = ("occurred_at", "refunded_at")
+_ROW_IDS = ("order_id", "line_id", "related_order_id")
+_TEXT_TESTS = ("equals", "starts_with", "matches", "blank")
+_EXACT = "decimal(18,6)"
+_CONTINUES = "__continues"
 _DAYS = ("birth_date", "signed_up_on", "delivered_on", "reviewed_on")
 _COUNTS = ("installments", "review_score")
 
@@ -67,7 +102,8 @@ class MappedSource(Source, Generic[MappingT]):
         self.tables = (mapping.table,)
         self.transactions_table = mapping.table
         own = (exclusion.reason for exclusion in mapping.exclude)
-        self.exclusion_reasons = tuple(dict.fromkeys((*own, NEGATIVE_AMOUNT)))
+        implied = (NEGATIVE_AMOUNT, *([CONTINUATION] if self._continued else []))
+        self.exclusion_reasons = tuple(dict.fromkeys((*own, *implied)))
 
     def contract(self, table: str) -> Contract:
         """The contract that follows from the mapping."""
@@ -101,6 +137,44 @@ class MappedSource(Source, Generic[MappingT]):
             **{role: F.col(role) for role in attributes},
         )
 
+    def _with_refunds(self, rows: DataFrame) -> DataFrame:
+        """Sales of which something was given back twice: ``__refunds`` marks the second."""
+        from pyspark.sql import functions as F
+
+        given_back = self._in_currency(F.abs(self._role("refunded")))
+        both = F.when(
+            (F.col("__kind") == "sale") & (given_back > 0), F.array(F.lit(False), F.lit(True))
+        )
+        split = rows.withColumn("__refunds", F.explode(F.coalesce(both, F.array(F.lit(False)))))
+        refund = F.col("__refunds")
+        return split.withColumns(
+            {
+                "__kind": F.when(refund, F.lit("refund")).otherwise(F.col("__kind")),
+                "__signed": F.when(refund, given_back).otherwise(F.col("__signed")),
+            }
+        )
+
+    def _with_discounts(self, rows: DataFrame) -> DataFrame:
+        """``__off`` marks lines that are discounts; orders that end below zero are left out."""
+        from pyspark.sql import functions as F
+        from pyspark.sql.window import Window
+
+        fits = functools.reduce(
+            lambda a, b: a | b, (self._fits(rule) for rule in self.mapping.discounts)
+        )
+        order = Window.partitionBy(self._role("order_id"), "__kind")
+        marked = rows.withColumn("__off", fits)
+        signed = F.when(F.col("__off"), -F.abs("__signed")).otherwise(F.abs("__signed"))
+        counted = F.when(F.col("__excluded").isNull() | F.col("__off"), signed)
+        too_much = F.sum(counted).over(order) < 0
+        mine = F.when(F.col("__excluded") == NEGATIVE_AMOUNT, F.lit(None)).otherwise(
+            F.col("__excluded")
+        )
+        return marked.withColumn(
+            "__excluded",
+            F.when(F.col("__off"), mine).otherwise(F.col("__excluded")),
+        ).withColumn("__excluded", F.coalesce("__excluded", F.when(too_much, NEGATIVE_AMOUNT)))
+
     def staged_transactions(self, bronze: Mapping[str, DataFrame]) -> DataFrame:
         """One row for each line or order, by the rules of this module."""
         from pyspark.sql import functions as F
@@ -118,32 +192,47 @@ class MappedSource(Source, Generic[MappingT]):
             if exclusion.only is not None:
                 fits = fits & (F.col("__kind") == exclusion.only)
             excluded = F.when(fits, F.lit(exclusion.reason)).otherwise(excluded)
+        if self._continued:
+            excluded = F.when(F.col(_CONTINUES), F.lit(CONTINUATION)).otherwise(excluded)
         for fits, reason in self._exclusions():
             excluded = F.when(fits, F.lit(reason)).otherwise(excluded)
+        rows = rows.withColumn("__excluded", excluded)
+        amount: Column = F.abs("__signed")
+        if self.mapping.discounts:
+            rows = self._with_discounts(rows)
+            amount = F.when(F.col("__off"), -amount).otherwise(amount)
+        line_key, occurred_at = self._line_key(), self._occurred_at()
+        related, of_sale = self._role("related_order_id"), F.lit(True)
+        if self._has("refunded"):
+            rows = self._with_refunds(rows)
+            refund = F.col("__refunds")
+            of_sale = ~refund
+            own_key = F.concat_ws("-", F.nullif(line_key, F.lit("")), F.lit(REFUNDED))
+            line_key = F.when(refund, own_key).otherwise(line_key)
+            related = F.when(refund, self._role("order_id")).otherwise(related)
+            given_back_at = self._as_instant("refunded_at")
+            occurred_at = F.when(refund, F.coalesce(given_back_at, occurred_at)).otherwise(
+                occurred_at
+            )
         pieces = self._role("items" if self._has("items") else "quantity")
-        plain = (
-            "channel",
-            "category",
-            "payment_type",
-            "related_order_id",
-            "delivered_on",
-            "reviewed_on",
-        )
+        plain = ("channel", "category", "payment_type", "delivered_on", "reviewed_on")
         return staged.transactions(
             rows,
             order_id=self._role("order_id"),
-            line_key=self._line_key(),
+            line_key=line_key,
             source_customer_id=self._role("customer_id"),
             kind=F.col("__kind"),
-            occurred_at=self._occurred_at(),
-            amount=F.abs("__signed"),
-            currency=F.lit(self.currency),
-            items=F.abs(F.round(pieces)).try_cast("int"),
+            occurred_at=occurred_at,
+            amount=amount,
+            currency=self._currency(),
+            items=F.when(of_sale, F.abs(F.round(pieces)).try_cast("int")),
             installments=self._role("installments").try_cast("int"),
-            freight=F.abs(self._role("freight").try_cast("decimal(18,2)")),
+            freight=F.when(of_sale, F.abs(self._in_currency(self._role("freight")))),
+            related_order_id=related,
             review_score=self._role("review_score").try_cast("int"),
-            excluded_because=excluded,
+            excluded_because=F.col("__excluded"),
             **{role: self._role(role) for role in plain},
+            **({"takes_off": F.col("__off")} if self.mapping.discounts else {}),
         )
 
     @property
@@ -168,13 +257,60 @@ class MappedSource(Source, Generic[MappingT]):
         return []
 
     def _typed(self, bronze: Mapping[str, DataFrame]) -> DataFrame:
-        return staged.typed(bronze[self.mapping.table], self._contract)
+        rows = self._with_texts(bronze[self.mapping.table])
+        return staged.typed(rows, self._contract, *self._beside)
+
+    def _with_texts(self, rows: DataFrame) -> DataFrame:
+        """``rows`` with the texts that conditions test, as they stand: a typed value is another."""
+        from pyspark.sql import functions as F
+
+        texts = {
+            text: F.trim(F.col(quoted(self._names[header]))) for header, text in self._texts.items()
+        }
+        if self._continued:
+            texts[_CONTINUES] = F.expr(self._says_nothing())
+        return rows.withColumns(texts) if texts else rows
+
+    def _says_nothing(self) -> str:
+        """SQL of whether a row of bronze only continues the order above."""
+        texts = (f"nullif(trim({quoted(self._names[header])}), '')" for header in self._continued)
+        return f"coalesce({', '.join(texts)}) IS NULL"
+
+    @property
+    def _beside(self) -> tuple[str, ...]:
+        """Columns of `_with_texts` that are kept beside the typed ones."""
+        return (*self._texts.values(), *([_CONTINUES] if self._continued else []))
+
+    @functools.cached_property
+    def _texts(self) -> dict[str, str]:
+        """Source column to the column of its text, for those whose text a condition tests."""
+        rules = (*self.mapping.cancellations, *self.mapping.discounts, *self.mapping.exclude)
+        tested = dict.fromkeys(rule.column for rule in rules if rule.test[0] in _TEXT_TESTS)
+        return {header: f"__text_{n}" for n, header in enumerate(tested)}
 
     def _occurred_at(self) -> Column:
         """The event time of typed rows, UTC."""
+        return self._as_instant("occurred_at")
+
+    def _as_instant(self, role: str) -> Column:
+        """The time of a role, UTC."""
         from pyspark.sql import functions as F
 
-        return F.to_utc_timestamp(self._role("occurred_at"), self.time_zone)
+        return F.to_utc_timestamp(self._role(role).cast("timestamp"), self.time_zone)
+
+    @property
+    def _continued(self) -> list[str]:
+        """Columns that are blank in a row which only continues the order above.
+
+        Exports of shops put what belongs to the order on its first row, and further lines below.
+        """
+        if self.mapping.grain != "orders":
+            return []
+        pairs = self.mapping.columns.pairs()
+        ids = {header for role, header in pairs if role in ("order_id", "occurred_at")}
+        rest = list(dict.fromkeys(header for _, header in pairs if header not in ids))
+        amounts = set(self.mapping.columns.headers("amount"))
+        return rest if amounts and set(rest) - amounts else []
 
     @functools.cached_property
     def _headers(self) -> dict[str, str]:
@@ -199,9 +335,9 @@ class MappedSource(Source, Generic[MappingT]):
     def _contract(self) -> Contract:
         mapping = self.mapping
         roles: dict[str, str] = {}
-        for role, header in mapping.columns.roles().items():
+        for role, header in mapping.columns.pairs():
             roles.setdefault(header, role)  # the first role that a column has decides its type
-        personal = {mapping.columns.roles().get(role) for role in PERSONAL_ROLES}
+        personal = {header for role, header in mapping.columns.pairs() if role in PERSONAL_ROLES}
         columns = [
             self._column(name, roles.get(header), header, header in personal)
             for name, header in self._headers.items()
@@ -215,13 +351,21 @@ class MappedSource(Source, Generic[MappingT]):
             delivery=self._delivery,
             indexed_columns=["_event_date"],
             grain="one order" if mapping.grain == "orders" else "one line of an order",
+            excluded_where=self._no_row(),
         )
+
+    def _no_row(self) -> str | None:
+        """Rows that the mapping leaves out whatever else they say: totals, repeated headers."""
+        rules = [self._fits_text(rule) for rule in self.mapping.exclude if rule.only is None]
+        if self._continued:
+            rules.append(self._says_nothing())
+        return " OR ".join(rule for rule in rules if rule is not None) or None
 
     def _column(self, name: str, role: str | None, header: str, personal: bool) -> ContractColumn:
         kind = "string"
         if role in _NUMBERS:
             kind = "number"
-        elif role == "occurred_at":
+        elif role in _TIMES:
             kind = "timestamp"
         elif role in _DAYS:
             kind = "date"
@@ -231,43 +375,116 @@ class MappedSource(Source, Generic[MappingT]):
             kind = "integer"
         field = Columns.model_fields.get(role or "")
         described = (field and field.description) or "Kept as received."
+        written = self._written(kind) if kind != "integer" else self._written("number")
         return ContractColumn(
             name=name,
             logical_type=kind,
-            required=role in _REQUIRED or header in self._key(),
+            required=self._is_required(role, header),
             description=described
             if header == name
             else f"{described} In the {self.place}: {header}.",
-            unit=self.currency if role in ("amount", "unit_price", "freight") else None,
+            unit=self.currency if role in _MONEY else None,
             classification=PERSONAL if personal else None,
             minimum={"review_score": 1, "installments": 0}.get(role or ""),
             maximum=5 if role == "review_score" else None,
-            **self._written(kind),
+            format=written.get("format"),
+            properties=written.get("properties", {}) | self._read_as(role, kind),
         )
 
+    def _is_required(self, role: str | None, header: str) -> bool:
+        if role == "amount":  # of columns that are added, the others may be blank
+            return header == self.mapping.columns.headers(role)[0]
+        return role in _REQUIRED or header in self._key()
+
+    def _read_as(self, role: str | None, kind: str) -> dict[str, Any]:
+        """What the contract says about texts that are identifiers, or no value at all."""
+        words: list[str] = list(self.mapping.null_words)
+        if role == "customer_id":
+            return {IDENTIFIER: CUSTOMER, NULL_WORDS: [*words, *self.mapping.anonymous]}
+        if role in _ROW_IDS:
+            return {IDENTIFIER: ROW, NULL_WORDS: words}
+        return {NULL_WORDS: words} if words and role is not None else {}
+
     def _has(self, role: str) -> bool:
-        return role in self.mapping.columns.roles()
+        return bool(self.mapping.columns.headers(role))
 
     def _role(self, role: str) -> Column:
+        """The typed value of a role: null where it is not mapped, of several columns joined."""
         from pyspark.sql import functions as F
 
-        header = self.mapping.columns.roles().get(role)
-        return F.lit(None) if header is None else self._of(header)
+        parts = [self._of(header) for header in self.mapping.columns.headers(role)]
+        if len(parts) > 1:  # an id of which a part is missing is none
+            return F.concat(parts[0], *(c for p in parts[1:] for c in (F.lit(COMPOSED), p)))
+        return parts[0] if parts else F.lit(None)
 
     def _of(self, header: str) -> Column:
         from pyspark.sql import functions as F
 
-        from customer360.contracts.checks import quoted
-
         return F.col(quoted(self._names[header]))
 
     def _signed_amount(self) -> Column:
-        if self._has("amount"):
-            return self._role("amount").try_cast("decimal(18,2)")
-        # 18 + 18 digits multiply exactly; the product of two decimal(38) would be cut.
-        pieces = self._role("quantity").try_cast("decimal(18,4)")
-        price = self._role("unit_price").try_cast("decimal(18,6)")
-        return (pieces * price).try_cast("decimal(18,2)")
+        from pyspark.sql import functions as F
+
+        parts = [self._of(header) for header in self.mapping.columns.headers("amount")]
+        if not parts:
+            # 18 + 18 digits multiply exactly; the product of two decimal(38) would be cut.
+            pieces = self._role("quantity").try_cast("decimal(18,4)")
+            amount = pieces * self._role("unit_price").try_cast("decimal(18,6)")
+        elif len(parts) == 1:
+            amount = parts[0]
+        else:
+            there = [F.coalesce(part.try_cast(_EXACT), F.lit(0).cast(_EXACT)) for part in parts]
+            amount = functools.reduce(lambda a, b: a + b, there)
+        if self._has("discount"):
+            whole = amount.try_cast(_EXACT)
+            off = F.coalesce(F.abs(self._role("discount").try_cast(_EXACT)), F.lit(0).cast(_EXACT))
+            amount = F.when(whole < 0, whole + off).otherwise(whole - off)
+        return self._in_currency(amount)
+
+    def _in_currency(self, amount: Column) -> Column:
+        """Money as the row states it, in whole units of the mapping's currency."""
+        from pyspark.sql import functions as F
+
+        mapping = self.mapping
+        minor = mapping.amounts_in == "minor_units"
+        if not minor and not mapping.rates:
+            return amount.try_cast("decimal(18,2)")
+
+        def factor(code: str) -> Column:
+            rate = Decimal(str(mapping.rates.get(code, 1)))
+            unit = Decimal(1).scaleb(-minor_digits(code)) if minor else Decimal(1)
+            return F.lit(str(rate * unit)).cast("decimal(18,9)")
+
+        other = F.lit(str(Decimal("0.01") if minor else Decimal(1))).cast("decimal(18,9)")
+        known = sorted({mapping.currency, *mapping.rates})
+        if self._has("currency"):
+            stated = self._stated_currency()
+            for code in known:
+                other = F.when(stated == code, factor(code)).otherwise(other)
+        else:
+            other = factor(mapping.currency)
+        return (amount.try_cast(_EXACT) * other).try_cast("decimal(18,2)")
+
+    def _stated_currency(self) -> Column:
+        """The code of the row's currency; the mapping's where nothing or its sign stands there."""
+        from pyspark.sql import functions as F
+
+        own = F.lit(self.currency)
+        if not self._has("currency"):
+            return own
+        stated = F.upper(F.trim(self._role("currency")))
+        signs = [sign.upper() for sign in signs_of(self.currency)]
+        return F.when(stated.isNull() | stated.isin(signs), own).otherwise(stated)
+
+    def _currency(self) -> Column:
+        """The code of the money as `_in_currency` gives it."""
+        from pyspark.sql import functions as F
+
+        stated = self._stated_currency()
+        converted = list(self.mapping.rates)
+        if not converted:
+            return stated
+        return F.when(stated.isin(converted), F.lit(self.currency)).otherwise(stated)
 
     def _line_key(self) -> Column:
         from pyspark.sql import functions as F
@@ -287,20 +504,38 @@ class MappedSource(Source, Generic[MappingT]):
         from pyspark.sql import functions as F
 
         name, limit = condition.test
-        column = self._of(condition.column)
-        text, number = column.cast("string"), column.try_cast("decimal(38,12)")
-        if name == "equals":
-            fits = text.isin(limit)
-        elif name == "starts_with":
-            fits = functools.reduce(lambda a, b: a | b, (text.startswith(start) for start in limit))
-        elif name == "matches":
-            fits = text.rlike(limit)
-        else:
-            bound = F.lit(str(limit)).cast("decimal(38,12)")
-            fits = {
-                "below": number < bound,
-                "at_most": number <= bound,
-                "above": number > bound,
-                "at_least": number >= bound,
-            }[name]
+        if name in _TEXT_TESTS:
+            return F.expr(_text_test(f"`{self._texts[condition.column]}`", name, limit))
+        column = self._contract.column(self._names[condition.column])
+        value = self._of(condition.column)
+        if column.logical_type == "string":
+            written = self._written("number").get("properties", {})
+            value = F.expr(decimal_sql(quoted(column.name), written, "decimal(38,12)"))
+        number, bound = value.try_cast("decimal(38,12)"), F.lit(str(limit)).cast("decimal(38,12)")
+        fits = {
+            "below": number < bound,
+            "at_most": number <= bound,
+            "above": number > bound,
+            "at_least": number >= bound,
+        }[name]
         return F.coalesce(fits, F.lit(False))
+
+    def _fits_text(self, condition: Condition) -> str | None:
+        """SQL of a condition of bronze's texts; None where it tests a number."""
+        name, limit = condition.test
+        if name not in _TEXT_TESTS:
+            return None
+        return _text_test(f"trim({quoted(self._names[condition.column])})", name, limit)
+
+
+def _text_test(text: str, name: str, limit: Any) -> str:
+    """SQL of a test of ``text``, never null."""
+    if name == "blank":
+        return f"coalesce({text}, '') {'=' if limit else '<>'} ''"
+    if name == "equals":
+        fits = f"{text} IN ({', '.join(map(literal, limit))})"
+    elif name == "starts_with":
+        fits = " OR ".join(f"startswith({text}, {literal(start)})" for start in limit)
+    else:
+        fits = f"{text} RLIKE {literal(limit)}"
+    return f"(coalesce({text}, '') <> '' AND ({fits}))"

@@ -55,6 +55,26 @@ CUSTOMER_ROLES = (
 )
 """Roles that describe the customer rather than the order."""
 
+ANONYMOUS = (
+    "0",
+    "-1",
+    "-",
+    "guest",
+    "anonymous",
+    "null",
+    "none",
+    "nil",
+    "nan",
+    "n/a",
+    "#n/a",
+    "\\N",
+    "undefined",
+)
+"""Customer ids that exports write where there is no customer, in capital letters or small."""
+
+NULL_WORDS = ("NULL", "null", "\\N", "NaN", "nan", "N/A", "n/a", "#N/A", "None", "(null)", "<NA>")
+"""What programs write where there is no value."""
+
 NAME = r"^[a-z][a-z0-9_]*$"
 """What a source or a reason may be called."""
 
@@ -66,6 +86,18 @@ def _texts(value: object) -> object:
 
 
 Texts = Annotated[list[str], BeforeValidator(_texts), Field(min_length=1)]
+Words = Annotated[list[str], BeforeValidator(_texts)]
+
+
+def _columns(value: object) -> object:
+    """A list of one column is that column."""
+    for part in value if isinstance(value, list) else [value]:
+        if not isinstance(part, str):
+            raise ValueError(f"{part!r} is not text; put it in quotation marks")
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
+
+
+SeveralColumns = Annotated[str | list[str], BeforeValidator(_columns)]
 
 
 class Strict(BaseModel):
@@ -75,22 +107,40 @@ class Strict(BaseModel):
 
 
 class Columns(Strict):
-    """The source's column of everything the project wants to know; what is absent is null."""
+    """The source's column of everything the project wants to know; what is absent is null.
 
-    order_id: str = Field(description="The order; for lines, the same in all its lines.")
+    ``order_id`` and ``related_order_id`` may be several columns, which together are the id;
+    ``amount`` may be several, which are added.
+    """
+
+    order_id: SeveralColumns = Field(description="The order; for lines, the same in all its lines.")
     occurred_at: str = Field(description="When the order was placed or refunded, local time.")
     customer_id: str | None = Field(None, description="The customer; blank is an anonymous sale.")
     line_id: str | None = Field(None, description="Tells the lines of an order apart.")
-    amount: str | None = Field(None, description="Money of the row.")
+    amount: SeveralColumns | None = Field(None, description="Money of the row.")
     quantity: str | None = Field(None, description="Pieces of the line.")
     unit_price: str | None = Field(None, description="Price of a piece.")
+    discount: str | None = Field(
+        None, description="Taken off the amount (or quantity x unit_price), with or without minus."
+    )
+    refunded: str | None = Field(
+        None, description="What was given back of this sale; becomes a refund of its own."
+    )
+    refunded_at: str | None = Field(
+        None, description="When it was given back, local time; blank is when the order was placed."
+    )
+    currency: str | None = Field(
+        None, description="ISO code of the row's money; blank is the mapping's currency."
+    )
     items: str | None = Field(None, description="Pieces of the order; for lines, use quantity.")
     channel: str | None = Field(None, description="Sales channel.")
     category: str | None = Field(None, description="Category of what was sold.")
     payment_type: str | None = Field(None, description="How it was paid.")
     installments: str | None = Field(None, description="Payments that the order was split into.")
     freight: str | None = Field(None, description="Shipping charged, a part of the amount.")
-    related_order_id: str | None = Field(None, description="For a refund: the order refunded.")
+    related_order_id: SeveralColumns | None = Field(
+        None, description="For a refund: the order refunded."
+    )
     delivered_on: str | None = Field(None, description="Day the customer had it.")
     review_score: str | None = Field(None, description="The customer's score, 1 to 5.")
     reviewed_on: str | None = Field(None, description="Day the customer gave the score.")
@@ -115,23 +165,38 @@ class Columns(Strict):
             raise ValueError("amount is missing: name it, or both quantity and unit_price")
         if self.amount is not None and self.unit_price is not None:
             raise ValueError("amount and unit_price contradict each other: name one of them")
+        if self.refunded_at is not None and self.refunded is None:
+            raise ValueError("refunded_at needs refunded: the column of what was given back")
         return self
 
     def roles(self) -> dict[str, str]:
-        """Role to the source's column, for the roles that are mapped."""
-        return {role: header for role, header in self.model_dump().items() if header is not None}
+        """Role to the source's column, for the roles that are one column."""
+        given = self.model_dump()
+        return {role: header for role, header in given.items() if isinstance(header, str)}
+
+    def headers(self, role: str) -> tuple[str, ...]:
+        """The source's columns of a role: none, one, or several."""
+        given = getattr(self, role)
+        if given is None:
+            return ()
+        return (given,) if isinstance(given, str) else tuple(given)
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """Every role with each of its columns."""
+        return [(role, header) for role in type(self).model_fields for header in self.headers(role)]
 
 
 class Condition(Strict):
     """A test of one column: exactly one of the tests must be given.
 
-    Text is trimmed first and case matters; a blank value fits no condition.
+    Text is trimmed first and case matters; a blank value fits no condition but ``blank: true``.
     """
 
     column: str
     equals: Texts | None = None
     starts_with: Texts | None = None
     matches: str | None = Field(None, description="Regular expression, found anywhere.")
+    blank: bool | None = Field(None, description="Nothing is there (true), or something (false).")
     below: float | None = None
     at_most: float | None = None
     above: float | None = None
@@ -156,7 +221,7 @@ class Condition(Strict):
         return self
 
 
-_TESTS = ("equals", "starts_with", "matches", "below", "at_most", "above", "at_least")
+_TESTS = ("equals", "starts_with", "matches", "blank", "below", "at_most", "above", "at_least")
 
 
 class Cancellation(Condition):
@@ -185,6 +250,12 @@ class RowMapping(Strict):
         grain: What a row is: an order, or a line of one.
         closed: The data set no longer grows.
         repeated_lines: Whether lines alike in every column are one line or count each.
+        anonymous: Customer ids that are nobody.
+        null_words: Texts that mean that there is no value.
+        amounts_in: Whether amounts count whole units or the smallest coin (1050 is 10.50 of a
+            currency with cents).
+        rates: Other currencies that are converted: what one unit of each is worth.
+        discounts: Lines that fit one of these are taken off their order.
         columns: What the project calls a column, and what the source calls it.
         keep: Further columns to keep in bronze.
         cancellations: The first that fits makes the row a refund or a cancelled order.
@@ -198,10 +269,26 @@ class RowMapping(Strict):
     grain: Literal["orders", "lines"]
     closed: bool = False
     repeated_lines: Literal["drop", "keep"] = "drop"
+    anonymous: Words = list(ANONYMOUS)
+    null_words: Words = list(NULL_WORDS)
+    amounts_in: Literal["units", "minor_units"] = "units"
+    rates: dict[str, float] = Field(default_factory=dict)
     columns: Columns
     keep: list[str] = Field(default_factory=list)
     cancellations: list[Cancellation] = Field(default_factory=list)
+    discounts: list[Condition] = Field(default_factory=list)
     exclude: list[Exclusion] = Field(default_factory=list)
+
+    @field_validator("rates")
+    @classmethod
+    def _rates(cls, rates: dict[str, float]) -> dict[str, float]:
+        for code, rate in rates.items():
+            if not re.fullmatch("[A-Z]{3}", code) or not 0 < rate < 1e9:
+                raise ValueError(
+                    f"{code}: {rate} must be a currency's ISO code and what one unit of it is "
+                    "worth, like EUR: 1.08"
+                )
+        return rates
 
     @field_validator("time_zone")
     @classmethod
@@ -216,6 +303,10 @@ class RowMapping(Strict):
     def _lines(self) -> RowMapping:
         if self.grain == "orders" and self.columns.line_id is not None:
             raise ValueError("columns.line_id needs grain: lines")
+        if self.grain == "orders" and self.discounts:
+            raise ValueError("discounts are lines of an order: they need grain: lines")
+        if self.rates and self.columns.currency is None:
+            raise ValueError("rates need columns.currency: the column that names each currency")
         return self
 
     @property
@@ -226,8 +317,8 @@ class RowMapping(Strict):
     def stated_columns(self) -> list[str]:
         """The source's columns that the mapping names, each once."""
         stated = [
-            *self.columns.roles().values(),
-            *(rule.column for rule in (*self.cancellations, *self.exclude)),
+            *(header for _, header in self.columns.pairs()),
+            *(rule.column for rule in (*self.cancellations, *self.discounts, *self.exclude)),
             *self.keep,
         ]
         return list(dict.fromkeys(stated))

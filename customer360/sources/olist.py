@@ -126,7 +126,7 @@ class OlistSource(Source):
     @functools.cached_property
     def _available(self) -> DayRange:
         return readers.day_range(
-            [self.file("olist_orders")], "order_purchase_timestamp", "%Y-%m-%d %H:%M:%S"
+            [self.file("olist_orders")], "order_purchase_timestamp", "yyyy-MM-dd HH:mm:ss"
         )
 
     @functools.cached_property

@@ -1,43 +1,49 @@
-"""Raw files as text: CSV and Parquet, plain, gzipped or in a zip, with precise errors.
+"""Raw files as text: CSV, spreadsheets and Parquet, gzipped or in a zip, with precise errors.
 
-A file is looked at whole before Spark reads it (it is decompressed and decoded once, in chunks):
-a table whose file is broken must not be written at all, and the error of a Spark task that met
-half a gzip stream helps nobody. What is wrong with single *rows* is not this module's business:
-a row that has too few or too many fields keeps its text in ``_corrupt_record``, and contracts
-send it to quarantine.
+A text file is looked at whole before Spark reads it (`customer360.sources.csv_files`): a table
+whose file is broken must not be written at all, and the error of a Spark task that met half a gzip
+stream helps nobody. What is wrong with single *rows* is not this module's business: a row that has
+too few or too many fields keeps its text in ``_corrupt_record``, and contracts send it to
+quarantine. A row of which every field is blank is none.
 """
 
 from __future__ import annotations
 
-import codecs
 import csv
 import functools
-import gzip
 import hashlib
-import io
 import os
 import re
 import shutil
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from customer360.contracts import Contract
+from customer360.contracts.times import YEARS_FROM, guesses, read_times, swapped
 from customer360.days import DayRange
 from customer360.errors import BrokenFileError, first_line, listed
+from customer360.sources.copies import CORRUPT, Readable, is_spreadsheet, readable
+from customer360.sources.csv_files import (
+    CONTROL_CHARACTERS,
+    CsvShape,
+    dialect,
+    raise_missing,
+    reason,
+)
+from customer360.sources.csv_files import check_csv as check_csv
+from customer360.sources.csv_files import shown_name as shown_name
+from customer360.sources.text_form import TextForm
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
     from pyspark.sql import Column, DataFrame, SparkSession
-
-ENCODINGS: Mapping[str, str] = {"utf-8": "UTF-8", "latin-1": "ISO-8859-1", "utf-16": "UTF-16"}
-"""Encodings a CSV may have, as users write them, and what Spark calls them."""
 
 BOOKKEEPING = {
     "_rescued": "string",
@@ -47,18 +53,10 @@ BOOKKEEPING = {
 }
 """Columns that every raw frame has beside its contract's, and their Spark types."""
 
-_CODECS = {"utf-8": "utf-8-sig", "latin-1": "latin-1", "utf-16": "utf-16"}
-_DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
+_SPARK_NAMES = {"utf-8": "UTF-8", "latin-1": "ISO-8859-1", "utf-16": "UTF-16"}
 _CHUNK = 1 << 20
-_GZIP, _ZIP, _PARQUET = b"\x1f\x8b", b"PK\x03\x04", b"PAR1"
-
-
-@dataclass(frozen=True)
-class CsvShape:
-    """What a look at a CSV file told: its header, and whether any value is quoted."""
-
-    header: tuple[str, ...]
-    quoted: bool
+_PLAIN = TextForm()
+_BEYOND = "_beyond"
 
 
 def read_csv(
@@ -67,67 +65,117 @@ def read_csv(
     contract: Contract,
     *,
     headers: Mapping[str, str] | None = None,
-    delimiter: str = ",",
-    encoding: str = "utf-8",
+    form: TextForm = _PLAIN,
+    cache: Path | None = None,
+    decimal: str = ".",
 ) -> DataFrame:
     """The files' rows as text: the contract's columns and `BOOKKEEPING`.
 
     Columns are found by name, so files may order them differently. What a file has beyond the
     contract goes into ``_rescued``; ``_source_file`` is the file's name without its folder;
     ``_delivered_on`` is null. Line breaks within quotes and doubled quotes are understood. A
-    blank field is null.
+    blank field is null; control characters are left out.
 
     Args:
         spark: The session.
-        files: Files ending ``.gz`` are gzip, all others plain.
+        files: Files ending ``.gz`` are gzip, spreadsheets are known by their ending.
         contract: States the columns.
         headers: The files' names of contract columns, where they differ.
-        delimiter: One character.
-        encoding: One of `ENCODINGS`; a byte-order mark is skipped.
+        form: How the text is taken apart; a byte-order mark is skipped.
+        cache: Where copies are kept of files that Spark cannot read as they are; None is a
+            temporary folder.
+        decimal: Decimal mark that a spreadsheet's numbers are written with.
 
     Raises:
-        BrokenFileError: See `check_csv`.
+        BrokenFileError: See `customer360.sources.csv_files.check_csv`.
     """
+    wanted = _wanted(contract, headers)
+    alike: dict[tuple[CsvShape, TextForm | None], list[Path]] = {}
+    for file in files:
+        found = readable_with(file, list(wanted.values()), form, cache, decimal)
+        alike.setdefault((found.shape, found.form), []).append(found.file)
+    frames = [_frame(spark, group, shape, form, wanted) for (shape, form), group in alike.items()]
+    return _union(frames) if frames else empty(spark, contract)
+
+
+def readable_with(
+    file: Path, wanted: Sequence[str], form: TextForm, cache: Path | None, decimal: str = "."
+) -> Readable:
+    """The file or a copy that Spark can read, which has the columns ``wanted``.
+
+    Raises:
+        BrokenFileError: See `read_csv`.
+    """
+    if not is_spreadsheet(file):
+        check_csv(file, wanted, form)
+    found = readable(file, form, cache or Path(_scratch().name), decimal)
+    missing = [name for name in wanted if name not in found.shape.header]
+    if missing:
+        raise_missing(file, found.shape.header, missing, wanted, None)
+    return found
+
+
+def _frame(
+    spark: SparkSession,
+    files: Sequence[Path],
+    shape: CsvShape,
+    form: TextForm | None,
+    wanted: Mapping[str, str],
+) -> DataFrame:
+    """Rows of files that are alike."""
     from pyspark.sql import functions as F
 
-    wanted = _wanted(contract, headers)
-    alike: dict[CsvShape, list[Path]] = {}
-    for file in files:
-        shape = check_csv(file, list(wanted.values()), delimiter=delimiter, encoding=encoding)
-        alike.setdefault(shape, []).append(file)
-    frames = []
-    for shape, group in alike.items():
-        fields = [f"_c{position}" for position in range(len(shape.header))]
+    fields = [f"_c{position}" for position in range(len(shape.header))]
+    paths = [_spark_path(file) for file in files]
+    corrupt = F.col(CORRUPT)
+    beyond: dict[str, Column] = {}
+    if form is None:
+        schema = ", ".join(f"{name} string" for name in (*fields, CORRUPT))
+        raw = spark.read.format("parquet").schema(schema).load(paths)
+    else:
+        # A field more than the header: what rows have that end with a delimiter too much.
+        further = [_BEYOND] if shape.trailing or form.short_rows else []
+        broken = [] if form.short_rows else [CORRUPT]
         raw = (
             spark.read.format("csv")
-            .schema(", ".join(f"{field} string" for field in (*fields, "_corrupt_record")))
+            .schema(", ".join(f"{name} string" for name in (*fields, *further, *broken)))
             .options(
                 header=True,
-                sep=delimiter,
-                encoding=ENCODINGS[encoding],
-                # A file without quotes has no line breaks in values: Spark can split it.
-                multiLine=shape.quoted or encoding == "utf-16",
-                quote='"',
-                escape='"',
+                sep=form.delimiter,
+                encoding=_SPARK_NAMES[form.encoding],
+                # Where no value goes over several lines, Spark can split the file.
+                multiLine=shape.many_lines or form.encoding == "utf-16",
+                quote=form.quote or "",
+                escape=form.escape or form.quote or "\\",
                 mode="PERMISSIVE",
-                columnNameOfCorruptRecord="_corrupt_record",
+                columnNameOfCorruptRecord=CORRUPT,
                 # Pruned, a row with the wrong number of fields would look whole.
                 columnPruning=False,
             )
-            .load([_spark_path(file) for file in group])
+            .load(paths)
         )
-        where = dict(zip(shape.header, fields, strict=True))
-        extra = {name: F.col(field) for name, field in where.items() if name not in wanted.values()}
-        frames.append(
-            raw.select(
-                *(F.col(where[name]).alias(column) for column, name in wanted.items()),
-                _rescued(extra).alias("_rescued"),
-                _file_name().alias("_source_file"),
-                F.lit(None).cast("date").alias("_delivered_on"),
-                F.col("_corrupt_record"),
+        if form.short_rows:  # such a row is read whole; one with more fields than names is broken
+            line = F.concat_ws(
+                form.delimiter, *(F.coalesce(c, F.lit("")) for c in (*fields, _BEYOND))
             )
-        )
-    return _union(frames) if frames else empty(spark, contract)
+            corrupt = F.when(F.col(_BEYOND).isNotNull(), line)
+        elif shape.trailing:
+            beyond = {_BEYOND: F.col(_BEYOND)}
+
+    def text(field: str) -> Column:
+        column = F.col(field)
+        return F.regexp_replace(column, CONTROL_CHARACTERS, "") if shape.controls else column
+
+    where = dict(zip(shape.header, fields, strict=True))
+    extra = {name: text(at) for name, at in where.items() if name not in wanted.values()} | beyond
+    there = F.coalesce(*(F.col(at) for at in fields), corrupt).isNotNull()
+    return raw.where(there).select(
+        *(text(where[name]).alias(column) for column, name in wanted.items()),
+        _rescued(extra).alias("_rescued"),
+        _file_name().alias("_source_file"),
+        F.lit(None).cast("date").alias("_delivered_on"),
+        corrupt.alias(CORRUPT),
+    )
 
 
 def read_parquet(
@@ -206,32 +254,6 @@ def empty(spark: SparkSession, contract: Contract) -> DataFrame:
     )
 
 
-def check_csv(
-    file: Path, wanted: Sequence[str], *, delimiter: str = ",", encoding: str = "utf-8"
-) -> CsvShape:
-    """Look at a whole CSV file before anything is written from it.
-
-    Raises:
-        BrokenFileError: The file is missing, unreadable, empty, not gzip though it says so (or
-            the reverse), cut short, not in ``encoding``, ends inside a quoted value, has another
-            delimiter, lacks one of the columns ``wanted``, or has a column twice.
-    """
-    try:
-        stat = file.stat()
-    except OSError as error:
-        raise BrokenFileError(file.name, "a CSV file", _reason(error, file)) from None
-    shape = _look(file, stat.st_size, stat.st_mtime_ns, delimiter, encoding)
-    missing = [name for name in wanted if name not in shape.header]
-    if missing:
-        _raise_missing(file, shape.header, missing, wanted, delimiter)
-    return shape
-
-
-def shown_name(file: Path) -> str:
-    """A file's name for a message, with its folder where files of many days are named alike."""
-    return f"{file.parent.name}/{file.name}" if "=" in file.parent.name else file.name
-
-
 def check_parquet(file: Path, wanted: Sequence[str]) -> pa.Schema:
     """The schema of a Parquet file that has all columns ``wanted``.
 
@@ -244,66 +266,175 @@ def check_parquet(file: Path, wanted: Sequence[str]) -> pa.Schema:
     try:
         schema = pq.read_schema(file)
     except OSError as error:
-        raise BrokenFileError(shown_name(file), "a Parquet file", _reason(error, file)) from None
+        raise BrokenFileError(shown_name(file), "a Parquet file", reason(error, file)) from None
     except pa.ArrowInvalid as error:
         found = "an empty file" if file.stat().st_size == 0 else first_line(error)
         raise BrokenFileError(shown_name(file), "a Parquet file", found) from None
     missing = [name for name in wanted if name not in schema.names]
     if missing:
-        _raise_missing(file, schema.names, missing, wanted, None)
+        raise_missing(file, schema.names, missing, wanted, None)
     return schema
+
+
+@dataclass
+class TimesSeen:
+    """What a column of times holds.
+
+    Attributes:
+        first: Earliest day; None where no value reads.
+        last: Latest day.
+        read: Different values that read.
+        unread: Different values that do not.
+        examples: Some of those that do not.
+        swapped: Values that read, or would, with day and month in each other's place.
+        swapped_unread: Of them, those that do not read as they are.
+        late_days: Whether a day of the month after the twelfth was read.
+        days: Different days that were read, up to some hundreds.
+    """
+
+    first: date | None = None
+    last: date | None = None
+    read: int = 0
+    unread: int = 0
+    examples: list[str] = field(default_factory=list)
+    swapped: int = 0
+    swapped_unread: int = 0
+    late_days: bool = False
+    days: set[date] = field(default_factory=set)
+
+    def take(self, texts: pd.Series[str], formats: str, years_from: int, zone: str | None) -> None:
+        """Look at different values of the column, trimmed and not blank."""
+        times = read_times(texts, formats, years_from, zone)
+        known = times.dropna()
+        unread = texts[times.isna()]
+        self.read += len(known)
+        self.unread += len(unread)
+        self.examples += unread.head(max(0, 200 - len(self.examples))).tolist()
+        self._note(known)
+        other = swapped(formats)
+        if other is None or (self.late_days and not len(unread)):
+            return
+        self.swapped += int(read_times(texts, other, years_from, zone).notna().sum())
+        self.swapped_unread += int(read_times(unread, other, years_from, zone).notna().sum())
+
+    @property
+    def doubt(self) -> bool:
+        """All values read, but no day of the month is after the twelfth, which is hardly chance."""
+        return not self.late_days and len(self.days) >= 12 and self.swapped >= self.read > 0
+
+    def take_typed(self, times: pd.Series[pd.Timestamp]) -> None:
+        """Look at values that are times already."""
+        self.read += len(times)
+        self._note(times)
+
+    def _note(self, times: pd.Series[pd.Timestamp]) -> None:
+        if not len(times):
+            return
+        first, last = times.min().date(), times.max().date()
+        self.first = first if self.first is None else min(self.first, first)
+        self.last = last if self.last is None else max(self.last, last)
+        self.late_days = self.late_days or bool((times.dt.day > 12).any())
+        if len(self.days) < 400:
+            self.days.update(times.dt.date.unique()[:400].tolist())
+
+
+def times_in(
+    files: Sequence[Path],
+    column: str,
+    formats: str,
+    *,
+    years_from: int,
+    form: TextForm = _PLAIN,
+    cache: Path | None = None,
+    time_zone: str | None = None,
+) -> TimesSeen:
+    """What ``column`` of the files holds, without Spark, read as bronze's check reads it.
+
+    Args:
+        files: Files that `read_csv` or `read_parquet` accepts.
+        column: The files' name of the column.
+        formats: As a contract states them.
+        years_from: First year of two-digit years.
+        form: Of text files.
+        cache: As for `read_csv`.
+        time_zone: Zone of the days, for values that carry an offset of their own.
+
+    Raises:
+        BrokenFileError: A file is broken.
+    """
+    import pandas as pd
+
+    seen = TimesSeen()
+    for file in files:
+        for values in _column(file, column, form, cache):
+            times: Any = values.drop_duplicates().dropna()
+            if pd.api.types.is_datetime64_any_dtype(times):
+                if times.dt.tz is not None and time_zone:
+                    times = times.dt.tz_convert(time_zone)
+                seen.take_typed(times)
+                continue
+            texts = times.astype("str").str.strip()
+            seen.take(texts[texts != ""], formats, years_from, time_zone)
+    return seen
 
 
 def day_range(
     files: Sequence[Path],
     column: str,
-    date_format: str,
+    formats: str,
     *,
-    delimiter: str = ",",
-    encoding: str = "utf-8",
+    years_from: int = YEARS_FROM,
+    form: TextForm = _PLAIN,
+    cache: Path | None = None,
     time_zone: str | None = None,
 ) -> DayRange:
-    """First and last day that ``column`` of the CSV or Parquet files holds, without Spark.
+    """First and last day that ``column`` of the files holds; arguments as of `times_in`.
 
     Values that do not read are passed over: the contract's check is what reports them.
-
-    Args:
-        files: Files that `check_csv` or `check_parquet` accepts.
-        column: The files' name of the column.
-        date_format: In Python's (``strptime``) notation.
-        delimiter: Of CSV files.
-        encoding: Of CSV files.
-        time_zone: Zone of the days, for values that carry an offset of their own.
 
     Raises:
         BrokenFileError: A file is broken, or no value of the column is a date.
     """
-    import pandas as pd
+    seen = times_in(
+        files,
+        column,
+        formats,
+        years_from=years_from,
+        form=form,
+        cache=cache,
+        time_zone=time_zone,
+    )
+    return days_of(seen, files, column, formats)
 
-    days: list[date] = []
-    for file in files:
-        for values in _column(file, column, delimiter, encoding):
-            times: Any = values.drop_duplicates()
-            if not pd.api.types.is_datetime64_any_dtype(times):
-                times = pd.to_datetime(
-                    times.astype("str").str.strip(),
-                    format=date_format,
-                    errors="coerce",
-                    utc="%z" in date_format,
-                )
-            if times.dt.tz is not None and time_zone:
-                times = times.dt.tz_convert(time_zone)
-            times = times.dropna()
-            if len(times):
-                days += [times.min().date(), times.max().date()]
-    if not days:
+
+def days_of(seen: TimesSeen, files: Sequence[Path], column: str, formats: str) -> DayRange:
+    """The days that were seen.
+
+    Raises:
+        BrokenFileError: No value is a date, or those that are none show that day and month were
+            taken for each other.
+    """
+    names = listed([file.name for file in files]) or "no file"
+    if seen.first is None or seen.last is None:
+        found, remedy = "none", "check the date format and the time column"
+        if seen.examples:
+            found = seen.examples[0]
+            likely = guesses(seen.examples)
+            if likely:
+                written = " or ".join(f'date_format: "{pattern}"' for pattern in likely[:2])
+                remedy = f"write {written} in the mapping"
+        raise BrokenFileError(names, f"dates like {formats} in column {column}", found, remedy)
+    every = seen.read + seen.unread
+    if seen.swapped_unread and seen.swapped == every > seen.read:
+        other = swapped(formats)
         raise BrokenFileError(
-            listed([file.name for file in files]) or "no file",
-            f"dates like {date_format} in column {column}",
-            "none",
-            "check the date format and the time column",
+            names,
+            f"dates like {formats} in column {column}",
+            f"{seen.examples[0]} and others, {seen.unread} of {every} different values, that are "
+            f"dates only with day and month the other way round, as all values are",
+            f'write date_format: "{other}" in the mapping',
         )
-    return DayRange(min(days), max(days))
+    return DayRange(seen.first, seen.last)
 
 
 def fingerprint(files: Iterable[Path]) -> str:
@@ -346,196 +477,90 @@ def unpack(archive: Path, names: Collection[str], into: Path) -> list[Path]:
     return [folder / name for name in chosen]
 
 
-@functools.lru_cache(maxsize=4096)
-def _look(file: Path, size: int, mtime: int, delimiter: str, encoding: str) -> CsvShape:
-    """Read the file through once; size and mtime are there so that a changed file is read anew."""
-    if size == 0:
-        raise BrokenFileError(file.name, "a CSV file with a header", "an empty file")
-    with _reading(file, encoding) as stream:
-        header = _header(file, stream, delimiter, encoding)
-    with _reading(file, encoding) as stream:
-        quotes = _scan(stream, encoding)
-    if quotes % 2:
-        with _reading(file, encoding) as stream:
-            _check_quotes(file, stream, delimiter, encoding)
-    return CsvShape(header, quotes > 0)
+@functools.cache
+def _scratch() -> tempfile.TemporaryDirectory[str]:
+    """For copies of files that are in no deployment; it goes with the process."""
+    return tempfile.TemporaryDirectory(prefix="customer360-")
 
 
-@contextmanager
-def _reading(file: Path, encoding: str) -> Iterator[IO[bytes]]:
-    """Open a plain or gzipped file, and turn what goes wrong while reading into one line."""
-    zipped = file.suffix == ".gz"
-    expected = "a gzip file" if zipped else "a CSV file"
-    try:
-        with file.open("rb") as raw:
-            start = raw.read(4)
-            raw.seek(0)
-            if zipped and not start.startswith(_GZIP):
-                raise BrokenFileError(
-                    file.name, expected, _kind(start), "remove .gz from its name or compress it"
-                )
-            if not zipped and start.startswith(_GZIP):
-                raise BrokenFileError(
-                    file.name, "plain text", "gzip data", "give its name the ending .gz"
-                )
-            if start.startswith((_ZIP, _PARQUET)):
-                raise BrokenFileError(file.name, expected, _kind(start))
-            if zipped:
-                with gzip.open(raw) as stream:
-                    yield stream  # type: ignore[misc]
-            else:
-                yield raw
-    except UnicodeDecodeError as error:
-        byte = error.object[error.start : error.start + 1].hex()
-        where = error.reason.rpartition(" at line ")[2]
-        remedy = "write `encoding: latin-1` in the mapping" if encoding == "utf-8" else ""
-        raise BrokenFileError(
-            file.name, f"{encoding} text", f"byte 0x{byte} at line {where}", remedy
-        ) from None
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise BrokenFileError(
-            file.name, "a whole gzip file", first_line(error), "fetch the file again"
-        ) from None
-    except OSError as error:
-        raise BrokenFileError(file.name, expected, _reason(error, file)) from None
+def columns_of(file: Path, form: TextForm, cache: Path | None) -> tuple[str, ...]:
+    """The names of a text file's or spreadsheet's columns.
 
-
-def _scan(stream: IO[bytes], encoding: str) -> int:
-    """Decode everything; the number of quotation marks."""
-    decoder = codecs.getincrementaldecoder(_CODECS[encoding])()
-    lines, quotes = 1, 0
-    while True:
-        chunk = stream.read(_CHUNK)
-        try:
-            text = decoder.decode(chunk, final=not chunk)
-        except UnicodeDecodeError as error:
-            line = lines + bytes(error.object[: error.start]).count(b"\n")
-            error.reason = f"{error.reason} at line {line}"
-            raise
-        if not chunk:
-            return quotes
-        lines += text.count("\n")
-        quotes += text.count('"')
-
-
-def _header(file: Path, stream: IO[bytes], delimiter: str, encoding: str) -> tuple[str, ...]:
-    # Latin-1 reads any byte: a bad one further down is for _scan to report, with its line.
-    lenient = "replace" if encoding == "utf-8" else "strict"
-    lines = io.TextIOWrapper(stream, encoding=_CODECS[encoding], errors=lenient, newline="")
-    try:
-        names = next(csv.reader(lines, delimiter=delimiter), None)
-    except csv.Error as error:
-        raise BrokenFileError(file.name, "a CSV file with a header", str(error)) from None
-    finally:
-        lines.detach()
-    if names is None or not any(name.strip() for name in names):
-        raise BrokenFileError(file.name, "a header in the first line", "a blank line")
-    if any("\0" in name for name in names):
-        raise BrokenFileError(file.name, "a CSV file", "binary data")
-    header = tuple(name.strip() or f"_c{position}" for position, name in enumerate(names))
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if twice:
-        raise BrokenFileError(
-            file.name, "every column once", f"{listed(twice)} more than once", "rename one"
-        )
-    return header
-
-
-def _check_quotes(file: Path, stream: IO[bytes], delimiter: str, encoding: str) -> None:
-    """An odd number of quotation marks: harmless within a word, or a value that never ends.
-
-    The latter would swallow every row after it into one value.
+    Raises:
+        BrokenFileError: See `read_csv`.
     """
-    text = io.TextIOWrapper(stream, encoding=_CODECS[encoding], newline="")
-    record: list[str] = []
-    first = 1
-
-    def lines() -> Iterator[str]:
-        for line in text:
-            record.append(line)
-            yield line
-
-    try:
-        reader = csv.reader(lines(), delimiter=delimiter)
-        last: list[str] = []
-        for _ in reader:
-            first = reader.line_num - len(record) + 1
-            last = list(record)
-            record.clear()
-        for _ in csv.reader(last, delimiter=delimiter, strict=True):
-            pass
-    except csv.Error as error:
-        if "unexpected end of data" in str(error) or "field larger" in str(error):
-            raise BrokenFileError(
-                file.name,
-                "quoted values that end",
-                f"a quotation mark in the record at line {first} that is never closed",
-            ) from None
-    finally:
-        text.detach()
+    return readable_with(file, [], form, cache).shape.header
 
 
-def _raise_missing(
-    file: Path,
-    header: Sequence[str],
-    missing: Sequence[str],
-    wanted: Sequence[str],
-    delimiter: str | None,
-) -> None:
-    if delimiter is not None and len(header) == 1:
-        for other, name in _DELIMITERS.items():
-            if other != delimiter and other in header[0]:
-                used = _DELIMITERS.get(delimiter, repr(delimiter))
-                raise BrokenFileError(
-                    file.name,
-                    f"columns separated by {used}",
-                    f"columns separated by {name}",
-                    "set the delimiter that the file has",
-                )
-    found = f"only {listed(list(header), 12)}"
-    spelt = {name.lower(): name for name in header}
-    near = [spelt[name.lower()] for name in missing if name.lower() in spelt]
-    what = "column" if len(missing) == 1 else "columns"
-    remedy = f"{listed(near)} differs in case" if near else ""
-    raise BrokenFileError(shown_name(file), f"{what} {listed(list(missing), 12)}", found, remedy)
+def different_values(file: Path, column: str, form: TextForm, cache: Path | None) -> set[str]:
+    """The values of a column of few different ones, trimmed."""
+    found: set[str] = set()
+    for values in _column(file, column, form, cache):
+        found |= set(values.dropna().astype("str").drop_duplicates().str.strip())
+    return found - {""}
 
 
-def _column(file: Path, column: str, delimiter: str, encoding: str) -> Iterator[pd.Series[str]]:
+def _column(
+    file: Path, column: str, form: TextForm, cache: Path | None
+) -> Iterator[pd.Series[Any]]:
     """One column of a CSV or Parquet file, in batches."""
-    if file.suffix == ".parquet":
-        import pyarrow.parquet as pq
+    import pyarrow.parquet as pq
 
+    if file.suffix == ".parquet":
         check_parquet(file, [column])
         for batch in pq.ParquetFile(file).iter_batches(columns=[column]):
             yield batch.column(0).to_pandas()
         return
+    found = readable_with(file, [column], form, cache)
+    position = found.shape.header.index(column)
+    if found.form is None:
+        for batch in pq.ParquetFile(found.file).iter_batches(columns=[f"_c{position}"]):
+            yield batch.column(0).to_pandas()
+        return
+    yield from _csv_column(found, found.form, position)
+
+
+def _csv_column(found: Readable, form: TextForm, position: int) -> Iterator[pd.Series[str]]:
+    import pandas as pd
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
-    position = check_csv(file, [column], delimiter=delimiter, encoding=encoding).header.index(
-        column
-    )
-    name = f"f{position}"
+    names = [f"f{n}" for n in range(len(found.shape.header) + found.shape.trailing)]
+
+    short: list[str] = []
+
+    def beside(row: Any) -> str:
+        if form.short_rows and row.actual_columns < row.expected_columns:
+            short.append(row.text)
+        return "skip"
+
     try:
         reader = arrow_csv.open_csv(
-            file,
+            found.file,
             # The header is read as a row: it is no date, and its spelling does not matter.
             read_options=arrow_csv.ReadOptions(
-                autogenerate_column_names=True, encoding=ENCODINGS[encoding], block_size=1 << 24
+                column_names=names, encoding=_SPARK_NAMES[form.encoding], block_size=1 << 24
             ),
             parse_options=arrow_csv.ParseOptions(
-                delimiter=delimiter,
-                newlines_in_values=True,
-                invalid_row_handler=lambda row: "skip",
+                delimiter=form.delimiter,
+                quote_char=form.quote or False,
+                double_quote=form.escape is None,
+                escape_char=form.escape or False,
+                newlines_in_values=found.shape.many_lines,
+                invalid_row_handler=beside,
             ),
             convert_options=arrow_csv.ConvertOptions(
-                include_columns=[name], column_types={name: pa.string()}
+                include_columns=[names[position]], column_types={names[position]: pa.string()}
             ),
         )
-        for batch in reader:
-            yield batch.column(0).to_pandas()
+        for number, batch in enumerate(reader):
+            values = batch.column(0).to_pandas()
+            yield values.iloc[1:] if number == 0 and not found.shape.trailing else values
     except pa.ArrowInvalid as error:
-        raise BrokenFileError(file.name, "a CSV file", first_line(error)) from None
+        raise BrokenFileError(found.file.name, "a CSV file", first_line(error)) from None
+    if short:
+        rows = csv.reader(short, **dialect(form))
+        yield pd.Series([row[position] for row in rows if len(row) > position], dtype="str")
 
 
 def _wanted(contract: Contract, headers: Mapping[str, str] | None) -> dict[str, str]:
@@ -566,17 +591,3 @@ def _union(frames: Sequence[DataFrame]) -> DataFrame:
 def _spark_path(file: Path) -> str:
     """The file for Spark, which would take ``[``, ``{`` or ``*`` in a name for a pattern."""
     return "file://" + re.sub(r"([\\*?\[\]{}])", r"\\\1", str(file.absolute()))
-
-
-def _kind(start: bytes) -> str:
-    if start.startswith(_ZIP):
-        return "a zip archive or spreadsheet"
-    if start.startswith(_PARQUET):
-        return "a Parquet file"
-    return "plain text" if start.isascii() and b"\0" not in start else "binary data"
-
-
-def _reason(error: OSError, file: Path) -> str:
-    if isinstance(error, FileNotFoundError):
-        return f"no such file in {file.parent}"
-    return (error.strerror or first_line(error)).lower()

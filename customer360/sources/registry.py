@@ -49,7 +49,11 @@ def _sources_of(name: str, settings: Settings) -> list[Source]:
         # One path for several mappings would give each the others' files.
         alone = len(mappings) == 1
         return [
-            FilesSource(m, settings.files_path if alone or m.path is None else m.path)
+            FilesSource(
+                m,
+                settings.files_path if alone or m.path is None else m.path,
+                cache=settings.raw_dir / "files",
+            )
             for m in mappings
         ]
     if name == "postgres":

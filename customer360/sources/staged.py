@@ -84,7 +84,9 @@ def typed(bronze: DataFrame, contract: Contract, *also: str) -> DataFrame:
 def transactions(rows: DataFrame, **columns: Column) -> DataFrame:
     """``rows`` as staged transactions, with their ``_source_file`` where they have one.
 
-    ``line_key`` is "" and ``_delivered_on`` and ``_row_hash`` are the rows' own, unless given.
+    ``line_key`` is "" and ``_delivered_on`` and ``_row_hash`` are the rows' own, unless given. A
+    source of lines may give ``takes_off`` beside the columns: true of a discount, whose amount is
+    below zero and is taken off its order.
     """
     from pyspark.sql import functions as F
 
@@ -92,6 +94,8 @@ def transactions(rows: DataFrame, **columns: Column) -> DataFrame:
     types = TRANSACTION_COLUMNS
     if "_source_file" in rows.columns:
         types = types | {"_source_file": "string"}
+    if "takes_off" in columns:
+        types = types | {"takes_off": "boolean"}
     return _select(rows, types, defaults | columns)
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from customer360.contracts.times import python_format
 from customer360.errors import SettingsError
 from customer360.sources.files import load_mapping, shipped_mappings
-from customer360.sources.files.mapping import parse_mapping, python_format
+from customer360.sources.files.mapping import parse_mapping
 
 SMALLEST = """
 name: shop

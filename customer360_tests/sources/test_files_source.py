@@ -63,7 +63,8 @@ def test_the_contract_follows_from_the_mapping() -> None:
         ("order_no_2", "string", None, False, False),
         ("Note_internal_", "string", None, False, False),
     ]
-    assert contract.column("Total").properties == {"decimalSeparator": ","}
+    written = contract.column("Total").properties
+    assert (written["decimalSeparator"], written["currencySigns"]) == (",", ["USD", "$", "US$"])
 
 
 def test_orders_refunds_and_cancellations(spark: SparkSession) -> None:

@@ -15,6 +15,7 @@ from pyspark.sql import SparkSession
 from customer360.contracts import Column, Contract
 from customer360.errors import BrokenFileError
 from customer360.sources import readers
+from customer360.sources.text_form import TextForm
 
 CONTRACT = Contract.from_columns(
     "bronze/shop_orders",
@@ -78,12 +79,11 @@ def test_other_delimiters_encodings_and_headers(spark: SparkSession, tmp_path: P
         [latin],
         CONTRACT,
         headers={"id": "Order No"},
-        delimiter=";",
-        encoding="latin-1",
+        form=TextForm(delimiter=";", encoding="latin-1"),
     )
     assert rows(frame) == {("1", "£5", "2,50", None)}
     wide = write(tmp_path / "w.csv", "id,note,amount\n1,€,2\n".encode("utf-16"))
-    assert rows(readers.read_csv(spark, [wide], CONTRACT, encoding="utf-16")) == {
+    assert rows(readers.read_csv(spark, [wide], CONTRACT, form=TextForm(encoding="utf-16"))) == {
         ("1", "€", "2", None)
     }
 
@@ -115,7 +115,7 @@ GOOD = "id,note,amount\n1,a,2\n"
             "a.csv",
             b"id;note;amount\n1;a;2\n",
             "a.csv: expected columns separated by comma, found columns separated by semicolon; "
-            "set the delimiter that the file has",
+            'write `delimiter: ";"` in the mapping',
         ),
         (
             "a.csv",
@@ -231,10 +231,10 @@ def test_day_range_passes_over_what_is_no_date(tmp_path: Path) -> None:
         'id,at,note\n1,31/12/2023 23:59,"x\ny"\n2,02/01/2024 00:00,\n'
         "3,soon,\n4,99/99/2025 00:00,\n",
     )
-    found = readers.day_range([file], "at", "%d/%m/%Y %H:%M")
+    found = readers.day_range([file], "at", "dd/MM/yyyy HH:mm")
     assert (found.first, found.last) == (dt.date(2023, 12, 31), dt.date(2024, 1, 2))
-    with pytest.raises(BrokenFileError, match=r"a\.csv: expected dates like %Y-%m-%d in column at"):
-        readers.day_range([file], "at", "%Y-%m-%d")
+    with pytest.raises(BrokenFileError, match=r"a\.csv: expected dates like yyyy-MM-dd in column"):
+        readers.day_range([file], "at", "yyyy-MM-dd")
 
 
 def test_fingerprint_changes_with_the_files(tmp_path: Path) -> None:

@@ -1,19 +1,21 @@
 """The YAML that says what the columns of a user's file mean.
 
-A mapping, with everything it may say::
+A mapping, with what most need (``docs/adding-a-source.md`` has every key)::
 
     name: shop                          # the source's name; its table is shop_lines or shop_orders
     description: Orders of the shop     # optional, for the documentation
     path: exports                       # optional; else the --path of the command
     files: "*.csv"                      # which files of the folder; also matches *.csv.gz
     date_in_name: "sales_{yyyy-MM-dd}.csv"   # optional instead of files: one delivery a day
-    format: csv                         # or parquet
+    format: csv                         # or parquet, xlsx; spreadsheets are known by their ending
+    sheet: Sales                        # of a spreadsheet; else its first
     delimiter: ","
-    encoding: utf-8                     # or latin-1, utf-16
+    encoding: utf-8                     # or windows-1252, latin-1, utf-16, what Python knows
     decimal_separator: "."              # or ","
+    thousands_separator: ","
     time_zone: Europe/London            # of the times in the file
     currency: GBP
-    date_format: "yyyy-MM-dd HH:mm:ss"  # of occurred_at, in Spark's notation
+    date_format: "yyyy-MM-dd HH:mm:ss"  # of occurred_at, in Spark's notation; or a list; or excel
     day_format: "yyyy-MM-dd"            # of the columns that are days
     grain: lines                        # or orders: what a row is
     closed: false                       # true: a finished data set that no longer grows
@@ -40,48 +42,34 @@ from __future__ import annotations
 import re
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from customer360.contracts.times import (
+    SEPARATOR,
+    YEARS_FROM,
+    check_format,
+    contradiction,
+    formats_in,
+    has_offset,
+)
 from customer360.sources import mapping as shared
+from customer360.sources.copies import SPREADSHEETS
 from customer360.sources.mapping import RowMapping
+from customer360.sources.text_form import TextForm, known_encoding
+
+
+def _one_or_more(value: object) -> object:
+    if isinstance(value, list) and not value:
+        raise ValueError("is an empty list; write it like yyyy-MM-dd HH:mm:ss")
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
+
 
 BUILT_IN = ("synthetic", "olist", "cdnow", "files", "postgres")
 """Names that other sources have."""
 
-_SPARK_LETTERS = set("GyuMLdQqDEFahKkHmsSVzOXxZ")
-_PYTHON = {
-    "yyyy": "%Y",
-    "y": "%Y",
-    "uuuu": "%Y",
-    "yy": "%y",
-    "MMMM": "%B",
-    "MMM": "%b",
-    "MM": "%m",
-    "M": "%m",
-    "dd": "%d",
-    "d": "%d",
-    "HH": "%H",
-    "H": "%H",
-    "hh": "%I",
-    "h": "%I",
-    "mm": "%M",
-    "m": "%M",
-    "ss": "%S",
-    "s": "%S",
-    "a": "%p",
-    "EEE": "%a",
-    "EEEE": "%A",
-    "XXX": "%z",
-    "XX": "%z",
-    "X": "%z",
-    "xxx": "%z",
-    "xx": "%z",
-    "Z": "%z",
-    **{"S" * n: "%f" for n in range(1, 7)},
-}
-_TOKEN = re.compile(r"'((?:[^']|'')*)'|([A-Za-z])\2*|[^A-Za-z']+|'")
+Formats = Annotated[str | list[str], BeforeValidator(_one_or_more)]
 
 
 class FileMapping(RowMapping):
@@ -90,12 +78,20 @@ class FileMapping(RowMapping):
     path: Path | None = None
     files: str | None = None
     date_in_name: str | None = None
-    format: Literal["csv", "parquet"] = "csv"
+    format: Literal["csv", "parquet", "xlsx"] = "csv"
+    sheet: str | None = None
     delimiter: str = Field(",", min_length=1, max_length=1)
-    encoding: Literal["utf-8", "latin-1", "utf-16"] = "utf-8"
-    decimal_separator: Literal[".", ","] = "."
-    date_format: str = "yyyy-MM-dd HH:mm:ss"
-    day_format: str = "yyyy-MM-dd"
+    quote: str = Field('"', max_length=4)
+    escape: str | None = Field(None, min_length=1, max_length=1)
+    encoding: str = "utf-8"
+    skip_lines: int = Field(0, ge=0)
+    short_rows: Literal["refuse", "fill"] = "refuse"
+    fill_down: list[str] = Field(default_factory=list)
+    decimal_separator: Literal[".", ","] | None = None
+    thousands_separator: Literal[".", ",", " ", "'", ""] | None = None
+    date_format: Formats = "yyyy-MM-dd HH:mm:ss"
+    day_format: Formats = "yyyy-MM-dd"
+    two_digit_years_from: int = Field(YEARS_FROM, ge=1900, le=2100)
 
     @field_validator("name")
     @classmethod
@@ -106,9 +102,28 @@ class FileMapping(RowMapping):
 
     @field_validator("date_format", "day_format")
     @classmethod
-    def _pattern(cls, pattern: str) -> str:
-        python_format(pattern)
+    def _pattern(cls, pattern: str | list[str]) -> str | list[str]:
+        every = [pattern] if isinstance(pattern, str) else pattern
+        for each in every:
+            if SEPARATOR.strip() in each:
+                raise ValueError(f"{each!r} holds |; give several formats as a list")
+            check_format(each)
+        problem = contradiction(every)
+        if problem is not None:
+            raise ValueError(f"{problem}; state the one that the files have")
         return pattern
+
+    @field_validator("encoding")
+    @classmethod
+    def _encoding(cls, name: str) -> str:
+        return known_encoding(name)
+
+    @field_validator("quote")
+    @classmethod
+    def _quote(cls, quote: str) -> str:
+        if len(quote) != 1 and quote != "none":
+            raise ValueError(f"{quote!r} must be one character, or none where no value is quoted")
+        return quote
 
     @field_validator("date_in_name")
     @classmethod
@@ -121,6 +136,23 @@ class FileMapping(RowMapping):
     def _consistent(self) -> FileMapping:
         if self.files is not None and self.date_in_name is not None:
             raise ValueError("files and date_in_name contradict each other: give one of them")
+        if self.columns.refunded_at is not None and self.date_in_name is not None:
+            raise ValueError(
+                "columns.refunded_at is for files that hold everything, not one a day: leave it "
+                "out, and refunds count on the day of their sale"
+            )
+        decimal, thousands = self.decimal_separator or ".", self.thousands_separator
+        if thousands == decimal:
+            raise ValueError(
+                f"thousands_separator {thousands!r} is the decimal separator too; state "
+                f'decimal_separator: "{"," if decimal == "." else "."}" if that parts decimals'
+            )
+        instants = {has_offset(one) for one in formats_in(self.time_formats)}
+        if len(instants) > 1:
+            raise ValueError(
+                "date_format: some of its formats carry an offset from UTC and some do not; "
+                "state formats of one kind"
+            )
         return self
 
     @property
@@ -130,13 +162,39 @@ class FileMapping(RowMapping):
             pattern = re.sub(r"\{[^}]*\}", "*", self.date_in_name)
         else:
             pattern = self.files or f"*.{self.format}"
-        zipped = self.format == "csv" and not pattern.endswith((".gz", "*"))
+        zipped = self.format == "csv" and not pattern.endswith((".gz", "*", *SPREADSHEETS))
         return (pattern, f"{pattern}.gz") if zipped else (pattern,)
 
     @property
     def has_offset(self) -> bool:
         """The file's times carry their own offset from UTC."""
-        return "%z" in python_format(self.date_format)
+        return any(has_offset(one) for one in formats_in(self.time_formats))
+
+    @property
+    def time_formats(self) -> str:
+        """The formats of times, as a contract states them."""
+        every = [self.date_format] if isinstance(self.date_format, str) else self.date_format
+        return SEPARATOR.join(every)
+
+    @property
+    def day_formats(self) -> str:
+        """The formats of days, as a contract states them."""
+        every = [self.day_format] if isinstance(self.day_format, str) else self.day_format
+        return SEPARATOR.join(every)
+
+    @property
+    def text(self) -> TextForm:
+        """How the files' text is to be taken apart."""
+        return TextForm(
+            delimiter=self.delimiter,
+            encoding=self.encoding,
+            quote=None if self.quote == "none" else self.quote,
+            escape=self.escape,
+            skip_lines=self.skip_lines,
+            short_rows=self.short_rows == "fill",
+            fill_down=tuple(self.fill_down),
+            sheet=self.sheet,
+        )
 
     def delivered_on(self, file_name: str) -> date | None:
         """The day in a file's name, or null when it has none there."""
@@ -149,41 +207,6 @@ class FileMapping(RowMapping):
             return date(int(found["year"]), int(found["month"]), int(found["day"]))
         except ValueError:
             return None
-
-
-def python_format(pattern: str) -> str:
-    """A Spark date-time pattern in Python's ``strptime`` notation.
-
-    Raises:
-        ValueError: It is no pattern, lacks year, month or day, or has letters that only Spark
-            knows.
-    """
-    example = "write it like yyyy-MM-dd HH:mm:ss"
-    if "%" in pattern:
-        raise ValueError(f"{pattern!r} is Python's notation, Spark's is wanted; {example}")
-    parts: list[str] = []
-    for token in _TOKEN.finditer(pattern):
-        text = token.group(0)
-        if text == "'":
-            raise ValueError(f"{pattern!r} has a quotation mark that is not closed")
-        if token.group(1) is not None:
-            parts.append(token.group(1).replace("''", "'") or "'")
-        elif token.group(2) is None:
-            parts.append(text)
-        elif text in _PYTHON:
-            parts.append(_PYTHON[text])
-        else:
-            known = "is not supported" if text[0] in _SPARK_LETTERS else "means nothing"
-            raise ValueError(f"{text!r} in {pattern!r} {known}; {example}")
-    found = "".join(parts)
-    for what, letters in (
-        ("year", ("%Y", "%y")),
-        ("month", ("%m", "%b", "%B")),
-        ("day", ("%d",)),
-    ):
-        if not any(letter in found for letter in letters):
-            raise ValueError(f"{pattern!r} has no {what}; {example}")
-    return found
 
 
 def name_pattern(template: str) -> str:

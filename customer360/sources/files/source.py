@@ -6,19 +6,43 @@ What their rows mean is the affair of `customer360.sources.mapped`.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from customer360.contracts import Column as ContractColumn
+from customer360.contracts.numbers import DECIMAL, SIGNS, SIGNS_OF, THOUSANDS, signs_of
+from customer360.contracts.times import (
+    BIRTH_YEARS_FROM,
+    SEPARATOR,
+    TWO_DIGIT_YEARS,
+    formats_in,
+    swapped,
+)
 from customer360.days import DayRange
-from customer360.errors import BrokenFileError
+from customer360.errors import BrokenFileError, listed
 from customer360.sources import readers
 from customer360.sources.base import Delivery
-from customer360.sources.files.mapping import FileMapping, name_pattern, python_format
+from customer360.sources.copies import SPREADSHEETS
+from customer360.sources.files.mapping import FileMapping, name_pattern
 from customer360.sources.mapped import MappedSource
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
+
+
+_OF_CURRENCY = re.compile(
+    r"(order|payment)?[ _]?(currency|ccy)[ _]?(code|iso)?|devise|w(ä|ae)hrung|moeda|moneda|valuta",
+    re.IGNORECASE,
+)
+_OF_REFUNDS = re.compile(
+    r"(total[ _])?(amount[ _]refunded|refunded([ _]amount)?|refund[ _](amount|total))|refunds?",
+    re.IGNORECASE,
+)
+_CODE = re.compile("[A-Za-z]{3}")
+_OF_CELLS = ("yyyy-MM-dd HH:mm:ss", "yyyy-MM-dd")
 
 
 class FilesSource(MappedSource[FileMapping]):
@@ -27,13 +51,25 @@ class FilesSource(MappedSource[FileMapping]):
     Args:
         mapping: What the files' columns mean.
         path: File or folder; the mapping's own ``path`` when None.
+        cache: Where copies are kept of files that cannot be read as they are; None is a temporary
+            folder.
+        only: These files, instead of what is found in ``path``.
     """
 
-    def __init__(self, mapping: FileMapping, path: Path | None = None) -> None:
+    def __init__(
+        self,
+        mapping: FileMapping,
+        path: Path | None = None,
+        cache: Path | None = None,
+        only: Sequence[Path] = (),
+    ) -> None:
         super().__init__(mapping)
         self.path = path if path is not None else mapping.path
+        self.cache = cache
+        self.only = tuple(only)
         self.event_dates_in_utc = mapping.has_offset
         self._known_days: tuple[str, DayRange] | None = None
+        self._doubts: list[str] = []
 
     def files(self) -> list[Path]:
         """The raw files there are now, by name.
@@ -41,6 +77,8 @@ class FilesSource(MappedSource[FileMapping]):
         Raises:
             BrokenFileError: The path is missing or no file in it matches.
         """
+        if self.only:
+            return list(self.only)
         if self.path is None:
             raise BrokenFileError(
                 self.name, "a file or folder", "none", "give --path or path: in the mapping"
@@ -75,6 +113,10 @@ class FilesSource(MappedSource[FileMapping]):
             self._known_days = (version, self._days(files))
         return self._known_days[1]
 
+    def suspicions(self) -> list[str]:
+        """What the last `available` saw that may be wrong although it can be read."""
+        return list(self._doubts)
+
     def fingerprint(self, table: str) -> str:
         """Names, sizes and modification times of all files."""
         return readers.fingerprint(self.files())
@@ -86,14 +128,15 @@ class FilesSource(MappedSource[FileMapping]):
             # Bounded by file names before Spark is asked: a day costs a day.
             days = {file: self.mapping.delivered_on(file.name) for file in files}
             files = [file for file, day in days.items() if day is not None and start <= day <= end]
-        if self.mapping.format == "csv":
+        if self.mapping.format != "parquet":
             raw = readers.read_csv(
                 spark,
                 files,
                 self._contract,
                 headers=self._headers,
-                delimiter=self.mapping.delimiter,
-                encoding=self.mapping.encoding,
+                form=self.mapping.text,
+                cache=self.cache,
+                decimal=self.mapping.decimal_separator or ".",
             )
         else:
             raw = readers.read_parquet(
@@ -102,8 +145,8 @@ class FilesSource(MappedSource[FileMapping]):
                 self._contract,
                 headers=self._headers,
                 time_zone="UTC" if self.mapping.has_offset else self.time_zone,
-                timestamp_pattern=self.mapping.date_format,
-                date_pattern=self.mapping.day_format,
+                timestamp_pattern=_written_as(self.mapping.time_formats),
+                date_pattern=_written_as(self.mapping.day_formats),
             )
         if self.mapping.date_in_name is None:
             return raw
@@ -115,28 +158,132 @@ class FilesSource(MappedSource[FileMapping]):
 
     def _written(self, logical_type: str) -> dict[str, Any]:
         mapping = self.mapping
-        if logical_type == "number" and mapping.decimal_separator != ".":
-            return {"properties": {"decimalSeparator": mapping.decimal_separator}}
-        formats = {"timestamp": mapping.date_format, "date": mapping.day_format}
-        return {"format": formats[logical_type]} if logical_type in formats else {}
+        if logical_type == "number":
+            stated = {
+                DECIMAL: mapping.decimal_separator,
+                THOUSANDS: mapping.thousands_separator,
+                SIGNS: self._signs(),
+            }
+            return {"properties": {name: v for name, v in stated.items() if v is not None}}
+        if logical_type not in ("timestamp", "date"):
+            return {}
+        formats = mapping.time_formats if logical_type == "timestamp" else mapping.day_formats
+        if self._has_sheets and not mapping.has_offset:  # a cell may be a time, or the text of one
+            formats = SEPARATOR.join(dict.fromkeys((*formats.split(SEPARATOR), *_OF_CELLS)))
+        years = mapping.two_digit_years_from
+        return {"format": formats, "properties": {TWO_DIGIT_YEARS: years}}
 
-    def _occurred_at(self) -> Column:
+    def _column(self, name: str, role: str | None, header: str, personal: bool) -> ContractColumn:
+        column = super()._column(name, role, header, personal)
+        if role != "birth_date":
+            return column
+        years = min(self.mapping.two_digit_years_from, BIRTH_YEARS_FROM)
+        return replace(column, properties={**column.properties, TWO_DIGIT_YEARS: years})
+
+    def _signs(self) -> list[str]:
+        """What may stand beside an amount: the signs of all currencies that a column names."""
+        codes = [self.currency]
+        if self._has("currency"):
+            codes += list(SIGNS_OF)
+        return list(dict.fromkeys(sign for code in codes for sign in signs_of(code)))
+
+    @property
+    def _has_sheets(self) -> bool:
+        """Files may be spreadsheets."""
+        of_name = (self.path, *self.only, self.mapping.files, self.mapping.date_in_name)
+        return self.mapping.format == "xlsx" or any(
+            str(name).lower().endswith(SPREADSHEETS) for name in of_name if name is not None
+        )
+
+    def _as_instant(self, role: str) -> Column:
         # With an offset in the text, Spark has read the instant itself.
-        return self._role("occurred_at") if self.mapping.has_offset else super()._occurred_at()
+        if self.mapping.has_offset:
+            return self._role(role).cast("timestamp")
+        return super()._as_instant(role)
 
     def _days(self, files: list[Path]) -> DayRange:
-        if self.mapping.date_in_name is not None:
-            days = [self.mapping.delivered_on(file.name) for file in files]
+        mapping = self.mapping
+        # Of dated files the newest speaks for the others.
+        spoken_for = files[-1:] if mapping.date_in_name is not None else files
+        self._refuse_other_currencies(spoken_for)
+        self._doubts = self._refunds_nobody_named(spoken_for)
+        if mapping.date_in_name is not None:
+            days = [mapping.delivered_on(file.name) for file in files]
             dated = [day for day in days if day is not None]
             return DayRange(min(dated), max(dated))
-        return readers.day_range(
+        seen = self._times(files, mapping.columns.occurred_at)
+        if seen.doubt:
+            self._doubts.append(
+                f"{self.name}: no day of the {len(seen.days)} in column "
+                f"{mapping.columns.occurred_at} is after the twelfth of a month: if month comes "
+                f'first in the file, write date_format: "{swapped(mapping.time_formats)}"'
+            )
+        found = readers.days_of(seen, files, mapping.columns.occurred_at, mapping.time_formats)
+        if mapping.columns.refunded_at is None:
+            return found
+        given_back = self._times(files, mapping.columns.refunded_at)
+        if given_back.first is None or given_back.last is None:
+            return found
+        return found.union(DayRange(given_back.first, given_back.last))
+
+    def _times(self, files: list[Path], column: str) -> readers.TimesSeen:
+        mapping = self.mapping
+        return readers.times_in(
             files,
-            self.mapping.columns.occurred_at,
-            python_format(self.mapping.date_format),
-            delimiter=self.mapping.delimiter,
-            encoding=self.mapping.encoding,
+            column,
+            self._contract.column(self._names[column]).format or "",
+            years_from=mapping.two_digit_years_from,
+            form=mapping.text,
+            cache=self.cache,
             time_zone=self.time_zone,
         )
+
+    def _refuse_other_currencies(self, files: list[Path]) -> None:
+        """Refuse money that the files say is of another currency, in a column nobody named."""
+        mapping, stated = self.mapping, set(self.mapping.stated_columns())
+        if mapping.format == "parquet" or self._has("currency"):
+            return
+        for file in files:
+            for name in readers.columns_of(file, mapping.text, self.cache):
+                if name in stated or not _OF_CURRENCY.fullmatch(name.strip()):
+                    continue
+                codes = readers.different_values(file, name, mapping.text, self.cache)
+                others = sorted(
+                    {code.upper() for code in codes if _CODE.fullmatch(code)} - {self.currency}
+                )
+                if others:
+                    raise BrokenFileError(
+                        file.name,
+                        f"money in {self.currency}",
+                        f"{listed(others)} in column {name}, which the mapping does not name",
+                        f"write `currency: {name}` under columns, and other money is left out by "
+                        "that reason or converted by rates; or name it under keep, to take all "
+                        f"amounts as {self.currency}",
+                    )
+
+    def _refunds_nobody_named(self, files: list[Path]) -> list[str]:
+        """Columns that seem to hold what was given back of a sale, which would not be taken off."""
+        mapping = self.mapping
+        if mapping.format == "parquet" or self._has("refunded"):
+            return []
+        ruled = {rule.column for rule in (*mapping.cancellations, *mapping.exclude)}
+        named = {header for _, header in mapping.columns.pairs()} | ruled
+        for file in files:
+            for name in readers.columns_of(file, mapping.text, self.cache):
+                if name in named or not _OF_REFUNDS.fullmatch(name.strip()):
+                    continue
+                values = readers.different_values(file, name, mapping.text, self.cache)
+                if any(re.search("[1-9]", value) for value in values):
+                    return [
+                        f"{self.name}: column {name} of {file.name} seems to hold what was given "
+                        f"back, which is not taken off: write `refunded: {name}` under columns"
+                    ]
+        return []
+
+
+def _written_as(formats: str) -> str:
+    """The format in which times of a Parquet file are written as text."""
+    return formats_in(formats)[0]
 
 
 def _date_in(template: str) -> Column:

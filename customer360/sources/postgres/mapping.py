@@ -73,6 +73,10 @@ class PostgresMapping(RowMapping):
     def _consistent(self) -> PostgresMapping:
         if (self.from_table is None) == (self.query is None):
             raise ValueError("name either a table or a query")
+        if self.columns.refunded_at is not None:
+            raise ValueError(
+                "columns.refunded_at is for files; give refunds rows of their own in the query"
+            )
         numbered = self.grain == "orders" or self.columns.line_id is not None
         if not self.key and not numbered and (self.watermark or self.deletes == "snapshot"):
             raise ValueError(
@@ -98,7 +102,7 @@ class PostgresMapping(RowMapping):
         if self.watermark is None and self.deletes != "snapshot":
             return ()
         line = (self.columns.line_id,) if self.columns.line_id else ()
-        return tuple(dict.fromkeys((self.columns.order_id, *line)))
+        return tuple(dict.fromkeys((*self.columns.headers("order_id"), *line)))
 
     @property
     def deleted_column(self) -> str | None:

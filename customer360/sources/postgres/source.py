@@ -146,10 +146,10 @@ class PostgresSource(MappedSource[PostgresMapping], ChangingSource):
 
         from customer360.contracts.checks import quoted
 
-        table = bronze[self.mapping.table]
         time = F.col(quoted(self._names[self.mapping.columns.occurred_at]))
-        marked = table.withColumn(_INSTANT, F.endswith(time, F.lit("Z")))
-        return staged.typed(marked, self._contract, _INSTANT)
+        table = bronze[self.mapping.table].withColumn(_INSTANT, F.endswith(time, F.lit("Z")))
+        rows = self._with_texts(table)
+        return staged.typed(rows, self._contract, _INSTANT, *self._beside)
 
     def _occurred_at(self) -> Column:
         from pyspark.sql import functions as F

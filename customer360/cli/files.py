@@ -1,0 +1,91 @@
+"""Commands that look at the user's own files before anything is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from customer360.cli.common import Format, Home, Verbose, out, print_records, say
+from customer360.errors import SettingsError
+from customer360.settings import load_settings
+
+if TYPE_CHECKING:
+    from customer360.pipeline.check_files import Checked
+
+PANEL = "Your own files"
+commands = typer.Typer()
+
+
+@commands.command(rich_help_panel=PANEL)
+def check(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[FILE]...", help="Files, or a folder; default: the mapping's path."
+        ),
+    ] = None,
+    mapping: Annotated[
+        str, typer.Option(help="YAML of your files, or the name of one that ships.")
+    ] = "",
+    format: Annotated[Format, typer.Option("--format", help="table or json.")] = Format.TABLE,
+    home: Home = None,
+    verbose: Verbose = False,
+) -> None:
+    """Tell what files would come to by a mapping, and what would be refused; write nothing."""
+    if not mapping:
+        raise SettingsError("check needs --mapping: a YAML file or the name of one that ships")
+    for path in paths or []:
+        if not path.exists():
+            raise SettingsError(f"{path}: there is no such file or folder")
+    from customer360.lakehouse.session import spark_session
+    from customer360.pipeline.check_files import check_source
+    from customer360.sources.files import FilesSource, load_mapping
+
+    chosen = [path.absolute() for path in paths or []]
+    source = FilesSource(
+        load_mapping(mapping),
+        chosen[0] if len(chosen) == 1 else None,
+        only=chosen if len(chosen) > 1 else (),
+    )
+    found = check_source(spark_session(load_settings(home)), source)
+    if format is Format.TABLE:
+        _print(found)
+    else:
+        print_records([asdict(found)], format)
+
+
+def _print(found: Checked) -> None:
+    from rich.table import Table
+
+    def money(value: object) -> str:
+        return f"{value:,.2f} {found.currency}"
+
+    shown = Table(title="What would come in", title_justify="left", show_header=False)
+    lines = {
+        "rows in the files": f"{found.rows:,}",
+        "days": f"{found.first} to {found.last}" if found.first else "none",
+        "orders": f"{found.orders:,}",
+        "refunds": f"{found.refunds:,}",
+        "cancelled": f"{found.cancelled:,}",
+        "customers": f"{found.customers:,}",
+        "rows without a customer": f"{found.anonymous:,}",
+        "sold": money(found.sold),
+        "given back": money(found.given_back),
+        "net": money(found.sold - found.given_back),
+    }
+    for name, value in lines.items():
+        shown.add_row(name, value)
+    out.print(shown)
+    for each in found.quarantined:
+        say(f"Quarantine, {escape(each.reason)}: {each.rows:,} rows, such as")
+        for example in each.examples:
+            say(f"  [dim]{escape(example)}[/dim]")
+    for each in found.excluded:
+        worth = f", {money(each.money)}" if each.money is not None else ""
+        say(f"Left out, {escape(each.reason)}: {each.rows:,} rows{worth}")
+    for doubt in found.suspicions:
+        say(f"Look at this: {escape(doubt)}")

@@ -1,0 +1,280 @@
+"""Copies of files that Spark cannot read as they are.
+
+They are in another encoding, have lines before the header, blanks that mean what the row above
+says, or are spreadsheets.
+
+A copy lies in a cache, in a folder whose name tells the file, its size and time, and the form; it
+is made once, and those of earlier states of the file are removed. A clean file is never copied.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from customer360.errors import BrokenFileError, first_line, listed
+from customer360.sources.csv_files import CsvShape, lines_of, look, reading
+from customer360.sources.text_form import TextForm
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+SPREADSHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+"""Endings of the names of spreadsheets."""
+
+CORRUPT = "_corrupt_record"
+
+_SPARK_READS = ("utf-8", "latin-1", "utf-16")
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Readable:
+    """A file as Spark can read it.
+
+    Attributes:
+        file: The file itself, or its copy, of the same name.
+        shape: What is in it.
+        form: Of ``file``; None: it is Parquet, of columns ``_c0`` ... and ``_corrupt_record``.
+    """
+
+    file: Path
+    shape: CsvShape
+    form: TextForm | None
+
+
+def is_spreadsheet(file: Path) -> bool:
+    """Whether a file is one, by its name."""
+    return file.suffix.lower() in SPREADSHEETS
+
+
+def readable(file: Path, form: TextForm, cache: Path, decimal: str = ".") -> Readable:
+    """The file, or a copy of it that Spark can read.
+
+    Args:
+        file: CSV or spreadsheet.
+        form: How it is to be taken apart.
+        cache: Where copies are.
+        decimal: Decimal mark for the numbers of a spreadsheet's cells.
+
+    Raises:
+        BrokenFileError: See `customer360.sources.csv_files.check_csv`; or a spreadsheet cannot be
+            read or lacks the sheet.
+    """
+    if is_spreadsheet(file):
+        copy = _copy(
+            file,
+            f"{form!r} {decimal}",
+            cache,
+            lambda to: _write(_filled(_of_sheet(file, form, decimal), form, file), to),
+        )
+        return Readable(copy, CsvShape(_names_in(copy)), None)
+    shape = look(file, form)
+    form = replace(form, encoding=shape.encoding)
+    if form.fill_down:
+        copy = _copy(
+            file,
+            repr(form),
+            cache,
+            lambda to: _write(_filled(_of_csv(file, form, shape), form, file), to),
+        )
+        return Readable(copy, CsvShape(_names_in(copy), controls=shape.controls), None)
+    if form.encoding in _SPARK_READS and not form.skip_lines:
+        return Readable(file, shape, form)
+    copy = _copy(file, repr(form), cache, lambda to: _transcribe(file, form, to))
+    plain = replace(form, encoding="utf-8", skip_lines=0)
+    return Readable(copy, replace(shape, encoding="utf-8"), plain)
+
+
+def _copy(file: Path, how: str, cache: Path, make: Callable[[Path], None]) -> Path:
+    """The file's copy, made now if it is not there; it appears once it is whole."""
+    stat = file.stat()
+    whose = hashlib.sha256(str(file.absolute()).encode()).hexdigest()[:12]
+    state = f"{stat.st_size}\0{stat.st_mtime_ns}\0{how}"
+    folder = cache / f"{whose}-{hashlib.sha256(state.encode()).hexdigest()[:12]}"
+    copy = folder / file.name.removesuffix(".gz")
+    if copy.exists():
+        return copy
+    for older in cache.glob(f"{whose}-*"):
+        shutil.rmtree(older, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    scratch = folder / f".{os.getpid()}"
+    try:
+        make(scratch)
+        scratch.replace(copy)
+    finally:
+        scratch.unlink(missing_ok=True)
+    return copy
+
+
+def _transcribe(file: Path, form: TextForm, copy: Path) -> None:
+    """The text in UTF-8, from the header on."""
+    # What Windows-1252 leaves undefined is nothing but a control character, which readers drop.
+    lenient = "ignore" if form.encoding == "cp1252" else "strict"
+    with reading(file, form.encoding) as stream, copy.open("w", encoding="utf-8", newline="") as to:
+        text = lines_of(stream, form, errors=lenient)
+        try:
+            for _ in range(form.skip_lines):
+                text.readline()
+            shutil.copyfileobj(text, to, _CHUNK)
+        finally:
+            text.detach()
+
+
+def _of_csv(file: Path, form: TextForm, shape: CsvShape) -> pa.Table:
+    """A CSV as text columns ``_c0`` ...; rows that cannot be split are in ``_corrupt_record``."""
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    broken: list[str] = []
+
+    def keep(row: Any) -> str:
+        broken.append(row.text)
+        return "skip"
+
+    names = [f"_c{n}" for n in range(len(shape.header) + shape.trailing)]
+    with reading(file, form.encoding) as stream:
+        text = lines_of(stream, form)
+        try:
+            for _ in range(form.skip_lines):
+                text.readline()
+            plain = text.read().encode()
+        finally:
+            text.detach()
+    try:
+        table = arrow_csv.read_csv(
+            pa.BufferReader(plain),
+            # The header is read as a row, which is taken away below: it may go over several lines.
+            read_options=arrow_csv.ReadOptions(column_names=names),
+            parse_options=arrow_csv.ParseOptions(
+                delimiter=form.delimiter,
+                quote_char=form.quote or False,
+                double_quote=form.escape is None,
+                escape_char=form.escape or False,
+                newlines_in_values=True,
+                invalid_row_handler=keep,
+            ),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()),
+                strings_can_be_null=True,
+                null_values=[""],
+                quoted_strings_can_be_null=True,
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        raise BrokenFileError(file.name, "a CSV file", first_line(error)) from None
+    table = table.slice(1) if not shape.trailing else table.drop_columns([names[-1]])
+    rows = table.rename_columns([f"_c{n}" for n in range(len(shape.header))])
+    rows = rows.append_column(CORRUPT, pa.nulls(rows.num_rows, pa.string()))
+    lost = (
+        [text.rstrip("\r\n") for text in broken[1:] if text.strip()]
+        if shape.trailing
+        else [text.rstrip("\r\n") for text in broken if text.strip()]
+    )
+    if lost:
+        nothing = {name: pa.nulls(len(lost), pa.string()) for name in rows.column_names}
+        rows = pa.concat_tables([rows, pa.table(nothing | {CORRUPT: pa.array(lost)})])
+    return rows.replace_schema_metadata({"header": "\x1f".join(shape.header)})
+
+
+def _of_sheet(file: Path, form: TextForm, decimal: str) -> pa.Table:
+    """A sheet's cells as text: whole numbers without a fraction, times in ISO form."""
+    import pyarrow as pa
+    from python_calamine import CalamineError, CalamineWorkbook, WorksheetNotFound
+
+    try:
+        with CalamineWorkbook.from_path(str(file)) as book:
+            name = form.sheet or next(iter(book.sheet_names), "")
+            try:
+                cells = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
+            except WorksheetNotFound:
+                raise BrokenFileError(
+                    file.name,
+                    f"a sheet {name!r}",
+                    f"the sheets {listed(book.sheet_names)}",
+                    "write the name of one as `sheet:` in the mapping",
+                ) from None
+    except (CalamineError, OSError) as error:
+        raise BrokenFileError(file.name, "a spreadsheet", first_line(error)) from None
+    rows = cells[form.skip_lines :]
+    header = [str(cell).strip() for cell in rows[0]] if rows else []
+    while header and not header[-1]:
+        header.pop()
+    if not header:
+        raise BrokenFileError(
+            file.name,
+            f"a header in row {form.skip_lines + 1} of sheet {name}",
+            "a blank row",
+            "write skip_lines: how many rows stand before the header",
+        )
+    columns = {
+        f"_c{n}": pa.array([_cell(row[n], decimal) for row in rows[1:]], pa.string())
+        for n in range(len(header))
+    }
+    columns[CORRUPT] = pa.nulls(len(rows) - 1, pa.string())
+    names = [name or f"_c{n}" for n, name in enumerate(header)]
+    return pa.table(columns).replace_schema_metadata({"header": "\x1f".join(names)})
+
+
+def _cell(value: object, decimal: str) -> str | None:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        if value.is_integer() and abs(value) < 1e15:
+            return str(int(value))
+        return format(Decimal(repr(value)), "f").replace(".", decimal)
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ", timespec="seconds")
+    if isinstance(value, date | time | timedelta):
+        return str(value)
+    text = str(value)
+    return text if text.strip() else None
+
+
+def _filled(table: pa.Table, form: TextForm, file: Path) -> pa.Table:
+    """``table`` with the blanks of `TextForm.fill_down` filled from the row above."""
+    if not form.fill_down:
+        return table
+    header = table.schema.metadata[b"header"].decode().split("\x1f")
+    absent = [name for name in form.fill_down if name not in header]
+    if absent:
+        raise BrokenFileError(
+            file.name, f"column {listed(absent)} of fill_down", f"only {listed(header, 12)}"
+        )
+    rows: pd.DataFrame = table.to_pandas()
+    first, *others = [f"_c{header.index(name)}" for name in form.fill_down]
+    whole = rows[CORRUPT].isna()
+    own = rows.loc[whole, first].str.strip().replace("", None)
+    filled = own.ffill()
+    rows.loc[whole, first] = filled
+    if others:
+        order = (own.notna() & (filled != filled.shift())).cumsum()
+        blank = rows.loc[whole, others].apply(lambda column: column.str.strip().eq("").fillna(True))
+        there = rows.loc[whole, others].mask(blank)
+        rows.loc[whole, others] = there.groupby(order).ffill()
+    import pyarrow as pa
+
+    return pa.Table.from_pandas(
+        rows, schema=table.schema.remove_metadata(), preserve_index=False
+    ).replace_schema_metadata(table.schema.metadata)
+
+
+def _write(table: pa.Table, copy: Path) -> None:
+    import pyarrow.parquet as pq
+
+    pq.write_table(table, copy)
+
+
+def _names_in(copy: Path) -> tuple[str, ...]:
+    import pyarrow.parquet as pq
+
+    metadata = pq.read_schema(copy).metadata
+    return tuple(metadata[b"header"].decode().split("\x1f"))

@@ -1,0 +1,68 @@
+"""What `customer360 check` tells of files before anything is loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from customer360_tests.deployments import customer360
+
+MAPPING = """
+name: shop
+time_zone: UTC
+currency: EUR
+date_format: "yyyy-MM-dd"
+grain: orders
+columns: {order_id: id, customer_id: who, occurred_at: day, amount: sum}
+exclude: [{reason: test_order, column: who, equals: tester}]
+"""
+TEXT = (
+    "id,who,day,sum,Refunded Amount\n1,A,2024-01-01,10.00,0.00\n2,,2024-01-02,20.50,5.00\n"
+    "2,B,2024-01-03,1.00,\n3,tester,2024-01-03,99.00,\n4,C,2024-01-04,twelve,\n"
+)
+
+
+def test_check_tells_what_would_come_in_and_writes_nothing(
+    spark: SparkSession,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "shop.yaml").write_text(MAPPING)
+    (tmp_path / "a.csv").write_text(TEXT)
+    before = sorted(tmp_path.rglob("*"))
+    said = customer360(
+        capsys, monkeypatch, "check", "--mapping", tmp_path / "shop.yaml", tmp_path / "a.csv"
+    )
+    assert said.code == 0, said.err
+    for line in (
+        "rows in the files       │ 5",
+        "2024-01-01 to 2024-01-03",
+        "orders                  │ 2",
+        "customers               │ 2",
+        "rows without a customer │ 1",
+        "net                     │ 31.50 EUR",
+        "Quarantine, sum:type: 1 rows, such as",
+        '"sum":"twelve"',
+        "Left out, test_order: 1 rows, 99.00 EUR",
+        "Look at this: shop: 1 order ids, 2 for one, stand on 2 rows that differ",
+        "write `refunded: Refunded Amount` under columns",
+    ):
+        assert line in said.out
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_what_check_lacks_is_said(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    missing = customer360(capsys, monkeypatch, "check", tmp_path)
+    assert missing.error_lines == [
+        "error: check needs --mapping: a YAML file or the name of one that ships"
+    ]
+    absent = customer360(
+        capsys, monkeypatch, "check", "--mapping", "shopify", tmp_path / "none.csv"
+    )
+    assert absent.code == 1
+    assert absent.error_lines[0].endswith("none.csv: there is no such file or folder")
