@@ -30,7 +30,7 @@ def audit_transactions(work: Workspace, days: Sequence[date]) -> TransactionsAud
     rows = lakehouse.read_days(TRANSACTIONS, "business_date", days)
     # A key's hash is a twentieth of the key; two different keys with one hash on one day would be
     # reported as a repeat, once in some 10^8 rows a day.
-    key = F.xxhash64("source", "order_id", "kind").alias("key")
+    key = F.xxhash64("source", "order_id", "kind", "entry").alias("key")
     repeated = (
         rows.select("business_date", key)
         .groupBy("business_date", "key")

@@ -22,7 +22,7 @@ from customer360.errors import BrokenFileError
 from customer360.lakehouse.tables import Folders
 from customer360.pipeline.bronze_accounts import DELIVERY_DAY, WHOLE, BronzeLoaded, DeliveryCount
 from customer360.pipeline.follow_changes import follow_changes
-from customer360.pipeline.workspace import Workspace
+from customer360.pipeline.workspace import Workspace, days_note
 from customer360.sources.base import ChangingSource, Source
 from customer360.sources.readers import shown_name
 from customer360.table_names import quarantine_of
@@ -75,6 +75,7 @@ def _load_days(work: Workspace, source: Source, table: str, days: DayRange) -> B
         list(days),
         folders=folders,
         index=contract.indexed_columns,
+        note=days_note(days),  # silver looks at what lay there before
     )
     rejected = ingest.rejected(received, contract)
     if not broken.get["rows"]:  # the raw rows need not be checked once more

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from customer360.contracts import PERSONAL, Contract
 from customer360.contracts import Column as ContractColumn
+from customer360.contracts.contract import SET_ASIDE
 from customer360.sources import staged
 from customer360.sources.base import Delivery, Source
 from customer360.sources.mapping import (
@@ -44,6 +45,21 @@ _REQUIRED = ("order_id", "occurred_at", "amount", "quantity", "unit_price")
 _NUMBERS = ("amount", "quantity", "unit_price", "items", "freight")
 _DAYS = ("birth_date", "signed_up_on", "delivered_on", "reviewed_on")
 _COUNTS = ("installments", "review_score")
+_LEAST: Mapping[str, int | str] = {
+    "review_score": 1,
+    "installments": 0,
+    "birth_date": "1850-01-01",
+}
+_DESCRIBING = (
+    *CUSTOMER_ROLES,
+    "items",
+    "installments",
+    "freight",
+    "delivered_on",
+    "review_score",
+    "reviewed_on",
+)
+"""Roles whose bad values are set aside: the row stays without them."""
 
 
 class MappedSource(Source, Generic[MappingT]):
@@ -64,6 +80,8 @@ class MappedSource(Source, Generic[MappingT]):
         self.time_zone = mapping.time_zone
         self.closed = mapping.closed
         self.order_lines = mapping.grain == "lines"
+        self.conflicts = mapping.conflicts
+        self.states_keys = mapping.grain == "orders" or mapping.columns.line_id is not None
         self.tables = (mapping.table,)
         self.transactions_table = mapping.table
         own = (exclusion.reason for exclusion in mapping.exclude)
@@ -142,6 +160,7 @@ class MappedSource(Source, Generic[MappingT]):
             installments=self._role("installments").try_cast("int"),
             freight=F.abs(self._role("freight").try_cast("decimal(18,2)")),
             review_score=self._role("review_score").try_cast("int"),
+            changed_at=self._role("changed_at"),  # only compared: whose time does not matter
             excluded_because=excluded,
             **{role: self._role(role) for role in plain},
         )
@@ -221,7 +240,7 @@ class MappedSource(Source, Generic[MappingT]):
         kind = "string"
         if role in _NUMBERS:
             kind = "number"
-        elif role == "occurred_at":
+        elif role in ("occurred_at", "changed_at"):
             kind = "timestamp"
         elif role in _DAYS:
             kind = "date"
@@ -229,6 +248,11 @@ class MappedSource(Source, Generic[MappingT]):
             kind = "boolean"
         elif role in _COUNTS:
             kind = "integer"
+        written = self._written(kind)
+        properties = dict(written.get("properties", {}))
+        # What describes a sale or a customer must not cost the sale.
+        if role in _DESCRIBING and header not in self._key():
+            properties[SET_ASIDE] = True
         field = Columns.model_fields.get(role or "")
         described = (field and field.description) or "Kept as received."
         return ContractColumn(
@@ -240,9 +264,10 @@ class MappedSource(Source, Generic[MappingT]):
             else f"{described} In the {self.place}: {header}.",
             unit=self.currency if role in ("amount", "unit_price", "freight") else None,
             classification=PERSONAL if personal else None,
-            minimum={"review_score": 1, "installments": 0}.get(role or ""),
+            minimum=_LEAST.get(role or ""),
             maximum=5 if role == "review_score" else None,
-            **self._written(kind),
+            format="email" if role == "email" else written.get("format"),
+            properties=properties,
         )
 
     def _has(self, role: str) -> bool:

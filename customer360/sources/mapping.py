@@ -79,6 +79,9 @@ class Columns(Strict):
 
     order_id: str = Field(description="The order; for lines, the same in all its lines.")
     occurred_at: str = Field(description="When the order was placed or refunded, local time.")
+    changed_at: str | None = Field(
+        None, description="When the row last changed: of an order's rows the last counts."
+    )
     customer_id: str | None = Field(None, description="The customer; blank is an anonymous sale.")
     line_id: str | None = Field(None, description="Tells the lines of an order apart.")
     amount: str | None = Field(None, description="Money of the row.")
@@ -184,6 +187,8 @@ class RowMapping(Strict):
         currency: ISO code of all amounts.
         grain: What a row is: an order, or a line of one.
         closed: The data set no longer grows.
+        conflicts: What becomes of an order of which several rows are equally good: it is kept out
+            (quarantine), or none may be (stop); unset, it is kept out as long as these are few.
         repeated_lines: Whether lines alike in every column are one line or count each.
         columns: What the project calls a column, and what the source calls it.
         keep: Further columns to keep in bronze.
@@ -198,6 +203,7 @@ class RowMapping(Strict):
     grain: Literal["orders", "lines"]
     closed: bool = False
     repeated_lines: Literal["drop", "keep"] = "drop"
+    conflicts: Literal["quarantine", "stop"] | None = None
     columns: Columns
     keep: list[str] = Field(default_factory=list)
     cancellations: list[Cancellation] = Field(default_factory=list)

@@ -1,0 +1,227 @@
+"""Which days of silver/transactions a load makes again: where its orders lie, lay, or come to lie.
+
+An order is one whatever its day. Where a row of it comes, goes or moves, every day on which it has
+a row is made again, and is made from all of its rows: so the tables depend on what was delivered,
+and not on how it was cut into loads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from customer360.bronze.changes import differing_days
+from customer360.lakehouse.tables import days_predicate
+from customer360.pipeline.bronze_accounts import DELIVERY_DAY
+from customer360.pipeline.workspace import Workspace, changed_days
+from customer360.silver import transactions as silver_transactions
+from customer360.sources.base import ChangingSource, Source
+from customer360.table_names import REJECTED, TRANSACTIONS
+
+Prepared = Callable[[Source, "set[date] | None"], DataFrame]
+"""A source's prepared transactions whose own dates can be of some days; of all days for None."""
+
+
+@dataclass(frozen=True)
+class OrderDays:
+    """What one source's orders need.
+
+    Attributes:
+        moved: Keys that have rows on several days, as `silver.transactions.moved_keys` gives them
+            (persisted); None where there are none.
+        read: The days on which they have rows.
+    """
+
+    moved: DataFrame | None
+    read: frozenset[date]
+
+
+def around(days: Collection[date], margin: timedelta) -> set[date]:
+    """``days`` and those a zone's ``margin`` away."""
+    return {day + step for day in days for step in (-margin, timedelta(0), margin)}
+
+
+def zone_margin(work: Workspace, source: Source) -> timedelta:
+    """How far a row's own date may lie from its business date."""
+    same = source.event_zones == {work.deployment.zone_of(source)}
+    return timedelta(days=0 if same else 1)
+
+
+def bronze_versions(work: Workspace) -> dict[str, int]:
+    """The version that each bronze table is at."""
+    tables = [f"bronze/{table}" for source in work.deployment.sources for table in source.tables]
+    return {table: work.lakehouse.version(table) for table in tables}
+
+
+def changed_event_days(
+    work: Workspace, source: Source, seen: dict[str, int], now: dict[str, int]
+) -> set[date] | None:
+    """Own dates of the transactions that bronze gained, lost or changed since it was ``seen``.
+
+    Args:
+        work: Where.
+        source: Whose.
+        seen: Versions of bronze tables that silver was last made from; of a table that is not
+            there nothing was made, so nothing is to be mended.
+        now: As `bronze_versions` gives them.
+
+    Returns:
+        The dates; None where it cannot be told any more, so that any may have changed.
+    """
+    found: set[date] = set()
+    for name in source.tables:
+        table = f"bronze/{name}"
+        before, after = seen.get(table), now[table]
+        if before is None or before == after:
+            continue
+        if before > after:
+            return None  # deleted and made again
+        own = name == source.transactions_table
+        if isinstance(source, ChangingSource):
+            found |= changed_days(work.lakehouse, table, before, after)
+        elif source.delivery(name) == "daily":
+            if own:
+                replaced = changed_days(work.lakehouse, table, before, after)
+                days = _replaced_event_days(work, table, before, replaced)
+                if days is None:
+                    return None
+                found |= days
+        elif not own:
+            return None  # what an order's other tables say of it may concern any day
+        else:
+            days = _differing(work, table, before)
+            if days is None:
+                return None
+            found |= days
+    return found
+
+
+def order_days(
+    work: Workspace, touched: set[date], prepared: Prepared
+) -> tuple[set[date], dict[str, OrderDays]]:
+    """``touched`` and the other days of the orders on them, and what each source's orders need.
+
+    Args:
+        work: Where.
+        touched: Days with rows that came, went or changed.
+        prepared: Gives the rows of a source.
+    """
+    newest = max(work.deployment.last_day(), max(touched))
+    made = set(touched)
+    found = {
+        source.name: _moved(work, source, made, newest, prepared)
+        for source in work.deployment.sources
+    }
+    for needed in found.values():
+        made |= needed.read
+    if made != touched:
+        # The days that came along hold other orders, which have their own other days.
+        for source in work.deployment.sources:
+            release(found[source.name])
+            found[source.name] = _moved(work, source, made, newest, prepared)
+    return made, found
+
+
+def release(needed: OrderDays) -> None:
+    """Let go of what is kept in memory."""
+    if needed.moved is not None:
+        needed.moved.unpersist()
+
+
+def _moved(
+    work: Workspace, source: Source, days: set[date], newest: date, prepared: Prepared
+) -> OrderDays:
+    """Keys with a row on ``days``, now or as silver has it, and rows on several days."""
+    none = OrderDays(None, frozenset())
+    if not source.states_keys:
+        return none
+    everything = _covers(work, source, days, newest)
+    rows = prepared(source, days if everything else None)
+    rows = rows.where(F.col("business_date") <= F.lit(newest))
+    if not everything:
+        here = prepared(source, days).where(days_predicate("business_date", days))
+        concerned = here.select("order_id").unionByName(_known_on(work, source, days)).distinct()
+        rows = rows.join(F.broadcast(concerned), "order_id", "left_semi")
+    moved = silver_transactions.moved_keys(rows).persist()
+    if not moved.count():
+        moved.unpersist()
+        return none
+    placed = silver_transactions.business_dates(rows, moved)
+    return OrderDays(moved, frozenset(row[0] for row in placed.collect()))
+
+
+def _covers(work: Workspace, source: Source, days: set[date], newest: date) -> bool:
+    """Whether no transaction of ``source`` up to ``newest`` can lie on another day."""
+    table, lakehouse = f"bronze/{source.transactions_table}", work.lakehouse
+    first, last = (
+        lakehouse.minimum(table, "_event_date"),
+        lakehouse.maximum(table, "_event_date"),
+    )
+    if first is None or last is None:
+        return False
+    margin = zone_margin(work, source)
+    first, last = first - margin, min(last + margin, newest)
+    wanted = (last - first).days + 1
+    return wanted <= len(days) and sum(first <= day <= last for day in days) == wanted
+
+
+def _known_on(work: Workspace, source: Source, days: set[date]) -> DataFrame:
+    """Orders that silver has, or has kept out, on ``days``: their rows may have gone."""
+    lakehouse = work.lakehouse
+    known = work.spark.createDataFrame([], "order_id string")
+    if lakehouse.exists(TRANSACTIONS):
+        rows = lakehouse.read_days(TRANSACTIONS, "business_date", days)
+        known = known.unionByName(rows.where(F.col("source") == source.name).select("order_id"))
+    if lakehouse.exists(REJECTED):
+        conflicts = F.arrays_overlap("reasons", F.array(*map(F.lit, silver_transactions.CONFLICTS)))
+        rows = lakehouse.read_days(REJECTED, "business_date", days).where(conflicts)
+        order = F.get_json_object("raw", "$.order_id").alias("order_id")
+        known = known.unionByName(rows.select(order))
+    return known
+
+
+def _replaced_event_days(
+    work: Workspace, table: str, before: int, replaced: set[date]
+) -> set[date] | None:
+    """Own dates of the rows of deliveries ``replaced``, as they were and as they are."""
+    lakehouse = work.lakehouse
+
+    def dates(version: int | None) -> DataFrame:
+        rows = lakehouse.read(table, version=version).where(days_predicate(DELIVERY_DAY, replaced))
+        return rows.select("_event_date")
+
+    both = dates(None)
+    try:
+        both = both.unionByName(dates(before))
+        return {row[0] for row in both.distinct().collect() if row[0] is not None}
+    except Exception as error:  # which class Spark's errors have depends on the kind of session
+        if not _is_gone(error):
+            raise
+        return None
+
+
+def _differing(work: Workspace, table: str, before: int) -> set[date] | None:
+    lakehouse = work.lakehouse
+    try:
+        return differing_days(lakehouse.read(table, version=before), lakehouse.read(table))
+    except Exception as error:  # likewise
+        if not _is_gone(error):
+            raise
+        return None
+
+
+def _is_gone(error: Exception) -> bool:
+    """Whether Delta says that it has no such version of a table any more, or not its files."""
+    said = str(error)
+    gone = (
+        "FILE_NOT_EXIST",
+        "FileNotFound",
+        "DELTA_VERSION",
+        "DELTA_CANNOT_TIME_TRAVEL",
+        "DELTA_LOG",
+    )
+    return any(code in said for code in gone)
