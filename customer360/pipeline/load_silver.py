@@ -106,11 +106,11 @@ def load_customer_history(work: Workspace, days: DayRange) -> Commit:
     """Place the profiles delivered on ``days`` in silver/customer_history."""
     lakehouse = work.lakehouse
     existing = lakehouse.read(HISTORY) if lakehouse.exists(HISTORY) else None
+    profiles = _profiles(work, days)
     return lakehouse.replace_groups(
         HISTORY,
-        silver_history.history(_profiles(work, days), existing),
-        group="customer_key",
-        identity=["customer_key", "valid_from"],
+        silver_history.history(profiles, existing),
+        profiles.select("customer_key").distinct(),
         index=_index(HISTORY),
     )
 
@@ -133,9 +133,14 @@ def _touched_days(work: Workspace, days: DayRange, versions: dict[str, int]) -> 
         margin = zone_margin(work, source)
         table = source.transactions_table
         if source.delivery(table) == "daily":
-            rows = lakehouse.read_days(f"bronze/{table}", DELIVERY_DAY, list(days))
-            events = rows.select("_event_date").distinct().where("_event_date IS NOT NULL")
-            touched |= around({row[0] for row in events.collect()}, margin)
+            late = work.tables.ask(
+                f"""
+                SELECT DISTINCT _event_date FROM rows WHERE _event_date IS NOT NULL
+                AND {DELIVERY_DAY} BETWEEN DATE '{days.first}' AND DATE '{days.last}'
+                """,
+                rows=f"bronze/{table}",
+            )
+            touched |= around({day for (day,) in late}, margin)
         changed = changed_event_days(work, source, seen, versions)
         if changed is None:
             touched |= set(DayRange(work.deployment.settings.start_date, last))
@@ -146,10 +151,10 @@ def _touched_days(work: Workspace, days: DayRange, versions: dict[str, int]) -> 
             newest = max(last, lakehouse.maximum(TRANSACTIONS, "business_date") or last)
             touched |= {day for day in around(changed, margin) if day <= newest}
     if lakehouse.exists(REJECTED):
-        waiting = silver_transactions.recoverable_days(
-            lakehouse.read(REJECTED), lakehouse.read(CUSTOMERS)
+        waiting = work.tables.ask(
+            silver_transactions.RECOVERABLE_DAYS, quarantine=REJECTED, customers=CUSTOMERS
         )
-        touched |= {row[0] for row in waiting.collect()}
+        touched |= {day for (day,) in waiting}
     return touched
 
 

@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from customer360.bronze.changes import differing_days
+from customer360.errors import TableNotFoundError
 from customer360.lakehouse.tables import days_predicate
 from customer360.pipeline.bronze_accounts import DELIVERY_DAY
 from customer360.pipeline.workspace import Workspace, changed_days
@@ -188,40 +188,44 @@ def _replaced_event_days(
     work: Workspace, table: str, before: int, replaced: set[date]
 ) -> set[date] | None:
     """Own dates of the rows of deliveries ``replaced``, as they were and as they are."""
-    lakehouse = work.lakehouse
-
-    def dates(version: int | None) -> DataFrame:
-        rows = lakehouse.read(table, version=version).where(days_predicate(DELIVERY_DAY, replaced))
-        return rows.select("_event_date")
-
-    both = dates(None)
-    try:
-        both = both.unionByName(dates(before))
-        return {row[0] for row in both.distinct().collect() if row[0] is not None}
-    except Exception as error:  # which class Spark's errors have depends on the kind of session
-        if not _is_gone(error):
-            raise
-        return None
+    if not replaced:
+        return set()
+    days = f"{DELIVERY_DAY} BETWEEN DATE '{min(replaced)}' AND DATE '{max(replaced)}'"
+    return _asked(
+        work,
+        table,
+        before,
+        f"""
+        SELECT _event_date FROM earlier WHERE {days}
+        UNION SELECT _event_date FROM later WHERE {days}
+        """,
+    )
 
 
 def _differing(work: Workspace, table: str, before: int) -> set[date] | None:
-    lakehouse = work.lakehouse
-    try:
-        return differing_days(lakehouse.read(table, version=before), lakehouse.read(table))
-    except Exception as error:  # likewise
-        if not _is_gone(error):
-            raise
-        return None
-
-
-def _is_gone(error: Exception) -> bool:
-    """Whether Delta says that it has no such version of a table any more, or not its files."""
-    said = str(error)
-    gone = (
-        "FILE_NOT_EXIST",
-        "FileNotFound",
-        "DELTA_VERSION",
-        "DELTA_CANNOT_TIME_TRAVEL",
-        "DELTA_LOG",
+    """Own dates whose rows are not what they were."""
+    return _asked(
+        work,
+        table,
+        before,
+        """
+        WITH a AS (
+            SELECT _event_date, count(*) AS n, sum(_row_hash) AS hashes FROM earlier GROUP BY ALL
+        ),
+        b AS (SELECT _event_date, count(*) AS n, sum(_row_hash) AS hashes FROM later GROUP BY ALL)
+        SELECT _event_date FROM a FULL JOIN b USING (_event_date)
+        WHERE (a.n, a.hashes) IS DISTINCT FROM (b.n, b.hashes)
+        """,
     )
-    return any(code in said for code in gone)
+
+
+def _asked(work: Workspace, table: str, before: int, query: str) -> set[date] | None:
+    """The days that ``query`` finds in ``table`` as it was (``earlier``) and as it is (``later``).
+
+    None where what it was is not kept any more.
+    """
+    try:
+        found = work.tables.ask(query, {"earlier": before}, earlier=table, later=table)
+    except (TableNotFoundError, OSError):
+        return None
+    return {day for (day,) in found if day is not None}
