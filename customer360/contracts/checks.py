@@ -184,6 +184,12 @@ def set_aside_counts(contract: Contract) -> tuple[SparkColumn, ...]:
     )
 
 
+def set_aside_reasons(contract: Contract) -> tuple[str, ...]:
+    """The reasons that `set_aside_counts` counts."""
+    every = rules(contract)
+    return tuple(every[n].reason for n in _forgiven(contract))
+
+
 def _forgiven(contract: Contract) -> list[int]:
     """Positions of the rules whose violation only sets a value aside."""
     aside = {c.name for c in contract.columns if c.properties.get(SET_ASIDE)}

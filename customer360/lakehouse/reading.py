@@ -15,6 +15,7 @@ from operator import and_
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from customer360.errors import TableNotFoundError
 from customer360.lakehouse.delta_log import MONTH, TableLogs
 
 if TYPE_CHECKING:
@@ -43,6 +44,17 @@ class Tables(TableLogs):
             TableNotFoundError: There is no such table yet.
         """
         return self.open(table, version=version).to_pyarrow_dataset()
+
+    def keeps(self, table: str, version: int) -> bool:
+        """Whether ``table`` can still be read as it was at ``version``: vacuum deletes files."""
+        from pyarrow import fs
+
+        try:
+            dataset: Any = self.dataset(table, version=version)
+        except TableNotFoundError:
+            return False
+        found = dataset.filesystem.get_file_info(dataset.files)
+        return all(file.type != fs.FileType.NotFound for file in found)
 
     def select(self, table: str, where: str | None, limit: int) -> pa.Table:
         """Some rows of ``table``.
@@ -78,7 +90,6 @@ class Tables(TableLogs):
 
         Raises:
             TableNotFoundError: There is no such table yet, or no such version of it any more.
-            OSError: Files of that version are not there any more.
         """
         with (
             tempfile.TemporaryDirectory(prefix="customer360-") as scratch,

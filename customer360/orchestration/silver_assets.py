@@ -154,7 +154,7 @@ def silver_assets(
                     passed=found.repeated_keys == 0,
                     metadata={"repeated_keys": found.repeated_keys},
                 ),
-                _agreement(work, loaded),
+                _agreement(context, work, loaded),
                 dg.AssetCheckResult(
                     check_name="customers_known",
                     passed=found.unknown_customers == 0,
@@ -205,7 +205,9 @@ def _check(table: str, name: str, description: str) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(name, asset=asset_key(table), description=description, blocking=True)
 
 
-def _agreement(work: "Workspace", loaded: "TransactionsLoaded") -> dg.AssetCheckResult:
+def _agreement(
+    context: dg.AssetExecutionContext, work: "Workspace", loaded: "TransactionsLoaded"
+) -> dg.AssetCheckResult:
     """The check ``orders_agree``: a warning where a few orders are set aside."""
     from customer360.pipeline import conflicts
 
@@ -221,6 +223,8 @@ def _agreement(work: "Workspace", loaded: "TransactionsLoaded") -> dg.AssetCheck
                 limit=settings.quarantine_limit,
                 tolerance=settings.quarantine_tolerance,
             )
+    if told and not stops:
+        context.log.warning(" ".join(told))
     return dg.AssetCheckResult(
         check_name="orders_agree",
         passed=not told,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import partial, reduce
@@ -20,13 +19,17 @@ from customer360.pipeline.order_days import (
     around,
     bronze_versions,
     changed_event_days,
+    newest_day,
     order_days,
     release,
     zone_margin,
 )
+from customer360.pipeline.profile_rows import profile_rows
 from customer360.pipeline.workspace import (
     Workspace,
+    bronze_note,
     changed_days,
+    consumed_bronze,
     consumed_version,
     days_note,
 )
@@ -64,71 +67,43 @@ def _index(table: str) -> tuple[str, ...]:
     return Contract.load(table).indexed_columns
 
 
-def _delivered(work: Workspace, source: Source, days: DayRange) -> dict[str, DataFrame]:
-    """The source's bronze rows delivered on ``days``; extracts whole."""
-    frames = {}
-    for table in source.tables:
-        frame = work.lakehouse.read(f"bronze/{table}")
-        if source.delivery(table) == "daily":
-            frame = frame.where(days_predicate(DELIVERY_DAY, list(days)))
-        frames[table] = frame
-    return frames
-
-
-def _profiles(work: Workspace, days: DayRange) -> DataFrame:
-    frames = [
-        silver_customers.prepared(
-            source.staged_customers(_delivered(work, source, days)),
-            source=source.name,
-            secret=work.deployment.secret,
-        )
-        for source in work.deployment.sources
-    ]
-    return reduce(DataFrame.unionByName, frames)
-
-
 def load_customers(work: Workspace, days: DayRange) -> Commit:
-    """Merge the profiles delivered on ``days`` into silver/customers."""
-    lakehouse, latest = work.lakehouse, silver_customers.latest(_profiles(work, days))
-    if not lakehouse.exists(CUSTOMERS):  # nothing to merge into: all rows are inserted
-        rows = latest.select(*silver_customers.COLUMNS)
-        return lakehouse.replace_all(CUSTOMERS, rows, index=_index(CUSTOMERS))
-    return lakehouse.merge(
-        CUSTOMERS,
-        latest,
-        silver_customers.MERGE,
-        columns=silver_customers.COLUMNS,
-        index=_index(CUSTOMERS),
+    """Bring silver/customers up to what was delivered on ``days``."""
+    versions = bronze_versions(work)
+    found = profile_rows(work, days, CUSTOMERS, versions)
+    return _replace_people(
+        work, CUSTOMERS, silver_customers.latest(found.rows), found.concerned, versions
     )
 
 
 def load_customer_history(work: Workspace, days: DayRange) -> Commit:
-    """Place the profiles delivered on ``days`` in silver/customer_history."""
-    lakehouse = work.lakehouse
-    existing = lakehouse.read(HISTORY) if lakehouse.exists(HISTORY) else None
-    profiles = _profiles(work, days)
-    return lakehouse.replace_groups(
-        HISTORY,
-        silver_history.history(profiles, existing),
-        profiles.select("customer_key").distinct(),
-        index=_index(HISTORY),
+    """Bring silver/customer_history up to what was delivered on ``days``."""
+    versions = bronze_versions(work)
+    found = profile_rows(work, days, HISTORY, versions)
+    return _replace_people(
+        work, HISTORY, silver_history.history(found.rows), found.concerned, versions
     )
 
 
-def _consumed(work: Workspace) -> dict[str, int]:
-    """Versions of the bronze tables that silver/transactions was last made from."""
-    for newest in (1, None):  # the newest commit says it, unless it was maintenance
-        for _, note in work.lakehouse.notes(TRANSACTIONS, newest):
-            if note and "bronze" in (read := json.loads(note)):
-                return dict(read["bronze"])
-    return {}
+def _replace_people(
+    work: Workspace,
+    table: str,
+    rows: DataFrame,
+    concerned: DataFrame | None,
+    versions: dict[str, int],
+) -> Commit:
+    """Make ``rows`` all there is of the customers ``concerned``, or of anybody."""
+    note, index = bronze_note(versions), _index(table)
+    if concerned is None:
+        return work.lakehouse.replace_all(table, rows, index=index, note=note)
+    return work.lakehouse.replace_groups(table, rows, concerned, index=index, note=note)
 
 
 def _touched_days(work: Workspace, days: DayRange, versions: dict[str, int]) -> set[date]:
     """``days`` and the days of rows that came with them, however late, or went since last time."""
     lakehouse, last = work.lakehouse, work.deployment.last_day()
     touched = set(days)
-    seen = _consumed(work)
+    seen = consumed_bronze(lakehouse, TRANSACTIONS)
     for source in work.deployment.sources:
         margin = zone_margin(work, source)
         table = source.transactions_table
@@ -155,6 +130,11 @@ def _touched_days(work: Workspace, days: DayRange, versions: dict[str, int]) -> 
             silver_transactions.RECOVERABLE_DAYS, quarantine=REJECTED, customers=CUSTOMERS
         )
         touched |= {day for (day,) in waiting}
+    if lakehouse.exists(TRANSACTIONS) and any(s.has_customers for s in work.deployment.sources):
+        orphaned = work.tables.ask(
+            silver_transactions.ORPHANED_DAYS, transactions=TRANSACTIONS, customers=CUSTOMERS
+        )
+        touched |= {day for (day,) in orphaned}
     return touched
 
 
@@ -214,7 +194,7 @@ def load_transactions(work: Workspace, days: DayRange) -> TransactionsLoaded:
     )
     made: list[DataFrame] = []
     excluded: list[DataFrame] = []
-    in_conflict: dict[str, DataFrame] = {}
+    in_conflict: dict[str, Callable[[], DataFrame]] = {}
     observed: dict[str, tuple[Observation, Observation, Observation]] = {}
     for source in work.deployment.sources:
         seen = (Observation(), Observation(), Observation())
@@ -237,7 +217,8 @@ def load_transactions(work: Workspace, days: DayRange) -> TransactionsLoaded:
         moved, standing = orders[source.name].moved, None
         if moved is not None:
             everywhere = _prepared(work, source, touched | orders[source.name].read)
-            standing = silver_transactions.standing_rows(judged(everywhere), moved)
+            come = everywhere.where(F.col("business_date") <= F.lit(newest_day(work, touched)))
+            standing = silver_transactions.standing_rows(judged(come), moved)
         settle = partial(
             silver_transactions.settled,
             together=folders.of("business_date"),
@@ -250,7 +231,7 @@ def load_transactions(work: Workspace, days: DayRange) -> TransactionsLoaded:
             seen[2], *silver_transactions.settled_counts()
         )
         single = silver_transactions.kept(settled)
-        in_conflict[source.name] = silver_transactions.conflicting(settle(judged(received)))
+        in_conflict[source.name] = partial(settle, judged(received))
         made.append(
             silver_transactions.orders_from_lines(single)
             if source.order_lines
@@ -271,8 +252,12 @@ def load_transactions(work: Workspace, days: DayRange) -> TransactionsLoaded:
         for name, seen in observed.items()
     }
     excluded += [
-        silver_transactions.rejected(rows, ingested_at=work.started_at, run_id=work.run_id)
-        for name, rows in in_conflict.items()
+        silver_transactions.rejected(
+            silver_transactions.conflicting(settled_again()),
+            ingested_at=work.started_at,
+            run_id=work.run_id,
+        )
+        for name, settled_again in in_conflict.items()
         if accounting[name].conflicts  # else the rows need not be settled once more
     ]
     quarantine = None

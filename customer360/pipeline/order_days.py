@@ -14,7 +14,6 @@ from datetime import date, timedelta
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from customer360.errors import TableNotFoundError
 from customer360.lakehouse.tables import days_predicate
 from customer360.pipeline.bronze_accounts import DELIVERY_DAY
 from customer360.pipeline.workspace import Workspace, changed_days
@@ -110,7 +109,7 @@ def order_days(
         touched: Days with rows that came, went or changed.
         prepared: Gives the rows of a source.
     """
-    newest = max(work.deployment.last_day(), max(touched))
+    newest = newest_day(work, touched)
     made = set(touched)
     found = {
         source.name: _moved(work, source, made, newest, prepared)
@@ -124,6 +123,11 @@ def order_days(
             release(found[source.name])
             found[source.name] = _moved(work, source, made, newest, prepared)
     return made, found
+
+
+def newest_day(work: Workspace, touched: Collection[date]) -> date:
+    """The last day there are orders of: a row of a later one waits, and settles nothing yet."""
+    return max(work.deployment.last_day(), max(touched))
 
 
 def release(needed: OrderDays) -> None:
@@ -224,8 +228,7 @@ def _asked(work: Workspace, table: str, before: int, query: str) -> set[date] | 
 
     None where what it was is not kept any more.
     """
-    try:
-        found = work.tables.ask(query, {"earlier": before}, earlier=table, later=table)
-    except (TableNotFoundError, OSError):
+    if not work.tables.keeps(table, before):
         return None
+    found = work.tables.ask(query, {"earlier": before}, earlier=table, later=table)
     return {day for (day,) in found if day is not None}

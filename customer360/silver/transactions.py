@@ -453,6 +453,14 @@ day-by-day runs to the same tables as one run over everything. ``quarantine`` is
 """
 
 
+ORPHANED_DAYS = """
+    SELECT DISTINCT business_date FROM transactions
+    ANTI JOIN customers USING (customer_key) WHERE customer_key IS NOT NULL
+"""
+"""Business dates with rows of customers who are known no more, as DuckDB's SQL: a delivery came
+again without them. ``transactions`` is the table, ``customers`` is ``silver/customers``."""
+
+
 def received_counts() -> tuple[Column, ...]:
     """To ``observe`` on ``prepared`` rows of the days being made: ``rows_in``."""
     return (F.count(F.lit(1)).alias("rows_in"),)

@@ -22,9 +22,8 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Generic
 
-from customer360.contracts import PERSONAL, Contract
+from customer360.contracts import PERSONAL, SET_ASIDE, Contract
 from customer360.contracts import Column as ContractColumn
-from customer360.contracts.contract import SET_ASIDE
 from customer360.sources import staged
 from customer360.sources.base import Delivery, Source
 from customer360.sources.mapping import (
