@@ -244,7 +244,7 @@ def typed_value(column: Column) -> SparkColumn:
     limits = _limits(_Checked(column, value, "false", None))
     if not column.properties.get(SET_ASIDE) or not limits:
         return F.expr(value)
-    broken = " OR ".join(f"coalesce({condition}, false)" for condition, _ in limits)
+    broken = " OR ".join(f"coalesce({condition}, false)" for _, condition in limits)
     return F.expr(f"CASE WHEN {broken} THEN NULL ELSE {value} END")
 
 

@@ -265,7 +265,7 @@ def load_transactions(work: Workspace, days: DayRange) -> TransactionsLoaded:
     if some or lakehouse.exists(REJECTED):
         rejected = reduce(DataFrame.unionByName, excluded)
         if not some:  # the rows need not be looked at once more
-            rejected = work.spark.createDataFrame([], rejected.schema)
+            rejected = rejected.where(F.lit(False))
         quarantine = lakehouse.replace_days(
             REJECTED,
             rejected.repartition(1),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import reduce
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -21,7 +22,7 @@ from customer360.silver import transactions as silver_transactions
 from customer360.sources.base import ChangingSource, Source
 from customer360.table_names import REJECTED, TRANSACTIONS
 
-Prepared = Callable[[Source, "set[date] | None"], DataFrame]
+Prepared = Callable[[Source, "Collection[date] | None"], DataFrame]
 """A source's prepared transactions whose own dates can be of some days; of all days for None."""
 
 
@@ -32,7 +33,7 @@ class OrderDays:
     Attributes:
         moved: Keys that have rows on several days, as `silver.transactions.moved_keys` gives them
             (persisted); None where there are none.
-        read: The days on which they have rows.
+        read: The days on which those have rows, and orders that have left the days made again.
     """
 
     moved: DataFrame | None
@@ -139,23 +140,32 @@ def release(needed: OrderDays) -> None:
 def _moved(
     work: Workspace, source: Source, days: set[date], newest: date, prepared: Prepared
 ) -> OrderDays:
-    """Keys with a row on ``days``, now or as silver has it, and rows on several days."""
+    """Where the keys with a row on ``days``, now or as silver has it, lie; those on several."""
     none = OrderDays(None, frozenset())
     if not source.states_keys:
         return none
-    everything = _covers(work, source, days, newest)
-    rows = prepared(source, days if everything else None)
-    rows = rows.where(F.col("business_date") <= F.lit(newest))
-    if not everything:
-        here = prepared(source, days).where(days_predicate("business_date", days))
-        concerned = here.select("order_id").unionByName(_known_on(work, source, days)).distinct()
-        rows = rows.join(F.broadcast(concerned), "order_id", "left_semi")
-    moved = silver_transactions.moved_keys(rows).persist()
-    if not moved.count():
+    if _covers(work, source, days, newest):
+        rows = _up_to(prepared(source, days), newest)
+        moved = silver_transactions.moved_keys(rows).persist()
+        if moved.count():
+            return OrderDays(moved, frozenset(days))
         moved.unpersist()
         return none
-    placed = silver_transactions.business_dates(rows, moved)
-    return OrderDays(moved, frozenset(row[0] for row in placed.collect()))
+    here = prepared(source, days).where(days_predicate("business_date", days))
+    known = [here.select("order_id"), *_known_on(work, source, days)]
+    concerned = reduce(DataFrame.unionByName, known).distinct()
+    rows = _up_to(prepared(source, None), newest)
+    theirs = rows.join(F.broadcast(concerned), "order_id", "left_semi")
+    placed = silver_transactions.business_dates(theirs).collect()
+    # Days of orders that were here are theirs too, though no row of them is here any more.
+    lie_on = frozenset(row["business_date"] for row in placed)
+    if not any(row["moved"] for row in placed):
+        return OrderDays(None, lie_on - days)
+    return OrderDays(silver_transactions.moved_keys(theirs).persist(), lie_on)
+
+
+def _up_to(rows: DataFrame, newest: date) -> DataFrame:
+    return rows.where(F.col("business_date") <= F.lit(newest))
 
 
 def _covers(work: Workspace, source: Source, days: set[date], newest: date) -> bool:
@@ -173,18 +183,17 @@ def _covers(work: Workspace, source: Source, days: set[date], newest: date) -> b
     return wanted <= len(days) and sum(first <= day <= last for day in days) == wanted
 
 
-def _known_on(work: Workspace, source: Source, days: set[date]) -> DataFrame:
+def _known_on(work: Workspace, source: Source, days: set[date]) -> list[DataFrame]:
     """Orders that silver has, or has kept out, on ``days``: their rows may have gone."""
     lakehouse = work.lakehouse
-    known = work.spark.createDataFrame([], "order_id string")
+    known = []
     if lakehouse.exists(TRANSACTIONS):
         rows = lakehouse.read_days(TRANSACTIONS, "business_date", days)
-        known = known.unionByName(rows.where(F.col("source") == source.name).select("order_id"))
+        known.append(rows.where(F.col("source") == source.name).select("order_id"))
     if lakehouse.exists(REJECTED):
         conflicts = F.arrays_overlap("reasons", F.array(*map(F.lit, silver_transactions.CONFLICTS)))
         rows = lakehouse.read_days(REJECTED, "business_date", days).where(conflicts)
-        order = F.get_json_object("raw", "$.order_id").alias("order_id")
-        known = known.unionByName(rows.select(order))
+        known.append(rows.select(F.get_json_object("raw", "$.order_id").alias("order_id")))
     return known
 
 

@@ -222,9 +222,16 @@ def moved_keys(rows: DataFrame) -> DataFrame:
     )
 
 
-def business_dates(rows: DataFrame, moved: DataFrame) -> DataFrame:
-    """Each ``business_date`` on which one of the ``moved_keys`` has a row, once."""
-    return _of_moved(rows, moved).select("business_date").distinct()
+def business_dates(rows: DataFrame) -> DataFrame:
+    """On which days the keys of few ``rows`` lie, and whether one of them is ``moved``.
+
+    Returns:
+        ``business_date`` and ``moved`` (a key of `moved_keys` has a row on it), each pair once.
+    """
+    dates = F.collect_set("business_date").alias("days")
+    by_key = _keyed(rows).groupBy(_hashed_key()).agg(dates)
+    several = (F.size("days") > 1).alias("moved")
+    return by_key.select(F.explode("days").alias("business_date"), several).distinct()
 
 
 def standing_rows(rows: DataFrame, moved: DataFrame) -> DataFrame:

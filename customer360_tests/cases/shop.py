@@ -45,10 +45,11 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Shop:
-    """A deployment of one mapped source, its days from ``first`` to ``last``."""
+    """A deployment of one mapped source; ``history`` is made where a test looks at it."""
 
     work: Workspace
     folder: Path
+    history: bool = False
 
     @property
     def source(self) -> Source:
@@ -78,7 +79,8 @@ class Shop:
         bronze = load_bronze(self.work, self.source, table, days)
         assert not bronze.not_conserved
         load_silver.load_customers(self.work, days)
-        load_silver.load_customer_history(self.work, days)
+        if self.history:
+            load_silver.load_customer_history(self.work, days)
         silver = load_silver.load_transactions(self.work, days)
         load_silver.load_customer_days(self.work, days)
         loaded = Loaded(bronze, silver)
@@ -130,13 +132,15 @@ def open_shop(
     *,
     first: date,
     last: date,
+    history: bool = False,
 ) -> Shop:
     """A shop in ``folder`` with these files."""
     raw = folder / "raw"
     raw.mkdir(parents=True)
     source = FilesSource(parse_mapping(mapping, where="shop.yaml"), raw)
     lakehouse = Lakehouse(spark, folder / "lakehouse")
-    shop = Shop(Workspace(lakehouse, deployment_of(source, folder, first, last), "test"), raw)
+    work = Workspace(lakehouse, deployment_of(source, folder, first, last), "test")
+    shop = Shop(work, raw, history)
     for name, lines in (files or {}).items():
         shop.deliver(name, *lines)
     return shop

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
@@ -12,7 +13,7 @@ from pyspark.sql import SparkSession
 from customer360.pipeline import audit, conflicts
 from customer360_tests.cases.shop import Loaded, Shop, open_shop
 
-MARCH = {"first": date(2024, 3, 1), "last": date(2024, 3, 31)}
+MARCH: dict[str, Any] = {"first": date(2024, 3, 1), "last": date(2024, 3, 31)}
 
 ORDERS = """
 name: kiosk

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from pyspark.sql import SparkSession
 
 from customer360_tests.cases.shop import open_shop
 
-MAY = {"first": date(2024, 5, 1), "last": date(2024, 5, 31)}
+MAY: dict[str, Any] = {"first": date(2024, 5, 1), "last": date(2024, 5, 31), "history": True}
 
 CLUB = """
 name: club

@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 
 from customer360_tests.cases.shop import Shop, open_shop
 
-MARCH = {"first": date(2024, 3, 1), "last": date(2024, 3, 31)}
+MARCH: dict[str, Any] = {"first": date(2024, 3, 1), "last": date(2024, 3, 31), "history": True}
 
 EXTRACT = """
 name: mill
@@ -223,7 +223,7 @@ rows_of_a_file = st.lists(
 steps = st.lists(
     st.tuples(st.integers(0, 3), rows_of_a_file, st.integers(0, 3), st.booleans()),
     min_size=2,
-    max_size=4,
+    max_size=3,
 )
 
 
@@ -239,7 +239,7 @@ def written(rows: list[tuple[Any, ...]]) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("daily", [True, False], ids=["daily", "extract"])
 @settings(
-    max_examples=3,
+    max_examples=2,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
