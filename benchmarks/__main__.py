@@ -82,7 +82,7 @@ def main(
         json_file.write_text(json.dumps(report.as_json(), indent=2, default=str) + "\n")
         err.print(f"[dim]{json_file}[/dim]")
     if not report.agreed:
-        err.print("[red]gold differs between the two engines: see above[/red]")
+        err.print("[red]gold differs between the engines: see above[/red]")
         raise typer.Exit(1)
 
 

@@ -7,12 +7,14 @@ bit. Nothing is rounded before it is compared.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
 from customer360.gold import business_health, cohort_retention, customer_features, rfm_segments
+from customer360.table_names import FEATURES
 
 KEYS = {
     "gold/customer_features": ("as_of", "customer_key"),
@@ -41,15 +43,17 @@ class Agreement:
 
     Attributes:
         table: ``layer/table``.
+        engine: Who made the other side.
         ours: Our rows.
-        theirs: DuckDB's rows.
+        theirs: The other side's rows.
         only_ours: Keys that only our table has.
-        only_theirs: Keys that only DuckDB's table has.
+        only_theirs: Keys that only the other side has.
         differing: By column, the rows that both have with different values.
         total: A figure for people: revenue, or the number of segments; ours.
     """
 
     table: str
+    engine: str
     ours: int
     theirs: int
     only_ours: int
@@ -85,8 +89,12 @@ def active_files(table: Path) -> list[Path]:
 
 def gold_agreement(lakehouse: Path, duck_home: Path) -> list[Agreement]:
     """Compare every gold table of our lakehouse with DuckDB's."""
-    connection = duckdb.connect()
-    return [_compare(connection, table, lakehouse, duck_home) for table in KEYS]
+    return [_compare(table, lakehouse, "DuckDB", duck_home / table) for table in KEYS]
+
+
+def features_agreement(lakehouse: Path, made: Mapping[str, Path]) -> list[Agreement]:
+    """Compare our gold/customer_features with a folder of each engine's own."""
+    return [_compare(FEATURES, lakehouse, name, folder) for name, folder in made.items()]
 
 
 def silver_rows(lakehouse: Path, duck_home: Path) -> dict[str, tuple[int, int]]:
@@ -111,12 +119,11 @@ def _theirs(table: Path) -> str:
     return f"read_parquet('{table}/**/*.parquet', hive_partitioning = true)"
 
 
-def _compare(
-    connection: duckdb.DuckDBPyConnection, table: str, lakehouse: Path, duck_home: Path
-) -> Agreement:
+def _compare(table: str, lakehouse: Path, engine: str, folder: Path) -> Agreement:
+    connection = duckdb.connect()
     key, columns = KEYS[table], COLUMNS[table]
     rest = [name for name in columns if name not in key]
-    ours, theirs = _ours(lakehouse / table), _theirs(duck_home / table)
+    ours, theirs = _ours(lakehouse / table), _theirs(folder)
     one = key[0]  # a key is never null, but where the other side lacks the row
     differs = ", ".join(
         f"count_if(mine.{one} IS NOT NULL AND yours.{one} IS NOT NULL "
@@ -135,6 +142,7 @@ def _compare(
     rows_ours, rows_theirs, only_ours, only_theirs = values[:4]
     return Agreement(
         table,
+        engine,
         ours=rows_ours,
         theirs=rows_theirs,
         only_ours=only_ours,

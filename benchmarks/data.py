@@ -53,6 +53,17 @@ class Case:
             link.symlink_to(self.raw.absolute(), target_is_directory=True)
         return home
 
+    @property
+    def lakehouse(self) -> Path:
+        """The tables that our own warm load makes."""
+        return self.folder / "ours" / "lakehouse"
+
+    def frames(self, library: str) -> Path:
+        """Folder for the features that ``library`` makes."""
+        folder = self.folder / "frames" / library
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
     def settings(self, home: Path) -> Settings:
         """Settings of a deployment at ``home`` over this data."""
         return load_settings(

@@ -12,13 +12,20 @@ from benchmarks.suite import (
     DAGSTER,
     DUCK_COLD,
     DUCK_WARM,
+    FEATURES_BY,
+    LIBRARIES,
     OURS_COLD,
     OURS_WARM,
     Measurement,
     Report,
 )
 
-_BESIDE = {OURS_WARM: DUCK_WARM, OURS_COLD: DUCK_COLD, DAGSTER: DUCK_WARM}
+_BESIDE = {
+    OURS_WARM: DUCK_WARM,
+    OURS_COLD: DUCK_COLD,
+    DAGSTER: DUCK_WARM,
+    **{FEATURES_BY.format(name): FEATURES_BY.format("DuckDB") for name in ("ours", *LIBRARIES)},
+}
 
 
 def render(report: Report) -> Iterator[RenderableType]:
@@ -108,7 +115,7 @@ def _steps(report: Report, first: Measurement) -> Table:
 
 def _agreement(report: Report) -> Table:
     table = Table(title="The same gold", title_justify="left")
-    for name in ("transactions", "table", "rows, ours", "rows, DuckDB", "total", "agrees"):
+    for name in ("transactions", "table", "rows, ours", "beside", "its rows", "total", "agrees"):
         table.add_column(name, justify="right" if "rows" in name or name == "total" else "left")
     for size, found in report.agreements.items():
         for a in found:
@@ -116,11 +123,12 @@ def _agreement(report: Report) -> Table:
             if not a.holds:
                 different = ", ".join(f"{name} {n:,}" for name, n in a.differing.items())
                 verdict = Text(
-                    f"no: {a.only_ours:,} only ours, {a.only_theirs:,} only DuckDB's; "
+                    f"no: {a.only_ours:,} only ours, {a.only_theirs:,} only {a.engine}'s; "
                     f"differing: {different or 'none'}",
                     "red",
                 )
-            table.add_row(f"{size:,}", a.table, f"{a.ours:,}", f"{a.theirs:,}", a.total, verdict)
+            rows = (f"{a.ours:,}", a.engine, f"{a.theirs:,}")
+            table.add_row(f"{size:,}", a.table, *rows, a.total, verdict)
     return table
 
 

@@ -13,10 +13,12 @@ from typing import Any
 
 import psutil
 
-from benchmarks.agreement import Agreement, gold_agreement, silver_rows
+from benchmarks.agreement import Agreement, features_agreement, gold_agreement, silver_rows
 from benchmarks.data import DAYS, Case, written
 from benchmarks.meter import Span, watch
 from customer360.days import DayRange
+from customer360.lakehouse.reading import Tables
+from customer360.table_names import CUSTOMER_DAYS
 
 GIGABYTE = 1 << 30
 _START = "start"
@@ -103,7 +105,10 @@ GENERATE = "generate raw files"
 FIRST = "session, first Delta commit, read"
 ONE_DAY = "one more day after {} days, warm session"
 
-MEASURES = ("generator", "pipeline", "dagster", "days", "start")
+FEATURES_BY = "customer_features, {}"
+LIBRARIES = ("DuckDB", "pandas", "Polars")
+
+MEASURES = ("generator", "pipeline", "frames", "dagster", "days", "start")
 
 
 @dataclass
@@ -154,6 +159,8 @@ class Suite:
             self._generate(case, report)
             if "pipeline" in self.measures:
                 self._pipeline(case, report)
+            if "frames" in self.measures:
+                self._frames(case, report)
             if "dagster" in self.measures:
                 self._dagster(case, report)
             if "days" in self.measures:
@@ -231,9 +238,25 @@ class Suite:
             )
             if not self.keep and "cold" in task:
                 shutil.rmtree(case.folder / home, ignore_errors=True)
-        lakehouse = case.folder / "ours" / "lakehouse"
-        report.agreements[case.transactions] = gold_agreement(lakehouse, case.folder / "duckdb")
-        report.silver[case.transactions] = silver_rows(lakehouse, case.folder / "duckdb")
+        duck_home = case.folder / "duckdb"
+        report.agreements[case.transactions] = gold_agreement(case.lakehouse, duck_home)
+        report.silver[case.transactions] = silver_rows(case.lakehouse, duck_home)
+
+    def _frames(self, case: Case, report: Report) -> None:
+        if "pipeline" not in self.measures and not _has_all_days(case):
+            self._watch("ours_warm", case)
+        for name in ("ours", *LIBRARIES):
+            span = self._watch(f"features_{name.lower()}", case)["features"]
+            includes = (
+                "silver/customer_days, as our load wrote it, to one row a customer as of the last "
+                f"day, in zstd parquet{' with a Delta commit' if name == 'ours' else ''}; the "
+                "second time in its own process"
+            )
+            report.measurements.append(_measured(FEATURES_BY.format(name), case, includes, span))
+        made = {name: case.frames(name) for name in LIBRARIES}
+        report.agreements.setdefault(case.transactions, []).extend(
+            features_agreement(case.lakehouse, made)
+        )
 
     def _dagster(self, case: Case, report: Report) -> None:
         span = self._watch("dagster", case)["run"]
@@ -294,6 +317,15 @@ class Suite:
         self.clean()
 
 
+def _has_all_days(case: Case) -> bool:
+    """Whether a sitting that kept its tables (``--keep``) left those of this data set."""
+    tables = Tables(case.lakehouse)
+    return (
+        tables.exists(CUSTOMER_DAYS)
+        and tables.newest(CUSTOMER_DAYS, "business_date") == case.days.last
+    )
+
+
 def _gold_seconds(span: Span) -> float:
     """Seconds of the snapshots of all customers, which grow with the customers."""
     tables = ("customer_features", "rfm_segments", "cohort_retention")
@@ -325,7 +357,10 @@ def _measured(
 
 
 def _machine() -> dict[str, Any]:
-    names = ("customer360", "duckdb", "pyspark", "delta-spark", "dagster", "pyarrow", "numpy")
+    names = (
+        *("customer360", "duckdb", "pandas", "polars", "pyspark", "delta-spark", "dagster"),
+        *("pyarrow", "numpy"),
+    )
     return {
         "cores": psutil.cpu_count(),
         "memory_bytes": psutil.virtual_memory().total,

@@ -18,6 +18,7 @@ from typing import Any
 from benchmarks.data import SECRET, Case
 from benchmarks.meter import MARK
 from customer360.days import DayRange
+from customer360.table_names import CUSTOMER_DAYS
 
 WARM_UP_DAYS = 7
 
@@ -212,6 +213,71 @@ def first_table(case: Case) -> None:
     assert facts["rows"] == 10
 
 
+def _second_time(make: Callable[[], object]) -> None:
+    """Measure ``make`` when it has been done once: files are cached and code is warm."""
+    make()
+    with span("features"):
+        make()
+
+
+def features_ours(case: Case) -> None:
+    """The pipeline's own step, Delta commit included, in the home of `ours_warm`."""
+    from benchmarks import ours
+    from customer360.pipeline.make_gold import make_customer_features
+
+    work = ours.workspace(case.deployment(case.home("ours", fresh=False)))
+    _second_time(lambda: make_customer_features(work, [case.days.last]))
+
+
+def features_duckdb(case: Case) -> None:
+    """The query that `customer360 predict` asks of a user's file."""
+    import duckdb
+    from deltalake import DeltaTable
+
+    from customer360.gold.features_sql import customer_features
+
+    connection = duckdb.connect()
+    connection.execute("SET preserve_insertion_order = false")
+
+    def make() -> None:
+        days = f"read_parquet({DeltaTable(case.lakehouse / CUSTOMER_DAYS).file_uris()!r})"
+        query = customer_features(days, case.days.last)
+        connection.execute(f"COPY ({query}) TO '{to}' (FORMAT parquet, COMPRESSION zstd)")
+
+    to = case.frames("DuckDB") / "data.parquet"
+    _second_time(make)
+
+
+def features_pandas(case: Case) -> None:
+    """The features by pandas, on Arrow's types."""
+    import pandas as pd
+    from deltalake import DeltaTable
+
+    from benchmarks.frames import READ, pandas_features
+
+    def make() -> None:
+        table = DeltaTable(case.lakehouse / CUSTOMER_DAYS)
+        days = table.to_pandas(columns=list(READ), types_mapper=pd.ArrowDtype)
+        pandas_features(days, case.days.last).to_parquet(to, compression="zstd", index=False)
+
+    to = case.frames("pandas") / "data.parquet"
+    _second_time(make)
+
+
+def features_polars(case: Case) -> None:
+    """The features by Polars, lazily: it streams what goes to a file."""
+    import polars as pl
+
+    from benchmarks.frames import polars_features
+
+    def make() -> None:
+        days = pl.scan_delta(case.lakehouse / CUSTOMER_DAYS)
+        polars_features(days, case.days.last).sink_parquet(to, compression="zstd")
+
+    to = case.frames("Polars") / "data.parquet"
+    _second_time(make)
+
+
 TASKS: dict[str, Callable[..., None]] = {
     task.__name__: task
     for task in (
@@ -223,6 +289,10 @@ TASKS: dict[str, Callable[..., None]] = {
         dagster,
         one_more_day,
         first_table,
+        features_ours,
+        features_duckdb,
+        features_pandas,
+        features_polars,
     )
 }
 

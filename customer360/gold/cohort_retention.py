@@ -57,25 +57,32 @@ def cohort_retention(customer_days: DataFrame, as_of: Sequence[date]) -> DataFra
         F.col("counts_on") <= F.col("as_of")
     )
     months = known.groupBy("as_of", "cohort", F.trunc("counts_on", "month").alias("month")).agg(
+        F.sum("new_customers").alias("customers"),
         F.sum("newly_active").alias("active_customers"),
         F.sum("net_revenue").alias("net_revenue"),
     )
-    this_month = F.trunc("as_of", "month")
+    # Gathered and spread again rather than joined: a join would compute all of the above twice.
+    figures = F.struct("active_customers", "net_revenue")
     all_months = (
-        known.groupBy("as_of", "cohort")
-        .agg(F.sum("new_customers").alias("customers"))
+        months.groupBy("as_of", "cohort")
+        .agg(
+            F.sum("customers").alias("customers"),
+            F.map_from_entries(F.collect_list(F.struct("month", figures))).alias("by_month"),
+        )
         .withColumn(
             "month", F.explode(F.expr("sequence(cohort, trunc(as_of, 'month'), interval 1 month)"))
         )
+        .withColumn("figures", F.col("by_month")[F.col("month")])
     )
+    this_month = F.trunc("as_of", "month")
     so_far = (
         Window.partitionBy("as_of", "cohort")
         .orderBy("month")
         .rowsBetween(Window.unboundedPreceding, Window.currentRow)
     )
-    active = F.coalesce("active_customers", F.lit(0)).cast("int")
-    revenue = F.coalesce("net_revenue", F.lit(0))
-    return all_months.join(months, ["as_of", "cohort", "month"], "left").select(
+    active = F.coalesce("figures.active_customers", F.lit(0)).cast("int")
+    revenue = F.coalesce("figures.net_revenue", F.lit(0))
+    return all_months.select(
         "as_of",
         "cohort",
         F.months_between("month", "cohort").cast("int").alias("months_since_first"),

@@ -7,6 +7,7 @@ DuckDB itself opens nothing, so that no condition a user writes can reach anothe
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import reduce
@@ -61,6 +62,27 @@ class Tables(TableLogs):
             rows = connection.table("rows")
             some = (rows.filter(where) if where else rows).limit(limit).to_arrow_table()
             return some.select(_shown(some.schema.names))
+
+    def ask(self, query: str, **tables: str) -> list[tuple[Any, ...]]:
+        """The few rows that ``query`` comes down to, however many it reads.
+
+        What does not fit into memory goes to a temporary folder.
+
+        Args:
+            query: SQL as DuckDB reads it. A date column is best bounded from both sides: Arrow then
+                leaves files out by their folders and statistics.
+            tables: ``layer/table`` by the name that the query knows it by.
+
+        Raises:
+            TableNotFoundError: There is no such table yet.
+        """
+        with (
+            tempfile.TemporaryDirectory(prefix="customer360-") as scratch,
+            engine(Path(scratch)) as connection,
+        ):
+            for name, table in tables.items():
+                connection.register(name, self.dataset(table))
+            return connection.execute(query).fetchall()
 
     def find(self, table: str, equal: Mapping[str, object]) -> pa.Table:
         """The rows of ``table`` whose columns have these values; for a few rows.

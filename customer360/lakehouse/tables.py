@@ -233,41 +233,29 @@ class Lakehouse(TableLogs):
         self,
         table: str,
         frame: DataFrame,
+        groups: DataFrame,
         *,
-        group: str,
-        identity: Sequence[str],
         index: Sequence[str] = (),
     ) -> Commit:
-        """For each value of ``group`` in ``frame``, make ``frame`` all the rows there are.
+        """Make ``frame`` all the rows there are of ``groups``; the other rows stay.
 
-        Rows that are equal already are not rewritten. ``identity`` tells the rows of a group
-        apart.
+        All is written again: the groups of a day lie in every file of a table that has them in no
+        order, so that MERGE would do the same after looking for them twice. Nothing is written
+        where there is no group.
+
+        Args:
+            table: ``layer/table``; made when it is absent.
+            frame: All rows of the groups.
+            groups: Distinct values of the column that groups the rows, also those without a row in
+                ``frame``; cheap to compute, for the table is compared with them.
+            index: Columns that a new table keeps statistics of.
         """
-        if not self.exists(table):
-            return self.replace_all(table, frame, index=index)
-        groups = frame.select(group).distinct()
-        there = self.read(table).join(groups, group, "left_semi")
-        gone = there.join(frame.select(*identity), list(identity), "left_anti")
-        changes = frame.withColumn("_gone", F.lit(False)).unionByName(
-            gone.withColumn("_gone", F.lit(True))
-        )
-        same = " AND ".join(f"target.{name} = source.{name}" for name in identity)
-        differs = " OR ".join(
-            f"NOT (target.{name} <=> source.{name})"
-            for name in frame.columns
-            if name not in identity
-        )
-        names = ", ".join(frame.columns)
-        values = ", ".join(f"source.{name}" for name in frame.columns)
-        assignments = ", ".join(f"{name} = source.{name}" for name in frame.columns)
-        return self.merge(
-            table,
-            changes,
-            f"ON {same} WHEN MATCHED AND source._gone THEN DELETE "
-            f"WHEN MATCHED AND ({differs}) THEN UPDATE SET {assignments} "
-            f"WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({values})",
-            copied=True,
-        )
+        if self.exists(table):
+            if groups.isEmpty():
+                return self.last_commit(table)
+            others = self.read(table).join(groups, groups.columns, "left_anti")
+            frame = others.unionByName(frame)
+        return self.replace_all(table, frame, index=index)
 
     def _write(
         self,

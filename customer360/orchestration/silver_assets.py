@@ -78,8 +78,7 @@ def silver_assets(
         found = audit.audit_history(work)
         yield dg.MaterializeResult(
             asset_key=asset_key(HISTORY),
-            metadata=commit_metadata(written, rows_changed=written.rows)
-            | {"dagster/row_count": found.versions},
+            metadata=commit_metadata(written) | {"dagster/row_count": found.versions},
             check_results=[
                 dg.AssetCheckResult(
                     check_name="one_current_version",

@@ -1,4 +1,9 @@
-"""Independent counts over tables just written: what the asset checks report."""
+"""Independent counts over tables just written: what the asset checks report.
+
+Spark wrote the rows; DuckDB reads the files back. An error of the one is not repeated by the other,
+and a count takes a tenth of the time that a Spark query does. DuckDB holds 1 GB at most and puts
+what is more into temporary files.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-
-from pyspark.sql import functions as F
 
 from customer360.contracts import Contract
 from customer360.days import DayRange
@@ -26,28 +29,24 @@ class TransactionsAudit:
 
 def audit_transactions(work: Workspace, days: Sequence[date]) -> TransactionsAudit:
     """Check silver/transactions of ``days`` against itself and against silver/customers."""
-    lakehouse = work.lakehouse
-    rows = lakehouse.read_days(TRANSACTIONS, "business_date", days)
     # A key's hash is a twentieth of the key; two different keys with one hash on one day would be
     # reported as a repeat, once in some 10^8 rows a day.
-    key = F.xxhash64("source", "order_id", "kind").alias("key")
-    repeated = (
-        rows.select("business_date", key)
-        .groupBy("business_date", "key")
-        .count()
-        .agg(F.count_if(F.col("count") > 1).alias("repeated"))
+    ((repeated, unknown),) = work.tables.ask(
+        f"""
+        WITH made AS (SELECT * FROM transactions WHERE {_within("business_date", days)}),
+        keys AS (
+            SELECT count(*) AS alike FROM made
+            GROUP BY business_date, hash(source, order_id, kind)
+        ),
+        named AS (SELECT DISTINCT customer_key FROM made WHERE customer_key IS NOT NULL)
+        SELECT
+            (SELECT count(*) FROM keys WHERE alike > 1),
+            (SELECT count(*) FROM named ANTI JOIN customers USING (customer_key))
+        """,
+        transactions=TRANSACTIONS,
+        customers=CUSTOMERS,
     )
-    customers = lakehouse.read(CUSTOMERS).select("customer_key")
-    unknown = (
-        rows.where("customer_key IS NOT NULL")
-        .select("customer_key")
-        .distinct()
-        .join(customers, "customer_key", "left_anti")
-        .agg(F.count("*").alias("unknown"))
-    )
-    row = repeated.crossJoin(unknown).first()
-    assert row is not None
-    return TransactionsAudit(int(row["repeated"]), int(row["unknown"]))
+    return TransactionsAudit(repeated, unknown)
 
 
 @dataclass(frozen=True)
@@ -60,10 +59,14 @@ class CustomersAudit:
 
 def audit_customers(work: Workspace) -> CustomersAudit:
     """Count customers and repeated keys."""
-    keys = work.lakehouse.read(CUSTOMERS).groupBy("customer_key").count()
-    row = keys.agg(F.sum("count"), F.count_if(F.col("count") > 1)).first()
-    assert row is not None
-    return CustomersAudit(int(row[0] or 0), int(row[1]))
+    ((rows, repeated),) = work.tables.ask(
+        """
+        WITH keys AS (SELECT count(*) AS alike FROM customers GROUP BY customer_key)
+        SELECT coalesce(sum(alike), 0)::BIGINT, count(*) FILTER (alike > 1) FROM keys
+        """,
+        customers=CUSTOMERS,
+    )
+    return CustomersAudit(rows, repeated)
 
 
 @dataclass(frozen=True)
@@ -77,15 +80,18 @@ class HistoryAudit:
 
 def audit_history(work: Workspace) -> HistoryAudit:
     """Count versions, and customers with exactly one current version."""
-    row = (
-        work.lakehouse.read(HISTORY)
-        .groupBy("customer_key")
-        .agg(F.count("*").alias("versions"), F.count_if("is_current").alias("current"))
-        .agg(F.sum("versions"), F.count("*"), F.count_if(F.col("current") == 1))
-        .first()
+    ((versions, customers, current),) = work.tables.ask(
+        """
+        WITH each AS (
+            SELECT count(*) AS versions, count(*) FILTER (is_current) AS current
+            FROM history GROUP BY customer_key
+        )
+        SELECT coalesce(sum(versions), 0)::BIGINT, count(*), count(*) FILTER (current = 1)
+        FROM each
+        """,
+        history=HISTORY,
     )
-    assert row is not None
-    return HistoryAudit(int(row[0] or 0), int(row[1]), int(row[2]))
+    return HistoryAudit(versions, customers, current)
 
 
 @dataclass(frozen=True)
@@ -98,28 +104,40 @@ class SnapshotsAudit:
 
 def audit_snapshots(work: Workspace, contract: Contract, as_of: Sequence[date]) -> SnapshotsAudit:
     """Count rows and repeated primary keys of a gold table's snapshots."""
-    rows = work.lakehouse.read_days(contract.table, AS_OF, as_of)
-    by_key = rows.groupBy(*contract.primary_key).count()
-    found = (
-        by_key.groupBy(AS_OF)
-        .agg(F.sum("count").alias("rows"), F.count_if(F.col("count") > 1).alias("repeated"))
-        .collect()
+    found = work.tables.ask(
+        f"""
+        WITH keys AS (
+            SELECT {AS_OF}, count(*) AS alike FROM snapshots
+            WHERE {_within(AS_OF, as_of)} GROUP BY {", ".join(contract.primary_key)}
+        )
+        SELECT {AS_OF}, sum(alike)::BIGINT, count(*) FILTER (alike > 1)
+        FROM keys GROUP BY {AS_OF}
+        """,
+        snapshots=contract.table,
     )
-    counts = dict.fromkeys(as_of, 0) | {row[AS_OF]: int(row["rows"]) for row in found}
-    return SnapshotsAudit(counts, sum(int(row["repeated"]) for row in found))
+    counts = dict.fromkeys(as_of, 0) | {day: rows for day, rows, _ in found}
+    return SnapshotsAudit(counts, sum(repeated for _, _, repeated in found))
 
 
 def revenue_of(work: Workspace, days: DayRange) -> tuple[Decimal, Decimal]:
     """Net revenue of ``days``: as gold/business_health states it, and from silver/transactions."""
-    lakehouse = work.lakehouse
-    within = days_predicate("business_date", list(days))
-    stated = lakehouse.read(HEALTH).where(within).agg(F.sum("net_revenue").alias("stated"))
-    signed = (
-        F.when(F.col("kind") == "sale", F.col("amount"))
-        .when(F.col("kind") == "refund", -F.col("amount"))
-        .otherwise(F.lit(0).cast("decimal(18,2)"))
+    within = _within("business_date", list(days))
+    ((stated, counted),) = work.tables.ask(
+        f"""
+        SELECT
+            (SELECT sum(net_revenue) FROM health WHERE {within}),
+            (SELECT sum(CASE kind WHEN 'sale' THEN amount WHEN 'refund' THEN -amount ELSE 0 END)
+             FROM transactions WHERE {within})
+        """,
+        health=HEALTH,
+        transactions=TRANSACTIONS,
     )
-    counted = lakehouse.read(TRANSACTIONS).where(within).agg(F.sum(signed).alias("counted"))
-    row = stated.crossJoin(counted).first()
-    assert row is not None
-    return Decimal(row["stated"] or 0), Decimal(row["counted"] or 0)
+    return Decimal(stated or 0), Decimal(counted or 0)
+
+
+def _within(column: str, days: Sequence[date]) -> str:
+    """SQL that is true on ``days``, bounded from both sides."""
+    if not days:
+        return "false"
+    between = f"{column} BETWEEN DATE '{min(days)}' AND DATE '{max(days)}'"
+    return f"{between} AND {days_predicate(column, days)}"

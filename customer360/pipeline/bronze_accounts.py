@@ -34,7 +34,8 @@ class BronzeLoaded:
 
     Attributes:
         bronze: The commit of the bronze table; None when an unchanged extract was left alone.
-        quarantine: The commit of its quarantine table; likewise.
+        quarantine: The commit of its quarantine table; None where it was left alone, also because
+            no row was refused and none had been of these days.
         counts: By delivery day (ISO), or ``whole`` for an extract.
         reasons: Quarantined rows by reason; a row with two reasons counts in both.
         deleted: Rows in quarantine because the source has them no more; they count as neither

@@ -6,9 +6,7 @@ import hashlib
 import json
 import re
 from datetime import date
-from functools import reduce
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
 from pyspark.sql import DataFrame, Observation
@@ -61,7 +59,7 @@ def _load_days(work: Workspace, source: Source, table: str, days: DayRange) -> B
     raw = source.read_raw(work.spark, table, days.first, days.last)
     # Counted apart from the split, so that the split is proved and not assumed. Parquet answers
     # this from its footers.
-    raw_rows = _rows_by_day(raw)
+    raw_rows = _raw_rows_by_day(raw)
     received = _received(work, raw, contract)
     broken = Observation()
     seen = received.observe(broken, F.count_if(~keeps_every_rule(contract)).alias("rows"))
@@ -76,27 +74,28 @@ def _load_days(work: Workspace, source: Source, table: str, days: DayRange) -> B
         folders=folders,
         index=contract.indexed_columns,
     )
-    rejected = ingest.rejected(received, contract)
-    if not broken.get["rows"]:  # the raw rows need not be checked once more
-        rejected = work.spark.createDataFrame([], rejected.schema)
-    quarantine = lakehouse.replace_days(
-        quarantine_table,
-        # A shuffle of few rows; to coalesce instead would check all raw rows in one task.
-        rejected.repartition(1),
-        DELIVERY_DAY,
-        list(days),
-        folders=Folders.NONE,
-    )
-    kept = lakehouse.read_days(bronze_table, DELIVERY_DAY, list(days))
-    set_aside = lakehouse.read_days(quarantine_table, DELIVERY_DAY, list(days))
-    counted = _counted(kept, set_aside if broken.get["rows"] else None)
-    by_day = {
-        str(day): DeliveryCount(
-            raw_rows.get(day, 0), counted[BRONZE].get(day, 0), counted[QUARANTINE].get(day, 0)
+    refused = bool(broken.get["rows"])
+    quarantine = None
+    if refused or not lakehouse.exists(quarantine_table) or _has_rows(work, quarantine_table, days):
+        rejected = ingest.rejected(received, contract)
+        if not refused:  # the raw rows need not be checked once more
+            rejected = work.spark.createDataFrame([], rejected.schema)
+        quarantine = lakehouse.replace_days(
+            quarantine_table,
+            # A shuffle of few rows; to coalesce instead would check all raw rows in one task.
+            rejected.repartition(1),
+            DELIVERY_DAY,
+            list(days),
+            folders=Folders.NONE,
         )
-        for day in sorted({*days, *raw_rows, *counted[BRONZE], *counted[QUARANTINE]})
+    kept = _rows_by_day(work, bronze_table, days)
+    set_aside = _rows_by_day(work, quarantine_table, days) if refused else {}
+    by_day = {
+        str(day): DeliveryCount(raw_rows.get(day, 0), kept.get(day, 0), set_aside.get(day, 0))
+        for day in sorted({*days, *raw_rows, *kept, *set_aside})
     }
-    return BronzeLoaded(bronze, quarantine, by_day, counted[REASON])
+    reasons = _reasons(work, quarantine_table, _within(days)) if refused else {}
+    return BronzeLoaded(bronze, quarantine, by_day, reasons)
 
 
 def _load_extract(work: Workspace, source: Source, table: str, days: DayRange) -> BronzeLoaded:
@@ -104,9 +103,8 @@ def _load_extract(work: Workspace, source: Source, table: str, days: DayRange) -
     print_now = _extract_print(source, table, contract)
     known = next((json.loads(n) for _, n in lakehouse.notes(f"bronze/{table}") if n), None)
     if known is not None and known["extract"] == print_now:
-        return BronzeLoaded(
-            None, None, _whole(work, table, int(known["raw"])), _reasons(work, table)
-        )
+        counts = _whole(work, table, int(known["raw"]))
+        return BronzeLoaded(None, None, counts, _all_reasons(work, table))
     counted = Observation()
     raw = source.read_raw(work.spark, table, days.first, days.last)
     # Counted before the split, in the same pass: it does not know of the split.
@@ -124,7 +122,8 @@ def _load_extract(work: Workspace, source: Source, table: str, days: DayRange) -
         index=contract.indexed_columns,
         note=json.dumps({"extract": print_now, "raw": raw_rows}),
     )
-    return BronzeLoaded(bronze, quarantine, _whole(work, table, raw_rows), _reasons(work, table))
+    counts = _whole(work, table, raw_rows)
+    return BronzeLoaded(bronze, quarantine, counts, _all_reasons(work, table))
 
 
 def _extract_print(source: Source, table: str, contract: Contract) -> str:
@@ -138,37 +137,40 @@ def _whole(work: Workspace, table: str, raw_rows: int) -> dict[str, DeliveryCoun
     return {WHOLE: DeliveryCount(raw_rows, bronze, quarantined)}
 
 
-def _rows_by_day(frame: DataFrame) -> dict[date, int]:
-    rows = frame.groupBy(DELIVERY_DAY).agg(F.count(F.lit(1))).collect()
+def _raw_rows_by_day(raw: DataFrame) -> dict[date, int]:
+    rows = raw.groupBy(DELIVERY_DAY).agg(F.count(F.lit(1))).collect()
     return {row[0]: row[1] for row in rows}
 
 
-BRONZE, QUARANTINE, REASON = "bronze", "quarantine", "reason"
+# What a daily delivery wrote is counted in the files, by another engine than wrote them.
 
 
-def _counted(kept: DataFrame, set_aside: DataFrame | None) -> dict[str, dict[Any, int]]:
-    """Rows of bronze and of quarantine by day, and those of quarantine by reason, in one query."""
-    none = F.lit(None).cast("string").alias("reason")
-    parts = [kept.select(F.lit(BRONZE).alias("what"), F.col(DELIVERY_DAY).alias("day"), none)]
-    if set_aside is not None:
-        no_day = F.lit(None).cast("date")
-        parts += [
-            set_aside.select(F.lit(QUARANTINE), DELIVERY_DAY, none),
-            set_aside.select(F.lit(REASON), no_day, F.explode("reasons")),
-        ]
-    found: dict[str, dict[Any, int]] = {BRONZE: {}, QUARANTINE: {}, REASON: {}}
-    rows = reduce(DataFrame.union, parts).groupBy("what", "day", "reason").count().collect()
-    for row in sorted(rows, key=lambda row: row["reason"] or ""):
-        found[row["what"]][row["reason"] if row["what"] == REASON else row["day"]] = row["count"]
-    return found
+def _within(days: DayRange) -> str:
+    return f"{DELIVERY_DAY} BETWEEN DATE '{days.first}' AND DATE '{days.last}'"
 
 
-def _reasons(work: Workspace, table: str) -> dict[str, int]:
-    if not work.lakehouse.rows(quarantine_of(table)):
-        return {}
-    frame = work.lakehouse.read(quarantine_of(table))
-    rows = frame.select(F.explode("reasons").alias("reason")).groupBy("reason").count().collect()
-    return {row["reason"]: row["count"] for row in sorted(rows)}
+def _has_rows(work: Workspace, table: str, days: DayRange) -> bool:
+    query = f"SELECT count(*) FROM rows WHERE {_within(days)}"
+    ((found,),) = work.tables.ask(query, rows=table)
+    return bool(found)
+
+
+def _rows_by_day(work: Workspace, table: str, days: DayRange) -> dict[date, int]:
+    query = f"SELECT {DELIVERY_DAY}, count(*) FROM rows WHERE {_within(days)} GROUP BY ALL"
+    return dict(work.tables.ask(query, rows=table))
+
+
+def _reasons(work: Workspace, table: str, where: str) -> dict[str, int]:
+    query = f"""
+        WITH each AS (SELECT unnest(reasons) AS reason FROM rows WHERE {where})
+        SELECT reason, count(*) FROM each GROUP BY ALL ORDER BY ALL
+    """
+    return dict(work.tables.ask(query, rows=table))
+
+
+def _all_reasons(work: Workspace, table: str) -> dict[str, int]:
+    quarantine = quarantine_of(table)
+    return _reasons(work, quarantine, "true") if work.lakehouse.rows(quarantine) else {}
 
 
 def _as_broken_file(error: Exception, table: str) -> BrokenFileError | None:

@@ -98,11 +98,11 @@ def load_customer_history(work: Workspace, days: DayRange) -> Commit:
     """Place the profiles delivered on ``days`` in silver/customer_history."""
     lakehouse = work.lakehouse
     existing = lakehouse.read(HISTORY) if lakehouse.exists(HISTORY) else None
+    profiles = _profiles(work, days)
     return lakehouse.replace_groups(
         HISTORY,
-        silver_history.history(_profiles(work, days), existing),
-        group="customer_key",
-        identity=["customer_key", "valid_from"],
+        silver_history.history(profiles, existing),
+        profiles.select("customer_key").distinct(),
         index=_index(HISTORY),
     )
 
@@ -157,19 +157,22 @@ def _touched_days(work: Workspace, days: DayRange) -> set[date]:
                 continue
             if table != source.transactions_table:
                 continue
-            rows = work.lakehouse.read_days(f"bronze/{table}", DELIVERY_DAY, list(days))
-            events = rows.select("_event_date").distinct().where("_event_date IS NOT NULL")
-            late = {row[0] for row in events.collect()}
-            touched |= _around(late, _zone_margin(work, source))
+            late = work.tables.ask(
+                f"""
+                SELECT DISTINCT _event_date FROM rows WHERE _event_date IS NOT NULL
+                AND {DELIVERY_DAY} BETWEEN DATE '{days.first}' AND DATE '{days.last}'
+                """,
+                rows=f"bronze/{table}",
+            )
+            touched |= _around({day for (day,) in late}, _zone_margin(work, source))
         changed = _changed_in_place(work, source)
         # What has no partition yet is made when its day is over, whole.
         touched |= {day for day in changed if day <= work.deployment.last_day()}
-    lakehouse = work.lakehouse
-    if lakehouse.exists(REJECTED):
-        waiting = silver_transactions.recoverable_days(
-            lakehouse.read(REJECTED), lakehouse.read(CUSTOMERS)
+    if work.lakehouse.exists(REJECTED):
+        waiting = work.tables.ask(
+            silver_transactions.RECOVERABLE_DAYS, quarantine=REJECTED, customers=CUSTOMERS
         )
-        touched |= {row[0] for row in waiting.collect()}
+        touched |= {day for (day,) in waiting}
     return touched
 
 

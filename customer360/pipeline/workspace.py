@@ -11,6 +11,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from customer360.deployment import Deployment
+from customer360.lakehouse.reading import Tables
 from customer360.lakehouse.tables import Folders, Lakehouse
 
 
@@ -38,6 +39,11 @@ class Workspace:
     def spark(self) -> SparkSession:
         """The session behind the lakehouse."""
         return self.lakehouse.spark
+
+    @property
+    def tables(self) -> Tables:
+        """The tables, to be read without Spark."""
+        return Tables(self.lakehouse.root)
 
     @property
     def shuffle_partitions(self) -> int:

@@ -266,27 +266,17 @@ def rejected(rows: DataFrame, *, ingested_at: datetime, run_id: str) -> DataFram
     )
 
 
-def recoverable_days(quarantine: DataFrame, customer_keys: DataFrame) -> DataFrame:
-    """Business dates with rows excluded for a customer that has become known since.
+RECOVERABLE_DAYS = f"""
+    SELECT DISTINCT business_date FROM quarantine
+    WHERE list_contains(reasons, '{UNKNOWN_CUSTOMER}')
+    AND (raw ->> '$.customer_key') IN (SELECT customer_key FROM customers)
+"""
+"""Business dates with rows excluded for a customer that has become known since, as DuckDB's SQL.
 
-    A customer's profile may be delivered after the first order. Making these days again brings
-    day-by-day runs to the same tables as one run over everything.
-
-    Args:
-        quarantine: ``quarantine/transactions``.
-        customer_keys: Column ``customer_key`` of ``silver/customers``.
-
-    Returns:
-        Distinct ``business_date``.
-    """
-    waiting = quarantine.where(F.array_contains("reasons", UNKNOWN_CUSTOMER)).select(
-        "business_date", F.get_json_object("raw", "$.customer_key").alias("customer_key")
-    )
-    return (
-        waiting.join(customer_keys.select("customer_key"), "customer_key", "left_semi")
-        .select("business_date")
-        .distinct()
-    )
+A customer's profile may be delivered after the first order. Making these days again brings
+day-by-day runs to the same tables as one run over everything. ``quarantine`` is
+``quarantine/transactions``, ``customers`` is ``silver/customers``; one column, ``business_date``.
+"""
 
 
 def received_counts() -> tuple[Column, ...]:

@@ -16,7 +16,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from benchmarks import ours
-from benchmarks.agreement import active_files, gold_agreement, silver_rows
+from benchmarks.agreement import active_files, features_agreement, gold_agreement, silver_rows
 from benchmarks.data import SECRET, Case
 from benchmarks.duck import DuckPipeline
 from customer360.days import DayRange
@@ -114,3 +114,15 @@ def test_a_difference_is_seen(case, lakehouse, duck, tmp_path):
     assert (health.only_ours, health.only_theirs) == (1, 0)
     assert health.differing == {"net_revenue": 1}
     assert replace(health, only_ours=0, differing={}).holds
+
+
+def test_a_difference_of_one_engine_s_features_is_seen(lakehouse, duck, tmp_path):
+    same = duck.home / "gold" / "customer_features"
+    duckdb.execute(
+        f"""COPY (SELECT * REPLACE (overdue_ratio * (1 + 1e-15) AS overdue_ratio)
+        FROM read_parquet('{same}/**/*.parquet', hive_partitioning = true))
+        TO '{tmp_path}/data.parquet'"""
+    )
+    found, off = features_agreement(lakehouse, {"DuckDB": same, "other": tmp_path})
+    assert (found.engine, found.holds) == ("DuckDB", True)
+    assert (off.engine, off.holds, set(off.differing)) == ("other", False, {"overdue_ratio"})

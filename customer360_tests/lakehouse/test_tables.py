@@ -53,23 +53,21 @@ def test_rows_outside_the_replaced_days_are_refused(lakehouse: Lakehouse) -> Non
     assert rows(lakehouse, "silver/t") == [(D1, 1), (D3, 3)]
 
 
-def test_replacing_groups_removes_updates_inserts_and_leaves_the_rest(lakehouse: Lakehouse) -> None:
+def test_replacing_groups_leaves_the_rest(lakehouse: Lakehouse) -> None:
     schema = "k string, v int, x string"
     make = lakehouse.spark.createDataFrame
-    lakehouse.replace_groups(
-        "silver/g",
-        make([("a", 1, "old"), ("a", 2, "gone"), ("b", 1, "kept")], schema),
-        group="k",
-        identity=["k", "v"],
-    )
+    old = [("a", 1, "old"), ("a", 2, "gone"), ("b", 1, "kept"), ("c", 1, "gone")]
+    keys = make([("a",), ("b",), ("c",)], "k string")
+    lakehouse.replace_groups("silver/g", make(old, schema), keys)
+    assert rows(lakehouse, "silver/g") == old
+    new = [("a", 1, "new"), ("a", 3, "added"), ("d", 1, "first")]
     done = lakehouse.replace_groups(
-        "silver/g",
-        make([("a", 1, "new"), ("a", 3, "added")], schema),
-        group="k",
-        identity=["k", "v"],
+        "silver/g", make(new, schema), make([("a",), ("c",), ("d",)], "k string")
     )
-    assert rows(lakehouse, "silver/g") == [("a", 1, "new"), ("a", 3, "added"), ("b", 1, "kept")]
-    assert done.rows == 3
+    assert rows(lakehouse, "silver/g") == sorted([*new, ("b", 1, "kept")])
+    assert done.rows == 4
+    nothing = lakehouse.replace_groups("silver/g", make([], schema), make([], "k string"))
+    assert nothing == done == lakehouse.last_commit("silver/g")
 
 
 def test_details_and_listing(lakehouse: Lakehouse) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from pyspark.sql import functions as F
@@ -40,6 +41,16 @@ def test_repeated_orders_and_unknown_customers_are_found(work) -> None:
     assert (found.repeated_keys, found.unknown_customers) == (1, 1)
 
 
+def test_only_the_days_asked_for_are_checked(work) -> None:
+    first, middle, last = DAYS.first, DAYS.first + timedelta(days=3), DAYS.last
+    rows = work.lakehouse.read("silver/transactions")
+    one = rows.where(F.col("business_date") == F.lit(middle)).orderBy("order_id").limit(1)
+    work.lakehouse.replace_all("silver/transactions", rows.unionByName(one))
+    assert audit.audit_transactions(work, [first, last]).repeated_keys == 0
+    assert audit.audit_transactions(work, [first, middle, last]).repeated_keys == 1
+    assert audit.audit_transactions(work, []).repeated_keys == 0
+
+
 def test_repeated_customers_and_two_current_versions_are_found(work) -> None:
     rows = work.lakehouse.read("silver/customers")
     work.lakehouse.replace_all("silver/customers", rows.unionByName(rows.limit(1)))
@@ -58,6 +69,9 @@ def test_repeated_keys_of_a_snapshot_are_found(work) -> None:
     found = audit.audit_snapshots(work, Contract.load("gold/rfm_segments"), [DAYS.last])
     assert found.repeated_keys == 1
     assert found.rows == {DAYS.last: customers + 1}
+    before = DAYS.last - timedelta(days=1)
+    elsewhere = audit.audit_snapshots(work, Contract.load("gold/rfm_segments"), [before])
+    assert (elsewhere.repeated_keys, elsewhere.rows) == (0, {before: 0})
 
 
 def test_revenue_that_does_not_reconcile_is_found(work) -> None:
@@ -66,7 +80,10 @@ def test_revenue_that_does_not_reconcile_is_found(work) -> None:
     work.lakehouse.replace_all("gold/business_health", lost)
     here, there = audit.revenue_of(work, DAYS)
     assert here < there
-    assert audit.revenue_of(work, DayRange(DAYS.first, DAYS.first))[0] > 0
+    (one,) = rows.where(F.col("business_date") == F.lit(DAYS.first)).collect()
+    first = audit.revenue_of(work, DayRange(DAYS.first, DAYS.first))
+    assert first == (one["net_revenue"], one["net_revenue"])
+    assert first[0] > 0
 
 
 def test_a_lost_row_and_a_multiplied_row_are_not_conserved() -> None:

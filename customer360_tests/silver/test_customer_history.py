@@ -219,8 +219,7 @@ def test_the_history_survives_its_table(lakehouse: Lakehouse) -> None:
         lakehouse.replace_groups(
             table,
             history(rows, existing),
-            group="customer_key",
-            identity=("customer_key", "valid_from"),
+            rows.select("customer_key").distinct(),
         )
     everything = changes(lakehouse.spark, *(row for step in steps for row in step))
     assert shown(lakehouse.read(table)) == shown(history(everything))

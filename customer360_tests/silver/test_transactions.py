@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
+from customer360.lakehouse.reading import engine
 from customer360.silver import transactions as silver
 from customer360.silver.keys import customer_key
 from customer360_tests.silver.frames import SECRET, exchanges, shown, transactions
@@ -178,10 +179,12 @@ def test_days_whose_customers_have_become_known_can_be_made_again(spark: SparkSe
     )  # fmt: skip
     nobody = spark.createDataFrame([], "customer_key string")
     excluded = silver.rejected(silver.known(rows, nobody), ingested_at=now, run_id="r")
-    # Read back, as from its table: joined to its own plan Spark takes half a minute to plan.
-    quarantine = spark.createDataFrame(excluded.collect(), excluded.schema)
     later = spark.createDataFrame([(key_of(spark, "late"),)], "customer_key string")
-    assert shown(silver.recoverable_days(quarantine, later)) == [("2024-03-01",), ("2024-03-04",)]
+    with engine() as connection:
+        connection.register("quarantine", excluded.toArrow())
+        connection.register("customers", later.toArrow())
+        found = connection.execute(silver.RECOVERABLE_DAYS).fetchall()
+    assert sorted(found) == [(date(2024, 3, 1),), (date(2024, 3, 4),)]
 
 
 def test_lines_become_orders(spark: SparkSession) -> None:
