@@ -74,7 +74,7 @@ def _print(found: Checked) -> None:
         "refunds": f"{found.refunds:,}",
         "cancelled": f"{found.cancelled:,}",
         "customers": f"{found.customers:,}",
-        "rows without a customer": f"{found.anonymous:,}",
+        "orders without a customer": f"{found.anonymous:,}",
         "sold": money(found.sold),
         "given back": money(found.given_back),
         "net": money(found.sold - found.given_back),
