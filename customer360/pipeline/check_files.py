@@ -85,12 +85,7 @@ def check_source(spark: SparkSession, source: Source) -> Checked:
         time_zone=source.time_zone,
         currency=source.currency,
     )
-    single = transactions.deduplicated(rows)
-    made = (
-        transactions.orders_from_lines(single)
-        if source.order_lines
-        else transactions.orders(single)
-    )
+    made = transactions.made_of(transactions.deduplicated(rows), order_lines=source.order_lines)
     sale, refund = F.col("kind") == "sale", F.col("kind") == "refund"
     (total,) = made.agg(
         F.min("business_date").alias("first"),

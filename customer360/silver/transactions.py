@@ -198,6 +198,11 @@ def deduplicated(
     return ranked.where("_rank = 1").drop("_rank")
 
 
+def made_of(rows: DataFrame, *, order_lines: bool) -> DataFrame:
+    """``silver/transactions`` of `deduplicated` rows, which are order lines or orders already."""
+    return orders_from_lines(rows) if order_lines else orders(rows)
+
+
 def orders(rows: DataFrame) -> DataFrame:
     """``silver/transactions`` of a source whose rows are orders already."""
     return rows.select(*COLUMNS)
