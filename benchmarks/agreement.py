@@ -89,12 +89,18 @@ def active_files(table: Path) -> list[Path]:
 
 def gold_agreement(lakehouse: Path, duck_home: Path) -> list[Agreement]:
     """Compare every gold table of our lakehouse with DuckDB's."""
-    return [_compare(table, lakehouse, "DuckDB", duck_home / table) for table in KEYS]
+    with duckdb.connect() as connection:
+        return [
+            _compare(connection, table, lakehouse, "DuckDB", duck_home / table) for table in KEYS
+        ]
 
 
 def features_agreement(lakehouse: Path, made: Mapping[str, Path]) -> list[Agreement]:
     """Compare our gold/customer_features with a folder of each engine's own."""
-    return [_compare(FEATURES, lakehouse, name, folder) for name, folder in made.items()]
+    with duckdb.connect() as connection:
+        return [
+            _compare(connection, FEATURES, lakehouse, name, folder) for name, folder in made.items()
+        ]
 
 
 def silver_rows(lakehouse: Path, duck_home: Path) -> dict[str, tuple[int, int]]:
@@ -119,8 +125,9 @@ def _theirs(table: Path) -> str:
     return f"read_parquet('{table}/**/*.parquet', hive_partitioning = true)"
 
 
-def _compare(table: str, lakehouse: Path, engine: str, folder: Path) -> Agreement:
-    connection = duckdb.connect()
+def _compare(
+    connection: duckdb.DuckDBPyConnection, table: str, lakehouse: Path, engine: str, folder: Path
+) -> Agreement:
     key, columns = KEYS[table], COLUMNS[table]
     rest = [name for name in columns if name not in key]
     ours, theirs = _ours(lakehouse / table), _theirs(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -31,6 +32,12 @@ for _name, _value in TINY.items():
     os.environ.setdefault(_name, _value)
 # A console keeps the width that it was made with, and a worker is told 80.
 os.environ.pop("COLUMNS", None)
+
+# A suite that was started in the background has been told to ignore these, and so would be every
+# process that a test stops by them.
+for _signal in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(_signal) is signal.SIG_IGN:
+        signal.signal(_signal, signal.default_int_handler)
 
 # How long an example takes is the machine's affair, and its load's.
 hypothesis.settings.register_profile("suite", deadline=None)

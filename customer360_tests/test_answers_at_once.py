@@ -63,6 +63,23 @@ def test_they_start_no_jvm(demo: Home, no_java: Path, tmp_path: Path) -> None:
         assert not (no_java / "started").exists(), arguments
 
 
+def test_files_that_cannot_be_used_are_refused_without_a_jvm(no_java: Path, tmp_path: Path) -> None:
+    (tmp_path / "orders.csv").write_text(ORDERS.replace("ben", '"ben'))
+    (tmp_path / "shop.yaml").write_text(
+        "name: shop\ncurrency: EUR\ntime_zone: UTC\ngrain: orders\ndate_format: yyyy-MM-dd\n"
+        "columns: {order_id: customer_id, customer_id: customer_id, occurred_at: ordered_at, "
+        "amount: amount}\n"
+    )
+    done = command(
+        tmp_path, no_java, "check", "--mapping", tmp_path / "shop.yaml", tmp_path / "orders.csv"
+    )
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: orders.csv: ")
+    assert "line 3 that is never closed" in line
+    assert not (no_java / "started").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -81,6 +98,8 @@ def test_they_start_no_jvm(demo: Home, no_java: Path, tmp_path: Path) -> None:
         (["run", "--source", "olist", "--path", "no.zip"], "--path no.zip: there is no such file"),
         (["train", "--as-of", "May"], "--as-of: 'May' is not a date"),
         (["evaluate", "--as-of", "May"], "--as-of: 'May' is not a date"),
+        (["check"], "check needs --mapping"),
+        (["check", "nofile.csv", "--mapping", "shopify"], "nofile.csv: there is no such file"),
     ],
 )
 def test_a_mistake_is_told_before_anything_heavy_is_loaded(

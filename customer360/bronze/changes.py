@@ -10,7 +10,8 @@ from pyspark.sql import functions as F
 
 from customer360.bronze import ingest
 from customer360.contracts import Contract
-from customer360.contracts.checks import keeps_every_rule, quoted
+from customer360.contracts.checks import keeps_every_rule
+from customer360.contracts.sql import quoted
 
 DELETED = "deleted_at_source"
 """Reason of quarantine rows that the source has no more."""

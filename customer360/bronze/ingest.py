@@ -12,11 +12,11 @@ from customer360.contracts import Contract
 from customer360.contracts.checks import (
     CORRUPT_RECORD,
     keeps_every_rule,
-    quoted,
     reasons,
     with_violations,
 )
 from customer360.contracts.spark import table_schema
+from customer360.contracts.sql import quoted
 
 _RUN_ID = "_run_id"
 # Stands for null in the hash, which would otherwise skip it: ("a", null) is not (null, "a").

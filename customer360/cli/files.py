@@ -41,8 +41,6 @@ def check(
     for path in paths or []:
         if not path.exists():
             raise SettingsError(f"{path}: there is no such file or folder")
-    from customer360.lakehouse.session import spark_session
-    from customer360.pipeline.check_files import check_source
     from customer360.sources.files import FilesSource, load_mapping
 
     chosen = [path.absolute() for path in paths or []]
@@ -51,6 +49,10 @@ def check(
         chosen[0] if len(chosen) == 1 else None,
         only=chosen if len(chosen) > 1 else (),
     )
+    source.available()  # what is wrong with the files as such is told before Spark starts
+    from customer360.lakehouse.session import spark_session
+    from customer360.pipeline.check_files import check_source
+
     found = check_source(spark_session(load_settings(home)), source)
     if format is Format.TABLE:
         _print(found)
@@ -72,7 +74,7 @@ def _print(found: Checked) -> None:
         "refunds": f"{found.refunds:,}",
         "cancelled": f"{found.cancelled:,}",
         "customers": f"{found.customers:,}",
-        "rows without a customer": f"{found.anonymous:,}",
+        "orders without a customer": f"{found.anonymous:,}",
         "sold": money(found.sold),
         "given back": money(found.given_back),
         "net": money(found.sold - found.given_back),

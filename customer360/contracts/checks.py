@@ -47,7 +47,7 @@ from customer360.contracts.identifiers import (
 )
 from customer360.contracts.numbers import WRITTEN, decimal_sql
 from customer360.contracts.sql import literal as _text
-from customer360.contracts.sql import quoted as quoted
+from customer360.contracts.sql import quoted
 from customer360.contracts.times import TWO_DIGIT_YEARS, time_sql
 from customer360.errors import listed
 

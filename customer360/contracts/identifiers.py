@@ -27,8 +27,6 @@ NULL_WORDS = "nullWords"
 CUSTOMER, ROW = "customer", "row"
 
 _SPACE = r"[\s\p{Z}\p{Cc}\x{FEFF}\x{200B}]+"
-
-
 _WHOLE = r"^([0-9]+)\.0$"
 
 

@@ -83,7 +83,7 @@ class Tables(TableLogs):
         What does not fit into memory goes to a temporary folder.
 
         Args:
-            query: SQL as DuckDB reads it. A date column is best bounded from both sides: Arrow then
+            query: SQL as DuckDB reads it. Conditions on columns are pushed down to Arrow, which
                 leaves files out by their folders and statistics.
             versions: For names that stand for a table as it was: the version.
             tables: ``layer/table`` by the name that the query knows it by.

@@ -33,7 +33,7 @@ def audit_transactions(work: Workspace, days: Sequence[date]) -> TransactionsAud
     # reported as a repeat, once in some 10^8 rows a day.
     ((repeated, unknown),) = work.tables.ask(
         f"""
-        WITH made AS (SELECT * FROM transactions WHERE {_within("business_date", days)}),
+        WITH made AS (SELECT * FROM transactions WHERE {days_predicate("business_date", days)}),
         keys AS (
             SELECT count(*) AS alike FROM made
             GROUP BY business_date, hash(source, order_id, kind, entry)
@@ -108,7 +108,7 @@ def audit_snapshots(work: Workspace, contract: Contract, as_of: Sequence[date]) 
         f"""
         WITH keys AS (
             SELECT {AS_OF}, count(*) AS alike FROM snapshots
-            WHERE {_within(AS_OF, as_of)} GROUP BY {", ".join(contract.primary_key)}
+            WHERE {days_predicate(AS_OF, as_of)} GROUP BY {", ".join(contract.primary_key)}
         )
         SELECT {AS_OF}, sum(alike)::BIGINT, count(*) FILTER (alike > 1)
         FROM keys GROUP BY {AS_OF}
@@ -121,7 +121,7 @@ def audit_snapshots(work: Workspace, contract: Contract, as_of: Sequence[date]) 
 
 def revenue_of(work: Workspace, days: DayRange) -> tuple[Decimal, Decimal]:
     """Net revenue of ``days``: as gold/business_health states it, and from silver/transactions."""
-    within = _within("business_date", list(days))
+    within = days_predicate("business_date", list(days))
     ((stated, counted),) = work.tables.ask(
         f"""
         SELECT
@@ -133,11 +133,3 @@ def revenue_of(work: Workspace, days: DayRange) -> tuple[Decimal, Decimal]:
         transactions=TRANSACTIONS,
     )
     return Decimal(stated or 0), Decimal(counted or 0)
-
-
-def _within(column: str, days: Sequence[date]) -> str:
-    """SQL that is true on ``days``, bounded from both sides."""
-    if not days:
-        return "false"
-    between = f"{column} BETWEEN DATE '{min(days)}' AND DATE '{max(days)}'"
-    return f"{between} AND {days_predicate(column, days)}"

@@ -37,10 +37,10 @@ class Checked:
         first: First business day of what counts.
         last: Last business day.
         orders: Different orders that were sold.
-        refunds: Rows that give money back.
-        cancelled: Rows of cancelled orders.
+        refunds: Refunds; of lines, those of an order on a day are one.
+        cancelled: Cancelled orders.
         customers: Different customers of what counts.
-        anonymous: Rows that count and name no customer.
+        anonymous: Orders that name no customer.
         sold: Money of the sales.
         given_back: Money of the refunds.
         currency: Of both.
@@ -66,7 +66,7 @@ class Checked:
 
 
 def check_source(spark: SparkSession, source: Source) -> Checked:
-    """Read all of ``source`` as bronze and silver would, and count.
+    """Read all of ``source`` as bronze and silver would, repeats once, and count.
 
     Raises:
         BrokenFileError: A file as a whole cannot be used.
@@ -85,20 +85,24 @@ def check_source(spark: SparkSession, source: Source) -> Checked:
         time_zone=source.time_zone,
         currency=source.currency,
     )
-    good = F.col("excluded_because").isNull()
-    sale, refund = good & (F.col("kind") == "sale"), good & (F.col("kind") == "refund")
-    (total,) = rows.agg(
-        F.min(F.when(good, F.col("business_date"))).alias("first"),
-        F.max(F.when(good, F.col("business_date"))).alias("last"),
+    settled = transactions.settled(rows, lines=source.order_lines)
+    made = transactions.made_of(transactions.kept(settled), order_lines=source.order_lines)
+    sale, refund = F.col("kind") == "sale", F.col("kind") == "refund"
+    (total,) = made.agg(
+        F.min("business_date").alias("first"),
+        F.max("business_date").alias("last"),
         F.count_distinct(F.when(sale, F.col("order_id"))).alias("orders"),
         F.count_if(refund).alias("refunds"),
-        F.count_if(good & (F.col("kind") == "cancelled")).alias("cancelled"),
-        F.count_distinct(F.when(good, F.col("customer_key"))).alias("customers"),
-        F.count_if(good & F.col("customer_key").isNull()).alias("anonymous"),
+        F.count_if(F.col("kind") == "cancelled").alias("cancelled"),
+        F.count_distinct("customer_key").alias("customers"),
+        F.count_if(sale & F.col("customer_key").isNull()).alias("anonymous"),
         F.sum(F.when(sale, F.col("amount"))).alias("sold"),
         F.sum(F.when(refund, F.col("amount"))).alias("given_back"),
     ).collect()
-    left_out = rows.where(~good).groupBy("excluded_because")
+    not_taken = rows.select("excluded_because", "amount").unionByName(
+        transactions.conflicting(settled).select("excluded_because", "amount")
+    )
+    left_out = not_taken.where("excluded_because IS NOT NULL").groupBy("excluded_because")
     excluded = left_out.agg(F.count(F.lit(1)).alias("rows"), F.sum("amount").alias("money"))
     return Checked(
         rows=raw.count(),

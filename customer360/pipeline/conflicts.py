@@ -10,7 +10,7 @@ from typing import Any
 
 from pyspark.sql import functions as F
 
-from customer360.contracts.checks import quoted
+from customer360.contracts.sql import quoted
 from customer360.errors import listed
 from customer360.pipeline.workspace import Workspace
 from customer360.silver.transactions import CONFLICTING_CUSTOMERS, CONFLICTS, Accounting

@@ -21,8 +21,9 @@ from pyspark.sql import functions as F
 from customer360.bronze import changes as bronze_changes
 from customer360.bronze import ingest
 from customer360.contracts import Contract
-from customer360.contracts.checks import keeps_every_rule, quoted, set_aside_counts
+from customer360.contracts.checks import keeps_every_rule, set_aside_counts
 from customer360.contracts.spark import table_schema
+from customer360.contracts.sql import quoted
 from customer360.errors import SettingsError, listed
 from customer360.lakehouse.delta_log import Commit
 from customer360.pipeline.bronze_accounts import WHOLE, BronzeLoaded, DeliveryCount

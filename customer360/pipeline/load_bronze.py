@@ -19,7 +19,7 @@ from customer360.contracts import Contract
 from customer360.contracts.checks import keeps_every_rule, set_aside_counts, set_aside_reasons
 from customer360.days import DayRange
 from customer360.errors import BrokenFileError
-from customer360.lakehouse.tables import Folders
+from customer360.lakehouse.tables import Folders, days_predicate
 from customer360.pipeline.bronze_accounts import DELIVERY_DAY, WHOLE, BronzeLoaded, DeliveryCount
 from customer360.pipeline.follow_changes import follow_changes
 from customer360.pipeline.workspace import Workspace, days_note
@@ -101,7 +101,11 @@ def _load_days(work: Workspace, source: Source, table: str, days: DayRange) -> B
         str(day): DeliveryCount(raw_rows.get(day, 0), kept.get(day, 0), set_aside.get(day, 0))
         for day in sorted({*days, *raw_rows, *kept, *set_aside})
     }
-    reasons = _reasons(work, quarantine_table, _within(days)) if refused else {}
+    reasons = (
+        _reasons(work, quarantine_table, days_predicate(DELIVERY_DAY, list(days)))
+        if refused
+        else {}
+    )
     return BronzeLoaded(
         bronze, quarantine, by_day, reasons, set_aside=_set_aside(contract, broken.get)
     )
@@ -171,18 +175,15 @@ def _raw_rows_by_day(raw: DataFrame) -> dict[date, int]:
 # What a daily delivery wrote is counted in the files, by another engine than wrote them.
 
 
-def _within(days: DayRange) -> str:
-    return f"{DELIVERY_DAY} BETWEEN DATE '{days.first}' AND DATE '{days.last}'"
-
-
 def _has_rows(work: Workspace, table: str, days: DayRange) -> bool:
-    query = f"SELECT count(*) FROM rows WHERE {_within(days)}"
+    query = f"SELECT count(*) FROM rows WHERE {days_predicate(DELIVERY_DAY, list(days))}"
     ((found,),) = work.tables.ask(query, rows=table)
     return bool(found)
 
 
 def _rows_by_day(work: Workspace, table: str, days: DayRange) -> dict[date, int]:
-    query = f"SELECT {DELIVERY_DAY}, count(*) FROM rows WHERE {_within(days)} GROUP BY ALL"
+    within = days_predicate(DELIVERY_DAY, list(days))
+    query = f"SELECT {DELIVERY_DAY}, count(*) FROM rows WHERE {within} GROUP BY ALL"
     return dict(work.tables.ask(query, rows=table))
 
 

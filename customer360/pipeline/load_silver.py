@@ -111,7 +111,7 @@ def _touched_days(work: Workspace, days: DayRange, versions: dict[str, int]) -> 
             late = work.tables.ask(
                 f"""
                 SELECT DISTINCT _event_date FROM rows WHERE _event_date IS NOT NULL
-                AND {DELIVERY_DAY} BETWEEN DATE '{days.first}' AND DATE '{days.last}'
+                AND {days_predicate(DELIVERY_DAY, list(days))}
                 """,
                 rows=f"bronze/{table}",
             )
@@ -232,11 +232,7 @@ def load_transactions(work: Workspace, days: DayRange) -> TransactionsLoaded:
         )
         single = silver_transactions.kept(settled)
         in_conflict[source.name] = partial(settle, judged(received))
-        made.append(
-            silver_transactions.orders_from_lines(single)
-            if source.order_lines
-            else silver_transactions.orders(single)
-        )
+        made.append(silver_transactions.made_of(single, order_lines=source.order_lines))
         observed[source.name] = seen
     written = lakehouse.replace_days(
         TRANSACTIONS,

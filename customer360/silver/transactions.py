@@ -379,6 +379,11 @@ def _seniority() -> Column:
     return F.struct("_delivered_on", "changed_at")
 
 
+def made_of(rows: DataFrame, *, order_lines: bool) -> DataFrame:
+    """``silver/transactions`` of `kept` rows, which are order lines or orders already."""
+    return orders_from_lines(rows) if order_lines else orders(rows)
+
+
 def orders(rows: DataFrame) -> DataFrame:
     """``silver/transactions`` of a source whose rows are orders already."""
     return rows.select(*COLUMNS)

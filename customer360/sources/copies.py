@@ -174,11 +174,9 @@ def _of_csv(file: Path, form: TextForm, shape: CsvShape) -> pa.Table:
     table = table.slice(1) if not shape.trailing else table.drop_columns([names[-1]])
     rows = table.rename_columns([f"_c{n}" for n in range(len(shape.header))])
     rows = rows.append_column(CORRUPT, pa.nulls(rows.num_rows, pa.string()))
-    lost = (
-        [text.rstrip("\r\n") for text in broken[1:] if text.strip()]
-        if shape.trailing
-        else [text.rstrip("\r\n") for text in broken if text.strip()]
-    )
+    # The header has no such delimiter at its end, and is the first of the rows that do not fit.
+    rest = broken[1:] if shape.trailing else broken
+    lost = [text.rstrip("\r\n") for text in rest if text.strip()]
     if lost:
         nothing = {name: pa.nulls(len(lost), pa.string()) for name in rows.column_names}
         rows = pa.concat_tables([rows, pa.table(nothing | {CORRUPT: pa.array(lost)})])

@@ -13,7 +13,6 @@ How a row becomes a transaction:
 5. Lines are told apart by ``line_id``; without one by all their columns, so that lines alike in
    everything are one line delivered twice (``repeated_lines: drop``), or are numbered within a
    delivery and all count (``keep``).
-
 6. What ``refunded`` names of a sale is a refund of that order, a row beside the sale. Its line key
    is `REFUNDED`: two staged rows of one bronze row.
 7. Money of a currency with a stated rate is converted; of any other it stays what it is, for silver

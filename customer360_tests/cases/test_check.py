@@ -38,12 +38,12 @@ def test_check_tells_what_would_come_in_and_writes_nothing(
     )
     assert said.code == 0, said.err
     for line in (
-        "rows in the files       │ 5",
+        "rows in the files         │ 5",
         "2024-01-01 to 2024-01-03",
-        "orders                  │ 2",
-        "customers               │ 2",
-        "rows without a customer │ 1",
-        "net                     │ 31.50 EUR",
+        "orders                    │ 2",
+        "customers                 │ 2",
+        "orders without a customer │ 1",
+        "net                       │ 31.50 EUR",
         "Quarantine, sum:type: 1 rows, such as",
         '"sum":"twelve"',
         "Left out, test_order: 1 rows, 99.00 EUR",
@@ -52,6 +52,35 @@ def test_check_tells_what_would_come_in_and_writes_nothing(
     ):
         assert line in said.out
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_lines_are_counted_as_the_orders_that_they_become(
+    spark: SparkSession,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "shop.yaml").write_text(
+        MAPPING.replace("grain: orders", "grain: lines")
+        + "cancellations: [{column: sum, below: 0}]\n"
+    )
+    (tmp_path / "a.csv").write_text(
+        "id,who,day,sum\n1,,2024-01-01,10.00\n1,,2024-01-01,2.50\n1,,2024-01-01,2.50\n"
+        "2,A,2024-01-02,4.00\n2,A,2024-01-03,-1.00\n2,A,2024-01-03,-2.00\n"
+    )
+    said = customer360(
+        capsys, monkeypatch, "check", "--mapping", tmp_path / "shop.yaml", tmp_path / "a.csv"
+    )
+    assert said.code == 0, said.err
+    for line in (
+        "rows in the files         │ 6",
+        "orders                    │ 2",
+        "refunds                   │ 1",
+        "orders without a customer │ 1",
+        "sold                      │ 16.50 EUR",
+        "given back                │ 3.00 EUR",
+    ):
+        assert line in said.out
 
 
 def test_what_check_lacks_is_said(

@@ -117,7 +117,7 @@ class PostgresSource(MappedSource[PostgresMapping], ChangingSource):
     ) -> DataFrame:
         from pyspark.sql import functions as F
 
-        from customer360.contracts.checks import quoted
+        from customer360.contracts.sql import quoted
 
         columns = self._contract.columns
         texts = [
@@ -146,7 +146,7 @@ class PostgresSource(MappedSource[PostgresMapping], ChangingSource):
     def _typed(self, bronze: Mapping[str, DataFrame]) -> DataFrame:
         from pyspark.sql import functions as F
 
-        from customer360.contracts.checks import quoted
+        from customer360.contracts.sql import quoted
 
         time = F.col(quoted(self._names[self.mapping.columns.occurred_at]))
         table = bronze[self.mapping.table].withColumn(_INSTANT, F.endswith(time, F.lit("Z")))
@@ -175,7 +175,7 @@ def _copied(
     names: Sequence[str],
 ) -> DataFrame:
     """The rows of all ``selects``, a task each."""
-    from customer360.contracts.checks import quoted
+    from customer360.contracts.sql import quoted
 
     copy = Copy(state.login, state.shown, snapshot, tuple(selects), tuple(names))
     numbers = spark.range(0, len(selects), 1, len(selects))
