@@ -136,7 +136,7 @@ def open_shop(
 ) -> Shop:
     """A shop in ``folder`` with these files."""
     raw = folder / "raw"
-    raw.mkdir(parents=True)
+    raw.mkdir(parents=True, exist_ok=True)
     source = FilesSource(parse_mapping(mapping, where="shop.yaml"), raw)
     lakehouse = Lakehouse(spark, folder / "lakehouse")
     work = Workspace(lakehouse, deployment_of(source, folder, first, last), "test")
