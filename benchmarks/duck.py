@@ -26,6 +26,7 @@ import duckdb
 from customer360.days import DayRange
 from customer360.gold import features_sql
 from customer360.gold.rfm_segments import SEGMENT_GRID, VALUE_OF_SUM
+from customer360.silver import customer_history, customers
 from customer360.sources.synthetic.process import CATEGORIES
 
 Steps = dict[str, float]
@@ -442,12 +443,19 @@ class DuckPipeline:
         )"""
 
     def _customers(self) -> None:
+        latest = ", ".join(
+            # arg_max passes over what is null: a blank says nothing.
+            f"arg_max({name}, {{'a': updated_at, 'b': _delivered_on, 'c': _row_hash}}) AS {name}"
+            for name in customers.ATTRIBUTES
+            if name != "marketing_consent"
+        )
         self._write(
             "silver/customers",
-            f"""SELECT * REPLACE (min(signed_up_on) OVER (PARTITION BY customer_key)
-                AS signed_up_on) FROM ({self._profiles()})
-            QUALIFY row_number() OVER (PARTITION BY customer_key
-                ORDER BY updated_at DESC, _delivered_on DESC, _row_hash DESC) = 1""",
+            f"""SELECT customer_key, any_value(source) AS source, {latest},
+                arg_max(marketing_consent, {{'a': updated_at, 'b': NOT marketing_consent}})
+                    AS marketing_consent,
+                min(signed_up_on) AS signed_up_on, max(updated_at) AS updated_at
+            FROM ({self._profiles()}) GROUP BY customer_key""",
         )
         self._view("customers", "silver/customers")
 
@@ -457,31 +465,30 @@ class DuckPipeline:
         )
 
     def _history(self) -> None:
+        profile = customer_history.PROFILE
+        stated = ", ".join(
+            f"arg_max({name}, {{'a': _delivered_on, 'b': _row_hash}}) AS {name}"
+            for name in profile
+            if name != "marketing_consent"
+        )
+        known = ", ".join(f"last_value({name} IGNORE NULLS) OVER w AS {name}" for name in profile)
+        packed = ", ".join(f"{name} := {name}" for name in profile)
         self._write(
             "silver/customer_history",
             f"""WITH moments AS (
-                SELECT customer_key, updated_at, unnest(best)
-                FROM (SELECT customer_key, updated_at, arg_max(
-                    {{'profile': {{'city': city, 'state': state, 'country': country,
-                        'loyalty_tier': loyalty_tier, 'marketing_consent': marketing_consent}},
-                      'delivered_on': _delivered_on, 'row_hash': _row_hash}},
-                    {{'a': _delivered_on, 'b': _row_hash}}) AS best
-                FROM ({self._profiles()}) GROUP BY 1, 2)
-            ), changes AS (
-                SELECT *, lag(profile) OVER (PARTITION BY customer_key ORDER BY updated_at)
-                    IS DISTINCT FROM profile AS changed FROM moments
-            ), numbered AS (
-                SELECT *, sum(changed::INT) OVER (PARTITION BY customer_key ORDER BY updated_at)
-                    AS version FROM changes
+                SELECT customer_key, updated_at, {stated},
+                    min(marketing_consent) AS marketing_consent
+                FROM ({self._profiles()}) GROUP BY 1, 2
+            ), known AS (
+                SELECT customer_key, updated_at AS valid_from, {known} FROM moments
+                WINDOW w AS (PARTITION BY customer_key ORDER BY updated_at)
             ), versions AS (
-                SELECT customer_key, first(profile) AS profile, min(updated_at) AS valid_from,
-                    list({{'updated_at': updated_at, 'delivered_on': delivered_on,
-                        'row_hash': row_hash}} ORDER BY updated_at) AS observations
-                FROM numbered GROUP BY customer_key, version
+                SELECT *, struct_pack({packed}) AS profile FROM known
+                WINDOW w AS (PARTITION BY customer_key ORDER BY valid_from)
+                QUALIFY row_number() OVER w = 1 OR lag(profile) OVER w IS DISTINCT FROM profile
             )
-            SELECT customer_key, unnest(profile), valid_from,
-                lead(valid_from) OVER w AS valid_to,
-                lead(valid_from) OVER w IS NULL AS is_current, observations
+            SELECT * EXCLUDE (profile), lead(valid_from) OVER w AS valid_to,
+                lead(valid_from) OVER w IS NULL AS is_current
             FROM versions WINDOW w AS (PARTITION BY customer_key ORDER BY valid_from)""",
         )
         self._view("history", "silver/customer_history")
@@ -538,7 +545,7 @@ class DuckPipeline:
         self._write(
             "silver/transactions",
             f"""SELECT {columns} FROM prepared WHERE why IS NULL
-            QUALIFY row_number() OVER (PARTITION BY business_date, order_id, source, kind
+            QUALIFY row_number() OVER (PARTITION BY order_id, source, kind = 'refund'
                 ORDER BY _delivered_on DESC, _row_hash DESC) = 1""",
             "business_date",
         )

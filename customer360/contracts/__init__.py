@@ -83,6 +83,7 @@ Properties that the standard does not know, or that nothing would check, are ref
 from customer360.contracts.contract import (
     BOOKKEEPING,
     PERSONAL,
+    SET_ASIDE,
     Bookkeeping,
     Column,
     Contract,
@@ -93,6 +94,7 @@ from customer360.contracts.contract import (
 __all__ = [
     "BOOKKEEPING",
     "PERSONAL",
+    "SET_ASIDE",
     "Bookkeeping",
     "Column",
     "Contract",

@@ -37,7 +37,7 @@ from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame, types
 from pyspark.sql import functions as F
 
-from customer360.contracts.contract import Column, Contract, ContractError
+from customer360.contracts.contract import SET_ASIDE, Column, Contract, ContractError
 from customer360.contracts.identifiers import (
     IDENTIFIER,
     NULL_WORDS,
@@ -205,8 +205,38 @@ def with_violations(
 
 
 def keeps_every_rule(contract: Contract) -> SparkColumn:
-    """Whether a row from `with_violations` is good."""
-    return F.expr(" AND ".join(f"{name} = 0" for name in violation_columns(contract)))
+    """Whether a row from `with_violations` is good; values that are `SET_ASIDE` do not count."""
+    forgiven = [0] * len(violation_columns(contract))
+    for n in _forgiven(contract):
+        forgiven[n // RULES_A_MASK] |= 1 << n % RULES_A_MASK
+    kept = zip(violation_columns(contract), forgiven, strict=True)
+    # The bits of a long, of which the forgiven are none that count.
+    return F.expr(
+        " AND ".join(f"({name} & {~bits}L) = 0" if bits else f"{name} = 0" for name, bits in kept)
+    )
+
+
+def set_aside_counts(contract: Contract) -> tuple[SparkColumn, ...]:
+    """Aggregates, each named by its reason, that count good rows with a value set aside."""
+    names, good = violation_columns(contract), keeps_every_rule(contract)
+    every = rules(contract)
+    return tuple(
+        F.count_if(F.expr(_breaks(names, n)) & good).alias(every[n].reason)
+        for n in _forgiven(contract)
+    )
+
+
+def set_aside_reasons(contract: Contract) -> tuple[str, ...]:
+    """The reasons that `set_aside_counts` counts."""
+    every = rules(contract)
+    return tuple(every[n].reason for n in _forgiven(contract))
+
+
+def _forgiven(contract: Contract) -> list[int]:
+    """Positions of the rules whose violation only sets a value aside."""
+    aside = {c.name for c in contract.columns if c.properties.get(SET_ASIDE)}
+    every = enumerate(rules(contract))
+    return [n for n, rule in every if rule.column in aside and rule.kind != "malformed"]
 
 
 def reasons(mask: str | Sequence[str] | None, contract: Contract) -> SparkColumn:
@@ -246,13 +276,18 @@ def violation_counts(contract: Contract) -> tuple[SparkColumn, ...]:
 
 
 def typed_value(column: Column) -> SparkColumn:
-    """A bronze text as the contract's logical type; null when blank or unreadable.
+    """A bronze text as the contract's logical type; null when blank, unreadable or set aside.
 
     This is the reading that the check makes, so what passed the check is never null here.
     Numbers are decimal(38,12), integers bigint; a timestamp is as the source wrote it, in the
     session's time zone (UTC), not yet moved from the source's time zone.
     """
-    return F.expr(_typed(column))
+    value = _typed(column)
+    limits = _limits(_Checked(column, value, "false", None))
+    if not column.properties.get(SET_ASIDE) or not limits:
+        return F.expr(value)
+    broken = " OR ".join(f"coalesce({condition}, false)" for _, condition in limits)
+    return F.expr(f"CASE WHEN {broken} THEN NULL ELSE {value} END")
 
 
 # The rest is SQL text rather than Column objects: each call on those is a round trip to the JVM,

@@ -29,6 +29,9 @@ from open_data_contract_standard.model import (
 from customer360.errors import Customer360Error
 
 LAYERS = ("bronze", "silver", "gold", "quarantine")
+SET_ASIDE = "setAside"
+"""Custom property of a bronze column that describes rather than counts: a value that breaks a rule
+is read as null, and its row stays."""
 PERSONAL = "personal"
 """The classification that marks personal data (LGPD, GDPR)."""
 

@@ -141,11 +141,19 @@ class TableLogs:
             column: One that makes the folders, or that the table keeps statistics of (``index`` of
                 its writes).
         """
+        return max(self._bounds(table, "max", column), default=None)
+
+    def minimum(self, table: str, column: str) -> Any:
+        """Least value of ``column``, as `maximum` gives the greatest."""
+        return min(self._bounds(table, "min", column), default=None)
+
+    def _bounds(self, table: str, bound: str, column: str) -> list[Any]:
+        """What each file states as its ``bound`` (min, max) of ``column``."""
         if not self.exists(table):
-            return None
+            return []
         files = _files(self.open(table))
-        stated = [each.get(f"max.{column}", each.get(f"partition.{column}")) for each in files]
-        return max((value for value in stated if value is not None), default=None)
+        stated = [each.get(f"{bound}.{column}", each.get(f"partition.{column}")) for each in files]
+        return [value for value in stated if value is not None]
 
     def commits(self, table: str, newest: int | None = None) -> list[Commit]:
         """Commits of ``table``, newest first; none for an absent table.

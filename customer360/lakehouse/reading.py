@@ -15,6 +15,7 @@ from operator import and_
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from customer360.errors import TableNotFoundError
 from customer360.lakehouse.delta_log import MONTH, TableLogs
 
 if TYPE_CHECKING:
@@ -44,6 +45,17 @@ class Tables(TableLogs):
         """
         return self.open(table, version=version).to_pyarrow_dataset()
 
+    def keeps(self, table: str, version: int) -> bool:
+        """Whether ``table`` can still be read as it was at ``version``: vacuum deletes files."""
+        from pyarrow import fs
+
+        try:
+            dataset: Any = self.dataset(table, version=version)
+        except TableNotFoundError:
+            return False
+        found = dataset.filesystem.get_file_info(dataset.files)
+        return all(file.type != fs.FileType.NotFound for file in found)
+
     def select(self, table: str, where: str | None, limit: int) -> pa.Table:
         """Some rows of ``table``.
 
@@ -63,7 +75,9 @@ class Tables(TableLogs):
             some = (rows.filter(where) if where else rows).limit(limit).to_arrow_table()
             return some.select(_shown(some.schema.names))
 
-    def ask(self, query: str, **tables: str) -> list[tuple[Any, ...]]:
+    def ask(
+        self, query: str, versions: Mapping[str, int] | None = None, /, **tables: str
+    ) -> list[tuple[Any, ...]]:
         """The few rows that ``query`` comes down to, however many it reads.
 
         What does not fit into memory goes to a temporary folder.
@@ -71,17 +85,19 @@ class Tables(TableLogs):
         Args:
             query: SQL as DuckDB reads it. Conditions on columns are pushed down to Arrow, which
                 leaves files out by their folders and statistics.
+            versions: For names that stand for a table as it was: the version.
             tables: ``layer/table`` by the name that the query knows it by.
 
         Raises:
-            TableNotFoundError: There is no such table yet.
+            TableNotFoundError: There is no such table yet, or no such version of it any more.
         """
         with (
             tempfile.TemporaryDirectory(prefix="customer360-") as scratch,
             engine(Path(scratch)) as connection,
         ):
             for name, table in tables.items():
-                connection.register(name, self.dataset(table))
+                version = (versions or {}).get(name)
+                connection.register(name, self.dataset(table, version=version))
             return connection.execute(query).fetchall()
 
     def find(self, table: str, equal: Mapping[str, object]) -> pa.Table:

@@ -236,6 +236,7 @@ class Lakehouse(TableLogs):
         groups: DataFrame,
         *,
         index: Sequence[str] = (),
+        note: str | None = None,
     ) -> Commit:
         """Make ``frame`` all the rows there are of ``groups``; the other rows stay.
 
@@ -249,13 +250,14 @@ class Lakehouse(TableLogs):
             groups: Distinct values of the column that groups the rows, also those without a row in
                 ``frame``; cheap to compute, for the table is compared with them.
             index: Columns that a new table keeps statistics of.
+            note: Kept with the commit as its user metadata.
         """
         if self.exists(table):
             if groups.isEmpty():
                 return self.last_commit(table)
             others = self.read(table).join(groups, groups.columns, "left_anti")
             frame = others.unionByName(frame)
-        return self.replace_all(table, frame, index=index)
+        return self.replace_all(table, frame, index=index, note=note)
 
     def _write(
         self,

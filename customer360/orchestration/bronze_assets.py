@@ -67,6 +67,8 @@ def bronze_asset(
         work = workspace(context, spark, deployment)
         loaded = load_bronze(work, source, table, days_of(context))
         _per_partition(context, bronze, quarantine, loaded)
+        if loaded.set_aside:
+            context.log.warning(_set_aside(loaded, bronze))
         yield from selected(
             context,
             [
@@ -85,9 +87,20 @@ def bronze_asset(
 
 
 def _bronze_metadata(loaded: BronzeLoaded) -> dict[str, Any]:
+    set_aside = count_table(loaded.set_aside, "value set aside")
     if loaded.bronze is None:
-        return {"dagster/row_count": loaded.raw - loaded.quarantined, "unchanged": True}
-    return commit_metadata(loaded.bronze, raw_rows=loaded.raw)
+        return {
+            "dagster/row_count": loaded.raw - loaded.quarantined,
+            "values_set_aside": set_aside,
+            "unchanged": True,
+        }
+    return commit_metadata(loaded.bronze, raw_rows=loaded.raw, values_set_aside=set_aside)
+
+
+def _set_aside(loaded: BronzeLoaded, bronze: str) -> str:
+    """Which values were not used, in one line."""
+    counts = ", ".join(f"{reason} {rows:,}" for reason, rows in loaded.set_aside.items())
+    return f"{bronze}: values that break their rule are read as blank, their rows stay: {counts}"
 
 
 def _quarantine_metadata(loaded: BronzeLoaded) -> dict[str, Any]:

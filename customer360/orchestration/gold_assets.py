@@ -1,6 +1,7 @@
 """Gold snapshots and the business's days, with the checks of what is published."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -45,7 +46,22 @@ if TYPE_CHECKING:
     from customer360.lakehouse.delta_log import Commit
     from customer360.pipeline.workspace import Workspace
 
-Made = tuple["Commit", dict[str, Any]]
+
+@dataclass(frozen=True)
+class Made:
+    """What making a table's snapshots did.
+
+    Attributes:
+        written: The commit.
+        metadata: More of it for Dagster to show.
+        stale: Other snapshots, made of days that have changed since.
+    """
+
+    written: "Commit"
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    stale: Sequence[date] = ()
+
+
 Make = Callable[["Workspace", Sequence[date]], Made]
 MakeTable = Callable[[str, "Workspace", Sequence[date]], Made]
 
@@ -61,7 +77,7 @@ def gold_assets(
         return _snapshot_asset(deployment, table, deps, partial(make, table))
 
     return [
-        snapshot(FEATURES, [CUSTOMER_DAYS]),
+        snapshot(FEATURES, [CUSTOMER_DAYS], _features),
         snapshot(FIRST_ORDERS, [TRANSACTIONS, HISTORY]),
         snapshot(RFM, [FEATURES]),
         snapshot(COHORTS, [CUSTOMER_DAYS]),
@@ -81,13 +97,19 @@ def _of_silver(table: str, work: "Workspace", as_of: Sequence[date]) -> Made:
     from customer360.pipeline import make_gold
 
     make = {
-        FEATURES: make_gold.make_customer_features,
         FIRST_ORDERS: make_gold.make_first_orders,
         RFM: make_gold.make_rfm_segments,
         COHORTS: make_gold.make_cohort_retention,
         CUSTOMER_360: make_gold.make_customer_360,
     }[table]
-    return make(work, as_of), {}
+    return Made(make(work, as_of))
+
+
+def _features(table: str, work: "Workspace", as_of: Sequence[date]) -> Made:
+    from customer360.pipeline import make_gold
+
+    found = make_gold.make_customer_features(work, as_of)
+    return Made(found.written, stale=found.stale)
 
 
 def _scored(table: str, work: "Workspace", as_of: Sequence[date]) -> Made:
@@ -99,7 +121,7 @@ def _scored(table: str, work: "Workspace", as_of: Sequence[date]) -> Made:
         REVENUE_PREDICTIONS: run_models.score_revenue,
     }[table]
     scored = score(work, as_of)
-    return scored.written, {"model_version": scored.model_version}
+    return Made(scored.written, {"model_version": scored.model_version})
 
 
 def _snapshot_asset(
@@ -109,11 +131,14 @@ def _snapshot_asset(
     make: Make,
 ) -> dg.AssetsDefinition:
     contract = Contract.load(table)
+    checks = [_keys_unique(contract)]
+    if table == FEATURES:
+        checks.append(_days_unchanged(contract))
 
     @dg.multi_asset(
         name=table.replace("/", "__"),
         specs=[table_spec(contract, partitions=AS_OF_PARTITIONS, deps=deps)],
-        check_specs=[_keys_unique(contract)],
+        check_specs=checks,
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     @told
@@ -125,8 +150,12 @@ def _snapshot_asset(
         require_snapshots(context, work, deps, as_of)
         if CUSTOMER_DAYS in deps or TRANSACTIONS in deps:
             require_days(work, as_of)
-        written, more = make(work, as_of)
-        yield _made(context, work, contract, as_of, written, more)
+        made = make(work, as_of)
+        result = _made(context, work, contract, as_of, made.written, made.metadata)
+        if table == FEATURES:
+            told = _told_of_stale(context, asset_key(table), made.stale)
+            result = result._replace(check_results=[*(result.check_results or ()), told])
+        yield result
 
     return snapshot
 
@@ -140,13 +169,38 @@ def _keys_unique(contract: Contract) -> dg.AssetCheckSpec:
     )
 
 
+def _days_unchanged(contract: Contract) -> dg.AssetCheckSpec:
+    return dg.AssetCheckSpec(
+        "days_unchanged",
+        asset=asset_key(contract.table),
+        description="The days that earlier snapshots were made of are what they were then.",
+    )
+
+
+def _told_of_stale(
+    context: dg.AssetExecutionContext, key: dg.AssetKey, stale: Sequence[date]
+) -> dg.AssetCheckResult:
+    from customer360.pipeline.stale_snapshots import remedy
+
+    if stale:
+        context.log.warning("%s", remedy(stale))
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name="days_unchanged",
+        passed=not stale,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=remedy(stale) if stale else None,
+        metadata={"stale_snapshots": len(stale)},
+    )
+
+
 def _made(
     context: dg.AssetExecutionContext,
     work: "Workspace",
     contract: Contract,
     as_of: Sequence[date],
     written: "Commit",
-    more: dict[str, Any],
+    more: Mapping[str, Any],
 ) -> dg.MaterializeResult[None]:
     """Snapshots just written: counted and checked, with the rows of each partition."""
     from customer360.pipeline import audit
@@ -159,7 +213,7 @@ def _made(
         )
     return dg.MaterializeResult(
         asset_key=key,
-        metadata=commit_metadata(written, as_of=day_list(as_of)) | more,
+        metadata=commit_metadata(written, as_of=day_list(as_of)) | dict(more),
         check_results=[
             dg.AssetCheckResult(
                 asset_key=key,

@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from customer360.days import DayRange
 from customer360.deployment import Deployment
-from customer360.errors import Customer360Error, first_line
+from customer360.errors import Customer360Error, first_line, listed
 from customer360.lakehouse.delta_log import TableLogs
 from customer360.orchestration import jobs
 from customer360.orchestration.build import build_definitions
@@ -29,7 +29,7 @@ from customer360.orchestration.partitions import (
 from customer360.orchestration.progress import Say, listen
 from customer360.orchestration.run_history import record_runs
 from customer360.settings import Settings
-from customer360.table_names import CUSTOMER_360
+from customer360.table_names import AS_OF, CUSTOMER_360
 
 Steps = Literal["all", "etl", "train", "publish"]
 
@@ -106,9 +106,13 @@ def run_plan(settings: Settings, plan: Plan, say: Say) -> None:
     try:
         with open_instance(settings) as instance:
             try:
+                again: Sequence[date] = ()
                 for name in chosen:
+                    if name == "snapshot":
+                        again = _stale(settings, plan.as_of)
+                        _tell(again, say)
                     say(f"[bold]{name}[/bold] {plan.days if name == 'load' else dates}")
-                    for step in _steps(name, settings, plan, instance):
+                    for step in _steps(name, settings, plan, again, instance):
                         _run(definitions, instance, step)
             finally:
                 _record(settings, instance, say)
@@ -131,10 +135,37 @@ class _Step:
     only: Sequence[dg.AssetKey] | None = None
 
 
+def _stale(settings: Settings, as_of: Sequence[date]) -> list[date]:
+    """Snapshots beside ``as_of`` whose days this run has changed, as far back as it mends them."""
+    from customer360.lakehouse.reading import Tables
+    from customer360.pipeline.stale_snapshots import in_window, stale_snapshots
+
+    stale = set(stale_snapshots(Tables(settings.lakehouse_dir))) - set(as_of)
+    newest = max([*as_of, *made_as_of_dates(settings)])
+    return in_window(stale, newest, settings.trailing_days)
+
+
+def _tell(again: Sequence[date], say: Say) -> None:
+    if again:
+        say(f"also the snapshots of {listed([str(day) for day in again])}: their days have changed")
+
+
 def _steps(
-    name: str, settings: Settings, plan: Plan, instance: dg.DagsterInstance
+    name: str,
+    settings: Settings,
+    plan: Plan,
+    again: Sequence[date],
+    instance: dg.DagsterInstance,
 ) -> Iterator[_Step]:
-    """The runs of a step of the plan."""
+    """The runs of a step of the plan.
+
+    Args:
+        name: The step.
+        settings: The deployment.
+        plan: The plan.
+        again: Further as-of dates to make again.
+        instance: Which knows the as-of dates.
+    """
     if name == "load":
         yield _Step(jobs.LOAD_RANGE, plan.days)
         return
@@ -144,18 +175,21 @@ def _steps(
         return
     # Also what an older release made, or a run that was killed here: Dagster then shows it.
     add_as_of_dates(instance, [*plan.as_of, *made_as_of_dates(settings)])
-    ranges = runs_of(instance, plan.as_of)
     if name == "snapshot":
-        yield from (_Step(jobs.SNAPSHOT, dates) for dates in ranges)
+        dates = sorted({*plan.as_of, *again})
+        yield from (_Step(jobs.SNAPSHOT, each) for each in runs_of(instance, dates))
         return
     models, scores = _chosen(settings, plan.models)
-    if len(plan.as_of) == 1:
-        yield _Step(jobs.TRAIN, ranges[0], None if scores is None else [*models, *scores])
+    scored = TableLogs(settings.lakehouse_dir).partition_values(CUSTOMER_360, AS_OF)
+    again = [day for day in again if str(day) in scored]
+    if len(plan.as_of) == 1 and not again:
+        (only,) = runs_of(instance, plan.as_of)
+        yield _Step(jobs.TRAIN, only, None if scores is None else [*models, *scores])
         return
     # What scores is the newest model, whatever date it scores.
     yield _Step(jobs.RETRAIN, DayRange(plan.as_of[-1], plan.as_of[-1]), models)
-    for dates in ranges:
-        yield _Step(jobs.SCORE, dates, scores)
+    for each in runs_of(instance, sorted({*plan.as_of, *again})):
+        yield _Step(jobs.SCORE, each, scores)
 
 
 def _record(settings: Settings, instance: dg.DagsterInstance, say: Say) -> None:

@@ -23,6 +23,7 @@ from customer360.table_names import CUSTOMER_DAYS, CUSTOMERS, HISTORY, REJECTED,
 
 if TYPE_CHECKING:
     from customer360.pipeline.load_silver import TransactionsLoaded
+    from customer360.pipeline.workspace import Workspace
 
 
 def silver_assets(
@@ -108,9 +109,16 @@ def silver_assets(
             _check(
                 TRANSACTIONS,
                 "rows_accounted",
-                "Rows in = rows kept + duplicates + rows excluded, for every source.",
+                "Rows in = rows kept + duplicates + corrections + rows excluded, for every source.",
             ),
-            _check(TRANSACTIONS, "keys_unique", "One row an order, kind and business date."),
+            _check(TRANSACTIONS, "keys_unique", "One row an order and business date, or refund."),
+            _check(
+                TRANSACTIONS,
+                "orders_agree",
+                "Few orders have rows that contradict each other: none where the mapping says "
+                "`conflicts: stop`; else no more of the money, or of more than a few rows, than "
+                "may be in quarantine.",
+            ),
             _check(TRANSACTIONS, "customers_known", "Every customer is in silver/customers."),
         ],
         can_subset=True,
@@ -145,6 +153,7 @@ def silver_assets(
                     passed=found.repeated_keys == 0,
                     metadata={"repeated_keys": found.repeated_keys},
                 ),
+                _agreement(context, work, loaded),
                 dg.AssetCheckResult(
                     check_name="customers_known",
                     passed=found.unknown_customers == 0,
@@ -195,9 +204,42 @@ def _check(table: str, name: str, description: str) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(name, asset=asset_key(table), description=description, blocking=True)
 
 
+def _agreement(
+    context: dg.AssetExecutionContext, work: "Workspace", loaded: "TransactionsLoaded"
+) -> dg.AssetCheckResult:
+    """The check ``orders_agree``: a warning where a few orders are set aside."""
+    from customer360.pipeline import conflicts
+
+    settings = work.deployment.settings
+    stops, told = False, []
+    for source in work.deployment.sources:
+        account = loaded.accounting[source.name]
+        if account.conflicts:
+            told.append(conflicts.explained(work, source, account))
+            stops |= conflicts.too_many(
+                source,
+                account,
+                limit=settings.quarantine_limit,
+                tolerance=settings.quarantine_tolerance,
+            )
+    if told and not stops:
+        context.log.warning(" ".join(told))
+    return dg.AssetCheckResult(
+        check_name="orders_agree",
+        passed=not told,
+        severity=dg.AssetCheckSeverity.ERROR if stops else dg.AssetCheckSeverity.WARN,
+        metadata={f"{n}_conflicts": a.conflicts for n, a in loaded.accounting.items()},
+        description=" ".join(told) or None,
+    )
+
+
 def _accounting_table(loaded: "TransactionsLoaded") -> str:
-    lines = ["| source | rows in | kept | duplicates | excluded |", "|---|---:|---:|---:|---|"]
+    lines = [
+        "| source | rows in | kept | duplicates | corrections | excluded |",
+        "|---|---:|---:|---:|---:|---|",
+    ]
     for name, a in loaded.accounting.items():
         why = ", ".join(f"{reason} {rows:,}" for reason, rows in a.excluded.items()) or "0"
-        lines.append(f"| {name} | {a.rows_in:,} | {a.kept:,} | {a.duplicates:,} | {why} |")
+        counts = (a.rows_in, a.kept, a.duplicates, a.corrections)
+        lines.append(f"| {name} | {' | '.join(f'{n:,}' for n in counts)} | {why} |")
     return "\n".join(lines)

@@ -36,7 +36,7 @@ def audit_transactions(work: Workspace, days: Sequence[date]) -> TransactionsAud
         WITH made AS (SELECT * FROM transactions WHERE {days_predicate("business_date", days)}),
         keys AS (
             SELECT count(*) AS alike FROM made
-            GROUP BY business_date, hash(source, order_id, kind)
+            GROUP BY business_date, hash(source, order_id, kind, entry)
         ),
         named AS (SELECT DISTINCT customer_key FROM made WHERE customer_key IS NOT NULL)
         SELECT

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ class BronzeLoaded:
         reasons: Quarantined rows by reason; a row with two reasons counts in both.
         deleted: Rows in quarantine because the source has them no more; they count as neither
             raw nor quarantined.
+        set_aside: Values that describe and could not be used, by reason: their rows are in bronze
+            and are read without them.
     """
 
     bronze: Commit | None
@@ -47,6 +49,7 @@ class BronzeLoaded:
     counts: Mapping[str, DeliveryCount]
     reasons: Mapping[str, int]
     deleted: int = 0
+    set_aside: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def raw(self) -> int:

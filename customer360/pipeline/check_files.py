@@ -85,7 +85,8 @@ def check_source(spark: SparkSession, source: Source) -> Checked:
         time_zone=source.time_zone,
         currency=source.currency,
     )
-    made = transactions.made_of(transactions.deduplicated(rows), order_lines=source.order_lines)
+    settled = transactions.settled(rows, lines=source.order_lines)
+    made = transactions.made_of(transactions.kept(settled), order_lines=source.order_lines)
     sale, refund = F.col("kind") == "sale", F.col("kind") == "refund"
     (total,) = made.agg(
         F.min("business_date").alias("first"),
@@ -98,7 +99,10 @@ def check_source(spark: SparkSession, source: Source) -> Checked:
         F.sum(F.when(sale, F.col("amount"))).alias("sold"),
         F.sum(F.when(refund, F.col("amount"))).alias("given_back"),
     ).collect()
-    left_out = rows.where("excluded_because IS NOT NULL").groupBy("excluded_because")
+    not_taken = rows.select("excluded_because", "amount").unionByName(
+        transactions.conflicting(settled).select("excluded_because", "amount")
+    )
+    left_out = not_taken.where("excluded_because IS NOT NULL").groupBy("excluded_because")
     excluded = left_out.agg(F.count(F.lit(1)).alias("rows"), F.sum("amount").alias("money"))
     return Checked(
         rows=raw.count(),

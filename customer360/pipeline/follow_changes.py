@@ -21,7 +21,7 @@ from pyspark.sql import functions as F
 from customer360.bronze import changes as bronze_changes
 from customer360.bronze import ingest
 from customer360.contracts import Contract
-from customer360.contracts.checks import keeps_every_rule
+from customer360.contracts.checks import keeps_every_rule, set_aside_counts
 from customer360.contracts.spark import table_schema
 from customer360.contracts.sql import quoted
 from customer360.errors import SettingsError, listed
@@ -65,6 +65,7 @@ class _Step:
         stated = f"{source.fingerprint(table)}\n{self.contract!r}"
         self.definition = hashlib.sha256(stated.encode()).hexdigest()
         self.known = self._known()
+        self.set_aside: Mapping[str, int] = {}
 
     def load(self, look: Look) -> BronzeLoaded | None:
         """Load what ``look`` sees; None when rows came to light that only a whole look reads."""
@@ -74,6 +75,7 @@ class _Step:
         ).persist()  # read once, under the load's own state, for all that follows
         try:
             self._check_key(received)
+            self._count_set_aside(received)
             if look.whole:
                 return self._replace(look, received)
             if look.keys is not None and self._unseen(look.keys, received):
@@ -101,6 +103,12 @@ class _Step:
                 f"than one row of {self.table}; name the columns that tell rows apart under `key` "
                 "in its mapping"
             )
+
+    def _count_set_aside(self, received: DataFrame) -> None:
+        counts = set_aside_counts(self.contract)
+        found = received.agg(*counts).first() if counts else None
+        values = found.asDict() if found is not None else {}
+        self.set_aside = {name: int(rows) for name, rows in values.items() if rows}
 
     def _unseen(self, keys: DataFrame, received: DataFrame) -> bool:
         """Whether the source has rows that no look has seen: older than their watermark says."""
@@ -221,6 +229,7 @@ class _Step:
             {WHOLE: count},
             dict(sorted(reasons.items())),
             deleted,
+            self.set_aside,
         )
 
     def _note(self, look: Look, days: set[date]) -> str:

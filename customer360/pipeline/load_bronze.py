@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 from pyspark.sql import DataFrame, Observation
@@ -14,13 +16,13 @@ from pyspark.sql import functions as F
 
 from customer360.bronze import ingest
 from customer360.contracts import Contract
-from customer360.contracts.checks import keeps_every_rule
+from customer360.contracts.checks import keeps_every_rule, set_aside_counts, set_aside_reasons
 from customer360.days import DayRange
 from customer360.errors import BrokenFileError
 from customer360.lakehouse.tables import Folders, days_predicate
 from customer360.pipeline.bronze_accounts import DELIVERY_DAY, WHOLE, BronzeLoaded, DeliveryCount
 from customer360.pipeline.follow_changes import follow_changes
-from customer360.pipeline.workspace import Workspace
+from customer360.pipeline.workspace import Workspace, days_note
 from customer360.sources.base import ChangingSource, Source
 from customer360.sources.readers import shown_name
 from customer360.table_names import quarantine_of
@@ -62,7 +64,11 @@ def _load_days(work: Workspace, source: Source, table: str, days: DayRange) -> B
     raw_rows = _raw_rows_by_day(raw)
     received = _received(work, raw, contract)
     broken = Observation()
-    seen = received.observe(broken, F.count_if(~keeps_every_rule(contract)).alias("rows"))
+    seen = received.observe(
+        broken,
+        F.count_if(~keeps_every_rule(contract)).alias("rows"),
+        *set_aside_counts(contract),
+    )
     folders = lakehouse.folders(
         bronze_table, DELIVERY_DAY, new=work.folders_for(sum(raw_rows.values()), len(raw_rows))
     )
@@ -73,6 +79,7 @@ def _load_days(work: Workspace, source: Source, table: str, days: DayRange) -> B
         list(days),
         folders=folders,
         index=contract.indexed_columns,
+        note=days_note(days),  # silver looks at what lay there before
     )
     refused = bool(broken.get["rows"])
     quarantine = None
@@ -99,7 +106,9 @@ def _load_days(work: Workspace, source: Source, table: str, days: DayRange) -> B
         if refused
         else {}
     )
-    return BronzeLoaded(bronze, quarantine, by_day, reasons)
+    return BronzeLoaded(
+        bronze, quarantine, by_day, reasons, set_aside=_set_aside(contract, broken.get)
+    )
 
 
 def _load_extract(work: Workspace, source: Source, table: str, days: DayRange) -> BronzeLoaded:
@@ -108,26 +117,43 @@ def _load_extract(work: Workspace, source: Source, table: str, days: DayRange) -
     known = next((json.loads(n) for _, n in lakehouse.notes(f"bronze/{table}") if n), None)
     if known is not None and known["extract"] == print_now:
         counts = _whole(work, table, int(known["raw"]))
-        return BronzeLoaded(None, None, counts, _all_reasons(work, table))
-    counted = Observation()
+        return BronzeLoaded(
+            None,
+            None,
+            counts,
+            _all_reasons(work, table),
+            set_aside=known.get("set_aside", {}),
+        )
+    counted, aside = Observation(), Observation()
     raw = source.read_raw(work.spark, table, days.first, days.last)
     # Counted before the split, in the same pass: it does not know of the split.
     raw_and_counted = raw.observe(counted, F.count(F.lit(1)).alias("rows"))
     quarantine = lakehouse.replace_all(
         quarantine_of(table),
-        ingest.rejected(_received(work, raw_and_counted, contract), contract),
+        ingest.rejected(
+            _received(work, raw_and_counted, contract).observe(
+                aside, F.count(F.lit(1)).alias("rows"), *set_aside_counts(contract)
+            ),
+            contract,
+        ),
         index=[DELIVERY_DAY],
     )
     raw_rows = int(counted.get["rows"])
+    set_aside = _set_aside(contract, aside.get)
     # Bronze last: its note says that both are done.
     bronze = lakehouse.replace_all(
         f"bronze/{table}",
         ingest.accepted(_received(work, raw, contract), contract),
         index=contract.indexed_columns,
-        note=json.dumps({"extract": print_now, "raw": raw_rows}),
+        note=json.dumps({"extract": print_now, "raw": raw_rows, "set_aside": set_aside}),
     )
     counts = _whole(work, table, raw_rows)
-    return BronzeLoaded(bronze, quarantine, counts, _all_reasons(work, table))
+    return BronzeLoaded(bronze, quarantine, counts, _all_reasons(work, table), set_aside=set_aside)
+
+
+def _set_aside(contract: Contract, observed: Mapping[str, Any]) -> dict[str, int]:
+    """Of what was observed, the values set aside by reason; only reasons that occurred."""
+    return {name: int(observed[name]) for name in set_aside_reasons(contract) if observed.get(name)}
 
 
 def _extract_print(source: Source, table: str, contract: Contract) -> str:

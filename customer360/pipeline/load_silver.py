@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
-from functools import reduce
+from datetime import date
+from functools import partial, reduce
 
 from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
@@ -16,9 +15,21 @@ from customer360.days import DayRange
 from customer360.lakehouse.delta_log import Commit
 from customer360.lakehouse.tables import Folders, days_predicate
 from customer360.pipeline.bronze_accounts import DELIVERY_DAY
+from customer360.pipeline.order_days import (
+    around,
+    bronze_versions,
+    changed_event_days,
+    newest_day,
+    order_days,
+    release,
+    zone_margin,
+)
+from customer360.pipeline.profile_rows import profile_rows
 from customer360.pipeline.workspace import (
     Workspace,
+    bronze_note,
     changed_days,
+    consumed_bronze,
     consumed_version,
     days_note,
 )
@@ -56,107 +67,47 @@ def _index(table: str) -> tuple[str, ...]:
     return Contract.load(table).indexed_columns
 
 
-def _delivered(work: Workspace, source: Source, days: DayRange) -> dict[str, DataFrame]:
-    """The source's bronze rows delivered on ``days``; extracts whole."""
-    frames = {}
-    for table in source.tables:
-        frame = work.lakehouse.read(f"bronze/{table}")
-        if source.delivery(table) == "daily":
-            frame = frame.where(days_predicate(DELIVERY_DAY, list(days)))
-        frames[table] = frame
-    return frames
-
-
-def _profiles(work: Workspace, days: DayRange) -> DataFrame:
-    frames = [
-        silver_customers.prepared(
-            source.staged_customers(_delivered(work, source, days)),
-            source=source.name,
-            secret=work.deployment.secret,
-        )
-        for source in work.deployment.sources
-    ]
-    return reduce(DataFrame.unionByName, frames)
-
-
 def load_customers(work: Workspace, days: DayRange) -> Commit:
-    """Merge the profiles delivered on ``days`` into silver/customers."""
-    lakehouse, latest = work.lakehouse, silver_customers.latest(_profiles(work, days))
-    if not lakehouse.exists(CUSTOMERS):  # nothing to merge into: all rows are inserted
-        rows = latest.select(*silver_customers.COLUMNS)
-        return lakehouse.replace_all(CUSTOMERS, rows, index=_index(CUSTOMERS))
-    return lakehouse.merge(
-        CUSTOMERS,
-        latest,
-        silver_customers.MERGE,
-        columns=silver_customers.COLUMNS,
-        index=_index(CUSTOMERS),
+    """Bring silver/customers up to what was delivered on ``days``."""
+    versions = bronze_versions(work)
+    found = profile_rows(work, days, CUSTOMERS, versions)
+    return _replace_people(
+        work, CUSTOMERS, silver_customers.latest(found.rows), found.concerned, versions
     )
 
 
 def load_customer_history(work: Workspace, days: DayRange) -> Commit:
-    """Place the profiles delivered on ``days`` in silver/customer_history."""
-    lakehouse = work.lakehouse
-    existing = lakehouse.read(HISTORY) if lakehouse.exists(HISTORY) else None
-    profiles = _profiles(work, days)
-    return lakehouse.replace_groups(
-        HISTORY,
-        silver_history.history(profiles, existing),
-        profiles.select("customer_key").distinct(),
-        index=_index(HISTORY),
+    """Bring silver/customer_history up to what was delivered on ``days``."""
+    versions = bronze_versions(work)
+    found = profile_rows(work, days, HISTORY, versions)
+    return _replace_people(
+        work, HISTORY, silver_history.history(found.rows), found.concerned, versions
     )
 
 
-def _zone_margin(work: Workspace, source: Source) -> timedelta:
-    """How far a row's own date may lie from its business date."""
-    same = source.event_zones == {work.deployment.zone_of(source)}
-    return timedelta(days=0 if same else 1)
+def _replace_people(
+    work: Workspace,
+    table: str,
+    rows: DataFrame,
+    concerned: DataFrame | None,
+    versions: dict[str, int],
+) -> Commit:
+    """Make ``rows`` all there is of the customers ``concerned``, or of anybody."""
+    note, index = bronze_note(versions), _index(table)
+    if concerned is None:
+        return work.lakehouse.replace_all(table, rows, index=index, note=note)
+    return work.lakehouse.replace_groups(table, rows, concerned, index=index, note=note)
 
 
-def _around(days: set[date], margin: timedelta) -> set[date]:
-    return days | {day - margin for day in days} | {day + margin for day in days}
-
-
-def _changed_in_place(work: Workspace, source: Source) -> set[date]:
-    """Days of rows that changed in bronze since silver was made from it."""
-    if not isinstance(source, ChangingSource):
-        return set()
-    table = f"bronze/{source.transactions_table}"
-    since = _consumed(work).get(table)
-    if since is None:  # nothing was made from it: there is nothing to mend
-        return set()
-    changed = changed_days(work.lakehouse, table, since, work.lakehouse.version(table))
-    return _around(changed, _zone_margin(work, source))
-
-
-def _consumed(work: Workspace) -> dict[str, int]:
-    """Versions of the changing bronze tables that silver/transactions was last made from."""
-    for newest in (1, None):  # the newest commit says it, unless it was maintenance
-        for _, note in work.lakehouse.notes(TRANSACTIONS, newest):
-            if note and "bronze" in (read := json.loads(note)):
-                return dict(read["bronze"])
-    return {}
-
-
-def _bronze_versions(work: Workspace) -> dict[str, int]:
-    tables = [
-        f"bronze/{source.transactions_table}"
-        for source in work.deployment.sources
-        if isinstance(source, ChangingSource)
-    ]
-    return {table: work.lakehouse.version(table) for table in tables}
-
-
-def _touched_days(work: Workspace, days: DayRange) -> set[date]:
-    """``days`` and the days of rows that were delivered on them, however late."""
+def _touched_days(work: Workspace, days: DayRange, versions: dict[str, int]) -> set[date]:
+    """``days`` and the days of rows that came with them, however late, or went since last time."""
+    lakehouse, last = work.lakehouse, work.deployment.last_day()
     touched = set(days)
+    seen = consumed_bronze(lakehouse, TRANSACTIONS)
     for source in work.deployment.sources:
-        for table in source.tables:
-            contract = source.contract(table)
-            if source.delivery(table) != "daily" or contract.event_time is None:
-                continue
-            if table != source.transactions_table:
-                continue
+        margin = zone_margin(work, source)
+        table = source.transactions_table
+        if source.delivery(table) == "daily":
             late = work.tables.ask(
                 f"""
                 SELECT DISTINCT _event_date FROM rows WHERE _event_date IS NOT NULL
@@ -164,26 +115,39 @@ def _touched_days(work: Workspace, days: DayRange) -> set[date]:
                 """,
                 rows=f"bronze/{table}",
             )
-            touched |= _around({day for (day,) in late}, _zone_margin(work, source))
-        changed = _changed_in_place(work, source)
-        # What has no partition yet is made when its day is over, whole.
-        touched |= {day for day in changed if day <= work.deployment.last_day()}
-    if work.lakehouse.exists(REJECTED):
+            touched |= around({day for (day,) in late}, margin)
+        changed = changed_event_days(work, source, seen, versions)
+        if changed is None:
+            touched |= set(DayRange(work.deployment.settings.start_date, last))
+            touched |= set(lakehouse.days_of(TRANSACTIONS, "business_date"))
+        elif changed:
+            # What has no partition yet is made when its day is over, whole; what silver has is
+            # mended wherever it lies.
+            newest = max(last, lakehouse.maximum(TRANSACTIONS, "business_date") or last)
+            touched |= {day for day in around(changed, margin) if day <= newest}
+    if lakehouse.exists(REJECTED):
         waiting = work.tables.ask(
             silver_transactions.RECOVERABLE_DAYS, quarantine=REJECTED, customers=CUSTOMERS
         )
         touched |= {day for (day,) in waiting}
+    if lakehouse.exists(TRANSACTIONS) and any(s.has_customers for s in work.deployment.sources):
+        orphaned = work.tables.ask(
+            silver_transactions.ORPHANED_DAYS, transactions=TRANSACTIONS, customers=CUSTOMERS
+        )
+        touched |= {day for (day,) in orphaned}
     return touched
 
 
-def _bronze_of(work: Workspace, source: Source, days: set[date]) -> dict[str, DataFrame]:
-    """The source's bronze rows that can hold transactions of ``days``, whenever delivered."""
-    wanted = _around(days, _zone_margin(work, source))
+def _bronze_of(
+    work: Workspace, source: Source, days: Collection[date] | None
+) -> dict[str, DataFrame]:
+    """The source's bronze rows that can hold transactions of ``days`` (None: of all days)."""
     frames = {}
     for table in source.tables:
         frame = work.lakehouse.read(f"bronze/{table}")
         in_one_table = source.delivery(table) == "daily" or isinstance(source, ChangingSource)
-        if in_one_table and table == source.transactions_table:
+        if days is not None and in_one_table and table == source.transactions_table:
+            wanted = around(days, zone_margin(work, source))
             # Delta's statistics leave the deliveries out that hold no such date.
             frame = frame.where(days_predicate("_event_date", wanted))
         frames[table] = frame
@@ -204,12 +168,25 @@ def _folders_like_bronze(work: Workspace, days: set[date]) -> Folders:
     return work.folders_for(sum(map(work.lakehouse.rows, tables)), every if whole else len(days))
 
 
+def _prepared(work: Workspace, source: Source, days: Collection[date] | None) -> DataFrame:
+    """The source's prepared transactions that can be of ``days``, and some of days beside them."""
+    return silver_transactions.prepared(
+        source.staged_transactions(_bronze_of(work, source, days)),
+        source=source.name,
+        secret=work.deployment.secret,
+        time_zone=work.deployment.zone_of(source),
+        currency=source.currency,
+    )
+
+
 def load_transactions(work: Workspace, days: DayRange) -> TransactionsLoaded:
-    """Make silver/transactions of ``days``, and of the days that late rows touch, again."""
+    """Make silver/transactions of ``days`` again, and of the days that their orders touch."""
     lakehouse = work.lakehouse
     # First: what changes from here on is for the next run to notice.
-    versions = _bronze_versions(work)
-    touched = _touched_days(work, days)
+    versions = bronze_versions(work)
+    touched, orders = order_days(
+        work, _touched_days(work, days, versions), partial(_prepared, work)
+    )
     customers = lakehouse.read(CUSTOMERS)
     few = lakehouse.rows(CUSTOMERS) <= _BROADCAST_CUSTOMERS
     folders = lakehouse.folders(
@@ -217,30 +194,44 @@ def load_transactions(work: Workspace, days: DayRange) -> TransactionsLoaded:
     )
     made: list[DataFrame] = []
     excluded: list[DataFrame] = []
+    in_conflict: dict[str, Callable[[], DataFrame]] = {}
     observed: dict[str, tuple[Observation, Observation, Observation]] = {}
     for source in work.deployment.sources:
         seen = (Observation(), Observation(), Observation())
-        rows = silver_transactions.prepared(
-            source.staged_transactions(_bronze_of(work, source, touched)),
-            source=source.name,
-            secret=work.deployment.secret,
-            time_zone=work.deployment.zone_of(source),
-            currency=source.currency,
-        ).where(days_predicate("business_date", touched))
-        rows = rows.observe(seen[0], *silver_transactions.received_counts())
-        if source.has_customers:
+
+        def judged(rows: DataFrame, source: Source = source) -> DataFrame:
+            if not source.has_customers:
+                return rows
             keys = customers.where(F.col("source") == source.name).select("customer_key")
-            rows = silver_transactions.known(rows, F.broadcast(keys) if few else keys)
-        rows = rows.observe(seen[1], *silver_transactions.excluded_counts(source.exclusion_reasons))
+            return silver_transactions.known(rows, F.broadcast(keys) if few else keys)
+
+        of_days = days_predicate("business_date", touched)
+        received = _prepared(work, source, touched).where(of_days)
+        counted = received.observe(seen[0], *silver_transactions.received_counts())
+        rows = judged(counted).observe(
+            seen[1], *silver_transactions.excluded_counts(source.exclusion_reasons)
+        )
         excluded.append(
             silver_transactions.rejected(rows, ingested_at=work.started_at, run_id=work.run_id)
         )
-        single = silver_transactions.deduplicated(
-            rows,
+        moved, standing = orders[source.name].moved, None
+        if moved is not None:
+            everywhere = _prepared(work, source, touched | orders[source.name].read)
+            come = everywhere.where(F.col("business_date") <= F.lit(newest_day(work, touched)))
+            standing = silver_transactions.standing_rows(judged(come), moved)
+        settle = partial(
+            silver_transactions.settled,
             together=folders.of("business_date"),
             partitions=work.shuffle_partitions,
-            observation=seen[2],
+            lines=source.order_lines,
+            standing=standing,
         )
+        # Without the file's name, a long text that only quarantine needs.
+        settled = settle(rows.drop("_source_file")).observe(
+            seen[2], *silver_transactions.settled_counts()
+        )
+        single = silver_transactions.kept(settled)
+        in_conflict[source.name] = partial(settle, judged(received))
         made.append(silver_transactions.made_of(single, order_lines=source.order_lines))
         observed[source.name] = seen
     written = lakehouse.replace_days(
@@ -256,12 +247,21 @@ def load_transactions(work: Workspace, days: DayRange) -> TransactionsLoaded:
         name: Accounting.of(*(observation.get for observation in seen))
         for name, seen in observed.items()
     }
+    excluded += [
+        silver_transactions.rejected(
+            silver_transactions.conflicting(settled_again()),
+            ingested_at=work.started_at,
+            run_id=work.run_id,
+        )
+        for name, settled_again in in_conflict.items()
+        if accounting[name].conflicts  # else the rows need not be settled once more
+    ]
     quarantine = None
     some = any(a.excluded for a in accounting.values())
     if some or lakehouse.exists(REJECTED):
         rejected = reduce(DataFrame.unionByName, excluded)
         if not some:  # the rows need not be looked at once more
-            rejected = work.spark.createDataFrame([], rejected.schema)
+            rejected = rejected.where(F.lit(False))
         quarantine = lakehouse.replace_days(
             REJECTED,
             rejected.repartition(1),
@@ -269,6 +269,8 @@ def load_transactions(work: Workspace, days: DayRange) -> TransactionsLoaded:
             touched,
             folders=Folders.NONE,
         )
+    for needed in orders.values():
+        release(needed)
     return TransactionsLoaded(written, quarantine, tuple(sorted(touched)), accounting)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 
 from pyspark.sql import DataFrame
@@ -17,6 +18,7 @@ from customer360.gold.first_orders import first_orders
 from customer360.gold.rfm_segments import rfm_segments
 from customer360.lakehouse.delta_log import Commit
 from customer360.lakehouse.tables import Folders
+from customer360.pipeline import stale_snapshots
 from customer360.pipeline.workspace import (
     Workspace,
     changed_days,
@@ -46,7 +48,12 @@ def snapshot_dates(work: Workspace, table: str) -> list[date]:
 
 
 def replace_snapshots(
-    work: Workspace, table: str, frame: DataFrame, as_of: Sequence[date]
+    work: Workspace,
+    table: str,
+    frame: DataFrame,
+    as_of: Sequence[date],
+    *,
+    note: str | None = None,
 ) -> Commit:
     """Put ``frame`` in place of the snapshots of ``as_of``, one file each for small data."""
     return work.lakehouse.replace_days(
@@ -55,7 +62,7 @@ def replace_snapshots(
         AS_OF,
         as_of,
         index=Contract.load(table).indexed_columns,
-        note=days_note(as_of),
+        note=note or days_note(as_of),
     )
 
 
@@ -64,10 +71,24 @@ def snapshots(work: Workspace, table: str, as_of: Sequence[date]) -> DataFrame:
     return work.lakehouse.read_days(table, AS_OF, as_of)
 
 
-def make_customer_features(work: Workspace, as_of: Sequence[date]) -> Commit:
+@dataclass(frozen=True)
+class FeaturesMade:
+    """What making gold/customer_features did, and which other snapshots it found stale."""
+
+    written: Commit
+    stale: Sequence[date]
+
+
+def make_customer_features(work: Workspace, as_of: Sequence[date]) -> FeaturesMade:
     """Make gold/customer_features of all ``as_of`` dates in one pass."""
+    made_of = stale_snapshots.digests_noted(work.tables)
+    digests = stale_snapshots.days_digests(work.tables, {*made_of, *as_of})
     days = work.lakehouse.read(CUSTOMER_DAYS)
-    return replace_snapshots(work, FEATURES, customer_features(days, as_of), as_of)
+    note = stale_snapshots.features_note(as_of, made_of, digests)
+    frame = customer_features(days, as_of)
+    written = replace_snapshots(work, FEATURES, frame, as_of, note=note)
+    others = {day: of for day, of in made_of.items() if day not in as_of}
+    return FeaturesMade(written, stale_snapshots.changed_since(others, digests))
 
 
 def make_first_orders(work: Workspace, as_of: Sequence[date]) -> Commit:

@@ -84,3 +84,17 @@ def consumed_version(lakehouse: Lakehouse, table: str) -> int | None:
             if note and "upstream" in (read := json.loads(note)):
                 return int(read["upstream"])
     return None
+
+
+def consumed_bronze(lakehouse: Lakehouse, table: str) -> dict[str, int]:
+    """Versions of bronze tables that silver ``table`` was last made from; none where unknown."""
+    for newest in (1, None):  # the newest commit says it, unless it was maintenance
+        for _, note in lakehouse.notes(table, newest):
+            if note and "bronze" in (read := json.loads(note)):
+                return dict(read["bronze"])
+    return {}
+
+
+def bronze_note(versions: dict[str, int]) -> str:
+    """The note of a commit of a silver table that was made from these versions of bronze."""
+    return json.dumps({"bronze": versions})

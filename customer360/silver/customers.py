@@ -1,19 +1,20 @@
 """silver/customers: one row a customer, the current profile. Holds personal data.
 
-Many deliveries state a customer's profile. The one that became true last is current; of two that
-became true at the same instant the one delivered last, then the greater row hash. The same rule
-picks the winner inside a batch (``latest``) and against the table (``MERGE``), so the order
-in which days are loaded does not matter. A day's file delivered again, corrected, replaces what
-it said of the same instant before. ``signed_up_on`` is the earliest ever stated.
+Many deliveries say something of a customer, and few say everything. A blank says nothing: of each
+attribute the value that became true last counts; of two that became true at the same instant the
+one delivered last, then that of the greater row hash. ``signed_up_on`` is the earliest ever stated.
 
-``_delivered_on`` and ``_row_hash`` of the winning row are kept in the table for that comparison.
-A customer known only by transactions has no profile: the source gives the first of them as
-``updated_at`` and a null ``_row_hash``, the earliest counts, and any profile wins.
+Consent has a rule of its own: a refusal stands until a later explicit yes, and of a yes and a no of
+the same instant the no counts, whichever was delivered last.
+
+``updated_at``, ``_delivered_on`` and ``_row_hash`` are those of the profile row that became true
+last. A customer known only by transactions has no profile: the source gives the first of them as
+``updated_at`` and a null ``_row_hash``, and the earliest counts.
 """
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from customer360.silver import text
@@ -100,68 +101,33 @@ def prepared(staged: DataFrame, *, source: str, secret: bytes) -> DataFrame:
 
 
 def latest(profiles: DataFrame) -> DataFrame:
-    """One row a customer: the profile that counts among ``profiles``, the earliest sign-up.
+    """One row a customer: of each attribute the latest that is known, and the earliest sign-up.
 
     Args:
-        profiles: As ``prepared`` gives them.
+        profiles: All that was said of these customers, as ``prepared`` gives it.
     """
-    order = F.struct(
-        F.col("_row_hash").isNotNull(),
-        F.col("updated_at"),
-        F.col("_delivered_on"),
-        F.col("_row_hash"),
-    )
-    kept = ("source", *ATTRIBUTES, "updated_at", "_delivered_on", "_row_hash")
-    best = profiles.groupBy("customer_key").agg(
-        F.max_by(F.struct(*kept), order).alias("_best"),
-        F.min("signed_up_on").alias("_signed_up_on"),
-        F.min("updated_at").alias("_first_seen"),
-    )
-    # Without any profile, the row says since when the customer is known.
-    updated_at = F.when(F.col("_best._row_hash").isNull(), F.col("_first_seen")).otherwise(
-        F.col("_best.updated_at")
-    )
+    order = ("updated_at", "_delivered_on", "_row_hash")
+    stated = F.col("_row_hash").isNotNull()
+    consent = F.col("marketing_consent")
+
+    def latest_known(name: str) -> Column:
+        # The value itself last: two rows alike in all else must not make it a lottery.
+        return F.max_by(name, F.when(F.col(name).isNotNull(), F.struct(*order, name))).alias(name)
+
     given = {
         "customer_key": F.col("customer_key"),
-        "signed_up_on": F.col("_signed_up_on"),
-        "updated_at": updated_at,
+        "marketing_consent": F.max_by(
+            consent, F.when(consent.isNotNull(), F.struct("updated_at", ~consent))
+        ),
+        "signed_up_on": F.min("signed_up_on"),
+        # Without any profile, the row says since when the customer is known.
+        "updated_at": F.coalesce(F.max(F.when(stated, F.col("updated_at"))), F.min("updated_at")),
+        **{
+            name: F.max_by(name, F.when(stated, F.struct(*order)))
+            for name in ("_delivered_on", "_row_hash")
+        },
     }
-    return best.select(*(given.get(name, F.col(f"_best.{name}")).alias(name) for name in COLUMNS))
-
-
-# ``source`` is a row of ``latest``, ``target`` the table's row of the same customer. A struct
-# compares field by field, null first: the order that ``latest`` uses too. All rows of a delivery
-# day come in one batch, so an equal instant and day with another hash is that day's correction.
-_NEWER = """
-    source._row_hash IS NOT NULL AND (target._row_hash IS NULL
-        OR struct(source.updated_at, source._delivered_on)
-         > struct(target.updated_at, target._delivered_on)
-        OR (struct(source.updated_at, source._delivered_on)
-         = struct(target.updated_at, target._delivered_on)
-            AND source._row_hash <> target._row_hash))
-"""
-_KNOWN_LONGER = """
-    source.signed_up_on < target.signed_up_on
-    OR (target.signed_up_on IS NULL AND source.signed_up_on IS NOT NULL)
-    OR (target._row_hash IS NULL AND source._row_hash IS NULL
-        AND source.updated_at < target.updated_at)
-"""
-_FIRST_SIGN_UP = "least(target.signed_up_on, source.signed_up_on)"
-_PROFILE = ", ".join(
-    f"{name} = source.{name}" for name in COLUMNS if name not in ("customer_key", "signed_up_on")
-)
-
-MERGE = f"""
-ON target.customer_key = source.customer_key
-WHEN MATCHED AND ({_NEWER}) THEN UPDATE SET {_PROFILE}, signed_up_on = {_FIRST_SIGN_UP}
-WHEN MATCHED AND ({_KNOWN_LONGER}) THEN UPDATE SET
-    signed_up_on = {_FIRST_SIGN_UP},
-    updated_at = CASE WHEN target._row_hash IS NULL
-        THEN least(target.updated_at, source.updated_at) ELSE target.updated_at END
-WHEN NOT MATCHED THEN INSERT ({", ".join(COLUMNS)})
-    VALUES ({", ".join(f"source.{name}" for name in COLUMNS)})
-"""
-"""Clauses of the MERGE of ``latest`` rows (``source``) into ``silver/customers`` (``target``).
-
-Merged again, or after a newer batch, rows change nothing but an earlier sign-up date.
-"""
+    merged = [
+        given[name].alias(name) if name in given else latest_known(name) for name in COLUMNS[1:]
+    ]
+    return profiles.groupBy("customer_key").agg(*merged).select(*COLUMNS)

@@ -1,25 +1,39 @@
-"""silver/transactions: one row for each order and kind, whatever was delivered how often.
+"""silver/transactions: one row for each order and each refund, whatever was delivered how often.
+
+What an order is: it is known by its source and order id, and by its line where rows are lines.
+
+- The same content again is a *duplicate*.
+- Other content under the same key is a *correction*: the one delivered last counts, of one
+  delivery the one with the greater time of change, on whatever day it now lies.
+- Where neither tells, it is a *conflict*: all rows of the order are kept out, by that reason.
+  Lines of an order that name two customers are one too.
+- A sale that was cancelled is the same order. A refund is a row of its own, beside the sale: it is
+  known by its own id where it says which order it refunds (``related_order_id``), else by all that
+  its row says, so that two partial refunds of an order are two.
 
 The steps, each a pure function, in the order they are applied::
 
-    prepared -> known (if the source has a customer master) -> deduplicated
+    prepared -> known (if the source has a customer master) -> settled -> kept
              -> orders, or orders_from_lines
 
-``rejected`` makes quarantine rows of what ``known`` (or ``prepared``) excluded.
+``rejected`` makes quarantine rows of what ``known`` (or ``prepared``) excluded and of
+``conflicting`` rows.
 
-One shuffle serves them all: ``deduplicated`` brings a business date's rows together, which also
-groups the lines of an order and gives the writer one file a day. Row counts are taken on the way
-(``received_counts``, ``excluded_counts``, ``deduplicated_counts``) and put together by
-``Accounting``: rows in = kept + duplicates + excluded.
+One shuffle serves them all: ``settled`` brings a business date's rows together, which also groups
+the lines of an order and gives the writer one file a day. The few orders that lie on several days
+(``moved_keys``) are settled apart (``standing_rows``) and looked up there. Row counts are taken on
+the way (``received_counts``, ``excluded_counts``, ``settled_counts``) and put together by
+``Accounting``: rows in = kept + duplicates + corrections + excluded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 
-from pyspark.sql import Column, DataFrame, Observation, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from customer360.silver import text
@@ -44,19 +58,37 @@ COLUMNS = (
     "delivered_on",
     "review_score",
     "reviewed_on",
+    "entry",
 )
-KEY = ("business_date", "source", "order_id", "kind")
+KEY = ("business_date", "source", "order_id", "kind", "entry")
 KINDS = ("sale", "refund", "cancelled")
 
+_REFUND = "_refund"
+# Whatever its day: a key of these is one order, or one line, or one refund.
+_IDENTITY = ("order_id", "source", _REFUND, "entry", "line_key")
 # business_date first: the window then leaves rows in the order the partitioned writer wants them.
 # order_id next: it tells rows apart soonest. line_key last: orders are a prefix of their lines.
-_LINE = ("business_date", "order_id", "source", "kind", "line_key")
-_ORDER = _LINE[:-1]
+_LINE = ("business_date", *_IDENTITY)
+_ORDER = _LINE[:-2]
+_CONTENT = tuple(name for name in COLUMNS if name not in ("source", "order_id", "entry"))
+
+OUTCOME = "_outcome"
+"""What became of a row: one of `OUTCOMES`; beside the columns of a settled row."""
+KEPT, DUPLICATE, CORRECTION, CONFLICT = OUTCOMES = (
+    "kept",
+    "duplicate",
+    "correction",
+    "conflict",
+)
 
 TOGETHER = "_together"
 """What the rows of one file have in common; beside the columns until they are selected."""
 
 UNKNOWN_CUSTOMER = "unknown_customer"
+CONFLICTING_ROWS = "conflicting_rows"
+CONFLICTING_CUSTOMERS = "conflicting_customers"
+CONFLICTS = (CONFLICTING_ROWS, CONFLICTING_CUSTOMERS)
+"""Why an order of which several rows are equally good is kept out."""
 REASONS = (
     "order_id_missing",
     "occurred_at_missing",
@@ -89,8 +121,9 @@ def prepared(
 
     Returns:
         The silver columns plus ``line_key``, ``excluded_because`` (null for a good row),
-        ``_delivered_on``, ``_row_hash`` and ``_source_file``. No row is dropped. A row without
-        an event time is excluded under its delivery date. The session's time zone must be UTC.
+        ``changed_at``, ``_delivered_on``, ``_row_hash`` and ``_source_file``. No row is dropped. A
+        row without an event time is excluded under its delivery date. The session's time zone must
+        be UTC.
     """
     own_file = F.col("_source_file") if "_source_file" in staged.columns else F.lit(None)
     takes_off = F.col("takes_off") if "takes_off" in staged.columns else F.lit(False)
@@ -123,6 +156,7 @@ def prepared(
         F.col("delivered_on").cast("date").alias("delivered_on"),
         F.col("review_score").cast("int").alias("review_score"),
         F.col("reviewed_on").cast("date").alias("reviewed_on"),
+        F.col("changed_at").cast("timestamp").alias("changed_at"),
         F.col("excluded_because").cast("string").alias("excluded_because"),
         F.col("_delivered_on").cast("date").alias("_delivered_on"),
         F.col("_row_hash").cast("long").alias("_row_hash"),
@@ -139,7 +173,15 @@ def prepared(
         .when((F.col("amount") < 0) & ~F.col("_takes_off"), "amount_negative")
         .when(foreign, "other_currency")
     )
-    return rows.withColumn("excluded_because", why).drop("_takes_off")
+    refund = F.coalesce(F.col("kind") == "refund", F.lit(False))
+    own = refund & F.col("related_order_id").isNull() & F.col("_row_hash").isNotNull()
+    return rows.withColumns(
+        {
+            "excluded_because": why,
+            _REFUND: refund,
+            "entry": F.when(own, F.lower(F.hex("_row_hash"))).otherwise(""),
+        }
+    ).drop("_takes_off")
 
 
 def known(rows: DataFrame, customer_keys: DataFrame) -> DataFrame:
@@ -163,43 +205,182 @@ def known(rows: DataFrame, customer_keys: DataFrame) -> DataFrame:
     ).drop("_known_key")
 
 
-def deduplicated(
+def moved_keys(rows: DataFrame) -> DataFrame:
+    """Hashes (``moved``) of the keys with rows on several business dates: few, if there are any.
+
+    Exclusions are not looked at, so that no more is read than what the keys are made of; a key
+    too many does no harm.
+
+    Args:
+        rows: As ``prepared`` gives them.
+    """
+    dates = F.col("business_date")
+    return (
+        _keyed(rows)
+        .groupBy(_hashed_key().alias("moved"))
+        .agg(F.min(dates).alias("first"), F.max(dates).alias("last"))
+        .where(F.col("first") < F.col("last"))
+        .select("moved")
+    )
+
+
+def business_dates(rows: DataFrame) -> DataFrame:
+    """On which days the keys of few ``rows`` lie, and whether one of them is ``moved``.
+
+    Returns:
+        ``business_date`` and ``moved`` (a key of `moved_keys` has a row on it), each pair once.
+    """
+    dates = F.collect_set("business_date").alias("days")
+    by_key = _keyed(rows).groupBy(_hashed_key()).agg(dates)
+    several = (F.size("days") > 1).alias("moved")
+    return by_key.select(F.explode("days").alias("business_date"), several).distinct()
+
+
+def standing_rows(rows: DataFrame, moved: DataFrame) -> DataFrame:
+    """For each of the keys that `moved_keys` found, which of its rows stands, whatever its day.
+
+    Args:
+        rows: As ``prepared`` or ``known`` gives them, of all days on which the keys have rows.
+        moved: As ``moved_keys`` gives them.
+
+    Returns:
+        The columns of a key, ``_stands`` (delivery and time of change of the row that counts) and
+        ``_stands_on`` (how many business dates claim to be it).
+    """
+    of_moved = _of_moved(rows.where(F.col("excluded_because").isNull()), moved)
+    by_day = of_moved.groupBy(*_IDENTITY, "business_date").agg(F.max(_seniority()).alias("newest"))
+    newest = F.max("newest").over(Window.partitionBy(*_IDENTITY))
+    return (
+        by_day.withColumn("_stands", newest)
+        .where(F.col("newest") == F.col("_stands"))
+        .groupBy(*_IDENTITY, "_stands")
+        .agg(F.count(F.lit(1)).alias("_stands_on"))
+    )
+
+
+def settled(
     rows: DataFrame,
     *,
     together: Column | None = None,
     partitions: int | None = None,
-    observation: Observation | None = None,
+    lines: bool = False,
+    standing: DataFrame | None = None,
 ) -> DataFrame:
-    """The good rows, each line of an order once: the one delivered last wins.
-
-    A line is (source, order_id, line_key, kind, business_date). Of two deliveries on the same day
-    the greater ``_row_hash`` wins: arbitrary, but the same every time.
+    """The good rows, each with its `OUTCOME`, by the rules of this module.
 
     Args:
         rows: As ``prepared`` or ``known`` gives them; excluded rows are left out here.
         together: What the rows of one file have in common, a function of ``business_date``; the
             date itself when not given. Kept as `TOGETHER`, which later groupings share.
         partitions: Tasks to spread the files over; None leaves it to the session.
-        observation: Filled with ``deduplicated_counts`` when the result is written.
+        lines: Rows are lines: a conflict is one of the whole order.
+        standing: As ``standing_rows`` gives them; None where no key lies on several days.
+
+    Returns:
+        ``rows`` with `OUTCOME` and, of a conflict, ``excluded_because``.
     """
-    good = rows.where(F.col("excluded_because").isNull()).drop("excluded_because", "_source_file")
+    good = rows.where(F.col("excluded_because").isNull()).drop("excluded_because")
+    if standing is not None:
+        good = good.join(F.broadcast(standing), list(_IDENTITY), "left")
     named = good.withColumn(TOGETHER, F.col("business_date") if together is None else together)
     by_file = (
         named.repartition(TOGETHER)
         if partitions is None
         else named.repartition(partitions, TOGETHER)
     )
+    stated = [column for name in _CONTENT for column in (F.col(name), F.col(name).isNull())]
+    with_content = by_file.withColumn("_content", F.xxhash64(*stated))
     newest_first = Window.partitionBy(TOGETHER, *_LINE).orderBy(
-        F.desc_nulls_last("_delivered_on"), F.desc_nulls_last("_row_hash")
+        F.desc_nulls_last("_delivered_on"),
+        F.desc_nulls_last("changed_at"),
+        F.desc("_content"),
+        F.desc_nulls_last("_row_hash"),
     )
-    ranked = by_file.withColumn("_rank", F.row_number().over(newest_first))
-    if observation is not None:
-        ranked = ranked.observe(observation, *deduplicated_counts())
-    return ranked.where("_rank = 1").drop("_rank")
+    whole = newest_first.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
+    senior = _seniority()
+    # The greatest and the least content of the rows that count: more than one is a conflict.
+    ranked = with_content.withColumns(
+        {
+            "_rank": F.row_number().over(newest_first),
+            "_greatest": F.max(F.struct(senior.alias("top"), "_content")).over(whole),
+            "_least": F.max(
+                F.struct(senior.alias("top"), F.bitwise_not("_content").alias("inverse"))
+            ).over(whole),
+        }
+    )
+    top = F.col("_greatest.top")
+    at_top = senior == top
+    several = F.col("_greatest._content") != F.bitwise_not(F.col("_least.inverse"))
+    outcome = (
+        F.when(at_top & several, CONFLICT)
+        .when(F.col("_rank") == 1, KEPT)
+        .when(F.col("_content") == F.col("_greatest._content"), DUPLICATE)
+        .otherwise(CORRECTION)
+    )
+    if standing is not None:
+        stands = F.col("_stands")
+        outcome = (
+            F.when(stands.isNotNull() & (top < stands), CORRECTION)
+            .when(stands.isNotNull() & at_top & (F.col("_stands_on") > 1), CONFLICT)
+            .otherwise(outcome)
+        )
+    found = ranked.withColumn(OUTCOME, outcome).drop(
+        "_rank", "_greatest", "_least", "_content", "_stands", "_stands_on"
+    )
+    if lines:
+        return _of_whole_orders(found)
+    conflict = F.col(OUTCOME) == CONFLICT
+    return found.withColumn("excluded_because", F.when(conflict, CONFLICTING_ROWS))
+
+
+def _of_whole_orders(lines: DataFrame) -> DataFrame:
+    """``lines`` with the conflict of one made that of all that its order would be made of."""
+    order = Window.partitionBy(TOGETHER, *_ORDER)
+    kept, conflict = F.col(OUTCOME) == KEPT, F.col(OUTCOME) == CONFLICT
+    customer = F.when(kept, F.col("customer_key"))
+    two = F.coalesce(F.min(customer).over(order) != F.max(customer).over(order), F.lit(False))
+    judged = lines.withColumns({"_torn": F.max(conflict).over(order), "_two": two})
+    torn = conflict | (kept & (F.col("_torn") | F.col("_two")))
+    reason = F.when(F.col("_two"), CONFLICTING_CUSTOMERS).otherwise(CONFLICTING_ROWS)
+    return judged.withColumns(
+        {
+            OUTCOME: F.when(torn, CONFLICT).otherwise(F.col(OUTCOME)),
+            "excluded_because": F.when(torn, reason),
+        }
+    ).drop("_torn", "_two")
+
+
+def kept(settled: DataFrame) -> DataFrame:
+    """Each order, line or refund of ``settled`` rows once: the row that counts."""
+    return settled.where(F.col(OUTCOME) == KEPT).drop("excluded_because", OUTCOME)
+
+
+def conflicting(settled: DataFrame) -> DataFrame:
+    """The rows of ``settled`` that are in conflict, with their reason."""
+    return settled.where(F.col(OUTCOME) == CONFLICT)
+
+
+def _keyed(rows: DataFrame) -> DataFrame:
+    """The rows that an id is known of, by which they can be found again on another day."""
+    return rows.where(F.col("order_id").isNotNull() & (F.col("entry") == ""))
+
+
+def _of_moved(rows: DataFrame, moved: DataFrame) -> DataFrame:
+    named = _keyed(rows).withColumn("moved", _hashed_key())
+    return named.join(F.broadcast(moved), "moved", "left_semi")
+
+
+def _hashed_key() -> Column:
+    return F.xxhash64(*_IDENTITY)
+
+
+def _seniority() -> Column:
+    """What decides between rows of one key: the greater counts, null first."""
+    return F.struct("_delivered_on", "changed_at")
 
 
 def made_of(rows: DataFrame, *, order_lines: bool) -> DataFrame:
-    """``silver/transactions`` of `deduplicated` rows, which are order lines or orders already."""
+    """``silver/transactions`` of `kept` rows, which are order lines or orders already."""
     return orders_from_lines(rows) if order_lines else orders(rows)
 
 
@@ -215,10 +396,11 @@ def orders_from_lines(rows: DataFrame) -> DataFrame:
     and items summed, the first ``occurred_at``, the last ``delivered_on``, the category of the
     largest line, the most ``installments``, and for everything else the first value there is,
     lines taken by time and line key; ``reviewed_on`` is of the review whose score is taken.
-    Sale and refund lines of one order stay apart, because their kinds differ.
+    Sale and refund lines of one order stay apart, because their kinds differ; the refunds of an
+    order on one day are one row.
 
     Args:
-        rows: As ``deduplicated`` gives them.
+        rows: As ``kept`` gives them.
     """
     first = F.struct("occurred_at", "line_key")
 
@@ -228,7 +410,7 @@ def orders_from_lines(rows: DataFrame) -> DataFrame:
 
     category = F.col("category")
     largest = F.max_by(category, F.when(category.isNotNull(), F.struct("amount", "line_key")))
-    whole = rows.groupBy(TOGETHER, *_ORDER).agg(
+    whole = rows.groupBy(TOGETHER, "business_date", "order_id", "source", "kind").agg(
         first_there_is("customer_key"),
         F.min("occurred_at").alias("occurred_at"),
         F.sum("amount").cast("decimal(18,2)").alias("amount"),
@@ -243,6 +425,7 @@ def orders_from_lines(rows: DataFrame) -> DataFrame:
         F.max("delivered_on").alias("delivered_on"),
         first_there_is("review_score"),
         first_there_is("reviewed_on", known="review_score"),
+        F.lit("").alias("entry"),
     )
     return whole.select(*COLUMNS)
 
@@ -259,7 +442,7 @@ def rejected(rows: DataFrame, *, ingested_at: datetime, run_id: str) -> DataFram
         ``business_date``, ``reasons``, ``raw`` (JSON of the prepared row: the customer's key, not
         the source's own id), ``_source_file``, ``_ingested_at``, ``_row_hash``, ``run_id``.
     """
-    raw = F.to_json(F.struct(*COLUMNS, "line_key", "_delivered_on"))
+    raw = F.to_json(F.struct(*COLUMNS, "line_key", "changed_at", "_delivered_on"))
     return rows.where(F.col("excluded_because").isNotNull()).select(
         "business_date",
         F.array("excluded_because").alias("reasons"),
@@ -284,6 +467,14 @@ day-by-day runs to the same tables as one run over everything. ``quarantine`` is
 """
 
 
+ORPHANED_DAYS = """
+    SELECT DISTINCT business_date FROM transactions
+    ANTI JOIN customers USING (customer_key) WHERE customer_key IS NOT NULL
+"""
+"""Business dates with rows of customers who are known no more, as DuckDB's SQL: a delivery came
+again without them. ``transactions`` is the table, ``customers`` is ``silver/customers``."""
+
+
 def received_counts() -> tuple[Column, ...]:
     """To ``observe`` on ``prepared`` rows of the days being made: ``rows_in``."""
     return (F.count(F.lit(1)).alias("rows_in"),)
@@ -305,11 +496,21 @@ def excluded_counts(reasons: Sequence[str] = ()) -> tuple[Column, ...]:
     )
 
 
-def deduplicated_counts() -> tuple[Column, ...]:
-    """What ``deduplicated`` observes: ``kept`` and ``duplicates``, counted each on its own."""
+def settled_counts() -> tuple[Column, ...]:
+    """To ``observe`` on ``settled`` rows: each outcome, and conflicts as ``excluded:<reason>``."""
+    outcome = F.col(OUTCOME)
     return (
-        F.count_if(F.col("_rank") == 1).alias("kept"),
-        F.count_if(F.col("_rank") > 1).alias("duplicates"),
+        F.count_if(outcome == KEPT).alias("kept"),
+        F.count_if(outcome == DUPLICATE).alias("duplicates"),
+        F.count_if(outcome == CORRECTION).alias("corrections"),
+        *(
+            F.count_if((outcome == CONFLICT) & (F.col("excluded_because") == reason)).alias(
+                f"excluded:{reason}"
+            )
+            for reason in CONFLICTS
+        ),
+        F.sum("amount").alias("money"),
+        F.sum(F.when(outcome == CONFLICT, F.col("amount"))).alias("money_in_conflict"),
     )
 
 
@@ -320,32 +521,48 @@ class Accounting:
     Attributes:
         rows_in: Rows received for the days being made.
         kept: Rows that are in the table (order lines, for a source of lines).
-        duplicates: Rows that lost to another delivery of the same line.
-        excluded: Rows excluded, by reason; only reasons that occurred.
+        duplicates: Rows that say what another row of the same order says.
+        excluded: Rows excluded, by reason, conflicts among them; only reasons that occurred.
+        corrections: Rows that a later one of the same order, on whatever day, puts right.
+        money: Amounts of the rows that are not excluded, whatever their kind, and of conflicts.
+        money_in_conflict: Those of rows in conflict.
     """
 
     rows_in: int
     kept: int
     duplicates: int
     excluded: Mapping[str, int]
+    corrections: int = 0
+    money: Decimal = field(default=Decimal(0), compare=False)
+    money_in_conflict: Decimal = field(default=Decimal(0), compare=False)
 
     @classmethod
-    def of(cls, *observed: Mapping[str, int]) -> Accounting:
+    def of(cls, *observed: Mapping[str, int | Decimal | None]) -> Accounting:
         """From the three observations' values (``Observation.get``), in any order."""
-        counts = {name: int(n or 0) for values in observed for name, n in values.items()}
+        found = {name: value or 0 for values in observed for name, value in values.items()}
+        counts = {name: int(value) for name, value in found.items()}
         prefix = "excluded:"
         return cls(
             rows_in=counts["rows_in"],
             kept=counts["kept"],
             duplicates=counts["duplicates"],
+            corrections=counts["corrections"],
             excluded={
                 name.removeprefix(prefix): n
                 for name, n in sorted(counts.items())
                 if name.startswith(prefix) and n
             },
+            money=Decimal(found["money"]),
+            money_in_conflict=Decimal(found["money_in_conflict"]),
         )
 
     @property
     def missing(self) -> int:
         """Rows received less rows accounted for: 0, or something lost or multiplied rows."""
-        return self.rows_in - self.kept - self.duplicates - sum(self.excluded.values())
+        settled = self.kept + self.duplicates + self.corrections
+        return self.rows_in - settled - sum(self.excluded.values())
+
+    @property
+    def conflicts(self) -> int:
+        """Rows of orders of which several rows are equally good."""
+        return sum(self.excluded.get(reason, 0) for reason in CONFLICTS)

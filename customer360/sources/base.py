@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 Delivery = Literal["daily", "extract"]
+Conflicts = Literal["quarantine", "stop"]
 
 
 class Source(ABC):
@@ -29,6 +30,11 @@ class Source(ABC):
         order_lines: Staged rows are order lines, to be summed to orders.
         has_customers: The source has its own customer master: a transaction whose customer is
             not in it is excluded. Otherwise customers derive from transactions.
+        states_keys: Rows have ids of their own, which stay when a row is corrected. Where a key is
+            made of all that a row says, no row is ever found again under it with other content.
+        conflicts: What becomes of an order of which several rows are equally good: it is kept out
+            of silver (``quarantine``), or the load stops (``stop``); None: kept out as long as
+            these are few.
         event_dates_in_utc: The event times carry their offset, so bronze's ``_event_date`` is
             the UTC date and not the local one.
         exclusion_reasons: What it may give in ``excluded_because``; silver's accounts name each.
@@ -42,6 +48,8 @@ class Source(ABC):
     closed: bool
     order_lines: bool
     has_customers: bool
+    states_keys: bool = True
+    conflicts: Conflicts | None = None
     event_dates_in_utc: bool = False
     exclusion_reasons: tuple[str, ...] = ()
     tables: tuple[str, ...]

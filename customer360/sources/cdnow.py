@@ -61,6 +61,7 @@ class CdnowSource(Source):
     closed = True
     order_lines = False
     has_customers = False
+    states_keys = False
     tables = (TABLE,)
     transactions_table = TABLE
 

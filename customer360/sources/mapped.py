@@ -30,7 +30,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Generic
 
-from customer360.contracts import PERSONAL, Contract
+from customer360.contracts import PERSONAL, SET_ASIDE, Contract
 from customer360.contracts import Column as ContractColumn
 from customer360.contracts.identifiers import CUSTOMER, IDENTIFIER, NULL_WORDS, ROW
 from customer360.contracts.numbers import decimal_sql, minor_digits, signs_of
@@ -71,13 +71,28 @@ _NUMBERS = (
     "freight",
 )
 _MONEY = ("amount", "unit_price", "discount", "refunded", "freight")
-_TIMES = ("occurred_at", "refunded_at")
+_TIMES = ("occurred_at", "refunded_at", "changed_at")
 _ROW_IDS = ("order_id", "line_id", "related_order_id")
 _TEXT_TESTS = ("equals", "starts_with", "matches", "blank")
 _EXACT = "decimal(18,6)"
 _CONTINUES = "__continues"
 _DAYS = ("birth_date", "signed_up_on", "delivered_on", "reviewed_on")
 _COUNTS = ("installments", "review_score")
+_LEAST: Mapping[str, int | str] = {
+    "review_score": 1,
+    "installments": 0,
+    "birth_date": "1850-01-01",
+}
+_DESCRIBING = (
+    *CUSTOMER_ROLES,
+    "items",
+    "installments",
+    "freight",
+    "delivered_on",
+    "review_score",
+    "reviewed_on",
+)
+"""Roles whose bad values are set aside: the row stays without them."""
 
 
 class MappedSource(Source, Generic[MappingT]):
@@ -98,6 +113,8 @@ class MappedSource(Source, Generic[MappingT]):
         self.time_zone = mapping.time_zone
         self.closed = mapping.closed
         self.order_lines = mapping.grain == "lines"
+        self.conflicts = mapping.conflicts
+        self.states_keys = mapping.grain == "orders" or mapping.columns.line_id is not None
         self.tables = (mapping.table,)
         self.transactions_table = mapping.table
         own = (exclusion.reason for exclusion in mapping.exclude)
@@ -229,6 +246,7 @@ class MappedSource(Source, Generic[MappingT]):
             freight=F.when(of_sale, F.abs(self._in_currency(self._role("freight")))),
             related_order_id=related,
             review_score=self._role("review_score").try_cast("int"),
+            changed_at=self._role("changed_at"),  # only compared: whose time does not matter
             excluded_because=F.col("__excluded"),
             **{role: self._role(role) for role in plain},
             **({"takes_off": F.col("__off")} if self.mapping.discounts else {}),
@@ -372,9 +390,13 @@ class MappedSource(Source, Generic[MappingT]):
             kind = "boolean"
         elif role in _COUNTS:
             kind = "integer"
+        written = self._written("number" if kind == "integer" else kind)
+        properties = dict(written.get("properties", {}))
+        # What describes a sale or a customer must not cost the sale.
+        if role in _DESCRIBING and header not in self._key():
+            properties[SET_ASIDE] = True
         field = Columns.model_fields.get(role or "")
         described = (field and field.description) or "Kept as received."
-        written = self._written(kind) if kind != "integer" else self._written("number")
         return ContractColumn(
             name=name,
             logical_type=kind,
@@ -384,10 +406,10 @@ class MappedSource(Source, Generic[MappingT]):
             else f"{described} In the {self.place}: {header}.",
             unit=self.currency if role in _MONEY else None,
             classification=PERSONAL if personal else None,
-            minimum={"review_score": 1, "installments": 0}.get(role or ""),
+            minimum=_LEAST.get(role or ""),
             maximum=5 if role == "review_score" else None,
-            format=written.get("format"),
-            properties=written.get("properties", {}) | self._read_as(role, kind),
+            format="email" if role == "email" else written.get("format"),
+            properties=properties | self._read_as(role, kind),
         )
 
     def _is_required(self, role: str | None, header: str) -> bool:

@@ -115,6 +115,9 @@ class Columns(Strict):
 
     order_id: SeveralColumns = Field(description="The order; for lines, the same in all its lines.")
     occurred_at: str = Field(description="When the order was placed or refunded, local time.")
+    changed_at: str | None = Field(
+        None, description="When the row last changed: of an order's rows the last counts."
+    )
     customer_id: str | None = Field(None, description="The customer; blank is an anonymous sale.")
     line_id: str | None = Field(None, description="Tells the lines of an order apart.")
     amount: SeveralColumns | None = Field(None, description="Money of the row.")
@@ -249,6 +252,8 @@ class RowMapping(Strict):
         currency: ISO code of all amounts.
         grain: What a row is: an order, or a line of one.
         closed: The data set no longer grows.
+        conflicts: What becomes of an order of which several rows are equally good: it is kept out
+            (quarantine), or none may be (stop); unset, it is kept out as long as these are few.
         repeated_lines: Whether lines alike in every column are one line or count each.
         anonymous: Customer ids that are nobody.
         null_words: Texts that mean that there is no value.
@@ -273,6 +278,7 @@ class RowMapping(Strict):
     null_words: Words = list(NULL_WORDS)
     amounts_in: Literal["units", "minor_units"] = "units"
     rates: dict[str, float] = Field(default_factory=dict)
+    conflicts: Literal["quarantine", "stop"] | None = None
     columns: Columns
     keep: list[str] = Field(default_factory=list)
     cancellations: list[Cancellation] = Field(default_factory=list)

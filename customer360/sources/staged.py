@@ -33,6 +33,7 @@ TRANSACTION_COLUMNS = {
     "delivered_on": "date",
     "review_score": "int",
     "reviewed_on": "date",
+    "changed_at": "timestamp",
     "excluded_because": "string",
     "_delivered_on": "date",
     "_row_hash": "bigint",
@@ -40,7 +41,8 @@ TRANSACTION_COLUMNS = {
 """Columns of staged transactions. ``line_key`` tells an order's rows apart ("" where a row is an
 order); a null ``source_customer_id`` is an anonymous sale; ``occurred_at`` is UTC; ``amount`` is
 money, never negative, of the direction that ``kind`` (sale, refund, cancelled) says; ``freight``
-is the part of it that was charged for shipping;
+is the part of it that was charged for shipping; ``changed_at`` (UTC) is when the source last
+changed the row, null where it does not say;
 ``excluded_because`` names the rule by which the row is no transaction, else null."""
 
 CUSTOMER_COLUMNS = {

@@ -7,11 +7,13 @@ from decimal import Decimal
 
 import pytest
 
-from customer360.contracts import Column, Contract, ContractError
+from customer360.contracts import SET_ASIDE, Column, Contract, ContractError
 from customer360.contracts.checks import (
     keeps_every_rule,
     reasons,
     rules,
+    set_aside_counts,
+    set_aside_reasons,
     typed_value,
     violation_columns,
     violation_counts,
@@ -364,6 +366,45 @@ def test_typed_value_is_the_reading_of_the_check(spark):
         True,
     )
     assert tuple(rows[1]) == (None,) * 6
+
+
+def test_a_value_that_describes_is_set_aside_and_its_row_stays(spark):
+    aside = {SET_ASIDE: True}
+    contract = contract_of(
+        Column("id", required=True),
+        Column("score", "integer", minimum=1, maximum=5, properties=aside),
+        Column("born", "date", minimum="1850-01-01", properties=aside),
+        Column("mail", format="email", properties=aside),
+        Column("amount", "number", minimum=0),
+    )
+    df = spark.createDataFrame(
+        [
+            ("a", "4", "1990-02-03", "a@x.org", "1"),
+            ("b", "6", "0000-00-00", "nobody", "2"),
+            ("c", "four", "1701-01-01", None, "3"),
+            (None, "9", None, None, "4"),
+            ("e", "5", None, None, "-5"),
+        ],
+        "id string, score string, born string, mail string, amount string",
+    )
+    checked = with_violations(df, contract)
+    good = checked.where(keeps_every_rule(contract))
+    found = good.select("id", *(typed_value(c).alias(c.name) for c in contract.columns[1:4]))
+    assert [tuple(row) for row in found.collect()] == [
+        ("a", 4, date(1990, 2, 3), "a@x.org"),
+        ("b", None, None, None),
+        ("c", None, None, None),
+    ]
+    # Of rows that are refused for something else, nothing is counted here.
+    (counted,) = checked.agg(*set_aside_counts(contract)).collect()
+    assert {name: n for name, n in counted.asDict().items() if n} == {
+        "score:type": 1,
+        "score:maximum": 1,
+        "born:type": 1,
+        "born:minimum": 1,
+        "mail:format": 1,
+    }
+    assert set(counted.asDict()) == set(set_aside_reasons(contract))
 
 
 def test_a_filter_on_the_mask_does_not_read_texts_again(spark, capsys):

@@ -143,3 +143,20 @@ def test_texts_are_quoted() -> None:
         assert connection.execute(f"SELECT {sql_text(text)}, {sql_text(None)}").fetchall() == [
             (text, None)
         ]
+
+
+def test_an_older_version_is_asked_as_long_as_its_files_are_there(
+    tables: Tables, tmp_path: Path
+) -> None:
+    folder = tmp_path / "silver" / "days"
+    old = list(folder.rglob("*.parquet"))
+    rows = pa.Table.from_pylist(ROWS[:1], schema=SCHEMA)
+    write_deltalake(str(folder), rows, partition_by=["day"], mode="overwrite")
+    count = "SELECT (SELECT count(*) FROM earlier), (SELECT count(*) FROM later)"
+    asked = {"earlier": "silver/days", "later": "silver/days"}
+    assert tables.keeps("silver/days", 0)
+    assert tables.ask(count, {"earlier": 0}, **asked) == [(4, 1)]
+    old[0].unlink()  # as vacuum does
+    assert not tables.keeps("silver/days", 0)
+    assert tables.keeps("silver/days", 1)
+    assert not tables.keeps("silver/days", 7)

@@ -9,8 +9,10 @@ from io import StringIO
 from typing import Any
 
 import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
+
+from customer360.silver import transactions as silver
 
 SECRET = b"a secret of the tests"
 
@@ -32,6 +34,7 @@ TRANSACTION = {
     "delivered_on": ("date", None),
     "review_score": ("int", None),
     "reviewed_on": ("date", None),
+    "changed_at": ("timestamp", None),
     "excluded_because": ("string", None),
     "_delivered_on": ("date", "2024-03-01"),
     "_row_hash": ("bigint", "1"),
@@ -81,6 +84,16 @@ def transactions(spark: SparkSession, *rows: Mapping[str, str | None]) -> DataFr
 
 def customers(spark: SparkSession, *rows: Mapping[str, str | None]) -> DataFrame:
     return frame(spark, CUSTOMER, *rows)
+
+
+def deduplicated(
+    rows: DataFrame, *, observation: Observation | None = None, **choices: Any
+) -> DataFrame:
+    """Each order, line or refund of prepared rows once, as a run keeps them."""
+    settled = silver.settled(rows, **choices)
+    if observation is not None:
+        settled = settled.observe(observation, *silver.settled_counts())
+    return silver.kept(settled)
 
 
 def shown(rows: DataFrame, *columns: str) -> list[tuple[Any, ...]]:

@@ -6,14 +6,14 @@ from pyspark.sql import DataFrame, SparkSession
 
 from customer360.silver import transactions as silver
 from customer360.silver.customer_days import COLUMNS, customer_days
-from customer360_tests.silver.frames import SECRET, exchanges, shown, transactions
+from customer360_tests.silver.frames import SECRET, deduplicated, exchanges, shown, transactions
 from customer360_tests.silver.test_transactions import key_of
 
 
 def orders(spark: SparkSession, *rows: Mapping[str, str | None]) -> DataFrame:
     staged = transactions(spark, *rows)
     rows_ = silver.prepared(staged, source="shop", secret=SECRET, time_zone="UTC")
-    return silver.orders(silver.deduplicated(rows_))
+    return silver.orders(deduplicated(rows_))
 
 
 def test_a_customers_day_is_summed(spark: SparkSession) -> None:

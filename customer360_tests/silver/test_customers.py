@@ -3,17 +3,13 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 
-from customer360.lakehouse.tables import Lakehouse
 from customer360.silver import customers as silver
 from customer360_tests.silver.frames import SECRET, customers, shown
 from customer360_tests.silver.test_transactions import key_of
-
-TABLE = "silver/customers"
 
 
 def prepared(spark: SparkSession, *rows: Mapping[str, str | None]) -> DataFrame:
@@ -87,133 +83,110 @@ def test_the_latest_profile_counts_and_the_earliest_sign_up(spark: SparkSession)
         ]
 
 
-def merge(lakehouse: Lakehouse, rows: DataFrame) -> None:
-    lakehouse.merge(TABLE, silver.latest(rows), silver.MERGE, columns=silver.COLUMNS)
-
-
-def test_merging_again_or_something_older_changes_nothing(lakehouse: Lakehouse) -> None:
-    spark = lakehouse.spark
-    first = prepared(
+def test_a_blank_says_nothing_and_each_attribute_keeps_its_latest_value(
+    spark: SparkSession,
+) -> None:
+    rows = prepared(
         spark,
-        {"city": "Lima", "updated_at": "2024-02-01 00:00:00", "signed_up_on": "2023-06-01"},
-        {"source_customer_id": "c2", "city": "Rome"},
-    )
-    merge(lakehouse, first)
-    before = shown(lakehouse.read(TABLE))
-    merge(lakehouse, first)
-    merge(
-        lakehouse,
-        prepared(
-            spark,
-            {"city": "Older", "updated_at": "2024-01-31 00:00:00", "_delivered_on": "2024-09-09"},
-            {"source_customer_id": "c2", "city": "Delivered before", "_delivered_on": "2024-02-29"},
-        ),
-    )
-    assert shown(lakehouse.read(TABLE)) == before
-
-
-def test_merging_a_newer_profile_replaces_it_and_keeps_the_first_sign_up(
-    lakehouse: Lakehouse,
-) -> None:
-    spark = lakehouse.spark
-    merge(
-        lakehouse,
-        prepared(spark, {"city": "Lima", "loyalty_tier": "gold", "signed_up_on": "2023-06-01"},
-                 {"source_customer_id": "c2", "city": "Rome", "signed_up_on": "2023-06-02"}),
+        {"city": "Lima", "email": "a@x.org", "loyalty_tier": "gold", "phone": "123",
+         "updated_at": "2024-01-01 00:00:00"},
+        {"city": "Cusco", "email": " ", "updated_at": "2024-02-01 00:00:00"},
+        {"email": "b@x.org", "updated_at": "2024-01-15 00:00:00", "_delivered_on": "2024-09-09"},
+        {"updated_at": "2024-03-01 00:00:00", "_row_hash": "7"},
     )  # fmt: skip
-    merge(
-        lakehouse,
-        prepared(
-            spark,
-            {"city": "Cusco", "updated_at": "2024-04-01 00:00:00", "signed_up_on": "2023-09-09"},
-            # Corrected without a new time: delivered later, so it counts.
-            {"source_customer_id": "c2", "city": "Roma", "_delivered_on": "2024-03-02",
-             "signed_up_on": "2022-01-01"},
-            {"source_customer_id": "c3", "city": "Oslo"},
-        ),
-    )  # fmt: skip
-    # An older profile that states an earlier sign-up.
-    merge(
-        lakehouse,
-        prepared(spark, {"source_customer_id": "c3", "city": "Bergen",
-                         "updated_at": "2024-01-01 00:00:00", "signed_up_on": "2020-02-02"}),
-    )  # fmt: skip
-    columns = ("source_customer_id", "city", "loyalty_tier", "signed_up_on", "updated_at")
-    assert shown(lakehouse.read(TABLE), *columns) == [
-        ("c1", "Cusco", None, "2023-06-01", "2024-04-01 00:00:00"),
-        ("c2", "Roma", None, "2022-01-01", "2024-03-01 00:00:00"),
-        ("c3", "Oslo", None, "2020-02-02", "2024-03-01 00:00:00"),
+    columns = ("city", "email", "loyalty_tier", "phone", "updated_at", "_row_hash")
+    assert shown(silver.latest(rows), *columns) == [
+        ("Cusco", "b@x.org", "gold", "123", "2024-03-01 00:00:00", "7")
     ]
 
 
-def derived(spark: SparkSession, when: str) -> DataFrame:
-    """A customer of whom only transactions are known."""
-    return prepared(spark, {"updated_at": when, "_delivered_on": None, "_row_hash": None})
+CONSENT = {
+    "refused": (["2024-01-01 false", "2024-02-01 -"], "false"),
+    "agreed": (["2024-01-01 true", "2024-02-01 -"], "true"),
+    "asked_again": (["2024-01-01 false", "2024-02-01 -", "2024-03-01 true"], "true"),
+    "took_back": (["2024-01-01 true", "2024-03-01 false", "2024-02-01 true"], "false"),
+    "both_at_once": (["2024-01-01 true", "2024-01-01 false"], "false"),
+    "never_asked": (["2024-01-01 -"], None),
+}
 
 
-def test_a_customer_without_a_profile_is_known_since_the_first_order(
-    lakehouse: Lakehouse,
+def test_a_refusal_stands_until_a_later_yes(spark: SparkSession) -> None:
+    rows = [
+        {"source_customer_id": who, "updated_at": f"{said.split()[0]} 00:00:00",
+         "marketing_consent": None if said.endswith("-") else said.split()[1],
+         "_row_hash": str(n)}
+        for who, (all_said, _) in CONSENT.items()
+        for n, said in enumerate(all_said)
+    ]  # fmt: skip
+    right = sorted((who, now) for who, (_, now) in CONSENT.items())
+    for order in (rows, rows[::-1]):
+        found = silver.latest(prepared(spark, *order))
+        assert shown(found, "source_customer_id", "marketing_consent") == right
+
+
+def test_a_yes_delivered_later_does_not_take_a_refusal_of_the_same_instant_back(
+    spark: SparkSession,
 ) -> None:
-    for day in ("2024-03-03", "2024-03-01", "2024-03-02"):
-        merge(lakehouse, derived(lakehouse.spark, f"{day} 10:00:00"))
-    columns = ("source_customer_id", "updated_at", "_row_hash")
-    assert shown(lakehouse.read(TABLE), *columns) == [("c1", "2024-03-01 10:00:00", None)]
+    rows = prepared(
+        spark,
+        {"marketing_consent": "false", "_delivered_on": "2024-03-01"},
+        {"marketing_consent": "true", "_delivered_on": "2024-03-05", "_row_hash": "9"},
+    )
+    assert shown(silver.latest(rows), "marketing_consent") == [("false",)]
 
 
-def test_a_day_delivered_again_corrects_what_it_said_before(lakehouse: Lakehouse) -> None:
-    """Whichever hash is greater; merged once more it changes nothing."""
-    wrong = [{"source_customer_id": c, "city": "Lyma", "_row_hash": "5"} for c in ("c1", "c2")]
-    right = [
-        {"source_customer_id": "c1", "city": "Lima", "_row_hash": "1"},
-        {"source_customer_id": "c2", "city": "Lima", "_row_hash": "9"},
+def test_a_customer_without_a_profile_is_known_since_the_first_order(spark: SparkSession) -> None:
+    bought = [
+        {"updated_at": f"{day} 10:00:00", "_delivered_on": None, "_row_hash": None}
+        for day in ("2024-03-03", "2024-03-01", "2024-03-02")
     ]
-    merge(lakehouse, prepared(lakehouse.spark, *wrong))
-    for _ in range(2):
-        merge(lakehouse, prepared(lakehouse.spark, *right))
-        cities = shown(lakehouse.read(TABLE), "source_customer_id", "city")
-        assert cities == [("c1", "Lima"), ("c2", "Lima")]
+    columns = ("source_customer_id", "city", "updated_at", "_row_hash")
+    found = silver.latest(prepared(spark, *bought))
+    assert shown(found, *columns) == [("c1", None, "2024-03-01 10:00:00", None)]
+    found = silver.latest(prepared(spark, *bought, {"city": "Rome"}))
+    assert shown(found, *columns) == [("c1", "Rome", "2024-03-01 00:00:00", "1")]
 
 
 profiles = st.lists(
     st.tuples(
         st.sampled_from([f"c{n}" for n in range(12)]),
-        st.sampled_from(["2024-01-01", "2024-01-02"]),  # updated
-        st.sampled_from([None, "2024-02-01", "2024-02-02"]),  # delivered
+        st.integers(1, 4),  # day of January it became true
+        st.sampled_from([None, 1, 2]),  # day of February it was delivered
         st.integers(-2, 2),  # row hash: also stands for the content
         st.sampled_from([None, "2023-01-01", "2023-01-02"]),  # signed up
+        st.booleans(),  # whether it names a city
+        st.sampled_from([None, "true", "false"]),  # consent
     ),
     min_size=20,
     max_size=80,
 )
 
 
-@settings(max_examples=2, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(rows=profiles, seed=st.integers(0, 2**16), bought=st.booleans())
-def test_batches_in_any_order_give_the_table_of_one_batch(
-    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, rows, seed, bought
-) -> None:
-    def given_rows(some: list) -> DataFrame:
-        return prepared(
-            spark,
-            *(
-                {"source_customer_id": c, "updated_at": f"{at} 00:00:00", "_delivered_on": sent,
-                 "_row_hash": str(content), "city": f"City {content}", "signed_up_on": signed}
-                for c, at, sent, content, signed in some
-            ),
+@settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=profiles, seed=st.integers(0, 2**16))
+def test_the_merge_is_that_of_a_plain_reading_of_the_rules(spark: SparkSession, rows, seed) -> None:
+    expected = []
+    for who in sorted({row[0] for row in rows}):
+        own = [row for row in rows if row[0] == who]
+        named = [row for row in own if row[5]]
+        city = max(named, key=lambda r: (r[1], r[2] or 0, r[3]))[3] if named else None
+        asked = [row for row in own if row[6] is not None]
+        consent = max(asked, key=lambda r: (r[1], r[6] == "false"))[6] if asked else None
+        signed = min((row[4] for row in own if row[4]), default=None)
+        expected.append((who, None if city is None else f"City {city}", consent, signed))
+    shuffled = random.Random(seed).sample(rows, len(rows))
+    for order in (rows, shuffled):
+        found = silver.latest(
+            prepared(
+                spark,
+                *(
+                    {"source_customer_id": who, "updated_at": f"2024-01-0{at} 00:00:00",
+                     "_delivered_on": sent and f"2024-02-0{sent}", "_row_hash": str(content),
+                     "city": f"City {content}" if has_city else None, "signed_up_on": signed,
+                     "marketing_consent": consent}
+                    for who, at, sent, content, signed, has_city, consent in order
+                ),
+            )
         )  # fmt: skip
-
-    everything = given_rows(rows)
-    # All that a day delivered is in one batch.
-    by_day = [
-        [row for row in rows if row[2] == day] for day in sorted({r[2] for r in rows}, key=str)
-    ]
-    batches = [given_rows(some) for some in by_day]
-    if bought:
-        purchase = derived(spark, "2022-06-06 10:00:00")
-        everything = everything.unionByName(purchase)
-        batches.append(purchase)
-    random.Random(seed).shuffle(batches)
-    lakehouse = Lakehouse(spark, tmp_path_factory.mktemp("lakehouse"))
-    for batch in batches:
-        merge(lakehouse, batch)
-    assert shown(lakehouse.read(TABLE)) == shown(silver.latest(everything))
+        columns = ("source_customer_id", "city", "marketing_consent", "signed_up_on")
+        assert shown(found, *columns) == expected

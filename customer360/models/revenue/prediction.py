@@ -171,22 +171,19 @@ def features_of_orders(orders: str, as_of: date) -> str:
     FROM {orders}"""
     tidy = ", ".join(f"{text.tidy(name)} AS {name}" for name in _PROFILE)
     composed = ", ".join(f"{text.composed(name)} AS {name}" for name in _PROFILE)
-    # The profile is that of the newest row that states any of it.
+    # Of each attribute, the newest that was stated: a blank says nothing.
+    newest = "{'at': ordered_at, 'row': \"row\"}"
     profiles = f"""SELECT customer_key,
-        arg_max({{'state': {text.region("state")}, 'country': country}},
-            {{'at': ordered_at, 'row': "row"}}) AS profile
+        arg_max({text.region("state")}, {newest}) FILTER (state IS NOT NULL) AS state,
+        arg_max(country, {newest}) FILTER (country IS NOT NULL) AS country
     FROM (SELECT customer_key, ordered_at, "row", {composed}
         FROM (SELECT {text.identifier("customer_id")} AS customer_key, ordered_at, "row", {tidy}
             FROM {orders} WHERE coalesce(state, country) IS NOT NULL
                 AND ordered_at < DATE '{as_of + timedelta(days=1)}'))
     GROUP BY customer_key"""
     first = (*FIRST_ORDER_FEATURES, "first_category", "first_channel", "first_payment_type")
-    shown = ", ".join(
-        f"profile.{name} AS {name}"
-        if name in _PROFILE
-        else f"{'first_orders' if name in first else 'bought'}.{name}"
-        for name in FEATURES
-    )
+    made_by = dict.fromkeys(first, "first_orders") | dict.fromkeys(_PROFILE, "profiles")
+    shown = ", ".join(f"{made_by.get(name, 'bought')}.{name}" for name in FEATURES)
     return f"""WITH transactions AS MATERIALIZED ({transactions}),
         days AS ({features_sql.customer_days("transactions")}),
         bought AS ({features_sql.customer_features("days", as_of)}),

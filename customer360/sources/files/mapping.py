@@ -20,6 +20,7 @@ A mapping, with what most need (``docs/adding-a-source.md`` has every key)::
     grain: lines                        # or orders: what a row is
     closed: false                       # true: a finished data set that no longer grows
     repeated_lines: drop                # or keep: rows alike in every column
+    conflicts: quarantine               # optional, or stop: orders whose rows contradict each other
     columns:                            # what the project calls it: the file's header
       order_id: InvoiceNo
       customer_id: CustomerID           # optional; blank is an anonymous sale

@@ -14,7 +14,8 @@ from psycopg import errors, sql
 from customer360.errors import first_line, listed
 from customer360.libpq import parameters_of
 from customer360.sources.postgres.copying import DatabaseSourceError, begin, connect
-from customer360.sources.postgres.mapping import PostgresMapping
+from customer360.sources.postgres.deleted import PLAIN, says_neither
+from customer360.sources.postgres.mapping import PostgresMapping, SoftDelete
 
 TIMES = ("date", "timestamp without time zone", "timestamp with time zone")
 """Types that say when."""
@@ -198,6 +199,30 @@ class State:
             f"SELECT count(*), ({newest})::text FROM {self.rows} WHERE {self.since(seen)}"
         )
         return int(rows), mark_now
+
+    def check_soft_delete(self, seen: str | None) -> None:
+        """Nothing, where the soft-delete column of each row read says whether it is deleted.
+
+        Raises:
+            DatabaseSourceError: A word in it says neither, and the mapping does not name those
+                that mark a row.
+        """
+        deletes = self._mapping.deletes
+        if not isinstance(deletes, SoftDelete) or deletes.equals is not None:
+            return
+        if self.types[deletes.column] in PLAIN:
+            return
+        text = f"q.{_identifier(deletes.column)}::text"
+        words = self.value(
+            f"SELECT array_agg(word) FROM (SELECT DISTINCT {text} AS word FROM {self.rows} "
+            f"WHERE {says_neither(text)} AND {self.since(seen)} ORDER BY 1 LIMIT 3) AS words"
+        )
+        if words:
+            raise self._error(
+                f"has {listed([repr(str(word)) for word in words])} in {deletes.column} (deletes), "
+                "which does not say whether a row is deleted; name the values that do: "
+                f"deletes: {{column: {deletes.column}, equals: [...]}}"
+            )
 
     def slices(self) -> list[str]:
         """Conditions that part the rows: each row fits exactly one, whatever the bounds are."""

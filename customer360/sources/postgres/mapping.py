@@ -8,7 +8,8 @@ Everything that a mapping of files says about rows, said alike (see
       column: updated_at                # a time, or a number that only grows
       overlap: 1 day                    # read again so much: transactions that committed late
     key: [id]                           # tells rows apart; unset: order_id, and line_id of lines
-    deletes: snapshot                   # optional: compare keys; or {column: deleted_at}
+    deletes: snapshot                   # optional: compare keys; or {column: deleted_at}, or
+                                        # {column: state, equals: [gone]}
     partition_by: id                    # optional: slices of it are read side by side
     partitions: 4                       # how many
 
@@ -26,7 +27,7 @@ from typing import Literal
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from customer360.sources import mapping as shared
-from customer360.sources.mapping import RowMapping, Strict
+from customer360.sources.mapping import RowMapping, Strict, Texts
 
 
 class Watermark(Strict):
@@ -39,9 +40,10 @@ class Watermark(Strict):
 
 
 class SoftDelete(Strict):
-    """The column that marks a row as deleted: true, or anything but null and false."""
+    """The column that marks a row as deleted: see `customer360.sources.postgres.deleted`."""
 
     column: str
+    equals: Texts | None = Field(None, description="The values that mark a row, case aside.")
 
 
 class PostgresMapping(RowMapping):

@@ -19,7 +19,8 @@ from customer360.sources.base import ChangingSource, Look
 from customer360.sources.mapped import MappedSource
 from customer360.sources.postgres.copying import Copy, DatabaseSourceError
 from customer360.sources.postgres.database import Database, State, select
-from customer360.sources.postgres.mapping import PostgresMapping
+from customer360.sources.postgres.deleted import is_deleted
+from customer360.sources.postgres.mapping import PostgresMapping, SoftDelete
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -92,6 +93,7 @@ class PostgresSource(MappedSource[PostgresMapping], ChangingSource):
             DatabaseSourceError: The server is not reached, refuses, or goes away meanwhile.
         """
         with self.database.state(self.mapping) as state, _named():
+            state.check_soft_delete(seen)
             rows, mark = state.count_and_watermark(seen)
             slices = state.slices()
             snapshot = state.export()
@@ -158,13 +160,11 @@ class PostgresSource(MappedSource[PostgresMapping], ChangingSource):
         return F.when(F.col(_INSTANT), time).otherwise(super()._occurred_at())
 
     def _exclusions(self) -> list[tuple[Column, str]]:
-        from pyspark.sql import functions as F
-
         column = self.mapping.deleted_column
         if column is None:
             return []
-        text = F.lower(self._of(column).cast("string"))
-        return [(text.isNotNull() & (text != "false"), DELETED)]
+        assert isinstance(self.mapping.deletes, SoftDelete)
+        return [(is_deleted(self._of(column), self.mapping.deletes.equals), DELETED)]
 
 
 def _copied(

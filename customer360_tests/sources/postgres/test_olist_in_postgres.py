@@ -37,7 +37,7 @@ TYPES = {
     "review_score": "smallint",
 }
 # Hashes of bronze rows, which hold more columns in the one than in the other.
-ROW_HASHES = frozenset({"_row_hash", "observations"})
+ROW_HASHES = frozenset({"_row_hash"})
 
 
 def type_of(column: str) -> str:

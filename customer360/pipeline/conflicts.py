@@ -1,0 +1,145 @@
+"""Orders whose rows contradict each other: how many are too many, and what to tell the user."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from pyspark.sql import functions as F
+
+from customer360.contracts.sql import quoted
+from customer360.errors import listed
+from customer360.pipeline.workspace import Workspace
+from customer360.silver.transactions import CONFLICTING_CUSTOMERS, CONFLICTS, Accounting
+from customer360.sources.base import Source
+from customer360.table_names import REJECTED
+
+_LOOKED_AT = 60
+"""Rows that an explanation is made from, however many there are."""
+_EXAMPLES = 2
+_VALUES = 4
+
+
+def too_many(source: Source, account: Accounting, *, limit: float, tolerance: int) -> bool:
+    """Whether a load with these conflicts must not go on.
+
+    Where the mapping says what becomes of them (``conflicts``), it is obeyed; else they may be no
+    more than ``limit`` of the money, nor of the rows unless these are at most ``tolerance``.
+    """
+    if not account.conflicts or source.conflicts == "quarantine":
+        return False
+    if source.conflicts == "stop":
+        return True
+    money = account.money_in_conflict / account.money if account.money else Decimal(0)
+    rows = account.conflicts / account.rows_in
+    return money > Decimal(str(limit)) or (rows > limit and account.conflicts > tolerance)
+
+
+def explained(work: Workspace, source: Source, account: Accounting) -> str:
+    """What is in conflict, with examples, and what in the mapping would settle it: one line.
+
+    Values are shown of columns that hold nothing personal only.
+    """
+    found = (
+        work.lakehouse.read(REJECTED)
+        .where(F.arrays_overlap("reasons", F.array(*map(F.lit, CONFLICTS))))
+        .select(
+            F.get_json_object("raw", "$.source").alias("source"),
+            F.get_json_object("raw", "$.order_id").alias("order_id"),
+            F.col("reasons")[0].alias("reason"),
+            "_row_hash",
+        )
+        .where(F.col("source") == source.name)
+        .orderBy("order_id", "_row_hash")
+        .limit(_LOOKED_AT)
+        .collect()
+    )
+    contract = source.contract(source.transactions_table)
+    shown = {c.name for c in contract.columns if c.classification is None}
+    hashes = sorted({row["_row_hash"] for row in found if row["_row_hash"] is not None})
+    stated = (
+        work.lakehouse.read(f"bronze/{source.transactions_table}")
+        .where(F.col("_row_hash").isin(hashes))
+        .select("_row_hash", "_rescued", *(quoted(name) for name in contract.column_names))
+        .limit(_LOOKED_AT)
+        .collect()
+    )
+    content = {row["_row_hash"]: _fields(row.asDict()) for row in stated}
+    orders: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for row in found:
+        orders[row["order_id"]].append(content.get(row["_row_hash"], {}))
+    customers = any(row["reason"] == CONFLICTING_CUSTOMERS for row in found)
+    examples = "; ".join(
+        _example(order, rows, shown) for order, rows in list(orders.items())[:_EXAMPLES]
+    )
+    what = "name two customers" if customers else "contradict each other"
+    return (
+        f"{account.conflicts} rows of {source.name} are of orders whose rows {what}: {examples}. "
+        f"{_remedy(source, list(orders.values()), customers)}; see `customer360 show {REJECTED}`"
+    )
+
+
+def _remedy(source: Source, orders: list[list[Mapping[str, Any]]], customers: bool) -> str:
+    apart = listed(_telling_apart(orders), 4)
+    if customers:
+        return (
+            "If the order's number begins anew (a store, a year), name what else tells orders "
+            "apart in order_id"
+        )
+    if source.order_lines:
+        column = f": {apart} would" if apart else ""
+        return (
+            f"Name as line_id what tells the lines of an order apart{column}; or as changed_at "
+            "the time of a row's last change"
+        )
+    column = f" and `line_id: {apart}`, which tells them apart" if apart else ""
+    return (
+        f"If a row is a line of an order, write `grain: lines`{column}; if it is a later state of "
+        "it, name the time of the change as changed_at, or leave the other states out by exclude"
+    )
+
+
+def _fields(row: dict[str, Any]) -> dict[str, Any]:
+    """A bronze row's own columns, those that the mapping does not name among them."""
+    try:
+        rescued = json.loads(row.get("_rescued") or "{}")
+    except ValueError:
+        rescued = {}
+    own = {name: value for name, value in row.items() if not name.startswith("_")}
+    return own | (rescued if isinstance(rescued, dict) else {})
+
+
+def _differing(rows: list[Mapping[str, Any]]) -> list[str]:
+    names = {name: None for row in rows for name in row}
+    return [name for name in names if len({row.get(name) for row in rows}) > 1]
+
+
+def _telling_apart(orders: list[list[Mapping[str, Any]]]) -> list[str]:
+    """Columns that have a value of its own in each row of every order: texts before amounts."""
+    several = [rows for rows in orders if len(rows) > 1]
+    names = list({name: None for rows in several for row in rows for name in row})
+
+    def apart(name: str) -> bool:
+        values = [[row.get(name) for row in rows] for rows in several]
+        return all(None not in each and len(set(each)) == len(each) for each in values)
+
+    return sorted(
+        (name for name in names if apart(name)),
+        key=lambda name: _is_number(several[0][0].get(name)),
+    )
+
+
+def _is_number(value: Any) -> bool:
+    text = str(value)
+    return any(c.isdigit() for c in text) and not any(c.isalpha() for c in text)
+
+
+def _example(order: str, rows: list[Mapping[str, Any]], shown: set[str]) -> str:
+    values = [
+        f"{name} {listed([str(row.get(name)) for row in rows], _VALUES)}" if name in shown else name
+        for name in _differing(rows)[:_VALUES]
+    ]
+    return f"{order} stands on {len(rows)} rows that differ in {', '.join(values) or 'nothing'}"

@@ -1,0 +1,243 @@
+"""Which days of silver/transactions a load makes again: where its orders lie, lay, or come to lie.
+
+An order is one whatever its day. Where a row of it comes, goes or moves, every day on which it has
+a row is made again, and is made from all of its rows: so the tables depend on what was delivered,
+and not on how it was cut into loads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import reduce
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from customer360.lakehouse.tables import days_predicate
+from customer360.pipeline.bronze_accounts import DELIVERY_DAY
+from customer360.pipeline.workspace import Workspace, changed_days
+from customer360.silver import transactions as silver_transactions
+from customer360.sources.base import ChangingSource, Source
+from customer360.table_names import REJECTED, TRANSACTIONS
+
+Prepared = Callable[[Source, "Collection[date] | None"], DataFrame]
+"""A source's prepared transactions whose own dates can be of some days; of all days for None."""
+
+
+@dataclass(frozen=True)
+class OrderDays:
+    """What one source's orders need.
+
+    Attributes:
+        moved: Keys that have rows on several days, as `silver.transactions.moved_keys` gives them
+            (persisted); None where there are none.
+        read: The days on which those have rows, and orders that have left the days made again.
+    """
+
+    moved: DataFrame | None
+    read: frozenset[date]
+
+
+def around(days: Collection[date], margin: timedelta) -> set[date]:
+    """``days`` and those a zone's ``margin`` away."""
+    return {day + step for day in days for step in (-margin, timedelta(0), margin)}
+
+
+def zone_margin(work: Workspace, source: Source) -> timedelta:
+    """How far a row's own date may lie from its business date."""
+    same = source.event_zones == {work.deployment.zone_of(source)}
+    return timedelta(days=0 if same else 1)
+
+
+def bronze_versions(work: Workspace) -> dict[str, int]:
+    """The version that each bronze table is at."""
+    tables = [f"bronze/{table}" for source in work.deployment.sources for table in source.tables]
+    return {table: work.lakehouse.version(table) for table in tables}
+
+
+def changed_event_days(
+    work: Workspace, source: Source, seen: dict[str, int], now: dict[str, int]
+) -> set[date] | None:
+    """Own dates of the transactions that bronze gained, lost or changed since it was ``seen``.
+
+    Args:
+        work: Where.
+        source: Whose.
+        seen: Versions of bronze tables that silver was last made from; of a table that is not
+            there nothing was made, so nothing is to be mended.
+        now: As `bronze_versions` gives them.
+
+    Returns:
+        The dates; None where it cannot be told any more, so that any may have changed.
+    """
+    found: set[date] = set()
+    for name in source.tables:
+        table = f"bronze/{name}"
+        before, after = seen.get(table), now[table]
+        if before is None or before == after:
+            continue
+        if before > after:
+            return None  # deleted and made again
+        own = name == source.transactions_table
+        if isinstance(source, ChangingSource):
+            found |= changed_days(work.lakehouse, table, before, after)
+        elif source.delivery(name) == "daily":
+            if own:
+                replaced = changed_days(work.lakehouse, table, before, after)
+                days = _replaced_event_days(work, table, before, replaced)
+                if days is None:
+                    return None
+                found |= days
+        elif not own:
+            return None  # what an order's other tables say of it may concern any day
+        else:
+            days = _differing(work, table, before)
+            if days is None:
+                return None
+            found |= days
+    return found
+
+
+def order_days(
+    work: Workspace, touched: set[date], prepared: Prepared
+) -> tuple[set[date], dict[str, OrderDays]]:
+    """``touched`` and the other days of the orders on them, and what each source's orders need.
+
+    Args:
+        work: Where.
+        touched: Days with rows that came, went or changed.
+        prepared: Gives the rows of a source.
+    """
+    newest = newest_day(work, touched)
+    made = set(touched)
+    found = {
+        source.name: _moved(work, source, made, newest, prepared)
+        for source in work.deployment.sources
+    }
+    for needed in found.values():
+        made |= needed.read
+    if made != touched:
+        # The days that came along hold other orders, which have their own other days.
+        for source in work.deployment.sources:
+            release(found[source.name])
+            found[source.name] = _moved(work, source, made, newest, prepared)
+    return made, found
+
+
+def newest_day(work: Workspace, touched: Collection[date]) -> date:
+    """The last day there are orders of: a row of a later one waits, and settles nothing yet."""
+    return max(work.deployment.last_day(), max(touched))
+
+
+def release(needed: OrderDays) -> None:
+    """Let go of what is kept in memory."""
+    if needed.moved is not None:
+        needed.moved.unpersist()
+
+
+def _moved(
+    work: Workspace, source: Source, days: set[date], newest: date, prepared: Prepared
+) -> OrderDays:
+    """Where the keys with a row on ``days``, now or as silver has it, lie; those on several."""
+    none = OrderDays(None, frozenset())
+    if not source.states_keys:
+        return none
+    if _covers(work, source, days, newest):
+        rows = _up_to(prepared(source, days), newest)
+        moved = silver_transactions.moved_keys(rows).persist()
+        if moved.count():
+            return OrderDays(moved, frozenset(days))
+        moved.unpersist()
+        return none
+    here = prepared(source, days).where(days_predicate("business_date", days))
+    known = [here.select("order_id"), *_known_on(work, source, days)]
+    concerned = reduce(DataFrame.unionByName, known).distinct()
+    rows = _up_to(prepared(source, None), newest)
+    theirs = rows.join(F.broadcast(concerned), "order_id", "left_semi")
+    placed = silver_transactions.business_dates(theirs).collect()
+    # Days of orders that were here are theirs too, though no row of them is here any more.
+    lie_on = frozenset(row["business_date"] for row in placed)
+    if not any(row["moved"] for row in placed):
+        return OrderDays(None, lie_on - days)
+    return OrderDays(silver_transactions.moved_keys(theirs).persist(), lie_on)
+
+
+def _up_to(rows: DataFrame, newest: date) -> DataFrame:
+    return rows.where(F.col("business_date") <= F.lit(newest))
+
+
+def _covers(work: Workspace, source: Source, days: set[date], newest: date) -> bool:
+    """Whether no transaction of ``source`` up to ``newest`` can lie on another day."""
+    table, lakehouse = f"bronze/{source.transactions_table}", work.lakehouse
+    first, last = (
+        lakehouse.minimum(table, "_event_date"),
+        lakehouse.maximum(table, "_event_date"),
+    )
+    if first is None or last is None:
+        return False
+    margin = zone_margin(work, source)
+    first, last = first - margin, min(last + margin, newest)
+    wanted = (last - first).days + 1
+    return wanted <= len(days) and sum(first <= day <= last for day in days) == wanted
+
+
+def _known_on(work: Workspace, source: Source, days: set[date]) -> list[DataFrame]:
+    """Orders that silver has, or has kept out, on ``days``: their rows may have gone."""
+    lakehouse = work.lakehouse
+    known = []
+    if lakehouse.exists(TRANSACTIONS):
+        rows = lakehouse.read_days(TRANSACTIONS, "business_date", days)
+        known.append(rows.where(F.col("source") == source.name).select("order_id"))
+    if lakehouse.exists(REJECTED):
+        conflicts = F.arrays_overlap("reasons", F.array(*map(F.lit, silver_transactions.CONFLICTS)))
+        rows = lakehouse.read_days(REJECTED, "business_date", days).where(conflicts)
+        known.append(rows.select(F.get_json_object("raw", "$.order_id").alias("order_id")))
+    return known
+
+
+def _replaced_event_days(
+    work: Workspace, table: str, before: int, replaced: set[date]
+) -> set[date] | None:
+    """Own dates of the rows of deliveries ``replaced``, as they were and as they are."""
+    if not replaced:
+        return set()
+    days = f"{DELIVERY_DAY} BETWEEN DATE '{min(replaced)}' AND DATE '{max(replaced)}'"
+    return _asked(
+        work,
+        table,
+        before,
+        f"""
+        SELECT _event_date FROM earlier WHERE {days}
+        UNION SELECT _event_date FROM later WHERE {days}
+        """,
+    )
+
+
+def _differing(work: Workspace, table: str, before: int) -> set[date] | None:
+    """Own dates whose rows are not what they were."""
+    return _asked(
+        work,
+        table,
+        before,
+        """
+        WITH a AS (
+            SELECT _event_date, count(*) AS n, sum(_row_hash) AS hashes FROM earlier GROUP BY ALL
+        ),
+        b AS (SELECT _event_date, count(*) AS n, sum(_row_hash) AS hashes FROM later GROUP BY ALL)
+        SELECT _event_date FROM a FULL JOIN b USING (_event_date)
+        WHERE (a.n, a.hashes) IS DISTINCT FROM (b.n, b.hashes)
+        """,
+    )
+
+
+def _asked(work: Workspace, table: str, before: int, query: str) -> set[date] | None:
+    """The days that ``query`` finds in ``table`` as it was (``earlier``) and as it is (``later``).
+
+    None where what it was is not kept any more.
+    """
+    if not work.tables.keeps(table, before):
+        return None
+    found = work.tables.ask(query, {"earlier": before}, earlier=table, later=table)
+    return {day for (day,) in found if day is not None}

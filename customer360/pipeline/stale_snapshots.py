@@ -1,0 +1,106 @@
+"""Snapshots made of days that are not any more what they were then.
+
+A snapshot says what was known of the days up to its date. When an order comes late, is corrected
+or is taken back, the snapshots that were made before go on saying what they said. Each snapshot of
+gold/customer_features keeps a digest of the silver days it was made of, in the note of its commit:
+where the days have another digest now, it is stale, and so is what was made of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, timedelta
+
+from customer360.contracts import Contract
+from customer360.contracts.sql import quoted
+from customer360.errors import listed
+from customer360.lakehouse.delta_log import TableLogs
+from customer360.lakehouse.reading import Tables
+from customer360.pipeline.workspace import days_note
+from customer360.table_names import AS_OF, CUSTOMER_DAYS, FEATURES
+
+_MADE_OF = "made_of"
+
+
+def days_digests(tables: Tables, dates: Collection[date]) -> dict[date, str]:
+    """What silver/customer_days says of the days up to each of ``dates``, in a few characters.
+
+    Equal rows have an equal digest, in whatever order, files or commits they lie.
+    """
+    if not dates:
+        return {}
+    columns = ", ".join(
+        f"coalesce({quoted(name)}::VARCHAR, '')"
+        for name in Contract.load(CUSTOMER_DAYS).column_names
+    )
+    by_day = tables.ask(
+        f"""
+        SELECT business_date, count(*), sum(md5_number_lower(concat_ws('|', {columns})))
+        FROM days WHERE business_date <= DATE '{max(dates)}' GROUP BY business_date
+        """,
+        days=CUSTOMER_DAYS,
+    )
+    found = {}
+    for day in dates:
+        upto = [(rows, total) for business_date, rows, total in by_day if business_date <= day]
+        rows, total = (sum(each) for each in zip(*upto, strict=True)) if upto else (0, 0)
+        found[day] = f"{rows}-{int(total) % 2**64:016x}"
+    return found
+
+
+def features_note(
+    as_of: Sequence[date], made_of: Mapping[date, str], digests: Mapping[date, str]
+) -> str:
+    """The note of a commit of gold/customer_features that makes ``as_of``.
+
+    Args:
+        as_of: The snapshots made.
+        made_of: As `digests_noted` gives them: the others' are carried on, because Delta forgets
+            old commits.
+        digests: As `days_digests` gives them, of ``as_of`` at least.
+    """
+    carried = {**made_of, **{day: digests[day] for day in as_of}}
+    return days_note(as_of, **{_MADE_OF: {str(day): carried[day] for day in sorted(carried)}})
+
+
+def digests_noted(tables: TableLogs) -> dict[date, str]:
+    """Digest of the days that each snapshot was made of; not of those of an older release."""
+    there = set(tables.partition_values(FEATURES, AS_OF))
+    for newest in (1, None):  # the newest commit says it, unless it was maintenance
+        for _, note in tables.notes(FEATURES, newest):
+            if note and _MADE_OF in (said := json.loads(note)):
+                stated = said[_MADE_OF].items()
+                return {date.fromisoformat(day): of for day, of in stated if day in there}
+    return {}
+
+
+def changed_since(made_of: Mapping[date, str], digests: Mapping[date, str]) -> list[date]:
+    """As-of dates of ``made_of`` whose days have another digest now, in order."""
+    return sorted(day for day, of in made_of.items() if digests[day] != of)
+
+
+def stale_snapshots(tables: Tables) -> list[date]:
+    """As-of dates whose snapshots were made of days that have changed since, in order."""
+    made_of = digests_noted(tables)
+    return changed_since(made_of, days_digests(tables, made_of))
+
+
+def in_window(stale: Collection[date], newest: date, trailing_days: int) -> list[date]:
+    """Those of ``stale`` that a run makes again by itself, in order.
+
+    Args:
+        stale: As `stale_snapshots` gives them.
+        newest: The newest snapshot there is or will be.
+        trailing_days: As the setting of that name.
+    """
+    return sorted(day for day in stale if day >= newest - timedelta(days=trailing_days))
+
+
+def remedy(stale: Sequence[date]) -> str:
+    """What is stale and which command makes it again, in a line."""
+    dates = " ".join(f"--as-of {day}" for day in stale)
+    return (
+        f"{len(stale)} snapshots were made of days that have changed since "
+        f"({listed([str(day) for day in stale])}): `customer360 run {dates}` makes them again"
+    )

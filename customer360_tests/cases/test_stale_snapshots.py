@@ -1,0 +1,91 @@
+"""Snapshots of days that a later delivery changed are told from those that still hold."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import date
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from customer360.pipeline import make_gold
+from customer360.pipeline.stale_snapshots import in_window, remedy, stale_snapshots
+from customer360_tests.cases.shop import Shop, open_shop
+
+MAPPING = """
+name: shop
+time_zone: UTC
+currency: EUR
+date_format: "yyyy-MM-dd"
+grain: orders
+columns: {order_id: id, customer_id: who, occurred_at: day, amount: sum}
+"""
+HEAD = "id,who,day,sum"
+JANUARY = ("1,A,2024-01-05,10.00", "2,B,2024-01-20,20.00")
+FEBRUARY = ("3,A,2024-02-10,30.00",)
+MARCH = ("4,B,2024-03-31,40.00",)
+END_OF_JANUARY, END_OF_FEBRUARY, END_OF_MARCH = (
+    date(2024, 1, 31),
+    date(2024, 2, 29),
+    date(2024, 3, 31),
+)
+
+
+@pytest.fixture(scope="module")
+def loaded(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three months, with a snapshot of the end of each."""
+    folder = tmp_path_factory.mktemp("three_months")
+    files = {"orders.csv": (HEAD, *JANUARY, *FEBRUARY, *MARCH)}
+    shop = open_shop(spark, folder, MAPPING, files, first=date(2024, 1, 1), last=END_OF_MARCH)
+    shop.load()
+    for as_of in (END_OF_JANUARY, END_OF_FEBRUARY, END_OF_MARCH):
+        assert not make_gold.make_customer_features(shop.work, [as_of]).stale
+    return folder
+
+
+@pytest.fixture
+def shop(spark: SparkSession, loaded: Path, tmp_path: Path) -> Shop:
+    """A copy of it, to be changed."""
+    shutil.copytree(loaded, tmp_path, dirs_exist_ok=True)
+    return open_shop(spark, tmp_path, MAPPING, first=date(2024, 1, 1), last=END_OF_MARCH)
+
+
+def test_a_changed_day_makes_the_snapshots_after_it_stale_and_no_other(shop: Shop) -> None:
+    # The order of February is of another amount, and that of the end of March came earlier.
+    shop.deliver("orders.csv", HEAD, *JANUARY, "3,A,2024-02-10,31.00", "4,B,2024-03-12,40.00")
+    shop.load()
+    assert stale_snapshots(shop.work.tables) == [END_OF_FEBRUARY, END_OF_MARCH]
+    made = make_gold.make_customer_features(shop.work, [END_OF_MARCH])
+    assert made.stale == [END_OF_FEBRUARY]
+    assert stale_snapshots(shop.work.tables) == [END_OF_FEBRUARY]
+    features = shop.rows(
+        "gold/customer_features",
+        "as_of",
+        "recency",
+        "net_revenue",
+        where="as_of = DATE '2024-03-31'",
+    )
+    assert features == [("2024-03-31", "36", "41.0"), ("2024-03-31", "52", "60.0")]
+
+
+def test_days_loaded_again_as_they_were_make_nothing_stale(shop: Shop) -> None:
+    shop.deliver("orders.csv", HEAD, *reversed((*JANUARY, *FEBRUARY, *MARCH)))
+    shop.load()
+    assert stale_snapshots(shop.work.tables) == []
+
+
+def test_an_order_taken_back_makes_stale_what_counted_it(shop: Shop) -> None:
+    shop.deliver("orders.csv", HEAD, *JANUARY, *FEBRUARY)
+    shop.load()
+    assert stale_snapshots(shop.work.tables) == [END_OF_MARCH]
+
+
+def test_what_a_run_makes_again_by_itself() -> None:
+    """The snapshots of the trailing window that ends with the newest."""
+    stale = [date(2024, 2, 29), date(2024, 3, 23), date(2024, 3, 24), date(2024, 3, 31)]
+    assert in_window(stale, date(2024, 3, 31), 7) == [date(2024, 3, 24), date(2024, 3, 31)]
+    assert remedy(stale[:2]) == (
+        "2 snapshots were made of days that have changed since (2024-02-29, 2024-03-23): "
+        "`customer360 run --as-of 2024-02-29 --as-of 2024-03-23` makes them again"
+    )

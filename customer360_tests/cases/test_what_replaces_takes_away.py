@@ -1,0 +1,297 @@
+"""Files delivered again, shortened, corrected or withdrawn: silver is that of the final state."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from pyspark.sql import SparkSession
+
+from customer360.days import DayRange
+from customer360.pipeline import make_gold
+from customer360.pipeline.load_bronze import load_bronze
+from customer360_tests.cases.shop import Shop, open_shop
+
+MARCH: dict[str, Any] = {"first": date(2024, 3, 1), "last": date(2024, 3, 31), "history": True}
+
+EXTRACT = """
+name: mill
+time_zone: Europe/Lisbon
+currency: EUR
+grain: orders
+closed: true
+columns: {order_id: nr, customer_id: who, occurred_at: at, amount: sum, city: town,
+          marketing_consent: mails}
+"""
+DAILY = EXTRACT + 'date_in_name: "sales_{yyyy-MM-dd}.csv"\n'
+HEAD = "nr,who,at,sum,town,mails"
+SILVER = ("transactions", "customer_days", "customers", "customer_history")
+
+
+def silver_of(shop: Shop) -> dict[str, list[tuple[Any, ...]]]:
+    """All rows of all silver tables."""
+    found = {}
+    for name in SILVER:
+        table = f"silver/{name}"
+        found[name] = shop.rows(table, *shop.lakehouse.read(table).columns)
+    return found
+
+
+def gold_of(shop: Shop) -> dict[str, list[tuple[Any, ...]]]:
+    """All rows of the features of the last day, and of the business's days."""
+    month = DayRange(MARCH["first"], MARCH["last"])
+    make_gold.make_customer_features(shop.work, [month.last])
+    make_gold.make_business_health(shop.work, month)
+    tables = ("gold/customer_features", "gold/business_health")
+    return {name: shop.rows(name, *shop.lakehouse.read(name).columns) for name in tables}
+
+
+def assert_as_from_scratch(shop: Shop, folder: Path, *, gold: bool = False) -> None:
+    """Silver is what one load of the files as they are makes, and ``gold`` too where asked."""
+    files = {
+        file.name: tuple(file.read_text(encoding="utf-8").splitlines())
+        for file in shop.folder.iterdir()
+    }
+    mapping = DAILY if any(name.startswith("sales_") for name in files) else EXTRACT
+    fresh = open_shop(shop.work.spark, folder, mapping, files, **MARCH)
+    fresh.load()
+    ours, theirs = silver_of(shop), silver_of(fresh)
+    for name in SILVER:
+        assert ours[name] == theirs[name], name
+    assert shop.reasons() == fresh.reasons()
+    if gold:
+        assert gold_of(shop) == gold_of(fresh)
+
+
+def test_an_extract_that_shrank_moved_a_row_and_lost_days(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    shop = open_shop(
+        spark,
+        tmp_path / "shop",
+        EXTRACT,
+        {"orders.csv": (HEAD, "1,ann,2024-03-02 09:00:00,10.00,Faro,yes",
+                        "2,bob,2024-03-10 09:00:00,20.00,Lagos,",
+                        "3,ann,2024-03-29 09:00:00,40.00,,no")},
+        **MARCH,
+    )  # fmt: skip
+    shop.load()
+    assert shop.net() == Decimal("70.00")
+    # Order 3 was really on the 12th, and order 1 never was: only the last days are asked for.
+    shop.deliver(
+        "orders.csv", HEAD, "2,bob,2024-03-10 09:00:00,20.00,Lagos,",
+        "3,ann,2024-03-12 09:00:00,40.00,,no",
+    )  # fmt: skip
+    loaded = shop.load(date(2024, 3, 30), date(2024, 3, 31))
+    assert {date(2024, 3, 2), date(2024, 3, 12), date(2024, 3, 29)} < set(loaded.silver.days)
+    assert date(2024, 3, 10) not in loaded.silver.days
+    assert shop.orders() == [
+        ("2024-03-10", "2", "sale", "20.00"),
+        ("2024-03-12", "3", "sale", "40.00"),
+    ]
+    assert shop.net() == Decimal("60.00")
+    assert_as_from_scratch(shop, tmp_path / "fresh")
+
+
+def test_a_day_delivered_again_without_a_row_takes_it_away(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    """Also where the row lay on an earlier day than its delivery, and its customer with it."""
+    shop = open_shop(
+        spark,
+        tmp_path / "shop",
+        DAILY,
+        {
+            "sales_2024-03-05.csv": (HEAD, "1,ann,2024-03-05 09:00:00,10.00,Faro,yes"),
+            "sales_2024-03-09.csv": (HEAD, "2,bob,2024-03-02 09:00:00,20.00,Lagos,yes",
+                                     "3,ann,2024-03-09 09:00:00,5.00,Evora,"),
+        },
+        **MARCH,
+    )  # fmt: skip
+    shop.load()
+    assert set(shop.customers()) == {"ann", "bob"}
+    shop.deliver("sales_2024-03-09.csv", HEAD, "3,ann,2024-03-09 09:00:00,6.00,,no")
+    loaded = shop.load(date(2024, 3, 9))
+    assert set(loaded.silver.days) == {date(2024, 3, 2), date(2024, 3, 9)}
+    assert shop.orders() == [
+        ("2024-03-05", "1", "sale", "10.00"),
+        ("2024-03-09", "3", "sale", "6.00"),
+    ]
+    assert shop.customers("city", "marketing_consent") == {"ann": ("Faro", "false")}
+    assert_as_from_scratch(shop, tmp_path / "fresh")
+
+
+def test_a_correction_withdrawn_gives_the_first_version_back(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    shop = open_shop(
+        spark,
+        tmp_path / "shop",
+        DAILY,
+        {
+            "sales_2024-03-05.csv": (HEAD, "1,ann,2024-03-05 09:00:00,10.00,Faro,yes"),
+            "sales_2024-03-09.csv": (HEAD, "1,ann,2024-03-08 09:00:00,12.00,Faro,yes"),
+        },
+        **MARCH,
+    )  # fmt: skip
+    for day in (5, 9):
+        shop.load(date(2024, 3, day))
+    assert shop.orders() == [("2024-03-08", "1", "sale", "12.00")]
+    shop.deliver("sales_2024-03-09.csv", HEAD, "7,bob,2024-03-09 09:00:00,1.00,,")
+    shop.load(date(2024, 3, 9))
+    assert shop.orders() == [
+        ("2024-03-05", "1", "sale", "10.00"),
+        ("2024-03-09", "7", "sale", "1.00"),
+    ]
+    assert_as_from_scratch(shop, tmp_path / "fresh")
+
+
+def test_the_older_delivery_loaded_last_changes_nothing(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    shop = open_shop(
+        spark,
+        tmp_path / "shop",
+        DAILY,
+        {
+            "sales_2024-03-05.csv": (HEAD, "1,ann,2024-03-05 09:00:00,10.00,Faro,yes"),
+            "sales_2024-03-09.csv": (HEAD, "1,ann,2024-03-20 09:00:00,12.00,Faro,no"),
+        },
+        **MARCH,
+    )  # fmt: skip
+    for day in (9, 5, 9, 5):
+        shop.load(date(2024, 3, day))
+    assert shop.orders() == [("2024-03-20", "1", "sale", "12.00")]
+    shop.load()
+    assert_as_from_scratch(shop, tmp_path / "fresh")
+
+
+def test_days_that_came_along_keep_the_orders_that_moved_away_from_them(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    """Order 2 lay on a day that is only made again because order 1 did."""
+    shop = open_shop(
+        spark,
+        tmp_path / "shop",
+        DAILY,
+        {
+            "sales_2024-03-05.csv": (HEAD, "1,ann,2024-03-05 09:00:00,10.00,,",
+                                     "2,bob,2024-03-05 10:00:00,7.00,,"),
+            "sales_2024-03-06.csv": (HEAD, "2,bob,2024-03-25 10:00:00,7.00,,"),
+        },
+        **MARCH,
+    )  # fmt: skip
+    shop.load()
+    shop.deliver("sales_2024-03-12.csv", HEAD, "1,ann,2024-03-11 09:00:00,10.00,,")
+    loaded = shop.load(date(2024, 3, 12))
+    assert date(2024, 3, 25) not in loaded.silver.days
+    assert shop.orders() == [
+        ("2024-03-11", "1", "sale", "10.00"),
+        ("2024-03-25", "2", "sale", "7.00"),
+    ]
+    assert_as_from_scratch(shop, tmp_path / "fresh")
+
+
+def test_a_run_killed_after_bronze_is_made_good_by_the_next(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+
+    shop = open_shop(
+        spark,
+        tmp_path / "shop",
+        DAILY,
+        {
+            "sales_2024-03-05.csv": (HEAD, "1,ann,2024-03-05 09:00:00,10.00,,"),
+            "sales_2024-03-06.csv": (HEAD, "2,bob,2024-03-06 09:00:00,3.00,,"),
+        },
+        **MARCH,
+    )
+    shop.load()
+    shop.deliver("sales_2024-03-05.csv", HEAD, "1,ann,2024-03-04 09:00:00,11.00,,")
+    (table,) = shop.source.tables
+    day = DayRange(date(2024, 3, 5), date(2024, 3, 5))
+    load_bronze(shop.work, shop.source, table, day)
+    # Killed here. The next night is about another day.
+    shop.load(date(2024, 3, 6))
+    assert_as_from_scratch(shop, tmp_path / "fresh")
+
+
+FIRST = date(2024, 3, 10)
+rows_of_a_file = st.lists(
+    st.tuples(
+        st.sampled_from("1234"),  # order
+        st.sampled_from(["ann", "bob", ""]),
+        st.integers(-2, 2),  # days from the first
+        st.sampled_from(["3.00", "4.00"]),
+        st.sampled_from(["", "Faro", "Lagos"]),
+        st.sampled_from(["", "yes", "no"]),
+    ),
+    max_size=3,
+)
+steps = st.lists(
+    st.tuples(st.integers(0, 3), rows_of_a_file, st.integers(0, 3), st.booleans()),
+    min_size=2,
+    max_size=3,
+)
+
+
+def written(rows: list[tuple[Any, ...]]) -> tuple[str, ...]:
+    return (
+        HEAD,
+        *(
+            f"{nr},{who},{FIRST + timedelta(days=away)} 09:00:00,{amount},{town},{mails}"
+            for nr, who, away, amount, town, mails in rows
+        ),
+    )
+
+
+def assert_ends_as_one_load(
+    spark: SparkSession, folder: Path, daily: bool, steps: list[Any]
+) -> None:
+    shop = open_shop(spark, folder / "shop", DAILY if daily else EXTRACT, {}, **MARCH)
+    loaded: set[date] = set()
+    for delivered, rows, reach, again in steps:
+        day = FIRST + timedelta(days=delivered)
+        shop.deliver(f"sales_{day}.csv" if daily else "orders.csv", *written(rows))
+        days = [day, day + timedelta(days=reach)]
+        if again and loaded:
+            days.append(min(loaded))
+        shop.load(min(days), max(days))
+        loaded |= set(days)
+    # Every day once, in two ranges; then nothing is left to do.
+    shop.load(FIRST, MARCH["last"])
+    shop.load(MARCH["first"], FIRST - timedelta(days=1))
+    assert_as_from_scratch(shop, folder / "fresh", gold=True)
+
+
+ANY = settings(
+    max_examples=2,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+
+@pytest.mark.parametrize("daily", [True, False], ids=["daily", "extract"])
+@ANY
+@given(steps=steps)
+def test_any_sequence_of_deliveries_ends_in_the_silver_and_gold_of_one_load(
+    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, daily: bool, steps: list[Any]
+) -> None:
+    """Deliveries, corrections, withdrawals and re-deliveries, loaded by any ranges."""
+    assert_ends_as_one_load(spark, tmp_path_factory.mktemp("any"), daily, steps)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("daily", [True, False], ids=["daily", "extract"])
+@settings(ANY, max_examples=40, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@given(steps=steps)
+def test_many_sequences_of_deliveries_end_in_the_silver_and_gold_of_one_load(
+    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, daily: bool, steps: list[Any]
+) -> None:
+    assert_ends_as_one_load(spark, tmp_path_factory.mktemp("many"), daily, steps)
