@@ -209,7 +209,10 @@ def load_transactions(work: Workspace, days: DayRange) -> TransactionsLoaded:
         received = _prepared(work, source, touched).where(of_days)
         counted = received.observe(seen[0], *silver_transactions.received_counts())
         rows = judged(counted).observe(
-            seen[1], *silver_transactions.excluded_counts(source.exclusion_reasons)
+            seen[1],
+            *silver_transactions.excluded_counts(
+                source.exclusion_reasons, source.stated_exclusions
+            ),
         )
         excluded.append(
             silver_transactions.rejected(rows, ingested_at=work.started_at, run_id=work.run_id)

@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
+from customer360.contracts.times import plausible_days
 from customer360.days import DayRange
 from customer360.sources import staged
 from customer360.sources.base import ChangingSource, Look
@@ -46,6 +47,7 @@ class PostgresSource(MappedSource[PostgresMapping], ChangingSource):
         self.database = database
         self.finds_deleted = mapping.deletes == "snapshot"
         self.exclusion_reasons = (*self.exclusion_reasons, DELETED)
+        self.stated_exclusions = (*self.stated_exclusions, DELETED)
 
     @property
     def event_zones(self) -> frozenset[str]:
@@ -59,11 +61,12 @@ class PostgresSource(MappedSource[PostgresMapping], ChangingSource):
             DatabaseSourceError: The server is not reached, or has no row with a time.
         """
         column = self.mapping.columns.occurred_at
+        earliest, latest = plausible_days(self.mapping.plausible_dates, datetime.now(UTC).date())
         with self.database.state(self.mapping) as state:
             day = state.text(column, as_day=True)
             first, last = state.one(
                 f"SELECT min(day), max(day) FROM (SELECT {day} AS day FROM {state.rows}) AS days "
-                "WHERE day NOT LIKE '%infinity%' AND length(day) = 10"
+                f"WHERE length(day) = 10 AND day BETWEEN '{earliest}' AND '{latest}'"
             )
         if first is None:
             raise DatabaseSourceError(
