@@ -186,8 +186,8 @@ def _print_summary(deployment: Deployment, as_of: date) -> None:
     parts = summary(
         open_lakehouse(settings),
         tracking_of(settings),
+        deployment,
         as_of=as_of,
-        currency=deployment.currency,
     )
     for part in parts:
         out.print()

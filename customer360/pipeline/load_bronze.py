@@ -26,6 +26,7 @@ from customer360.contracts.times import PLAUSIBLE
 from customer360.days import DayRange
 from customer360.errors import BrokenFileError
 from customer360.lakehouse.tables import Folders, days_predicate
+from customer360.pipeline import account
 from customer360.pipeline.bronze_accounts import (
     DELIVERY_DAY,
     WHOLE,
@@ -92,7 +93,8 @@ def _load_days(work: Workspace, source: Source, table: str, days: DayRange) -> B
         list(days),
         folders=folders,
         index=contract.indexed_columns,
-        note=days_note(days),  # silver looks at what lay there before
+        # Silver looks at what lay there before; the account at what came in.
+        note=days_note(days, **account.raw_note(work.tables, bronze_table, raw_rows, days)),
     )
     refused = bool(broken.get["rows"])
     quarantine = None

@@ -234,6 +234,7 @@ def test_blocking_checks_guard_rows(definitions: dg.Definitions) -> None:
         "silver/customer_history:one_current_version",
         "gold/customer_360:keys_unique",
         "gold/business_health:revenue_reconciles",
+        "gold/business_health:account_closes",
     } <= blocking
 
 
