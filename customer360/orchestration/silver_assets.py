@@ -141,6 +141,7 @@ def silver_assets(
         days = days_of(context)
         loaded = load_silver.load_transactions(work, days)
         found = audit.audit_transactions(work, loaded.days)
+        astray = audit.rows_astray(work, loaded.days, loaded.accounting)
         mended = [day for day in loaded.days if day not in days]
         made: dg.MaterializeResult[None] = dg.MaterializeResult(
             asset_key=asset_key(TRANSACTIONS),
@@ -152,8 +153,9 @@ def silver_assets(
             check_results=[
                 dg.AssetCheckResult(
                     check_name="rows_accounted",
-                    passed=all(a.missing == 0 for a in loaded.accounting.values()),
+                    passed=not astray and all(a.missing == 0 for a in loaded.accounting.values()),
                     metadata={f"{n}_missing": a.missing for n, a in loaded.accounting.items()},
+                    description="; ".join(astray) or None,
                 ),
                 dg.AssetCheckResult(
                     check_name="keys_unique",

@@ -40,6 +40,7 @@ class Source(ABC):
         exclusion_reasons: What it may give in ``excluded_because``; silver's accounts name each.
         stated_exclusions: Reasons for which rows are left out because the user said so: however
             many they are, nothing is wrong.
+        splits_rows: A row may become two transactions, a sale and the refund beside it.
         tables: Bronze tables, without the layer.
         transactions_table: The one of ``tables`` whose rows are the transactions.
     """
@@ -55,6 +56,7 @@ class Source(ABC):
     event_dates_in_utc: bool = False
     exclusion_reasons: tuple[str, ...] = ()
     stated_exclusions: tuple[str, ...] = ()
+    splits_rows: bool = False
     tables: tuple[str, ...]
     transactions_table: str
 

@@ -118,6 +118,7 @@ class MappedSource(Source, Generic[MappingT]):
         self.order_lines = mapping.grain == "lines"
         self.conflicts = mapping.conflicts
         self.states_keys = mapping.grain == "orders" or mapping.columns.line_id is not None
+        self.splits_rows = self._has("refunded")
         self.tables = (mapping.table,)
         self.transactions_table = mapping.table
         own = (exclusion.reason for exclusion in mapping.exclude)
