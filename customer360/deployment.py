@@ -75,7 +75,7 @@ class Deployment:
         return self.settings.secret()
 
     def available(self) -> DayRange:
-        """The business days that the active sources hold, together."""
+        """The business days that the active sources hold, together; days to come are none."""
         ranges = [source.available() for source in self.sources]
         found = ranges[0]
         for other in ranges[1:]:

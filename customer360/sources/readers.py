@@ -290,6 +290,8 @@ class TimesSeen:
         bounds: First and last day that can be meant: what lies outside of them is passed over, as
             bronze refuses it; None: any day.
         read: Different values that read, and can be meant.
+        today: Days after it are still to come; None: there are none.
+        later: Such days.
         implausible: Different values that read as days outside of the bounds.
         implausible_examples: Some of them.
         unread: Different values that do not.
@@ -304,6 +306,8 @@ class TimesSeen:
     first: date | None = None
     last: date | None = None
     bounds: tuple[date, date] | None = None
+    today: date | None = None
+    later: set[date] = field(default_factory=set)
     read: int = 0
     implausible: int = 0
     implausible_examples: list[str] = field(default_factory=list)
@@ -343,8 +347,8 @@ class TimesSeen:
         self.read += len(known)
         self._note(known)
 
-    def lone(self, *, at_end: bool) -> tuple[int, date] | None:
-        """Few values that lie long before all others, or long after: how many, the next month.
+    def lone(self, *, at_end: bool) -> date | None:
+        """The month next to few values that lie long before all others, or long after.
 
         Such a date can be right, but every day between them is made.
         """
@@ -355,7 +359,7 @@ class TimesSeen:
             if few > max(1, _LONE_SHARE * every) or few * 2 >= every:
                 return None
             if abs(following - month) > _LONE_GAP:
-                return few, following
+                return following
         return None
 
     def _plausible(
@@ -374,6 +378,12 @@ class TimesSeen:
         return times[inside]
 
     def _note(self, times: pd.Series[pd.Timestamp]) -> None:
+        import pandas as pd
+
+        if self.today is not None:
+            come = times < pd.Timestamp(self.today) + pd.Timedelta(days=1)
+            self.later.update(times[~come].dt.date)
+            times = times[come]
         if not len(times):
             return
         first, last = times.min().date(), times.max().date()
@@ -397,6 +407,7 @@ def times_in(
     cache: Path | None = None,
     time_zone: str | None = None,
     bounds: tuple[date, date] | None = None,
+    today: date | None = None,
 ) -> TimesSeen:
     """What ``column`` of the files holds, without Spark, read as bronze's check reads it.
 
@@ -409,13 +420,14 @@ def times_in(
         cache: As for `read_csv`.
         time_zone: Zone of the days, for values that carry an offset of their own.
         bounds: First and last day that can be meant; None: any.
+        today: Later days are counted apart; None: there are none.
 
     Raises:
         BrokenFileError: A file is broken.
     """
     import pandas as pd
 
-    seen = TimesSeen(bounds=bounds)
+    seen = TimesSeen(bounds=bounds, today=today)
     for file in files:
         for values in _column(file, column, form, cache):
             times: Any = values.drop_duplicates().dropna()
@@ -466,6 +478,8 @@ def days_of(seen: TimesSeen, files: Sequence[Path], column: str, formats: str) -
             taken for each other.
     """
     names = listed([file.name for file in files]) or "no file"
+    if seen.first is None and seen.later:
+        return DayRange(min(seen.later), min(seen.later))
     if seen.first is None or seen.last is None:
         found, remedy = "none", "check the date format and the time column"
         if seen.bounds is not None and seen.implausible and not seen.unread:

@@ -54,7 +54,7 @@ def test_a_day_that_no_sale_is_of_is_set_aside_and_steers_nothing(
 def test_it_is_said_with_the_value(spark: SparkSession, tmp_path: Path) -> None:
     found = load(spark, tmp_path / "a", MAPPING, lines("99,bob,2204-05-05 10:00:00,5.00"))
     (doubt,) = found.source.suspicions()
-    assert "1 dates in column at lie before 1980-01-01 or after" in doubt
+    assert doubt.startswith("kiosk: column at has dates before 1980-01-01 or after")
     assert "2204-05-05 10:00:00: their rows go to quarantine" in doubt
 
 
@@ -85,7 +85,12 @@ def test_the_near_future_waits(spark: SparkSession, tmp_path: Path) -> None:
     ahead = TODAY + timedelta(days=30)
     found = load(spark, tmp_path / "a", MAPPING, lines(f"99,bob,{ahead} 10:00:00,5.00"))
     assert not found.quarantined
-    assert found.source.available().last == ahead
+    assert found.net == 55
+    assert str(found.source.available()) == "2024-05-01...2024-05-10"
+    (said,) = found.source.suspicions()
+    assert said == (
+        f"kiosk: column at has dates of days to come, up to {ahead}: their rows wait for these days"
+    )
 
 
 def test_a_date_of_a_refund_far_off(spark: SparkSession, tmp_path: Path) -> None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from customer360.contracts import Column as ContractColumn
 from customer360.contracts.numbers import DECIMAL, SIGNS, SIGNS_OF, THOUSANDS, signs_of
@@ -104,6 +105,8 @@ class FilesSource(MappedSource[FileMapping]):
 
     def available(self) -> DayRange:
         """First and last day: of the file names where they are dated, else of the times within.
+
+        Days to come are none of them, nor those that no sale can be of.
 
         Raises:
             BrokenFileError: There is no file, or no time in them can be read.
@@ -231,19 +234,24 @@ class FilesSource(MappedSource[FileMapping]):
     def _plausible(self, days: list[date]) -> tuple[date, date]:
         """First and last of the days in file names that can be meant."""
         first, last = self._bounds
+        last = min(last, self._today)
         inside = [day for day in days if first <= day <= last]
         if len(inside) < len(days):
             others = [str(day) for day in days if day not in inside]
             self._doubts.append(
-                f"{self.name}: files dated {listed(others)} are passed over: no sale can be of "
-                "such a day; if they are meant, write dates_from and dates_to in the mapping"
+                f"{self.name}: files dated {listed(others)} are passed over: these days are still "
+                "to come, or lie outside of the mapping's dates_from and dates_to"
             )
         known = inside or days
         return min(known), max(known)
 
     @property
     def _bounds(self) -> tuple[date, date]:
-        return plausible_days(self.mapping.plausible_dates, datetime.now(UTC).date())
+        return plausible_days(self.mapping.plausible_dates, self._today)
+
+    @property
+    def _today(self) -> date:
+        return datetime.now(ZoneInfo(self.time_zone)).date()
 
     def _times(self, files: list[Path], column: str) -> readers.TimesSeen:
         mapping = self.mapping
@@ -256,6 +264,7 @@ class FilesSource(MappedSource[FileMapping]):
             cache=self.cache,
             time_zone=self.time_zone,
             bounds=self._bounds,
+            today=self._today,
         )
 
     def _far_off(self, seen: readers.TimesSeen) -> list[str]:
@@ -264,25 +273,28 @@ class FilesSource(MappedSource[FileMapping]):
         if seen.bounds is not None and seen.implausible and seen.read:
             first, last = seen.bounds
             found.append(
-                f"{self.name}: {seen.implausible} dates in column {column} lie before {first} or "
-                f"after {last}, such as {listed(seen.implausible_examples)}: their rows go to "
-                "quarantine; if they are meant, write dates_from and dates_to in the mapping"
+                f"{self.name}: column {column} has dates before {first} or after {last}, such as "
+                f"{listed(seen.implausible_examples)}: their rows go to quarantine; if they are "
+                "meant, write dates_from and dates_to in the mapping"
+            )
+        if seen.later:
+            found.append(
+                f"{self.name}: column {column} has dates of days to come, up to "
+                f"{max(seen.later)}: their rows wait for these days"
             )
         early, late = seen.lone(at_end=False), seen.lone(at_end=True)
         if early is not None:
             found.append(
-                f"{self.name}: {early[0]} of the dates in column {column} lie long before all "
-                f"others: the first is {seen.first}, the others begin in {early[1]:%Y-%m}. Every "
-                f"day between them is made: if it is a slip, write dates_from: {early[1]} in the "
-                "mapping"
+                f"{self.name}: column {column} has dates long before all others: the first is "
+                f"{seen.first}, the others begin in {early:%Y-%m}. Every day between them is made: "
+                f"if it is a slip, write dates_from: {early} in the mapping"
             )
         if late is not None:
-            until = (late[1].replace(day=28) + timedelta(days=4)).replace(day=1)
+            after = (late.replace(day=28) + timedelta(days=4)).replace(day=1)
             found.append(
-                f"{self.name}: {late[0]} of the dates in column {column} lie long after all "
-                f"others: the last is {seen.last}, the others end in {late[1]:%Y-%m}. Every day "
-                f"between them is made: if it is a slip, write dates_to: "
-                f"{until - timedelta(days=1)} in the mapping"
+                f"{self.name}: column {column} has dates long after all others: the last is "
+                f"{seen.last}, the others end in {late:%Y-%m}. Every day between them is made: if "
+                f"it is a slip, write dates_to: {after - timedelta(days=1)} in the mapping"
             )
         return found
 
