@@ -144,7 +144,8 @@ def test_sales_below_zero_count_until_the_mapping_says_what_they_are(
     lines = (HEAD, "1,ann,2024-04-02,100.00", "2,bob,2024-04-03,50.00", "3,bob,2024-04-04,-25.00")
     shop, loaded = load(spark, tmp_path / "a", BAKERY, *lines)
     untold = loaded.account.untold
-    assert (untold.rows, untold.of_rows, untold.money, untold.of_money) == (1, 3, 25, 175)
+    assert (untold.rows, untold.of_rows) == (1, 3)
+    assert (untold.money, untold.of_money) == (Decimal(25), Decimal(175))
     limits = shop.work.deployment.limits
     assert untold.over(limits)
     said = refusals.exclusions_explained(shop.work, shop.source, loaded.account)
@@ -156,7 +157,7 @@ def test_sales_below_zero_count_until_the_mapping_says_what_they_are(
     rule = "exclude: [{reason: write_off, column: total, below: 0}]\n"
     shop, loaded = load(spark, tmp_path / "b", BAKERY + rule, *lines)
     assert loaded.account.excluded == {"write_off": 1}
-    assert (loaded.account.untold.rows, loaded.account.untold.of_money) == (0, 150)
+    assert (loaded.account.untold.rows, loaded.account.untold.of_money) == (0, Decimal(150))
     assert not loaded.account.untold.over(limits)
 
 
