@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +16,7 @@ from pyspark.sql import functions as F
 
 from customer360.days import DayRange
 from customer360.deployment import Deployment
+from customer360.pipeline import audit
 from customer360.pipeline.account import Reconciled, reconcile, waiting
 from customer360.pipeline.make_gold import make_business_health
 from customer360.settings import remember
@@ -22,6 +24,7 @@ from customer360_tests.cases.shop import Shop, open_shop
 from customer360_tests.deployments import customer360, read_json
 
 MAY: dict[str, Any] = {"first": date(2024, 5, 1), "last": date(2024, 5, 31)}
+ALL_OF_MAY = DayRange(MAY["first"], MAY["last"])
 EXTRACT = """
 name: fair
 time_zone: Europe/Madrid
@@ -60,7 +63,7 @@ def figures(found: Reconciled) -> dict[tuple[str, str], tuple[int | None, Any]]:
 def test_every_row_and_its_money_is_somewhere(spark: SparkSession, tmp_path: Path) -> None:
     shop = open_shop(spark, tmp_path, EXTRACT, {"fair.csv": ROWS}, **MAY)
     shop.load()
-    make_business_health(shop.work, DayRange(MAY["first"], MAY["last"]))
+    make_business_health(shop.work, ALL_OF_MAY)
     found = accounted(shop)
     assert found.differences == []
     assert figures(found) == {
@@ -76,6 +79,15 @@ def test_every_row_and_its_money_is_somewhere(spark: SparkSession, tmp_path: Pat
         ("gold/business_health", "orders and refunds"): (4, Decimal("31.00")),
     }
     assert [line.what for line in found.left_out] == ["day:format", "sum:type", "test_order"]
+
+
+def test_a_load_that_loses_rows_is_found(loaded: Shop) -> None:
+    account = loaded.load().account
+    wrong = replace(account, rows_in=account.rows_in + 1, kept=account.kept - 1)
+    assert audit.rows_astray(loaded.work, list(ALL_OF_MAY), {"fair": wrong}) == [
+        "fair: 3 rows were kept, 4 are in silver/transactions",
+        "fair: bronze/fair_orders has 6 rows of these days, 7 came to silver/transactions",
+    ]
 
 
 def test_days_that_nobody_asked_for_are_accounted_for(spark: SparkSession, tmp_path: Path) -> None:
