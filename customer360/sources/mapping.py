@@ -381,7 +381,11 @@ def parse(model: type[MappingT], text: str, *, where: str) -> MappingT:
         problem = " ".join(str(getattr(error, "problem", None) or "cannot be parsed").split())
         raise SettingsError(f"mapping {where}: is not YAML{line}: {problem}") from None
     if not isinstance(data, dict):
-        raise SettingsError(f"mapping {where}: expected keys such as name, columns, time_zone")
+        found = "nothing" if data is None else f"only {str(data)[:40]!r}"
+        raise SettingsError(
+            f"mapping {where}: expected keys such as name, columns, time_zone, each on a line of "
+            f"its own as `name: shop`, found {found}"
+        )
     try:
         return model(**{str(key): value for key, value in data.items()})
     except ValidationError as error:
@@ -404,8 +408,12 @@ def _problem(error: ValidationError, model: type[BaseModel]) -> str:
         message = f"{first['input']!r} is not text; put it in quotation marks"
     elif first["type"] == "string_pattern_mismatch":
         message = f"{first['input']!r} must match {first['ctx']['pattern']}"
+        if first["ctx"]["pattern"] == NAME:
+            message += ": small letters, digits and _, a letter first"
     elif first["type"] == "literal_error":
         message = f"{first['input']!r} must be {first['ctx']['expected']}"
+    elif first["type"] != "value_error":
+        message = f"{first['input']!r}: {message[:1].lower()}{message[1:]}"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return f"{at}{': ' if at and message != 'is missing' else ' '}{message}{more}".strip()
 
