@@ -398,7 +398,9 @@ def _problem(error: ValidationError, model: type[BaseModel]) -> str:
     # A misspelt key is the likely cause of the key that is missing: name it first.
     problems.sort(key=lambda problem: problem["type"] != "extra_forbidden")
     first = problems[0]
-    at = ".".join(str(part) for part in first["loc"])
+    # Of a value that may be one of two things, the thing is no key.
+    own = [str(part) for part in first["loc"] if str(part) != "str" and "[" not in str(part)]
+    at = ".".join(own)
     message = str(first["msg"]).removeprefix("Value error, ")
     if first["type"] == "missing":
         message = "is missing"
@@ -412,6 +414,10 @@ def _problem(error: ValidationError, model: type[BaseModel]) -> str:
             message += ": small letters, digits and _, a letter first"
     elif first["type"] == "literal_error":
         message = f"{first['input']!r} must be {first['ctx']['expected']}"
+    elif first["type"] == "list_type":
+        message = f"{first['input']!r} must be a list: begin each of its entries with `- `"
+    elif first["type"] == "string_too_long" and first["ctx"]["max_length"] == 1:
+        message = f"{first['input']!r} must be one character, such as ';'"
     elif first["type"] != "value_error":
         message = f"{first['input']!r}: {message[:1].lower()}{message[1:]}"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""

@@ -111,6 +111,8 @@ def test_no_files_say_where_the_name_is_written(tmp_path: Path) -> None:
     [
         ("skip_lines: two", "skip_lines: 'two': input should be a valid integer"),
         ("conflicts: ignore", "conflicts: 'ignore' must be 'quarantine' or 'stop'"),
+        ("delimiter: semicolon", "delimiter: 'semicolon' must be one character, such as ';'"),
+        ("exclude: {column: Total, below: 0, reason: x}", "must be a list: begin each"),
         ("name: My Bakery", "small letters, digits and _, a letter first"),
         ("closed: sometimes", "closed: 'sometimes': input should be a valid boolean"),
     ],
@@ -129,3 +131,18 @@ def test_a_mapping_that_is_no_mapping_shows_what_it_is() -> None:
         parse_mapping("name shop", where="bakery.yaml")
     with pytest.raises(SettingsError, match="found nothing"):
         parse_mapping("", where="bakery.yaml")
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("%d/%m/%Y %H:%M", "is Python's notation, Spark's is wanted; write it as dd/MM/yyyy HH:mm"),
+        ("DD.MM.YYYY", "'DD' in 'DD.MM.YYYY' is not supported; write it as dd.MM.yyyy"),
+        ("EEE dd MMM yyyy", "is not supported; write it like yyyy-MM-dd HH:mm:ss"),
+        ("%A, %d %B %Y", "Spark's is wanted; write it like yyyy-MM-dd HH:mm:ss"),
+    ],
+)
+def test_a_date_format_of_another_notation_says_how_to_write_it(written: str, told: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        parse_mapping(MAPPING.replace("yyyy-MM-dd", f"'{written}'"), where="bakery.yaml")
+    assert told in str(error.value)
