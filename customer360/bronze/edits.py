@@ -106,7 +106,14 @@ def _as_delivered(edits: DataFrame, contract: Contract) -> DataFrame:
             F.col("edited_at").alias(EDITED_AT),
             F.col("left_out").alias(IS_LEFT_OUT),
         )
-        .select(row_hash(contract).alias(ROW_HASH), "__changes", *MARKS, IS_LEFT_OUT)
+        # Rows that differed in what the mapping names no more are alike now: the last edit counts.
+        .groupBy(row_hash(contract).alias(ROW_HASH))
+        .agg(
+            F.max_by(
+                F.struct("__changes", *MARKS, IS_LEFT_OUT), F.struct(EDITED_AT, EDITED_ROW)
+            ).alias("__edit")
+        )
+        .select(ROW_HASH, "__edit.*")
     )
 
 

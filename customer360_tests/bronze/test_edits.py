@@ -116,3 +116,27 @@ def test_an_edit_finds_its_row_when_the_mapping_names_more_columns(spark):
     both = received(raw, wider, ingested_at=NOW, run_id="run", edits=edits)
     (row,) = accepted(both, wider).collect()
     assert (row.amount, row.note_text, row._edited_row) == ("6.00", "x", broken._row_hash)
+
+
+def test_rows_that_a_new_mapping_makes_alike_stay_as_many_as_they_were(spark):
+    rows = [
+        ("A2", "2024-03-01", "n/a", '{"till":"1"}', *FILE, None),
+        ("A2", "2024-03-01", "n/a", '{"till":"2"}', *FILE, None),
+    ]
+    wider = Contract.from_columns(
+        "bronze/shop_orders",
+        [*CONTRACT.columns, Column("till")],
+        description="Orders of the shop.",
+        event_time="ordered_on",
+        delivery="daily",
+    )
+    raw = spark.createDataFrame(
+        [(till, *row[:3], None, *row[4:]) for till, row in zip("12", rows, strict=True)],
+        f"till string, {RAW}",
+    )
+    bad = rejected(received(raw, wider, ingested_at=NOW, run_id="run"), wider).collect()
+    edits = [edit(row, {"amount": f"{n}.00"}) for n, row in enumerate(bad, start=6)]
+    good, left = split(spark, edits, rows)
+    assert left == []
+    assert len(good) == 2
+    assert len({row.amount for row in good}) == 1
