@@ -27,10 +27,10 @@ columns:
   amount: total
 """
 SALES = """receipt,day,buyer,mail,total
-S1,2024-05-02,eva,eva@shop.example,10.00
-S2,2024-05-03,leo,leo@shop.example,8.o0
-S3,2024-05-04,eva,eva@shop.example,5.00
-S4,2024-13-04,leo,leo@shop.example,7.00
+S1,2024-05-22,eva,eva@shop.example,10.00
+S2,2024-05-23,leo,leo@shop.example,8.o0
+S3,2024-05-24,eva,eva@shop.example,5.00
+S4,2024-05-32,leo,leo@shop.example,7.00
 """
 
 
@@ -85,7 +85,7 @@ def test_rows_are_listed_shown_edited_and_replayed(
     for line in lines:
         line["total"] = line["total"].replace("o", "0")
         # A day after all others: the days of the deployment grow with it.
-        line["day"] = line["day"].replace("2024-13-04", "2024-05-09")
+        line["day"] = line["day"].replace("2024-05-32", "2024-05-29")
     with Path("mine.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, list(lines[0]))
         writer.writeheader()
@@ -97,7 +97,7 @@ def test_rows_are_listed_shown_edited_and_replayed(
     assert "Edited rows: 2 in bronze" in replayed.out
     every = [("S1", "10.00"), ("S2", "8.00"), ("S3", "5.00"), ("S4", "7.00")]
     assert orders(Home.at(spark, home)) == every
-    assert load_settings(home).end_date == date(2024, 5, 9)
+    assert load_settings(home).end_date == date(2024, 5, 29)
     rows = Home.at(spark, home).rows("bronze/stall_orders", "_edited_by IS NOT NULL")
     assert {(row["receipt"], row["mail"], row["_edited_by"]) for row in rows} == {
         ("S2", "leo@shop.example", "Ana Sousa"),
