@@ -201,7 +201,12 @@ def _of_sheet(file: Path, form: TextForm, decimal: str) -> pa.Table:
                     "write the name of one as `sheet:` in the mapping",
                 ) from None
     except (CalamineError, OSError) as error:
-        raise BrokenFileError(file.name, "a spreadsheet", first_line(error)) from None
+        raise BrokenFileError(
+            file.name,
+            "a spreadsheet",
+            first_line(error),
+            "open it and save it as .xlsx or .csv; if it is neither, its ending is wrong",
+        ) from None
     rows = cells[form.skip_lines :]
     header = [str(cell).strip() for cell in rows[0]] if rows else []
     while header and not header[-1]:
@@ -245,7 +250,10 @@ def _filled(table: pa.Table, form: TextForm, file: Path) -> pa.Table:
     absent = [name for name in form.fill_down if name not in header]
     if absent:
         raise BrokenFileError(
-            file.name, f"column {listed(absent)} of fill_down", f"only {listed(header, 12)}"
+            file.name,
+            f"column {listed(absent)} of fill_down",
+            f"only {listed(header, 12)}",
+            "write the file's own names under fill_down in the mapping",
         )
     rows: pd.DataFrame = table.to_pandas()
     first, *others = [f"_c{header.index(name)}" for name in form.fill_down]
