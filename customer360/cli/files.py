@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -58,6 +59,49 @@ def check(
         _print(found)
     else:
         print_records([asdict(found)], format)
+
+
+@commands.command("map", rich_help_panel=PANEL)
+def map_files(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Files that are alike, or a folder.")
+    ],
+    to: Annotated[
+        Path | None, typer.Option(help="YAML to write; default: standard output.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Of the source; default: from the file's name.")
+    ] = None,
+    time_zone: Annotated[
+        str | None, typer.Option(help="Of the business, like Europe/London; no file says it.")
+    ] = None,
+    currency: Annotated[
+        str | None, typer.Option(help="ISO code; default: what the files say.")
+    ] = None,
+    verbose: Verbose = False,
+) -> None:
+    """Look at files and write a mapping to start from: columns, formats, what is to be decided."""
+    if to is not None and to.exists():
+        raise SettingsError(f"{to}: is there already; give another --to, or take it away first")
+    from customer360.sources.sniffing import draft
+
+    found = draft(paths, name=name, time_zone=time_zone, currency=currency)
+    if to is None:
+        typer.echo(found.text, nl=False)
+        return
+    try:
+        to.write_text(found.text, encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"{to}: {(error.strerror or str(error)).lower()}") from None
+    looked = f"all {found.rows:,} rows" if found.whole else f"only the first {found.rows:,} rows"
+    say(f"Written to {escape(str(to))}; {looked} were looked at.")
+    for each in found.decide:
+        say(f"To decide: {escape(each)}")
+    files = escape(" ".join(shlex.quote(str(path)) for path in paths))
+    if found.as_is:
+        say(f"The ready mapping {found.ready} reads this as it is:")
+    which = found.ready if found.as_is else shlex.quote(str(to))
+    say(f"Then: customer360 check --mapping {escape(str(which))} {files}")
 
 
 def _print(found: Checked) -> None:
