@@ -110,9 +110,16 @@ def _print(found: Checked) -> None:
     def money(value: object) -> str:
         return f"{value:,.2f} {found.currency}"
 
+    def rows(count: int) -> str:
+        return f"{count:,} {'row' if count == 1 else 'rows'}"
+
     shown = Table(title="What would come in", title_justify="left", show_header=False)
     lines = {
         "rows in the files": f"{found.rows:,}",
+        "refused, to quarantine": f"{found.refused:,}",
+        "left out by a reason": f"{sum(each.rows for each in found.excluded):,}",
+        "repeats of a row, counted once": f"{found.repeats:,}",
+        "rows that later ones replace": f"{found.corrections:,}",
         "days": f"{found.first} to {found.last}" if found.first else "none",
         "orders": f"{found.orders:,}",
         "refunds": f"{found.refunds:,}",
@@ -127,11 +134,14 @@ def _print(found: Checked) -> None:
         shown.add_row(name, value)
     out.print(shown)
     for each in found.quarantined:
-        say(f"Quarantine, {escape(each.reason)}: {each.rows:,} rows, such as")
+        why = f" ({escape(each.says)})" if each.says else ""
+        say(f"Quarantine, {escape(each.reason)}{why}: {rows(each.rows)}, such as")
         for example in each.examples:
             say(f"  [dim]{escape(example)}[/dim]")
     for each in found.excluded:
         worth = f", {money(each.money)}" if each.money is not None else ""
-        say(f"Left out, {escape(each.reason)}: {each.rows:,} rows{worth}")
+        say(f"Left out, {escape(each.reason)}: {rows(each.rows)}{worth}")
     for doubt in found.suspicions:
         say(f"Look at this: {escape(doubt)}")
+    if not (found.quarantined or found.excluded or found.suspicions):
+        say("Nothing is refused or left out, and nothing looks wrong.")

@@ -583,7 +583,8 @@ def _value(value: object) -> str:
     text = str(value)
     if not isinstance(value, str):
         return text
-    if re.fullmatch(r"[^\W\d][\w ]*(?:[./-][\w]+)*", text) and yaml.safe_load(text) == text:
+    bare = re.fullmatch(r"[^\W\d][\w ]*(?:[./-][\w]+)*", text) and "yy" not in text
+    if bare and yaml.safe_load(text) == text:
         return text
     return json.dumps(text, ensure_ascii=False)
 
