@@ -15,6 +15,7 @@ from customer360.lakehouse.tables import Lakehouse
 from customer360.listing import table_of_tables
 from customer360.models.baselines import NAIVE_RULES
 from customer360.models.tracking import CHURN, LIFETIME_VALUE, REVENUE, Tracking, champion_figures
+from customer360.table_names import EDITS
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def quarantine_table(lakehouse: Lakehouse) -> RenderableType:
     shown.add_column("reason")
     shown.add_column("rows", justify="right")
     for table in lakehouse.tables():
-        if table.startswith("quarantine/"):
+        if table.startswith("quarantine/") and table != EDITS:
             reasons = lakehouse.read(table).select(F.explode("reasons").alias("reason"))
             counted = reasons.groupBy("reason").count().orderBy(F.desc("count"), "reason")
             for row in counted.collect():

@@ -40,6 +40,7 @@ class BronzeLoaded:
         reasons: Quarantined rows by reason; a row with two reasons counts in both.
         deleted: Rows in quarantine because the source has them no more; they count as neither
             raw nor quarantined.
+        dropped: Rows in quarantine because an edit leaves them out for good.
         set_aside: Values that describe and could not be used, by reason: their rows are in bronze
             and are read without them.
     """
@@ -49,6 +50,7 @@ class BronzeLoaded:
     counts: Mapping[str, DeliveryCount]
     reasons: Mapping[str, int]
     deleted: int = 0
+    dropped: int = 0
     set_aside: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -63,8 +65,8 @@ class BronzeLoaded:
 
     @property
     def quarantine_share(self) -> float:
-        """Quarantined rows as a share of the raw rows."""
-        return self.quarantined / self.raw if self.raw else 0.0
+        """Rows that quarantine waits to be rid of, as a share of the raw rows."""
+        return (self.quarantined - self.dropped) / self.raw if self.raw else 0.0
 
     @property
     def not_conserved(self) -> dict[str, DeliveryCount]:

@@ -16,11 +16,13 @@ from pyspark.sql import functions as F
 
 from customer360.bronze import ingest
 from customer360.contracts import Contract
-from customer360.contracts.checks import keeps_every_rule, set_aside_counts, set_aside_reasons
+from customer360.contracts.checks import set_aside_counts, set_aside_reasons
+from customer360.contracts.reasons import LEFT_OUT
 from customer360.days import DayRange
 from customer360.errors import BrokenFileError
 from customer360.lakehouse.tables import Folders, days_predicate
 from customer360.pipeline.bronze_accounts import DELIVERY_DAY, WHOLE, BronzeLoaded, DeliveryCount
+from customer360.pipeline.edited_rows import edits_of, edits_print
 from customer360.pipeline.follow_changes import follow_changes
 from customer360.pipeline.workspace import Workspace, days_note
 from customer360.sources.base import ChangingSource, Source
@@ -52,7 +54,13 @@ def load_bronze(work: Workspace, source: Source, table: str, days: DayRange) -> 
 
 
 def _received(work: Workspace, raw: DataFrame, contract: Contract) -> DataFrame:
-    return ingest.received(raw, contract, ingested_at=work.started_at, run_id=work.run_id)
+    return ingest.received(
+        raw,
+        contract,
+        ingested_at=work.started_at,
+        run_id=work.run_id,
+        edits=edits_of(work, contract.table.removeprefix("bronze/")),
+    )
 
 
 def _load_days(work: Workspace, source: Source, table: str, days: DayRange) -> BronzeLoaded:
@@ -66,7 +74,7 @@ def _load_days(work: Workspace, source: Source, table: str, days: DayRange) -> B
     broken = Observation()
     seen = received.observe(
         broken,
-        F.count_if(~keeps_every_rule(contract)).alias("rows"),
+        F.count_if(~ingest.kept(contract)).alias("rows"),
         *set_aside_counts(contract),
     )
     folders = lakehouse.folders(
@@ -107,21 +115,28 @@ def _load_days(work: Workspace, source: Source, table: str, days: DayRange) -> B
         else {}
     )
     return BronzeLoaded(
-        bronze, quarantine, by_day, reasons, set_aside=_set_aside(contract, broken.get)
+        bronze,
+        quarantine,
+        by_day,
+        reasons,
+        dropped=reasons.get(LEFT_OUT, 0),
+        set_aside=_set_aside(contract, broken.get),
     )
 
 
 def _load_extract(work: Workspace, source: Source, table: str, days: DayRange) -> BronzeLoaded:
     lakehouse, contract = work.lakehouse, source.contract(table)
-    print_now = _extract_print(source, table, contract)
+    print_now = _extract_print(source, table, contract, edits_print(work, table))
     known = next((json.loads(n) for _, n in lakehouse.notes(f"bronze/{table}") if n), None)
     if known is not None and known["extract"] == print_now:
         counts = _whole(work, table, int(known["raw"]))
+        reasons = _all_reasons(work, table)
         return BronzeLoaded(
             None,
             None,
             counts,
-            _all_reasons(work, table),
+            reasons,
+            dropped=reasons.get(LEFT_OUT, 0),
             set_aside=known.get("set_aside", {}),
         )
     counted, aside = Observation(), Observation()
@@ -147,8 +162,15 @@ def _load_extract(work: Workspace, source: Source, table: str, days: DayRange) -
         index=contract.indexed_columns,
         note=json.dumps({"extract": print_now, "raw": raw_rows, "set_aside": set_aside}),
     )
-    counts = _whole(work, table, raw_rows)
-    return BronzeLoaded(bronze, quarantine, counts, _all_reasons(work, table), set_aside=set_aside)
+    reasons = _all_reasons(work, table)
+    return BronzeLoaded(
+        bronze,
+        quarantine,
+        _whole(work, table, raw_rows),
+        reasons,
+        dropped=reasons.get(LEFT_OUT, 0),
+        set_aside=set_aside,
+    )
 
 
 def _set_aside(contract: Contract, observed: Mapping[str, Any]) -> dict[str, int]:
@@ -156,8 +178,8 @@ def _set_aside(contract: Contract, observed: Mapping[str, Any]) -> dict[str, int
     return {name: int(observed[name]) for name in set_aside_reasons(contract) if observed.get(name)}
 
 
-def _extract_print(source: Source, table: str, contract: Contract) -> str:
-    stated = f"{source.fingerprint(table)}\n{contract!r}"
+def _extract_print(source: Source, table: str, contract: Contract, edits: str) -> str:
+    stated = f"{source.fingerprint(table)}\n{contract!r}{edits}"
     return hashlib.sha256(stated.encode()).hexdigest()
 
 

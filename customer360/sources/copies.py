@@ -204,8 +204,17 @@ def _of_sheet(file: Path, form: TextForm, decimal: str) -> pa.Table:
                     "write the name of one as `sheet:` in the mapping",
                 ) from None
     except (CalamineError, OSError) as error:
-        raise BrokenFileError(file.name, "a spreadsheet", first_line(error)) from None
+        raise _no_spreadsheet(file, error) from None
     return rows_of_cells(cells, form, file, name, decimal)
+
+
+def _no_spreadsheet(file: Path, error: Exception) -> BrokenFileError:
+    return BrokenFileError(
+        file.name,
+        "a spreadsheet",
+        first_line(error),
+        "open it and save it as .xlsx or .csv; if it is neither, its ending is wrong",
+    )
 
 
 def sheets_of(file: Path, limit: int) -> dict[str, list[list[Any]]]:
@@ -223,7 +232,7 @@ def sheets_of(file: Path, limit: int) -> dict[str, list[list[Any]]]:
                 for name in book.sheet_names
             }
     except (CalamineError, OSError) as error:
-        raise BrokenFileError(file.name, "a spreadsheet", first_line(error)) from None
+        raise _no_spreadsheet(file, error) from None
 
 
 def rows_of_cells(
@@ -279,7 +288,10 @@ def _filled(table: pa.Table, form: TextForm, file: Path) -> pa.Table:
     absent = [name for name in form.fill_down if name not in header]
     if absent:
         raise BrokenFileError(
-            file.name, f"column {listed(absent)} of fill_down", f"only {listed(header, 12)}"
+            file.name,
+            f"column {listed(absent)} of fill_down",
+            f"only {listed(header, 12)}",
+            "write the file's own names under fill_down in the mapping",
         )
     rows: pd.DataFrame = table.to_pandas()
     first, *others = [f"_c{header.index(name)}" for name in form.fill_down]

@@ -521,7 +521,11 @@ def parse(model: type[MappingT], text: str, *, where: str) -> MappingT:
         problem = " ".join(str(getattr(error, "problem", None) or "cannot be parsed").split())
         raise SettingsError(f"mapping {where}: is not YAML{line}: {problem}") from None
     if not isinstance(data, dict):
-        raise SettingsError(f"mapping {where}: expected keys such as name, columns, time_zone")
+        found = "nothing" if data is None else f"only {str(data)[:40]!r}"
+        raise SettingsError(
+            f"mapping {where}: expected keys such as name, columns, time_zone, each on a line of "
+            f"its own as `name: shop`, found {found}"
+        )
     try:
         return model(**{str(key): value for key, value in data.items()})
     except ValidationError as error:
@@ -534,7 +538,9 @@ def _problem(error: ValidationError, model: type[BaseModel]) -> str:
     # A misspelt key is the likely cause of the key that is missing: name it first.
     problems.sort(key=lambda problem: problem["type"] != "extra_forbidden")
     first = problems[0]
-    at = ".".join(str(part) for part in first["loc"])
+    # Of a value that may be one of two things, the thing is no key.
+    own = [str(part) for part in first["loc"] if str(part) != "str" and "[" not in str(part)]
+    at = ".".join(own)
     message = str(first["msg"]).removeprefix("Value error, ")
     if first["type"] == "missing":
         message = "is missing"
@@ -544,13 +550,12 @@ def _problem(error: ValidationError, model: type[BaseModel]) -> str:
         message = f"{first['input']!r} is not text; put it in quotation marks"
     elif first["type"] == "string_pattern_mismatch":
         message = f"{first['input']!r} must match {first['ctx']['pattern']}"
+        if first["ctx"]["pattern"] == NAME:
+            message += ": small letters, digits and _, a letter first"
     elif first["type"] == "literal_error":
         message = f"{first['input']!r} must be {first['ctx']['expected']}"
-    elif first["type"] == "string_too_long":
-        most = first["ctx"]["max_length"]
-        message = (
-            f"{first['input']!r} must be {'one character' if most == 1 else f'{most} letters'}"
-        )
+    elif first["type"] == "string_too_long" and first["ctx"]["max_length"] == 1:
+        message = f"{first['input']!r} must be one character, such as ';'"
     elif first["type"] in ("greater_than_equal", "less_than_equal"):
         end = "at least" if "ge" in first["ctx"] else "at most"
         message = (
@@ -558,12 +563,14 @@ def _problem(error: ValidationError, model: type[BaseModel]) -> str:
         )
     elif first["type"] in _SHAPES:
         message = f"{first['input']!r} must be {_SHAPES[first['type']]}"
+    elif first["type"] != "value_error":
+        message = f"{first['input']!r}: {message[:1].lower()}{message[1:]}"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return f"{at}{': ' if at and message != 'is missing' else ' '}{message}{more}".strip()
 
 
 _SHAPES = {
-    "list_type": "a list, like [Description]",
+    "list_type": "a list: begin each of its entries with `- `",
     "bool_parsing": "true or false",
     "bool_type": "true or false",
     "int_parsing": "a whole number",
