@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -39,9 +40,7 @@ def check(
     """Tell what files would come to by a mapping, and what would be refused; write nothing."""
     if not mapping:
         raise SettingsError("check needs --mapping: a YAML file or the name of one that ships")
-    for path in paths or []:
-        if not path.exists():
-            raise SettingsError(f"{path}: there is no such file or folder")
+    _must_be_there(paths or [])
     from customer360.sources.files import FilesSource, load_mapping
 
     chosen = [path.absolute() for path in paths or []]
@@ -83,6 +82,7 @@ def map_files(
     """Look at files and write a mapping to start from: columns, formats, what is to be decided."""
     if to is not None and to.exists():
         raise SettingsError(f"{to}: is there already; give another --to, or take it away first")
+    _must_be_there(paths)
     from customer360.sources.sniffing import draft
 
     found = draft(paths, name=name, time_zone=time_zone, currency=currency)
@@ -93,7 +93,7 @@ def map_files(
         to.write_text(found.text, encoding="utf-8")
     except OSError as error:
         raise SettingsError(f"{to}: {(error.strerror or str(error)).lower()}") from None
-    looked = f"all {found.rows:,} rows" if found.whole else f"only the first {found.rows:,} rows"
+    looked = f"all rows ({found.rows:,})" if found.whole else f"only the first {found.rows:,} rows"
     say(f"Written to {escape(str(to))}; {looked} were looked at.")
     for each in found.decide:
         say(f"To decide: {escape(each)}")
@@ -102,6 +102,12 @@ def map_files(
         say(f"The ready mapping {found.ready} reads this as it is:")
     which = found.ready if found.as_is else shlex.quote(str(to))
     say(f"Then: customer360 check --mapping {escape(str(which))} {files}")
+
+
+def _must_be_there(paths: Sequence[Path]) -> None:
+    for path in paths:
+        if not path.exists():
+            raise SettingsError(f"{path}: there is no such file or folder")
 
 
 def _print(found: Checked) -> None:

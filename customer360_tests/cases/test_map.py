@@ -419,14 +419,14 @@ def test_a_known_export_that_was_saved_anew(spark: SparkSession, tmp_path: Path)
 def test_rows_that_do_not_fit_their_header(spark: SparkSession, tmp_path: Path) -> None:
     text = "id,client,date,total\n1,A,2024-05-20,5.00\n2,B,2024-05-21\n3,B,2024-05-22,7.00\n"
     found = mapped(spark, write(tmp_path, "ragged.csv", text))
-    assert found.decides("1 rows do not have as many values", "short_rows: fill")
+    assert found.decides("1 row without as many values", "short_rows: fill")
     assert found.loaded.net == 12
 
 
 def test_rows_alike_are_counted(tmp_path: Path) -> None:
     text = "id,client,date,total\n1,A,2024-05-20,5.00\n1,A,2024-05-20,5.00\n3,B,2024-05-22,7.00\n"
     found = draft([write(tmp_path, "twice.csv", text)])
-    assert "1 rows repeat another in every column" in found.text
+    assert "1 row like another in every column" in found.text
     assert found.mapping.grain == "orders"
 
 
@@ -496,7 +496,7 @@ def test_the_command_writes_once_and_says_what_to_decide(
     to = tmp_path / "orders.yaml"
     written = customer360(capsys, monkeypatch, "map", file, "--to", to)
     assert written.code == 0, written.err
-    assert "all 1 rows were looked at" in written.out
+    assert "all rows (1) were looked at" in written.out
     assert "To decide: currency" in written.out
     assert f"customer360 check --mapping {to} '{file}'" in written.out
     text = to.read_text()
@@ -506,3 +506,6 @@ def test_the_command_writes_once_and_says_what_to_decide(
         "orders.yaml: is there already; give another --to, or take it away first"
     )
     assert to.read_text() == text
+    absent = customer360(capsys, monkeypatch, "map", tmp_path / "none.csv")
+    assert absent.code == 1
+    assert absent.error_lines[0].endswith("none.csv: there is no such file or folder")

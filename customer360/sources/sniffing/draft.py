@@ -100,10 +100,9 @@ def draft(
     roles = choose(columns)
     money = [roles[role].column for role in (*MONEY, "quantity") if role in roles]
     marks = marks_of(money)
-    look = _Look(
-        sample, columns, roles, look_at_rows(sample.rows, columns, roles, marks.mark), marks
-    )
     ready = _ready(sample.header)
+    rows = RowsSeen() if ready else look_at_rows(sample.rows, columns, roles, marks.mark)
+    look = _Look(sample, columns, roles, rows, marks)
     own = name or (ready if ready is not None else _name_of(paths[0]))
     page = _Page(look, own, time_zone, currency)
     text = page.text(ready)
@@ -155,7 +154,7 @@ class _Page:
         sample = self.look.sample
         names = [file.name for file in sample.files]
         of = names[0] if len(names) == 1 else f"{len(names)} files"
-        count = f"{sample.rows.num_rows:,} rows"
+        count = _rows(sample.rows.num_rows)
         looked = f"all {count}" if sample.whole else f"only its first {count} were looked at"
         lines = [
             *_prose(
@@ -266,7 +265,7 @@ class _Page:
             lines += _key("fill_down", list(self.look.rows.fill_down), why)
         if sample.broken:
             self.decide.append(
-                f"{sample.broken:,} rows do not have as many values as the header: they go to "
+                f"{_rows(sample.broken)} without as many values as the header: such rows go to "
                 "quarantine; where they only end early, `short_rows: fill` reads them"
             )
         return lines
@@ -411,8 +410,8 @@ class _Page:
             why += f"; {times.other[0]} would read {times.other_read:,}"
         if share < 100:
             self.decide.append(
-                f"date_format: {every - times.read:,} of {every:,} values of {column.name} are "
-                "not read: such rows go to quarantine"
+                f"date_format: {every - times.read:,} of {every:,} values of {column.name} not "
+                "read by it: such rows go to quarantine"
             )
         lines = _key("date_format", found if len(found) > 1 else found[0], why)
         if any(re.search("(?<!y)yy(?!y)", one) for one in found):
@@ -439,7 +438,7 @@ class _Page:
         lines = _key("grain", rows.grain, rows.why)
         if rows.alike:
             lines += _prose(
-                f"{rows.alike:,} rows repeat another in every column: they count once"
+                f"{_rows(rows.alike)} like another in every column: such rows count once"
                 + ("; repeated_lines: keep counts each" if rows.grain == "lines" else "")
             )
         return lines
@@ -591,6 +590,10 @@ def _value(value: object) -> str:
 
 def _one(formats: Sequence[str]) -> str:
     return formats[0]
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} {'row' if count == 1 else 'rows'}"
 
 
 def _or(formats: Sequence[str]) -> str:

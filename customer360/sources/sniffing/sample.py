@@ -65,12 +65,10 @@ def files_in(paths: Sequence[Path]) -> list[Path]:
     """The files to look at: those named, and those in named folders.
 
     Raises:
-        SettingsError: There is no such file, none in a folder, or they are of several kinds.
+        SettingsError: There is none in a folder, or they are of several kinds.
     """
     found: list[Path] = []
     for path in paths:
-        if not path.exists():
-            raise SettingsError(f"{path}: there is no such file or folder")
         if path.is_dir():
             known = (*_ENDINGS, *copies.SPREADSHEETS, ".parquet")
             inside = sorted(
