@@ -16,7 +16,7 @@ from customer360.errors import SettingsError
 from customer360.settings import load_settings
 
 if TYPE_CHECKING:
-    from customer360.pipeline.check_files import Checked
+    from customer360.pipeline.check_files import Checked, Refused
 
 PANEL = "Your own files"
 commands = typer.Typer()
@@ -139,15 +139,20 @@ def _print(found: Checked) -> None:
     for name, value in lines.items():
         shown.add_row(name, value)
     out.print(shown)
+
+    def named(each: Refused) -> str:
+        return escape(each.reason) + (f" ({escape(each.says)})" if each.says else "")
+
     for each in found.quarantined:
-        why = f" ({escape(each.says)})" if each.says else ""
-        say(f"Quarantine, {escape(each.reason)}{why}: {rows(each.rows)}, such as")
+        say(f"Quarantine, {named(each)}: {rows(each.rows)}, such as")
         for example in each.examples:
             say(f"  [dim]{escape(example)}[/dim]")
+    for each in found.set_aside:
+        say(f"Without this value, {named(each)}: {rows(each.rows)}")
     for each in found.excluded:
         worth = f", {money(each.money)}" if each.money is not None else ""
         say(f"Left out, {escape(each.reason)}: {rows(each.rows)}{worth}")
     for doubt in found.suspicions:
         say(f"Look at this: {escape(doubt)}")
-    if not (found.quarantined or found.excluded or found.suspicions):
+    if not (found.quarantined or found.set_aside or found.excluded or found.suspicions):
         say("Nothing is refused or left out, and nothing looks wrong.")

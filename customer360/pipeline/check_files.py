@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from customer360.bronze import ingest
 from customer360.contracts import Contract
+from customer360.contracts.checks import set_aside_counts
 from customer360.silver import transactions
 from customer360.sources.base import Source
 
@@ -58,6 +59,7 @@ class Checked:
         repeats: Rows that say what another says: they count once.
         corrections: Rows that a later one of the same order takes the place of.
         quarantined: Rows that break the contract, by reason.
+        set_aside: Rows that come in without a value that breaks its rule, by reason.
         excluded: Rows that are no transactions, by reason.
         suspicions: What may be wrong although it can be read.
     """
@@ -77,6 +79,7 @@ class Checked:
     repeats: int = 0
     corrections: int = 0
     quarantined: Sequence[Refused] = ()
+    set_aside: Sequence[Refused] = ()
     excluded: Sequence[Refused] = ()
     suspicions: Sequence[str] = field(default_factory=tuple)
 
@@ -110,6 +113,7 @@ def check_source(spark: SparkSession, source: Source) -> Checked:
             received=received.count(),
             refused=rejected.count(),
             quarantined=_quarantined(rejected, contract),
+            set_aside=_set_aside(received, contract),
         )
     finally:
         rows.unpersist()
@@ -123,6 +127,7 @@ def _counted(
     received: int,
     refused: int,
     quarantined: Sequence[Refused],
+    set_aside: Sequence[Refused],
 ) -> Checked:
     """What the typed ``rows`` come to, beside what is known of those received and refused."""
     moved = transactions.moved_keys(rows)
@@ -171,6 +176,7 @@ def _counted(
         repeats=outcomes.get(transactions.DUPLICATE, 0),
         corrections=outcomes.get(transactions.CORRECTION, 0),
         quarantined=quarantined,
+        set_aside=set_aside,
         excluded=[Refused(row.excluded_because, row.rows, row.money) for row in reasons],
         suspicions=[*source.suspicions(), *_repeated_ids(rows, source)],
     )
@@ -198,11 +204,22 @@ def _quarantined(rejected: DataFrame, contract: Contract) -> list[Refused]:
     ]
 
 
+def _set_aside(received: DataFrame, contract: Contract) -> list[Refused]:
+    counts = set_aside_counts(contract)
+    if not counts:
+        return []
+    (found,) = received.agg(*counts).collect()
+    return [
+        Refused(reason, int(rows), says=_in_words(reason, contract))
+        for reason, rows in found.asDict().items()
+        if rows
+    ]
+
+
 _WORDS = {
     "required": "nothing stands where a value must be",
     "spreadsheet_number": "what a spreadsheet left of a longer number",
     "malformed": "more or fewer values than the header has",
-    "format": "not written as it has to be",
     "minimum": "less than may be",
     "maximum": "more than may be",
 }
@@ -216,12 +233,15 @@ _KINDS = {
 def _in_words(reason: str, contract: Contract) -> str:
     """What a reason such as ``total:type`` means, as far as it can be said shortly."""
     name, _, rule = reason.rpartition(":")
-    if rule != "type" or name not in contract.column_names:
+    if rule not in ("type", "format") or name not in contract.column_names:
         return _WORDS.get(rule, "")
     column = contract.column(name)
     if column.logical_type in ("timestamp", "date"):
-        return f"no time like {column.format}"
-    return _KINDS.get(column.logical_type, "")
+        what = "time" if column.logical_type == "timestamp" else "day"
+        return f"no {what} like {column.format}"
+    if column.format == "email":
+        return "no e-mail address"
+    return _KINDS.get(column.logical_type, "not written as it has to be")
 
 
 def _repeated_ids(rows: DataFrame, source: Source) -> list[str]:

@@ -40,15 +40,16 @@ def test_check_tells_what_would_come_in_and_writes_nothing(
     for line in (
         "rows in the files              │ 5",
         "refused, to quarantine         │ 1",
-        "left out by a reason           │ 1",
-        "2024-01-01 to 2024-01-03",
-        "orders                         │ 2",
-        "customers                      │ 2",
-        "orders without a customer      │ 1",
-        "net                            │ 31.50 EUR",
+        "left out by a reason           │ 3",
+        "2024-01-01 to 2024-01-01",
+        "orders                         │ 1",
+        "customers                      │ 1",
+        "orders without a customer      │ 0",
+        "net                            │ 10.00 EUR",
         "Quarantine, sum:type (no number as the mapping writes them): 1 row, such as",
         '"sum":"twelve"',
         "Left out, test_order: 1 row, 99.00 EUR",
+        "Left out, conflicting_rows: 2 rows, 21.50 EUR",
         "Look at this: shop: 1 order id, 2, stands on 2 rows that differ",
         "write `refunded: Refunded Amount` under columns",
     ):
@@ -139,3 +140,24 @@ def test_a_clean_file_is_said_to_be_one(
         capsys, monkeypatch, "check", "--mapping", tmp_path / "shop.yaml", tmp_path / "a.csv"
     )
     assert "Nothing is refused or left out, and nothing looks wrong." in said.out
+
+
+def test_a_value_that_is_set_aside_is_said_and_costs_no_sale(
+    spark: SparkSession,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "shop.yaml").write_text(
+        MAPPING.replace("amount: sum}", "amount: sum, birth_date: born}")
+    )
+    (tmp_path / "a.csv").write_text(
+        "id,who,day,sum,born\n1,A,2024-01-01,10.00,0000-00-00\n2,B,2024-01-14,1.00,1990-01-01\n"
+    )
+    said = customer360(
+        capsys, monkeypatch, "check", "--mapping", tmp_path / "shop.yaml", tmp_path / "a.csv"
+    )
+    assert said.code == 0, said.err
+    assert "Without this value, born:format (no day like yyyy-MM-dd): 1 row" in said.out
+    assert "net                            │ 11.00 EUR" in said.out
+    assert "nothing looks wrong" not in said.out
