@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from customer360.bronze import ingest
@@ -27,7 +27,7 @@ class Refused:
     Attributes:
         reason: As quarantine names it.
         rows: How many; a row with two reasons is in two of these.
-        money: Of rows that were left out.
+        money: Of rows that were left out, where it is all of the mapping's currency.
         says: The reason in words, where the name alone does not say it.
         examples: Of rows in quarantine.
     """
@@ -177,9 +177,17 @@ def _counted(
         corrections=outcomes.get(transactions.CORRECTION, 0),
         quarantined=quarantined,
         set_aside=set_aside,
-        excluded=[Refused(row.excluded_because, row.rows, row.money) for row in reasons],
+        excluded=[
+            # Yen and euros have no sum.
+            Refused(row.excluded_because, row.rows, None if _is_foreign(row) else row.money)
+            for row in reasons
+        ],
         suspicions=[*source.suspicions(), *_repeated_ids(rows, source)],
     )
+
+
+def _is_foreign(left_out: Row) -> bool:
+    return left_out.excluded_because == "other_currency"
 
 
 def _quarantined(rejected: DataFrame, contract: Contract) -> list[Refused]:

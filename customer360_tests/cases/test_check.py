@@ -149,10 +149,11 @@ def test_a_value_that_is_set_aside_is_said_and_costs_no_sale(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (tmp_path / "shop.yaml").write_text(
-        MAPPING.replace("amount: sum}", "amount: sum, birth_date: born}")
+        MAPPING.replace("amount: sum}", "amount: sum, birth_date: born, currency: ccy}")
     )
     (tmp_path / "a.csv").write_text(
-        "id,who,day,sum,born\n1,A,2024-01-01,10.00,0000-00-00\n2,B,2024-01-14,1.00,1990-01-01\n"
+        "id,who,day,sum,born,ccy\n1,A,2024-01-01,10.00,0000-00-00,EUR\n"
+        "2,B,2024-01-14,1.00,1990-01-01,EUR\n3,B,2024-01-14,900,1990-01-01,JPY\n"
     )
     said = customer360(
         capsys, monkeypatch, "check", "--mapping", tmp_path / "shop.yaml", tmp_path / "a.csv"
@@ -160,4 +161,5 @@ def test_a_value_that_is_set_aside_is_said_and_costs_no_sale(
     assert said.code == 0, said.err
     assert "Without this value, born:format (no day like yyyy-MM-dd): 1 row" in said.out
     assert "net                            │ 11.00 EUR" in said.out
+    assert "Left out, other_currency: 1 row\n" in said.out
     assert "nothing looks wrong" not in said.out
