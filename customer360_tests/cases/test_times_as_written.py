@@ -169,7 +169,7 @@ def test_a_format_that_reads_nothing_names_one_that_would(tmp_path: Path) -> Non
         ),
         ("date_format: EEE dd MMM yyyy", "'EEE' in 'EEE dd MMM yyyy' is not supported"),
         ("date_format: []", "date_format: is an empty list"),
-        ("two_digit_years_from: 50", "two_digit_years_from: Input should be greater than"),
+        ("two_digit_years_from: 50", "two_digit_years_from: 50 must be at least 1900"),
     ],
 )
 def test_formats_are_checked_against_each_other(stated: str, said: str) -> None:
