@@ -118,7 +118,7 @@ def test_month_first_read_as_day_first_is_refused_and_the_right_format_named(
     mapping = parse_mapping(MAPPING + "date_format: dd/MM/yyyy\n", where="till.yaml")
     with pytest.raises(BrokenFileError) as error:
         FilesSource(mapping, tmp_path).available()
-    assert "column at, found 03/17/2024 and others, 2 of 4 different values" in str(error.value)
+    assert "column at, found 03/17/2024 at line 4 of a.csv and others, 2 of 4" in str(error.value)
     assert str(error.value).endswith('write date_format: "MM/dd/yyyy" in the mapping')
 
 
