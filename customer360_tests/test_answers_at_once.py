@@ -30,9 +30,13 @@ def no_java(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def command(home: Path, no_java: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return run(no_java, *arguments, "--home", home)
+
+
+def run(no_java: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
     path = f"{no_java / 'bin'}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
-        [str(BIN / "customer360"), *map(str, arguments), "--home", str(home)],
+        [str(BIN / "customer360"), *map(str, arguments)],
         cwd=no_java,
         env=os.environ | {"JAVA_HOME": str(no_java), "PATH": path, "COLUMNS": "250"},
         capture_output=True,
@@ -79,6 +83,14 @@ def test_files_that_cannot_be_used_are_refused_without_a_jvm(no_java: Path, tmp_
     (line,) = done.stderr.splitlines()
     assert line.startswith("error: orders.csv: ")
     assert "line 3 that is never closed" in line
+    assert not (no_java / "started").exists()
+
+
+def test_a_mapping_is_drafted_without_a_jvm(no_java: Path, tmp_path: Path) -> None:
+    (tmp_path / "orders.csv").write_text(ORDERS)
+    done = run(no_java, "map", tmp_path / "orders.csv", "--to", tmp_path / "shop.yaml")
+    assert done.returncode == 0, done.stderr
+    assert f"customer360 check --mapping {tmp_path / 'shop.yaml'}" in done.stdout
     assert not (no_java / "started").exists()
 
 

@@ -273,16 +273,24 @@ def swapped(stated: str) -> str | None:
 
 def guesses(texts: Sequence[str]) -> list[str]:
     """Formats that read all of ``texts``, the likeliest first, day and month both ways."""
+    return [pattern for pattern, read in readings(texts).items() if bool(read.all())]
+
+
+def readings(texts: Sequence[str]) -> dict[str, pd.Series[bool]]:
+    """Formats that people use and that read some of ``texts``: which of them each reads.
+
+    Day and month both ways; a time is read whole or not at all.
+    """
     import pandas as pd
 
     series = pd.Series(list(texts), dtype="str").str.strip()
-    found = []
+    found = {}
     for day, time in product(_GUESSED_DAYS, _GUESSED_TIMES):
-        pattern = day + time
-        if re.match(matching(pattern), series.iloc[0]) and bool(
-            read_times(series, pattern, YEARS_FROM, None).notna().all()
-        ):
-            found.append(pattern)
+        if not _matches(series, matching(day + time)).any():
+            continue
+        read = read_times(series, day + time, YEARS_FROM, None).notna()
+        if read.any():
+            found[day + time] = read
     return found
 
 

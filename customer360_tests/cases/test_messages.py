@@ -109,12 +109,12 @@ def test_no_files_say_where_the_name_is_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("skip_lines: two", "skip_lines: 'two': input should be a valid integer"),
+        ("skip_lines: two", "skip_lines: 'two' must be a whole number"),
         ("conflicts: ignore", "conflicts: 'ignore' must be 'quarantine' or 'stop'"),
         ("delimiter: semicolon", "delimiter: 'semicolon' must be one character, such as ';'"),
         ("exclude: {column: Total, below: 0, reason: x}", "must be a list: begin each"),
         ("name: My Bakery", "small letters, digits and _, a letter first"),
-        ("closed: sometimes", "closed: 'sometimes': input should be a valid boolean"),
+        ("closed: sometimes", "closed: 'sometimes' must be true or false"),
     ],
 )
 def test_a_mapping_that_cannot_be_read_shows_the_value(line: str, told: str) -> None:
