@@ -30,7 +30,7 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from customer360.bronze import ingest
-from customer360.contracts.checks import set_aside_counts
+from customer360.contracts.checks import keeps_every_rule, set_aside_counts
 from customer360.gold.customer_features import customer_features
 from customer360.silver import customers, transactions
 from customer360.silver.customer_days import customer_days
@@ -54,7 +54,6 @@ FEATURES = (
 """Columns of gold/customer_features that a complaint states, in this order."""
 
 _CENT = Decimal("0.01")
-_SILVER = (*transactions.COLUMNS, "line_key", "excluded_because", transactions.OUTCOME)
 
 
 class _Strict(BaseModel):
@@ -313,6 +312,10 @@ class Outcome:
         """Rows of silver/transactions of a kind."""
         return [row for row in self.made if row.kind == kind]
 
+    def name(self, row: Row) -> str:
+        """The source's own id of the row's customer."""
+        return self.names.get(row.customer_key, f"unexpected {row.customer_key[:8]}")
+
     def sales(self, column: str) -> dict[str, Any]:
         """A column of the sales, by their order."""
         return {row.order_id: row[column] for row in self.kind("sale")}
@@ -332,55 +335,72 @@ def run(spark: SparkSession, case: Complaint, folder: Path) -> Outcome:
     contract = source.contract(table)
     raw = source.read_raw(spark, table, *EVER)
     now = dt.datetime.now(dt.UTC)
-    received = ingest.received(raw, contract, ingested_at=now, run_id="test").cache()
-    quarantined = ingest.rejected(received, contract).collect()
-    counted = received.agg(F.count(F.lit(1)).alias("rows"), *set_aside_counts(contract)).first()
+    received = _at_hand(ingest.received(raw, contract, ingested_at=now, run_id="test"))
+    whole = keeps_every_rule(contract)
+    counted = received.agg(
+        F.count(F.lit(1)).alias("_rows"),
+        F.count_if(~whole).alias("_broken"),
+        *set_aside_counts(contract),
+    ).first()
     assert counted is not None
+    broken = ingest.rejected(received, contract).collect() if counted["_broken"] else []
     bronze = {table: ingest.accepted(received, contract)}
-    staged = source.staged_transactions(bronze)
-    prepared = transactions.prepared(
-        staged,
-        source=source.name,
-        secret=SECRET,
-        time_zone=source.time_zone,
-        currency=source.currency,
-    ).cache()
+    prepared = _at_hand(
+        transactions.prepared(
+            source.staged_transactions(bronze),
+            source=source.name,
+            secret=SECRET,
+            time_zone=source.time_zone,
+            currency=source.currency,
+        )
+    )
     rows = prepared.collect()
     good = [row for row in rows if row.excluded_because is None]
-    settled = transactions.settled(
-        prepared, lines=source.order_lines, standing=_standing(prepared, good)
-    ).cache()
-    made = transactions.made_of(transactions.kept(settled), order_lines=source.order_lines)
+    settled = _at_hand(
+        transactions.settled(
+            prepared, lines=source.order_lines, standing=_standing(prepared, good)
+        )
+    )
+    made = _at_hand(
+        transactions.made_of(transactions.kept(settled), order_lines=source.order_lines)
+    )
     features: list[Row] = []
     if case.expect.features is not None:
-        of_days = customer_days(made)
-        features = customer_features(of_days, [case.expect.features.as_of]).collect()
+        features = customer_features(customer_days(made), [case.expect.features.as_of]).collect()
     profiles: list[Row] = []
     if case.expect.profiles:
         people = customers.prepared(
             source.staged_customers(bronze), source=source.name, secret=SECRET
         )
         profiles = customers.latest(people).collect()
-    ids = {row[0] for row in staged.select("source_customer_id").distinct().collect()} - {None}
     outcome = Outcome(
-        raw=counted["rows"],
-        quarantined=quarantined,
-        set_aside={k: n for k, n in counted.asDict().items() if n and k != "rows"},
+        raw=counted["_rows"],
+        quarantined=broken,
+        set_aside={k: n for k, n in counted.asDict().items() if n and not k.startswith("_")},
         left_out=[row for row in rows if row.excluded_because is not None],
         settled=settled.collect(),
         made=made.collect(),
-        names={customer_key_of(source.name, id_, SECRET): id_ for id_ in ids},
+        names=_names(source.name, case.expect),
         profiles=profiles,
         features=features,
     )
-    for frame in (settled, prepared, received):
-        frame.unpersist()
     _reconcile(outcome, len(rows))
     days = {row.business_date for row in outcome.made}
     if days and source.mapping.date_in_name is None:
         # The days that a run works on are told beforehand, by another reader.
         assert available.first <= min(days) <= max(days) <= available.last
     return outcome
+
+
+def _at_hand(frame: DataFrame) -> DataFrame:
+    """The few rows of ``frame`` as literals, so that no later query makes them again."""
+    return frame.sparkSession.createDataFrame(frame.toArrow())
+
+
+def _names(source: str, expect: Expected) -> dict[str, str]:
+    """The ids that are expected, by their key; who else there is has no name."""
+    ids = {*expect.customers, *expect.profiles, *(expect.features.of if expect.features else ())}
+    return {customer_key_of(source, who, SECRET): who for who in ids}
 
 
 def _standing(prepared: DataFrame, good: list[Row]) -> DataFrame | None:
@@ -432,7 +452,7 @@ def told(outcome: Outcome, expect: Expected) -> Expected:
         "refunds": len(refunds),
         "cancelled": len(cancelled),
         "anonymous": sum(row.customer_key is None for row in sales),
-        "customers": {outcome.names[r.customer_key] for r in (*sales, *refunds) if r.customer_key},
+        "customers": {outcome.name(r) for r in (*sales, *refunds) if r.customer_key},
         "gross": gross,
         "refunded": refunded,
         "net": gross - refunded,
@@ -465,7 +485,7 @@ def _profiles(outcome: Outcome, expect: Expected) -> dict[str, dict[str, Any]]:
 
 
 def _features(outcome: Outcome, as_of: dt.date) -> Features:
-    of = {outcome.names[row.customer_key]: features_of(row) for row in outcome.features}
+    of = {outcome.name(row): features_of(row) for row in outcome.features}
     return Features(as_of=as_of, of=of)
 
 
