@@ -27,14 +27,17 @@ NULL_WORDS = "nullWords"
 CUSTOMER, ROW = "customer", "row"
 
 _SPACE = r"[\s\p{Z}\p{Cc}\x{FEFF}\x{200B}]+"
+AROUND = f"^{_SPACE}|{_SPACE}$"
+"""Regular expression (Java's) of white space of every kind at either end of a text."""
 _WHOLE = r"^([0-9]+)\.0$"
 
 
 def identifier_sql(text: str, properties: Mapping[str, Any]) -> str:
     """SQL of the identifier in ``text`` (trimmed of blanks); null where it is none."""
     # What is plainly clean is let through by its first and last character.
-    clean = f"{text} >= '!' AND right({text}, 1) BETWEEN '!' AND '~' AND NOT endswith({text}, '.0')"
-    trimmed = f"regexp_replace({text}, {literal(f'^{_SPACE}|{_SPACE}$')}, '')"
+    ends = " AND ".join(f"{side}({text}, 1) BETWEEN '!' AND '~'" for side in ("left", "right"))
+    clean = f"{ends} AND NOT endswith({text}, '.0')"
+    trimmed = f"regexp_replace({text}, {literal(AROUND)}, '')"
     whole = f"regexp_replace({trimmed}, {literal(_WHOLE)}, '$1')"
     value = f"CASE WHEN {clean} THEN {text} ELSE {whole} END"
     nothing = is_null_word(value, properties.get(NULL_WORDS) or (), any_case=True)
