@@ -85,7 +85,9 @@ def check_source(spark: SparkSession, source: Source) -> Checked:
         time_zone=source.time_zone,
         currency=source.currency,
     )
-    settled = transactions.settled(rows, lines=source.order_lines)
+    moved = transactions.moved_keys(rows)
+    standing = None if moved.isEmpty() else transactions.standing_rows(rows, moved)
+    settled = transactions.settled(rows, lines=source.order_lines, standing=standing)
     made = transactions.made_of(transactions.kept(settled), order_lines=source.order_lines)
     sale, refund = F.col("kind") == "sale", F.col("kind") == "refund"
     (total,) = made.agg(
