@@ -484,8 +484,8 @@ class DuckPipeline:
                 WINDOW w AS (PARTITION BY customer_key ORDER BY updated_at)
             ), versions AS (
                 SELECT *, struct_pack({packed}) AS profile FROM known
-                QUALIFY row_number() OVER w = 1 OR lag(profile) OVER w IS DISTINCT FROM profile
                 WINDOW w AS (PARTITION BY customer_key ORDER BY valid_from)
+                QUALIFY row_number() OVER w = 1 OR lag(profile) OVER w IS DISTINCT FROM profile
             )
             SELECT * EXCLUDE (profile), lead(valid_from) OVER w AS valid_to,
                 lead(valid_from) OVER w IS NULL AS is_current

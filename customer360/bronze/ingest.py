@@ -18,6 +18,9 @@ from customer360.contracts.checks import (
 from customer360.contracts.spark import table_schema
 from customer360.contracts.sql import quoted
 
+WORTH = "_worth"
+"""What a row is worth, beside the columns of a received row; null where nothing can be told."""
+
 _RUN_ID = "_run_id"
 # Stands for null in the hash, which would otherwise skip it: ("a", null) is not (null, "a").
 _MISSING = r"'\0'"
@@ -36,8 +39,8 @@ def received(
         run_id: The run, as quarantine will name it.
 
     Returns:
-        The same rows, plus ``_event_date``, ``_ingested_at``, ``_row_hash``, the run and the
-        masks of `customer360.contracts.checks.with_violations`. Give it to both `accepted` and
+        The same rows, plus ``_event_date``, ``_ingested_at``, ``_row_hash``, the run, `WORTH` and
+        the masks of `customer360.contracts.checks.with_violations`. Give it to both `accepted` and
         `rejected`.
 
     Raises:
@@ -46,7 +49,7 @@ def received(
     """
     if ingested_at.tzinfo is None:
         raise ValueError("ingested_at needs a time zone")
-    checked = with_violations(_whole(raw), contract, event_date="_event_date")
+    checked = with_violations(_whole(raw), contract, event_date="_event_date", money=WORTH)
     return checked.withColumns(
         {
             "_ingested_at": F.timestamp_seconds(F.lit(ingested_at.timestamp())),

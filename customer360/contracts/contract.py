@@ -288,11 +288,12 @@ class Contract:
         grain: str | None = None,
         notes: Sequence[str] = (),
         excluded_where: str | None = None,
+        money: Sequence[Sequence[str]] = (),
     ) -> Contract:
         """A contract made by a program, as the ``files`` source makes one from its mapping.
 
         ``excluded_where`` is an SQL condition of the columns' texts: rows that fit it need not
-        keep the rules.
+        keep the rules. ``money`` names the columns whose products, added, are the money of a row.
         """
         stated = {
             "eventTime": event_time,
@@ -300,6 +301,7 @@ class Contract:
             "indexedColumns": list(indexed_columns) or None,
             "partitionBy": partition_by,
             "excludedWhere": excluded_where,
+            "money": [list(names) for names in money] or None,
         }
         return _complete(
             table=table,
@@ -328,6 +330,7 @@ class Contract:
             ("eventTime", self.event_time),
             *(("indexedColumns", column) for column in self.indexed_columns),
             *(("primaryKey", column) for column in self.primary_key),
+            *(("money", name) for names in self.properties.get("money") or () for name in names),
         ]
         for what, column in named:
             if column is not None and column not in stored:

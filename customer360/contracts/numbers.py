@@ -105,6 +105,19 @@ def decimal_sql(text: str, properties: Mapping[str, Any], kind: str) -> str:
     return f"coalesce({plain}, {as_written})"
 
 
+def largest_sql(text: str, kind: str) -> str:
+    """SQL of the most that digits in ``text`` can mean; null where there are none.
+
+    For what does not read as its column states it: the last mark parts decimals, unless three
+    digits follow it. Nothing is made of this but the question whether it matters.
+    """
+    marks = f"regexp_replace({text}, '[^0-9.,]', '')"
+    digits = f"regexp_replace({text}, '[^0-9]', '')"
+    fraction = f"regexp_extract({marks}, '[.,]([0-9]{{1,2}})$', 1)"
+    whole = f"left({digits}, length({digits}) - length({fraction}))"
+    return f"try_cast(concat({whole}, '.', {fraction}) AS {kind})"
+
+
 def _pattern(properties: Mapping[str, Any]) -> str:
     """The whole text of a number; group 1 is the number without sign and currency."""
     stated, thousands = properties.get(DECIMAL), properties.get(THOUSANDS)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from itertools import groupby, product
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,19 @@ BIRTH_YEARS_FROM = 1920
 
 TWO_DIGIT_YEARS = "twoDigitYearsFrom"
 """Property of a column of times: they are read as people write them, two-digit years from here."""
+
+PLAUSIBLE = "plausibleDates"
+"""Property of a column of times: first and last day that can be meant; null is the default."""
+
+EARLIEST = date(1980, 1, 1)
+"""First day that a sale can be of, unless a mapping says otherwise: below it lie the days that
+programs write for none (1970-01-01, 1900-01-01) and years that lost a digit."""
+
+DAYS_AHEAD = 366
+"""So far ahead of today a sale can be dated: what is later is a slip, or stands for never."""
+
+READABLE = (date(1700, 1, 1), date(2250, 12, 31))
+"""What bounds may be stated: days that both readers read alike."""
 
 SEPARATOR = " | "
 """Stands between several formats in a contract."""
@@ -206,6 +219,22 @@ def read_times(
             times = times.dt.tz_convert(time_zone or "UTC").dt.tz_localize(None)
         found = found.where(found.notna(), times.astype("datetime64[ns]").reindex(found.index))
     return found
+
+
+def plausible_days(stated: Sequence[str | None], today: date) -> tuple[date, date]:
+    """First and last day that can be meant, of the property `PLAUSIBLE`."""
+    first, last = (date.fromisoformat(day) if day else None for day in stated)
+    return first or EARLIEST, last or today + timedelta(days=DAYS_AHEAD)
+
+
+def implausible_sql(value: str, stated: Sequence[str | None]) -> str:
+    """SQL of whether a timestamp lies outside of `plausible_days`."""
+    first, last = stated
+    past = f"DATE'{last}' + 1" if last else f"current_date() + {DAYS_AHEAD + 1}"
+    return (
+        f"({value} < CAST(DATE'{first or EARLIEST}' AS timestamp) "
+        f"OR {value} >= CAST({past} AS timestamp))"
+    )
 
 
 def swapped(stated: str) -> str | None:

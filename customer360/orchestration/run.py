@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Literal
 
 import dagster as dg
@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from customer360.days import DayRange
 from customer360.deployment import Deployment
-from customer360.errors import Customer360Error, first_line, listed
+from customer360.errors import Customer360Error, SettingsError, first_line, listed
 from customer360.lakehouse.delta_log import TableLogs
 from customer360.orchestration import jobs
 from customer360.orchestration.build import build_definitions
@@ -73,11 +73,19 @@ class Plan:
         """
         if first is None or last is None:
             found = deployment.available()
-            first, last = first or found.first, last or found.last
+            if last is None and deployment.is_not_over(found.first):
+                raise SettingsError(
+                    f"the sources hold nothing before {found.first}, and that day is not over: "
+                    "days are loaded when they are whole; run it again when it is"
+                )
+            yesterday = deployment.today() - timedelta(days=1)
+            first, last = first or found.first, last or min(found.last, yesterday)
         days = DayRange(first, last)
         dates = tuple(sorted(set(as_of))) or (days.last,)
-        for day in (days.first, days.last, *dates):
+        for day in (days.first, days.last):
             check_day(deployment, day)
+        for day in dates:
+            check_day(deployment, day, as_of=bool(as_of))
         return cls(days, dates, steps, tuple(models))
 
 

@@ -21,12 +21,17 @@ from pyspark.sql import functions as F
 from customer360.bronze import changes as bronze_changes
 from customer360.bronze import ingest
 from customer360.contracts import Contract
-from customer360.contracts.checks import keeps_every_rule, set_aside_counts
+from customer360.contracts.checks import (
+    keeps_every_rule,
+    money_counts,
+    set_aside_counts,
+    set_aside_reasons,
+)
 from customer360.contracts.spark import table_schema
 from customer360.contracts.sql import quoted
 from customer360.errors import SettingsError, listed
 from customer360.lakehouse.delta_log import Commit
-from customer360.pipeline.bronze_accounts import WHOLE, BronzeLoaded, DeliveryCount
+from customer360.pipeline.bronze_accounts import WHOLE, BronzeLoaded, DeliveryCount, left_out
 from customer360.pipeline.workspace import Workspace, days_note
 from customer360.sources.base import ChangingSource, Look
 from customer360.table_names import quarantine_of
@@ -66,6 +71,7 @@ class _Step:
         self.definition = hashlib.sha256(stated.encode()).hexdigest()
         self.known = self._known()
         self.set_aside: Mapping[str, int] = {}
+        self.money: Mapping[str, Any] = {}
 
     def load(self, look: Look) -> BronzeLoaded | None:
         """Load what ``look`` sees; None when rows came to light that only a whole look reads."""
@@ -105,10 +111,13 @@ class _Step:
             )
 
     def _count_set_aside(self, received: DataFrame) -> None:
-        counts = set_aside_counts(self.contract)
+        money = money_counts(self.contract, ingest.WORTH)
+        counts = (*set_aside_counts(self.contract), *money)
         found = received.agg(*counts).first() if counts else None
         values = found.asDict() if found is not None else {}
-        self.set_aside = {name: int(rows) for name, rows in values.items() if rows}
+        names = set_aside_reasons(self.contract)
+        self.set_aside = {name: int(values[name]) for name in names if values.get(name)}
+        self.money = values
 
     def _unseen(self, keys: DataFrame, received: DataFrame) -> bool:
         """Whether the source has rows that no look has seen: older than their watermark says."""
@@ -230,6 +239,7 @@ class _Step:
             dict(sorted(reasons.items())),
             deleted,
             self.set_aside,
+            left_out(self.money, quarantined, raw),
         )
 
     def _note(self, look: Look, days: set[date]) -> str:

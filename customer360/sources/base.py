@@ -38,6 +38,9 @@ class Source(ABC):
         event_dates_in_utc: The event times carry their offset, so bronze's ``_event_date`` is
             the UTC date and not the local one.
         exclusion_reasons: What it may give in ``excluded_because``; silver's accounts name each.
+        stated_exclusions: Reasons for which rows are left out because the user said so: however
+            many they are, nothing is wrong.
+        splits_rows: A row may become two transactions, a sale and the refund beside it.
         tables: Bronze tables, without the layer.
         transactions_table: The one of ``tables`` whose rows are the transactions.
     """
@@ -52,6 +55,8 @@ class Source(ABC):
     conflicts: Conflicts | None = None
     event_dates_in_utc: bool = False
     exclusion_reasons: tuple[str, ...] = ()
+    stated_exclusions: tuple[str, ...] = ()
+    splits_rows: bool = False
     tables: tuple[str, ...]
     transactions_table: str
 
@@ -67,6 +72,10 @@ class Source(ABC):
     def delivery(self, table: str) -> Delivery:
         """``daily`` when raw rows come in one folder or file a day, else ``extract``."""
         return "daily" if self.contract(table).properties.get("delivery") == "daily" else "extract"
+
+    def header_of(self, table: str, column: str) -> str:
+        """What the source itself calls a column of bronze table ``table``."""
+        return column
 
     @abstractmethod
     def available(self) -> DayRange:

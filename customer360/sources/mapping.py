@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import date
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
@@ -23,6 +24,7 @@ from pydantic import (
     model_validator,
 )
 
+from customer360.contracts.times import READABLE
 from customer360.errors import SettingsError, listed
 
 PERSONAL_ROLES = (
@@ -259,6 +261,8 @@ class RowMapping(Strict):
         null_words: Texts that mean that there is no value.
         amounts_in: Whether amounts count whole units or the smallest coin (1050 is 10.50 of a
             currency with cents).
+        dates_from: First day that a sale can be of; unset: `customer360.contracts.times.EARLIEST`.
+        dates_to: Last such day; unset: `DAYS_AHEAD` days after today, whenever that is.
         rates: Other currencies that are converted: what one unit of each is worth.
         discounts: Lines that fit one of these are taken off their order.
         columns: What the project calls a column, and what the source calls it.
@@ -277,6 +281,8 @@ class RowMapping(Strict):
     anonymous: Words = list(ANONYMOUS)
     null_words: Words = list(NULL_WORDS)
     amounts_in: Literal["units", "minor_units"] = "units"
+    dates_from: date | None = None
+    dates_to: date | None = None
     rates: dict[str, float] = Field(default_factory=dict)
     conflicts: Literal["quarantine", "stop"] | None = None
     columns: Columns
@@ -296,6 +302,13 @@ class RowMapping(Strict):
                 )
         return rates
 
+    @field_validator("dates_from", "dates_to")
+    @classmethod
+    def _readable(cls, day: date | None) -> date | None:
+        if day is not None and not READABLE[0] <= day <= READABLE[1]:
+            raise ValueError(f"{day} must be a day from {READABLE[0]} to {READABLE[1]}")
+        return day
+
     @field_validator("time_zone")
     @classmethod
     def _zone(cls, zone: str) -> str:
@@ -311,6 +324,8 @@ class RowMapping(Strict):
             raise ValueError("columns.line_id needs grain: lines")
         if self.grain == "orders" and self.discounts:
             raise ValueError("discounts are lines of an order: they need grain: lines")
+        if self.dates_from and self.dates_to and self.dates_to < self.dates_from:
+            raise ValueError(f"dates_to {self.dates_to} is before dates_from {self.dates_from}")
         if self.rates and self.columns.currency is None:
             raise ValueError("rates need columns.currency: the column that names each currency")
         return self
@@ -319,6 +334,11 @@ class RowMapping(Strict):
     def table(self) -> str:
         """The source's bronze table."""
         return f"{self.name}_{self.grain}"
+
+    @property
+    def plausible_dates(self) -> list[str | None]:
+        """First and last day that a sale can be of, as stated, for `times.plausible_days`."""
+        return [day.isoformat() if day else None for day in (self.dates_from, self.dates_to)]
 
     def stated_columns(self) -> list[str]:
         """The source's columns that the mapping names, each once."""

@@ -18,9 +18,11 @@ import shutil
 import tempfile
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +61,8 @@ _PLAIN = TextForm()
 _BEYOND = "_beyond"
 # The same characters in Python's notation.
 _CONTROLS = re.compile(re.sub(r"\\x\{(\w+)\}", r"\\x\1", CONTROL_CHARACTERS))
+_LONE_GAP = timedelta(days=366)
+_LONE_SHARE = 0.01
 
 
 def read_csv(
@@ -285,29 +289,42 @@ class TimesSeen:
     Attributes:
         first: Earliest day; None where no value reads.
         last: Latest day.
-        read: Different values that read.
+        bounds: First and last day that can be meant: what lies outside of them is passed over, as
+            bronze refuses it; None: any day.
+        read: Different values that read, and can be meant.
+        today: Days after it are still to come; None: there are none.
+        later: Such days.
+        implausible: Different values that read as days outside of the bounds.
+        implausible_examples: Some of them.
         unread: Different values that do not.
         examples: Some of those that do not.
         swapped: Values that read, or would, with day and month in each other's place.
         swapped_unread: Of them, those that do not read as they are.
         late_days: Whether a day of the month after the twelfth was read.
         days: Different days that were read, up to some hundreds.
+        months: Different values that were read, by the first of their month.
     """
 
     first: date | None = None
     last: date | None = None
+    bounds: tuple[date, date] | None = None
+    today: date | None = None
+    later: set[date] = field(default_factory=set)
     read: int = 0
+    implausible: int = 0
+    implausible_examples: list[str] = field(default_factory=list)
     unread: int = 0
     examples: list[str] = field(default_factory=list)
     swapped: int = 0
     swapped_unread: int = 0
     late_days: bool = False
     days: set[date] = field(default_factory=set)
+    months: Counter[date] = field(default_factory=Counter)
 
     def take(self, texts: pd.Series[str], formats: str, years_from: int, zone: str | None) -> None:
         """Look at different values of the column, trimmed and not blank."""
         times = read_times(texts, formats, years_from, zone)
-        known = times.dropna()
+        known = self._plausible(times.dropna(), texts)
         unread = texts[times.isna()]
         self.read += len(known)
         self.unread += len(unread)
@@ -326,16 +343,58 @@ class TimesSeen:
 
     def take_typed(self, times: pd.Series[pd.Timestamp]) -> None:
         """Look at values that are times already."""
-        self.read += len(times)
-        self._note(times)
+        if times.dt.tz is not None:
+            times = times.dt.tz_localize(None)
+        known = self._plausible(times, times.astype("str"))
+        self.read += len(known)
+        self._note(known)
+
+    def lone(self, *, at_end: bool) -> date | None:
+        """The month next to few values that lie long before all others, or long after.
+
+        Such a date can be right, but every day between them is made.
+        """
+        months, every = sorted(self.months, reverse=at_end), self.months.total()
+        few = 0
+        for month, following in pairwise(months):
+            few += self.months[month]
+            if few > max(1, _LONE_SHARE * every) or few * 2 >= every:
+                return None
+            if abs(following - month) > _LONE_GAP:
+                return following
+        return None
+
+    def _plausible(
+        self, times: pd.Series[pd.Timestamp], texts: pd.Series[str]
+    ) -> pd.Series[pd.Timestamp]:
+        import pandas as pd
+
+        if self.bounds is None:
+            return times
+        first, last = (pd.Timestamp(day) for day in self.bounds)
+        inside = (times >= first) & (times < last + pd.Timedelta(days=1))
+        outside = times.index[~inside]
+        self.implausible += len(outside)
+        wanted = max(0, 3 - len(self.implausible_examples))
+        self.implausible_examples += texts[outside].head(wanted).tolist()
+        return times[inside]
 
     def _note(self, times: pd.Series[pd.Timestamp]) -> None:
+        import pandas as pd
+
+        if self.today is not None:
+            come = times < pd.Timestamp(self.today) + pd.Timedelta(days=1)
+            self.later.update(times[~come].dt.date)
+            times = times[come]
         if not len(times):
             return
         first, last = times.min().date(), times.max().date()
         self.first = first if self.first is None else min(self.first, first)
         self.last = last if self.last is None else max(self.last, last)
         self.late_days = self.late_days or bool((times.dt.day > 12).any())
+        by_month = (times.dt.year * 12 + times.dt.month - 1).value_counts()
+        for month, values in zip(by_month.index.tolist(), by_month.tolist(), strict=True):
+            self.months[date(month // 12, month % 12 + 1, 1)] += values
         if len(self.days) < 400:
             self.days.update(times.dt.date.unique()[:400].tolist())
 
@@ -349,6 +408,8 @@ def times_in(
     form: TextForm = _PLAIN,
     cache: Path | None = None,
     time_zone: str | None = None,
+    bounds: tuple[date, date] | None = None,
+    today: date | None = None,
 ) -> TimesSeen:
     """What ``column`` of the files holds, without Spark, read as bronze's check reads it.
 
@@ -360,13 +421,15 @@ def times_in(
         form: Of text files.
         cache: As for `read_csv`.
         time_zone: Zone of the days, for values that carry an offset of their own.
+        bounds: First and last day that can be meant; None: any.
+        today: Later days are counted apart; None: there are none.
 
     Raises:
         BrokenFileError: A file is broken.
     """
     import pandas as pd
 
-    seen = TimesSeen()
+    seen = TimesSeen(bounds=bounds, today=today)
     for file in files:
         for values in _column(file, column, form, cache):
             times: Any = values.drop_duplicates().dropna()
@@ -417,8 +480,19 @@ def days_of(seen: TimesSeen, files: Sequence[Path], column: str, formats: str) -
             taken for each other.
     """
     names = listed([file.name for file in files]) or "no file"
+    if seen.first is None and seen.later:
+        return DayRange(min(seen.later), min(seen.later))
     if seen.first is None or seen.last is None:
         found, remedy = "none", "check the date format and the time column"
+        if seen.bounds is not None and seen.implausible and not seen.unread:
+            first, last = seen.bounds
+            raise BrokenFileError(
+                names,
+                f"dates from {first} to {last} in column {column}",
+                listed(seen.implausible_examples),
+                "check the date format; if they are meant, write dates_from and dates_to in the "
+                "mapping",
+            )
         if seen.examples:
             found = seen.examples[0]
             likely = guesses(seen.examples)

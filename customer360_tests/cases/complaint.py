@@ -462,7 +462,7 @@ def told(outcome: Outcome, expect: Expected) -> Expected:
         "amounts": _only(outcome.sales("amount"), expect.amounts),
         "days": _only(outcome.sales("business_date"), expect.days),
         "say": {
-            order: {column: outcome.sales(column).get(order) for column in columns}
+            order: {column: _plain(outcome.sales(column).get(order)) for column in columns}
             for order, columns in expect.say.items()
         },
         "profiles": _profiles(outcome, expect),
@@ -470,6 +470,11 @@ def told(outcome: Outcome, expect: Expected) -> Expected:
         "check_suspects": expect.check_suspects,
     }
     return Expected.model_validate(found)
+
+
+def _plain(value: Any) -> Any:
+    """A value as YAML has it."""
+    return float(value) if isinstance(value, Decimal) else value
 
 
 def _only(found: dict[str, Any], expected: Mapping[str, Any] | None) -> dict[str, Any] | None:

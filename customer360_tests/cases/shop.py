@@ -16,7 +16,8 @@ from pyspark.sql import SparkSession
 from customer360.days import DayRange
 from customer360.deployment import Deployment
 from customer360.lakehouse.tables import Lakehouse
-from customer360.pipeline import load_silver
+from customer360.pipeline import audit, load_silver
+from customer360.pipeline.account import reconcile
 from customer360.pipeline.bronze_accounts import BronzeLoaded
 from customer360.pipeline.load_bronze import load_bronze
 from customer360.pipeline.load_silver import TransactionsLoaded
@@ -75,17 +76,27 @@ class Shop:
         assert settings.start_date is not None
         begin = first or settings.start_date
         days = DayRange(begin, last or first or self.work.deployment.last_day())
+        bronze = self._load_people(days)
+        silver = load_silver.load_transactions(self.work, days)
+        load_silver.load_customer_days(self.work, days)
+        assert not audit.rows_astray(self.work, silver.days, silver.accounting)
+        assert not reconcile(self.work.tables, self.work.deployment).differences
+        loaded = Loaded(bronze, silver)
+        assert loaded.account.missing == 0
+        return loaded
+
+    def load_profiles(self, day: date) -> None:
+        """Of one day's delivery, what it says of customers."""
+        self._load_people(DayRange(day, day))
+
+    def _load_people(self, days: DayRange) -> BronzeLoaded:
         (table,) = self.source.tables
         bronze = load_bronze(self.work, self.source, table, days)
         assert not bronze.not_conserved
         load_silver.load_customers(self.work, days)
         if self.history:
             load_silver.load_customer_history(self.work, days)
-        silver = load_silver.load_transactions(self.work, days)
-        load_silver.load_customer_days(self.work, days)
-        loaded = Loaded(bronze, silver)
-        assert loaded.account.missing == 0
-        return loaded
+        return bronze
 
     def rows(self, table: str, *columns: str, where: str = "true") -> list[tuple[Any, ...]]:
         """Rows of a table as text, in order."""

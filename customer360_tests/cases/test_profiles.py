@@ -161,7 +161,7 @@ def test_days_loaded_in_any_order_give_the_same_profile(
     for n, order in enumerate([(2, 6, 9), (9, 6, 2), (6, 9, 2, 6)]):
         shop = open_shop(spark, tmp_path / str(n), daily, files, **MAY)
         for day in order:
-            shop.load(date(2024, 5, day))
+            shop.load_profiles(date(2024, 5, day))
         assert shop.customers(*columns) == right
         versions = shop.rows("silver/customer_history", "valid_from", "city", "marketing_consent")
         assert versions == [

@@ -51,7 +51,10 @@ def test_two_digit_years_lie_in_a_known_century(spark: SparkSession, tmp_path: P
 def test_the_first_of_the_two_digit_years_can_be_stated(
     spark: SparkSession, tmp_path: Path
 ) -> None:
-    stated = 'date_format: "dd.MM.yy"\ntwo_digit_years_from: 1950\n'
+    stated = (
+        'date_format: "dd.MM.yy"\ntwo_digit_years_from: 1950\n'
+        "dates_from: 1950-01-01\ndates_to: 2049-12-31\n"
+    )
     found = load_times(spark, tmp_path, stated, ["01.02.49", "01.02.50", "01.02.03"])
     assert days(found) == {"0": "2049-02-01", "1": "1950-02-01", "2": "2003-02-01"}
 
@@ -197,5 +200,5 @@ def test_spark_and_the_days_of_a_run_read_the_same(
     by_spark = frame.selectExpr(f"{time_sql('t', stated, 1970)} AS at", "n").orderBy("n").collect()
     by_pandas = read_times(pd.Series(texts), stated, 1970, "UTC")
     assert [row["at"] for row in by_spark] == [
-        None if pd.isna(time) else time.to_pydatetime() for time in by_pandas
+        time.to_pydatetime() if isinstance(time, pd.Timestamp) else None for time in by_pandas
     ]

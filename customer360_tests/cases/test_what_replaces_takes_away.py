@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
+from customer360.days import DayRange
+from customer360.pipeline import make_gold
+from customer360.pipeline.load_bronze import load_bronze
 from customer360_tests.cases.shop import Shop, open_shop
 
 MARCH: dict[str, Any] = {"first": date(2024, 3, 1), "last": date(2024, 3, 31), "history": True}
@@ -39,8 +42,17 @@ def silver_of(shop: Shop) -> dict[str, list[tuple[Any, ...]]]:
     return found
 
 
-def assert_as_from_scratch(shop: Shop, folder: Path) -> None:
-    """Silver is what one load of the files as they are makes."""
+def gold_of(shop: Shop) -> dict[str, list[tuple[Any, ...]]]:
+    """All rows of the features of the last day, and of the business's days."""
+    month = DayRange(MARCH["first"], MARCH["last"])
+    make_gold.make_customer_features(shop.work, [month.last])
+    make_gold.make_business_health(shop.work, month)
+    tables = ("gold/customer_features", "gold/business_health")
+    return {name: shop.rows(name, *shop.lakehouse.read(name).columns) for name in tables}
+
+
+def assert_as_from_scratch(shop: Shop, folder: Path, *, gold: bool = False) -> None:
+    """Silver is what one load of the files as they are makes, and ``gold`` too where asked."""
     files = {
         file.name: tuple(file.read_text(encoding="utf-8").splitlines())
         for file in shop.folder.iterdir()
@@ -51,6 +63,9 @@ def assert_as_from_scratch(shop: Shop, folder: Path) -> None:
     ours, theirs = silver_of(shop), silver_of(fresh)
     for name in SILVER:
         assert ours[name] == theirs[name], name
+    assert shop.reasons() == fresh.reasons()
+    if gold:
+        assert gold_of(shop) == gold_of(fresh)
 
 
 def test_an_extract_that_shrank_moved_a_row_and_lost_days(
@@ -185,8 +200,6 @@ def test_days_that_came_along_keep_the_orders_that_moved_away_from_them(
 def test_a_run_killed_after_bronze_is_made_good_by_the_next(
     spark: SparkSession, tmp_path: Path
 ) -> None:
-    from customer360.days import DayRange
-    from customer360.pipeline.load_bronze import load_bronze
 
     shop = open_shop(
         spark,
@@ -237,18 +250,9 @@ def written(rows: list[tuple[Any, ...]]) -> tuple[str, ...]:
     )
 
 
-@pytest.mark.parametrize("daily", [True, False], ids=["daily", "extract"])
-@settings(
-    max_examples=2,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-@given(steps=steps)
-def test_any_sequence_of_deliveries_ends_in_the_silver_of_one_load(
-    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, daily: bool, steps: list[Any]
+def assert_ends_as_one_load(
+    spark: SparkSession, folder: Path, daily: bool, steps: list[Any]
 ) -> None:
-    """Deliveries, corrections, withdrawals and re-deliveries, loaded by any ranges."""
-    folder = tmp_path_factory.mktemp("any")
     shop = open_shop(spark, folder / "shop", DAILY if daily else EXTRACT, {}, **MARCH)
     loaded: set[date] = set()
     for delivered, rows, reach, again in steps:
@@ -262,4 +266,32 @@ def test_any_sequence_of_deliveries_ends_in_the_silver_of_one_load(
     # Every day once, in two ranges; then nothing is left to do.
     shop.load(FIRST, MARCH["last"])
     shop.load(MARCH["first"], FIRST - timedelta(days=1))
-    assert_as_from_scratch(shop, folder / "fresh")
+    assert_as_from_scratch(shop, folder / "fresh", gold=True)
+
+
+ANY = settings(
+    max_examples=2,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+
+@pytest.mark.parametrize("daily", [True, False], ids=["daily", "extract"])
+@ANY
+@given(steps=steps)
+def test_any_sequence_of_deliveries_ends_in_the_silver_and_gold_of_one_load(
+    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, daily: bool, steps: list[Any]
+) -> None:
+    """Deliveries, corrections, withdrawals and re-deliveries, loaded by any ranges."""
+    assert_ends_as_one_load(spark, tmp_path_factory.mktemp("any"), daily, steps)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("daily", [True, False], ids=["daily", "extract"])
+@settings(ANY, max_examples=40, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@given(steps=steps)
+def test_many_sequences_of_deliveries_end_in_the_silver_and_gold_of_one_load(
+    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, daily: bool, steps: list[Any]
+) -> None:
+    assert_ends_as_one_load(spark, tmp_path_factory.mktemp("many"), daily, steps)

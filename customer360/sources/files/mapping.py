@@ -17,6 +17,8 @@ A mapping, with what most need (``docs/adding-a-source.md`` has every key)::
     currency: GBP
     date_format: "yyyy-MM-dd HH:mm:ss"  # of occurred_at, in Spark's notation; or a list; or excel
     day_format: "yyyy-MM-dd"            # of the columns that are days
+    dates_from: 1980-01-01              # optional: what lies before is no sale's date
+    dates_to: 2030-12-31                # optional; else a year from today
     grain: lines                        # or orders: what a row is
     closed: false                       # true: a finished data set that no longer grows
     repeated_lines: drop                # or keep: rows alike in every column

@@ -16,8 +16,8 @@ KEPT = ("false", "f", "no", "n", "off", "none", "null", "active")
 """Words of a row that is not deleted; blank is one too."""
 MARKED = ("true", "t", "yes", "y", "on", "x", "deleted", "removed")
 """Words of a row that is."""
-NEVER = r"^(-?infinity|9999-12-31.*|0001-01-01.*|0000-00-00.*)$"
-"""Times that stand for never."""
+NEVER = r"^(-?infinityz?|9999-12-31.*|0001-01-01.*|0000-00-00.*)$"
+"""Times that stand for never; instants are read with a Z behind them."""
 _NUMBER = r"^[+-]?[0-9]+([.][0-9]+)?$"
 _TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}.*$"
 

@@ -232,6 +232,7 @@ def test_staged_transactions(spark, source):
         "delivered_on": None,
         "review_score": None,
         "reviewed_on": None,
+        "changed_at": None,
         "excluded_because": None,
         "_source_file": None,
         "_delivered_on": date(2024, 3, 1),
