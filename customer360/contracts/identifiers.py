@@ -29,7 +29,7 @@ CUSTOMER, ROW = "customer", "row"
 _SPACE = r"[\s\p{Z}\p{Cc}\x{FEFF}\x{200B}]+"
 AROUND = f"^{_SPACE}|{_SPACE}$"
 """Regular expression (Java's) of white space of every kind at either end of a text."""
-_WHOLE = r"^([0-9]+)\.0$"
+_WHOLE = r"^(-?[0-9]+)\.0$"
 
 
 def identifier_sql(text: str, properties: Mapping[str, Any]) -> str:
