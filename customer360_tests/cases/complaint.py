@@ -30,8 +30,11 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from customer360.bronze import ingest
-from customer360.contracts.checks import keeps_every_rule, set_aside_counts
+from customer360.contracts.checks import keeps_every_rule, money_counts, set_aside_counts
 from customer360.gold.customer_features import customer_features
+from customer360.limits import Limits
+from customer360.pipeline.bronze_accounts import left_out
+from customer360.pipeline.conflicts import too_many
 from customer360.silver import customers, transactions
 from customer360.silver.customer_days import customer_days
 from customer360.silver.keys import customer_key_of
@@ -52,6 +55,9 @@ FEATURES = (
     "refunded",
 )
 """Columns of gold/customer_features that a complaint states, in this order."""
+
+LIMITS = Limits(rows=0.05, money=0.05, tolerance=5)
+"""Those of a deployment that sets none."""
 
 _CENT = Decimal("0.01")
 
@@ -120,6 +126,7 @@ class Expected(_Strict):
         say: Columns of silver/transactions of sales by their order.
         profiles: Columns of silver/customers by the source's id.
         features: In gold.
+        stops: So much is left out that a load must not go on.
         check_suspects: Texts of what `customer360 check` warns of.
     """
 
@@ -146,6 +153,7 @@ class Expected(_Strict):
     say: Mapping[str, Mapping[str, Any]] = {}
     profiles: Mapping[str, Mapping[str, Any]] = {}
     features: Features | None = None
+    stops: bool = False
     check_suspects: tuple[str, ...] = ()
 
     @model_validator(mode="after")
@@ -283,6 +291,7 @@ class Outcome:
         names: Customers' own ids by their key.
         profiles: silver/customers, where they are asked for.
         features: gold/customer_features, where they are asked for.
+        stops: Whether a load goes no further.
     """
 
     raw: int
@@ -294,6 +303,7 @@ class Outcome:
     names: Mapping[str, str]
     profiles: list[Row]
     features: list[Row]
+    stops: bool
 
     @property
     def reasons(self) -> Counter[str]:
@@ -340,10 +350,12 @@ def run(spark: SparkSession, case: Complaint, folder: Path) -> Outcome:
     counted = received.agg(
         F.count(F.lit(1)).alias("_rows"),
         F.count_if(~whole).alias("_broken"),
+        F.struct(F.lit(0), *money_counts(contract, ingest.WORTH)).alias("_money"),
         *set_aside_counts(contract),
     ).first()
     assert counted is not None
     broken = ingest.rejected(received, contract).collect() if counted["_broken"] else []
+    refused = left_out(counted["_money"].asDict(), len(broken), counted["_rows"])
     bronze = {table: ingest.accepted(received, contract)}
     prepared = _at_hand(
         transactions.prepared(
@@ -357,9 +369,7 @@ def run(spark: SparkSession, case: Complaint, folder: Path) -> Outcome:
     rows = prepared.collect()
     good = [row for row in rows if row.excluded_because is None]
     settled = _at_hand(
-        transactions.settled(
-            prepared, lines=source.order_lines, standing=_standing(prepared, good)
-        )
+        transactions.settled(prepared, lines=source.order_lines, standing=_standing(prepared, good))
     )
     made = _at_hand(
         transactions.made_of(transactions.kept(settled), order_lines=source.order_lines)
@@ -383,13 +393,25 @@ def run(spark: SparkSession, case: Complaint, folder: Path) -> Outcome:
         names=_names(source.name, case.expect),
         profiles=profiles,
         features=features,
+        stops=refused.over(LIMITS) or _leaves_out_too_much(source, prepared, settled),
     )
     _reconcile(outcome, len(rows))
-    days = {row.business_date for row in outcome.made}
+    today = now.date()  # days to come wait, and are none of a run's
+    days = {row.business_date for row in outcome.made if row.business_date <= today}
     if days and source.mapping.date_in_name is None:
         # The days that a run works on are told beforehand, by another reader.
         assert available.first <= min(days) <= max(days) <= available.last
     return outcome
+
+
+def _leaves_out_too_much(source: FilesSource, prepared: DataFrame, settled: DataFrame) -> bool:
+    """Whether conflicts, or what silver leaves out of itself, are more than may be."""
+    excluded = transactions.excluded_counts(source.exclusion_reasons, source.stated_exclusions)
+    of_rows = prepared.agg(*transactions.received_counts(), *excluded).first()
+    of_settled = settled.agg(*transactions.settled_counts()).first()
+    assert of_rows is not None and of_settled is not None
+    account = transactions.Accounting.of(of_rows.asDict(), of_settled.asDict())
+    return too_many(source, account, LIMITS) or account.untold.over(LIMITS)
 
 
 def _at_hand(frame: DataFrame) -> DataFrame:
@@ -467,6 +489,7 @@ def told(outcome: Outcome, expect: Expected) -> Expected:
         },
         "profiles": _profiles(outcome, expect),
         "features": None if expect.features is None else _features(outcome, expect.features.as_of),
+        "stops": outcome.stops,
         "check_suspects": expect.check_suspects,
     }
     return Expected.model_validate(found)

@@ -61,6 +61,7 @@ def checked(spark: SparkSession, folder: Path, case: Complaint, expect: Expected
         expect.refunds,
         expect.cancelled,
         expect.anonymous,
+        len(expect.customers),
         expect.gross,
         expect.refunded,
         expect.first,
@@ -77,6 +78,7 @@ def figures(said: Checked) -> tuple[Any, ...]:
         said.refunds,
         said.cancelled,
         said.anonymous,
+        said.customers,
         said.sold,
         said.given_back,
         said.first,
@@ -118,6 +120,7 @@ def deliveries(spark: SparkSession, folder: Path, case: Complaint) -> None:
 
 # Kinds that have a test of their own, because they are not about a file's way to gold.
 ELSEWHERE = {
+    27: ("cases.test_orders_of_today", "test_a_run_ends_with_yesterday"),  # today moves
     50: ("cases.test_soft_deletes", "test_the_third_row_alone_is_deleted"),  # a database's rows
     51: ("serving.test_suppression", "test_a_file_of_another_form_is_an_error"),  # opt-out lists
     56: ("cases.test_profiles", "test_a_blank_takes_nothing_back"),  # silver/customers alone
