@@ -409,7 +409,8 @@ def _leaves_out_too_much(source: FilesSource, prepared: DataFrame, settled: Data
     excluded = transactions.excluded_counts(source.exclusion_reasons, source.stated_exclusions)
     of_rows = prepared.agg(*transactions.received_counts(), *excluded).first()
     of_settled = settled.agg(*transactions.settled_counts()).first()
-    assert of_rows is not None and of_settled is not None
+    assert of_rows is not None
+    assert of_settled is not None
     account = transactions.Accounting.of(of_rows.asDict(), of_settled.asDict())
     return too_many(source, account, LIMITS) or account.untold.over(LIMITS)
 

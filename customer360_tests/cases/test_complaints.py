@@ -41,13 +41,17 @@ def test_a_complaint(spark: SparkSession, tmp_path: Path, name: str) -> None:
 def refused(spark: SparkSession, folder: Path, case: Complaint, expect: Refusal) -> None:
     """One line that names what is wrong and the remedy, before a row is read."""
     with pytest.raises(Customer360Error) as error:
-        source = complaint.source_of(case, folder)
-        source.available()
-        source.read_raw(spark, source.transactions_table, *complaint.EVER)
+        read(spark, folder, case)
     said = str(error.value)
     assert "\n" not in said
     for text in expect.refused:
         assert text in said
+
+
+def read(spark: SparkSession, folder: Path, case: Complaint) -> None:
+    source = complaint.source_of(case, folder)
+    source.available()
+    source.read_raw(spark, source.transactions_table, *complaint.EVER)
 
 
 def checked(spark: SparkSession, folder: Path, case: Complaint, expect: Expected) -> None:
