@@ -85,7 +85,7 @@ def run(
     forgotten = {name: None for name, value in chosen.items() if value is None}
     settings = load_settings(home, **chosen).model_copy(update=forgotten)
     deployment = Deployment.of(settings)
-    days = _cover(deployment, chosen, first_day, last_day)
+    days = cover(deployment, chosen, first_day, last_day)
     for doubt in (doubt for each in deployment.sources for doubt in each.suspicions()):
         say(f"Look at this: {escape(doubt)}")
     settings = settings.model_copy(update=days)
@@ -143,7 +143,7 @@ def _chosen_sources(
     return chosen
 
 
-def _cover(
+def cover(
     deployment: Deployment, chosen: dict[str, object], first: date | None, last: date | None
 ) -> dict[str, object]:
     """Partition bounds that hold the sources' days: a deployment's days only ever grow."""

@@ -234,15 +234,16 @@ def keeps_every_rule(contract: Contract) -> SparkColumn:
     )
 
 
-def money_counts(contract: Contract, money: str) -> tuple[SparkColumn, ...]:
+def money_counts(contract: Contract, money: str, left_out: SparkColumn) -> tuple[SparkColumn, ...]:
     """Aggregates over column ``money`` of `with_violations`; none where the contract states none.
 
     ``money`` of all rows, ``money_refused`` of those that break a rule, and of them
-    ``worth_unknown``: rows of which nothing can be told.
+    ``worth_unknown``: rows of which nothing can be told. Rows that somebody left out for good are
+    not refused.
     """
     if not contract.properties.get(MONEY):
         return ()
-    worth, refused = F.col(money), ~keeps_every_rule(contract)
+    worth, refused = F.col(money), ~keeps_every_rule(contract) & ~left_out
     return (
         F.sum(worth).alias("money"),
         F.sum(F.when(refused, worth)).alias("money_refused"),

@@ -402,6 +402,15 @@ BOOKKEEPING = (
         True,
         "xxHash64 of the contract's columns in the contract's order, missing told from empty.",
     ),
+    Bookkeeping(
+        "_edited_row",
+        "integer",
+        "bigint",
+        False,
+        "Of a row that was edited: the row's id in `quarantine/edits`; null of rows as delivered.",
+    ),
+    Bookkeeping("_edited_by", "string", "string", False, "Who edited the row."),
+    Bookkeeping("_edited_at", "timestamp", "timestamp", False, "When it was edited, UTC."),
 )
 """The columns of a bronze table that are not the source's own, in stored order."""
 
@@ -426,7 +435,8 @@ def _load(table: str) -> Contract:
         raise ContractError(
             f"contract {table}: a table is named layer/table, the layer one of {_listed(LAYERS)}"
         )
-    file = "any_table" if layer == "quarantine" else name
+    own = layer != "quarantine" or name == "edits"
+    file = name if own else "any_table"
     source = resources.files(__package__).joinpath(layer, file + _SUFFIX)
     if not source.is_file():
         raise ContractError(
@@ -434,7 +444,7 @@ def _load(table: str) -> Contract:
         )
     where = f"{layer}/{file}{_SUFFIX}"
     contract = Contract.from_yaml(source.read_text(encoding="utf-8"), where=where)
-    if layer == "quarantine":
+    if not own:
         return replace(contract, table=table)
     if contract.table != table:
         raise ContractError(

@@ -43,6 +43,7 @@ class BronzeLoaded:
         reasons: Quarantined rows by reason; a row with two reasons counts in both.
         deleted: Rows in quarantine because the source has them no more; they count as neither
             raw nor quarantined.
+        dropped: Rows in quarantine because an edit leaves them out for good.
         set_aside: Values that describe and could not be used, by reason: their rows are in bronze
             and are read without them.
         left_out: Quarantined rows and their money, of how much; None where an unchanged extract
@@ -54,6 +55,7 @@ class BronzeLoaded:
     counts: Mapping[str, DeliveryCount]
     reasons: Mapping[str, int]
     deleted: int = 0
+    dropped: int = 0
     set_aside: Mapping[str, int] = field(default_factory=dict)
     left_out: LeftOut | None = None
 
@@ -69,8 +71,8 @@ class BronzeLoaded:
 
     @property
     def refused(self) -> LeftOut:
-        """Quarantined rows and their money, of how much."""
-        return self.left_out or LeftOut(self.quarantined, self.raw)
+        """Rows that quarantine waits to be rid of, and their money, of how much."""
+        return self.left_out or LeftOut(self.quarantined - self.dropped, self.raw)
 
     @property
     def not_conserved(self) -> dict[str, DeliveryCount]:

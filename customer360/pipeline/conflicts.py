@@ -77,7 +77,8 @@ def explained(work: Workspace, source: Source, account: Accounting) -> str:
     what = "name two customers" if customers else "contradict each other"
     return (
         f"{account.conflicts} rows of {source.name} are of orders whose rows {what}: {examples}. "
-        f"{_remedy(source, list(orders.values()), customers)}; see `customer360 show {REJECTED}`"
+        f"{_remedy(source, list(orders.values()), customers)}; see "
+        "`customer360 quarantine show transactions`"
     )
 
 

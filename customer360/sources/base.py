@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Literal
 
 from customer360.contracts import Contract
+from customer360.contracts.numbers import duckdb_decimal_sql
 from customer360.days import DayRange
 
 if TYPE_CHECKING:
@@ -76,6 +77,22 @@ class Source(ABC):
     def header_of(self, table: str, column: str) -> str:
         """What the source itself calls a column of bronze table ``table``."""
         return column
+
+    def money_sql(self, table: str, text: Callable[[str], str]) -> str | None:
+        """DuckDB's SQL of the money that a raw row states, in the source's currency.
+
+        For lists that are read without Spark: what is not written plainly is null, as is money of
+        another currency.
+
+        Args:
+            table: Bronze table, without the layer.
+            text: Gives SQL of the text of a column of the contract.
+
+        Returns:
+            None where the rows state no money.
+        """
+        stated = [c for c in self.contract(table).columns if c.unit == self.currency]
+        return duckdb_decimal_sql(text(stated[0].name), stated[0].properties) if stated else None
 
     @abstractmethod
     def available(self) -> DayRange:

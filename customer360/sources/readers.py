@@ -12,6 +12,7 @@ from __future__ import annotations
 import csv
 import functools
 import hashlib
+import itertools
 import os
 import re
 import shutil
@@ -19,7 +20,7 @@ import tempfile
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import pairwise
@@ -35,7 +36,9 @@ from customer360.sources.csv_files import (
     CONTROL_CHARACTERS,
     CsvShape,
     dialect,
+    lines_of,
     raise_missing,
+    reading,
     reason,
 )
 from customer360.sources.csv_files import check_csv as check_csv
@@ -275,7 +278,12 @@ def check_parquet(file: Path, wanted: Sequence[str]) -> pa.Schema:
         raise BrokenFileError(shown_name(file), "a Parquet file", reason(error, file)) from None
     except pa.ArrowInvalid as error:
         found = "an empty file" if file.stat().st_size == 0 else first_line(error)
-        raise BrokenFileError(shown_name(file), "a Parquet file", found) from None
+        raise BrokenFileError(
+            shown_name(file),
+            "a Parquet file",
+            found,
+            "deliver it again; of text files, write `format: csv` in the mapping",
+        ) from None
     missing = [name for name in wanted if name not in schema.names]
     if missing:
         raise_missing(file, schema.names, missing, wanted, None)
@@ -472,8 +480,15 @@ def day_range(
     return days_of(seen, files, column, formats)
 
 
-def days_of(seen: TimesSeen, files: Sequence[Path], column: str, formats: str) -> DayRange:
-    """The days that were seen.
+def days_of(
+    seen: TimesSeen,
+    files: Sequence[Path],
+    column: str,
+    formats: str,
+    *,
+    place: Callable[[str], str] = lambda _: "",
+) -> DayRange:
+    """The days that were seen; ``place`` tells where a value stands, for what is raised.
 
     Raises:
         BrokenFileError: No value is a date, or those that are none show that day and month were
@@ -483,7 +498,8 @@ def days_of(seen: TimesSeen, files: Sequence[Path], column: str, formats: str) -
     if seen.first is None and seen.later:
         return DayRange(min(seen.later), min(seen.later))
     if seen.first is None or seen.last is None:
-        found, remedy = "none", "check the date format and the time column"
+        found = "no value there"
+        remedy = "name the column of the times under columns as occurred_at in the mapping"
         if seen.bounds is not None and seen.implausible and not seen.unread:
             first, last = seen.bounds
             raise BrokenFileError(
@@ -494,7 +510,12 @@ def days_of(seen: TimesSeen, files: Sequence[Path], column: str, formats: str) -
                 "mapping",
             )
         if seen.examples:
-            found = seen.examples[0]
+            found = f"{seen.examples[0]}{place(seen.examples[0])}"
+            remedy = (
+                "write date_format in the mapping as the dates are written, such as "
+                '"dd/MM/yyyy HH:mm" (d day, M month, y year, H hour, m minute), or name another '
+                "column as occurred_at"
+            )
             likely = guesses(seen.examples)
             if likely:
                 written = " or ".join(f'date_format: "{pattern}"' for pattern in likely[:2])
@@ -506,8 +527,9 @@ def days_of(seen: TimesSeen, files: Sequence[Path], column: str, formats: str) -
         raise BrokenFileError(
             names,
             f"dates like {formats} in column {column}",
-            f"{seen.examples[0]} and others, {seen.unread} of {every} different values, that are "
-            f"dates only with day and month the other way round, as all values are",
+            f"{seen.examples[0]}{place(seen.examples[0])} and others, {seen.unread} of {every} "
+            "different values, that are dates only with day and month the other way round, as "
+            "all values are",
             f'write date_format: "{other}" in the mapping',
         )
     return DayRange(seen.first, seen.last)
@@ -557,6 +579,41 @@ def unpack(archive: Path, names: Collection[str], into: Path) -> list[Path]:
 def _scratch() -> tempfile.TemporaryDirectory[str]:
     """For copies of files that are in no deployment; it goes with the process."""
     return tempfile.TemporaryDirectory(prefix="customer360-")
+
+
+def place_of(
+    files: Sequence[Path], column: str, value: str, *, form: TextForm, cache: Path | None
+) -> str:
+    """Where a value of a column stands first, as `` at line 5 of a.csv``; "" where it is not found.
+
+    Args:
+        files: Text files and spreadsheets.
+        column: Their name of the column.
+        value: The value, trimmed.
+        form: How the text is taken apart.
+        cache: As for `read_csv`.
+    """
+    for file in files:
+        found = readable_with(file, [column], form, cache)
+        at = found.shape.header.index(column)
+        if found.form is None:  # a sheet's rows, or those of a copy
+            rows = (v for values in _column(file, column, form, cache) for v in values)
+            for number, text in enumerate(rows, start=form.skip_lines + 2):
+                if str(text).strip() == value:
+                    return f" in row {number} of {file.name}"
+            continue
+        with reading(file, form.encoding) as stream:
+            lines = lines_of(stream, form, errors="replace")
+            try:
+                for _ in itertools.islice(lines, form.skip_lines):
+                    pass
+                read = csv.reader(lines, **dialect(form))
+                for row in read:
+                    if len(row) > at and row[at].strip() == value:
+                        return f" at line {form.skip_lines + read.line_num} of {file.name}"
+            finally:
+                lines.detach()
+    return ""
 
 
 def columns_of(file: Path, form: TextForm, cache: Path | None) -> tuple[str, ...]:

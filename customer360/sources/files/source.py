@@ -5,6 +5,7 @@ What their rows mean is the affair of `customer360.sources.mapped`.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -83,7 +84,10 @@ class FilesSource(MappedSource[FileMapping]):
             return list(self.only)
         if self.path is None:
             raise BrokenFileError(
-                self.name, "a file or folder", "none", "give --path or path: in the mapping"
+                self.name,
+                "a file or folder",
+                "none",
+                "give --path FILE-OR-FOLDER, or write `path:` in the mapping",
             )
         if self.path.is_dir():
             found = {file for glob in self.mapping.globs for file in self.path.glob(glob)}
@@ -100,7 +104,11 @@ class FilesSource(MappedSource[FileMapping]):
             found_there = "no such file" if self.path.is_dir() else "nothing there"
             if self.path.is_file():
                 found_there = "a file of another name"
-            raise BrokenFileError(str(self.path), f"files like {wanted}", found_there)
+            remedy = "give another --path, or write `path:` in the mapping"
+            if self.path.exists():
+                named = "date_in_name" if self.mapping.date_in_name else "files"
+                remedy = f"write `{named}:` in the mapping as the files are named"
+            raise BrokenFileError(str(self.path), f"files like {wanted}", found_there, remedy)
         return files
 
     def available(self) -> DayRange:
@@ -223,7 +231,19 @@ class FilesSource(MappedSource[FileMapping]):
                 f'first in the file, write date_format: "{swapped(mapping.time_formats)}"'
             )
         self._doubts += self._far_off(seen)
-        found = readers.days_of(seen, files, mapping.columns.occurred_at, mapping.time_formats)
+        found = readers.days_of(
+            seen,
+            files,
+            mapping.columns.occurred_at,
+            mapping.time_formats,
+            place=functools.partial(
+                readers.place_of,
+                files,
+                mapping.columns.occurred_at,
+                form=mapping.text,
+                cache=self.cache,
+            ),
+        )
         if mapping.columns.refunded_at is None:
             return found
         given_back = self._times(files, mapping.columns.refunded_at)
