@@ -350,7 +350,7 @@ def run(spark: SparkSession, case: Complaint, folder: Path) -> Outcome:
     counted = received.agg(
         F.count(F.lit(1)).alias("_rows"),
         F.count_if(~whole).alias("_broken"),
-        F.struct(F.lit(0), *money_counts(contract, ingest.WORTH)).alias("_money"),
+        F.struct(F.lit(0), *money_counts(contract, ingest.WORTH, F.lit(False))).alias("_money"),
         *set_aside_counts(contract),
     ).first()
     assert counted is not None
