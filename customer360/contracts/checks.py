@@ -40,11 +40,13 @@ from pyspark.sql import functions as F
 
 from customer360.contracts.contract import SET_ASIDE, Column, Contract, ContractError
 from customer360.contracts.identifiers import (
+    AROUND,
     IDENTIFIER,
     NULL_WORDS,
     damaged_sql,
     identifier_sql,
     is_null_word,
+    trimmed_sql,
 )
 from customer360.contracts.numbers import WRITTEN, decimal_sql, largest_sql
 from customer360.contracts.sql import literal as _text
@@ -351,7 +353,7 @@ def _typed(column: Column) -> str:
         # A column of whole numbers with gaps comes as 3.0 out of many programs.
         return f"CASE WHEN ({value}) = floor({value}) THEN try_cast({value} AS {cast_to}) END"
     if kind == "boolean":
-        return f"try_cast({text} AS boolean)"
+        return f"try_cast({trimmed_sql(text)} AS boolean)"
     if kind in ("date", "timestamp"):
         return f"CAST({_time(text, column)} AS {kind})"
     if IDENTIFIER in properties:
@@ -370,13 +372,24 @@ def _time(text: str, column: Column) -> str:
         # A date may be written with a time; reading it as a date alone is cheaper.
         shape, cast_to = _CASTABLE[form], "date" if form == "yyyy-MM-dd" else "timestamp"
     elif TWO_DIGIT_YEARS in column.properties:
-        return time_sql(text, form, int(column.properties[TWO_DIGIT_YEARS]))
+        return _as_people_write(text, form, column)
     else:
         return f"try_to_timestamp({text}, {_text(form)})"
     read = f"CASE WHEN {text} RLIKE {_text(shape)} THEN try_cast({text} AS {cast_to}) END"
     if form is None or TWO_DIGIT_YEARS not in column.properties:
         return read
-    return f"coalesce({read}, {time_sql(text, form, int(column.properties[TWO_DIGIT_YEARS]))})"
+    return f"coalesce({read}, {_as_people_write(text, form, column)})"
+
+
+def _as_people_write(text: str, form: str, column: Column) -> str:
+    """SQL of a time with white space of any kind around it, looked for where else there is none."""
+    years = int(column.properties[TWO_DIGIT_YEARS])
+    edges = _text(AROUND)
+    trimmed = time_sql(f"regexp_replace({text}, {edges}, '')", form, years)
+    return (
+        f"coalesce({time_sql(text, form, years)}, "
+        f"CASE WHEN {text} RLIKE {edges} THEN {trimmed} END)"
+    )
 
 
 def _blank(text: str) -> str:

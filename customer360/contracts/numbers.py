@@ -10,6 +10,8 @@ A column is read this way when its contract says how its numbers are written (`W
   the point is decimal, and commas part thousands only where that is beyond doubt (``1,234.56``,
   ``1,234,567``): ``1,234`` alone is refused;
 - blanks of all kinds and apostrophes part thousands always;
+- money of India and its neighbours may be parted by commas as it is there, before the last three
+  digits and every two before them (``12,34,567.00``);
 - a minus may stand before or after, as may parentheses around (``(12.50)`` is -12.50);
 - the currency's own signs are passed over (``R$ 12,50``); those of another currency are not.
 """
@@ -28,6 +30,8 @@ WRITTEN = (DECIMAL, THOUSANDS, SIGNS)
 
 _BLANK = r"[\s\p{Z}\x{FEFF}\x{200B}]"
 _ALWAYS = r"\s\p{Z}'\x{2019}"  # part thousands whatever was stated
+_LAKHS = r"[1-9]\d?(?:,\d{2})+,\d{3}"
+_COUNT_IN_LAKHS = frozenset(("BDT", "INR", "LKR", "NPR", "PKR"))
 _MINUS = r"\-\x{2212}\x{2013}"
 
 SIGNS_OF: Mapping[str, tuple[str, ...]] = {
@@ -162,6 +166,8 @@ def _pattern(properties: Mapping[str, Any]) -> str:
         )
     else:
         grouped = rf"[1-9]\d{{0,2}}([{marks}])\d{{3}}(?:\2\d{{3}})*"
+    if other == "," and not _COUNT_IN_LAKHS.isdisjoint(properties.get(SIGNS) or ()):
+        grouped += f"|{_LAKHS}"
     number = rf"((?:{grouped}|\d+)(?:{fraction})?|{fraction})"
     signs = "|".join(rf"\Q{sign}\E" for sign in properties.get(SIGNS) or ())
     money = f"(?i:{signs})?" if signs else ""

@@ -144,7 +144,7 @@ def _counted(
         F.count_distinct(F.when(sale, F.col("order_id"))).alias("orders"),
         F.count_if(refund).alias("refunds"),
         F.count_if(F.col("kind") == "cancelled").alias("cancelled"),
-        F.count_distinct("customer_key").alias("customers"),
+        F.count_distinct(F.when(sale | refund, F.col("customer_key"))).alias("customers"),
         F.count_if(sale & F.col("customer_key").isNull()).alias("anonymous"),
         F.sum(F.when(sale, F.col("amount"))).alias("sold"),
         F.sum(F.when(refund, F.col("amount"))).alias("given_back"),

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from customer360.contracts import PERSONAL, SET_ASIDE, Contract
 from customer360.contracts import Column as ContractColumn
-from customer360.contracts.identifiers import CUSTOMER, IDENTIFIER, NULL_WORDS, ROW
+from customer360.contracts.identifiers import CUSTOMER, IDENTIFIER, NULL_WORDS, ROW, trimmed_sql
 from customer360.contracts.numbers import (
     decimal_sql,
     duckdb_decimal_sql,
@@ -323,7 +323,8 @@ class MappedSource(Source, Generic[MappingT]):
         from pyspark.sql import functions as F
 
         texts = {
-            text: F.trim(F.col(quoted(self._names[header]))) for header, text in self._texts.items()
+            text: F.expr(trimmed_sql(quoted(self._names[header])))
+            for header, text in self._texts.items()
         }
         if self._continued:
             texts[_CONTINUES] = F.expr(self._says_nothing())
@@ -598,7 +599,8 @@ class MappedSource(Source, Generic[MappingT]):
         name, limit = condition.test
         if name not in _TEXT_TESTS:
             return None
-        return _text_test(f"trim({quoted(self._names[condition.column])})", name, limit)
+        text = trimmed_sql(quoted(self._names[condition.column]))
+        return _text_test(f"({text})", name, limit)
 
 
 def _text_test(text: str, name: str, limit: Any) -> str:

@@ -94,13 +94,15 @@ _OF_FILES = {
         "A thousands mark is one only before every group of exactly three digits: under a decimal "
         "comma `2.500` is 2500, and `24.90` goes to quarantine; nothing is multiplied by guessing. "
         "With neither mark stated, commas are read where there is no doubt (`1,234.56`, "
-        "`1,234,567`), and `1,234` alone is refused. Blanks of all kinds and apostrophes part "
+        "`1,234,567`), and `1,234` alone is refused. Money of India and its neighbours may be "
+        "parted as it is there (`12,34,567.00`). Blanks of all kinds and apostrophes part "
         "thousands always. `(12.50)`, `12.50-` and `-12.50` are negative. The currency's signs may "
         "stand beside an amount; those of another currency make it unreadable.",
     ),
     "Dates": (
         ("date_format", "day_format", "two_digit_years_from"),
-        "One digit is enough for `dd`, `MM` and `HH`. Two formats that read one text as different "
+        "One digit is enough for `dd`, `MM` and `HH`, and white space around a time does not "
+        "matter. Two formats that read one text as different "
         "days are refused. Values that show that day and month were taken for each other stop the "
         "run before anything is written, with the format to write; where no day is after the "
         "twelfth, `run` and `check` say so.",

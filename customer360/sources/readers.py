@@ -62,6 +62,8 @@ _SPARK_NAMES = {"utf-8": "UTF-8", "latin-1": "ISO-8859-1", "utf-16": "UTF-16"}
 _CHUNK = 1 << 20
 _PLAIN = TextForm()
 _BEYOND = "_beyond"
+# The same characters in Python's notation.
+_CONTROLS = re.compile(re.sub(r"\\x\{(\w+)\}", r"\\x\1", CONTROL_CHARACTERS))
 _LONE_GAP = timedelta(days=366)
 _LONE_SHARE = 0.01
 
@@ -645,10 +647,12 @@ def _column(
     found = readable_with(file, [column], form, cache)
     position = found.shape.header.index(column)
     if found.form is None:
-        for batch in pq.ParquetFile(found.file).iter_batches(columns=[f"_c{position}"]):
-            yield batch.column(0).to_pandas()
-        return
-    yield from _csv_column(found, found.form, position)
+        copy = pq.ParquetFile(found.file).iter_batches(columns=[f"_c{position}"])
+        texts: Iterable[Any] = (batch.column(0).to_pandas() for batch in copy)
+    else:
+        texts = _csv_column(found, found.form, position)
+    for values in texts:
+        yield values.str.replace(_CONTROLS, "", regex=True) if found.shape.controls else values
 
 
 def _csv_column(found: Readable, form: TextForm, position: int) -> Iterator[pd.Series[str]]:
