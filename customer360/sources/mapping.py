@@ -385,7 +385,7 @@ class RowMapping(Strict):
         description="First day that a sale can be of; unset, 1980-01-01. What lies before "
         "(1970-01-01, 1900-01-01, a year that lost a digit) goes to quarantine as "
         "`<column>:implausible_date`.",
-        examples=["1995-01-01"],
+        examples=[date(1995, 1, 1)],
         json_schema_extra={"wrong": "last year"},
     )
     dates_to: date | None = Field(
@@ -393,7 +393,7 @@ class RowMapping(Strict):
         description="Last such day; unset, 366 days after today, whenever that is. What lies after "
         "(2062, 9999-12-31) goes to quarantine likewise; what lies between today and then waits "
         "for its day.",
-        examples=["2024-12-31"],
+        examples=[date(2024, 12, 31)],
         json_schema_extra={"wrong": "never"},
     )
     rates: dict[str, float] = Field(
@@ -609,6 +609,10 @@ _SHAPES = {
     "int_type": "a whole number",
     "float_parsing": "a number",
     "float_type": "a number",
+    "date_from_datetime_parsing": "a day like 2024-12-31",
+    "date_from_datetime_inexact": "a day like 2024-12-31",
+    "date_parsing": "a day like 2024-12-31",
+    "date_type": "a day like 2024-12-31",
     "dict_type": "keys with values, like {EUR: 1.08}",
     "model_type": "keys with values, like {column: status}",
 }

@@ -76,7 +76,7 @@ _SHARED = {
     "What rows are": (
         (
             *("cancellations", "discounts", "exclude", "conflicts", "repeated_lines", "anonymous"),
-            *("null_words", "amounts_in", "rates"),
+            *("null_words", "amounts_in", "dates_from", "dates_to", "rates"),
         ),
         "",
     ),
