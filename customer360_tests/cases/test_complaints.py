@@ -16,6 +16,7 @@ from customer360.silver.keys import customer_key_of
 from customer360.table_names import CUSTOMER_DAYS, TRANSACTIONS
 from customer360_tests.cases import complaint
 from customer360_tests.cases.complaint import Complaint, Expected, Refusal
+from customer360_tests.cases.loaded_files import EVER
 from customer360_tests.cases.shop import open_shop
 
 COMPLAINTS = complaint.complaints()
@@ -51,7 +52,7 @@ def refused(spark: SparkSession, folder: Path, case: Complaint, expect: Refusal)
 def read(spark: SparkSession, folder: Path, case: Complaint) -> None:
     source = complaint.source_of(case, folder)
     source.available()
-    source.read_raw(spark, source.transactions_table, *complaint.EVER)
+    source.read_raw(spark, source.transactions_table, *EVER)
 
 
 def checked(spark: SparkSession, folder: Path, case: Complaint, expect: Expected) -> None:
