@@ -126,7 +126,7 @@ class Expected(_Strict):
         say: Columns of silver/transactions of sales by their order.
         profiles: Columns of silver/customers by the source's id.
         features: In gold.
-        stops: So much is left out that a load must not go on.
+        stops: So much is left out that a load must not go on; None where that is not asked.
         check_suspects: Texts of what `customer360 check` warns of.
     """
 
@@ -153,7 +153,7 @@ class Expected(_Strict):
     say: Mapping[str, Mapping[str, Any]] = {}
     profiles: Mapping[str, Mapping[str, Any]] = {}
     features: Features | None = None
-    stops: bool = False
+    stops: bool | None = None
     check_suspects: tuple[str, ...] = ()
 
     @model_validator(mode="after")
@@ -291,7 +291,7 @@ class Outcome:
         names: Customers' own ids by their key.
         profiles: silver/customers, where they are asked for.
         features: gold/customer_features, where they are asked for.
-        stops: Whether a load goes no further.
+        stops: Whether a load goes no further, where that is asked.
     """
 
     raw: int
@@ -393,7 +393,8 @@ def run(spark: SparkSession, case: Complaint, folder: Path) -> Outcome:
         names=_names(source.name, case.expect),
         profiles=profiles,
         features=features,
-        stops=refused.over(LIMITS) or _leaves_out_too_much(source, prepared, settled),
+        stops=case.expect.stops is not None
+        and (refused.over(LIMITS) or _leaves_out_too_much(source, prepared, settled)),
     )
     _reconcile(outcome, len(rows))
     today = now.date()  # days to come wait, and are none of a run's
@@ -490,7 +491,7 @@ def told(outcome: Outcome, expect: Expected) -> Expected:
         },
         "profiles": _profiles(outcome, expect),
         "features": None if expect.features is None else _features(outcome, expect.features.as_of),
-        "stops": outcome.stops,
+        "stops": None if expect.stops is None else outcome.stops,
         "check_suspects": expect.check_suspects,
     }
     return Expected.model_validate(found)
