@@ -177,8 +177,11 @@ def _frame(
 
     where = dict(zip(shape.header, fields, strict=True))
     extra = {name: text(at) for name, at in where.items() if name not in wanted.values()} | beyond
-    there = F.coalesce(*(F.col(at) for at in fields), corrupt).isNotNull()
-    return raw.where(there).select(
+    # A row of nothing but white space is none, as spreadsheets leave them below the data.
+    marks = "" if form is None else f"{form.delimiter}{form.quote or ''}"
+    line = F.translate(corrupt, marks, "") if marks else corrupt
+    said = F.concat_ws("", *(F.col(at) for at in fields), line)
+    return raw.where(said.rlike(r"[^\s\p{Z}\p{Cc}]")).select(
         *(text(where[name]).alias(column) for column, name in wanted.items()),
         _rescued(extra).alias("_rescued"),
         _file_name().alias("_source_file"),
@@ -487,8 +490,17 @@ def days_of(
     formats: str,
     *,
     place: Callable[[str], str] = lambda _: "",
+    too_long: Callable[[], BrokenFileError | None] = lambda: None,
 ) -> DayRange:
-    """The days that were seen; ``place`` tells where a value stands, for what is raised.
+    """The days that were seen.
+
+    Args:
+        seen: The times.
+        files: Where they stand.
+        column: Whose they are.
+        formats: As they should be written.
+        place: Tells where a value stands, for what is raised.
+        too_long: Tells of a row with more values than there are columns, where no time was found.
 
     Raises:
         BrokenFileError: No value is a date, or those that are none show that day and month were
@@ -498,6 +510,8 @@ def days_of(
     if seen.first is None and seen.later:
         return DayRange(min(seen.later), min(seen.later))
     if seen.first is None or seen.last is None:
+        if not seen.examples and (ragged := too_long()) is not None:
+            raise ragged
         found = "no value there"
         remedy = "name the column of the times under columns as occurred_at in the mapping"
         if seen.bounds is not None and seen.implausible and not seen.unread:
@@ -614,6 +628,37 @@ def place_of(
             finally:
                 lines.detach()
     return ""
+
+
+def too_long(files: Sequence[Path], form: TextForm, cache: Path | None) -> BrokenFileError | None:
+    """What is wrong with the first row of text files that has more values than there are columns.
+
+    Args:
+        files: Text files; others are passed over.
+        form: How the text is taken apart.
+        cache: As for `read_csv`.
+    """
+    for file in files:
+        found = readable_with(file, [], form, cache)
+        if found.form is None:
+            continue
+        with reading(file, form.encoding) as stream:
+            lines = lines_of(stream, form, errors="replace")
+            try:
+                read = csv.reader(itertools.islice(lines, form.skip_lines, None), **dialect(form))
+                for row in itertools.islice(read, 1, 100):
+                    if len(row) > len(found.shape.header) + found.shape.trailing:
+                        at = form.skip_lines + read.line_num
+                        return BrokenFileError(
+                            f"{file.name}, line {at}",
+                            f"{len(found.shape.header)} values, as the header has",
+                            f"{len(row)}",
+                            f"put values that hold a {form.delimiter!r} in quotation marks (a "
+                            "decimal comma?), or write the right delimiter in the mapping",
+                        )
+            finally:
+                lines.detach()
+    return None
 
 
 def columns_of(file: Path, form: TextForm, cache: Path | None) -> tuple[str, ...]:

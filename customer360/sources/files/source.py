@@ -243,6 +243,7 @@ class FilesSource(MappedSource[FileMapping]):
                 form=mapping.text,
                 cache=self.cache,
             ),
+            too_long=functools.partial(readers.too_long, files, mapping.text, self.cache),
         )
         if mapping.columns.refunded_at is None:
             return found
