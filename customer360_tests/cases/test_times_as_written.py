@@ -154,7 +154,8 @@ def test_a_format_that_reads_nothing_names_one_that_would(tmp_path: Path) -> Non
     with pytest.raises(BrokenFileError) as error:
         source.available()
     assert str(error.value) == (
-        "a.csv: expected dates like yyyy-MM-dd HH:mm:ss in column at, found 12/24/2010 8:26; "
+        "a.csv: expected dates like yyyy-MM-dd HH:mm:ss in column at, "
+        "found 12/24/2010 8:26 at line 2 of a.csv; "
         'write date_format: "MM/dd/yyyy HH:mm" in the mapping'
     )
 
