@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from customer360.days import DayRange
 from customer360.errors import SettingsError
+from customer360.limits import Limits
 from customer360.settings import Settings
 from customer360.sources.base import Source
 from customer360.sources.registry import active_sources
@@ -57,21 +58,40 @@ class Deployment:
         zones = {source.time_zone for source in self.sources}
         return self.settings.time_zone or (zones.pop() if len(zones) == 1 else "UTC")
 
+    @property
+    def limits(self) -> Limits:
+        """How much may be left out before a load stops."""
+        settings = self.settings
+        money = settings.quarantine_money_limit
+        return Limits(
+            settings.quarantine_limit,
+            settings.quarantine_limit if money is None else money,
+            settings.quarantine_tolerance,
+        )
+
     @cached_property
     def secret(self) -> bytes:
         """Secret of the customer keys."""
         return self.settings.secret()
 
     def available(self) -> DayRange:
-        """The business days that the active sources hold, together."""
+        """The business days that the active sources hold, together; days to come are none."""
         ranges = [source.available() for source in self.sources]
         found = ranges[0]
         for other in ranges[1:]:
             found = found.union(other)
         return found
 
+    def today(self) -> date:
+        """The day that it is for the business."""
+        return datetime.now(UTC).astimezone(ZoneInfo(self.zone)).date()
+
+    def is_not_over(self, day: date) -> bool:
+        """Whether ``day`` is today or still to come: it is loaded when it is whole."""
+        return day >= self.today()
+
     def last_day(self) -> date:
         """The newest day there can be data for: the end of a closed data set, or yesterday."""
-        yesterday = datetime.now(UTC).astimezone(ZoneInfo(self.zone)).date() - timedelta(days=1)
+        yesterday = self.today() - timedelta(days=1)
         end = self.settings.end_date
         return min(end, yesterday) if end else yesterday

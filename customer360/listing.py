@@ -1,12 +1,18 @@
-"""The list of tables, for people; light, because ``customer360 tables`` answers at once."""
+"""Lists of tables and rows, for people; light, because ``customer360 tables`` answers at once."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from rich.console import RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from customer360.lakehouse.delta_log import TableDetails
+
+if TYPE_CHECKING:
+    from customer360.pipeline.account import Line, Reconciled
 
 
 def table_of_tables(details: Sequence[TableDetails]) -> Table:
@@ -22,6 +28,35 @@ def table_of_tables(details: Sequence[TableDetails]) -> Table:
             f"{table.partitions:,}",
             human_size(table.bytes),
             str(table.version),
+        )
+    return shown
+
+
+def table_of_account(found: Reconciled) -> Table:
+    """Where every row is, from the files to gold, with its money."""
+    return _table_of_lines("Where every row is", found.lines, found.currency)
+
+
+def table_of_left_out(found: Reconciled) -> RenderableType:
+    """What is in no order, why, and how much money that is."""
+    if not found.left_out:
+        return Text("Every row that came in is in the tables.")
+    return _table_of_lines("Left out, and why", found.left_out, found.currency)
+
+
+def _table_of_lines(title: str, lines: Sequence[Line], currency: str) -> Table:
+    shown = Table(title=title, title_justify="left")
+    for name in ("source", "table", "what"):
+        shown.add_column(name)
+    for name in ("rows", currency):
+        shown.add_column(name, justify="right")
+    for line in lines:
+        shown.add_row(
+            line.source,
+            line.table,
+            Text(line.what),
+            "" if line.rows is None else f"{line.rows:,}",
+            "" if line.money is None else f"{line.money:,.2f}",
         )
     return shown
 

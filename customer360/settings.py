@@ -99,7 +99,17 @@ class Settings(BaseSettings):
         0.05, ge=0, le=1, description="Share of a table's rows in quarantine that stops the flow."
     )
     quarantine_tolerance: int = Field(
-        5, ge=0, description="So many quarantined rows never stop the flow: tiny days have shares."
+        5,
+        ge=0,
+        description="So many rows in quarantine do not stop the flow, as long as their share of "
+        "the money does not: tiny days have shares.",
+    )
+    quarantine_money_limit: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Share of a table's money in quarantine that stops the flow; unset: as "
+        "quarantine_limit. Both also bound what silver leaves out without being told to.",
     )
 
     # Models

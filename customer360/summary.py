@@ -1,4 +1,4 @@
-"""What a user wants to see after a run: tables, quarantine, segments, models beside baselines."""
+"""What to see after a run: tables, what was left out, segments, models beside baselines."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from customer360.deployment import Deployment
+from customer360.lakehouse.reading import Tables
 from customer360.lakehouse.tables import Lakehouse
-from customer360.listing import table_of_tables
+from customer360.listing import table_of_left_out, table_of_tables
 from customer360.models.baselines import NAIVE_RULES
 from customer360.models.tracking import CHURN, LIFETIME_VALUE, REVENUE, Tracking, champion_figures
+from customer360.pipeline.account import reconcile, waiting
+from customer360.table_names import TRANSACTIONS
 
 
 @dataclass(frozen=True)
@@ -97,21 +101,6 @@ FIGURES: Mapping[str, Sequence[Figure]] = {
 }
 
 
-def quarantine_table(lakehouse: Lakehouse) -> RenderableType:
-    """Quarantined rows by table and reason."""
-    shown = Table(title="In quarantine, and why", title_justify="left")
-    shown.add_column("table")
-    shown.add_column("reason")
-    shown.add_column("rows", justify="right")
-    for table in lakehouse.tables():
-        if table.startswith("quarantine/"):
-            reasons = lakehouse.read(table).select(F.explode("reasons").alias("reason"))
-            counted = reasons.groupBy("reason").count().orderBy(F.desc("count"), "reason")
-            for row in counted.collect():
-                shown.add_row(table, row["reason"], f"{row['count']:,}")
-    return shown if shown.row_count else Text("Nothing is in quarantine.")
-
-
 def segment_table(lakehouse: Lakehouse, as_of: date, currency: str) -> Table:
     """RFM segments of one snapshot, with customers and revenue."""
     shown = Table(title=f"Customers on {as_of}, by RFM segment", title_justify="left")
@@ -182,14 +171,16 @@ def model_table(tracking: Tracking, models: Sequence[str] | None = None) -> Rend
 
 
 def summary(
-    lakehouse: Lakehouse, tracking: Tracking, *, as_of: date | None, currency: str
+    lakehouse: Lakehouse, tracking: Tracking, deployment: Deployment, *, as_of: date | None
 ) -> list[RenderableType]:
     """All of it, in the order it is printed; parts that do not exist yet are left out."""
-    names = lakehouse.tables()
+    names, currency = lakehouse.tables(), deployment.currency
     parts: list[RenderableType] = [
         table_of_tables([lakehouse.details(name) for name in names]),
-        quarantine_table(lakehouse),
     ]
+    if TRANSACTIONS in names:
+        found = reconcile(Tables(lakehouse.root), deployment)
+        parts += [table_of_left_out(found), *map(Text, waiting(found))]
     if "gold/rfm_segments" in names and as_of is not None:
         parts.append(segment_table(lakehouse, as_of, currency))
     parts.append(model_table(tracking))

@@ -11,6 +11,7 @@ HISTORY = "silver/customer_history"
 TRANSACTIONS = "silver/transactions"
 CUSTOMER_DAYS = "silver/customer_days"
 REJECTED = "quarantine/transactions"
+EDITS = "quarantine/edits"
 
 FEATURES = "gold/customer_features"
 FIRST_ORDERS = "gold/first_orders"

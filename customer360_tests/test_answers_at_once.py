@@ -30,9 +30,13 @@ def no_java(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def command(home: Path, no_java: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return run(no_java, *arguments, "--home", home)
+
+
+def run(no_java: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
     path = f"{no_java / 'bin'}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
-        [str(BIN / "customer360"), *map(str, arguments), "--home", str(home)],
+        [str(BIN / "customer360"), *map(str, arguments)],
         cwd=no_java,
         env=os.environ | {"JAVA_HOME": str(no_java), "PATH": path, "COLUMNS": "250"},
         capture_output=True,
@@ -51,6 +55,8 @@ def test_they_start_no_jvm(demo: Home, no_java: Path, tmp_path: Path) -> None:
         (("show", "gold/rfm_segments", "--where", "r_score = 5"), "customer_key"),
         (("explain", key), "Lifetime value"),
         (("models",), "lifetime-value"),
+        (("quarantine", "list"), "quarantine/synthetic_transactions"),
+        (("quarantine", "show", "synthetic_customers", "--limit", "3"), "personal data is hidden"),
         (("export", "whales", "--contacts", "hashed", "--to", tmp_path), "on the list whales"),
         (("predict", tmp_path / "orders.csv", "-o", tmp_path / "said.csv"), "2 customers"),
         (("warehouse", "status"), "the deployment's own PostgreSQL"),
@@ -80,6 +86,14 @@ def test_files_that_cannot_be_used_are_refused_without_a_jvm(no_java: Path, tmp_
     assert not (no_java / "started").exists()
 
 
+def test_a_mapping_is_drafted_without_a_jvm(no_java: Path, tmp_path: Path) -> None:
+    (tmp_path / "orders.csv").write_text(ORDERS)
+    done = run(no_java, "map", tmp_path / "orders.csv", "--to", tmp_path / "shop.yaml")
+    assert done.returncode == 0, done.stderr
+    assert f"customer360 check --mapping {tmp_path / 'shop.yaml'}" in done.stdout
+    assert not (no_java / "started").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -99,6 +113,10 @@ def test_files_that_cannot_be_used_are_refused_without_a_jvm(no_java: Path, tmp_
         (["train", "--as-of", "May"], "--as-of: 'May' is not a date"),
         (["evaluate", "--as-of", "May"], "--as-of: 'May' is not a date"),
         (["check"], "check needs --mapping"),
+        (["quarantine", "show", "orders"], "no quarantine table orders"),
+        (["quarantine", "replay", "--edits", "e.csv"], "--edits needs --by NAME"),
+        (["quarantine", "replay", "--by", "Ana"], "--by needs --edits FILE"),
+        (["quarantine", "replay", "--edits", "e.csv", "--by", "Ana"], "e.csv: No such file"),
         (["check", "nofile.csv", "--mapping", "shopify"], "nofile.csv: there is no such file"),
     ],
 )

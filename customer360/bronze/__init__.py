@@ -4,6 +4,6 @@ Pure functions, DataFrame in and DataFrame out. Reading raw files is the sources
 writing tables is the lakehouse's; the rules are the contracts'.
 """
 
-from customer360.bronze.ingest import accepted, received, rejected
+from customer360.bronze.ingest import accepted, kept, received, rejected
 
-__all__ = ["accepted", "received", "rejected"]
+__all__ = ["accepted", "kept", "received", "rejected"]

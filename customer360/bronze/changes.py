@@ -9,12 +9,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from customer360.bronze import ingest
+from customer360.bronze.edits import MARKS
 from customer360.contracts import Contract
-from customer360.contracts.checks import keeps_every_rule
+from customer360.contracts.reasons import DELETED
 from customer360.contracts.sql import quoted
-
-DELETED = "deleted_at_source"
-"""Reason of quarantine rows that the source has no more."""
 
 REJECTED = "rejected"
 
@@ -52,7 +50,7 @@ def changes(
         .select(*(quoted(name) for name in new.columns), "_was_on")
         .withColumn("_gone", F.lit(None).cast("string"))
     )
-    broken = received.where(~keeps_every_rule(contract)).select(*names)
+    broken = received.where(~ingest.kept(contract)).select(*names)
     found = put.unionByName(_taken(bronze.join(broken, list(key), "left_semi"), REJECTED))
     if present is not None:
         found = found.unionByName(_taken(bronze.join(present, list(key), "left_anti"), DELETED))
@@ -90,6 +88,7 @@ def deleted(
         F.timestamp_seconds(F.lit(ingested_at.timestamp())).alias("_ingested_at"),
         F.col("_row_hash"),
         F.lit(run_id).alias("run_id"),
+        *MARKS,
     )
 
 

@@ -8,6 +8,8 @@ from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from customer360.bronze import edits as row_edits
+from customer360.bronze.edits import IS_LEFT_OUT, MARKS, ROW_HASH
 from customer360.contracts import Contract
 from customer360.contracts.checks import (
     CORRUPT_RECORD,
@@ -15,16 +17,24 @@ from customer360.contracts.checks import (
     reasons,
     with_violations,
 )
+from customer360.contracts.reasons import LEFT_OUT
 from customer360.contracts.spark import table_schema
 from customer360.contracts.sql import quoted
 
+WORTH = "_worth"
+"""What a row is worth, beside the columns of a received row; null where nothing can be told."""
+
 _RUN_ID = "_run_id"
-# Stands for null in the hash, which would otherwise skip it: ("a", null) is not (null, "a").
-_MISSING = r"'\0'"
+_OF_AN_EDIT = dict(zip(MARKS, ("bigint", "string", "timestamp"), strict=True))
 
 
 def received(
-    raw: DataFrame, contract: Contract, *, ingested_at: datetime, run_id: str
+    raw: DataFrame,
+    contract: Contract,
+    *,
+    ingested_at: datetime,
+    run_id: str,
+    edits: DataFrame | None = None,
 ) -> DataFrame:
     """Raw rows with their bookkeeping columns and the rules they break.
 
@@ -34,11 +44,12 @@ def received(
         contract: The bronze table's contract.
         ingested_at: When this run learnt of the rows; must have a time zone.
         run_id: The run, as quarantine will name it.
+        edits: Those of the table, of `customer360.bronze.edits.SCHEMA`; None where there are none.
 
     Returns:
-        The same rows, plus ``_event_date``, ``_ingested_at``, ``_row_hash``, the run and the
-        masks of `customer360.contracts.checks.with_violations`. Give it to both `accepted` and
-        `rejected`.
+        The same rows, edited ones as their edits say, plus ``_event_date``, ``_ingested_at``,
+        ``_row_hash``, the run, `WORTH`, what tells of an edit and the masks of
+        `customer360.contracts.checks.with_violations`. Give it to both `accepted` and `rejected`.
 
     Raises:
         ContractError: A column of the contract is missing.
@@ -46,36 +57,48 @@ def received(
     """
     if ingested_at.tzinfo is None:
         raise ValueError("ingested_at needs a time zone")
-    checked = with_violations(_whole(raw), contract, event_date="_event_date")
+    rows, added = _whole(raw), {}
+    if edits is None:
+        added = {name: F.lit(None).cast(kind) for name, kind in _OF_AN_EDIT.items()}
+        added |= {ROW_HASH: row_edits.row_hash(contract), IS_LEFT_OUT: F.lit(False)}
+    else:
+        rows = row_edits.applied(rows, contract, edits)
+    checked = with_violations(rows, contract, event_date="_event_date", money=WORTH)
     return checked.withColumns(
-        {
-            "_ingested_at": F.timestamp_seconds(F.lit(ingested_at.timestamp())),
-            "_row_hash": _row_hash(contract),
-            _RUN_ID: F.lit(run_id),
-        }
+        {"_ingested_at": F.timestamp_seconds(F.lit(ingested_at.timestamp()))}
+        | added
+        | {_RUN_ID: F.lit(run_id)}
     )
 
 
+def kept(contract: Contract) -> SparkColumn:
+    """Whether a row from `received` belongs into bronze; into quarantine if not."""
+    return keeps_every_rule(contract) & ~F.col(IS_LEFT_OUT)
+
+
 def accepted(received: DataFrame, contract: Contract) -> DataFrame:
-    """The bronze rows: those that keep every rule, columns in the table's stored order."""
+    """The bronze rows: those that are `kept`, columns in the table's stored order."""
     fields = table_schema(contract).fields
-    return received.where(keeps_every_rule(contract)).select(*(quoted(f.name) for f in fields))
+    return received.where(kept(contract)).select(*(quoted(f.name) for f in fields))
 
 
 def rejected(received: DataFrame, contract: Contract) -> DataFrame:
-    """The quarantine rows: those that break a rule, each with every reason and its raw text.
+    """The quarantine rows: the others, each with every reason and its raw text.
 
     ``raw`` is the row as JSON, nulls kept, with columns the contract does not know under
-    ``_rescued``; for a row that could not be split it is the line as it stood in the file.
+    ``_rescued``; for a row that could not be split it is the line as it stood in the file. Of an
+    edited row it is what was made of it.
     """
-    return received.where(~keeps_every_rule(contract)).select(
+    why = F.when(F.col(IS_LEFT_OUT), F.array(F.lit(LEFT_OUT))).otherwise(reasons(None, contract))
+    return received.where(~kept(contract)).select(
         F.col("_delivered_on"),
-        reasons(None, contract).alias("reasons"),
+        why.alias("reasons"),
         _raw(contract).alias("raw"),
         F.col("_source_file"),
         F.col("_ingested_at"),
         F.col("_row_hash"),
         F.col(_RUN_ID).alias("run_id"),
+        *MARKS,
     )
 
 
@@ -89,15 +112,6 @@ def _whole(raw: DataFrame) -> DataFrame:
     }
     absent = {n: F.lit(None).cast(t) for n, t in optional.items() if n not in raw.columns}
     return raw.withColumns(absent) if absent else raw
-
-
-def _row_hash(contract: Contract) -> SparkColumn:
-    """A hash of what the source said, in the contract's order whatever the file's order was."""
-    texts = ", ".join(f"coalesce({quoted(name)}, {_MISSING})" for name in contract.column_names)
-    return F.expr(
-        f"CASE WHEN {CORRUPT_RECORD} IS NULL THEN xxhash64({texts}) "
-        f"ELSE xxhash64({CORRUPT_RECORD}) END"
-    )
 
 
 def _raw(contract: Contract) -> SparkColumn:

@@ -13,11 +13,20 @@ import typer
 from rich.markup import escape
 
 from customer360 import __version__
-from customer360.cli import dashboard, exports, files, models, runs, tables, warehouse
+from customer360.cli import (
+    dashboard,
+    exports,
+    files,
+    models,
+    quarantine,
+    runs,
+    tables,
+    warehouse,
+)
 from customer360.cli.common import app, err, say
 from customer360.errors import Customer360Error
 
-for _subject in (runs, files, dashboard, tables, models, exports, warehouse):
+for _subject in (runs, files, quarantine, dashboard, tables, models, exports, warehouse):
     app.add_typer(_subject.commands)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +16,7 @@ from customer360.errors import SettingsError
 from customer360.settings import load_settings
 
 if TYPE_CHECKING:
-    from customer360.pipeline.check_files import Checked
+    from customer360.pipeline.check_files import Checked, Refused
 
 PANEL = "Your own files"
 commands = typer.Typer()
@@ -38,9 +40,7 @@ def check(
     """Tell what files would come to by a mapping, and what would be refused; write nothing."""
     if not mapping:
         raise SettingsError("check needs --mapping: a YAML file or the name of one that ships")
-    for path in paths or []:
-        if not path.exists():
-            raise SettingsError(f"{path}: there is no such file or folder")
+    _must_be_there(paths or [])
     from customer360.sources.files import FilesSource, load_mapping
 
     chosen = [path.absolute() for path in paths or []]
@@ -60,15 +60,72 @@ def check(
         print_records([asdict(found)], format)
 
 
+@commands.command("map", rich_help_panel=PANEL)
+def map_files(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Files that are alike, or a folder.")
+    ],
+    to: Annotated[
+        Path | None, typer.Option(help="YAML to write; default: standard output.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Of the source; default: from the file's name.")
+    ] = None,
+    time_zone: Annotated[
+        str | None, typer.Option(help="Of the business, like Europe/London; no file says it.")
+    ] = None,
+    currency: Annotated[
+        str | None, typer.Option(help="ISO code; default: what the files say.")
+    ] = None,
+    verbose: Verbose = False,
+) -> None:
+    """Look at files and write a mapping to start from: columns, formats, what is to be decided."""
+    if to is not None and to.exists():
+        raise SettingsError(f"{to}: is there already; give another --to, or take it away first")
+    _must_be_there(paths)
+    from customer360.sources.sniffing import draft
+
+    found = draft(paths, name=name, time_zone=time_zone, currency=currency)
+    if to is None:
+        typer.echo(found.text, nl=False)
+        return
+    try:
+        to.write_text(found.text, encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"{to}: {(error.strerror or str(error)).lower()}") from None
+    looked = f"all rows ({found.rows:,})" if found.whole else f"only the first {found.rows:,} rows"
+    say(f"Written to {escape(str(to))}; {looked} were looked at.")
+    for each in found.decide:
+        say(f"To decide: {escape(each)}")
+    files = escape(" ".join(shlex.quote(str(path)) for path in paths))
+    if found.as_is:
+        say(f"The ready mapping {found.ready} reads this as it is:")
+    which = found.ready if found.as_is else shlex.quote(str(to))
+    say(f"Then: customer360 check --mapping {escape(str(which))} {files}")
+
+
+def _must_be_there(paths: Sequence[Path]) -> None:
+    for path in paths:
+        if not path.exists():
+            raise SettingsError(f"{path}: there is no such file or folder")
+
+
 def _print(found: Checked) -> None:
     from rich.table import Table
 
     def money(value: object) -> str:
         return f"{value:,.2f} {found.currency}"
 
+    def rows(count: int) -> str:
+        return f"{count:,} {'row' if count == 1 else 'rows'}"
+
     shown = Table(title="What would come in", title_justify="left", show_header=False)
     lines = {
         "rows in the files": f"{found.rows:,}",
+        "refused, to quarantine": f"{found.refused:,}",
+        "left out by a reason": f"{sum(each.rows for each in found.excluded):,}",
+        "repeats of a row, counted once": f"{found.repeats:,}",
+        "rows that later ones replace": f"{found.corrections:,}",
         "days": f"{found.first} to {found.last}" if found.first else "none",
         "orders": f"{found.orders:,}",
         "refunds": f"{found.refunds:,}",
@@ -82,12 +139,20 @@ def _print(found: Checked) -> None:
     for name, value in lines.items():
         shown.add_row(name, value)
     out.print(shown)
+
+    def named(each: Refused) -> str:
+        return escape(each.reason) + (f" ({escape(each.says)})" if each.says else "")
+
     for each in found.quarantined:
-        say(f"Quarantine, {escape(each.reason)}: {each.rows:,} rows, such as")
+        say(f"Quarantine, {named(each)}: {rows(each.rows)}, such as")
         for example in each.examples:
             say(f"  [dim]{escape(example)}[/dim]")
+    for each in found.set_aside:
+        say(f"Without this value, {named(each)}: {rows(each.rows)}")
     for each in found.excluded:
         worth = f", {money(each.money)}" if each.money is not None else ""
-        say(f"Left out, {escape(each.reason)}: {each.rows:,} rows{worth}")
+        say(f"Left out, {escape(each.reason)}: {rows(each.rows)}{worth}")
     for doubt in found.suspicions:
         say(f"Look at this: {escape(doubt)}")
+    if not (found.quarantined or found.set_aside or found.excluded or found.suspicions):
+        say("Nothing is refused or left out, and nothing looks wrong.")

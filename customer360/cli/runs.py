@@ -85,7 +85,7 @@ def run(
     forgotten = {name: None for name, value in chosen.items() if value is None}
     settings = load_settings(home, **chosen).model_copy(update=forgotten)
     deployment = Deployment.of(settings)
-    days = _cover(deployment, chosen, first_day, last_day)
+    days = cover(deployment, chosen, first_day, last_day)
     for doubt in (doubt for each in deployment.sources for doubt in each.suspicions()):
         say(f"Look at this: {escape(doubt)}")
     settings = settings.model_copy(update=days)
@@ -100,6 +100,7 @@ def run(
     # Until the command has ended, and with it what it has started.
     context.with_resource(writing(settings.home, "customer360 run"))
     remember(settings.home, chosen | days)
+    _say_what_waits(deployment, last_day)
     run_plan(settings, plan, say)
     _print_summary(deployment, plan.as_of[-1])
 
@@ -142,12 +143,14 @@ def _chosen_sources(
     return chosen
 
 
-def _cover(
+def cover(
     deployment: Deployment, chosen: dict[str, object], first: date | None, last: date | None
 ) -> dict[str, object]:
     """Partition bounds that hold the sources' days: a deployment's days only ever grow."""
     settings = deployment.settings
     found = deployment.available()
+    # What is still to come waits for its day: it does not move the end of a finished data set.
+    newest = min(found.last, deployment.today())
     start = min(found.first, first or found.first)
     bounds: dict[str, object] = {}
     if "start_date" not in settings.model_fields_set or start < settings.start_date:
@@ -156,10 +159,21 @@ def _cover(
         if settings.end_date is not None:
             bounds["end_date"] = None  # data keeps coming, so partitions do
     else:
-        end = max(found.last, last or found.last)
+        end = max(newest, last or newest)
         if settings.end_date is None or end > settings.end_date:
             bounds["end_date"] = end
     return bounds
+
+
+def _say_what_waits(deployment: Deployment, last: date | None) -> None:
+    """That the sources have days which are not over, where the end was left to them."""
+    newest = deployment.available().last
+    if last is None and deployment.is_not_over(newest):
+        day = "today" if newest == deployment.today() else f"days up to {newest}"
+        say(
+            f"Orders of {day} wait until their day is over: this run goes to "
+            f"{deployment.last_day()}"
+        )
 
 
 def _print_summary(deployment: Deployment, as_of: date) -> None:
@@ -172,8 +186,8 @@ def _print_summary(deployment: Deployment, as_of: date) -> None:
     parts = summary(
         open_lakehouse(settings),
         tracking_of(settings),
+        deployment,
         as_of=as_of,
-        currency=deployment.currency,
     )
     for part in parts:
         out.print()

@@ -13,8 +13,9 @@ from customer360.cli.common import (
     out,
     print_records,
     print_rich,
+    say,
 )
-from customer360.errors import SettingsError, first_line
+from customer360.errors import Customer360Error, SettingsError, first_line
 from customer360.settings import load_settings
 
 PANEL = "Tables"
@@ -68,3 +69,36 @@ def show(
         print_rich(found.column_names, records)
     else:
         print_records(records, format, found.column_names)
+
+
+class AccountOpenError(Customer360Error):
+    """The account does not close; the message says where."""
+
+
+@commands.command(rich_help_panel=PANEL)
+def reconcile(
+    format: Annotated[Format, typer.Option("--format", help="table, json or csv.")] = Format.TABLE,
+    home: Home = None,
+    verbose: Verbose = False,
+) -> None:
+    """Account for every row and its money, from the files to gold; exit 1 where it differs."""
+    from dataclasses import asdict
+
+    from customer360.deployment import Deployment
+    from customer360.lakehouse.reading import Tables
+    from customer360.listing import table_of_account
+    from customer360.pipeline.account import reconcile as account
+
+    settings = load_settings(home)
+    found = account(Tables(settings.lakehouse_dir), Deployment.of(settings))
+    if format is Format.TABLE:
+        out.print(table_of_account(found))
+    else:
+        print_records([asdict(line) for line in found.lines], format)
+    if found.differences:
+        more = len(found.differences) - 1
+        raise AccountOpenError(
+            found.differences[0] + (f" (and {more} more tables differ)" if more else "")
+        )
+    if format is Format.TABLE:
+        say("The account closes.")

@@ -13,6 +13,7 @@ What the rules mean:
   ``max_length`` (characters), ``pattern`` (found anywhere unless anchored) and
   ``allowed_values`` (case matters): of the value, with spaces around text removed.
 - ``spreadsheet_number``: an identifier that a spreadsheet wrote in powers of ten.
+- ``implausible_date``: a time that no sale can be of (property `PLAUSIBLE` of ``times``).
 - ``row:malformed``: the reader could not split the row (``_corrupt_record`` is filled). Such a
   row breaks no other rule, because its values stand in columns they may not belong to.
 
@@ -39,16 +40,18 @@ from pyspark.sql import functions as F
 
 from customer360.contracts.contract import SET_ASIDE, Column, Contract, ContractError
 from customer360.contracts.identifiers import (
+    AROUND,
     IDENTIFIER,
     NULL_WORDS,
     damaged_sql,
     identifier_sql,
     is_null_word,
+    trimmed_sql,
 )
-from customer360.contracts.numbers import WRITTEN, decimal_sql
+from customer360.contracts.numbers import WRITTEN, decimal_sql, largest_sql
 from customer360.contracts.sql import literal as _text
 from customer360.contracts.sql import quoted
-from customer360.contracts.times import TWO_DIGIT_YEARS, time_sql
+from customer360.contracts.times import PLAUSIBLE, TWO_DIGIT_YEARS, implausible_sql, time_sql
 from customer360.errors import listed
 
 VIOLATIONS = "_violations"
@@ -56,6 +59,9 @@ CORRUPT_RECORD = "_corrupt_record"
 
 NO_ROW = "excludedWhere"
 """Property of a contract: which rows need not keep its rules, as an SQL condition of texts."""
+
+MONEY = "money"
+"""Property of a contract: the columns whose products, added, are the money of a row."""
 
 RULES_A_MASK = 63
 """Bits of a long that are used: the sign bit is left alone."""
@@ -111,6 +117,8 @@ def rules(contract: Contract) -> tuple[Rule, ...]:
             found.append(Rule(column.name, "format", column.format))
         if IDENTIFIER in column.properties:
             found.append(Rule(column.name, "spreadsheet_number"))
+        if PLAUSIBLE in column.properties:
+            found.append(Rule(column.name, "implausible_date"))
         found += [Rule(column.name, kind, bound) for kind, bound in column.bounds.items()]
         rest = {
             "min_length": column.min_length,
@@ -129,7 +137,11 @@ def violation_columns(contract: Contract) -> tuple[str, ...]:
 
 
 def with_violations(
-    df: DataFrame, contract: Contract, *, event_date: str | None = None
+    df: DataFrame,
+    contract: Contract,
+    *,
+    event_date: str | None = None,
+    money: str | None = None,
 ) -> DataFrame:
     """``df`` with its masks (`violation_columns`, never null, 0 when the row keeps every rule).
 
@@ -138,6 +150,9 @@ def with_violations(
         contract: Whose rules to check.
         event_date: Add a column of this name with the date of the contract's event time (null
             when unreadable or when there is none), without reading that text a second time.
+        money: Add a column of this name with what the row is worth by the contract's `MONEY`,
+            without sign, in the source's own unit: at its most where a text does not read, null
+            where nothing can be told, or nothing is stated.
 
     Raises:
         ContractError: A column of the contract is missing.
@@ -182,6 +197,9 @@ def with_violations(
     if event_date is not None:
         events = [c.value for c in checked if c.column.name == contract.event_time]
         added.append(f"CAST({events[0] if events else 'NULL'} AS date) AS {quoted(event_date)}")
+    if money is not None:
+        worth = _money(checked, contract, malformed=CORRUPT_RECORD in df.columns)
+        added.append(f"CAST({worth} AS decimal(38,2)) AS {quoted(money)}")
     marked = staged.selectExpr(
         *(quoted(name) for name in df.columns),
         *added,
@@ -213,6 +231,23 @@ def keeps_every_rule(contract: Contract) -> SparkColumn:
     # The bits of a long, of which the forgiven are none that count.
     return F.expr(
         " AND ".join(f"({name} & {~bits}L) = 0" if bits else f"{name} = 0" for name, bits in kept)
+    )
+
+
+def money_counts(contract: Contract, money: str, left_out: SparkColumn) -> tuple[SparkColumn, ...]:
+    """Aggregates over column ``money`` of `with_violations`; none where the contract states none.
+
+    ``money`` of all rows, ``money_refused`` of those that break a rule, and of them
+    ``worth_unknown``: rows of which nothing can be told. Rows that somebody left out for good are
+    not refused.
+    """
+    if not contract.properties.get(MONEY):
+        return ()
+    worth, refused = F.col(money), ~keeps_every_rule(contract) & ~left_out
+    return (
+        F.sum(worth).alias("money"),
+        F.sum(F.when(refused, worth)).alias("money_refused"),
+        F.count_if(refused & worth.isNull()).alias("worth_unknown"),
     )
 
 
@@ -318,7 +353,7 @@ def _typed(column: Column) -> str:
         # A column of whole numbers with gaps comes as 3.0 out of many programs.
         return f"CASE WHEN ({value}) = floor({value}) THEN try_cast({value} AS {cast_to}) END"
     if kind == "boolean":
-        return f"try_cast({text} AS boolean)"
+        return f"try_cast({trimmed_sql(text)} AS boolean)"
     if kind in ("date", "timestamp"):
         return f"CAST({_time(text, column)} AS {kind})"
     if IDENTIFIER in properties:
@@ -337,13 +372,24 @@ def _time(text: str, column: Column) -> str:
         # A date may be written with a time; reading it as a date alone is cheaper.
         shape, cast_to = _CASTABLE[form], "date" if form == "yyyy-MM-dd" else "timestamp"
     elif TWO_DIGIT_YEARS in column.properties:
-        return time_sql(text, form, int(column.properties[TWO_DIGIT_YEARS]))
+        return _as_people_write(text, form, column)
     else:
         return f"try_to_timestamp({text}, {_text(form)})"
     read = f"CASE WHEN {text} RLIKE {_text(shape)} THEN try_cast({text} AS {cast_to}) END"
     if form is None or TWO_DIGIT_YEARS not in column.properties:
         return read
-    return f"coalesce({read}, {time_sql(text, form, int(column.properties[TWO_DIGIT_YEARS]))})"
+    return f"coalesce({read}, {_as_people_write(text, form, column)})"
+
+
+def _as_people_write(text: str, form: str, column: Column) -> str:
+    """SQL of a time with white space of any kind around it, looked for where else there is none."""
+    years = int(column.properties[TWO_DIGIT_YEARS])
+    edges = _text(AROUND)
+    trimmed = time_sql(f"regexp_replace({text}, {edges}, '')", form, years)
+    return (
+        f"coalesce({time_sql(text, form, years)}, "
+        f"CASE WHEN {text} RLIKE {edges} THEN {trimmed} END)"
+    )
 
 
 def _blank(text: str) -> str:
@@ -409,6 +455,8 @@ def _limits(item: _Checked) -> list[tuple[str, str]]:
         found.append((kind, f"{value} {signs[kind]} {_literal(column, bound)}"))
     if IDENTIFIER in column.properties:
         found.append(("spreadsheet_number", damaged_sql(value)))
+    if PLAUSIBLE in column.properties:
+        found.append(("implausible_date", implausible_sql(value, column.properties[PLAUSIBLE])))
     if column.min_length is not None:
         found.append(("min_length", f"length({value}) < {column.min_length}"))
     if column.max_length is not None:
@@ -419,6 +467,29 @@ def _limits(item: _Checked) -> list[tuple[str, str]]:
         allowed = ", ".join(_literal(column, allowed) for allowed in column.allowed_values)
         found.append(("allowed_values", f"{value} NOT IN ({allowed})"))
     return found
+
+
+def _money(checked: Sequence[_Checked], contract: Contract, *, malformed: bool) -> str:
+    """SQL of what a row is worth."""
+    by_name = {item.column.name: item for item in checked}
+
+    def worth(name: str) -> str:
+        item = by_name[name]
+        if item.unreadable is None:
+            return f"abs({item.value})"
+        text = f"trim({quoted(name)})"
+        return f"coalesce(abs({item.value}), {largest_sql(text, _NUMBER)})"
+
+    # 18 + 18 digits multiply exactly; the product of two decimal(38) would be cut.
+    terms = [
+        " * ".join(f"try_cast({worth(name)} AS decimal(18,6))" for name in names)
+        for names in contract.properties.get(MONEY) or ()
+    ]
+    if not terms:
+        return "NULL"
+    rest = (f"coalesce({term}, 0)" for term in terms[1:])
+    total = " + ".join([terms[0], *rest])
+    return f"CASE WHEN {CORRUPT_RECORD} IS NULL THEN {total} END" if malformed else total
 
 
 def _literal(column: Column, value: float | int | str) -> str:

@@ -288,11 +288,12 @@ class Contract:
         grain: str | None = None,
         notes: Sequence[str] = (),
         excluded_where: str | None = None,
+        money: Sequence[Sequence[str]] = (),
     ) -> Contract:
         """A contract made by a program, as the ``files`` source makes one from its mapping.
 
         ``excluded_where`` is an SQL condition of the columns' texts: rows that fit it need not
-        keep the rules.
+        keep the rules. ``money`` names the columns whose products, added, are the money of a row.
         """
         stated = {
             "eventTime": event_time,
@@ -300,6 +301,7 @@ class Contract:
             "indexedColumns": list(indexed_columns) or None,
             "partitionBy": partition_by,
             "excludedWhere": excluded_where,
+            "money": [list(names) for names in money] or None,
         }
         return _complete(
             table=table,
@@ -328,6 +330,7 @@ class Contract:
             ("eventTime", self.event_time),
             *(("indexedColumns", column) for column in self.indexed_columns),
             *(("primaryKey", column) for column in self.primary_key),
+            *(("money", name) for names in self.properties.get("money") or () for name in names),
         ]
         for what, column in named:
             if column is not None and column not in stored:
@@ -399,6 +402,15 @@ BOOKKEEPING = (
         True,
         "xxHash64 of the contract's columns in the contract's order, missing told from empty.",
     ),
+    Bookkeeping(
+        "_edited_row",
+        "integer",
+        "bigint",
+        False,
+        "Of a row that was edited: the row's id in `quarantine/edits`; null of rows as delivered.",
+    ),
+    Bookkeeping("_edited_by", "string", "string", False, "Who edited the row."),
+    Bookkeeping("_edited_at", "timestamp", "timestamp", False, "When it was edited, UTC."),
 )
 """The columns of a bronze table that are not the source's own, in stored order."""
 
@@ -423,7 +435,8 @@ def _load(table: str) -> Contract:
         raise ContractError(
             f"contract {table}: a table is named layer/table, the layer one of {_listed(LAYERS)}"
         )
-    file = "any_table" if layer == "quarantine" else name
+    own = layer != "quarantine" or name == "edits"
+    file = name if own else "any_table"
     source = resources.files(__package__).joinpath(layer, file + _SUFFIX)
     if not source.is_file():
         raise ContractError(
@@ -431,7 +444,7 @@ def _load(table: str) -> Contract:
         )
     where = f"{layer}/{file}{_SUFFIX}"
     contract = Contract.from_yaml(source.read_text(encoding="utf-8"), where=where)
-    if layer == "quarantine":
+    if not own:
         return replace(contract, table=table)
     if contract.table != table:
         raise ContractError(

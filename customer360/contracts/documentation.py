@@ -34,7 +34,7 @@ _HEADER = """# Data model
 
 Every table has a contract in the [Open Data Contract Standard](https://bitol.io), in
 `customer360/contracts/<layer>/<table>.odcs.yaml`. This page is made from them. **personal** marks
-personal data: it lives in bronze, in the quarantine of what bronze refused, and in
+personal data: it lives in bronze, in the quarantine of what bronze refused and its edits, and in
 `silver/customers`, nowhere else. A column that is not *required* may be null.
 """
 
@@ -154,7 +154,7 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str
 
 def _title(contract: Contract) -> str:
     # The one shape of all quarantine tables is kept under a name that no table has.
-    return "quarantine/TABLE" if contract.layer == "quarantine" else contract.table
+    return "quarantine/TABLE" if contract.table == "quarantine/any_table" else contract.table
 
 
 def _anchor(contract: Contract) -> str:

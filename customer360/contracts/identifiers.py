@@ -27,21 +27,35 @@ NULL_WORDS = "nullWords"
 CUSTOMER, ROW = "customer", "row"
 
 _SPACE = r"[\s\p{Z}\p{Cc}\x{FEFF}\x{200B}]+"
-_WHOLE = r"^([0-9]+)\.0$"
+AROUND = f"^{_SPACE}|{_SPACE}$"
+"""Regular expression (Java's) of white space of every kind at either end of a text."""
+_WHOLE = r"^(-?[0-9]+)\.0$"
 
 
 def identifier_sql(text: str, properties: Mapping[str, Any]) -> str:
     """SQL of the identifier in ``text`` (trimmed of blanks); null where it is none."""
-    # What is plainly clean is let through by its first and last character.
-    clean = f"{text} >= '!' AND right({text}, 1) BETWEEN '!' AND '~' AND NOT endswith({text}, '.0')"
-    trimmed = f"regexp_replace({text}, {literal(f'^{_SPACE}|{_SPACE}$')}, '')"
-    whole = f"regexp_replace({trimmed}, {literal(_WHOLE)}, '$1')"
-    value = f"CASE WHEN {clean} THEN {text} ELSE {whole} END"
+    plain = f"{_clean(text)} AND NOT endswith({text}, '.0')"
+    whole = f"regexp_replace({_trimmed(text)}, {literal(_WHOLE)}, '$1')"
+    value = f"CASE WHEN {plain} THEN {text} ELSE {whole} END"
     nothing = is_null_word(value, properties.get(NULL_WORDS) or (), any_case=True)
     cases = [f"WHEN {value} = '' OR {nothing} THEN NULL"]
     if properties[IDENTIFIER] == CUSTOMER:
         cases.append(f"WHEN contains({value}, '@') THEN lower({value})")
     return f"CASE {' '.join(cases)} ELSE {value} END"
+
+
+def trimmed_sql(text: str) -> str:
+    """SQL of ``text`` without white space of any kind at its ends."""
+    return f"CASE WHEN {_clean(text)} THEN {text} ELSE {_trimmed(text)} END"
+
+
+def _clean(text: str) -> str:
+    """SQL condition: ``text`` begins and ends with what is plainly no white space."""
+    return " AND ".join(f"{end}({text}, 1) BETWEEN '!' AND '~'" for end in ("left", "right"))
+
+
+def _trimmed(text: str) -> str:
+    return f"regexp_replace({text}, {literal(AROUND)}, '')"
 
 
 def is_null_word(text: str, words: Sequence[str], *, any_case: bool = False) -> str:

@@ -10,12 +10,15 @@ A column is read this way when its contract says how its numbers are written (`W
   the point is decimal, and commas part thousands only where that is beyond doubt (``1,234.56``,
   ``1,234,567``): ``1,234`` alone is refused;
 - blanks of all kinds and apostrophes part thousands always;
+- money of India and its neighbours may be parted by commas as it is there, before the last three
+  digits and every two before them (``12,34,567.00``);
 - a minus may stand before or after, as may parentheses around (``(12.50)`` is -12.50);
 - the currency's own signs are passed over (``R$ 12,50``); those of another currency are not.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,6 +30,8 @@ WRITTEN = (DECIMAL, THOUSANDS, SIGNS)
 
 _BLANK = r"[\s\p{Z}\x{FEFF}\x{200B}]"
 _ALWAYS = r"\s\p{Z}'\x{2019}"  # part thousands whatever was stated
+_LAKHS = r"[1-9]\d?(?:,\d{2})+,\d{3}"
+_COUNT_IN_LAKHS = frozenset(("BDT", "INR", "LKR", "NPR", "PKR"))
 _MINUS = r"\-\x{2212}\x{2013}"
 
 SIGNS_OF: Mapping[str, tuple[str, ...]] = {
@@ -101,6 +106,52 @@ def decimal_sql(text: str, properties: Mapping[str, Any], kind: str) -> str:
     return f"coalesce({plain}, {as_written})"
 
 
+def largest_sql(text: str, kind: str) -> str:
+    """SQL of the most that digits in ``text`` can mean; null where there are none.
+
+    For what does not read as its column states it: the last mark parts decimals, unless three
+    digits follow it. Nothing is made of this but the question whether it matters.
+    """
+    marks = f"regexp_replace({text}, '[^0-9.,]', '')"
+    digits = f"regexp_replace({text}, '[^0-9]', '')"
+    fraction = f"regexp_extract({marks}, '[.,]([0-9]{{1,2}})$', 1)"
+    whole = f"left({digits}, length({digits}) - length({fraction}))"
+    return f"try_cast(concat({whole}, '.', {fraction}) AS {kind})"
+
+
+def duckdb_decimal_sql(text: str, properties: Mapping[str, Any]) -> str:
+    """DuckDB's SQL of the value of ``text``, for lists: null where it is not plainly written.
+
+    What it reads, `decimal_sql` reads alike; DuckDB's patterns cannot say all that the other's do.
+
+    Args:
+        text: SQL of the text.
+        properties: Of the contract's column.
+    """
+    kind = "decimal(38,6)"
+    if not any(name in properties for name in WRITTEN):
+        return f"try_cast(trim({text}) AS {kind})"
+    stated, decimal = properties.get(DECIMAL), properties.get(DECIMAL) or "."
+    other = properties.get(THOUSANDS) or {".": ",", ",": "."}[decimal]
+    blank = r"[\s\p{Z}]*"
+    signs = "|".join(re.escape(sign) for sign in properties.get(SIGNS) or ())
+    around = rf"^{blank}(?i:{signs})?{blank}|{blank}(?i:{signs})?{blank}$"
+    mark, point = re.escape(other), re.escape(decimal)
+    fraction = rf"({point}\d+)"
+    beyond_doubt = stated is None and properties.get(THOUSANDS) is None
+    grouped = rf"[1-9]\d{{0,2}}({mark}\d{{3}})+{fraction}{'' if beyond_doubt else '?'}"
+    number = rf"-?(\d+{fraction}?|{grouped})"
+    bare = f"regexp_replace({text}, {_text(around)}, '', 'g')"
+    digits = f"translate(replace({bare}, {_text(other)}, ''), {_text(decimal)}, '.')"
+    fits = f"regexp_full_match({bare}, {_text(number)})"
+    return f"CASE WHEN {fits} THEN try_cast({digits} AS {kind}) END"
+
+
+def _text(value: str) -> str:
+    """A text as DuckDB writes it, which takes backslashes as they are."""
+    return "'" + value.replace("'", "''") + "'"
+
+
 def _pattern(properties: Mapping[str, Any]) -> str:
     """The whole text of a number; group 1 is the number without sign and currency."""
     stated, thousands = properties.get(DECIMAL), properties.get(THOUSANDS)
@@ -115,6 +166,8 @@ def _pattern(properties: Mapping[str, Any]) -> str:
         )
     else:
         grouped = rf"[1-9]\d{{0,2}}([{marks}])\d{{3}}(?:\2\d{{3}})*"
+    if other == "," and not _COUNT_IN_LAKHS.isdisjoint(properties.get(SIGNS) or ()):
+        grouped += f"|{_LAKHS}"
     number = rf"((?:{grouped}|\d+)(?:{fraction})?|{fraction})"
     signs = "|".join(rf"\Q{sign}\E" for sign in properties.get(SIGNS) or ())
     money = f"(?i:{signs})?" if signs else ""

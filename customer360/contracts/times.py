@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from itertools import groupby, product
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,19 @@ BIRTH_YEARS_FROM = 1920
 
 TWO_DIGIT_YEARS = "twoDigitYearsFrom"
 """Property of a column of times: they are read as people write them, two-digit years from here."""
+
+PLAUSIBLE = "plausibleDates"
+"""Property of a column of times: first and last day that can be meant; null is the default."""
+
+EARLIEST = date(1980, 1, 1)
+"""First day that a sale can be of, unless a mapping says otherwise: below it lie the days that
+programs write for none (1970-01-01, 1900-01-01) and years that lost a digit."""
+
+DAYS_AHEAD = 366
+"""So far ahead of today a sale can be dated: what is later is a slip, or stands for never."""
+
+READABLE = (date(1700, 1, 1), date(2250, 12, 31))
+"""What bounds may be stated: days that both readers read alike."""
 
 SEPARATOR = " | "
 """Stands between several formats in a contract."""
@@ -66,6 +79,25 @@ _SHORT = ("M", "d", "H", "h", "m", "s")  # one letter of a pair: one digit or tw
 _SPARK_LETTERS = set("GyuMLdQqDEFahKkHmsSVzOXxZ")
 _TOKEN = re.compile(r"'((?:[^']|'')*)'|([A-Za-z])\2*|[^A-Za-z']+|'")
 _EXAMPLE = "write it like yyyy-MM-dd HH:mm:ss"
+_OF_PYTHON = {
+    "%Y": "yyyy",
+    "%y": "yy",
+    "%m": "MM",
+    "%d": "dd",
+    "%H": "HH",
+    "%I": "hh",
+    "%M": "mm",
+    "%S": "ss",
+    "%f": "SSSSSS",
+    "%b": "MMM",
+    "%B": "MMMM",
+    "%p": "a",
+    "%z": "XX",
+    "%T": "HH:mm:ss",
+    "%F": "yyyy-MM-dd",
+    "%-d": "d",
+    "%-m": "M",
+}
 _DAYS_TO_1970 = 25569  # in a spreadsheet's count, which begins on 1899-12-30
 
 _GUESSED_DAYS = (
@@ -141,7 +173,9 @@ def python_format(pattern: str) -> str:
         ValueError: See `check_format`.
     """
     if "%" in pattern:
-        raise ValueError(f"{pattern!r} is Python's notation, Spark's is wanted; {_EXAMPLE}")
+        raise ValueError(
+            f"{pattern!r} is Python's notation, Spark's is wanted; {_instead(_of_python(pattern))}"
+        )
     parts: list[str] = []
     for token, verbatim in _tokens(pattern):
         if verbatim:
@@ -208,6 +242,22 @@ def read_times(
     return found
 
 
+def plausible_days(stated: Sequence[str | None], today: date) -> tuple[date, date]:
+    """First and last day that can be meant, of the property `PLAUSIBLE`."""
+    first, last = (date.fromisoformat(day) if day else None for day in stated)
+    return first or EARLIEST, last or today + timedelta(days=DAYS_AHEAD)
+
+
+def implausible_sql(value: str, stated: Sequence[str | None]) -> str:
+    """SQL of whether a timestamp lies outside of `plausible_days`."""
+    first, last = stated
+    past = f"DATE'{last}' + 1" if last else f"current_date() + {DAYS_AHEAD + 1}"
+    return (
+        f"({value} < CAST(DATE'{first or EARLIEST}' AS timestamp) "
+        f"OR {value} >= CAST({past} AS timestamp))"
+    )
+
+
 def swapped(stated: str) -> str | None:
     """The formats with day and month in each other's place; None where months have names."""
     found = []
@@ -223,16 +273,24 @@ def swapped(stated: str) -> str | None:
 
 def guesses(texts: Sequence[str]) -> list[str]:
     """Formats that read all of ``texts``, the likeliest first, day and month both ways."""
+    return [pattern for pattern, read in readings(texts).items() if bool(read.all())]
+
+
+def readings(texts: Sequence[str]) -> dict[str, pd.Series[bool]]:
+    """Formats that people use and that read some of ``texts``: which of them each reads.
+
+    Day and month both ways; a time is read whole or not at all.
+    """
     import pandas as pd
 
     series = pd.Series(list(texts), dtype="str").str.strip()
-    found = []
+    found = {}
     for day, time in product(_GUESSED_DAYS, _GUESSED_TIMES):
-        pattern = day + time
-        if re.match(matching(pattern), series.iloc[0]) and bool(
-            read_times(series, pattern, YEARS_FROM, None).notna().all()
-        ):
-            found.append(pattern)
+        if not _matches(series, matching(day + time)).any():
+            continue
+        read = read_times(series, day + time, YEARS_FROM, None).notna()
+        if read.any():
+            found[day + time] = read
     return found
 
 
@@ -357,5 +415,23 @@ def _known(token: str, pattern: str) -> tuple[str, str]:
     known = _NUMERIC.get("yyyy" if token == "y" else token) or _OTHER.get(token)
     if known is None:
         why = "is not supported" if token[0] in _SPARK_LETTERS else "means nothing"
-        raise ValueError(f"{token!r} in {pattern!r} {why}; {_EXAMPLE}")
+        meant = pattern.translate(str.maketrans("DY", "dy"))
+        raise ValueError(f"{token!r} in {pattern!r} {why}; {_instead(meant)}")
     return known
+
+
+def _of_python(pattern: str) -> str:
+    return re.sub("%-?.", lambda found: _OF_PYTHON.get(found[0], found[0]), pattern)
+
+
+def _instead(pattern: str) -> str:
+    """What to write: ``pattern`` where it can be read, which it then says, else an example."""
+    known = {*_NUMERIC, *_OTHER, *_SHORT}
+    try:
+        letters = _letters(pattern)
+    except ValueError:
+        letters = []
+    parts = {letter[0] for letter in letters}
+    if "%" in pattern or not set(letters) <= known or not {"y", "M", "d"} <= parts:
+        return _EXAMPLE
+    return f"write it as {pattern}"

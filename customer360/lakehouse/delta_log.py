@@ -92,8 +92,8 @@ class TableLogs:
         """
         if not self.exists(table):
             raise TableNotFoundError(
-                f"table {table} does not exist in {self.root}: run `customer360 run` first, or "
-                "see `customer360 tables` for those that do"
+                f"table {table} does not exist in {self.root}: run `customer360 run` first, see "
+                "`customer360 tables` for those that do, or name another deployment by --home"
             )
 
     def open(self, table: str, *, version: int | None = None) -> DeltaTable:

@@ -1,7 +1,7 @@
 """One asset pair for each raw table: bronze, and the quarantine of what broke its contract."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -22,6 +22,9 @@ from customer360.pipeline.bronze_accounts import BronzeLoaded
 from customer360.sources.base import Source
 from customer360.table_names import quarantine_of
 
+if TYPE_CHECKING:
+    from customer360.pipeline.workspace import Workspace
+
 CONSERVATION = "rows_conserved"
 SHARE = "quarantine_share"
 
@@ -30,8 +33,7 @@ def bronze_asset(
     deployment: Deployment, source: Source, table: str, partitions: dg.PartitionsDefinition
 ) -> dg.AssetsDefinition:
     """Bronze table ``table`` of ``source`` and its quarantine, with two blocking checks."""
-    limit = deployment.settings.quarantine_limit
-    tolerance = deployment.settings.quarantine_tolerance
+    limits = deployment.limits
     bronze, quarantine = f"bronze/{table}", quarantine_of(table)
 
     @dg.multi_asset(
@@ -50,8 +52,9 @@ def bronze_asset(
             dg.AssetCheckSpec(
                 SHARE,
                 asset=asset_key(bronze),
-                description=f"At most {limit:.1%} of the rows are in quarantine, or {tolerance} "
-                "rows (settings quarantine_limit and quarantine_tolerance).",
+                description=f"At most {limits.rows:.1%} of the rows are in quarantine, or "
+                f"{limits.tolerance} rows, and at most {limits.money:.1%} of the money (settings "
+                "quarantine_limit, quarantine_tolerance and quarantine_money_limit).",
                 blocking=True,
             ),
         ],
@@ -75,7 +78,7 @@ def bronze_asset(
                 dg.MaterializeResult(
                     asset_key=asset_key(bronze),
                     metadata=_bronze_metadata(loaded),
-                    check_results=[_conservation(loaded), _share(loaded, limit, tolerance, table)],
+                    check_results=[_conservation(loaded), _share(work, source, table, loaded)],
                 ),
                 dg.MaterializeResult(
                     asset_key=asset_key(quarantine), metadata=_quarantine_metadata(loaded)
@@ -144,15 +147,24 @@ def _conservation(loaded: BronzeLoaded) -> dg.AssetCheckResult:
     )
 
 
-def _share(loaded: BronzeLoaded, limit: float, tolerance: int, table: str) -> dg.AssetCheckResult:
-    share = loaded.quarantine_share
-    passed = share <= limit or loaded.quarantined <= tolerance
+def _share(
+    work: "Workspace", source: Source, table: str, loaded: BronzeLoaded
+) -> dg.AssetCheckResult:
+    from customer360.pipeline import refusals
+
+    limits, refused = work.deployment.limits, loaded.refused
+    passed = not refused.over(limits)
     return dg.AssetCheckResult(
         check_name=SHARE,
         passed=passed,
-        metadata={"share": share, "limit": limit, "quarantined_rows": loaded.quarantined},
-        description=None
-        if passed
-        else f"{share:.1%} of bronze/{table} is in quarantine, more than {limit:.1%}: see "
-        f"`customer360 show quarantine/{table}`; raise CUSTOMER360_QUARANTINE_LIMIT to accept it",
+        metadata={
+            "share": refused.share,
+            "limit": limits.rows,
+            "quarantined_rows": refused.rows,
+            "money_share": refused.money_share,
+            "money_limit": limits.money,
+            "quarantined_money": str(refused.money),
+            "rows_of_unknown_money": refused.unknown,
+        },
+        description=None if passed else refusals.explained(work, source, table, loaded),
     )

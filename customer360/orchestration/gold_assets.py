@@ -44,6 +44,7 @@ from customer360.table_names import (
 
 if TYPE_CHECKING:
     from customer360.lakehouse.delta_log import Commit
+    from customer360.pipeline.account import Reconciled
     from customer360.pipeline.workspace import Workspace
 
 
@@ -290,7 +291,15 @@ def _health_asset(
                 asset=asset_key(HEALTH),
                 description="Net revenue of the days = sales - refunds in silver/transactions.",
                 blocking=True,
-            )
+            ),
+            dg.AssetCheckSpec(
+                "account_closes",
+                asset=asset_key(HEALTH),
+                description="Over each source's whole life: rows received = bronze + quarantine; "
+                "bronze, silver and what was left out hold what was accounted for day by day; "
+                "orders and net revenue agree down to here (`customer360 reconcile`).",
+                blocking=True,
+            ),
         ],
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
@@ -298,21 +307,43 @@ def _health_asset(
     def business_health(
         context: dg.AssetExecutionContext, spark: SparkResource
     ) -> Iterator[dg.MaterializeResult[None]]:
-        from customer360.pipeline import audit, make_gold
+        from customer360.pipeline import account, audit, make_gold
 
         work = workspace(context, spark, deployment)
         written, days = make_gold.make_business_health(work, days_of(context))
         here, there = audit.revenue_of(work, days)
+        found = account.reconcile(work.tables, work.deployment)
         yield dg.MaterializeResult(
             asset_key=asset_key(HEALTH),
-            metadata=commit_metadata(written, days_made=str(days)),
+            metadata=commit_metadata(
+                written, days_made=str(days), left_out=_left_out(found, work.deployment.currency)
+            ),
             check_results=[
+                dg.AssetCheckResult(
+                    check_name="account_closes",
+                    passed=not found.differences,
+                    metadata={"differences": len(found.differences)},
+                    description=found.differences[0] if found.differences else None,
+                ),
                 dg.AssetCheckResult(
                     check_name="revenue_reconciles",
                     passed=here == there,
                     metadata={"business_health": str(here), "transactions": str(there)},
-                )
+                ),
             ],
         )
 
     return business_health
+
+
+def _left_out(found: "Reconciled", currency: str) -> dg.MarkdownMetadataValue:
+    """What is in no order: in quarantine, excluded or waiting, and how much money that is."""
+    if not found.left_out:
+        return dg.MetadataValue.md("nothing")
+    lines = [f"| source | table | why | rows | {currency} |", "|---|---|---|---:|---:|"]
+    for line in found.left_out:
+        money = "" if line.money is None else f"{line.money:,.2f}"
+        lines.append(
+            f"| {line.source} | {line.table} | {line.what} | {line.rows or 0:,} | {money} |"
+        )
+    return dg.MetadataValue.md("\n".join(lines))

@@ -66,13 +66,19 @@ def as_of_dates(context: dg.AssetExecutionContext, deployment: Deployment) -> li
     return dates
 
 
-def check_day(deployment: Deployment, day: date) -> None:
-    """Nothing, where ``day`` is one of the deployment's.
+def check_day(deployment: Deployment, day: date, *, as_of: bool = False) -> None:
+    """Nothing, where ``day`` is one of the deployment's; ``as_of`` if it is a snapshot's date.
 
     Raises:
         SettingsError: It is not.
     """
     first, last = deployment.settings.start_date, deployment.last_day()
+    if last == deployment.today() - timedelta(days=1) and last < day:
+        raise SettingsError(
+            f"{day} is not over yet, and days are loaded when they are whole: write "
+            f"{'--as-of' if as_of else '--to'} {last}; what is of later days waits, and is taken "
+            "when its day is over"
+        )
     if not first <= day <= last:
         raise SettingsError(
             f"{day} is outside this deployment's days, {first} to {last}; see start_date and "

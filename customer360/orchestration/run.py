@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Literal
 
 import dagster as dg
@@ -12,7 +13,7 @@ from rich.markup import escape
 
 from customer360.days import DayRange
 from customer360.deployment import Deployment
-from customer360.errors import Customer360Error, first_line, listed
+from customer360.errors import Customer360Error, SettingsError, first_line, listed
 from customer360.lakehouse.delta_log import TableLogs
 from customer360.orchestration import jobs
 from customer360.orchestration.build import build_definitions
@@ -69,15 +70,34 @@ class Plan:
         """The plan that these arguments describe; what is not given, the sources decide.
 
         Raises:
-            SettingsError: A date is outside the partitions, or the range ends before it begins.
+            SettingsError: A date is outside the partitions or what the sources have, or the range
+                ends before it begins.
         """
         if first is None or last is None:
             found = deployment.available()
-            first, last = first or found.first, last or found.last
+            if first is not None and first > found.last:
+                raise SettingsError(
+                    f"--from {first} is after the last day that the sources have, {found.last}: "
+                    "give an earlier one, or --to as well"
+                )
+            if last is not None and last < found.first:
+                raise SettingsError(
+                    f"--to {last} is before the first day that the sources have, {found.first}: "
+                    "give a later one, or --from as well"
+                )
+            if last is None and deployment.is_not_over(found.first):
+                raise SettingsError(
+                    f"the sources hold nothing before {found.first}, and that day is not over: "
+                    "days are loaded when they are whole; run it again when it is"
+                )
+            yesterday = deployment.today() - timedelta(days=1)
+            first, last = first or found.first, last or min(found.last, yesterday)
         days = DayRange(first, last)
         dates = tuple(sorted(set(as_of))) or (days.last,)
-        for day in (days.first, days.last, *dates):
+        for day in (days.first, days.last):
             check_day(deployment, day)
+        for day in dates:
+            check_day(deployment, day, as_of=bool(as_of))
         return cls(days, dates, steps, tuple(models))
 
 
@@ -94,7 +114,6 @@ def run_plan(settings: Settings, plan: Plan, say: Say) -> None:
     Raises:
         RunFailedError: An asset or a blocking check failed.
     """
-    definitions = build_definitions(settings)
     chosen = {
         "all": ("load", "snapshot", "train", "publish"),
         "etl": ("load", "snapshot"),
@@ -102,18 +121,51 @@ def run_plan(settings: Settings, plan: Plan, say: Say) -> None:
         "publish": ("publish",),
     }[plan.steps]
     dates = ",".join(str(day) for day in plan.as_of)
+    with _running(settings, say) as (definitions, instance):
+        again: Sequence[date] = ()
+        for name in chosen:
+            if name == "snapshot":
+                again = _stale(settings, plan.as_of)
+                _tell(again, say)
+            say(f"[bold]{name}[/bold] {plan.days if name == 'load' else dates}")
+            for step in _steps(name, settings, plan, again, instance):
+                _run(definitions, instance, step)
+
+
+def load_again(settings: Settings, days: Sequence[DayRange], as_of: date | None, say: Say) -> None:
+    """Load several ranges of days again, and then the snapshot of ``as_of`` where there is one.
+
+    Args:
+        settings: The deployment.
+        days: Ranges, each a run.
+        as_of: Date of the snapshot; None: there is none to be made again.
+        say: Receives progress, a line at a time (rich markup).
+
+    Raises:
+        RunFailedError: An asset or a blocking check failed.
+    """
+    with _running(settings, say) as (definitions, instance):
+        for each in days:
+            say(f"[bold]load[/bold] {each}")
+            _run(definitions, instance, _Step(jobs.LOAD_RANGE, each))
+        if as_of is not None:
+            plan = Plan(days[-1], (as_of,), "etl")
+            again = _stale(settings, plan.as_of)
+            _tell(again, say)
+            say(f"[bold]snapshot[/bold] {as_of}")
+            for step in _steps("snapshot", settings, plan, again, instance):
+                _run(definitions, instance, step)
+
+
+@contextmanager
+def _running(settings: Settings, say: Say) -> Iterator[tuple[dg.Definitions, dg.DagsterInstance]]:
+    """What a run in this process needs; that it was is shown to the warehouse's readers."""
+    definitions = build_definitions(settings)
     stop = listen(say)
     try:
         with open_instance(settings) as instance:
             try:
-                again: Sequence[date] = ()
-                for name in chosen:
-                    if name == "snapshot":
-                        again = _stale(settings, plan.as_of)
-                        _tell(again, say)
-                    say(f"[bold]{name}[/bold] {plan.days if name == 'load' else dates}")
-                    for step in _steps(name, settings, plan, again, instance):
-                        _run(definitions, instance, step)
+                yield definitions, instance
             finally:
                 _record(settings, instance, say)
     finally:

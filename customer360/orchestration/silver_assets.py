@@ -119,6 +119,13 @@ def silver_assets(
                 "`conflicts: stop`; else no more of the money, or of more than a few rows, than "
                 "may be in quarantine.",
             ),
+            _check(
+                TRANSACTIONS,
+                "exclusions_share",
+                "What is left out though neither the mapping nor the source's own rules say so "
+                "(unknown customers, sales below zero, other money) is no more of the rows, or of "
+                "the money, than may be in quarantine.",
+            ),
             _check(TRANSACTIONS, "customers_known", "Every customer is in silver/customers."),
         ],
         can_subset=True,
@@ -134,6 +141,7 @@ def silver_assets(
         days = days_of(context)
         loaded = load_silver.load_transactions(work, days)
         found = audit.audit_transactions(work, loaded.days)
+        astray = audit.rows_astray(work, loaded.days, loaded.accounting)
         mended = [day for day in loaded.days if day not in days]
         made: dg.MaterializeResult[None] = dg.MaterializeResult(
             asset_key=asset_key(TRANSACTIONS),
@@ -145,8 +153,9 @@ def silver_assets(
             check_results=[
                 dg.AssetCheckResult(
                     check_name="rows_accounted",
-                    passed=all(a.missing == 0 for a in loaded.accounting.values()),
+                    passed=not astray and all(a.missing == 0 for a in loaded.accounting.values()),
                     metadata={f"{n}_missing": a.missing for n, a in loaded.accounting.items()},
+                    description="; ".join(astray) or None,
                 ),
                 dg.AssetCheckResult(
                     check_name="keys_unique",
@@ -154,6 +163,7 @@ def silver_assets(
                     metadata={"repeated_keys": found.repeated_keys},
                 ),
                 _agreement(context, work, loaded),
+                _exclusions(work, loaded),
                 dg.AssetCheckResult(
                     check_name="customers_known",
                     passed=found.unknown_customers == 0,
@@ -210,18 +220,12 @@ def _agreement(
     """The check ``orders_agree``: a warning where a few orders are set aside."""
     from customer360.pipeline import conflicts
 
-    settings = work.deployment.settings
     stops, told = False, []
     for source in work.deployment.sources:
         account = loaded.accounting[source.name]
         if account.conflicts:
             told.append(conflicts.explained(work, source, account))
-            stops |= conflicts.too_many(
-                source,
-                account,
-                limit=settings.quarantine_limit,
-                tolerance=settings.quarantine_tolerance,
-            )
+            stops |= conflicts.too_many(source, account, work.deployment.limits)
     if told and not stops:
         context.log.warning(" ".join(told))
     return dg.AssetCheckResult(
@@ -229,6 +233,24 @@ def _agreement(
         passed=not told,
         severity=dg.AssetCheckSeverity.ERROR if stops else dg.AssetCheckSeverity.WARN,
         metadata={f"{n}_conflicts": a.conflicts for n, a in loaded.accounting.items()},
+        description=" ".join(told) or None,
+    )
+
+
+def _exclusions(work: "Workspace", loaded: "TransactionsLoaded") -> dg.AssetCheckResult:
+    from customer360.pipeline import refusals
+
+    limits = work.deployment.limits
+    told = [
+        refusals.exclusions_explained(work, source, loaded.accounting[source.name])
+        for source in work.deployment.sources
+        if loaded.accounting[source.name].untold.over(limits)
+    ]
+    return dg.AssetCheckResult(
+        check_name="exclusions_share",
+        passed=not told,
+        metadata={f"{n}_money": str(a.untold.money) for n, a in loaded.accounting.items()}
+        | {f"{n}_rows": a.untold.rows for n, a in loaded.accounting.items()},
         description=" ".join(told) or None,
     )
 

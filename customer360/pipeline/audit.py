@@ -7,7 +7,7 @@ what is more into temporary files.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -16,6 +16,7 @@ from customer360.contracts import Contract
 from customer360.days import DayRange
 from customer360.lakehouse.tables import days_predicate
 from customer360.pipeline.workspace import Workspace
+from customer360.silver.transactions import Accounting
 from customer360.table_names import AS_OF, CUSTOMERS, HEALTH, HISTORY, TRANSACTIONS
 
 
@@ -47,6 +48,43 @@ def audit_transactions(work: Workspace, days: Sequence[date]) -> TransactionsAud
         customers=CUSTOMERS,
     )
     return TransactionsAudit(repeated, unknown)
+
+
+def rows_astray(
+    work: Workspace, days: Collection[date], accounting: Mapping[str, Accounting]
+) -> list[str]:
+    """Sources of which a load of silver/transactions counted other rows than the tables hold.
+
+    Bronze is counted by its rows' own dates, so it tells only where these are business dates and
+    a row becomes one transaction; silver where a transaction is made of one row.
+    """
+    astray = []
+    made = dict(
+        work.tables.ask(
+            f"SELECT source, count(*) FROM made WHERE {days_predicate('business_date', days)} "
+            "GROUP BY ALL",
+            made=TRANSACTIONS,
+        )
+    )
+    for source in work.deployment.sources:
+        account, name = accounting[source.name], source.name
+        if not source.order_lines and made.get(name, 0) != account.kept:
+            astray.append(
+                f"{name}: {account.kept:,} rows were kept, {made.get(name, 0):,} are in "
+                f"{TRANSACTIONS}"
+            )
+        if source.splits_rows or source.event_zones != {work.deployment.zone_of(source)}:
+            continue
+        ((accepted,),) = work.tables.ask(
+            f"SELECT count(*) FROM rows WHERE {days_predicate('_event_date', days)}",
+            rows=f"bronze/{source.transactions_table}",
+        )
+        if accepted != account.rows_in:
+            astray.append(
+                f"{name}: bronze/{source.transactions_table} has {accepted:,} rows of these days, "
+                f"{account.rows_in:,} came to {TRANSACTIONS}"
+            )
+    return astray
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from customer360.limits import LeftOut
 
 if TYPE_CHECKING:
     from customer360.lakehouse.delta_log import Commit
@@ -40,8 +43,11 @@ class BronzeLoaded:
         reasons: Quarantined rows by reason; a row with two reasons counts in both.
         deleted: Rows in quarantine because the source has them no more; they count as neither
             raw nor quarantined.
+        dropped: Rows in quarantine because an edit leaves them out for good.
         set_aside: Values that describe and could not be used, by reason: their rows are in bronze
             and are read without them.
+        left_out: Quarantined rows and their money, of how much; None where an unchanged extract
+            was loaded by an older release.
     """
 
     bronze: Commit | None
@@ -49,7 +55,9 @@ class BronzeLoaded:
     counts: Mapping[str, DeliveryCount]
     reasons: Mapping[str, int]
     deleted: int = 0
+    dropped: int = 0
     set_aside: Mapping[str, int] = field(default_factory=dict)
+    left_out: LeftOut | None = None
 
     @property
     def raw(self) -> int:
@@ -62,11 +70,22 @@ class BronzeLoaded:
         return sum(count.quarantined for count in self.counts.values())
 
     @property
-    def quarantine_share(self) -> float:
-        """Quarantined rows as a share of the raw rows."""
-        return self.quarantined / self.raw if self.raw else 0.0
+    def refused(self) -> LeftOut:
+        """Rows that quarantine waits to be rid of, and their money, of how much."""
+        return self.left_out or LeftOut(self.quarantined - self.dropped, self.raw)
 
     @property
     def not_conserved(self) -> dict[str, DeliveryCount]:
         """Delivery days on which raw rows are not bronze rows plus quarantined rows."""
         return {day: count for day, count in self.counts.items() if not count.conserved}
+
+
+def left_out(observed: Mapping[str, Any], rows: int, of_rows: int) -> LeftOut:
+    """What is in quarantine, of the values of `contracts.checks.money_counts`."""
+    return LeftOut(
+        rows,
+        of_rows,
+        Decimal(observed.get("money_refused") or 0),
+        Decimal(observed.get("money") or 0),
+        int(observed.get("worth_unknown") or 0),
+    )

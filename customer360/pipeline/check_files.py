@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from customer360.bronze import ingest
+from customer360.contracts import Contract
+from customer360.contracts.checks import set_aside_counts
 from customer360.silver import transactions
 from customer360.sources.base import Source
 
@@ -20,11 +22,20 @@ _SECRET = b"nothing is kept"
 
 @dataclass(frozen=True)
 class Refused:
-    """Rows that would be in quarantine for a reason, or left out of silver by it."""
+    """Rows that would be in quarantine for a reason, or left out of silver by it.
+
+    Attributes:
+        reason: As quarantine names it.
+        rows: How many; a row with two reasons is in two of these.
+        money: Of rows that were left out, where it is all of the mapping's currency.
+        says: The reason in words, where the name alone does not say it.
+        examples: Of rows in quarantine.
+    """
 
     reason: str
     rows: int
     money: Decimal | None = None
+    says: str = ""
     examples: Sequence[str] = ()
 
 
@@ -34,6 +45,7 @@ class Checked:
 
     Attributes:
         rows: Rows in the files.
+        refused: Of them, those that would be in quarantine.
         first: First business day of what counts.
         last: Last business day.
         orders: Different orders that were sold.
@@ -44,12 +56,16 @@ class Checked:
         sold: Money of the sales.
         given_back: Money of the refunds.
         currency: Of both.
+        repeats: Rows that say what another says: they count once.
+        corrections: Rows that a later one of the same order takes the place of.
         quarantined: Rows that break the contract, by reason.
+        set_aside: Rows that come in without a value that breaks its rule, by reason.
         excluded: Rows that are no transactions, by reason.
         suspicions: What may be wrong although it can be read.
     """
 
     rows: int
+    refused: int
     first: date | None
     last: date | None
     orders: int
@@ -60,7 +76,10 @@ class Checked:
     sold: Decimal
     given_back: Decimal
     currency: str
+    repeats: int = 0
+    corrections: int = 0
     quarantined: Sequence[Refused] = ()
+    set_aside: Sequence[Refused] = ()
     excluded: Sequence[Refused] = ()
     suspicions: Sequence[str] = field(default_factory=tuple)
 
@@ -75,17 +94,48 @@ def check_source(spark: SparkSession, source: Source) -> Checked:
     table = source.transactions_table
     contract = source.contract(table)
     raw = source.read_raw(spark, table, days.first, days.last)
-    received = ingest.received(raw, contract, ingested_at=datetime.now(UTC), run_id="check")
-    quarantined = _quarantined(ingest.rejected(received, contract))
-    bronze = {table: ingest.accepted(received, contract)}
+    # Read and typed once, whatever is then asked of the rows.
+    received = ingest.received(
+        raw, contract, ingested_at=datetime.now(UTC), run_id="check"
+    ).persist()
     rows = transactions.prepared(
-        source.staged_transactions(bronze),
+        source.staged_transactions({table: ingest.accepted(received, contract)}),
         source=source.name,
         secret=_SECRET,
         time_zone=source.time_zone,
         currency=source.currency,
-    )
-    settled = transactions.settled(rows, lines=source.order_lines)
+    ).persist()
+    try:
+        rejected = ingest.rejected(received, contract)
+        return _counted(
+            source,
+            rows,
+            received=received.count(),
+            refused=rejected.count(),
+            quarantined=_quarantined(rejected, contract),
+            set_aside=_set_aside(received, contract),
+        )
+    finally:
+        rows.unpersist()
+        received.unpersist()
+
+
+def _counted(
+    source: Source,
+    rows: DataFrame,
+    *,
+    received: int,
+    refused: int,
+    quarantined: Sequence[Refused],
+    set_aside: Sequence[Refused],
+) -> Checked:
+    """What the typed ``rows`` come to, beside what is known of those received and refused."""
+    moved = transactions.moved_keys(rows)
+    settled = transactions.settled(
+        rows.drop("_source_file"),
+        lines=source.order_lines,
+        standing=transactions.standing_rows(rows, moved),
+    ).persist()
     made = transactions.made_of(transactions.kept(settled), order_lines=source.order_lines)
     sale, refund = F.col("kind") == "sale", F.col("kind") == "refund"
     (total,) = made.agg(
@@ -94,7 +144,7 @@ def check_source(spark: SparkSession, source: Source) -> Checked:
         F.count_distinct(F.when(sale, F.col("order_id"))).alias("orders"),
         F.count_if(refund).alias("refunds"),
         F.count_if(F.col("kind") == "cancelled").alias("cancelled"),
-        F.count_distinct("customer_key").alias("customers"),
+        F.count_distinct(F.when(sale | refund, F.col("customer_key"))).alias("customers"),
         F.count_if(sale & F.col("customer_key").isNull()).alias("anonymous"),
         F.sum(F.when(sale, F.col("amount"))).alias("sold"),
         F.sum(F.when(refund, F.col("amount"))).alias("given_back"),
@@ -104,8 +154,15 @@ def check_source(spark: SparkSession, source: Source) -> Checked:
     )
     left_out = not_taken.where("excluded_because IS NOT NULL").groupBy("excluded_because")
     excluded = left_out.agg(F.count(F.lit(1)).alias("rows"), F.sum("amount").alias("money"))
+    reasons = sorted(excluded.collect(), key=lambda row: -row.rows)
+    outcomes = {
+        row.outcome: row["count"]
+        for row in settled.groupBy(F.col(transactions.OUTCOME).alias("outcome")).count().collect()
+    }
+    settled.unpersist()
     return Checked(
-        rows=raw.count(),
+        rows=received,
+        refused=refused,
         first=total.first,
         last=total.last,
         orders=total.orders,
@@ -116,16 +173,24 @@ def check_source(spark: SparkSession, source: Source) -> Checked:
         sold=total.sold or Decimal(0),
         given_back=total.given_back or Decimal(0),
         currency=source.currency,
+        repeats=outcomes.get(transactions.DUPLICATE, 0),
+        corrections=outcomes.get(transactions.CORRECTION, 0),
         quarantined=quarantined,
+        set_aside=set_aside,
         excluded=[
-            Refused(row.excluded_because, row.rows, row.money)
-            for row in sorted(excluded.collect(), key=lambda row: -row.rows)
+            # Yen and euros have no sum.
+            Refused(row.excluded_because, row.rows, None if _is_foreign(row) else row.money)
+            for row in reasons
         ],
         suspicions=[*source.suspicions(), *_repeated_ids(rows, source)],
     )
 
 
-def _quarantined(rejected: DataFrame) -> list[Refused]:
+def _is_foreign(left_out: Row) -> bool:
+    return left_out.excluded_because == "other_currency"
+
+
+def _quarantined(rejected: DataFrame, contract: Contract) -> list[Refused]:
     by_reason = (
         rejected.select(F.explode("reasons").alias("reason"), "raw")
         .groupBy("reason")
@@ -138,10 +203,53 @@ def _quarantined(rejected: DataFrame) -> list[Refused]:
     found = sorted(by_reason.collect(), key=lambda row: (-row["rows"], row["reason"]))
     return [
         Refused(
-            row["reason"], row["rows"], examples=list(dict.fromkeys((row["first"], row["last"])))
+            row["reason"],
+            row["rows"],
+            says=_in_words(row["reason"], contract),
+            examples=list(dict.fromkeys((row["first"], row["last"]))),
         )
         for row in found
     ]
+
+
+def _set_aside(received: DataFrame, contract: Contract) -> list[Refused]:
+    counts = set_aside_counts(contract)
+    if not counts:
+        return []
+    (found,) = received.agg(*counts).collect()
+    return [
+        Refused(reason, int(rows), says=_in_words(reason, contract))
+        for reason, rows in found.asDict().items()
+        if rows
+    ]
+
+
+_WORDS = {
+    "required": "nothing stands where a value must be",
+    "spreadsheet_number": "what a spreadsheet left of a longer number",
+    "malformed": "more or fewer values than the header has",
+    "minimum": "less than may be",
+    "maximum": "more than may be",
+}
+_KINDS = {
+    "number": "no number as the mapping writes them",
+    "integer": "no whole number",
+    "boolean": "neither yes nor no",
+}
+
+
+def _in_words(reason: str, contract: Contract) -> str:
+    """What a reason such as ``total:type`` means, as far as it can be said shortly."""
+    name, _, rule = reason.rpartition(":")
+    if rule not in ("type", "format") or name not in contract.column_names:
+        return _WORDS.get(rule, "")
+    column = contract.column(name)
+    if column.logical_type in ("timestamp", "date"):
+        what = "time" if column.logical_type == "timestamp" else "day"
+        return f"no {what} like {column.format}"
+    if column.format == "email":
+        return "no e-mail address"
+    return _KINDS.get(column.logical_type, "not written as it has to be")
 
 
 def _repeated_ids(rows: DataFrame, source: Source) -> list[str]:
@@ -149,7 +257,8 @@ def _repeated_ids(rows: DataFrame, source: Source) -> list[str]:
     if source.order_lines:
         return []
     said = F.xxhash64("customer_key", "occurred_at", "amount", "kind")
-    sales = rows.where(F.col("excluded_because").isNull() & (F.col("kind") == "sale"))
+    # Where rows say when they changed, they are states of an order.
+    sales = rows.where("excluded_because IS NULL AND kind = 'sale' AND changed_at IS NULL")
     repeated = (
         sales.groupBy("order_id")
         .agg(F.count_distinct(said).alias("contents"), F.count(F.lit(1)).alias("rows"))
@@ -158,8 +267,9 @@ def _repeated_ids(rows: DataFrame, source: Source) -> list[str]:
     (total,) = repeated.agg(F.count(F.lit(1)), F.min("order_id"), F.sum("rows")).collect()
     if not total[0]:
         return []
+    stand = "order id, {}, stands" if total[0] == 1 else "order ids, {} for one, stand"
     return [
-        f"{source.name}: {total[0]} order ids, {total[1]} for one, stand on {total[2]} rows that "
-        "differ: if rows are lines of orders write `grain: lines`; if another column tells the "
-        "orders apart, write `order_id: [that column, this column]`"
+        f"{source.name}: {total[0]} {stand.format(total[1])} on {total[2]} rows that differ: if "
+        "rows are lines of orders write `grain: lines`; if another column tells the orders apart, "
+        "write `order_id: [that column, this column]`"
     ]

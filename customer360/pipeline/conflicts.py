@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
 from pyspark.sql import functions as F
 
 from customer360.contracts.sql import quoted
 from customer360.errors import listed
+from customer360.limits import LeftOut, Limits
 from customer360.pipeline.workspace import Workspace
 from customer360.silver.transactions import CONFLICTING_CUSTOMERS, CONFLICTS, Accounting
 from customer360.sources.base import Source
@@ -23,19 +23,18 @@ _EXAMPLES = 2
 _VALUES = 4
 
 
-def too_many(source: Source, account: Accounting, *, limit: float, tolerance: int) -> bool:
+def too_many(source: Source, account: Accounting, limits: Limits) -> bool:
     """Whether a load with these conflicts must not go on.
 
     Where the mapping says what becomes of them (``conflicts``), it is obeyed; else they may be no
-    more than ``limit`` of the money, nor of the rows unless these are at most ``tolerance``.
+    more than what may be left out.
     """
     if not account.conflicts or source.conflicts == "quarantine":
         return False
     if source.conflicts == "stop":
         return True
-    money = account.money_in_conflict / account.money if account.money else Decimal(0)
-    rows = account.conflicts / account.rows_in
-    return money > Decimal(str(limit)) or (rows > limit and account.conflicts > tolerance)
+    left_out = LeftOut(account.conflicts, account.rows_in, account.money_in_conflict, account.money)
+    return left_out.over(limits)
 
 
 def explained(work: Workspace, source: Source, account: Accounting) -> str:
@@ -78,7 +77,8 @@ def explained(work: Workspace, source: Source, account: Accounting) -> str:
     what = "name two customers" if customers else "contradict each other"
     return (
         f"{account.conflicts} rows of {source.name} are of orders whose rows {what}: {examples}. "
-        f"{_remedy(source, list(orders.values()), customers)}; see `customer360 show {REJECTED}`"
+        f"{_remedy(source, list(orders.values()), customers)}; see "
+        "`customer360 quarantine show transactions`"
     )
 
 

@@ -20,13 +20,16 @@ from pyspark.sql import functions as F
 
 from customer360.bronze import changes as bronze_changes
 from customer360.bronze import ingest
+from customer360.bronze.edits import IS_LEFT_OUT
 from customer360.contracts import Contract
-from customer360.contracts.checks import keeps_every_rule, set_aside_counts
+from customer360.contracts.checks import money_counts, set_aside_counts, set_aside_reasons
+from customer360.contracts.reasons import DELETED, LEFT_OUT
 from customer360.contracts.spark import table_schema
 from customer360.contracts.sql import quoted
 from customer360.errors import SettingsError, listed
 from customer360.lakehouse.delta_log import Commit
-from customer360.pipeline.bronze_accounts import WHOLE, BronzeLoaded, DeliveryCount
+from customer360.pipeline.bronze_accounts import WHOLE, BronzeLoaded, DeliveryCount, left_out
+from customer360.pipeline.edited_rows import edits_of, edits_print
 from customer360.pipeline.workspace import Workspace, days_note
 from customer360.sources.base import ChangingSource, Look
 from customer360.table_names import quarantine_of
@@ -62,16 +65,22 @@ class _Step:
         self.contract: Contract = source.contract(table)
         self.key = source.key(table)
         self.bronze, self.quarantine = f"bronze/{table}", quarantine_of(table)
-        stated = f"{source.fingerprint(table)}\n{self.contract!r}"
+        edits = edits_print(work, table)
+        stated = f"{source.fingerprint(table)}\n{self.contract!r}{edits}"
         self.definition = hashlib.sha256(stated.encode()).hexdigest()
         self.known = self._known()
         self.set_aside: Mapping[str, int] = {}
+        self.money: Mapping[str, Any] = {}
 
     def load(self, look: Look) -> BronzeLoaded | None:
         """Load what ``look`` sees; None when rows came to light that only a whole look reads."""
         work = self.work
         received = ingest.received(
-            look.raw, self.contract, ingested_at=work.started_at, run_id=work.run_id
+            look.raw,
+            self.contract,
+            ingested_at=work.started_at,
+            run_id=work.run_id,
+            edits=edits_of(work, self.table),
         ).persist()  # read once, under the load's own state, for all that follows
         try:
             self._check_key(received)
@@ -85,9 +94,17 @@ class _Step:
             received.unpersist()
 
     def _known(self) -> Mapping[str, Any]:
-        """What the newest load noted; nothing when something else was read then."""
+        """What the newest load noted; nothing when something else was read then.
+
+        Nor for a table of an older release, which has fewer columns: it is made anew.
+        """
+        lakehouse = self.work.lakehouse
+        if lakehouse.exists(self.bronze):
+            stored = {field.name for field in lakehouse.open(self.bronze).schema().fields}
+            if not stored.issuperset(table_schema(self.contract).names):
+                return {}
         for newest in (1, None):  # the newest commit says it, unless it was maintenance
-            for _, note in self.work.lakehouse.notes(self.bronze, newest):
+            for _, note in lakehouse.notes(self.bronze, newest):
                 if note and "definition" in (known := json.loads(note)):
                     return known if known["definition"] == self.definition else {}
         return {}
@@ -105,10 +122,13 @@ class _Step:
             )
 
     def _count_set_aside(self, received: DataFrame) -> None:
-        counts = set_aside_counts(self.contract)
+        money = money_counts(self.contract, ingest.WORTH, F.col(IS_LEFT_OUT))
+        counts = (*set_aside_counts(self.contract), *money)
         found = received.agg(*counts).first() if counts else None
         values = found.asDict() if found is not None else {}
-        self.set_aside = {name: int(rows) for name, rows in values.items() if rows}
+        names = set_aside_reasons(self.contract)
+        self.set_aside = {name: int(values[name]) for name in names if values.get(name)}
+        self.money = values
 
     def _unseen(self, keys: DataFrame, received: DataFrame) -> bool:
         """Whether the source has rows that no look has seen: older than their watermark says."""
@@ -153,7 +173,7 @@ class _Step:
                 for (day,) in found.select(column).distinct().collect()
                 if day is not None
             }
-            gone = found.where(F.col("_gone") == bronze_changes.DELETED)
+            gone = found.where(F.col("_gone") == DELETED)
             quarantine = self._write_quarantine(received, gone, kept="true", present=look.keys)
             written = None
             if days:  # every bronze row has one: without a day there is no change to note
@@ -216,10 +236,10 @@ class _Step:
         reasons: Counter[str] = Counter()
         for row in by_reasons:
             reasons.update(dict.fromkeys(row["reasons"], row["count"]))
-        deleted = reasons[bronze_changes.DELETED]
+        deleted = reasons[DELETED]
         quarantined = sum(row["count"] for row in by_reasons) - deleted
         if batch is not None:
-            quarantined = batch.where(~keeps_every_rule(self.contract)).count()
+            quarantined = batch.where(~ingest.kept(self.contract)).count()
             own = [*self._quoted_key, "_row_hash"]
             bronze = bronze.join(batch.select(*own), [*self.key, "_row_hash"], "left_semi")
         count = DeliveryCount(raw, bronze.count(), quarantined)
@@ -229,7 +249,9 @@ class _Step:
             {WHOLE: count},
             dict(sorted(reasons.items())),
             deleted,
+            reasons[LEFT_OUT],
             self.set_aside,
+            left_out(self.money, quarantined - reasons[LEFT_OUT], raw),
         )
 
     def _note(self, look: Look, days: set[date]) -> str:

@@ -15,12 +15,23 @@ from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
 from customer360.bronze import ingest
+from customer360.bronze.edits import IS_LEFT_OUT
 from customer360.contracts import Contract
-from customer360.contracts.checks import keeps_every_rule, set_aside_counts, set_aside_reasons
+from customer360.contracts.checks import money_counts, set_aside_counts, set_aside_reasons
+from customer360.contracts.reasons import LEFT_OUT
+from customer360.contracts.times import PLAUSIBLE
 from customer360.days import DayRange
 from customer360.errors import BrokenFileError
 from customer360.lakehouse.tables import Folders, days_predicate
-from customer360.pipeline.bronze_accounts import DELIVERY_DAY, WHOLE, BronzeLoaded, DeliveryCount
+from customer360.pipeline import account
+from customer360.pipeline.bronze_accounts import (
+    DELIVERY_DAY,
+    WHOLE,
+    BronzeLoaded,
+    DeliveryCount,
+    left_out,
+)
+from customer360.pipeline.edited_rows import edits_of, edits_print
 from customer360.pipeline.follow_changes import follow_changes
 from customer360.pipeline.workspace import Workspace, days_note
 from customer360.sources.base import ChangingSource, Source
@@ -52,7 +63,13 @@ def load_bronze(work: Workspace, source: Source, table: str, days: DayRange) -> 
 
 
 def _received(work: Workspace, raw: DataFrame, contract: Contract) -> DataFrame:
-    return ingest.received(raw, contract, ingested_at=work.started_at, run_id=work.run_id)
+    return ingest.received(
+        raw,
+        contract,
+        ingested_at=work.started_at,
+        run_id=work.run_id,
+        edits=edits_of(work, contract.table.removeprefix("bronze/")),
+    )
 
 
 def _load_days(work: Workspace, source: Source, table: str, days: DayRange) -> BronzeLoaded:
@@ -66,8 +83,9 @@ def _load_days(work: Workspace, source: Source, table: str, days: DayRange) -> B
     broken = Observation()
     seen = received.observe(
         broken,
-        F.count_if(~keeps_every_rule(contract)).alias("rows"),
+        F.count_if(~ingest.kept(contract)).alias("rows"),
         *set_aside_counts(contract),
+        *money_counts(contract, ingest.WORTH, F.col(IS_LEFT_OUT)),
     )
     folders = lakehouse.folders(
         bronze_table, DELIVERY_DAY, new=work.folders_for(sum(raw_rows.values()), len(raw_rows))
@@ -79,7 +97,8 @@ def _load_days(work: Workspace, source: Source, table: str, days: DayRange) -> B
         list(days),
         folders=folders,
         index=contract.indexed_columns,
-        note=days_note(days),  # silver looks at what lay there before
+        # Silver looks at what lay there before; the account at what came in.
+        note=days_note(days, **account.raw_note(work.tables, bronze_table, raw_rows, days)),
     )
     refused = bool(broken.get["rows"])
     quarantine = None
@@ -106,23 +125,39 @@ def _load_days(work: Workspace, source: Source, table: str, days: DayRange) -> B
         if refused
         else {}
     )
+    dropped = reasons.get(LEFT_OUT, 0)
     return BronzeLoaded(
-        bronze, quarantine, by_day, reasons, set_aside=_set_aside(contract, broken.get)
+        bronze,
+        quarantine,
+        by_day,
+        reasons,
+        dropped=dropped,
+        set_aside=_set_aside(contract, broken.get),
+        left_out=left_out(broken.get, sum(set_aside.values()) - dropped, sum(raw_rows.values())),
     )
 
 
 def _load_extract(work: Workspace, source: Source, table: str, days: DayRange) -> BronzeLoaded:
     lakehouse, contract = work.lakehouse, source.contract(table)
-    print_now = _extract_print(source, table, contract)
+    edits = edits_print(work, table)
+    print_now = _extract_print(source, table, contract, edits, work.started_at.year)
     known = next((json.loads(n) for _, n in lakehouse.notes(f"bronze/{table}") if n), None)
     if known is not None and known["extract"] == print_now:
         counts = _whole(work, table, int(known["raw"]))
+        reasons = _all_reasons(work, table)
+        dropped = reasons.get(LEFT_OUT, 0)
         return BronzeLoaded(
             None,
             None,
             counts,
-            _all_reasons(work, table),
+            reasons,
+            dropped=dropped,
             set_aside=known.get("set_aside", {}),
+            left_out=left_out(
+                known["money"], counts[WHOLE].quarantined - dropped, counts[WHOLE].raw
+            )
+            if "money" in known
+            else None,
         )
     counted, aside = Observation(), Observation()
     raw = source.read_raw(work.spark, table, days.first, days.last)
@@ -132,7 +167,10 @@ def _load_extract(work: Workspace, source: Source, table: str, days: DayRange) -
         quarantine_of(table),
         ingest.rejected(
             _received(work, raw_and_counted, contract).observe(
-                aside, F.count(F.lit(1)).alias("rows"), *set_aside_counts(contract)
+                aside,
+                F.count(F.lit(1)).alias("rows"),
+                *set_aside_counts(contract),
+                *money_counts(contract, ingest.WORTH, F.col(IS_LEFT_OUT)),
             ),
             contract,
         ),
@@ -140,15 +178,31 @@ def _load_extract(work: Workspace, source: Source, table: str, days: DayRange) -
     )
     raw_rows = int(counted.get["rows"])
     set_aside = _set_aside(contract, aside.get)
+    money = {
+        name: str(aside.get[name] or 0)
+        for name in ("money", "money_refused", "worth_unknown")
+        if name in aside.get
+    }
     # Bronze last: its note says that both are done.
     bronze = lakehouse.replace_all(
         f"bronze/{table}",
         ingest.accepted(_received(work, raw, contract), contract),
         index=contract.indexed_columns,
-        note=json.dumps({"extract": print_now, "raw": raw_rows, "set_aside": set_aside}),
+        note=json.dumps(
+            {"extract": print_now, "raw": raw_rows, "set_aside": set_aside, "money": money}
+        ),
     )
-    counts = _whole(work, table, raw_rows)
-    return BronzeLoaded(bronze, quarantine, counts, _all_reasons(work, table), set_aside=set_aside)
+    counts, reasons = _whole(work, table, raw_rows), _all_reasons(work, table)
+    dropped = reasons.get(LEFT_OUT, 0)
+    return BronzeLoaded(
+        bronze,
+        quarantine,
+        counts,
+        reasons,
+        dropped=dropped,
+        set_aside=set_aside,
+        left_out=left_out(money, counts[WHOLE].quarantined - dropped, raw_rows),
+    )
 
 
 def _set_aside(contract: Contract, observed: Mapping[str, Any]) -> dict[str, int]:
@@ -156,8 +210,11 @@ def _set_aside(contract: Contract, observed: Mapping[str, Any]) -> dict[str, int
     return {name: int(observed[name]) for name in set_aside_reasons(contract) if observed.get(name)}
 
 
-def _extract_print(source: Source, table: str, contract: Contract) -> str:
-    stated = f"{source.fingerprint(table)}\n{contract!r}"
+def _extract_print(source: Source, table: str, contract: Contract, edits: str, year: int) -> str:
+    stated = f"{source.fingerprint(table)}\n{contract!r}{edits}"
+    if any(PLAUSIBLE in column.properties for column in contract.columns):
+        # What was too far ahead is so no more: read again before its day comes.
+        stated += f"\n{year}"
     return hashlib.sha256(stated.encode()).hexdigest()
 
 

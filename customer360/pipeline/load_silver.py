@@ -14,6 +14,7 @@ from customer360.contracts import Contract
 from customer360.days import DayRange
 from customer360.lakehouse.delta_log import Commit
 from customer360.lakehouse.tables import Folders, days_predicate
+from customer360.pipeline import account
 from customer360.pipeline.bronze_accounts import DELIVERY_DAY
 from customer360.pipeline.order_days import (
     around,
@@ -209,7 +210,10 @@ def load_transactions(work: Workspace, days: DayRange) -> TransactionsLoaded:
         received = _prepared(work, source, touched).where(of_days)
         counted = received.observe(seen[0], *silver_transactions.received_counts())
         rows = judged(counted).observe(
-            seen[1], *silver_transactions.excluded_counts(source.exclusion_reasons)
+            seen[1],
+            *silver_transactions.excluded_counts(
+                source.exclusion_reasons, source.stated_exclusions
+            ),
         )
         excluded.append(
             silver_transactions.rejected(rows, ingested_at=work.started_at, run_id=work.run_id)
@@ -297,6 +301,10 @@ def load_customer_days(work: Workspace, days: DayRange) -> tuple[Commit, tuple[d
         stale,
         folders=folders,
         index=_index(CUSTOMER_DAYS),
-        note=days_note(stale, upstream=upstream),
+        note=days_note(
+            stale,
+            upstream=upstream,
+            **account.noted_account(work.tables, work.deployment, stale),
+        ),
     )
     return written, tuple(sorted(stale))

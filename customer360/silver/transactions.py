@@ -36,6 +36,7 @@ from decimal import Decimal
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from customer360.limits import LeftOut
 from customer360.silver import text
 from customer360.silver.keys import customer_key
 
@@ -480,19 +481,30 @@ def received_counts() -> tuple[Column, ...]:
     return (F.count(F.lit(1)).alias("rows_in"),)
 
 
-def excluded_counts(reasons: Sequence[str] = ()) -> tuple[Column, ...]:
+def excluded_counts(reasons: Sequence[str] = (), stated: Sequence[str] = ()) -> tuple[Column, ...]:
     """To ``observe`` on rows whose exclusion is settled: ``excluded``, ``excluded:<reason>``.
+
+    And of what nobody said should be left out, its rows, their money, and how many have none that
+    is known, beside all rows and money but for what was said.
 
     Args:
         reasons: Reasons the source gives, beside silver's own ``REASONS``. Reasons named in
             neither are counted as ``excluded:other``.
+        stated: Of all reasons, those for which the user said that rows be left out.
     """
     why = F.col("excluded_because")
     named = tuple(dict.fromkeys((*REASONS, *reasons)))
+    told = F.coalesce(why.isin(*stated), F.lit(False)) if stated else F.lit(False)
+    untold, worth = why.isNotNull() & ~told, F.abs("amount")
     return (
         F.count(why).alias("excluded"),
         *(F.count_if(why == reason).alias(f"excluded:{reason}") for reason in named),
         F.count_if(why.isNotNull() & ~why.isin(*named)).alias("excluded:other"),
+        F.count_if(untold).alias("untold"),
+        F.sum(F.when(untold, worth)).alias("untold_money"),
+        F.count_if(untold & worth.isNull()).alias("untold_unknown"),
+        F.count_if(~told).alias("of_rows"),
+        F.sum(F.when(~told, worth)).alias("of_money"),
     )
 
 
@@ -526,6 +538,7 @@ class Accounting:
         corrections: Rows that a later one of the same order, on whatever day, puts right.
         money: Amounts of the rows that are not excluded, whatever their kind, and of conflicts.
         money_in_conflict: Those of rows in conflict.
+        untold: What is excluded though nobody said so, conflicts aside.
     """
 
     rows_in: int
@@ -535,6 +548,7 @@ class Accounting:
     corrections: int = 0
     money: Decimal = field(default=Decimal(0), compare=False)
     money_in_conflict: Decimal = field(default=Decimal(0), compare=False)
+    untold: LeftOut = field(default=LeftOut(0, 0), compare=False)
 
     @classmethod
     def of(cls, *observed: Mapping[str, int | Decimal | None]) -> Accounting:
@@ -554,6 +568,13 @@ class Accounting:
             },
             money=Decimal(found["money"]),
             money_in_conflict=Decimal(found["money_in_conflict"]),
+            untold=LeftOut(
+                counts.get("untold", 0),
+                counts.get("of_rows", 0),
+                Decimal(found.get("untold_money", 0)),
+                Decimal(found.get("of_money", 0)),
+                counts.get("untold_unknown", 0),
+            ),
         )
 
     @property

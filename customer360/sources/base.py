@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Literal
 
 from customer360.contracts import Contract
+from customer360.contracts.numbers import duckdb_decimal_sql
 from customer360.days import DayRange
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ class Source(ABC):
         event_dates_in_utc: The event times carry their offset, so bronze's ``_event_date`` is
             the UTC date and not the local one.
         exclusion_reasons: What it may give in ``excluded_because``; silver's accounts name each.
+        stated_exclusions: Reasons for which rows are left out because the user said so: however
+            many they are, nothing is wrong.
+        splits_rows: A row may become two transactions, a sale and the refund beside it.
         tables: Bronze tables, without the layer.
         transactions_table: The one of ``tables`` whose rows are the transactions.
     """
@@ -52,6 +56,8 @@ class Source(ABC):
     conflicts: Conflicts | None = None
     event_dates_in_utc: bool = False
     exclusion_reasons: tuple[str, ...] = ()
+    stated_exclusions: tuple[str, ...] = ()
+    splits_rows: bool = False
     tables: tuple[str, ...]
     transactions_table: str
 
@@ -67,6 +73,26 @@ class Source(ABC):
     def delivery(self, table: str) -> Delivery:
         """``daily`` when raw rows come in one folder or file a day, else ``extract``."""
         return "daily" if self.contract(table).properties.get("delivery") == "daily" else "extract"
+
+    def header_of(self, table: str, column: str) -> str:
+        """What the source itself calls a column of bronze table ``table``."""
+        return column
+
+    def money_sql(self, table: str, text: Callable[[str], str]) -> str | None:
+        """DuckDB's SQL of the money that a raw row states, in the source's currency.
+
+        For lists that are read without Spark: what is not written plainly is null, as is money of
+        another currency.
+
+        Args:
+            table: Bronze table, without the layer.
+            text: Gives SQL of the text of a column of the contract.
+
+        Returns:
+            None where the rows state no money.
+        """
+        stated = [c for c in self.contract(table).columns if c.unit == self.currency]
+        return duckdb_decimal_sql(text(stated[0].name), stated[0].properties) if stated else None
 
     @abstractmethod
     def available(self) -> DayRange:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -84,7 +84,7 @@ def readable(file: Path, form: TextForm, cache: Path, decimal: str = ".") -> Rea
             file,
             repr(form),
             cache,
-            lambda to: _write(_filled(_of_csv(file, form, shape), form, file), to),
+            lambda to: _write(_filled(rows_of_csv(file, form, shape), form, file), to),
         )
         return Readable(copy, CsvShape(_names_in(copy), controls=shape.controls), None)
     if form.encoding in _SPARK_READS and not form.skip_lines:
@@ -129,8 +129,12 @@ def _transcribe(file: Path, form: TextForm, copy: Path) -> None:
             text.detach()
 
 
-def _of_csv(file: Path, form: TextForm, shape: CsvShape) -> pa.Table:
-    """A CSV as text columns ``_c0`` ...; rows that cannot be split are in ``_corrupt_record``."""
+def rows_of_csv(file: Path, form: TextForm, shape: CsvShape) -> pa.Table:
+    """A CSV as text columns ``_c0`` ...; rows that cannot be split are in ``_corrupt_record``.
+
+    Raises:
+        BrokenFileError: It cannot be split at all.
+    """
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
@@ -184,8 +188,7 @@ def _of_csv(file: Path, form: TextForm, shape: CsvShape) -> pa.Table:
 
 
 def _of_sheet(file: Path, form: TextForm, decimal: str) -> pa.Table:
-    """A sheet's cells as text: whole numbers without a fraction, times in ISO form."""
-    import pyarrow as pa
+    """A sheet's cells as `rows_of_cells` has them."""
     from python_calamine import CalamineError, CalamineWorkbook, WorksheetNotFound
 
     try:
@@ -201,7 +204,47 @@ def _of_sheet(file: Path, form: TextForm, decimal: str) -> pa.Table:
                     "write the name of one as `sheet:` in the mapping",
                 ) from None
     except (CalamineError, OSError) as error:
-        raise BrokenFileError(file.name, "a spreadsheet", first_line(error)) from None
+        raise _no_spreadsheet(file, error) from None
+    return rows_of_cells(cells, form, file, name, decimal)
+
+
+def _no_spreadsheet(file: Path, error: Exception) -> BrokenFileError:
+    return BrokenFileError(
+        file.name,
+        "a spreadsheet",
+        first_line(error),
+        "open it and save it as .xlsx or .csv; if it is neither, its ending is wrong",
+    )
+
+
+def sheets_of(file: Path, limit: int) -> dict[str, list[list[Any]]]:
+    """The cells of every sheet of a spreadsheet, ``limit`` rows of each.
+
+    Raises:
+        BrokenFileError: It is none, or cannot be read.
+    """
+    from python_calamine import CalamineError, CalamineWorkbook
+
+    try:
+        with CalamineWorkbook.from_path(str(file)) as book:
+            return {
+                name: book.get_sheet_by_name(name).to_python(skip_empty_area=False, nrows=limit)
+                for name in book.sheet_names
+            }
+    except (CalamineError, OSError) as error:
+        raise _no_spreadsheet(file, error) from None
+
+
+def rows_of_cells(
+    cells: Sequence[Sequence[Any]], form: TextForm, file: Path, sheet: str, decimal: str
+) -> pa.Table:
+    """Cells as text columns ``_c0`` ...: whole numbers without a fraction, times in ISO form.
+
+    Raises:
+        BrokenFileError: There is no header where it is said to be.
+    """
+    import pyarrow as pa
+
     rows = cells[form.skip_lines :]
     header = [str(cell).strip() for cell in rows[0]] if rows else []
     while header and not header[-1]:
@@ -209,7 +252,7 @@ def _of_sheet(file: Path, form: TextForm, decimal: str) -> pa.Table:
     if not header:
         raise BrokenFileError(
             file.name,
-            f"a header in row {form.skip_lines + 1} of sheet {name}",
+            f"a header in row {form.skip_lines + 1} of sheet {sheet}",
             "a blank row",
             "write skip_lines: how many rows stand before the header",
         )
@@ -241,11 +284,14 @@ def _filled(table: pa.Table, form: TextForm, file: Path) -> pa.Table:
     """``table`` with the blanks of `TextForm.fill_down` filled from the row above."""
     if not form.fill_down:
         return table
-    header = table.schema.metadata[b"header"].decode().split("\x1f")
+    header = list(header_of(table.schema))
     absent = [name for name in form.fill_down if name not in header]
     if absent:
         raise BrokenFileError(
-            file.name, f"column {listed(absent)} of fill_down", f"only {listed(header, 12)}"
+            file.name,
+            f"column {listed(absent)} of fill_down",
+            f"only {listed(header, 12)}",
+            "write the file's own names under fill_down in the mapping",
         )
     rows: pd.DataFrame = table.to_pandas()
     first, *others = [f"_c{header.index(name)}" for name in form.fill_down]
@@ -274,5 +320,9 @@ def _write(table: pa.Table, copy: Path) -> None:
 def _names_in(copy: Path) -> tuple[str, ...]:
     import pyarrow.parquet as pq
 
-    metadata = pq.read_schema(copy).metadata
-    return tuple(metadata[b"header"].decode().split("\x1f"))
+    return header_of(pq.read_schema(copy))
+
+
+def header_of(schema: pa.Schema) -> tuple[str, ...]:
+    """Names of the columns ``_c0`` ... of `rows_of_csv` and `rows_of_cells`."""
+    return tuple(schema.metadata[b"header"].decode().split("\x1f"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import difflib
 import functools
 import gzip
 import io
@@ -80,7 +81,10 @@ def check_csv(file: Path, wanted: Sequence[str], form: TextForm = TextForm()) ->
     twice = sorted(set(shape.repeated) & set(wanted))
     if twice:
         raise BrokenFileError(
-            file.name, "every column once", f"{listed(twice)} more than once", "rename one"
+            file.name,
+            "every column once",
+            f"{listed(twice)} more than once",
+            "rename one in the header, and name the one that is meant in the mapping",
         )
     return shape
 
@@ -103,7 +107,8 @@ def shown_name(file: Path) -> str:
 def _look(file: Path, size: int, mtime: int, form: TextForm) -> CsvShape:
     """Read the file through once; size and mtime are there so that a changed file is read anew."""
     if size == 0:
-        raise BrokenFileError(file.name, "a CSV file with a header", "an empty file")
+        remedy = "deliver it again, or take it away: of no rows there is the header"
+        raise BrokenFileError(file.name, "a CSV file with a header", "an empty file", remedy)
     with reading(file, form.encoding) as stream:
         names, trailing = _beginning(file, stream, form)
     with reading(file, form.encoding) as stream:
@@ -215,11 +220,22 @@ def _beginning(file: Path, stream: IO[bytes], form: TextForm) -> tuple[list[str]
             )
         sample = [row for row in islice(rows, _SAMPLE) if row]
     except csv.Error as error:
-        raise BrokenFileError(file.name, "a CSV file with a header", str(error)) from None
+        raise BrokenFileError(
+            file.name,
+            "a CSV file with a header",
+            first_line(error),
+            "write `quote: none` in the mapping if no value of the file is quoted",
+        ) from None
     finally:
         text.detach()
     if any("\0" in name for name in names):
-        raise BrokenFileError(file.name, "a CSV file", "binary data")
+        raise BrokenFileError(
+            file.name,
+            "a CSV file",
+            "binary data in the header",
+            "export it as CSV; if it is text of two bytes a letter, write `encoding: utf-16` in "
+            "the mapping",
+        )
     longer = [len(row) == len(names) + 1 and not row[-1].strip() for row in sample]
     return [name.strip(" \t\r\n\ufeff\u200b\xa0") for name in names], bool(longer) and all(longer)
 
@@ -344,7 +360,10 @@ def reading(file: Path, encoding: str) -> Iterator[IO[bytes]]:
                     "write `encoding: utf-16` in the mapping",
                 )
             if start.startswith((_ZIP, _PARQUET)):
-                raise BrokenFileError(file.name, expected, _kind(start))
+                remedy = "write `format: parquet` in the mapping"
+                if start.startswith(_ZIP):
+                    remedy = "give a spreadsheet's name the ending .xlsx; unpack an archive"
+                raise BrokenFileError(file.name, expected, _kind(start), remedy)
             if zipped:
                 with gzip.open(raw) as stream:
                     yield stream  # type: ignore[misc]
@@ -354,7 +373,8 @@ def reading(file: Path, encoding: str) -> Iterator[IO[bytes]]:
         byte = error.object[error.start : error.start + 1]
         where = error.reason.rpartition(" at line ")[2]
         likely = "windows-1252" if _C1.match(byte) else "latin-1"
-        remedy = f"write `encoding: {likely}` in the mapping" if encoding == "utf-8" else ""
+        other = likely if encoding == "utf-8" else "utf-8"
+        remedy = f"write `encoding: {other}` in the mapping, or that in which it was written"
         raise BrokenFileError(
             file.name, f"{encoding} text", f"byte 0x{byte.hex()} at line {where}", remedy
         ) from None
@@ -392,10 +412,20 @@ def raise_missing(
     spelt = {name.lower(): name for name in header}
     near = [spelt[name.lower()] for name in missing if name.lower() in spelt]
     what = "column" if len(missing) == 1 else "columns"
-    remedy = f"{listed(near)} differs in case" if near else ""
+    remedy = _near(header, missing)
+    if near:
+        remedy = f"{listed(near)} differs in case: write it so under columns in the mapping"
     if not near and form is not None and (skip := _header_below(file, missing, form)):
         remedy = f"the header is in line {skip + 1}: write `skip_lines: {skip}` in the mapping"
     raise BrokenFileError(shown_name(file), f"{what} {listed(list(missing), 12)}", found, remedy)
+
+
+def _near(header: Sequence[str], missing: Sequence[str]) -> str:
+    """What to write in place of a column that is not there."""
+    alike = difflib.get_close_matches(missing[0], header, n=1, cutoff=0.7)
+    if alike:
+        return f"if {alike[0]} is {missing[0]}, write that in the mapping"
+    return "write the file's own names in the mapping, and leave out what it does not have"
 
 
 def _header_below(file: Path, names: Sequence[str], form: TextForm) -> int:

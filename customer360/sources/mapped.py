@@ -26,15 +26,21 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Generic
 
 from customer360.contracts import PERSONAL, SET_ASIDE, Contract
 from customer360.contracts import Column as ContractColumn
-from customer360.contracts.identifiers import CUSTOMER, IDENTIFIER, NULL_WORDS, ROW
-from customer360.contracts.numbers import decimal_sql, minor_digits, signs_of
+from customer360.contracts.identifiers import CUSTOMER, IDENTIFIER, NULL_WORDS, ROW, trimmed_sql
+from customer360.contracts.numbers import (
+    decimal_sql,
+    duckdb_decimal_sql,
+    minor_digits,
+    signs_of,
+)
 from customer360.contracts.sql import literal, quoted
+from customer360.contracts.times import PLAUSIBLE
 from customer360.sources import staged
 from customer360.sources.base import Delivery, Source
 from customer360.sources.mapping import (
@@ -72,6 +78,8 @@ _NUMBERS = (
 )
 _MONEY = ("amount", "unit_price", "discount", "refunded", "freight")
 _TIMES = ("occurred_at", "refunded_at", "changed_at")
+_DATED = ("occurred_at", "refunded_at")  # what gives a transaction its day
+_OTHER_CURRENCY = "other_currency"
 _ROW_IDS = ("order_id", "line_id", "related_order_id")
 _TEXT_TESTS = ("equals", "starts_with", "matches", "blank")
 _EXACT = "decimal(18,6)"
@@ -115,15 +123,48 @@ class MappedSource(Source, Generic[MappingT]):
         self.order_lines = mapping.grain == "lines"
         self.conflicts = mapping.conflicts
         self.states_keys = mapping.grain == "orders" or mapping.columns.line_id is not None
+        self.splits_rows = self._has("refunded")
         self.tables = (mapping.table,)
         self.transactions_table = mapping.table
         own = (exclusion.reason for exclusion in mapping.exclude)
         implied = (NEGATIVE_AMOUNT, *([CONTINUATION] if self._continued else []))
         self.exclusion_reasons = tuple(dict.fromkeys((*own, *implied)))
+        # A currency column is named so that other money is left out, or converted.
+        foreign = [_OTHER_CURRENCY] if self._has("currency") else []
+        wanted = (*(rule.reason for rule in mapping.exclude), CONTINUATION, *foreign)
+        self.stated_exclusions = tuple(dict.fromkeys(wanted))
 
     def contract(self, table: str) -> Contract:
         """The contract that follows from the mapping."""
         return self._contract
+
+    def header_of(self, table: str, column: str) -> str:
+        """The source's own name of a bronze column."""
+        return self._headers.get(column, column)
+
+    def money_sql(self, table: str, text: Callable[[str], str]) -> str | None:
+        """See `Source.money_sql`: the amount columns added, or quantity x unit price."""
+        columns = self.mapping.columns
+
+        def read(header: str) -> str:
+            column = self._contract.column(self._names[header])
+            return duckdb_decimal_sql(text(column.name), column.properties)
+
+        parts = [read(header) for header in columns.headers("amount")]
+        if len(parts) > 1:
+            parts = [parts[0], *(f"coalesce({part}, 0)" for part in parts[1:])]
+        money = " + ".join(parts)
+        if not parts:
+            factors = [read(columns.headers(role)[0]) for role in ("quantity", "unit_price")]
+            money = " * ".join(f"try_cast({each} AS decimal(18,4))" for each in factors)
+        if self.mapping.amounts_in == "minor_units":
+            money = f"({money}) / {10 ** minor_digits(self.currency)}"
+        money = f"round(try_cast({money} AS decimal(38,6)), 2)"
+        if not self._has("currency"):
+            return money
+        code = f"upper(trim({text(self._names[columns.headers('currency')[0]])}))"
+        own = ", ".join(f"'{sign.upper()}'" for sign in ("", *signs_of(self.currency)))
+        return f"CASE WHEN coalesce({code}, '') IN ({own}) THEN {money} END"
 
     def staged_customers(self, bronze: Mapping[str, DataFrame]) -> DataFrame:
         """A row for each time that a customer's attributes were stated."""
@@ -282,7 +323,8 @@ class MappedSource(Source, Generic[MappingT]):
         from pyspark.sql import functions as F
 
         texts = {
-            text: F.trim(F.col(quoted(self._names[header]))) for header, text in self._texts.items()
+            text: F.expr(trimmed_sql(quoted(self._names[header])))
+            for header, text in self._texts.items()
         }
         if self._continued:
             texts[_CONTINUES] = F.expr(self._says_nothing())
@@ -369,7 +411,16 @@ class MappedSource(Source, Generic[MappingT]):
             indexed_columns=["_event_date"],
             grain="one order" if mapping.grain == "orders" else "one line of an order",
             excluded_where=self._no_row(),
+            money=self._money(),
         )
+
+    def _money(self) -> list[list[str]]:
+        """Bronze columns whose products, added, are what a row is worth."""
+        amounts = self.mapping.columns.headers("amount")
+        terms = [[header] for header in amounts] or [
+            [*self.mapping.columns.headers("quantity"), *self.mapping.columns.headers("unit_price")]
+        ]
+        return [[self._names[header] for header in term] for term in terms]
 
     def _no_row(self) -> str | None:
         """Rows that the mapping leaves out whatever else they say: totals, repeated headers."""
@@ -392,6 +443,8 @@ class MappedSource(Source, Generic[MappingT]):
             kind = "integer"
         written = self._written("number" if kind == "integer" else kind)
         properties = dict(written.get("properties", {}))
+        if role in _DATED:
+            properties[PLAUSIBLE] = self.mapping.plausible_dates
         # What describes a sale or a customer must not cost the sale.
         if role in _DESCRIBING and header not in self._key():
             properties[SET_ASIDE] = True
@@ -546,7 +599,8 @@ class MappedSource(Source, Generic[MappingT]):
         name, limit = condition.test
         if name not in _TEXT_TESTS:
             return None
-        return _text_test(f"trim({quoted(self._names[condition.column])})", name, limit)
+        text = trimmed_sql(quoted(self._names[condition.column]))
+        return _text_test(f"({text})", name, limit)
 
 
 def _text_test(text: str, name: str, limit: Any) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import date
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
@@ -23,6 +24,7 @@ from pydantic import (
     model_validator,
 )
 
+from customer360.contracts.times import READABLE
 from customer360.errors import SettingsError, listed
 
 PERSONAL_ROLES = (
@@ -113,54 +115,110 @@ class Columns(Strict):
     ``amount`` may be several, which are added.
     """
 
-    order_id: SeveralColumns = Field(description="The order; for lines, the same in all its lines.")
-    occurred_at: str = Field(description="When the order was placed or refunded, local time.")
-    changed_at: str | None = Field(
-        None, description="When the row last changed: of an order's rows the last counts."
+    order_id: SeveralColumns = Field(
+        description="The order; for lines, the same in all its lines.", examples=["InvoiceNo"]
     )
-    customer_id: str | None = Field(None, description="The customer; blank is an anonymous sale.")
-    line_id: str | None = Field(None, description="Tells the lines of an order apart.")
-    amount: SeveralColumns | None = Field(None, description="Money of the row.")
-    quantity: str | None = Field(None, description="Pieces of the line.")
-    unit_price: str | None = Field(None, description="Price of a piece.")
+    occurred_at: str = Field(
+        description="When the order was placed or refunded, local time.", examples=["InvoiceDate"]
+    )
+    changed_at: str | None = Field(
+        None,
+        description="When the row last changed: of an order's rows the last counts.",
+        examples=["updated_at"],
+    )
+    customer_id: str | None = Field(
+        None, description="The customer; blank is an anonymous sale.", examples=["CustomerID"]
+    )
+    line_id: str | None = Field(
+        None, description="Tells the lines of an order apart.", examples=["line_no"]
+    )
+    amount: SeveralColumns | None = Field(
+        None, description="Money of the row.", examples=[["Net", "Tax", "Shipping"]]
+    )
+    quantity: str | None = Field(None, description="Pieces of the line.", examples=["Quantity"])
+    unit_price: str | None = Field(None, description="Price of a piece.", examples=["UnitPrice"])
     discount: str | None = Field(
-        None, description="Taken off the amount (or quantity x unit_price), with or without minus."
+        None,
+        description="Taken off the amount (or quantity x unit_price), with or without minus.",
+        examples=["Discount Amount"],
     )
     refunded: str | None = Field(
-        None, description="What was given back of this sale; becomes a refund of its own."
+        None,
+        description="What was given back of this sale; becomes a refund of its own.",
+        examples=["Refunded Amount"],
     )
     refunded_at: str | None = Field(
-        None, description="When it was given back, local time; blank is when the order was placed."
+        None,
+        description="When it was given back, local time; blank is when the order was placed.",
+        examples=["Refunded at"],
     )
     currency: str | None = Field(
-        None, description="ISO code of the row's money; blank is the mapping's currency."
+        None,
+        description="ISO code of the row's money; blank is the mapping's currency.",
+        examples=["Currency"],
     )
-    items: str | None = Field(None, description="Pieces of the order; for lines, use quantity.")
-    channel: str | None = Field(None, description="Sales channel.")
-    category: str | None = Field(None, description="Category of what was sold.")
-    payment_type: str | None = Field(None, description="How it was paid.")
-    installments: str | None = Field(None, description="Payments that the order was split into.")
-    freight: str | None = Field(None, description="Shipping charged, a part of the amount.")
+    items: str | None = Field(
+        None, description="Pieces of the order; for lines, use quantity.", examples=["items"]
+    )
+    channel: str | None = Field(None, description="Sales channel.", examples=["channel"])
+    category: str | None = Field(
+        None, description="Category of what was sold.", examples=["category"]
+    )
+    payment_type: str | None = Field(
+        None, description="How it was paid.", examples=["Payment Method"]
+    )
+    installments: str | None = Field(
+        None, description="Payments that the order was split into.", examples=["installments"]
+    )
+    freight: str | None = Field(
+        None, description="Shipping charged, a part of the amount.", examples=["Shipping"]
+    )
     related_order_id: SeveralColumns | None = Field(
-        None, description="For a refund: the order refunded."
+        None, description="For a refund: the order refunded.", examples=["original_order"]
     )
-    delivered_on: str | None = Field(None, description="Day the customer had it.")
-    review_score: str | None = Field(None, description="The customer's score, 1 to 5.")
-    reviewed_on: str | None = Field(None, description="Day the customer gave the score.")
-    name: str | None = Field(None, description="Name of the customer.")
-    email: str | None = Field(None, description="E-mail address of the customer.")
-    phone: str | None = Field(None, description="Telephone number of the customer.")
-    address: str | None = Field(None, description="Street address of the customer.")
-    birth_date: str | None = Field(None, description="Birth date of the customer.")
-    tax_id: str | None = Field(None, description="Tax number of the customer.")
-    city: str | None = Field(None, description="City of the customer.")
-    state: str | None = Field(None, description="State or region of the customer.")
-    postal_code: str | None = Field(None, description="Postal code of the customer.")
-    country: str | None = Field(None, description="Country of the customer.")
-    acquisition_channel: str | None = Field(None, description="What brought the customer.")
-    loyalty_tier: str | None = Field(None, description="Tier in the loyalty programme.")
-    marketing_consent: str | None = Field(None, description="May the customer be written to?")
-    signed_up_on: str | None = Field(None, description="Day the customer signed up.")
+    delivered_on: str | None = Field(
+        None, description="Day the customer had it.", examples=["delivered"]
+    )
+    review_score: str | None = Field(
+        None, description="The customer's score, 1 to 5.", examples=["stars"]
+    )
+    reviewed_on: str | None = Field(
+        None, description="Day the customer gave the score.", examples=["reviewed"]
+    )
+    name: str | None = Field(None, description="Name of the customer.", examples=["Billing Name"])
+    email: str | None = Field(
+        None, description="E-mail address of the customer.", examples=["Email"]
+    )
+    phone: str | None = Field(
+        None, description="Telephone number of the customer.", examples=["Phone"]
+    )
+    address: str | None = Field(
+        None, description="Street address of the customer.", examples=["Street"]
+    )
+    birth_date: str | None = Field(
+        None, description="Birth date of the customer.", examples=["born"]
+    )
+    tax_id: str | None = Field(None, description="Tax number of the customer.", examples=["vat_id"])
+    city: str | None = Field(None, description="City of the customer.", examples=["City"])
+    state: str | None = Field(
+        None, description="State or region of the customer.", examples=["State"]
+    )
+    postal_code: str | None = Field(
+        None, description="Postal code of the customer.", examples=["Zip"]
+    )
+    country: str | None = Field(None, description="Country of the customer.", examples=["Country"])
+    acquisition_channel: str | None = Field(
+        None, description="What brought the customer.", examples=["utm_source"]
+    )
+    loyalty_tier: str | None = Field(
+        None, description="Tier in the loyalty programme.", examples=["tier"]
+    )
+    marketing_consent: str | None = Field(
+        None, description="May the customer be written to?", examples=["Accepts Marketing"]
+    )
+    signed_up_on: str | None = Field(
+        None, description="Day the customer signed up.", examples=["registered"]
+    )
 
     @model_validator(mode="after")
     def _money(self) -> Columns:
@@ -195,15 +253,25 @@ class Condition(Strict):
     Text is trimmed first and case matters; a blank value fits no condition but ``blank: true``.
     """
 
-    column: str
-    equals: Texts | None = None
-    starts_with: Texts | None = None
-    matches: str | None = Field(None, description="Regular expression, found anywhere.")
-    blank: bool | None = Field(None, description="Nothing is there (true), or something (false).")
-    below: float | None = None
-    at_most: float | None = None
-    above: float | None = None
-    at_least: float | None = None
+    column: str = Field(description="The source's column that is tested.", examples=["status"])
+    equals: Texts | None = Field(
+        None, description="The text is one of these.", examples=[["refunded", "returned"]]
+    )
+    starts_with: Texts | None = Field(
+        None, description="The text begins with one of these.", examples=[["C"]]
+    )
+    matches: str | None = Field(
+        None, description="Regular expression, found anywhere.", examples=["^(?!USD$)"]
+    )
+    blank: bool | None = Field(
+        None, description="Nothing is there (true), or something (false).", examples=[False]
+    )
+    below: float | None = Field(None, description="The number is less.", examples=[0])
+    at_most: float | None = Field(None, description="The number is less or equal.", examples=[0])
+    above: float | None = Field(None, description="The number is greater.", examples=[1000])
+    at_least: float | None = Field(
+        None, description="The number is greater or equal.", examples=[1]
+    )
 
     @property
     def test(self) -> tuple[str, Any]:
@@ -230,60 +298,150 @@ _TESTS = ("equals", "starts_with", "matches", "blank", "below", "at_most", "abov
 class Cancellation(Condition):
     """How a row that takes something back looks."""
 
-    kind: Literal["refund", "cancelled"] = "refund"
+    kind: Literal["refund", "cancelled"] = Field(
+        "refund",
+        description="Money given back, or an order that never came to be.",
+        examples=["cancelled"],
+    )
 
 
 class Exclusion(Condition):
     """How a row that is no transaction looks, and how that is called in the accounts."""
 
-    reason: str = Field(pattern=NAME)
+    reason: str = Field(
+        pattern=NAME,
+        description="How the accounts call it, in small letters.",
+        examples=["test_order"],
+    )
     only: Literal["sale", "refund", "cancelled"] | None = Field(
-        None, description="Apply it to rows of this kind only."
+        None, description="Apply it to rows of this kind only.", examples=["sale"]
     )
 
 
 class RowMapping(Strict):
-    """What the rows of a source are, wherever they are kept.
+    """What the rows of a source are, wherever they are kept."""
 
-    Attributes:
-        name: The source's name, part of every customer key and of its table's name.
-        description: For the documentation.
-        time_zone: IANA zone of times that carry no offset, and of the source's business dates.
-        currency: ISO code of all amounts.
-        grain: What a row is: an order, or a line of one.
-        closed: The data set no longer grows.
-        conflicts: What becomes of an order of which several rows are equally good: it is kept out
-            (quarantine), or none may be (stop); unset, it is kept out as long as these are few.
-        repeated_lines: Whether lines alike in every column are one line or count each.
-        anonymous: Customer ids that are nobody.
-        null_words: Texts that mean that there is no value.
-        amounts_in: Whether amounts count whole units or the smallest coin (1050 is 10.50 of a
-            currency with cents).
-        rates: Other currencies that are converted: what one unit of each is worth.
-        discounts: Lines that fit one of these are taken off their order.
-        columns: What the project calls a column, and what the source calls it.
-        keep: Further columns to keep in bronze.
-        cancellations: The first that fits makes the row a refund or a cancelled order.
-        exclude: The first that fits leaves the row out, by its reason.
-    """
-
-    name: str = Field(pattern=NAME, max_length=60)
-    description: str | None = None
-    time_zone: str
-    currency: str = Field(pattern=r"^[A-Z]{3}$")
-    grain: Literal["orders", "lines"]
-    closed: bool = False
-    repeated_lines: Literal["drop", "keep"] = "drop"
-    anonymous: Words = list(ANONYMOUS)
-    null_words: Words = list(NULL_WORDS)
-    amounts_in: Literal["units", "minor_units"] = "units"
-    rates: dict[str, float] = Field(default_factory=dict)
-    conflicts: Literal["quarantine", "stop"] | None = None
-    columns: Columns
-    keep: list[str] = Field(default_factory=list)
-    cancellations: list[Cancellation] = Field(default_factory=list)
-    discounts: list[Condition] = Field(default_factory=list)
-    exclude: list[Exclusion] = Field(default_factory=list)
+    name: str = Field(
+        pattern=NAME,
+        max_length=60,
+        description="The source's name: a part of every customer key, and of its table's name. "
+        "Changed, all customers are new ones.",
+        examples=["shop"],
+        json_schema_extra={"wrong": "My Shop"},
+    )
+    description: str | None = Field(
+        None, description="For the documentation.", examples=["Orders of the shop"]
+    )
+    time_zone: str = Field(
+        description="IANA zone of times that carry no offset, and of the business's days.",
+        examples=["Europe/London"],
+        json_schema_extra={"wrong": "London"},
+    )
+    currency: str = Field(
+        pattern=r"^[A-Z]{3}$",
+        description="ISO 4217 code of all amounts. Rows of which `columns.currency` says another "
+        "are left out as `other_currency`, or converted by `rates`.",
+        examples=["EUR"],
+        json_schema_extra={"wrong": "€"},
+    )
+    grain: Literal["orders", "lines"] = Field(
+        description="What a row is: an order (or refund), or a line of one.",
+        examples=["lines"],
+        json_schema_extra={"wrong": "rows"},
+    )
+    closed: bool = Field(
+        False,
+        description="The data set no longer grows: the newest day that it has is complete.",
+        examples=[True],
+        json_schema_extra={"wrong": "finished"},
+    )
+    repeated_lines: Literal["drop", "keep"] = Field(
+        "drop",
+        description="Whether lines alike in every column are one line delivered twice, or count "
+        "each.",
+        examples=["keep"],
+        json_schema_extra={"wrong": "sum"},
+    )
+    anonymous: Words = Field(
+        list(ANONYMOUS),
+        description="Customer ids that are nobody, in capital letters or small: their orders "
+        "count as anonymous sales. `[]` for none.",
+        examples=[["0", "guest"]],
+    )
+    null_words: Words = Field(
+        list(NULL_WORDS),
+        description="Texts that mean that there is no value. `[]` for none.",
+        examples=[["-", "n.a."]],
+    )
+    amounts_in: Literal["units", "minor_units"] = Field(
+        "units",
+        description="Whether amounts count whole units or the smallest coin: as `minor_units` "
+        "1050 is 10.50 EUR, 1050 JPY, 1.05 KWD (ISO 4217).",
+        examples=["minor_units"],
+        json_schema_extra={"wrong": "cents"},
+    )
+    dates_from: date | None = Field(
+        None,
+        description="First day that a sale can be of; unset, 1980-01-01. What lies before "
+        "(1970-01-01, 1900-01-01, a year that lost a digit) goes to quarantine as "
+        "`<column>:implausible_date`.",
+        examples=[date(1995, 1, 1)],
+        json_schema_extra={"wrong": "last year"},
+    )
+    dates_to: date | None = Field(
+        None,
+        description="Last such day; unset, 366 days after today, whenever that is. What lies after "
+        "(2062, 9999-12-31) goes to quarantine likewise; what lies between today and then waits "
+        "for its day.",
+        examples=[date(2024, 12, 31)],
+        json_schema_extra={"wrong": "never"},
+    )
+    rates: dict[str, float] = Field(
+        default_factory=dict,
+        description="What one unit of another currency is worth: its rows are converted instead "
+        "of left out. Needs `columns.currency`.",
+        examples=[{"USD": 0.92}],
+        json_schema_extra={"wrong": {"dollar": 0.92}},
+    )
+    conflicts: Literal["quarantine", "stop"] | None = Field(
+        None,
+        description="What becomes of an order of which several rows are equally good: it is kept "
+        "out, or none may be. Unset, they are kept out as long as they are few.",
+        examples=["stop"],
+        json_schema_extra={"wrong": "ignore"},
+    )
+    columns: Columns = Field(
+        description="What the project calls a column, and what the source calls it: the roles.",
+        examples=[{"order_id": "id", "occurred_at": "placed", "amount": "total"}],
+        json_schema_extra={"wrong": {"order_id": "id", "occurred_at": "placed"}},
+    )
+    keep: list[str] = Field(
+        default_factory=list,
+        description="Further columns that bronze keeps under their own names. Whatever else a "
+        "file has is kept as JSON.",
+        examples=[["Description"]],
+        json_schema_extra={"wrong": "Description"},
+    )
+    cancellations: list[Cancellation] = Field(
+        default_factory=list,
+        description="The first condition that a row fits makes it a refund, or a cancelled order "
+        "by `kind: cancelled`.",
+        examples=[[{"column": "status", "equals": ["refunded"]}]],
+        json_schema_extra={"wrong": [{"column": "status"}]},
+    )
+    discounts: list[Condition] = Field(
+        default_factory=list,
+        description="Lines that fit one of these are taken off their order. Needs `grain: lines`. "
+        "Without it a line below zero is left out as `negative_amount`.",
+        examples=[[{"column": "sku", "starts_with": ["VOUCHER"]}]],
+    )
+    exclude: list[Exclusion] = Field(
+        default_factory=list,
+        description="The first condition that a row fits leaves it out, by its `reason`. Such rows "
+        "need not keep any other rule: totals are written so.",
+        examples=[[{"reason": "total", "column": "id", "equals": ["Total"]}]],
+        json_schema_extra={"wrong": [{"column": "id", "equals": ["Total"]}]},
+    )
 
     @field_validator("rates")
     @classmethod
@@ -295,6 +453,13 @@ class RowMapping(Strict):
                     "worth, like EUR: 1.08"
                 )
         return rates
+
+    @field_validator("dates_from", "dates_to")
+    @classmethod
+    def _readable(cls, day: date | None) -> date | None:
+        if day is not None and not READABLE[0] <= day <= READABLE[1]:
+            raise ValueError(f"{day} must be a day from {READABLE[0]} to {READABLE[1]}")
+        return day
 
     @field_validator("time_zone")
     @classmethod
@@ -311,6 +476,8 @@ class RowMapping(Strict):
             raise ValueError("columns.line_id needs grain: lines")
         if self.grain == "orders" and self.discounts:
             raise ValueError("discounts are lines of an order: they need grain: lines")
+        if self.dates_from and self.dates_to and self.dates_to < self.dates_from:
+            raise ValueError(f"dates_to {self.dates_to} is before dates_from {self.dates_from}")
         if self.rates and self.columns.currency is None:
             raise ValueError("rates need columns.currency: the column that names each currency")
         return self
@@ -319,6 +486,11 @@ class RowMapping(Strict):
     def table(self) -> str:
         """The source's bronze table."""
         return f"{self.name}_{self.grain}"
+
+    @property
+    def plausible_dates(self) -> list[str | None]:
+        """First and last day that a sale can be of, as stated, for `times.plausible_days`."""
+        return [day.isoformat() if day else None for day in (self.dates_from, self.dates_to)]
 
     def stated_columns(self) -> list[str]:
         """The source's columns that the mapping names, each once."""
@@ -381,7 +553,11 @@ def parse(model: type[MappingT], text: str, *, where: str) -> MappingT:
         problem = " ".join(str(getattr(error, "problem", None) or "cannot be parsed").split())
         raise SettingsError(f"mapping {where}: is not YAML{line}: {problem}") from None
     if not isinstance(data, dict):
-        raise SettingsError(f"mapping {where}: expected keys such as name, columns, time_zone")
+        found = "nothing" if data is None else f"only {str(data)[:40]!r}"
+        raise SettingsError(
+            f"mapping {where}: expected keys such as name, columns, time_zone, each on a line of "
+            f"its own as `name: shop`, found {found}"
+        )
     try:
         return model(**{str(key): value for key, value in data.items()})
     except ValidationError as error:
@@ -394,7 +570,9 @@ def _problem(error: ValidationError, model: type[BaseModel]) -> str:
     # A misspelt key is the likely cause of the key that is missing: name it first.
     problems.sort(key=lambda problem: problem["type"] != "extra_forbidden")
     first = problems[0]
-    at = ".".join(str(part) for part in first["loc"])
+    # Of a value that may be one of two things, the thing is no key.
+    own = [str(part) for part in first["loc"] if str(part) != "str" and "[" not in str(part)]
+    at = ".".join(own)
     message = str(first["msg"]).removeprefix("Value error, ")
     if first["type"] == "missing":
         message = "is missing"
@@ -404,10 +582,41 @@ def _problem(error: ValidationError, model: type[BaseModel]) -> str:
         message = f"{first['input']!r} is not text; put it in quotation marks"
     elif first["type"] == "string_pattern_mismatch":
         message = f"{first['input']!r} must match {first['ctx']['pattern']}"
+        if first["ctx"]["pattern"] == NAME:
+            message += ": small letters, digits and _, a letter first"
     elif first["type"] == "literal_error":
         message = f"{first['input']!r} must be {first['ctx']['expected']}"
+    elif first["type"] == "string_too_long" and first["ctx"]["max_length"] == 1:
+        message = f"{first['input']!r} must be one character, such as ';'"
+    elif first["type"] in ("greater_than_equal", "less_than_equal"):
+        end = "at least" if "ge" in first["ctx"] else "at most"
+        message = (
+            f"{first['input']!r} must be {end} {first['ctx'].get('ge', first['ctx'].get('le'))}"
+        )
+    elif first["type"] in _SHAPES:
+        message = f"{first['input']!r} must be {_SHAPES[first['type']]}"
+    elif first["type"] != "value_error":
+        message = f"{first['input']!r}: {message[:1].lower()}{message[1:]}"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return f"{at}{': ' if at and message != 'is missing' else ' '}{message}{more}".strip()
+
+
+_SHAPES = {
+    "list_type": "a list: begin each of its entries with `- `",
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "date_from_datetime_parsing": "a day like 2024-12-31",
+    "date_from_datetime_inexact": "a day like 2024-12-31",
+    "date_parsing": "a day like 2024-12-31",
+    "date_type": "a day like 2024-12-31",
+    "dict_type": "keys with values, like {EUR: 1.08}",
+    "model_type": "keys with values, like {column: status}",
+}
+"""What a value of another shape has to be, by pydantic's name of the mistake."""
 
 
 def _known(model: type[BaseModel], location: Sequence[int | str]) -> list[str]:

@@ -82,6 +82,7 @@ class OlistSource(Source):
     order_lines = False
     has_customers = True
     exclusion_reasons = (NOT_APPROVED,)
+    stated_exclusions = (NOT_APPROVED,)
     tables = tuple(FILES)
     transactions_table = "olist_orders"
 

@@ -12,15 +12,18 @@ from __future__ import annotations
 import csv
 import functools
 import hashlib
+import itertools
 import os
 import re
 import shutil
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +36,9 @@ from customer360.sources.csv_files import (
     CONTROL_CHARACTERS,
     CsvShape,
     dialect,
+    lines_of,
     raise_missing,
+    reading,
     reason,
 )
 from customer360.sources.csv_files import check_csv as check_csv
@@ -57,6 +62,10 @@ _SPARK_NAMES = {"utf-8": "UTF-8", "latin-1": "ISO-8859-1", "utf-16": "UTF-16"}
 _CHUNK = 1 << 20
 _PLAIN = TextForm()
 _BEYOND = "_beyond"
+# The same characters in Python's notation.
+_CONTROLS = re.compile(re.sub(r"\\x\{(\w+)\}", r"\\x\1", CONTROL_CHARACTERS))
+_LONE_GAP = timedelta(days=366)
+_LONE_SHARE = 0.01
 
 
 def read_csv(
@@ -168,8 +177,11 @@ def _frame(
 
     where = dict(zip(shape.header, fields, strict=True))
     extra = {name: text(at) for name, at in where.items() if name not in wanted.values()} | beyond
-    there = F.coalesce(*(F.col(at) for at in fields), corrupt).isNotNull()
-    return raw.where(there).select(
+    # A row of nothing but white space is none, as spreadsheets leave them below the data.
+    marks = "" if form is None else f"{form.delimiter}{form.quote or ''}"
+    line = F.translate(corrupt, marks, "") if marks else corrupt
+    said = F.concat_ws("", *(F.col(at) for at in fields), line)
+    return raw.where(said.rlike(r"[^\s\p{Z}\p{Cc}]")).select(
         *(text(where[name]).alias(column) for column, name in wanted.items()),
         _rescued(extra).alias("_rescued"),
         _file_name().alias("_source_file"),
@@ -269,7 +281,12 @@ def check_parquet(file: Path, wanted: Sequence[str]) -> pa.Schema:
         raise BrokenFileError(shown_name(file), "a Parquet file", reason(error, file)) from None
     except pa.ArrowInvalid as error:
         found = "an empty file" if file.stat().st_size == 0 else first_line(error)
-        raise BrokenFileError(shown_name(file), "a Parquet file", found) from None
+        raise BrokenFileError(
+            shown_name(file),
+            "a Parquet file",
+            found,
+            "deliver it again; of text files, write `format: csv` in the mapping",
+        ) from None
     missing = [name for name in wanted if name not in schema.names]
     if missing:
         raise_missing(file, schema.names, missing, wanted, None)
@@ -283,29 +300,42 @@ class TimesSeen:
     Attributes:
         first: Earliest day; None where no value reads.
         last: Latest day.
-        read: Different values that read.
+        bounds: First and last day that can be meant: what lies outside of them is passed over, as
+            bronze refuses it; None: any day.
+        read: Different values that read, and can be meant.
+        today: Days after it are still to come; None: there are none.
+        later: Such days.
+        implausible: Different values that read as days outside of the bounds.
+        implausible_examples: Some of them.
         unread: Different values that do not.
         examples: Some of those that do not.
         swapped: Values that read, or would, with day and month in each other's place.
         swapped_unread: Of them, those that do not read as they are.
         late_days: Whether a day of the month after the twelfth was read.
         days: Different days that were read, up to some hundreds.
+        months: Different values that were read, by the first of their month.
     """
 
     first: date | None = None
     last: date | None = None
+    bounds: tuple[date, date] | None = None
+    today: date | None = None
+    later: set[date] = field(default_factory=set)
     read: int = 0
+    implausible: int = 0
+    implausible_examples: list[str] = field(default_factory=list)
     unread: int = 0
     examples: list[str] = field(default_factory=list)
     swapped: int = 0
     swapped_unread: int = 0
     late_days: bool = False
     days: set[date] = field(default_factory=set)
+    months: Counter[date] = field(default_factory=Counter)
 
     def take(self, texts: pd.Series[str], formats: str, years_from: int, zone: str | None) -> None:
         """Look at different values of the column, trimmed and not blank."""
         times = read_times(texts, formats, years_from, zone)
-        known = times.dropna()
+        known = self._plausible(times.dropna(), texts)
         unread = texts[times.isna()]
         self.read += len(known)
         self.unread += len(unread)
@@ -324,16 +354,58 @@ class TimesSeen:
 
     def take_typed(self, times: pd.Series[pd.Timestamp]) -> None:
         """Look at values that are times already."""
-        self.read += len(times)
-        self._note(times)
+        if times.dt.tz is not None:
+            times = times.dt.tz_localize(None)
+        known = self._plausible(times, times.astype("str"))
+        self.read += len(known)
+        self._note(known)
+
+    def lone(self, *, at_end: bool) -> date | None:
+        """The month next to few values that lie long before all others, or long after.
+
+        Such a date can be right, but every day between them is made.
+        """
+        months, every = sorted(self.months, reverse=at_end), self.months.total()
+        few = 0
+        for month, following in pairwise(months):
+            few += self.months[month]
+            if few > max(1, _LONE_SHARE * every) or few * 2 >= every:
+                return None
+            if abs(following - month) > _LONE_GAP:
+                return following
+        return None
+
+    def _plausible(
+        self, times: pd.Series[pd.Timestamp], texts: pd.Series[str]
+    ) -> pd.Series[pd.Timestamp]:
+        import pandas as pd
+
+        if self.bounds is None:
+            return times
+        first, last = (pd.Timestamp(day) for day in self.bounds)
+        inside = (times >= first) & (times < last + pd.Timedelta(days=1))
+        outside = times.index[~inside]
+        self.implausible += len(outside)
+        wanted = max(0, 3 - len(self.implausible_examples))
+        self.implausible_examples += texts[outside].head(wanted).tolist()
+        return times[inside]
 
     def _note(self, times: pd.Series[pd.Timestamp]) -> None:
+        import pandas as pd
+
+        if self.today is not None:
+            come = times < pd.Timestamp(self.today) + pd.Timedelta(days=1)
+            self.later.update(times[~come].dt.date)
+            times = times[come]
         if not len(times):
             return
         first, last = times.min().date(), times.max().date()
         self.first = first if self.first is None else min(self.first, first)
         self.last = last if self.last is None else max(self.last, last)
         self.late_days = self.late_days or bool((times.dt.day > 12).any())
+        by_month = (times.dt.year * 12 + times.dt.month - 1).value_counts()
+        for month, values in zip(by_month.index.tolist(), by_month.tolist(), strict=True):
+            self.months[date(month // 12, month % 12 + 1, 1)] += values
         if len(self.days) < 400:
             self.days.update(times.dt.date.unique()[:400].tolist())
 
@@ -347,6 +419,8 @@ def times_in(
     form: TextForm = _PLAIN,
     cache: Path | None = None,
     time_zone: str | None = None,
+    bounds: tuple[date, date] | None = None,
+    today: date | None = None,
 ) -> TimesSeen:
     """What ``column`` of the files holds, without Spark, read as bronze's check reads it.
 
@@ -358,13 +432,15 @@ def times_in(
         form: Of text files.
         cache: As for `read_csv`.
         time_zone: Zone of the days, for values that carry an offset of their own.
+        bounds: First and last day that can be meant; None: any.
+        today: Later days are counted apart; None: there are none.
 
     Raises:
         BrokenFileError: A file is broken.
     """
     import pandas as pd
 
-    seen = TimesSeen()
+    seen = TimesSeen(bounds=bounds, today=today)
     for file in files:
         for values in _column(file, column, form, cache):
             times: Any = values.drop_duplicates().dropna()
@@ -407,18 +483,53 @@ def day_range(
     return days_of(seen, files, column, formats)
 
 
-def days_of(seen: TimesSeen, files: Sequence[Path], column: str, formats: str) -> DayRange:
+def days_of(
+    seen: TimesSeen,
+    files: Sequence[Path],
+    column: str,
+    formats: str,
+    *,
+    place: Callable[[str], str] = lambda _: "",
+    too_long: Callable[[], BrokenFileError | None] = lambda: None,
+) -> DayRange:
     """The days that were seen.
+
+    Args:
+        seen: The times.
+        files: Where they stand.
+        column: Whose they are.
+        formats: As they should be written.
+        place: Tells where a value stands, for what is raised.
+        too_long: Tells of a row with more values than there are columns, where no time was found.
 
     Raises:
         BrokenFileError: No value is a date, or those that are none show that day and month were
             taken for each other.
     """
     names = listed([file.name for file in files]) or "no file"
+    if seen.first is None and seen.later:
+        return DayRange(min(seen.later), min(seen.later))
     if seen.first is None or seen.last is None:
-        found, remedy = "none", "check the date format and the time column"
+        if not seen.examples and (ragged := too_long()) is not None:
+            raise ragged
+        found = "no value there"
+        remedy = "name the column of the times under columns as occurred_at in the mapping"
+        if seen.bounds is not None and seen.implausible and not seen.unread:
+            first, last = seen.bounds
+            raise BrokenFileError(
+                names,
+                f"dates from {first} to {last} in column {column}",
+                listed(seen.implausible_examples),
+                "check the date format; if they are meant, write dates_from and dates_to in the "
+                "mapping",
+            )
         if seen.examples:
-            found = seen.examples[0]
+            found = f"{seen.examples[0]}{place(seen.examples[0])}"
+            remedy = (
+                "write date_format in the mapping as the dates are written, such as "
+                '"dd/MM/yyyy HH:mm" (d day, M month, y year, H hour, m minute), or name another '
+                "column as occurred_at"
+            )
             likely = guesses(seen.examples)
             if likely:
                 written = " or ".join(f'date_format: "{pattern}"' for pattern in likely[:2])
@@ -430,8 +541,9 @@ def days_of(seen: TimesSeen, files: Sequence[Path], column: str, formats: str) -
         raise BrokenFileError(
             names,
             f"dates like {formats} in column {column}",
-            f"{seen.examples[0]} and others, {seen.unread} of {every} different values, that are "
-            f"dates only with day and month the other way round, as all values are",
+            f"{seen.examples[0]}{place(seen.examples[0])} and others, {seen.unread} of {every} "
+            "different values, that are dates only with day and month the other way round, as "
+            "all values are",
             f'write date_format: "{other}" in the mapping',
         )
     return DayRange(seen.first, seen.last)
@@ -483,6 +595,72 @@ def _scratch() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="customer360-")
 
 
+def place_of(
+    files: Sequence[Path], column: str, value: str, *, form: TextForm, cache: Path | None
+) -> str:
+    """Where a value of a column stands first, as `` at line 5 of a.csv``; "" where it is not found.
+
+    Args:
+        files: Text files and spreadsheets.
+        column: Their name of the column.
+        value: The value, trimmed.
+        form: How the text is taken apart.
+        cache: As for `read_csv`.
+    """
+    for file in files:
+        found = readable_with(file, [column], form, cache)
+        at = found.shape.header.index(column)
+        if found.form is None:  # a sheet's rows, or those of a copy
+            rows = (v for values in _column(file, column, form, cache) for v in values)
+            for number, text in enumerate(rows, start=form.skip_lines + 2):
+                if str(text).strip() == value:
+                    return f" in row {number} of {file.name}"
+            continue
+        with reading(file, form.encoding) as stream:
+            lines = lines_of(stream, form, errors="replace")
+            try:
+                for _ in itertools.islice(lines, form.skip_lines):
+                    pass
+                read = csv.reader(lines, **dialect(form))
+                for row in read:
+                    if len(row) > at and row[at].strip() == value:
+                        return f" at line {form.skip_lines + read.line_num} of {file.name}"
+            finally:
+                lines.detach()
+    return ""
+
+
+def too_long(files: Sequence[Path], form: TextForm, cache: Path | None) -> BrokenFileError | None:
+    """What is wrong with the first row of text files that has more values than there are columns.
+
+    Args:
+        files: Text files; others are passed over.
+        form: How the text is taken apart.
+        cache: As for `read_csv`.
+    """
+    for file in files:
+        found = readable_with(file, [], form, cache)
+        if found.form is None:
+            continue
+        with reading(file, form.encoding) as stream:
+            lines = lines_of(stream, form, errors="replace")
+            try:
+                read = csv.reader(itertools.islice(lines, form.skip_lines, None), **dialect(form))
+                for row in itertools.islice(read, 1, 100):
+                    if len(row) > len(found.shape.header) + found.shape.trailing:
+                        at = form.skip_lines + read.line_num
+                        return BrokenFileError(
+                            f"{file.name}, line {at}",
+                            f"{len(found.shape.header)} values, as the header has",
+                            f"{len(row)}",
+                            f"put values that hold a {form.delimiter!r} in quotation marks (a "
+                            "decimal comma?), or write the right delimiter in the mapping",
+                        )
+            finally:
+                lines.detach()
+    return None
+
+
 def columns_of(file: Path, form: TextForm, cache: Path | None) -> tuple[str, ...]:
     """The names of a text file's or spreadsheet's columns.
 
@@ -514,10 +692,12 @@ def _column(
     found = readable_with(file, [column], form, cache)
     position = found.shape.header.index(column)
     if found.form is None:
-        for batch in pq.ParquetFile(found.file).iter_batches(columns=[f"_c{position}"]):
-            yield batch.column(0).to_pandas()
-        return
-    yield from _csv_column(found, found.form, position)
+        copy = pq.ParquetFile(found.file).iter_batches(columns=[f"_c{position}"])
+        texts: Iterable[Any] = (batch.column(0).to_pandas() for batch in copy)
+    else:
+        texts = _csv_column(found, found.form, position)
+    for values in texts:
+        yield values.str.replace(_CONTROLS, "", regex=True) if found.shape.controls else values
 
 
 def _csv_column(found: Readable, form: TextForm, position: int) -> Iterator[pd.Series[str]]:

@@ -109,7 +109,10 @@ def load_from(spark: SparkSession, path: Path, mapping: str) -> Loaded:
     assert received.count() == len(quarantined) + kept
     assert kept == sum(not row.line_key.endswith(REFUNDED) for row in rows)
     received.unpersist()
-    days = {row.business_date for row in rows if row.excluded_because is None}
+    # Days to come wait, and are none of a run's.
+    today = dt.datetime.now(dt.UTC).date()
+    good = (row.business_date for row in rows if row.excluded_because is None)
+    days = {day for day in good if day <= today}
     if days and not source.mapping.date_in_name:
         assert available.first <= min(days) <= max(days) <= available.last
     names = {customer_key_of(source.name, id_, SECRET): id_ for id_ in ids}

@@ -16,7 +16,8 @@ from pyspark.sql import SparkSession
 from customer360.days import DayRange
 from customer360.deployment import Deployment
 from customer360.lakehouse.tables import Lakehouse
-from customer360.pipeline import load_silver
+from customer360.pipeline import audit, load_silver
+from customer360.pipeline.account import reconcile
 from customer360.pipeline.bronze_accounts import BronzeLoaded
 from customer360.pipeline.load_bronze import load_bronze
 from customer360.pipeline.load_silver import TransactionsLoaded
@@ -78,6 +79,8 @@ class Shop:
         bronze = self._load_people(days)
         silver = load_silver.load_transactions(self.work, days)
         load_silver.load_customer_days(self.work, days)
+        assert not audit.rows_astray(self.work, silver.days, silver.accounting)
+        assert not reconcile(self.work.tables, self.work.deployment).differences
         loaded = Loaded(bronze, silver)
         assert loaded.account.missing == 0
         return loaded

@@ -38,16 +38,19 @@ def test_check_tells_what_would_come_in_and_writes_nothing(
     )
     assert said.code == 0, said.err
     for line in (
-        "rows in the files         │ 5",
-        "2024-01-01 to 2024-01-03",
-        "orders                    │ 2",
-        "customers                 │ 2",
-        "orders without a customer │ 1",
-        "net                       │ 31.50 EUR",
-        "Quarantine, sum:type: 1 rows, such as",
+        "rows in the files              │ 5",
+        "refused, to quarantine         │ 1",
+        "left out by a reason           │ 3",
+        "2024-01-01 to 2024-01-01",
+        "orders                         │ 1",
+        "customers                      │ 1",
+        "orders without a customer      │ 0",
+        "net                            │ 10.00 EUR",
+        "Quarantine, sum:type (no number as the mapping writes them): 1 row, such as",
         '"sum":"twelve"',
-        "Left out, test_order: 1 rows, 99.00 EUR",
-        "Look at this: shop: 1 order ids, 2 for one, stand on 2 rows that differ",
+        "Left out, test_order: 1 row, 99.00 EUR",
+        "Left out, conflicting_rows: 2 rows, 21.50 EUR",
+        "Look at this: shop: 1 order id, 2, stands on 2 rows that differ",
         "write `refunded: Refunded Amount` under columns",
     ):
         assert line in said.out
@@ -73,12 +76,12 @@ def test_lines_are_counted_as_the_orders_that_they_become(
     )
     assert said.code == 0, said.err
     for line in (
-        "rows in the files         │ 6",
-        "orders                    │ 2",
-        "refunds                   │ 1",
-        "orders without a customer │ 1",
-        "sold                      │ 16.50 EUR",
-        "given back                │ 3.00 EUR",
+        "rows in the files              │ 6",
+        "orders                         │ 2",
+        "refunds                        │ 1",
+        "orders without a customer      │ 1",
+        "sold                           │ 16.50 EUR",
+        "given back                     │ 3.00 EUR",
     ):
         assert line in said.out
 
@@ -95,3 +98,68 @@ def test_what_check_lacks_is_said(
     )
     assert absent.code == 1
     assert absent.error_lines[0].endswith("none.csv: there is no such file or folder")
+
+
+def test_an_order_on_two_days_counts_as_it_would_be_loaded(
+    spark: SparkSession,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its date was corrected: the row that changed last counts, wherever the other lies."""
+    (tmp_path / "shop.yaml").write_text(
+        MAPPING.replace("amount: sum}", "amount: sum, changed_at: seen}")
+    )
+    (tmp_path / "a.csv").write_text(
+        "id,who,day,sum,seen\n1,A,2024-01-01,10.00,2024-01-01\n1,A,2024-02-01,10.00,2024-02-02\n"
+        "2,B,2024-01-05,5.00,2024-01-05\n2,B,2024-01-05,5.00,2024-01-05\n"
+    )
+    said = customer360(
+        capsys, monkeypatch, "check", "--mapping", tmp_path / "shop.yaml", tmp_path / "a.csv"
+    )
+    assert said.code == 0, said.err
+    for line in (
+        "repeats of a row, counted once │ 1",
+        "rows that later ones replace   │ 1",
+        "2024-01-05 to 2024-02-01",
+        "orders                         │ 2",
+        "net                            │ 15.00 EUR",
+    ):
+        assert line in said.out
+
+
+def test_a_clean_file_is_said_to_be_one(
+    spark: SparkSession,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "shop.yaml").write_text(MAPPING)
+    (tmp_path / "a.csv").write_text("id,who,day,sum\n1,A,2024-01-01,10.00\n2,A,2024-01-14,1.00\n")
+    said = customer360(
+        capsys, monkeypatch, "check", "--mapping", tmp_path / "shop.yaml", tmp_path / "a.csv"
+    )
+    assert "Nothing is refused or left out, and nothing looks wrong." in said.out
+
+
+def test_a_value_that_is_set_aside_is_said_and_costs_no_sale(
+    spark: SparkSession,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "shop.yaml").write_text(
+        MAPPING.replace("amount: sum}", "amount: sum, birth_date: born, currency: ccy}")
+    )
+    (tmp_path / "a.csv").write_text(
+        "id,who,day,sum,born,ccy\n1,A,2024-01-01,10.00,0000-00-00,EUR\n"
+        "2,B,2024-01-14,1.00,1990-01-01,EUR\n3,B,2024-01-14,900,1990-01-01,JPY\n"
+    )
+    said = customer360(
+        capsys, monkeypatch, "check", "--mapping", tmp_path / "shop.yaml", tmp_path / "a.csv"
+    )
+    assert said.code == 0, said.err
+    assert "Without this value, born:format (no day like yyyy-MM-dd): 1 row" in said.out
+    assert "net                            │ 11.00 EUR" in said.out
+    assert "Left out, other_currency: 1 row\n" in said.out
+    assert "nothing looks wrong" not in said.out

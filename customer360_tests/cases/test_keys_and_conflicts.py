@@ -28,13 +28,7 @@ LINES = ORDERS.replace("grain: orders", "grain: lines")
 
 
 def stops(shop: Shop, loaded: Loaded) -> bool:
-    settings = shop.work.deployment.settings
-    return conflicts.too_many(
-        shop.source,
-        loaded.account,
-        limit=settings.quarantine_limit,
-        tolerance=settings.quarantine_tolerance,
-    )
+    return conflicts.too_many(shop.source, loaded.account, shop.work.deployment.limits)
 
 
 def told(shop: Shop, loaded: Loaded) -> str:

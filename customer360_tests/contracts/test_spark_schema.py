@@ -54,6 +54,9 @@ def test_a_schema_is_the_contracts_columns_and_a_bronze_table_has_bookkeeping_to
         "_event_date",
         "_ingested_at",
         "_row_hash",
+        "_edited_row",
+        "_edited_by",
+        "_edited_at",
     ]
 
 

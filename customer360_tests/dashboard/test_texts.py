@@ -12,6 +12,7 @@ import pytest
 from customer360.contracts import Contract
 from customer360.contracts.checks import rules
 from customer360.contracts.contract import packaged_tables
+from customer360.contracts.reasons import LEFT_OUT
 from customer360.dashboard import app, tables
 from customer360.dashboard.figures import named, wording
 from customer360.dashboard.language import LANGUAGES, Language, texts
@@ -153,6 +154,7 @@ def test_every_figure_feature_and_word_of_the_generated_shop_has_a_name(language
             *OlistSource.exclusion_reasons,
             NEGATIVE_AMOUNT,
             DELETED,
+            LEFT_OUT,
         ],
     }
     missing = [f"{g}.{name}" for g, names in own.items() for name in names]

@@ -230,9 +230,11 @@ def test_blocking_checks_guard_rows(definitions: dg.Definitions) -> None:
         "silver/transactions:keys_unique",
         "silver/transactions:customers_known",
         "silver/transactions:orders_agree",
+        "silver/transactions:exclusions_share",
         "silver/customer_history:one_current_version",
         "gold/customer_360:keys_unique",
         "gold/business_health:revenue_reconciles",
+        "gold/business_health:account_closes",
     } <= blocking
 
 

@@ -14,7 +14,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from customer360.days import DayRange
-from customer360.pipeline import load_silver, make_gold, run_models
+from customer360.pipeline import audit, load_silver, make_gold, run_models
+from customer360.pipeline.account import reconcile
 from customer360.pipeline.bronze_accounts import BronzeLoaded
 from customer360.pipeline.load_bronze import load_bronze
 from customer360.pipeline.load_silver import TransactionsLoaded
@@ -74,6 +75,8 @@ def load(home: Home, days: DayRange, run_id: str = "test") -> Loaded:
     transactions = load_silver.load_transactions(work, days)
     load_silver.load_customer_days(work, days)
     make_gold.make_business_health(work, days)
+    assert not audit.rows_astray(work, transactions.days, transactions.accounting)
+    assert not reconcile(work.tables, work.deployment).differences
     return Loaded(bronze, transactions)
 
 

@@ -94,4 +94,4 @@ def test_a_lost_row_and_a_multiplied_row_are_not_conserved() -> None:
     }
     loaded = BronzeLoaded(None, None, counts, {})
     assert set(loaded.not_conserved) == {"2024-01-02", "2024-01-03"}
-    assert loaded.quarantine_share == 2 / 30
+    assert loaded.refused.share == 2 / 30

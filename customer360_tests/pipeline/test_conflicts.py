@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from customer360.limits import Limits
 from customer360.pipeline.conflicts import too_many
 from customer360.silver.transactions import CONFLICTING_ROWS, Accounting
 from customer360.sources.files import FilesSource
@@ -18,6 +19,8 @@ currency: EUR
 grain: orders
 columns: {order_id: nr, occurred_at: at, amount: sum}
 """
+
+LIMITS = Limits(rows=0.05, money=0.05, tolerance=5)
 
 
 def account(rows: int, conflicts: int, money: int, torn: int) -> Accounting:
@@ -44,7 +47,7 @@ def account(rows: int, conflicts: int, money: int, torn: int) -> Accounting:
 )
 def test_conflicts_stop_a_load_by_their_share(found: Accounting, stops: bool) -> None:
     source = FilesSource(parse_mapping(MAPPING, where="kiosk.yaml"))
-    assert too_many(source, found, limit=0.05, tolerance=5) is stops
+    assert too_many(source, found, LIMITS) is stops
 
 
 def test_what_the_mapping_says_goes_first() -> None:
@@ -52,5 +55,5 @@ def test_what_the_mapping_says_goes_first() -> None:
         text = f"{MAPPING}conflicts: {says}\n"
         source = FilesSource(parse_mapping(text, where="kiosk.yaml"))
         for found in (account(4, 4, 10, 10), account(1000, 2, 1000, 1)):
-            assert too_many(source, found, limit=0.05, tolerance=5) is stops
-        assert not too_many(source, account(4, 0, 10, 0), limit=0.05, tolerance=5)
+            assert too_many(source, found, LIMITS) is stops
+        assert not too_many(source, account(4, 0, 10, 0), LIMITS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from customer360.pipeline import load_silver
 from customer360.pipeline.bronze_accounts import BronzeLoaded, DeliveryCount
 from customer360.pipeline.load_bronze import load_bronze
 from customer360.pipeline.load_silver import TransactionsLoaded
+from customer360.pipeline.quarantine import held_rows
+from customer360.pipeline.row_edits import EditsError, edits_from, keep, read_edits, row_name
 from customer360.settings import remember
 from customer360_tests.deployments import Home, assert_same_content
 from customer360_tests.shop_database import Shop
@@ -208,3 +210,38 @@ def test_a_key_that_does_not_tell_rows_apart_is_refused(
     with pytest.raises(SettingsError, match="source shop: 2 values of buyer stand on more than o"):
         load_bronze(work, work.deployment.sources[0], BRONZE, DAYS)
     assert not home.lakehouse.exists(f"bronze/{BRONZE}")
+
+
+def test_an_edited_row_stays_edited_until_the_database_says_something_else(
+    spark: SparkSession, orders: Shop, tmp_path: Path
+) -> None:
+    home = home_of(spark, tmp_path / "home", MAPPING + WATERMARK)
+    load(home, DAYS)
+    (held,) = held_rows(home.workspace().tables, home.deployment, f"quarantine/{BRONZE}")
+    file = tmp_path / "edits.csv"
+
+    def edit(header: str, value: str) -> None:
+        file.write_text(f"_table,_row,{header}\n{BRONZE},{row_name(held.row)},{value}\n")
+        edits = edits_from(
+            home.workspace().tables, home.deployment, read_edits(file), table=None, path=file,
+            by="Ana", at=datetime.now(UTC),
+        )  # fmt: skip
+        keep(home.lakehouse, edits)
+
+    with pytest.raises(EditsError, match="id is the key of shop_postgres_orders"):
+        edit("id", "33")
+    edit("total", "30")
+    loaded = load(home, LAST)
+    assert counted(loaded) == DeliveryCount(raw=5, bronze=5, quarantined=0)
+    assert sold(home)["3"] == (3, "sale", Decimal("30.00"))
+    orders.run(
+        """INSERT INTO orders VALUES
+        (6, 'eve', '2024-03-06 09:00+00', 60, 'ok', '2024-03-06 09:00+00')"""
+    )
+    assert counted(load(home, LAST)).bronze == 2  # order 6, and 5 within the overlap
+    assert sold(home)["3"] == (3, "sale", Decimal("30.00"))
+    orders.run("UPDATE orders SET total = 31, changed_at = '2024-03-06 10:00Z' WHERE id = 3")
+    load(home, LAST)
+    assert sold(home)["3"] == (3, "sale", Decimal("31.00"))
+    (row,) = home.rows(f"bronze/{BRONZE}", "id = '3'")
+    assert row["_edited_by"] is None

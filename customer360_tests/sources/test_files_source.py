@@ -240,7 +240,10 @@ def test_times_with_an_offset_are_instants(spark: SparkSession, tmp_path: Path) 
 
 
 def test_what_is_missing_is_named(spark: SparkSession, tmp_path: Path) -> None:
-    with pytest.raises(BrokenFileError, match=r"found none; give --path or path: in the mapping"):
+    with pytest.raises(
+        BrokenFileError,
+        match=r"found none; give --path FILE-OR-FOLDER, or write `path:` in the mapping",
+    ):
         shop().available()
     with pytest.raises(BrokenFileError, match=r"files like \*\.csv or \*\.csv\.gz, found no such"):
         shop(path=tmp_path).available()

@@ -1,6 +1,6 @@
 """The YAML that says what the columns of a user's file mean.
 
-A mapping, with what most need (``docs/adding-a-source.md`` has every key)::
+A mapping, with what most need (``docs/mappings.md`` has every key)::
 
     name: shop                          # the source's name; its table is shop_lines or shop_orders
     description: Orders of the shop     # optional, for the documentation
@@ -17,6 +17,8 @@ A mapping, with what most need (``docs/adding-a-source.md`` has every key)::
     currency: GBP
     date_format: "yyyy-MM-dd HH:mm:ss"  # of occurred_at, in Spark's notation; or a list; or excel
     day_format: "yyyy-MM-dd"            # of the columns that are days
+    dates_from: 1980-01-01              # optional: what lies before is no sale's date
+    dates_to: 2030-12-31                # optional; else a year from today
     grain: lines                        # or orders: what a row is
     closed: false                       # true: a finished data set that no longer grows
     repeated_lines: drop                # or keep: rows alike in every column
@@ -48,6 +50,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from customer360.contracts.times import (
+    BIRTH_YEARS_FROM,
     SEPARATOR,
     YEARS_FROM,
     check_format,
@@ -76,23 +79,118 @@ Formats = Annotated[str | list[str], BeforeValidator(_one_or_more)]
 class FileMapping(RowMapping):
     """One kind of file; see the module's docstring."""
 
-    path: Path | None = None
-    files: str | None = None
-    date_in_name: str | None = None
-    format: Literal["csv", "parquet", "xlsx"] = "csv"
-    sheet: str | None = None
-    delimiter: str = Field(",", min_length=1, max_length=1)
-    quote: str = Field('"', max_length=4)
-    escape: str | None = Field(None, min_length=1, max_length=1)
-    encoding: str = "utf-8"
-    skip_lines: int = Field(0, ge=0)
-    short_rows: Literal["refuse", "fill"] = "refuse"
-    fill_down: list[str] = Field(default_factory=list)
-    decimal_separator: Literal[".", ","] | None = None
-    thousands_separator: Literal[".", ",", " ", "'", ""] | None = None
-    date_format: Formats = "yyyy-MM-dd HH:mm:ss"
-    day_format: Formats = "yyyy-MM-dd"
-    two_digit_years_from: int = Field(YEARS_FROM, ge=1900, le=2100)
+    path: Path | None = Field(
+        None,
+        description="File or folder, relative to the YAML; else the command's `--path`.",
+        examples=["exports"],
+    )
+    files: str | None = Field(
+        None,
+        description="Which files of a folder, by a pattern; those that also end in `.gz` are "
+        "meant too. Unset, those with the format's ending.",
+        examples=["sales_*.csv"],
+    )
+    date_in_name: str | None = Field(
+        None,
+        description="Instead of `files`: each file is the delivery of the day in its name.",
+        examples=["sales_{yyyy-MM-dd}.csv"],
+        json_schema_extra={"wrong": "sales_{date}.csv"},
+    )
+    format: Literal["csv", "parquet", "xlsx"] = Field(
+        "csv",
+        description="What the files are. Spreadsheets are known by the ending of their names too.",
+        examples=["parquet"],
+        json_schema_extra={"wrong": "json"},
+    )
+    sheet: str | None = Field(
+        None, description="Of a spreadsheet; unset, its first.", examples=["Sales 2024"]
+    )
+    delimiter: str = Field(
+        ",",
+        min_length=1,
+        max_length=1,
+        description='What stands between values; `"\\t"` is a tab.',
+        examples=[";"],
+        json_schema_extra={"wrong": "||"},
+    )
+    quote: str = Field(
+        '"',
+        max_length=4,
+        description="What stands around values that hold a delimiter or line break; `none` where "
+        "values are never quoted. One that never closes stops the load and is named by its line.",
+        examples=["none"],
+        json_schema_extra={"wrong": "no"},
+    )
+    escape: str | None = Field(
+        None,
+        min_length=1,
+        max_length=1,
+        description="What stands before a quotation mark within a quoted value; unset, the mark "
+        "is doubled.",
+        examples=["\\"],
+    )
+    encoding: str = Field(
+        "utf-8",
+        description="Any that Python knows; `ansi` is `windows-1252`. Latin-1 with characters that "
+        "only Windows-1252 has is read as that.",
+        examples=["windows-1252"],
+        json_schema_extra={"wrong": "windows"},
+    )
+    skip_lines: int = Field(
+        0,
+        ge=0,
+        description="Lines before the header.",
+        examples=[3],
+        json_schema_extra={"wrong": -1},
+    )
+    short_rows: Literal["refuse", "fill"] = Field(
+        "refuse",
+        description="`fill`: a row that ends early has blanks at its end, instead of going to "
+        "quarantine as `row:malformed`.",
+        examples=["fill"],
+    )
+    fill_down: list[str] = Field(
+        default_factory=list,
+        description="Columns whose blanks mean what the row above says: the first tells orders "
+        "apart, the others are filled within an order.",
+        examples=[["Order", "Customer", "Date"]],
+    )
+    decimal_separator: Literal[".", ","] | None = Field(
+        None,
+        description="What parts decimals; the other of point and comma then parts thousands. "
+        'Unset: a point; `","` reads `1.234,50`.',
+        examples=[","],
+        json_schema_extra={"wrong": ";"},
+    )
+    thousands_separator: Literal[".", ",", " ", "'", ""] | None = Field(
+        None,
+        description='What parts thousands, `""` for nothing. Unset, see below.',
+        examples=[","],
+        json_schema_extra={"wrong": "_"},
+    )
+    date_format: Formats = Field(
+        "yyyy-MM-dd HH:mm:ss",
+        description="Of times (`occurred_at`, `refunded_at`, `changed_at`) in Spark's notation, or "
+        "several as a list, with optional parts in brackets. Also `excel` (days since 1899-12-30), "
+        "`unix` and `unix-milliseconds`.",
+        examples=["dd/MM/yyyy[ HH:mm]"],
+        json_schema_extra={"wrong": "%d/%m/%Y"},
+    )
+    day_format: Formats = Field(
+        "yyyy-MM-dd",
+        description="Of columns that are days.",
+        examples=["dd.MM.yyyy"],
+        json_schema_extra={"wrong": "MM/yyyy"},
+    )
+    two_digit_years_from: int = Field(
+        YEARS_FROM,
+        ge=1900,
+        le=2100,
+        description="`yy` lies in the hundred years from here: 97 is 1997, 12 is 2012. Birth "
+        f"dates: from {BIRTH_YEARS_FROM}.",
+        examples=[1950],
+        json_schema_extra={"wrong": 97},
+    )
 
     @field_validator("name")
     @classmethod

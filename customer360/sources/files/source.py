@@ -5,12 +5,14 @@ What their rows mean is the affair of `customer360.sources.mapped`.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from customer360.contracts import Column as ContractColumn
 from customer360.contracts.numbers import DECIMAL, SIGNS, SIGNS_OF, THOUSANDS, signs_of
@@ -19,6 +21,7 @@ from customer360.contracts.times import (
     SEPARATOR,
     TWO_DIGIT_YEARS,
     formats_in,
+    plausible_days,
     swapped,
 )
 from customer360.days import DayRange
@@ -81,7 +84,10 @@ class FilesSource(MappedSource[FileMapping]):
             return list(self.only)
         if self.path is None:
             raise BrokenFileError(
-                self.name, "a file or folder", "none", "give --path or path: in the mapping"
+                self.name,
+                "a file or folder",
+                "none",
+                "give --path FILE-OR-FOLDER, or write `path:` in the mapping",
             )
         if self.path.is_dir():
             found = {file for glob in self.mapping.globs for file in self.path.glob(glob)}
@@ -98,11 +104,17 @@ class FilesSource(MappedSource[FileMapping]):
             found_there = "no such file" if self.path.is_dir() else "nothing there"
             if self.path.is_file():
                 found_there = "a file of another name"
-            raise BrokenFileError(str(self.path), f"files like {wanted}", found_there)
+            remedy = "give another --path, or write `path:` in the mapping"
+            if self.path.exists():
+                named = "date_in_name" if self.mapping.date_in_name else "files"
+                remedy = f"write `{named}:` in the mapping as the files are named"
+            raise BrokenFileError(str(self.path), f"files like {wanted}", found_there, remedy)
         return files
 
     def available(self) -> DayRange:
         """First and last day: of the file names where they are dated, else of the times within.
+
+        Days to come are none of them, nor those that no sale can be of.
 
         Raises:
             BrokenFileError: There is no file, or no time in them can be read.
@@ -210,7 +222,7 @@ class FilesSource(MappedSource[FileMapping]):
         if mapping.date_in_name is not None:
             days = [mapping.delivered_on(file.name) for file in files]
             dated = [day for day in days if day is not None]
-            return DayRange(min(dated), max(dated))
+            return DayRange(*self._plausible(dated))
         seen = self._times(files, mapping.columns.occurred_at)
         if seen.doubt:
             self._doubts.append(
@@ -218,13 +230,49 @@ class FilesSource(MappedSource[FileMapping]):
                 f"{mapping.columns.occurred_at} is after the twelfth of a month: if month comes "
                 f'first in the file, write date_format: "{swapped(mapping.time_formats)}"'
             )
-        found = readers.days_of(seen, files, mapping.columns.occurred_at, mapping.time_formats)
+        self._doubts += self._far_off(seen)
+        found = readers.days_of(
+            seen,
+            files,
+            mapping.columns.occurred_at,
+            mapping.time_formats,
+            place=functools.partial(
+                readers.place_of,
+                files,
+                mapping.columns.occurred_at,
+                form=mapping.text,
+                cache=self.cache,
+            ),
+            too_long=functools.partial(readers.too_long, files, mapping.text, self.cache),
+        )
         if mapping.columns.refunded_at is None:
             return found
         given_back = self._times(files, mapping.columns.refunded_at)
         if given_back.first is None or given_back.last is None:
             return found
         return found.union(DayRange(given_back.first, given_back.last))
+
+    def _plausible(self, days: list[date]) -> tuple[date, date]:
+        """First and last of the days in file names that can be meant."""
+        first, last = self._bounds
+        last = min(last, self._today)
+        inside = [day for day in days if first <= day <= last]
+        if len(inside) < len(days):
+            others = [str(day) for day in days if day not in inside]
+            self._doubts.append(
+                f"{self.name}: files dated {listed(others)} are passed over: these days are still "
+                "to come, or lie outside of the mapping's dates_from and dates_to"
+            )
+        known = inside or days
+        return min(known), max(known)
+
+    @property
+    def _bounds(self) -> tuple[date, date]:
+        return plausible_days(self.mapping.plausible_dates, self._today)
+
+    @property
+    def _today(self) -> date:
+        return datetime.now(ZoneInfo(self.time_zone)).date()
 
     def _times(self, files: list[Path], column: str) -> readers.TimesSeen:
         mapping = self.mapping
@@ -236,7 +284,40 @@ class FilesSource(MappedSource[FileMapping]):
             form=mapping.text,
             cache=self.cache,
             time_zone=self.time_zone,
+            bounds=self._bounds,
+            today=self._today,
         )
+
+    def _far_off(self, seen: readers.TimesSeen) -> list[str]:
+        """What is strange about the first and last days."""
+        column, found = self.mapping.columns.occurred_at, []
+        if seen.bounds is not None and seen.implausible and seen.read:
+            first, last = seen.bounds
+            found.append(
+                f"{self.name}: column {column} has dates before {first} or after {last}, such as "
+                f"{listed(seen.implausible_examples)}: their rows go to quarantine; if they are "
+                "meant, write dates_from and dates_to in the mapping"
+            )
+        if seen.later:
+            found.append(
+                f"{self.name}: column {column} has dates of days to come, up to "
+                f"{max(seen.later)}: their rows wait for these days"
+            )
+        early, late = seen.lone(at_end=False), seen.lone(at_end=True)
+        if early is not None:
+            found.append(
+                f"{self.name}: column {column} has dates long before all others: the first is "
+                f"{seen.first}, the others begin in {early:%Y-%m}. Every day between them is made: "
+                f"if it is a slip, write dates_from: {early} in the mapping"
+            )
+        if late is not None:
+            after = (late.replace(day=28) + timedelta(days=4)).replace(day=1)
+            found.append(
+                f"{self.name}: column {column} has dates long after all others: the last is "
+                f"{seen.last}, the others end in {late:%Y-%m}. Every day between them is made: if "
+                f"it is a slip, write dates_to: {after - timedelta(days=1)} in the mapping"
+            )
+        return found
 
     def _refuse_other_currencies(self, files: list[Path]) -> None:
         """Refuse money that the files say is of another currency, in a column nobody named."""

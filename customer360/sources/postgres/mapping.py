@@ -33,17 +33,24 @@ from customer360.sources.mapping import RowMapping, Strict, Texts
 class Watermark(Strict):
     """The column that grows whenever a row is added or changed."""
 
-    column: str
+    column: str = Field(
+        description="A time or number that grows with every change.", examples=["updated_at"]
+    )
     overlap: int | str | None = Field(
-        None, description="Number, or interval like '2 hours'; unset: 1 day, or 1000 of a number."
+        None,
+        description="Read again so much, for transactions that commit late: a number, or an "
+        "interval. Unset: 1 day, or 1000 of a number.",
+        examples=["2 hours"],
     )
 
 
 class SoftDelete(Strict):
     """The column that marks a row as deleted: see `customer360.sources.postgres.deleted`."""
 
-    column: str
-    equals: Texts | None = Field(None, description="The values that mark a row, case aside.")
+    column: str = Field(description="The column that marks a deleted row.", examples=["deleted_at"])
+    equals: Texts | None = Field(
+        None, description="The values that mark a row, case aside.", examples=[["gone"]]
+    )
 
 
 class PostgresMapping(RowMapping):
@@ -51,13 +58,52 @@ class PostgresMapping(RowMapping):
 
     model_config = ConfigDict(protected_namespaces=())
 
-    from_table: str | None = Field(None, alias="table", min_length=1)
-    query: str | None = Field(None, min_length=1)
-    watermark: Watermark | None = None
-    key: list[str] = Field(default_factory=list)
-    deletes: Literal["snapshot"] | SoftDelete | None = None
-    partition_by: str | None = None
-    partitions: int = Field(4, ge=1, le=64)
+    from_table: str | None = Field(
+        None,
+        alias="table",
+        min_length=1,
+        description="The table to read; or `query`.",
+        examples=["public.orders"],
+    )
+    query: str | None = Field(
+        None,
+        min_length=1,
+        description="What to read instead of a table: joins, casts, whatever it takes.",
+        examples=["SELECT id, customer, placed_at, total FROM orders JOIN payments USING (id)"],
+    )
+    watermark: Watermark | None = Field(
+        None,
+        description="After the first load, only rows whose `column` is at least where it last "
+        "stood less `overlap` are read, and rows without one. Unset, every load reads everything.",
+        examples=[{"column": "updated_at", "overlap": "1 day"}],
+        json_schema_extra={"wrong": "updated_at"},
+    )
+    key: list[str] = Field(
+        default_factory=list,
+        description="What tells rows apart; unset: `order_id`, with `line_id` for lines.",
+        examples=[["id"]],
+        json_schema_extra={"wrong": "id"},
+    )
+    deletes: Literal["snapshot"] | SoftDelete | None = Field(
+        None,
+        description="`snapshot`: each load compares keys, and a row that is gone leaves bronze and "
+        "silver; or the column that marks deleted rows, which stay in bronze and count no more.",
+        examples=[{"column": "state", "equals": ["gone"]}],
+        json_schema_extra={"wrong": "deleted_at"},
+    )
+    partition_by: str | None = Field(
+        None,
+        description="Column whose ranges are read side by side. A plain table needs none.",
+        examples=["id"],
+    )
+    partitions: int = Field(
+        4,
+        ge=1,
+        le=64,
+        description="How many ranges.",
+        examples=[8],
+        json_schema_extra={"wrong": 100},
+    )
 
     @field_validator("query")
     @classmethod

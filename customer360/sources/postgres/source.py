@@ -10,9 +10,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
+from customer360.contracts.times import plausible_days
 from customer360.days import DayRange
 from customer360.sources import staged
 from customer360.sources.base import ChangingSource, Look
@@ -46,6 +48,7 @@ class PostgresSource(MappedSource[PostgresMapping], ChangingSource):
         self.database = database
         self.finds_deleted = mapping.deletes == "snapshot"
         self.exclusion_reasons = (*self.exclusion_reasons, DELETED)
+        self.stated_exclusions = (*self.stated_exclusions, DELETED)
 
     @property
     def event_zones(self) -> frozenset[str]:
@@ -59,11 +62,14 @@ class PostgresSource(MappedSource[PostgresMapping], ChangingSource):
             DatabaseSourceError: The server is not reached, or has no row with a time.
         """
         column = self.mapping.columns.occurred_at
+        today = datetime.now(ZoneInfo(self.time_zone)).date()
+        earliest, latest = plausible_days(self.mapping.plausible_dates, today)
         with self.database.state(self.mapping) as state:
             day = state.text(column, as_day=True)
             first, last = state.one(
-                f"SELECT min(day), max(day) FROM (SELECT {day} AS day FROM {state.rows}) AS days "
-                "WHERE day NOT LIKE '%infinity%' AND length(day) = 10"
+                f"SELECT min(day), coalesce(max(day) FILTER (WHERE day <= '{today}'), min(day)) "
+                f"FROM (SELECT {day} AS day FROM {state.rows}) AS days "
+                f"WHERE length(day) = 10 AND day BETWEEN '{earliest}' AND '{latest}'"
             )
         if first is None:
             raise DatabaseSourceError(

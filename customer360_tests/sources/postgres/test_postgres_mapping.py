@@ -60,7 +60,7 @@ def test_what_guides_the_reading_is_kept_in_bronze() -> None:
             ("grain", "deletes: noticed\ngrain"),
             "deletes: 'noticed' must be snapshot, or the column",
         ),
-        (("grain", "partitions: 0\ngrain"), "partitions: Input should be greater than or equal"),
+        (("grain", "partitions: 0\ngrain"), "partitions: 0 must be at least 1"),
         (("grain: orders", LINES), "watermark and deletes need to tell lines apart: name columns"),
         (("grain", "date_format: yyyy\ngrain"), "date_format: is not a key of a mapping"),
     ],

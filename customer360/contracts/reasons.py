@@ -1,0 +1,12 @@
+"""Why rows are in quarantine beside the rules that they break; light, for who only reads tables."""
+
+from __future__ import annotations
+
+MALFORMED = "row:malformed"
+"""The row could not be split: what is kept of it is one line of text."""
+
+DELETED = "deleted_at_source"
+"""The source has the row no more."""
+
+LEFT_OUT = "left_out_by_edit"
+"""An edit leaves the row out for good."""

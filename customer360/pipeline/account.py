@@ -1,0 +1,678 @@
+"""One account from file to gold, over a source's whole life: where every row is, and its money.
+
+    rows in the files = bronze + quarantine
+    bronze            = taken up by silver + waiting for their day + of days not loaded yet
+    taken up          = transactions + excluded by reason + repeats, corrections, lines of one order
+    transactions      = customer_days (of those with a customer) = business_health, in money too
+
+Each load of silver is followed by a note, in a commit of silver/customer_days, of what bronze,
+silver/transactions and quarantine/transactions hold of each of its days (`noted_account`). It is
+carried from commit to commit, so that the newest says all. `reconcile` counts the tables anew and
+holds them against the note and against each other: rows that are lost, come twice or were never
+taken up show as a day on which two counts differ.
+
+Counted by DuckDB in the files of the tables, not by what wrote them. Money of files, bronze and
+quarantine is what rows are worth as the source writes it, without sign, rates or discounts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from customer360.contracts import Contract
+from customer360.contracts.checks import MONEY
+from customer360.contracts.numbers import DECIMAL
+from customer360.days import DayRange
+from customer360.deployment import Deployment
+from customer360.lakehouse.reading import Tables, sql_text
+from customer360.lakehouse.tables import days_predicate
+from customer360.pipeline.bronze_accounts import DELIVERY_DAY
+from customer360.sources.base import ChangingSource, Source
+from customer360.table_names import CUSTOMER_DAYS, HEALTH, REJECTED, TRANSACTIONS, quarantine_of
+
+RAW = "raw"
+"""Of a bronze commit's note: raw rows, of an extract or by day of a daily delivery."""
+
+_NOTE = "account"
+_SIGNED = "CASE kind WHEN 'sale' THEN amount WHEN 'refund' THEN -amount ELSE 0 END"
+_WORTH = "DECIMAL(18,6)"
+_NOTHING = Decimal(0)
+
+
+@dataclass(frozen=True)
+class Held:
+    """What the tables hold of one source's day.
+
+    Attributes:
+        bronze: Rows whose own date it is.
+        silver: Transactions.
+        excluded: Rows in quarantine/transactions.
+        net: Sales less refunds of the transactions.
+    """
+
+    bronze: int = 0
+    silver: int = 0
+    excluded: int = 0
+    net: Decimal = _NOTHING
+
+
+Account = dict[str, dict[date, Held]]
+"""By source and day; days of which nothing is held are left out."""
+
+
+@dataclass(frozen=True)
+class Noted:
+    """What was noted when silver was made last.
+
+    Attributes:
+        made: Days that have been made.
+        held: What there was of them.
+    """
+
+    made: tuple[DayRange, ...]
+    held: Account
+
+    def has_made(self, day: date) -> bool:
+        """Whether the day has been made."""
+        return any(day in days for days in self.made)
+
+    def text(self) -> dict[str, Any]:
+        """For a commit's note."""
+        return {
+            "made": [[str(days.first), str(days.last)] for days in self.made],
+            "held": {
+                source: {
+                    str(day): [h.bronze, h.silver, h.excluded, str(h.net)]
+                    for day, h in sorted(days.items())
+                }
+                for source, days in self.held.items()
+            },
+        }
+
+    @classmethod
+    def of(cls, text: Mapping[str, Any]) -> Noted:
+        """From `text`."""
+        made = (DayRange(*map(date.fromisoformat, pair)) for pair in text["made"])
+        held = {
+            source: {
+                date.fromisoformat(day): Held(bronze, silver, excluded, Decimal(net))
+                for day, (bronze, silver, excluded, net) in days.items()
+            }
+            for source, days in text["held"].items()
+        }
+        return cls(tuple(made), held)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the account.
+
+    Attributes:
+        source: Whose rows.
+        table: Where they are.
+        what: What they are there.
+        rows: How many; None where it is not known.
+        money: What they are worth; None where that is not known, or there is none.
+    """
+
+    source: str
+    table: str
+    what: str
+    rows: int | None
+    money: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """The account, and where it does not close: a sentence each."""
+
+    lines: Sequence[Line]
+    differences: Sequence[str]
+    currency: str = ""
+    left_out: Sequence[Line] = field(default_factory=tuple)
+
+
+def note_of(tables: Tables) -> Noted | None:
+    """The newest note; None where an older release made the tables."""
+    for newest in (1, None):  # the newest commit has it, unless it was maintenance
+        for commit in tables.commits(CUSTOMER_DAYS, newest):
+            if commit.note and _NOTE in (read := json.loads(commit.note)):
+                return Noted.of(read[_NOTE])
+    return None
+
+
+def noted_account(
+    tables: Tables, deployment: Deployment, days: Collection[date]
+) -> dict[str, dict[str, Any]]:
+    """What the note of a commit that made silver of ``days`` says, for `workspace.days_note`.
+
+    Of days that were made before, what was noted then; where nothing was, they are counted now.
+    """
+    known = note_of(tables)
+    if known is None:
+        made = set(days)
+        if tables.exists(CUSTOMER_DAYS):  # an older release made it
+            newest = tables.maximum(TRANSACTIONS, "business_date")
+            first = deployment.settings.start_date
+            made |= set(DayRange(first, newest)) if newest and newest >= first else set()
+        return {_NOTE: Noted(_ranges(made), _held(tables, deployment, made)).text()}
+    now = _held(tables, deployment, days)
+    replaced = set(days)
+    held = {
+        source: {
+            day: what for day, what in known.held.get(source, {}).items() if day not in replaced
+        }
+        | now.get(source, {})
+        for source in {*known.held, *now}
+    }
+    made = replaced.union(*map(set, known.made))
+    return {_NOTE: Noted(_ranges(made), held).text()}
+
+
+def raw_note(
+    tables: Tables, table: str, counts: Mapping[date, int], days: DayRange
+) -> dict[str, Any]:
+    """Raw rows by delivery day, for the note of a commit that loads ``days`` of a daily table."""
+    known = _raw_by_day(tables, table) or {}
+    kept = {day: rows for day, rows in known.items() if day not in days}
+    now = kept | {day: rows for day, rows in counts.items() if rows}
+    return {RAW: {str(day): rows for day, rows in sorted(now.items())}}
+
+
+def reconcile(tables: Tables, deployment: Deployment) -> Reconciled:
+    """The whole account of all sources, counted now.
+
+    Raises:
+        TableNotFoundError: Nothing has been loaded yet.
+    """
+    noted = note_of(tables)
+    tables.require(TRANSACTIONS)
+    lines: list[Line] = []
+    wrong: list[str] = []
+    left_out: list[Line] = []
+    made = _made(tables, None)
+    excluded = _excluded(tables, None)
+    for source in deployment.sources:
+        accepted: list[_Accepted] = []
+        for table in source.tables:
+            found = _accepted(tables, source.contract(table))
+            _received(tables, source, table, found, lines, wrong, left_out)
+            if table == source.transactions_table:
+                accepted = found
+        own = [each for each in made if each.source == source.name]
+        out = [each for each in excluded if each.source == source.name]
+        lines += _by_silver(deployment, source, accepted, own, out, noted, left_out)
+        if noted is not None:
+            bronze = Counter[date]()
+            for each in accepted:
+                if each.day is not None:
+                    bronze[each.day] += each.rows
+            held = _account({source.name: bronze}, own, out).get(source.name, {})
+            wrong += _against_note(deployment, source, held, noted)
+    if noted is None:
+        wrong.append(
+            f"{CUSTOMER_DAYS}: no account was noted with it, an older release made it: run "
+            f"`{deployment.settings.command('run --steps etl')}` once"
+        )
+    lines += _gold(tables, made, wrong)
+    return Reconciled(lines, wrong, deployment.currency, left_out)
+
+
+def waiting(found: Reconciled) -> list[str]:
+    """What waits for its day, a sentence each."""
+    until = {
+        _TODAY: ("of today", "tomorrow"),
+        _TOMORROW: ("of tomorrow", "the day after"),
+        _LATER: ("of later days", "these are over"),
+    }
+    return [
+        f"{line.rows:,} row{'s' if line.rows != 1 else ''} of {line.source} {until[line.what][0]} "
+        f"wait{'' if line.rows != 1 else 's'} until {until[line.what][1]}"
+        for line in found.left_out
+        if line.what in until
+    ]
+
+
+def _received(
+    tables: Tables,
+    source: Source,
+    table: str,
+    accepted: Sequence[_Accepted],
+    lines: list[Line],
+    wrong: list[str],
+    left_out: list[Line],
+) -> None:
+    """Files, bronze and quarantine of one table."""
+    bronze, quarantine = f"bronze/{table}", quarantine_of(table)
+    contract = source.contract(table)
+    daily = source.delivery(table) == "daily"
+    by_day = Counter[date | None]()
+    worth: Decimal | None = None
+    for each in accepted:
+        by_day[each.delivered] += each.rows
+        worth = worth if each.worth is None else (worth or _NOTHING) + each.worth
+    refused: list[tuple[Any, ...]] = []
+    if tables.exists(quarantine):
+        refused = tables.ask(
+            f"""
+            SELECT {DELIVERY_DAY}, array_to_string(reasons, ' and '), count(*),
+                   sum({_worth_in_quarantine(contract)})
+            FROM rows GROUP BY ALL ORDER BY 2
+            """,
+            rows=quarantine,
+        )
+    reasons: dict[str, Line] = {}
+    refused_by_day: dict[date | None, int] = {}
+    for day, reason, rows, money in refused:
+        before = reasons.get(reason, Line(source.name, quarantine, reason, 0))
+        total = before.money if money is None else (before.money or _NOTHING) + money
+        reasons[reason] = Line(source.name, quarantine, reason, (before.rows or 0) + rows, total)
+        if reason != "deleted_at_source":
+            refused_by_day[day] = refused_by_day.get(day, 0) + rows
+    raw, differing = None, []
+    if daily:
+        stated = _raw_by_day(tables, bronze)
+        if stated is not None:
+            raw = sum(stated.values())
+            every = sorted({*stated, *(day for day in (*by_day, *refused_by_day) if day)})
+            differing = [
+                (f"of {day} ", stated.get(day, 0), by_day.get(day, 0), refused_by_day.get(day, 0))
+                for day in every
+                if stated.get(day, 0) != by_day.get(day, 0) + refused_by_day.get(day, 0)
+            ]
+    elif not isinstance(source, ChangingSource):
+        raw = _raw_of_extract(tables, bronze)
+        here, set_aside = by_day.total(), sum(refused_by_day.values())
+        if raw is not None and raw != here + set_aside:
+            differing = [("", raw, here, set_aside)]
+    for of_day, received, here, set_aside in differing[:1]:
+        more = f" (and {len(differing) - 1} other days)" if len(differing) > 1 else ""
+        wrong.append(
+            f"{bronze}: {received:,} rows {of_day}came in, {here:,} are in it and {set_aside:,} in "
+            f"{quarantine}{more}: load these days again"
+        )
+    refused_money = [line.money for line in reasons.values() if line.money is not None]
+    whole = None if worth is None else _cents(sum(refused_money, worth))
+    lines.append(Line(source.name, "files", "rows received", raw, whole))
+    lines.append(Line(source.name, bronze, "accepted", by_day.total(), _cents(worth)))
+    lines.extend(reasons.values())
+    left_out.extend(reasons.values())
+
+
+def _by_silver(
+    deployment: Deployment,
+    source: Source,
+    accepted: Sequence[_Accepted],
+    made: Sequence[_Made],
+    excluded: Sequence[_Excluded],
+    noted: Noted | None,
+    left_out: list[Line],
+) -> list[Line]:
+    """What silver made of the accepted rows."""
+    table = f"bronze/{source.transactions_table}"
+    today, last = deployment.today(), deployment.last_day()
+    rows = Counter[str]()
+    money: dict[str, Decimal] = {}
+    for each in accepted:
+        place = _place(each.day, noted, today, last)
+        rows[place] += each.rows
+        if each.worth is not None:
+            money[place] = money.get(place, _NOTHING) + each.worth
+    outside = [
+        Line(source.name, table, what, rows[what], _cents(money.get(what)))
+        for what in sorted(rows)
+        if what != _TAKEN
+    ]
+    kept_out = [
+        Line(
+            source.name,
+            REJECTED,
+            reason,
+            sum(each.rows for each in excluded if each.reason == reason),
+            _cents(_total(each.money for each in excluded if each.reason == reason)),
+        )
+        for reason in sorted({each.reason for each in excluded})
+    ]
+    orders, net = sum(each.rows for each in made), sum((m.net for m in made), _NOTHING)
+    lines = [
+        Line(source.name, TRANSACTIONS, _TAKEN, rows[_TAKEN], _cents(money.get(_TAKEN))),
+        Line(source.name, TRANSACTIONS, "orders and refunds", orders, net),
+    ]
+    merged = rows[_TAKEN] - orders - sum(line.rows or 0 for line in kept_out)
+    if merged:
+        what = "repeats, corrections, lines of one order"
+        if merged < 0:
+            what = "less refunds beside their sale"
+        lines.append(Line(source.name, TRANSACTIONS, what, merged))
+    left_out.extend([*outside, *kept_out])
+    return [*lines, *kept_out, *outside]
+
+
+_TAKEN = "taken up"
+_TODAY, _TOMORROW, _LATER = "waiting: of today", "waiting: of tomorrow", "waiting: of later days"
+
+
+def _place(day: date | None, noted: Noted | None, today: date, last: date) -> str:
+    """Where an accepted row is, by its own date."""
+    if day is None:
+        return "left out by the mapping, without a date"
+    if noted is None or noted.has_made(day):
+        return _TAKEN
+    if day == today:
+        return _TODAY
+    if day == today + timedelta(days=1):
+        return _TOMORROW
+    if day > last:
+        return _LATER
+    return "of days not loaded"
+
+
+def _against_note(
+    deployment: Deployment, source: Source, held: Mapping[date, Held], noted: Noted
+) -> list[str]:
+    """Days on which a table has not what silver was made from, or made: the first of each."""
+    was = noted.held.get(source.name, {})
+    days = sorted(day for day in {*was, *held} if noted.has_made(day))
+    tables = {
+        "bronze": f"bronze/{source.transactions_table}",
+        "silver": TRANSACTIONS,
+        "excluded": REJECTED,
+        "net": TRANSACTIONS,
+    }
+    found: list[str] = []
+    for name, table in tables.items():
+        differing = [
+            (day, getattr(was.get(day, Held()), name), getattr(held.get(day, Held()), name))
+            for day in days
+            if getattr(was.get(day, Held()), name) != getattr(held.get(day, Held()), name)
+        ]
+        if not differing or (name == "net" and any(TRANSACTIONS in line for line in found)):
+            continue
+        day, then, now = differing[0]
+        unit = f"{source.currency} net" if name == "net" else "rows"
+        more = f" (and {len(differing) - 1} other days)" if len(differing) > 1 else ""
+        found.append(
+            f"{table}: {now:,} {unit} of {source.name} on {day}, where {then:,} were accounted "
+            f"for{more}: run "
+            f"`{deployment.settings.command(f'run --steps etl --from {day} --to {day}')}`"
+        )
+    stray = sorted(day for day in held if held[day].silver and not noted.has_made(day))
+    if stray:
+        found.append(
+            f"{TRANSACTIONS}: rows of {source.name} on {stray[0]}, which was never made: run "
+            f"`{deployment.settings.command('run --steps etl')}`"
+        )
+    return found
+
+
+def _gold(tables: Tables, made: Sequence[_Made], wrong: list[str]) -> list[Line]:
+    """The same money and orders in what is made of silver/transactions."""
+    lines = []
+    for table, what, of in (
+        (CUSTOMER_DAYS, "orders and refunds of customers", _Made.of_customers),
+        (HEALTH, "orders and refunds", _Made.of_all),
+    ):
+        if not tables.exists(table):
+            continue
+        stated = {
+            day: (int(orders or 0), int(refunds or 0), Decimal(net or 0))
+            for day, orders, refunds, net in tables.ask(
+                "SELECT business_date, sum(orders), sum(refunds), sum(net_revenue) FROM rows "
+                "GROUP BY ALL",
+                rows=table,
+            )
+        }
+        counted: dict[date, tuple[int, int, Decimal]] = {}
+        for each in made:
+            before, more = counted.get(each.day, _NONE), of(each)
+            counted[each.day] = (before[0] + more[0], before[1] + more[1], before[2] + more[2])
+        differing = [
+            day
+            for day in sorted({*stated, *counted})
+            if stated.get(day, _NONE) != counted.get(day, _NONE)
+        ]
+        if differing:
+            day = differing[0]
+            (o, r, n), (p, q, m) = stated.get(day, _NONE), counted.get(day, _NONE)
+            others = f" (and {len(differing) - 1} other days)" if len(differing) > 1 else ""
+            wrong.append(
+                f"{table}: {o:,} orders, {r:,} refunds, {n:,} net on {day}, where {TRANSACTIONS} "
+                f"has {p:,}, {q:,} and {m:,}{others}: load these days again"
+            )
+        rows = sum(o + r for o, r, _ in stated.values())
+        net = sum((n for *_, n in stated.values()), _NOTHING)
+        lines.append(Line("all", table, what, rows, net))
+    return lines
+
+
+# What the tables hold, each asked once.
+
+_NONE = (0, 0, _NOTHING)
+
+
+@dataclass(frozen=True)
+class _Accepted:
+    """Bronze rows of one delivery and one date of their own."""
+
+    delivered: date | None
+    day: date | None
+    rows: int
+    worth: Decimal | None
+
+
+@dataclass(frozen=True)
+class _Made:
+    """Transactions of one source and day; those of customers apart."""
+
+    source: str
+    day: date
+    rows: int
+    net: Decimal
+    orders: int
+    refunds: int
+    customers_net: Decimal
+    customers_orders: int
+    customers_refunds: int
+
+    def of_all(self) -> tuple[int, int, Decimal]:
+        """Orders, refunds and net revenue."""
+        return self.orders, self.refunds, self.net
+
+    def of_customers(self) -> tuple[int, int, Decimal]:
+        """The same of those that name a customer."""
+        return self.customers_orders, self.customers_refunds, self.customers_net
+
+
+@dataclass(frozen=True)
+class _Excluded:
+    """Rows that silver kept out, of one source, day and reason."""
+
+    source: str
+    day: date
+    reason: str
+    rows: int
+    money: Decimal | None
+
+
+def _accepted(
+    tables: Tables, contract: Contract, days: Collection[date] | None = None
+) -> list[_Accepted]:
+    found = tables.ask(
+        f"""
+        SELECT {DELIVERY_DAY}, _event_date, count(*), sum({_worth_in_bronze(contract)})
+        FROM rows WHERE {_within("_event_date", days)} GROUP BY ALL
+        """,
+        rows=contract.table,
+    )
+    return [_Accepted(*row) for row in found]
+
+
+def _made(tables: Tables, days: Collection[date] | None) -> list[_Made]:
+    named = "customer_key IS NOT NULL"
+    found = tables.ask(
+        f"""
+        SELECT source, business_date, count(*), sum({_SIGNED}),
+               count(*) FILTER (kind = 'sale'), count(*) FILTER (kind = 'refund'),
+               coalesce(sum({_SIGNED}) FILTER ({named}), 0),
+               count(*) FILTER (kind = 'sale' AND {named}),
+               count(*) FILTER (kind = 'refund' AND {named})
+        FROM rows WHERE {_within("business_date", days)} GROUP BY ALL
+        """,
+        rows=TRANSACTIONS,
+    )
+    return [
+        _Made(source, day, rows, Decimal(net), orders, refunds, Decimal(own), *counts)
+        for source, day, rows, net, orders, refunds, own, *counts in found
+    ]
+
+
+def _excluded(tables: Tables, days: Collection[date] | None) -> list[_Excluded]:
+    if not tables.exists(REJECTED):
+        return []
+    found = tables.ask(
+        f"""
+        SELECT raw ->> '$.source', business_date, reasons[1], count(*),
+               sum(try_cast(raw ->> '$.amount' AS DECIMAL(18,2)))
+        FROM rows WHERE business_date IS NOT NULL AND {_within("business_date", days)}
+        GROUP BY ALL
+        """,
+        rows=REJECTED,
+    )
+    return [_Excluded(*row) for row in found]
+
+
+def _held(tables: Tables, deployment: Deployment, days: Collection[date]) -> Account:
+    """What the tables hold now of ``days``."""
+    bronze: dict[str, Counter[date]] = {}
+    for source in deployment.sources:
+        found = tables.ask(
+            f"""
+            SELECT _event_date, count(*) FROM rows
+            WHERE {_within("_event_date", days)} GROUP BY ALL
+            """,
+            rows=f"bronze/{source.transactions_table}",
+        )
+        bronze[source.name] = Counter(dict(found))
+    return _account(bronze, _made(tables, days), _excluded(tables, days))
+
+
+def _account(
+    bronze: Mapping[str, Mapping[date, int]],
+    made: Iterable[_Made],
+    excluded: Iterable[_Excluded],
+) -> Account:
+    silver = {(each.source, each.day): each for each in made}
+    kept_out = Counter[tuple[str, date]]()
+    for each in excluded:
+        kept_out[each.source, each.day] += each.rows
+    accepted = {(source, day): n for source, days in bronze.items() for day, n in days.items()}
+    account: Account = {}
+    for source, day in {*accepted, *silver, *kept_out}:
+        there = silver.get((source, day))
+        account.setdefault(source, {})[day] = Held(
+            accepted.get((source, day), 0),
+            there.rows if there else 0,
+            kept_out[source, day],
+            there.net if there else _NOTHING,
+        )
+    return account
+
+
+def _within(column: str, days: Collection[date] | None) -> str:
+    return "true" if days is None else days_predicate(column, days)
+
+
+def _total(amounts: Iterable[Decimal | None]) -> Decimal | None:
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known, _NOTHING) if known else None
+
+
+def _ranges(days: Collection[date]) -> tuple[DayRange, ...]:
+    found: list[DayRange] = []
+    for day in sorted(days):
+        if found and found[-1].last + timedelta(days=1) == day:
+            found[-1] = DayRange(found[-1].first, day)
+        else:
+            found.append(DayRange(day, day))
+    return tuple(found)
+
+
+def _raw_by_day(tables: Tables, table: str) -> dict[date, int] | None:
+    stated = _newest_note(tables, table, RAW)
+    if not isinstance(stated, dict):
+        return None
+    return {date.fromisoformat(day): rows for day, rows in stated.items()}
+
+
+def _raw_of_extract(tables: Tables, table: str) -> int | None:
+    stated = _newest_note(tables, table, RAW)
+    return None if stated is None else int(stated)
+
+
+def _newest_note(tables: Tables, table: str, key: str) -> Any:
+    for newest in (1, None):
+        for commit in tables.commits(table, newest):
+            if commit.note and key in (read := json.loads(commit.note)):
+                return read[key]
+    return None
+
+
+def _cents(money: Decimal | None) -> Decimal | None:
+    return None if money is None else money.quantize(Decimal("0.01"))
+
+
+# What a text is worth, read apart from how bronze reads it: all but digits and the decimal mark
+# is left out.
+
+
+def _worth_in_bronze(contract: Contract) -> str:
+    texts = {name: f'"{name.replace(chr(34), chr(34) * 2)}"' for name in contract.column_names}
+    return _worth(contract, texts, strict=True)
+
+
+def _worth_in_quarantine(contract: Contract) -> str:
+    # A row that could not be split is no JSON.
+    texts = {
+        name: f"(CASE WHEN json_valid(raw) THEN json_extract_string(raw, {_path(name)}) END)"
+        for name in contract.column_names
+    }
+    return _worth(contract, texts, strict=False)
+
+
+def _path(name: str) -> str:
+    return sql_text(f'$."{name}"')
+
+
+def _worth(contract: Contract, texts: Mapping[str, str], *, strict: bool) -> str:
+    terms = [
+        " * ".join(_number(texts[name], contract, name, strict=strict) for name in names)
+        for names in contract.properties.get(MONEY) or ()
+    ]
+    if not terms:
+        return "NULL::DECIMAL(38,2)"
+    total = " + ".join([terms[0], *(f"coalesce({term}, 0)" for term in terms[1:])])
+    return f"CAST({total} AS DECIMAL(38,2))"
+
+
+def _number(text: str, contract: Contract, name: str, *, strict: bool) -> str:
+    mark = contract.column(name).properties.get(DECIMAL) or "."
+    pointed = text if mark == "." else f"replace(replace({text}, '.', ''), ',', '.')"
+    if strict:
+        digits = f"regexp_replace({pointed}, '[^0-9.]', '', 'g')"
+        return f"coalesce(abs(try_cast({pointed} AS {_WORTH})), try_cast({digits} AS {_WORTH}))"
+    # As bronze counts it: at its most.
+    plain = rf"regexp_matches({text}, '^\s*-?[0-9]+([{mark}][0-9]+)?\s*$')"
+    marks = f"regexp_replace({text}, '[^0-9.,]', '', 'g')"
+    fraction = f"regexp_extract({marks}, '[.,]([0-9]{{1,2}})$', 1)"
+    every = f"regexp_replace({text}, '[^0-9]', '', 'g')"
+    whole = f"left({every}, length({every}) - length({fraction}))"
+    return (
+        f"CASE WHEN {plain} THEN abs(try_cast({pointed} AS {_WORTH})) "
+        f"ELSE try_cast(concat({whole}, '.', {fraction}) AS {_WORTH}) END"
+    )

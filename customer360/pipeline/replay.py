@@ -1,0 +1,109 @@
+"""Which days hold what quarantine waits to be rid of: they are loaded again by `replay`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+from customer360.contracts.reasons import DELETED, LEFT_OUT
+from customer360.days import DayRange
+from customer360.deployment import Deployment
+from customer360.lakehouse.reading import Tables, sql_text
+from customer360.pipeline.quarantine import columns_of, delivery_days, kept_out_on
+from customer360.pipeline.row_edits import WAITING, outcomes
+from customer360.table_names import REJECTED, quarantine_of
+
+OF_SILVER = REJECTED.rpartition("/")[2]
+"""What the quarantine of rows that silver kept out is called."""
+
+# A load costs about what a month of few rows does.
+_BRIDGED = timedelta(days=31)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What is to be loaded again.
+
+    Attributes:
+        days: Days of delivery, and business dates that silver kept rows out of.
+        whole: Tables that come whole, which are read whatever the day.
+    """
+
+    days: frozenset[date]
+    whole: tuple[str, ...]
+
+    def within(self, days: Collection[date]) -> Waiting:
+        """The same of ``days`` only."""
+        return replace(self, days=self.days.intersection(days))
+
+    def ranges(self, newest: date) -> list[DayRange]:
+        """The loads that take: days near each other are one; ``newest`` serves what comes whole."""
+        found = ranges_of(self.days)
+        return found or ([DayRange(newest, newest)] if self.whole else [])
+
+
+def waiting(tables: Tables, deployment: Deployment, table: str | None = None) -> Waiting:
+    """What holds quarantined rows, and rows with an edit that is not loaded yet.
+
+    Args:
+        tables: Where.
+        deployment: Whose sources.
+        table: A bronze table (without layers), or ``transactions`` for what silver kept out; None
+            is all.
+    """
+    days: set[date | None] = set()
+    whole: list[str] = []
+    for source in deployment.sources:
+        for name in source.tables:
+            if table not in (None, name):
+                continue
+            found: set[date | None] = set()
+            if tables.exists(quarantine_of(name)):
+                found |= _days_waiting(tables, quarantine_of(name))
+            unloaded = [o.edit.row for o in outcomes(tables, source, name) if o.what == WAITING]
+            found |= delivery_days(tables, name, unloaded)
+            if None in found:
+                whole.append(name)
+            days |= found
+        if table == OF_SILVER:
+            days |= kept_out_on(tables, source)
+        elif table in (None, source.transactions_table):
+            # What the mapping leaves out on purpose waits for nothing.
+            days |= kept_out_on(tables, source, but=source.exclusion_reasons)
+    return Waiting(frozenset(day for day in days if day is not None), tuple(whole))
+
+
+def edited_days(tables: Tables, deployment: Deployment) -> set[date]:
+    """The days that edited transactions say they are of."""
+    found: set[date] = set()
+    for source in deployment.sources:
+        bronze = f"bronze/{source.transactions_table}"
+        if tables.exists(bronze) and "_edited_row" in columns_of(tables, bronze):
+            rows = tables.ask(
+                "SELECT DISTINCT _event_date FROM rows "
+                "WHERE _edited_row IS NOT NULL AND _event_date IS NOT NULL",
+                rows=bronze,
+            )
+            found |= {day for (day,) in rows}
+    return found
+
+
+def ranges_of(days: Iterable[date]) -> list[DayRange]:
+    """Ranges that hold ``days``, in order; days less than a month apart are in one."""
+    found: list[DayRange] = []
+    for day in sorted(set(days)):
+        if found and day - found[-1].last <= _BRIDGED:
+            found[-1] = DayRange(found[-1].first, day)
+        else:
+            found.append(DayRange(day, day))
+    return found
+
+
+def _days_waiting(tables: Tables, quarantine: str) -> set[date | None]:
+    settled = ", ".join(sql_text(reason) for reason in (LEFT_OUT, DELETED))
+    rows = tables.ask(
+        f"SELECT DISTINCT _delivered_on FROM rows WHERE NOT list_has_any(reasons, [{settled}])",
+        rows=quarantine,
+    )
+    return {day for (day,) in rows}

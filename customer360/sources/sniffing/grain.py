@@ -1,0 +1,415 @@
+"""What a row is: an order, a line of one, a refund, a state of an order, a total."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import duckdb
+import pyarrow as pa
+
+from customer360.sources.sniffing import words
+from customer360.sources.sniffing.roles import Chosen
+from customer360.sources.sniffing.values import Column
+
+_FEW = 40  # different values of a column that says what kind of row it is
+_NEGATIVE = r"^\s*[^\d]{0,4}[(−–-]|[-−–]\s*$"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A condition of a mapping: a column, and the texts or the test that a row fits.
+
+    Attributes:
+        column: The column.
+        equals: Its values; none where ``test`` says it.
+        test: As YAML, such as ``below: 0``.
+        kind: Of a cancellation.
+        reason: Of an exclusion.
+        why: What speaks for it.
+    """
+
+    column: str
+    equals: tuple[str, ...] = ()
+    test: str = ""
+    kind: Literal["refund", "cancelled"] = "refund"
+    reason: str = ""
+    why: str = ""
+
+
+@dataclass
+class RowsSeen:
+    """What the rows are.
+
+    Attributes:
+        grain: What a row is.
+        why: What speaks for it.
+        order_id: Columns that together are an order's id.
+        amount: What money to take: ``amount``, or ``quantity`` and ``unit_price``.
+        alike: Rows that repeat another in every column.
+        cancellations: Rows that take something back.
+        discounts: Lines taken off their order.
+        exclude: Rows that are no orders.
+        states: Rows of an order are its states: the last counts.
+        numbered: The column of line ids tells the lines of each order apart.
+        fill_down: Columns whose blanks mean what the row above says.
+        decide: What the user is to look at.
+    """
+
+    grain: Literal["orders", "lines"] = "orders"
+    why: str = ""
+    order_id: tuple[str, ...] = ()
+    amount: tuple[str, ...] = ("amount",)
+    alike: int = 0
+    cancellations: list[Rule] = field(default_factory=list)
+    discounts: list[Rule] = field(default_factory=list)
+    exclude: list[Rule] = field(default_factory=list)
+    states: bool = False
+    numbered: bool = False
+    fill_down: tuple[str, ...] = ()
+    decide: list[str] = field(default_factory=list)
+
+
+def look_at_rows(
+    rows: pa.Table, columns: Sequence[Column], roles: dict[str, Chosen], decimal: str
+) -> RowsSeen:
+    """What ``rows`` are, by the columns of ``roles``.
+
+    Args:
+        rows: All columns as text, trimmed; null where nothing is.
+        columns: What is known of each.
+        roles: Those that were found.
+        decimal: Mark of the decimals.
+    """
+    seen = RowsSeen(order_id=tuple(_name(roles, "order_id")))
+    with duckdb.connect() as connection:
+        connection.register("sample", rows)
+        asked = _Asked(connection, roles, decimal)
+        seen.alike = rows.num_rows - asked.number(
+            "SELECT count(*) FROM (SELECT DISTINCT * FROM sample)"
+        )
+        _kinds(seen, columns, roles)
+        if not seen.order_id:
+            return seen
+        _totals(seen, asked, roles)
+        _blanks(seen, asked, roles)
+        asked.leave_out(seen)
+        _repeats(seen, asked, columns, roles)
+        _money(seen, asked, roles)
+        _below_zero(seen, asked, columns, roles)
+    return seen
+
+
+class _Asked:
+    """Questions about the rows, by SQL."""
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, roles: dict[str, Chosen], decimal: str
+    ) -> None:
+        self.connection = connection
+        self.roles = roles
+        self.decimal = decimal
+        self.sales = "true"
+
+    def number(self, sql: str) -> int:
+        return int(self.row(sql)[0] or 0)
+
+    def row(self, sql: str) -> tuple[Any, ...]:
+        found = self.connection.execute(sql).fetchone()
+        return found if found is not None else (0,)
+
+    def column(self, sql: str) -> list[str]:
+        return [str(row[0]) for row in self.connection.execute(sql).fetchall()]
+
+    def of(self, role: str) -> str:
+        return name(self.roles[role].column.name)
+
+    def value(self, role: str) -> str:
+        """SQL of a number: what stands beside it is passed over, parentheses are a minus."""
+        column = self.of(role)
+        kept = f"regexp_replace({column}, '[^0-9{self.decimal}]', '', 'g')"
+        size = f"try_cast(replace({kept}, {literal(self.decimal)}, '.') AS double)"
+        return f"(CASE WHEN {self.below(role)} THEN -1 ELSE 1 END * {size})"
+
+    def below(self, role: str) -> str:
+        return f"regexp_matches({self.of(role)}, {literal(_NEGATIVE)})"
+
+    def leave_out(self, seen: RowsSeen) -> None:
+        """Ask about sales alone from now on."""
+        rules = [*seen.cancellations, *seen.exclude]
+        fits = [
+            f"coalesce({name(rule.column)} IN ({', '.join(map(literal, rule.equals))}), false)"
+            for rule in rules
+            if rule.equals
+        ]
+        self.sales = f"NOT ({' OR '.join(fits)})" if fits else "true"
+
+
+def name(column: str) -> str:
+    """A column's name in SQL."""
+    return '"' + column.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text in SQL as DuckDB reads it."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _name(roles: dict[str, Chosen], role: str) -> list[str]:
+    return [roles[role].column.name] if role in roles else []
+
+
+def _kinds(seen: RowsSeen, columns: Sequence[Column], roles: dict[str, Chosen]) -> None:
+    """What columns of few values say of a row: refunded, cancelled, not paid."""
+    taken = {chosen.column.name for role, chosen in roles.items() if role != "name"}
+    for column in columns:
+        if column.name in taken or column.distinct > _FEW or column.is_number or column.is_time:
+            continue
+        named = words.is_named(column.name, words.KINDS)
+        spelt = {text: words.plain(text) for text in column.texts}
+        refunds, cancelled, not_paid, tests = (
+            tuple(sorted(text for text, word in spelt.items() if word in known))
+            for known in (words.REFUNDS, words.CANCELLED, words.NOT_PAID, words.TESTS)
+        )
+        if not (refunds or cancelled or ((not_paid or tests) and named)):
+            continue
+        if not named and column.distinct > 12:
+            continue
+        if refunds and "refunded" in roles:
+            seen.decide.append(
+                f"{column.name}: rows that are {_listed(refunds)} count as sales less what "
+                f"{roles['refunded'].column.name} says"
+            )
+        elif refunds:
+            why = f"{column.name} says so"
+            seen.cancellations.append(Rule(column.name, refunds, why=why))
+        if cancelled:
+            rule = Rule(column.name, cancelled, kind="cancelled", why=f"{column.name} says so")
+            seen.cancellations.append(rule)
+        if not_paid and named:
+            why = "no money has come: leave the rule out if such orders count"
+            seen.exclude.append(Rule(column.name, not_paid, reason="not_paid", why=why))
+        if tests:
+            seen.exclude.append(Rule(column.name, tests, reason="test", why="no real order"))
+
+
+def _totals(seen: RowsSeen, asked: _Asked, roles: dict[str, Chosen]) -> None:
+    column = roles["order_id"].column
+    found = [text for text in column.texts if words.plain(text.rstrip(":")) in words.TOTALS]
+    if found:
+        why = "a sum of the rows above, and no order"
+        seen.exclude.append(Rule(column.name, tuple(sorted(found)), reason="total", why=why))
+
+
+def _blanks(seen: RowsSeen, asked: _Asked, roles: dict[str, Chosen]) -> None:
+    """Rows without an order id below one that has it continue that order."""
+    order = asked.of("order_id")
+    others = [role for role in ("customer_id", "occurred_at") if role in roles]
+    blank = " AND ".join(f"{asked.of(role)} IS NULL" for role in others) or "true"
+    money = [role for role in ("amount", "unit_price", "quantity") if role in roles]
+    there = " OR ".join(f"{asked.of(role)} IS NOT NULL" for role in money) or "false"
+    continued = asked.number(
+        f"SELECT count(*) FROM sample WHERE {order} IS NULL AND {blank} AND ({there})"
+    )
+    every = asked.number("SELECT count(*) FROM sample")
+    if continued > every / 20:
+        fields = dict.fromkeys(roles[role].column.name for role in ("order_id", *others))
+        seen.fill_down = tuple(fields)
+        asked.connection.execute(
+            "CREATE TEMP VIEW numbered AS SELECT *, row_number() OVER () AS __row FROM sample"
+        )
+        filled = ", ".join(
+            f"last_value({name(one)} IGNORE NULLS) OVER (ORDER BY __row) AS {name(one)}"
+            for one in fields
+        )
+        asked.connection.execute(
+            f"CREATE TEMP TABLE filled AS SELECT * EXCLUDE (__row) REPLACE ({filled}) FROM numbered"
+        )
+        asked.connection.unregister("sample")
+        asked.connection.execute("CREATE TEMP VIEW sample AS FROM filled")
+
+
+def _repeats(
+    seen: RowsSeen, asked: _Asked, columns: Sequence[Column], roles: dict[str, Chosen]
+) -> None:
+    """Whether order ids repeat, and what tells the rows of one apart."""
+    order = asked.of("order_id")
+    different = f"(SELECT DISTINCT * FROM sample WHERE {order} IS NOT NULL AND {asked.sales})"
+    counted = [column.name for column in columns if column.name != roles["order_id"].column.name]
+    differs = ", ".join(f"count(*) FILTER (c{n} > 1) AS d{n}" for n in range(len(counted)))
+    inner = ", ".join(
+        f"count(DISTINCT coalesce({name(one)}, '')) AS c{n}" for n, one in enumerate(counted)
+    )
+    row = asked.row(
+        f"SELECT count(*), sum(n), {differs} FROM (SELECT {order}, count(*) AS n, {inner} "
+        f"FROM {different} GROUP BY {order} HAVING count(*) > 1)"
+    )
+    ids = asked.number(f"SELECT count(DISTINCT {order}) FROM sample WHERE {asked.sales}")
+    repeated, on = int(row[0] or 0), int(row[1] or 0)
+    shares = {one: int(row[n + 2]) / repeated for n, one in enumerate(counted) if repeated}
+    if not repeated:
+        seen.why = f"each of the {ids:,} order ids stands on one row"
+        if seen.cancellations:
+            seen.why += ", but for what takes it back"
+        return
+    said = f"{repeated:,} of {ids:,} order ids stand on several rows that differ, {on:,} in all"
+    customer = shares.get(roles["customer_id"].column.name, 0) if "customer_id" in roles else 0
+    if customer > 0.5:
+        parts = _parts(asked, columns, roles, different)
+        if parts:
+            seen.order_id = (parts, *seen.order_id)
+            seen.why = f"{said}; with {parts} they are told apart"
+            return
+        seen.why = said
+        seen.decide.append(
+            f"order_id: {said}, and for different customers: the number was cut or rounded (a "
+            "spreadsheet does so), or further columns belong to it: "
+            "order_id: [that column, this column]"
+        )
+        return
+    changing = {one for one, share in shares.items() if share > 0.5}
+    item = {asked_role for asked_role in ("quantity", "unit_price") if asked_role in roles}
+    of_items = {roles[role].column.name for role in item}
+    amount = roles["amount"].column.name if "amount" in roles else None
+    said_of = _listed(sorted(changing)[:4]) or "little"
+    state = {one for one in changing if words.is_named(one, words.KINDS)}
+    changed = roles["changed_at"].column.name if "changed_at" in roles else None
+    if (state or changed in changing) and not changing & of_items and amount not in changing:
+        seen.states = True
+        seen.why = f"{said} in {said_of}: rows are states of an order"
+        if changed is None:
+            seen.decide.append(
+                "grain: rows are states of an order; name the column of a row's last change as "
+                "changed_at, or leave all but the last state out by `exclude`"
+            )
+        return
+    constant = amount is not None and shares.get(amount, 0) == 0
+    if constant and len(item) < 2 and not any(rows_of_items(one) for one in changing & of_items):
+        seen.why = f"{said}, but not in {amount}: it is the order's, and counts once"
+        seen.decide.append(f"grain: {said}; {amount} is the same on all rows of an order")
+        return
+    seen.grain = "lines"
+    seen.why = f"{said}, in {said_of}"
+    if "line_id" in roles:
+        line = asked.of("line_id")
+        seen.numbered = not asked.number(
+            f"SELECT count(*) FROM (SELECT 1 FROM {different} GROUP BY {order}, {line} "
+            f"HAVING count(*) > 1 OR {line} IS NULL)"
+        )
+
+
+def rows_of_items(column: str) -> bool:
+    """Whether a column's name says that its values are of a line."""
+    return any(words.is_named(column, pattern) for pattern in words.ROLES["unit_price"])
+
+
+def _parts(
+    asked: _Asked, columns: Sequence[Column], roles: dict[str, Chosen], different: str
+) -> str | None:
+    """A column that together with the order id tells orders apart."""
+    taken = {chosen.column.name for chosen in roles.values()}
+    order = asked.of("order_id")
+    for column in columns:
+        if column.name in taken or column.is_time or not 1 < column.distinct <= column.rows / 2:
+            continue
+        if column.filled < column.rows or not words.is_named(column.name, words.PARTS_OF_ID):
+            continue
+        left = asked.number(
+            f"SELECT count(*) FROM (SELECT 1 FROM {different} GROUP BY {name(column.name)}, "
+            f"{order} HAVING count(*) > 1)"
+        )
+        if not left:
+            return column.name
+    return None
+
+
+def _money(seen: RowsSeen, asked: _Asked, roles: dict[str, Chosen]) -> None:
+    """Whether an amount or quantity times price is a row's money."""
+    both = "quantity" in roles and "unit_price" in roles
+    if not both:
+        return
+    if "amount" not in roles:
+        seen.amount = ("quantity", "unit_price")
+        return
+    if seen.grain == "orders":
+        return
+    product = f"{asked.value('quantity')} * {asked.value('unit_price')}"
+    equal, every = asked.row(
+        f"SELECT count(*) FILTER (abs(abs({product}) - abs({asked.value('amount')})) < 0.02), "
+        f"count(*) FROM sample WHERE {asked.of('amount')} IS NOT NULL AND {asked.sales}"
+    )
+    if equal >= 0.9 * every:
+        return
+    order, amount = asked.of("order_id"), asked.of("amount")
+    varied = asked.number(
+        f"SELECT count(*) FROM (SELECT 1 FROM sample WHERE {asked.sales} "
+        f"GROUP BY {order} HAVING count(DISTINCT {amount}) > 1)"
+    )
+    if not varied:
+        seen.amount = ("quantity", "unit_price")
+        seen.decide.append(
+            f"amount: {roles['amount'].column.name} is the same on all lines of an order, the "
+            "order's total; quantity and unit_price are taken instead"
+        )
+
+
+def _below_zero(
+    seen: RowsSeen, asked: _Asked, columns: Sequence[Column], roles: dict[str, Chosen]
+) -> None:
+    """Rows below zero that nothing else says are refunds: refunds, or discounts of their order."""
+    money = [role for role in seen.amount if role in roles]
+    if not money:
+        return
+    below = " OR ".join(f"coalesce({asked.below(role)}, false)" for role in money)
+    count = asked.number(f"SELECT count(*) FROM sample WHERE {asked.sales} AND ({below})")
+    if not count:
+        return
+    first = money[0]
+    if seen.grain == "lines":
+        for column in columns:
+            if column.name in {chosen.column.name for chosen in roles.values()} or column.is_time:
+                continue
+            found = asked.column(
+                f"SELECT DISTINCT {name(column.name)} FROM sample WHERE {asked.sales} "
+                f"AND ({below}) AND {name(column.name)} IS NOT NULL ORDER BY 1 LIMIT 20"
+            )
+            called = [text for text in found if words.is_named(text, f".*({words.DISCOUNTS}).*")]
+            if called:
+                why = "lines below zero that are called so"
+                seen.discounts.append(Rule(column.name, tuple(called), why=why))
+                listed = ", ".join(map(literal, called))
+                below = f"({below}) AND coalesce({name(column.name)} NOT IN ({listed}), true)"
+                count = asked.number(
+                    f"SELECT count(*) FROM sample WHERE {asked.sales} AND ({below})"
+                )
+                break
+    if not count:
+        return
+    order = asked.of("order_id")
+    start = asked.column(
+        f"SELECT DISTINCT regexp_extract({order}, '^[A-Za-z]+') FROM sample "
+        f"WHERE {asked.sales} AND ({below}) AND {order} IS NOT NULL"
+    )
+    letters = start[0] if len(start) == 1 else ""
+    if letters and not asked.number(
+        f"SELECT count(*) FROM sample WHERE {asked.sales} AND NOT ({below}) "
+        f"AND starts_with({order}, {literal(letters)})"
+    ):
+        why = f"the {count:,} rows below zero, and no other, have ids that begin so"
+        ids = roles["order_id"].column.name
+        seen.cancellations.append(Rule(ids, test=f"starts_with: {letters}", why=why))
+        return
+    if len(money) > 1:
+        first = max(
+            money,
+            key=lambda role: asked.number(
+                f"SELECT count(*) FROM sample WHERE {asked.sales} AND {asked.below(role)}"
+            ),
+        )
+    why = f"{count:,} rows are below zero; if they are discounts, name them under discounts"
+    seen.cancellations.append(Rule(roles[first].column.name, test="below: 0", why=why))
+
+
+def _listed(values: Sequence[str]) -> str:
+    return ", ".join(values)
