@@ -8,8 +8,9 @@ What an order is: it is known by its source and order id, and by its line where 
 - Where neither tells, it is a *conflict*: all rows of the order are kept out, by that reason.
   Lines of an order that name two customers are one too.
 - A sale that was cancelled is the same order. A refund is a row of its own, beside the sale: it is
-  known by its own id where it says which order it refunds (``related_order_id``), else by all that
-  its row says, so that two partial refunds of an order are two.
+  known by its own id where it says which order it refunds (``related_order_id``), else by what its
+  row says was given back (``states`` of ``sources.staged``), so that two partial refunds of an
+  order are two, and one whose state or customer's address changed is one.
 
 The steps, each a pure function, in the order they are applied::
 
@@ -127,6 +128,7 @@ def prepared(
         be UTC.
     """
     own_file = F.col("_source_file") if "_source_file" in staged.columns else F.lit(None)
+    states = F.col("states") if "states" in staged.columns else F.col("_row_hash")
     takes_off = F.col("takes_off") if "takes_off" in staged.columns else F.lit(False)
     local = (
         F.col("occurred_at")
@@ -162,6 +164,7 @@ def prepared(
         F.col("_delivered_on").cast("date").alias("_delivered_on"),
         F.col("_row_hash").cast("long").alias("_row_hash"),
         own_file.cast("string").alias("_source_file"),
+        states.cast("long").alias("_states"),
         F.coalesce(takes_off.cast("boolean"), F.lit(False)).alias("_takes_off"),
     )
     foreign = F.lit(False) if currency is None else F.col("currency") != currency
@@ -175,14 +178,14 @@ def prepared(
         .when(foreign, "other_currency")
     )
     refund = F.coalesce(F.col("kind") == "refund", F.lit(False))
-    own = refund & F.col("related_order_id").isNull() & F.col("_row_hash").isNotNull()
+    own = refund & F.col("related_order_id").isNull() & F.col("_states").isNotNull()
     return rows.withColumns(
         {
             "excluded_because": why,
             _REFUND: refund,
-            "entry": F.when(own, F.lower(F.hex("_row_hash"))).otherwise(""),
+            "entry": F.when(own, F.lower(F.hex("_states"))).otherwise(""),
         }
-    ).drop("_takes_off")
+    ).drop("_takes_off", "_states")
 
 
 def known(rows: DataFrame, customer_keys: DataFrame) -> DataFrame:

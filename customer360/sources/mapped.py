@@ -91,6 +91,23 @@ _LEAST: Mapping[str, int | str] = {
     "installments": 0,
     "birth_date": "1850-01-01",
 }
+_STATES = (
+    "order_id",
+    "related_order_id",
+    "line_id",
+    "occurred_at",
+    "amount",
+    "quantity",
+    "unit_price",
+    "discount",
+    "currency",
+    "items",
+    "freight",
+    "category",
+    "channel",
+    "payment_type",
+)
+"""Roles that say what was sold or given back. Others describe the customer, or change with time."""
 _DESCRIBING = (
     *CUSTOMER_ROLES,
     "items",
@@ -290,6 +307,7 @@ class MappedSource(Source, Generic[MappingT]):
             changed_at=self._role("changed_at"),  # only compared: whose time does not matter
             excluded_because=F.col("__excluded"),
             **{role: self._role(role) for role in plain},
+            states=self._states(),
             **({"takes_off": F.col("__off")} if self.mapping.discounts else {}),
         )
 
@@ -559,6 +577,20 @@ class MappedSource(Source, Generic[MappingT]):
         if not converted:
             return stated
         return F.when(stated.isin(converted), F.lit(self.currency)).otherwise(stated)
+
+    def _states(self) -> Column:
+        """A hash of what a typed row says was sold or given back, missing told from empty.
+
+        The columns that the mapping keeps are in it: they say of what.
+        """
+        from pyspark.sql import functions as F
+
+        columns = self.mapping.columns
+        roles = [header for role in _STATES for header in columns.headers(role)]
+        described = {header for role, header in columns.pairs() if role not in _STATES}
+        rest = [header for header in self.mapping.keep if header not in described]
+        values = [self._of(header) for header in dict.fromkeys([*roles, *rest])]
+        return F.xxhash64(*(part for value in values for part in (value, value.isNull())))
 
     def _line_key(self) -> Column:
         from pyspark.sql import functions as F
