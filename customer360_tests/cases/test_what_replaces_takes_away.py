@@ -262,6 +262,42 @@ def test_a_refund_after_the_last_sale_goes_with_what_said_it(
     assert shop.orders() == [("2024-03-05", "1", "sale", "100.00")]
 
 
+@pytest.mark.parametrize("state", ["paid", "void"])
+@pytest.mark.parametrize("apart", [True, False], ids=["night by night", "at once"])
+def test_what_was_given_back_can_be_taken_back(
+    spark: SparkSession, tmp_path: Path, state: str, apart: bool
+) -> None:
+    """By a later delivery that says nothing was, or that the order never came to be."""
+    mapping = DAILY.replace("sum,", "sum, refunded: back,") + (
+        "cancellations:\n  - {column: state, equals: [void], kind: cancelled}\n"
+    )
+    head = "nr,who,at,sum,town,mails,back,state"
+    back = "0.00" if state == "paid" else "20.00"
+    shop = open_shop(
+        spark,
+        tmp_path,
+        mapping,
+        {
+            "sales_2024-03-05.csv": (head, "1,ann,2024-03-05 09:00:00,100.00,,,20.00,paid",
+                                     "2,bob,2024-03-05 10:00:00,30.00,,,3.00,paid"),
+            "sales_2024-03-06.csv": (head, f"1,ann,2024-03-05 09:00:00,100.00,,,{back},{state}"),
+        },
+        **MARCH,
+    )  # fmt: skip
+    if apart:
+        shop.load(date(2024, 3, 5))
+        assert shop.net() == Decimal("107.00")
+    loaded = shop.load(date(2024, 3, 6)) if apart else shop.load()
+    assert shop.orders() == [
+        ("2024-03-05", "1", "sale" if state == "paid" else "cancelled", "100.00"),
+        ("2024-03-05", "2", "refund", "3.00"),
+        ("2024-03-05", "2", "sale", "30.00"),
+    ]
+    assert loaded.account.rows_in == 5
+    assert loaded.account.kept == 3
+    assert shop.reasons() == {}
+
+
 FIRST = date(2024, 3, 10)
 rows_of_a_file = st.lists(
     st.tuples(
