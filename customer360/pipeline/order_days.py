@@ -142,9 +142,11 @@ def _moved(
 ) -> OrderDays:
     """Where the keys with a row on ``days``, now or as silver has it, lie; those on several."""
     none = OrderDays(None, frozenset())
-    if not source.states_keys:
+    if not (source.states_keys or source.splits_rows):
         return none
-    if _covers(work, source, days, newest):
+    if _covers(work, source, days, newest, prepared):
+        if not source.states_keys:
+            return none
         rows = _up_to(prepared(source, days), newest)
         moved = silver_transactions.moved_keys(rows).persist()
         if moved.count():
@@ -159,7 +161,14 @@ def _moved(
     placed = silver_transactions.business_dates(theirs).collect()
     # Days of orders that were here are theirs too, though no row of them is here any more.
     lie_on = frozenset(row["business_date"] for row in placed)
-    if not any(row["moved"] for row in placed):
+    if source.splits_rows:
+        # A refund beside its sale has a day of its own, which no date in bronze tells once it went.
+        held = _held(work, source, None)
+        lay = [rows.join(F.broadcast(concerned), "order_id", "left_semi") for rows in held]
+        if lay:
+            dates = reduce(DataFrame.unionByName, lay).select("business_date").distinct()
+            lie_on |= {row["business_date"] for row in dates.collect()}
+    if not source.states_keys or not any(row["moved"] for row in placed):
         return OrderDays(None, lie_on - days)
     return OrderDays(silver_transactions.moved_keys(theirs).persist(), lie_on)
 
@@ -168,8 +177,10 @@ def _up_to(rows: DataFrame, newest: date) -> DataFrame:
     return rows.where(F.col("business_date") <= F.lit(newest))
 
 
-def _covers(work: Workspace, source: Source, days: set[date], newest: date) -> bool:
-    """Whether no transaction of ``source`` up to ``newest`` can lie on another day."""
+def _covers(
+    work: Workspace, source: Source, days: set[date], newest: date, prepared: Prepared
+) -> bool:
+    """Whether no transaction of ``source`` up to ``newest`` lies, or lay, on another day."""
     table, lakehouse = f"bronze/{source.transactions_table}", work.lakehouse
     first, last = (
         lakehouse.minimum(table, "_event_date"),
@@ -180,21 +191,40 @@ def _covers(work: Workspace, source: Source, days: set[date], newest: date) -> b
     margin = zone_margin(work, source)
     first, last = first - margin, min(last + margin, newest)
     wanted = (last - first).days + 1
-    return wanted <= len(days) and sum(first <= day <= last for day in days) == wanted
+    if wanted > len(days) or sum(first <= day <= last for day in days) != wanted:
+        return False
+    if not source.splits_rows:
+        return True
+    everywhere = [_up_to(prepared(source, None), newest), *_held(work, source, None)]
+    dates = reduce(DataFrame.unionByName, (rows.select("business_date") for rows in everywhere))
+    return dates.where(~F.expr(days_predicate("business_date", days))).isEmpty()
 
 
 def _known_on(work: Workspace, source: Source, days: set[date]) -> list[DataFrame]:
     """Orders that silver has, or has kept out, on ``days``: their rows may have gone."""
-    lakehouse = work.lakehouse
-    known = []
-    if lakehouse.exists(TRANSACTIONS):
-        rows = lakehouse.read_days(TRANSACTIONS, "business_date", days)
-        known.append(rows.where(F.col("source") == source.name).select("order_id"))
-    if lakehouse.exists(REJECTED):
+    return [rows.select("order_id") for rows in _held(work, source, days)]
+
+
+def _held(work: Workspace, source: Source, days: set[date] | None) -> list[DataFrame]:
+    """``order_id`` and ``business_date`` of what silver has, or has kept out as a conflict.
+
+    Of ``days``, or of all days for None.
+    """
+
+    def of(table: str) -> DataFrame:
+        if days is None:
+            return work.lakehouse.read(table)
+        return work.lakehouse.read_days(table, "business_date", days)
+
+    held = []
+    if work.lakehouse.exists(TRANSACTIONS):
+        own = of(TRANSACTIONS).where(F.col("source") == source.name)
+        held.append(own.select("order_id", "business_date"))
+    if work.lakehouse.exists(REJECTED):
         conflicts = F.arrays_overlap("reasons", F.array(*map(F.lit, silver_transactions.CONFLICTS)))
-        rows = lakehouse.read_days(REJECTED, "business_date", days).where(conflicts)
-        known.append(rows.select(F.get_json_object("raw", "$.order_id").alias("order_id")))
-    return known
+        order_id = F.get_json_object("raw", "$.order_id").alias("order_id")
+        held.append(of(REJECTED).where(conflicts).select(order_id, "business_date"))
+    return held
 
 
 def _replaced_event_days(

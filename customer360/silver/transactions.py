@@ -8,8 +8,9 @@ What an order is: it is known by its source and order id, and by its line where 
 - Where neither tells, it is a *conflict*: all rows of the order are kept out, by that reason.
   Lines of an order that name two customers are one too.
 - A sale that was cancelled is the same order. A refund is a row of its own, beside the sale: it is
-  known by its own id where it says which order it refunds (``related_order_id``), else by all that
-  its row says, so that two partial refunds of an order are two.
+  known by its own id where it says which order it refunds (``related_order_id``), else by what its
+  row says was given back (``states`` of ``sources.staged``), so that two partial refunds of an
+  order are two, and one whose state or customer's address changed is one.
 
 The steps, each a pure function, in the order they are applied::
 
@@ -23,7 +24,8 @@ One shuffle serves them all: ``settled`` brings a business date's rows together,
 the lines of an order and gives the writer one file a day. The few orders that lie on several days
 (``moved_keys``) are settled apart (``standing_rows``) and looked up there. Row counts are taken on
 the way (``received_counts``, ``excluded_counts``, ``settled_counts``) and put together by
-``Accounting``: rows in = kept + duplicates + corrections + excluded.
+``Accounting``: rows in = kept + duplicates + corrections + excluded. A refund of nothing beside its
+sale takes part in settling, so that what was given back can be taken back, and is never counted.
 """
 
 from __future__ import annotations
@@ -65,6 +67,8 @@ KEY = ("business_date", "source", "order_id", "kind", "entry")
 KINDS = ("sale", "refund", "cancelled")
 
 _REFUND = "_refund"
+# Beside a sale, that nothing of it was given back: settles what was said before, and is no row.
+_NOTHING = "_nothing"
 # Whatever its day: a key of these is one order, or one line, or one refund.
 _IDENTITY = ("order_id", "source", _REFUND, "entry", "line_key")
 # business_date first: the window then leaves rows in the order the partitioned writer wants them.
@@ -75,11 +79,12 @@ _CONTENT = tuple(name for name in COLUMNS if name not in ("source", "order_id", 
 
 OUTCOME = "_outcome"
 """What became of a row: one of `OUTCOMES`; beside the columns of a settled row."""
-KEPT, DUPLICATE, CORRECTION, CONFLICT = OUTCOMES = (
+KEPT, DUPLICATE, CORRECTION, CONFLICT, NOTHING = OUTCOMES = (
     "kept",
     "duplicate",
     "correction",
     "conflict",
+    "nothing",
 )
 
 TOGETHER = "_together"
@@ -122,11 +127,13 @@ def prepared(
 
     Returns:
         The silver columns plus ``line_key``, ``excluded_because`` (null for a good row),
-        ``changed_at``, ``_delivered_on``, ``_row_hash`` and ``_source_file``. No row is dropped. A
-        row without an event time is excluded under its delivery date. The session's time zone must
-        be UTC.
+        ``changed_at``, ``_delivered_on``, ``_row_hash``, ``_source_file`` and ``_nothing`` (a
+        refund of nothing, which is never excluded). No row is dropped. A row without an event time
+        is excluded under its delivery date. The session's time zone must be UTC.
     """
     own_file = F.col("_source_file") if "_source_file" in staged.columns else F.lit(None)
+    states = F.col("states") if "states" in staged.columns else F.col("_row_hash")
+    nothing = F.col("nothing") if "nothing" in staged.columns else F.lit(False)
     takes_off = F.col("takes_off") if "takes_off" in staged.columns else F.lit(False)
     local = (
         F.col("occurred_at")
@@ -162,6 +169,8 @@ def prepared(
         F.col("_delivered_on").cast("date").alias("_delivered_on"),
         F.col("_row_hash").cast("long").alias("_row_hash"),
         own_file.cast("string").alias("_source_file"),
+        F.coalesce(nothing.cast("boolean"), F.lit(False)).alias(_NOTHING),
+        states.cast("long").alias("_states"),
         F.coalesce(takes_off.cast("boolean"), F.lit(False)).alias("_takes_off"),
     )
     foreign = F.lit(False) if currency is None else F.col("currency") != currency
@@ -175,14 +184,14 @@ def prepared(
         .when(foreign, "other_currency")
     )
     refund = F.coalesce(F.col("kind") == "refund", F.lit(False))
-    own = refund & F.col("related_order_id").isNull() & F.col("_row_hash").isNotNull()
+    own = refund & F.col("related_order_id").isNull() & F.col("_states").isNotNull()
     return rows.withColumns(
         {
-            "excluded_because": why,
+            "excluded_because": F.when(~F.col(_NOTHING), why),
             _REFUND: refund,
-            "entry": F.when(own, F.lower(F.hex("_row_hash"))).otherwise(""),
+            "entry": F.when(own, F.lower(F.hex("_states"))).otherwise(""),
         }
-    ).drop("_takes_off")
+    ).drop("_takes_off", "_states")
 
 
 def known(rows: DataFrame, customer_keys: DataFrame) -> DataFrame:
@@ -199,7 +208,8 @@ def known(rows: DataFrame, customer_keys: DataFrame) -> DataFrame:
         F.col("customer_key").alias("_known_key"),
     )
     joined = rows.join(keys, F.col("customer_key") == F.col("_known_key"), "left")
-    unknown = F.col("customer_key").isNotNull() & F.col("_known_key").isNull()
+    named = F.col("customer_key").isNotNull() & ~F.col(_NOTHING)
+    unknown = named & F.col("_known_key").isNull()
     return joined.withColumn(
         "excluded_because",
         F.coalesce(F.col("excluded_because"), F.when(unknown, UNKNOWN_CUSTOMER)),
@@ -325,6 +335,7 @@ def settled(
             .when(stands.isNotNull() & at_top & (F.col("_stands_on") > 1), CONFLICT)
             .otherwise(outcome)
         )
+    outcome = F.when(F.col(_NOTHING), NOTHING).otherwise(outcome)
     found = ranked.withColumn(OUTCOME, outcome).drop(
         "_rank", "_greatest", "_least", "_content", "_stands", "_stands_on"
     )
@@ -478,7 +489,7 @@ again without them. ``transactions`` is the table, ``customers`` is ``silver/cus
 
 def received_counts() -> tuple[Column, ...]:
     """To ``observe`` on ``prepared`` rows of the days being made: ``rows_in``."""
-    return (F.count(F.lit(1)).alias("rows_in"),)
+    return (F.count_if(~F.col(_NOTHING)).alias("rows_in"),)
 
 
 def excluded_counts(reasons: Sequence[str] = (), stated: Sequence[str] = ()) -> tuple[Column, ...]:
@@ -503,7 +514,7 @@ def excluded_counts(reasons: Sequence[str] = (), stated: Sequence[str] = ()) -> 
         F.count_if(untold).alias("untold"),
         F.sum(F.when(untold, worth)).alias("untold_money"),
         F.count_if(untold & worth.isNull()).alias("untold_unknown"),
-        F.count_if(~told).alias("of_rows"),
+        F.count_if(~told & ~F.col(_NOTHING)).alias("of_rows"),
         F.sum(F.when(~told, worth)).alias("of_money"),
     )
 

@@ -14,7 +14,8 @@ How a row becomes a transaction:
    everything are one line delivered twice (``repeated_lines: drop``), or are numbered within a
    delivery and all count (``keep``).
 6. What ``refunded`` names of a sale is a refund of that order, a row beside the sale. Its line key
-   is `REFUNDED`: two staged rows of one bronze row.
+   is `REFUNDED`: two staged rows of one bronze row. There is one where nothing was given back, or
+   the order was cancelled, too: it takes back what an earlier row said.
 7. Money of a currency with a stated rate is converted; of any other it stays what it is, for silver
    to leave out by that reason.
 
@@ -91,6 +92,23 @@ _LEAST: Mapping[str, int | str] = {
     "installments": 0,
     "birth_date": "1850-01-01",
 }
+_STATES = (
+    "order_id",
+    "related_order_id",
+    "line_id",
+    "occurred_at",
+    "amount",
+    "quantity",
+    "unit_price",
+    "discount",
+    "currency",
+    "items",
+    "freight",
+    "category",
+    "channel",
+    "payment_type",
+)
+"""Roles that say what was sold or given back. Others describe the customer, or change with time."""
 _DESCRIBING = (
     *CUSTOMER_ROLES,
     "items",
@@ -195,19 +213,25 @@ class MappedSource(Source, Generic[MappingT]):
         )
 
     def _with_refunds(self, rows: DataFrame) -> DataFrame:
-        """Sales of which something was given back twice: ``__refunds`` marks the second."""
+        """Orders twice: ``__refunds`` marks the second, of what was given back, if only nothing.
+
+        What is left out of itself, or is in other money, is there twice only if it gives back.
+        """
         from pyspark.sql import functions as F
 
-        given_back = self._in_currency(F.abs(self._role("refunded")))
-        both = F.when(
-            (F.col("__kind") == "sale") & (given_back > 0), F.array(F.lit(False), F.lit(True))
-        )
-        split = rows.withColumn("__refunds", F.explode(F.coalesce(both, F.array(F.lit(False)))))
+        kind, stated = F.col("__kind"), self._in_currency(F.abs(self._role("refunded")))
+        nothing = F.lit(0).cast("decimal(18,2)")
+        given_back = F.when(kind == "sale", F.coalesce(stated, nothing)).otherwise(nothing)
+        counts = F.col("__excluded").isNull() & (self._currency() == self.currency)
+        both = (given_back > 0) | (kind.isin("sale", "cancelled") & counts)
+        once, twice = F.array(F.lit(False)), F.array(F.lit(False), F.lit(True))
+        split = rows.withColumn("__refunds", F.explode(F.when(both, twice).otherwise(once)))
         refund = F.col("__refunds")
         return split.withColumns(
             {
-                "__kind": F.when(refund, F.lit("refund")).otherwise(F.col("__kind")),
+                "__kind": F.when(refund, F.lit("refund")).otherwise(kind),
                 "__signed": F.when(refund, given_back).otherwise(F.col("__signed")),
+                "__nothing": refund & (given_back == 0),
             }
         )
 
@@ -261,6 +285,8 @@ class MappedSource(Source, Generic[MappingT]):
         line_key, occurred_at = self._line_key(), self._occurred_at()
         related, of_sale = self._role("related_order_id"), F.lit(True)
         if self._has("refunded"):
+            # Numbered while each line is one row.
+            rows, line_key = rows.withColumn("__line", line_key), F.col("__line")
             rows = self._with_refunds(rows)
             refund = F.col("__refunds")
             of_sale = ~refund
@@ -290,7 +316,9 @@ class MappedSource(Source, Generic[MappingT]):
             changed_at=self._role("changed_at"),  # only compared: whose time does not matter
             excluded_because=F.col("__excluded"),
             **{role: self._role(role) for role in plain},
+            states=self._states(),
             **({"takes_off": F.col("__off")} if self.mapping.discounts else {}),
+            **({"nothing": F.col("__nothing")} if self._has("refunded") else {}),
         )
 
     @property
@@ -559,6 +587,20 @@ class MappedSource(Source, Generic[MappingT]):
         if not converted:
             return stated
         return F.when(stated.isin(converted), F.lit(self.currency)).otherwise(stated)
+
+    def _states(self) -> Column:
+        """A hash of what a typed row says was sold or given back, missing told from empty.
+
+        The columns that the mapping keeps are in it: they say of what.
+        """
+        from pyspark.sql import functions as F
+
+        columns = self.mapping.columns
+        roles = [header for role in _STATES for header in columns.headers(role)]
+        described = {header for role, header in columns.pairs() if role not in _STATES}
+        rest = [header for header in self.mapping.keep if header not in described]
+        values = [self._of(header) for header in dict.fromkeys([*roles, *rest])]
+        return F.xxhash64(*(part for value in values for part in (value, value.isNull())))
 
     def _line_key(self) -> Column:
         from pyspark.sql import functions as F

@@ -88,7 +88,11 @@ def transactions(rows: DataFrame, **columns: Column) -> DataFrame:
 
     ``line_key`` is "" and ``_delivered_on`` and ``_row_hash`` are the rows' own, unless given. A
     source of lines may give ``takes_off`` beside the columns: true of a discount, whose amount is
-    below zero and is taken off its order.
+    below zero and is taken off its order. A source whose rows say more than what was sold or given
+    back may give ``states``: a hash of what tells one refund of an order from another, which is
+    ``_row_hash`` unless given. A source that states refunds beside their sale may give ``nothing``:
+    true of such a refund when nothing was given back. It settles what was said before and is no
+    transaction.
     """
     from pyspark.sql import functions as F
 
@@ -98,6 +102,10 @@ def transactions(rows: DataFrame, **columns: Column) -> DataFrame:
         types = types | {"_source_file": "string"}
     if "takes_off" in columns:
         types = types | {"takes_off": "boolean"}
+    if "nothing" in columns:
+        types = types | {"nothing": "boolean"}
+    if "states" in columns:
+        types = types | {"states": "bigint"}
     return _select(rows, types, defaults | columns)
 
 

@@ -34,7 +34,8 @@ class Loaded:
 
     @property
     def good(self) -> list[Row]:
-        return [row for row in self.rows if row.excluded_because is None]
+        here = (row for row in self.rows if not row._nothing)
+        return [row for row in here if row.excluded_because is None]
 
     @property
     def net(self) -> Any:

@@ -256,6 +256,64 @@ def test_two_refunds_of_one_line_on_a_day_are_both_given_back(
     ]
 
 
+def test_a_refund_in_two_states_was_given_back_once(spark: SparkSession, tmp_path: Path) -> None:
+    rows = (
+        "nr,who,at,sum,state,since",
+        "P1,ann,2024-03-02 09:00:00,40.00,paid,2024-03-02 09:00:00",
+        "P1,ann,2024-03-02 09:00:00,40.00,returned,2024-03-05 09:00:00",
+        "P1,ann,2024-03-02 09:00:00,40.00,returned and shelved,2024-03-07 09:00:00",
+    )
+    mapping = ORDERS.replace("sum}", "sum, changed_at: since}") + (
+        "cancellations:\n  - {column: state, starts_with: [returned]}\n"
+    )
+    shop = open_shop(spark, tmp_path, mapping, {"march.csv": rows}, **MARCH)
+    loaded = shop.load()
+    assert shop.orders() == [
+        ("2024-03-02", "P1", "refund", "40.00"),
+        ("2024-03-02", "P1", "sale", "40.00"),
+    ]
+    assert (loaded.account.kept, loaded.account.duplicates) == (2, 1)
+    assert shop.net() == 0
+
+
+@pytest.mark.parametrize("lines", [False, True], ids=["orders", "lines"])
+def test_a_refund_delivered_again_with_another_address_was_given_back_once(
+    spark: SparkSession, tmp_path: Path, lines: bool
+) -> None:
+    head = "nr,type,who,at,sum,line,town,mail"
+    mapping = DAILY.replace("sum}", "sum, city: town, email: mail}") + (
+        "cancellations:\n  - {column: type, equals: [back]}\n"
+    )
+    if lines:
+        mapping = mapping.replace("grain: orders", "grain: lines")
+        mapping = mapping.replace("sum,", "sum, line_id: line,")
+    shop = open_shop(
+        spark,
+        tmp_path,
+        mapping,
+        {
+            "sales_2024-03-05.csv": (
+                head,
+                "Q1,sale,ann,2024-03-05 09:00:00,50.00,1,Faro,a@b.pt",
+                "Q1,back,ann,2024-03-05 10:00:00,20.00,1,Faro,a@b.pt",
+                "Q1,back,ann,2024-03-05 10:00:00,5.00,1,Faro,a@b.pt",
+            ),
+            "sales_2024-03-06.csv": (
+                head,
+                "Q1,back,ann,2024-03-05 10:00:00,20.00,1,Lagos,a@b.pt",
+            ),
+            "sales_2024-03-07.csv": (
+                head,
+                "Q1,back,ann,2024-03-05 10:00:00,20.00,1,Lagos,ann@b.pt",
+            ),
+        },
+        **MARCH,
+    )
+    loaded = shop.load()
+    assert shop.net() == Decimal("25.00")
+    assert (loaded.account.kept, loaded.account.duplicates) == (3, 2)
+
+
 def test_a_refund_with_an_id_of_its_own_can_be_corrected(
     spark: SparkSession, tmp_path: Path
 ) -> None:

@@ -221,6 +221,83 @@ def test_a_run_killed_after_bronze_is_made_good_by_the_next(
     assert_as_from_scratch(shop, tmp_path / "fresh")
 
 
+GIVEN_BACK = EXTRACT.replace("sum,", "sum, refunded: back, refunded_at: back on,")
+BACK = "nr,who,at,sum,town,mails,back,back on"
+
+
+@pytest.mark.parametrize("moved", [True, False], ids=["moved", "gone"])
+@pytest.mark.parametrize("lines", [True, False], ids=["lines", "orders"])
+def test_a_refund_beside_its_sale_that_moved_or_went_leaves_the_day_where_it_lay(
+    spark: SparkSession, tmp_path: Path, moved: bool, lines: bool
+) -> None:
+    mapping = GIVEN_BACK.replace("grain: orders", "grain: lines") if lines else GIVEN_BACK
+    other = "2,bob,2024-03-30 09:00:00,7.00,,,,"
+    sale = "1,ann,2024-03-05 09:00:00,100.00,,"
+    rows = (BACK, f"{sale},20.00,2024-03-10 09:00:00", other)
+    shop = open_shop(spark, tmp_path, mapping, {"orders.csv": rows}, **MARCH)
+    shop.load()
+    assert shop.net() == Decimal("87.00")
+    shop.deliver(
+        "orders.csv", BACK, f"{sale},20.00,2024-03-12 09:00:00" if moved else f"{sale},,", other
+    )
+    shop.load(date(2024, 3, 29), date(2024, 3, 31))
+    refund = [("2024-03-12", "1", "refund", "20.00")] if moved else []
+    assert shop.orders() == [
+        ("2024-03-05", "1", "sale", "100.00"),
+        *refund,
+        ("2024-03-30", "2", "sale", "7.00"),
+    ]
+
+
+def test_a_refund_after_the_last_sale_goes_with_what_said_it(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    """Also where the days made again are all that have a sale."""
+    sale = "1,ann,2024-03-05 09:00:00,100.00,,"
+    rows = (BACK, f"{sale},20.00,2024-03-10 09:00:00")
+    shop = open_shop(spark, tmp_path, GIVEN_BACK, {"orders.csv": rows}, **MARCH)
+    shop.load()
+    shop.deliver("orders.csv", BACK, f"{sale},,")
+    shop.load(date(2024, 3, 5))
+    assert shop.orders() == [("2024-03-05", "1", "sale", "100.00")]
+
+
+@pytest.mark.parametrize("state", ["paid", "void"])
+@pytest.mark.parametrize("apart", [True, False], ids=["night by night", "at once"])
+def test_what_was_given_back_can_be_taken_back(
+    spark: SparkSession, tmp_path: Path, state: str, apart: bool
+) -> None:
+    """By a later delivery that says nothing was, or that the order never came to be."""
+    mapping = DAILY.replace("sum,", "sum, refunded: back,") + (
+        "cancellations:\n  - {column: state, equals: [void], kind: cancelled}\n"
+    )
+    head = "nr,who,at,sum,town,mails,back,state"
+    back = "0.00" if state == "paid" else "20.00"
+    shop = open_shop(
+        spark,
+        tmp_path,
+        mapping,
+        {
+            "sales_2024-03-05.csv": (head, "1,ann,2024-03-05 09:00:00,100.00,,,20.00,paid",
+                                     "2,bob,2024-03-05 10:00:00,30.00,,,3.00,paid"),
+            "sales_2024-03-06.csv": (head, f"1,ann,2024-03-05 09:00:00,100.00,,,{back},{state}"),
+        },
+        **MARCH,
+    )  # fmt: skip
+    if apart:
+        shop.load(date(2024, 3, 5))
+        assert shop.net() == Decimal("107.00")
+    loaded = shop.load(date(2024, 3, 6)) if apart else shop.load()
+    assert shop.orders() == [
+        ("2024-03-05", "1", "sale" if state == "paid" else "cancelled", "100.00"),
+        ("2024-03-05", "2", "refund", "3.00"),
+        ("2024-03-05", "2", "sale", "30.00"),
+    ]
+    assert loaded.account.rows_in == 5
+    assert loaded.account.kept == 3
+    assert shop.reasons() == {}
+
+
 FIRST = date(2024, 3, 10)
 rows_of_a_file = st.lists(
     st.tuples(
