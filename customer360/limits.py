@@ -48,11 +48,12 @@ class LeftOut:
     def money_share(self) -> float:
         """Share of the money: of rows that cannot be told, all but one count as average ones.
 
-        Of a single row nothing can be concluded: the tolerance is for it.
+        Of a single row nothing can be concluded: the tolerance is for it. All of the money, where
+        it cannot be told of any row: nothing is left that could be read.
         """
-        if not self.of_money:
-            return 0.0
         told = self.of_rows - self.unknown
+        if not self.of_money:
+            return 1.0 if self.unknown and told <= 0 else 0.0
         counted = self.unknown if self.unknown > 1 else 0
         guessed = self.of_money / told * counted if told > 0 else Decimal(0)
         return float((self.money + guessed) / (self.of_money + guessed))

@@ -63,6 +63,10 @@ NO_ROW = "excludedWhere"
 MONEY = "money"
 """Property of a contract: the columns whose products, added, are the money of a row."""
 
+MONEY_IN = "moneyIn"
+"""Property of a contract: the column that names a row's currency, and the texts, in capitals, that
+stand there for the source's own. Other money has no worth in it."""
+
 RULES_A_MASK = 63
 """Bits of a long that are used: the sign bit is left alone."""
 
@@ -239,15 +243,16 @@ def money_counts(contract: Contract, money: str, left_out: SparkColumn) -> tuple
 
     ``money`` of all rows, ``money_refused`` of those that break a rule, and of them
     ``worth_unknown``: rows of which nothing can be told. Rows that somebody left out for good are
-    not refused.
+    not refused; money of another currency is none.
     """
     if not contract.properties.get(MONEY):
         return ()
     worth, refused = F.col(money), ~keeps_every_rule(contract) & ~left_out
+    foreign = F.expr(" OR ".join(_foreign(contract)) or "false")
     return (
         F.sum(worth).alias("money"),
         F.sum(F.when(refused, worth)).alias("money_refused"),
-        F.count_if(refused & worth.isNull()).alias("worth_unknown"),
+        F.count_if(refused & worth.isNull() & ~foreign).alias("worth_unknown"),
     )
 
 
@@ -489,7 +494,20 @@ def _money(checked: Sequence[_Checked], contract: Contract, *, malformed: bool) 
         return "NULL"
     rest = (f"coalesce({term}, 0)" for term in terms[1:])
     total = " + ".join([terms[0], *rest])
-    return f"CASE WHEN {CORRUPT_RECORD} IS NULL THEN {total} END" if malformed else total
+    nothing = _foreign(contract)
+    if malformed:
+        nothing.append(f"{CORRUPT_RECORD} IS NOT NULL")
+    if (no_row := contract.properties.get(NO_ROW)) is not None:  # the sum of all is worth nothing
+        nothing.append(f"({no_row})")
+    return f"CASE WHEN {' OR '.join(nothing)} THEN NULL ELSE {total} END" if nothing else total
+
+
+def _foreign(contract: Contract) -> list[str]:
+    """SQL of whether a row names another currency, never null; none where no column names one."""
+    return [
+        f"coalesce(upper(trim({quoted(name)})), '') NOT IN ({', '.join(map(_text, ['', *own]))})"
+        for name, own in (contract.properties.get(MONEY_IN) or {}).items()
+    ]
 
 
 def _literal(column: Column, value: float | int | str) -> str:

@@ -289,11 +289,13 @@ class Contract:
         notes: Sequence[str] = (),
         excluded_where: str | None = None,
         money: Sequence[Sequence[str]] = (),
+        money_in: Mapping[str, Sequence[str]] | None = None,
     ) -> Contract:
         """A contract made by a program, as the ``files`` source makes one from its mapping.
 
         ``excluded_where`` is an SQL condition of the columns' texts: rows that fit it need not
-        keep the rules. ``money`` names the columns whose products, added, are the money of a row.
+        keep the rules. ``money`` names the columns whose products, added, are the money of a row;
+        ``money_in``, of one column that names its currency, what stands there for its own.
         """
         stated = {
             "eventTime": event_time,
@@ -302,6 +304,7 @@ class Contract:
             "partitionBy": partition_by,
             "excludedWhere": excluded_where,
             "money": [list(names) for names in money] or None,
+            "moneyIn": {name: list(codes) for name, codes in (money_in or {}).items()} or None,
         }
         return _complete(
             table=table,

@@ -16,6 +16,7 @@ from customer360.lakehouse.delta_log import Commit
 from customer360.lakehouse.tables import Folders, days_predicate
 from customer360.pipeline import account
 from customer360.pipeline.bronze_accounts import DELIVERY_DAY
+from customer360.pipeline.definitions import defined_anew, definitions_note
 from customer360.pipeline.order_days import (
     around,
     bronze_versions,
@@ -94,17 +95,21 @@ def _replace_people(
     versions: dict[str, int],
 ) -> Commit:
     """Make ``rows`` all there is of the customers ``concerned``, or of anybody."""
-    note, index = bronze_note(versions), _index(table)
+    note, index = bronze_note(versions, **definitions_note(work)), _index(table)
     if concerned is None:
         return work.lakehouse.replace_all(table, rows, index=index, note=note)
     return work.lakehouse.replace_groups(table, rows, concerned, index=index, note=note)
 
 
 def _touched_days(work: Workspace, days: DayRange, versions: dict[str, int]) -> set[date]:
-    """``days`` and the days of rows that came with them, however late, or went since last time."""
+    """``days``, the days of rows that came with them, however late, or went since last time.
+
+    All days where a source's rows mean something else than they did.
+    """
     lakehouse, last = work.lakehouse, work.deployment.last_day()
     touched = set(days)
     seen = consumed_bronze(lakehouse, TRANSACTIONS)
+    anew = defined_anew(work, TRANSACTIONS) if lakehouse.exists(TRANSACTIONS) else set()
     for source in work.deployment.sources:
         margin = zone_margin(work, source)
         table = source.transactions_table
@@ -117,7 +122,7 @@ def _touched_days(work: Workspace, days: DayRange, versions: dict[str, int]) -> 
                 rows=f"bronze/{table}",
             )
             touched |= around({day for (day,) in late}, margin)
-        changed = changed_event_days(work, source, seen, versions)
+        changed = None if source.name in anew else changed_event_days(work, source, seen, versions)
         if changed is None:
             touched |= set(DayRange(work.deployment.settings.start_date, last))
             touched |= set(lakehouse.days_of(TRANSACTIONS, "business_date"))
@@ -245,7 +250,7 @@ def load_transactions(work: Workspace, days: DayRange) -> TransactionsLoaded:
         touched,
         folders=folders,
         index=_index(TRANSACTIONS),
-        note=days_note(touched, bronze=versions),
+        note=days_note(touched, bronze=versions, **definitions_note(work)),
     )
     accounting = {
         name: Accounting.of(*(observation.get for observation in seen))

@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 from customer360.days import DayRange
 from customer360.lakehouse.tables import days_predicate
 from customer360.pipeline.bronze_accounts import DELIVERY_DAY
+from customer360.pipeline.definitions import defined_anew
 from customer360.pipeline.workspace import Workspace, changed_days, consumed_bronze
 from customer360.silver import customers as silver_customers
 from customer360.silver import text
@@ -51,8 +52,14 @@ def profile_rows(
         made_from: The silver table that is brought up to them.
         versions: What bronze tables are at.
     """
-    seen = consumed_bronze(work.lakehouse, made_from) if work.lakehouse.exists(made_from) else None
-    parts = [_of_source(work, source, days, seen, versions) for source in work.deployment.sources]
+    seen, anew = None, set[str]()
+    if work.lakehouse.exists(made_from):
+        seen, anew = consumed_bronze(work.lakehouse, made_from), defined_anew(work, made_from)
+    parts = [
+        # Where rows mean something else than they did, everybody's profile may.
+        _of_source(work, source, days, None if source.name in anew else seen, versions)
+        for source in work.deployment.sources
+    ]
     rows = reduce(DataFrame.unionByName, (part.rows for part in parts))
     if all(part.concerned is None for part in parts):
         return ProfileRows(rows, None)

@@ -95,6 +95,6 @@ def consumed_bronze(lakehouse: Lakehouse, table: str) -> dict[str, int]:
     return {}
 
 
-def bronze_note(versions: dict[str, int]) -> str:
+def bronze_note(versions: dict[str, int], **more: Any) -> str:
     """The note of a commit of a silver table that was made from these versions of bronze."""
-    return json.dumps({"bronze": versions})
+    return json.dumps({"bronze": versions} | more)

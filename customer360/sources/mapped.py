@@ -440,6 +440,7 @@ class MappedSource(Source, Generic[MappingT]):
             grain="one order" if mapping.grain == "orders" else "one line of an order",
             excluded_where=self._no_row(),
             money=self._money(),
+            money_in=self._money_in(),
         )
 
     def _money(self) -> list[list[str]]:
@@ -449,6 +450,11 @@ class MappedSource(Source, Generic[MappingT]):
             [*self.mapping.columns.headers("quantity"), *self.mapping.columns.headers("unit_price")]
         ]
         return [[self._names[header] for header in term] for term in terms]
+
+    def _money_in(self) -> dict[str, list[str]]:
+        """The bronze column of the currency, and what stands there of the mapping's own."""
+        own = [sign.upper() for sign in signs_of(self.currency)]
+        return {self._names[header]: own for header in self.mapping.columns.headers("currency")}
 
     def _no_row(self) -> str | None:
         """Rows that the mapping leaves out whatever else they say: totals, repeated headers."""

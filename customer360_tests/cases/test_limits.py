@@ -49,7 +49,10 @@ def told(shop: Shop, loaded: Loaded) -> str:
         (LeftOut(5, 20, Decimal(1), Decimal(100)), False),  # many of few rows, hardly any money
         (LeftOut(1, 16, Decimal(0), Decimal(100), unknown=1), False),
         (LeftOut(3, 16, Decimal(0), Decimal(100), unknown=3), True),
-        (LeftOut(3, 3, Decimal(0), Decimal(0), unknown=3), False),
+        (LeftOut(3, 3, Decimal(0), Decimal(0), unknown=3), True),  # nothing is left to be read
+        (LeftOut(1, 1, Decimal(0), Decimal(0), unknown=1), True),
+        (LeftOut(1, 4, Decimal(0), Decimal(0), unknown=1), False),  # what is left is given away
+        (LeftOut(3, 3, Decimal(0), Decimal(0)), False),  # a table without money
     ],
 )
 def test_too_much_is_left_out(left_out: LeftOut, stops: bool) -> None:
@@ -112,6 +115,34 @@ def test_a_row_out_of_many_does_not_stop(spark: SparkSession, tmp_path: Path) ->
     assert loaded.bronze.refused.money_share < 0.05
     assert not loaded.bronze.refused.over(shop.work.deployment.limits)
     assert shop.net() == 200
+
+
+@pytest.mark.parametrize("row", ["{n},ann,2024-04-0{n},ten", "{n},ann,2024-04-0{n},1.00,2,3"])
+def test_a_small_file_of_which_everything_is_refused(
+    spark: SparkSession, tmp_path: Path, row: str
+) -> None:
+    shop, loaded = load(spark, tmp_path, BAKERY, HEAD, *(row.format(n=n) for n in range(1, 5)))
+    refused = loaded.bronze.refused
+    assert (refused.rows, refused.of_rows, refused.money_share) == (4, 4, 1)
+    assert refused.over(shop.work.deployment.limits)
+    assert "4 of 4 rows (100.0%, " in told(shop, loaded)
+
+
+def test_totals_and_other_money_do_not_loosen_the_limit(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    mapping = BAKERY.replace("amount: total", "amount: total, currency: money")
+    mapping += "exclude: [{reason: total, column: slip, starts_with: Sum}]\n"
+    shop, loaded = load(
+        spark, tmp_path, mapping, f"{HEAD},money", *(
+            f"{n},ann,2024-04-{n:02d},10.00,EUR" for n in range(1, 9)
+        ), "9,bob,someday,20.00,eur", "10,bob,2024-04-20,50000,JPY", "Sum,,,100.00,EUR",
+        "11,bob,never,7000,JPY",
+    )  # fmt: skip
+    refused = loaded.bronze.refused
+    assert (refused.rows, refused.unknown) == (2, 0)
+    assert (refused.money, refused.of_money) == (Decimal(20), Decimal(100))
+    assert refused.over(shop.work.deployment.limits)
 
 
 def test_a_customers_id_is_not_shown(spark: SparkSession, tmp_path: Path) -> None:

@@ -1,0 +1,67 @@
+"""What silver was made with: a print of what each source's rows were taken to mean.
+
+A mapping that is mended changes what the same bronze rows say: their money, their day, whether they
+count. Bronze's own hashes do not change with it, so each commit of silver notes the prints that it
+was made with, and what was made with another is made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+
+from customer360.contracts import Contract
+from customer360.lakehouse.tables import Lakehouse
+from customer360.pipeline.workspace import Workspace
+from customer360.sources.base import Source
+from customer360.sources.mapped import MappedSource
+
+_NOTE = "definitions"
+_OF_NO_ROW = {"path", "files", "description", "closed", "conflicts"}
+"""Keys of a mapping that say nothing of a row: where files are, when a load stops."""
+
+
+def definitions(work: Workspace) -> dict[str, str]:
+    """A print of each source's definition, by its name."""
+    return {
+        source.name: _print(source, work.deployment.zone_of(source))
+        for source in work.deployment.sources
+    }
+
+
+def definitions_note(work: Workspace) -> dict[str, dict[str, str]]:
+    """What the note of a commit of a silver table says of the definitions it is made with."""
+    return {_NOTE: definitions(work)}
+
+
+def defined_anew(work: Workspace, table: str) -> set[str]:
+    """Sources that silver ``table`` was last made of by another definition than they have now.
+
+    Of a table that an older release made, none: what it was made with is not known.
+    """
+    before = _noted(work.lakehouse, table)
+    return {name for name, now in definitions(work).items() if before.get(name, now) != now}
+
+
+def _noted(lakehouse: Lakehouse, table: str) -> Mapping[str, str]:
+    for newest in (1, None):  # the newest commit says it, unless it was maintenance
+        for _, note in lakehouse.notes(table, newest):
+            if note and _NOTE in (read := json.loads(note)):
+                return dict(read[_NOTE])
+    return {}
+
+
+def _print(source: Source, zone: str) -> str:
+    parts = [zone, source.currency, source.time_zone]
+    parts += [_stated(source.contract(table)) for table in source.tables]
+    if isinstance(source, MappedSource):
+        parts.append(source.mapping.model_dump_json(exclude=_OF_NO_ROW))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _stated(contract: Contract) -> str:
+    """How the texts of a table are read; not how that is described."""
+    columns = [replace(column, description="") for column in contract.columns]
+    return f"{contract.table} {contract.event_time} {columns!r}"
