@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from customer360.contracts import Column, Contract
@@ -48,6 +48,10 @@ def explained(work: Workspace, source: Source, table: str, loaded: BronzeLoaded)
     contract = source.contract(table)
     shown = column_name in shown_columns(source, table)
     example = _example(work, table, reason, column_name, shown)
+    if isinstance(source, FilesSource) and example.value in example.others:  # else it was cut
+        assert example.value is not None
+        header = source.header_of(table, column_name)
+        example = replace(example, file=source.place_of(example.file, header, example.value))
     settings = work.deployment.settings
     look = f"`{settings.command(f'show quarantine/{table}')}`"
     if isinstance(source, FilesSource):
