@@ -33,6 +33,9 @@ def check(
     mapping: Annotated[
         str, typer.Option(help="YAML of your files, or the name of one that ships.")
     ] = "",
+    personal: Annotated[
+        bool, typer.Option("--personal", help="Examples with personal data too; else hidden.")
+    ] = False,
     format: Annotated[Format, typer.Option("--format", help="table or json.")] = Format.TABLE,
     home: Home = None,
     verbose: Verbose = False,
@@ -53,9 +56,9 @@ def check(
     from customer360.lakehouse.session import spark_session
     from customer360.pipeline.check_files import check_source
 
-    found = check_source(spark_session(load_settings(home)), source)
+    found = check_source(spark_session(load_settings(home)), source, personal=personal)
     if format is Format.TABLE:
-        _print(found)
+        _print(found, personal=personal)
     else:
         print_records([asdict(found)], format)
 
@@ -110,7 +113,7 @@ def _must_be_there(paths: Sequence[Path]) -> None:
             raise SettingsError(f"{path}: there is no such file or folder")
 
 
-def _print(found: Checked) -> None:
+def _print(found: Checked, *, personal: bool) -> None:
     from rich.table import Table
 
     def money(value: object) -> str:
@@ -147,6 +150,8 @@ def _print(found: Checked) -> None:
         say(f"Quarantine, {named(each)}: {rows(each.rows)}, such as")
         for example in each.examples:
             say(f"  [dim]{escape(example)}[/dim]")
+    if found.quarantined and not personal:
+        say("[dim]what may be personal is hidden in them: --personal shows it[/dim]")
     for each in found.set_aside:
         say(f"Without this value, {named(each)}: {rows(each.rows)}")
     for each in found.excluded:

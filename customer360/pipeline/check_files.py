@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -13,11 +14,16 @@ from pyspark.sql import functions as F
 from customer360.bronze import ingest
 from customer360.contracts import Contract
 from customer360.contracts.checks import set_aside_counts
+from customer360.contracts.reasons import MALFORMED
+from customer360.pipeline.shown_columns import shown_columns
 from customer360.silver import transactions
 from customer360.sources.base import Source
 
 # Keys and hashes are needed to count by, and go nowhere.
 _SECRET = b"nothing is kept"
+_LONGEST = 300
+HIDDEN = "(hidden)"
+"""What stands instead of a value that may be personal."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +35,7 @@ class Refused:
         rows: How many; a row with two reasons is in two of these.
         money: Of rows that were left out, where it is all of the mapping's currency.
         says: The reason in words, where the name alone does not say it.
-        examples: Of rows in quarantine.
+        examples: Of rows in quarantine, with their files.
     """
 
     reason: str
@@ -84,8 +90,14 @@ class Checked:
     suspicions: Sequence[str] = field(default_factory=tuple)
 
 
-def check_source(spark: SparkSession, source: Source) -> Checked:
+def check_source(spark: SparkSession, source: Source, *, personal: bool = False) -> Checked:
     """Read all of ``source`` as bronze and silver would, repeats once, and count.
+
+    Args:
+        spark: The session.
+        source: Whose rows.
+        personal: Whether examples may hold personal data: else they have the values of
+            `shown_columns` alone, and of rows that cannot be split none.
 
     Raises:
         BrokenFileError: A file as a whole cannot be used.
@@ -107,12 +119,13 @@ def check_source(spark: SparkSession, source: Source) -> Checked:
     ).persist()
     try:
         rejected = ingest.rejected(received, contract)
+        shown = None if personal else shown_columns(source, table)
         return _counted(
             source,
             rows,
             received=received.count(),
             refused=rejected.count(),
-            quarantined=_quarantined(rejected, contract),
+            quarantined=_quarantined(rejected, contract, shown),
             set_aside=_set_aside(received, contract),
         )
     finally:
@@ -190,14 +203,18 @@ def _is_foreign(left_out: Row) -> bool:
     return left_out.excluded_because == "other_currency"
 
 
-def _quarantined(rejected: DataFrame, contract: Contract) -> list[Refused]:
+def _quarantined(
+    rejected: DataFrame, contract: Contract, shown: Collection[str] | None
+) -> list[Refused]:
+    """The refused rows by reason; ``shown`` are the columns to show, None: all there is."""
+    row = F.struct("_source_file", "raw")
     by_reason = (
-        rejected.select(F.explode("reasons").alias("reason"), "raw")
+        rejected.select(F.explode("reasons").alias("reason"), row.alias("row"))
         .groupBy("reason")
         .agg(
             F.count(F.lit(1)).alias("rows"),
-            F.min(F.left("raw", F.lit(300))).alias("first"),
-            F.max(F.left("raw", F.lit(300))).alias("last"),
+            F.min("row").alias("first"),
+            F.max("row").alias("last"),
         )
     )
     found = sorted(by_reason.collect(), key=lambda row: (-row["rows"], row["reason"]))
@@ -206,10 +223,30 @@ def _quarantined(rejected: DataFrame, contract: Contract) -> list[Refused]:
             row["reason"],
             row["rows"],
             says=_in_words(row["reason"], contract),
-            examples=list(dict.fromkeys((row["first"], row["last"]))),
+            examples=list(
+                dict.fromkeys(
+                    _example(row["reason"], each["_source_file"], each["raw"], shown)
+                    for each in (row["first"], row["last"])
+                )
+            ),
         )
         for row in found
     ]
+
+
+def _example(reason: str, file: str | None, raw: str, shown: Collection[str] | None) -> str:
+    """A refused row and the file it stands in, without what is not to be shown."""
+    if shown is None:
+        said = raw[:_LONGEST]
+    elif reason == MALFORMED:
+        said = f"{HIDDEN}, {len(raw):,} characters"
+    else:
+        values = json.loads(raw).items()
+        stated = {
+            name: value if name in shown or value is None else HIDDEN for name, value in values
+        }
+        said = json.dumps(stated, ensure_ascii=False, separators=(",", ":"))[:_LONGEST]
+    return f"{file}: {said}" if file else said
 
 
 def _set_aside(received: DataFrame, contract: Contract) -> list[Refused]:

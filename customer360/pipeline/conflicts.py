@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from pyspark.sql import functions as F
@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from customer360.contracts.sql import quoted
 from customer360.errors import listed
 from customer360.limits import LeftOut, Limits
+from customer360.pipeline.shown_columns import shown_columns
 from customer360.pipeline.workspace import Workspace
 from customer360.silver.transactions import CONFLICTING_CUSTOMERS, CONFLICTS, Accounting
 from customer360.sources.base import Source
@@ -40,7 +41,7 @@ def too_many(source: Source, account: Accounting, limits: Limits) -> bool:
 def explained(work: Workspace, source: Source, account: Accounting) -> str:
     """What is in conflict, with examples, and what in the mapping would settle it: one line.
 
-    Values are shown of columns that hold nothing personal only.
+    Values are shown of columns that surely hold nothing personal only.
     """
     found = (
         work.lakehouse.read(REJECTED)
@@ -57,7 +58,7 @@ def explained(work: Workspace, source: Source, account: Accounting) -> str:
         .collect()
     )
     contract = source.contract(source.transactions_table)
-    shown = {c.name for c in contract.columns if c.classification is None}
+    shown = shown_columns(source, source.transactions_table)
     hashes = sorted({row["_row_hash"] for row in found if row["_row_hash"] is not None})
     stated = (
         work.lakehouse.read(f"bronze/{source.transactions_table}")
@@ -75,10 +76,13 @@ def explained(work: Workspace, source: Source, account: Accounting) -> str:
         _example(order, rows, shown) for order, rows in list(orders.items())[:_EXAMPLES]
     )
     what = "name two customers" if customers else "contradict each other"
+    rows = f"{account.conflicts:,} rows of {source.name} are"
+    if account.conflicts == 1:
+        rows = f"1 row of {source.name} is"
     return (
-        f"{account.conflicts} rows of {source.name} are of orders whose rows {what}: {examples}. "
+        f"{rows} of orders whose rows {what}: {examples}. "
         f"{_remedy(source, list(orders.values()), customers)}; see "
-        "`customer360 quarantine show transactions`"
+        f"`{work.deployment.settings.command('quarantine show transactions')}`"
     )
 
 
@@ -137,7 +141,7 @@ def _is_number(value: Any) -> bool:
     return any(c.isdigit() for c in text) and not any(c.isalpha() for c in text)
 
 
-def _example(order: str, rows: list[Mapping[str, Any]], shown: set[str]) -> str:
+def _example(order: str, rows: list[Mapping[str, Any]], shown: Collection[str]) -> str:
     values = [
         f"{name} {listed([str(row.get(name)) for row in rows], _VALUES)}" if name in shown else name
         for name in _differing(rows)[:_VALUES]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from customer360.contracts import Column, Contract
@@ -15,6 +15,7 @@ from customer360.errors import listed
 from customer360.lakehouse.reading import sql_text
 from customer360.limits import LeftOut, Limits
 from customer360.pipeline.bronze_accounts import BronzeLoaded
+from customer360.pipeline.shown_columns import shown_columns
 from customer360.pipeline.workspace import Workspace
 from customer360.silver.transactions import CONFLICTS, UNKNOWN_CUSTOMER, Accounting
 from customer360.sources.base import Source
@@ -40,12 +41,17 @@ class _Example:
 def explained(work: Workspace, source: Source, table: str, loaded: BronzeLoaded) -> str:
     """Why a load has stopped, in one line: the commonest reason, with an example and a remedy.
 
-    A value of a column that may hold personal data is not shown.
+    The value of a column is shown only where it surely holds nothing personal.
     """
     reason = max(loaded.reasons, key=lambda name: (loaded.reasons[name], name))
     column_name, _, kind = reason.rpartition(":")
     contract = source.contract(table)
-    example = _example(work, table, contract, reason, column_name)
+    shown = column_name in shown_columns(source, table)
+    example = _example(work, table, reason, column_name, shown)
+    if isinstance(source, FilesSource) and example.value in example.others:  # else it was cut
+        assert example.value is not None
+        header = source.header_of(table, column_name)
+        example = replace(example, file=source.place_of(example.file, header, example.value))
     settings = work.deployment.settings
     look = f"`{settings.command(f'show quarantine/{table}')}`"
     if isinstance(source, FilesSource):
@@ -78,9 +84,7 @@ def accepting(left_out: LeftOut, work: Workspace) -> str:
     return f"set {' and '.join(needed)} to the share that may be missing"
 
 
-def _example(
-    work: Workspace, table: str, contract: Contract, reason: str, column_name: str
-) -> _Example:
+def _example(work: Workspace, table: str, reason: str, column_name: str, shown: bool) -> _Example:
     found = work.tables.ask(
         f"""
         SELECT _source_file, raw FROM rows WHERE list_contains(reasons, {sql_text(reason)})
@@ -91,11 +95,8 @@ def _example(
     if not found:
         return _Example(table, None, ())
     file = found[0][0] or table
-    if column_name == "row":
-        return _Example(file, None, ())
-    column = contract.column(column_name)
     values = [str(value) for value in (_value(raw, column_name) for _, raw in found) if value]
-    if not values or column.classification is not None:
+    if not values or not shown:
         return _Example(file, None, ())
     return _Example(file, values[0][:_LONGEST], values)
 

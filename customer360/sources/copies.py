@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +21,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from customer360.errors import BrokenFileError, first_line, listed
-from customer360.sources.csv_files import CsvShape, lines_of, look, reading
+from customer360.sources.csv_files import (
+    CONTROL_CHARACTERS_OF_PYTHON,
+    CsvShape,
+    lines_of,
+    look,
+    numbered,
+    reading,
+)
 from customer360.sources.text_form import TextForm
 
 if TYPE_CHECKING:
@@ -34,6 +42,8 @@ CORRUPT = "_corrupt_record"
 
 _SPARK_READS = ("utf-8", "latin-1", "utf-16")
 _CHUNK = 1 << 20
+_BETWEEN = "\x1f"
+_CONTROLS = re.compile(CONTROL_CHARACTERS_OF_PYTHON)
 
 
 @dataclass(frozen=True)
@@ -72,11 +82,11 @@ def readable(file: Path, form: TextForm, cache: Path, decimal: str = ".") -> Rea
     if is_spreadsheet(file):
         copy = _copy(
             file,
-            f"{form!r} {decimal}",
+            f"{form!r} {decimal} repeated",  # not what an older release made
             cache,
             lambda to: _write(_filled(_of_sheet(file, form, decimal), form, file), to),
         )
-        return Readable(copy, CsvShape(_names_in(copy)), None)
+        return Readable(copy, CsvShape(*_names_in(copy)), None)
     shape = look(file, form)
     form = replace(form, encoding=shape.encoding)
     if form.fill_down:
@@ -86,7 +96,7 @@ def readable(file: Path, form: TextForm, cache: Path, decimal: str = ".") -> Rea
             cache,
             lambda to: _write(_filled(rows_of_csv(file, form, shape), form, file), to),
         )
-        return Readable(copy, CsvShape(_names_in(copy), controls=shape.controls), None)
+        return Readable(copy, CsvShape(shape.header, shape.repeated, controls=shape.controls), None)
     if form.encoding in _SPARK_READS and not form.skip_lines:
         return Readable(file, shape, form)
     copy = _copy(file, repr(form), cache, lambda to: _transcribe(file, form, to))
@@ -184,7 +194,7 @@ def rows_of_csv(file: Path, form: TextForm, shape: CsvShape) -> pa.Table:
     if lost:
         nothing = {name: pa.nulls(len(lost), pa.string()) for name in rows.column_names}
         rows = pa.concat_tables([rows, pa.table(nothing | {CORRUPT: pa.array(lost)})])
-    return rows.replace_schema_metadata({"header": "\x1f".join(shape.header)})
+    return rows.replace_schema_metadata({"header": _BETWEEN.join(shape.header)})
 
 
 def _of_sheet(file: Path, form: TextForm, decimal: str) -> pa.Table:
@@ -256,13 +266,26 @@ def rows_of_cells(
             "a blank row",
             "write skip_lines: how many rows stand before the header",
         )
+    texts = [[_cell(cell, decimal) for cell in row] for row in rows[1:]]
+    # A value beyond the header belongs to no column, and who knows how far the others have moved.
+    longer = [any(text is not None for text in row[len(header) :]) for row in texts]
     columns = {
-        f"_c{n}": pa.array([_cell(row[n], decimal) for row in rows[1:]], pa.string())
+        f"_c{n}": pa.array(
+            [None if broken else row[n] for row, broken in zip(texts, longer, strict=True)],
+            pa.string(),
+        )
         for n in range(len(header))
     }
-    columns[CORRUPT] = pa.nulls(len(rows) - 1, pa.string())
-    names = [name or f"_c{n}" for n, name in enumerate(header)]
-    return pa.table(columns).replace_schema_metadata({"header": "\x1f".join(names)})
+    columns[CORRUPT] = pa.array(
+        [
+            form.delimiter.join(text or "" for text in row) if broken else None
+            for row, broken in zip(texts, longer, strict=True)
+        ],
+        pa.string(),
+    )
+    names, repeated = numbered(header)
+    said = {"header": _BETWEEN.join(names), "repeated": _BETWEEN.join(repeated)}
+    return pa.table(columns).replace_schema_metadata(said)
 
 
 def _cell(value: object, decimal: str) -> str | None:
@@ -276,7 +299,7 @@ def _cell(value: object, decimal: str) -> str | None:
         return value.isoformat(sep=" ", timespec="seconds")
     if isinstance(value, date | time | timedelta):
         return str(value)
-    text = str(value)
+    text = _CONTROLS.sub("", str(value))
     return text if text.strip() else None
 
 
@@ -317,12 +340,15 @@ def _write(table: pa.Table, copy: Path) -> None:
     pq.write_table(table, copy)
 
 
-def _names_in(copy: Path) -> tuple[str, ...]:
+def _names_in(copy: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The columns of a sheet's copy, and the names that its header has more than once."""
     import pyarrow.parquet as pq
 
-    return header_of(pq.read_schema(copy))
+    schema = pq.read_schema(copy)
+    repeated = schema.metadata[b"repeated"].decode()
+    return header_of(schema), tuple(repeated.split(_BETWEEN)) if repeated else ()
 
 
 def header_of(schema: pa.Schema) -> tuple[str, ...]:
     """Names of the columns ``_c0`` ... of `rows_of_csv` and `rows_of_cells`."""
-    return tuple(schema.metadata[b"header"].decode().split("\x1f"))
+    return tuple(schema.metadata[b"header"].decode().split(_BETWEEN))

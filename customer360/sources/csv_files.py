@@ -44,6 +44,9 @@ _LONGEST = 5_000  # lines of one quoted value
 CONTROL_CHARACTERS = r"[\x{00}-\x{08}\x{0B}\x{0C}\x{0E}-\x{1F}\x{7F}-\x{9F}]"
 """Regular expression (Java's) of characters that no text is meant to hold."""
 
+CONTROL_CHARACTERS_OF_PYTHON = re.sub(r"\\x\{(\w+)\}", r"\\x\1", CONTROL_CHARACTERS)
+"""The same in Python's notation."""
+
 
 @dataclass(frozen=True)
 class CsvShape:
@@ -78,7 +81,17 @@ def check_csv(file: Path, wanted: Sequence[str], form: TextForm = TextForm()) ->
     missing = [name for name in wanted if name not in shape.header]
     if missing:
         raise_missing(file, shape.header, missing, wanted, form)
-    twice = sorted(set(shape.repeated) & set(wanted))
+    refuse_repeated(file, shape.repeated, wanted)
+    return shape
+
+
+def refuse_repeated(file: Path, repeated: Sequence[str], wanted: Sequence[str]) -> None:
+    """See that no column that is ``wanted`` is one of those ``repeated`` in the header.
+
+    Raises:
+        BrokenFileError: One is: nobody knows which is meant.
+    """
+    twice = sorted(set(repeated) & set(wanted))
     if twice:
         raise BrokenFileError(
             file.name,
@@ -86,7 +99,6 @@ def check_csv(file: Path, wanted: Sequence[str], form: TextForm = TextForm()) ->
             f"{listed(twice)} more than once",
             "rename one in the header, and name the one that is meant in the mapping",
         )
-    return shape
 
 
 def look(file: Path, form: TextForm) -> CsvShape:
@@ -117,7 +129,7 @@ def _look(file: Path, size: int, mtime: int, form: TextForm) -> CsvShape:
     if len(seen.odd_lines):
         with reading(file, form.encoding) as stream:
             many_lines = _check_quotes(file, stream, form, set(seen.odd_lines.tolist()), len(names))
-    header, repeated = _numbered(names)
+    header, repeated = numbered(names)
     encoding = WINDOWS_1252 if seen.windows else form.encoding
     return CsvShape(header, repeated, many_lines, trailing, seen.controls, encoding)
 
@@ -240,7 +252,7 @@ def _beginning(file: Path, stream: IO[bytes], form: TextForm) -> tuple[list[str]
     return [name.strip(" \t\r\n\ufeff\u200b\xa0") for name in names], bool(longer) and all(longer)
 
 
-def _numbered(names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def numbered(names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Every column with a name of its own, and the names that stand there more than once."""
     taken = set(names)
     header: list[str] = []

@@ -593,6 +593,8 @@ def _problem(error: ValidationError, model: type[BaseModel]) -> str:
         message = (
             f"{first['input']!r} must be {end} {first['ctx'].get('ge', first['ctx'].get('le'))}"
         )
+    elif first["type"] == "model_type":
+        message = f"{first['input']!r} must be keys with values, like {_like(model, first['loc'])}"
     elif first["type"] in _SHAPES:
         message = f"{first['input']!r} must be {_SHAPES[first['type']]}"
     elif first["type"] != "value_error":
@@ -614,9 +616,17 @@ _SHAPES = {
     "date_parsing": "a day like 2024-12-31",
     "date_type": "a day like 2024-12-31",
     "dict_type": "keys with values, like {EUR: 1.08}",
-    "model_type": "keys with values, like {column: status}",
 }
 """What a value of another shape has to be, by pydantic's name of the mistake."""
+
+
+def _like(model: type[BaseModel], location: Sequence[int | str]) -> str:
+    """The first key with a value of what stands at ``location``."""
+    for part in location:
+        if isinstance(part, str) and part in model.model_fields:
+            model = _model_in(model.model_fields[part].annotation) or model
+    name, field = next(iter(model.model_fields.items()))
+    return f"{{{field.alias or name}: {(field.examples or ['…'])[0]}}}"
 
 
 def _known(model: type[BaseModel], location: Sequence[int | str]) -> list[str]:

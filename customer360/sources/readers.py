@@ -34,12 +34,14 @@ from customer360.errors import BrokenFileError, first_line, listed
 from customer360.sources.copies import CORRUPT, Readable, is_spreadsheet, readable
 from customer360.sources.csv_files import (
     CONTROL_CHARACTERS,
+    CONTROL_CHARACTERS_OF_PYTHON,
     CsvShape,
     dialect,
     lines_of,
     raise_missing,
     reading,
     reason,
+    refuse_repeated,
 )
 from customer360.sources.csv_files import check_csv as check_csv
 from customer360.sources.csv_files import shown_name as shown_name
@@ -62,8 +64,7 @@ _SPARK_NAMES = {"utf-8": "UTF-8", "latin-1": "ISO-8859-1", "utf-16": "UTF-16"}
 _CHUNK = 1 << 20
 _PLAIN = TextForm()
 _BEYOND = "_beyond"
-# The same characters in Python's notation.
-_CONTROLS = re.compile(re.sub(r"\\x\{(\w+)\}", r"\\x\1", CONTROL_CHARACTERS))
+_CONTROLS = re.compile(CONTROL_CHARACTERS_OF_PYTHON)
 _LONE_GAP = timedelta(days=366)
 _LONE_SHARE = 0.01
 
@@ -121,6 +122,7 @@ def readable_with(
     missing = [name for name in wanted if name not in found.shape.header]
     if missing:
         raise_missing(file, found.shape.header, missing, wanted, None)
+    refuse_repeated(file, found.shape.repeated, wanted)
     return found
 
 
@@ -203,8 +205,9 @@ def read_parquet(
     """The Parquet files' rows as text: the contract's columns and `BOOKKEEPING`.
 
     Timestamps are written by ``timestamp_pattern``, instants first turned into ``time_zone``;
-    dates by ``date_pattern``. Whole floating-point numbers lose their ``.0``: pandas makes
-    17850.0 of an id as soon as another row has none.
+    dates by ``date_pattern``. Control characters of texts are left out, as of CSV. Whole
+    floating-point numbers lose their ``.0``: pandas makes 17850.0 of an id as soon as another row
+    has none.
 
     Raises:
         BrokenFileError: A file is not Parquet or misses a column.
@@ -243,7 +246,10 @@ def read_parquet(
                 )
             if kind.startswith(("array", "map", "struct")):
                 return F.to_json(column)
-            return column.cast("string")
+            plain = column.cast("string")
+            if kind == "string":
+                return F.regexp_replace(plain, CONTROL_CHARACTERS, "")
+            return plain
 
         extra = {name: text(name) for name in raw.columns if name not in wanted.values()}
         frames.append(
@@ -682,12 +688,16 @@ def _column(
     file: Path, column: str, form: TextForm, cache: Path | None
 ) -> Iterator[pd.Series[Any]]:
     """One column of a CSV or Parquet file, in batches."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     if file.suffix == ".parquet":
         check_parquet(file, [column])
         for batch in pq.ParquetFile(file).iter_batches(columns=[column]):
-            yield batch.column(0).to_pandas()
+            stored = batch.column(0)
+            is_text = pa.types.is_string(stored.type) or pa.types.is_large_string(stored.type)
+            plain = stored.to_pandas()
+            yield plain.str.replace(_CONTROLS, "", regex=True) if is_text else plain
         return
     found = readable_with(file, [column], form, cache)
     position = found.shape.header.index(column)

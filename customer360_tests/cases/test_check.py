@@ -163,3 +163,33 @@ def test_a_value_that_is_set_aside_is_said_and_costs_no_sale(
     assert "net                            │ 11.00 EUR" in said.out
     assert "Left out, other_currency: 1 row\n" in said.out
     assert "nothing looks wrong" not in said.out
+
+
+PEOPLE = MAPPING.replace("amount: sum}", "amount: sum, email: mail}\nkeep: [remark]")
+
+
+@pytest.mark.parametrize("format", ["table", "json"])
+def test_examples_hide_what_may_be_personal(
+    spark: SparkSession,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    format: str,
+) -> None:
+    """Of the customer, of columns that are only kept or not mapped, and of lines as they stand."""
+    (tmp_path / "shop.yaml").write_text(PEOPLE)
+    (tmp_path / "a.csv").write_text(
+        "id,who,mail,day,sum,remark,Surname\n1,K17,kim@x.example,2024-01-01,10.00,call Kim,Lund\n"
+        "2,K17,kim@x.example,2024-01-01,many,call Kim,Lund\n"
+        "3,K17,kim@x.example,2024-01-01,5.00,call Kim,Lund,more\n"
+    )
+    check = ("check", "--mapping", tmp_path / "shop.yaml", tmp_path / "a.csv", "--format", format)
+    said = customer360(capsys, monkeypatch, *check)
+    assert said.code == 0, said.err
+    for text in ("kim@", "K17", "call Kim", "Lund"):
+        assert text not in said.out
+    assert "many" in said.out
+    assert "a.csv" in said.out
+    said = customer360(capsys, monkeypatch, *check, "--personal")
+    for text in ("kim@", "K17", "call Kim", "Lund,more"):
+        assert text in said.out

@@ -60,6 +60,15 @@ def test_lines_mapped_as_orders_are_told_and_stop(spark: SparkSession, tmp_path:
     assert "\n" not in said
 
 
+def test_values_that_are_only_kept_are_not_told(spark: SparkSession, tmp_path: Path) -> None:
+    """Nobody knows what is in a column that means nothing to the mapping."""
+    shop = open_shop(spark, tmp_path, ORDERS + "keep: [article]\n", {"m.csv": BASKETS}, **MARCH)
+    said = told(shop, shop.load())
+    assert "article" in said
+    assert "cake" not in said
+    assert "4.00" in said
+
+
 def test_the_same_file_mapped_as_lines_gives_each_order_whole(
     spark: SparkSession, tmp_path: Path
 ) -> None:

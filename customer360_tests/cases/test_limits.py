@@ -76,8 +76,8 @@ def test_the_largest_amounts_alone_do_not_read(spark: SparkSession, tmp_path: Pa
     said = told(shop, loaded)
     assert said.startswith(
         "2 of 5 rows (40.0%, 4,350.75 of 4,380.25 EUR) of bronze/bakery_orders are in quarantine, "
-        "2 for total:type: slips.csv: column total has '3,250.00', expected a number with "
-        'decimal_separator: ","; write decimal_separator: "." and thousands_separator: ","'
+        "2 for total:type: line 4 of slips.csv: column total has '3,250.00', expected a number "
+        'with decimal_separator: ","; write decimal_separator: "." and thousands_separator: ","'
     )
     assert said.index("customer360 check") < said.index("CUSTOMER360_QUARANTINE_MONEY_LIMIT")
     assert "CUSTOMER360_QUARANTINE_LIMIT" not in said  # two rows are within the tolerance
@@ -93,7 +93,7 @@ def test_dates_of_another_order_in_a_small_file(spark: SparkSession, tmp_path: P
     assert (refused.rows, refused.money, refused.of_money) == (2, Decimal(80), Decimal(100))
     assert refused.over(shop.work.deployment.limits)
     assert (
-        "slips.csv: column day has '04/17/2024', expected date_format: \"dd/MM/yyyy\"; "
+        "line 4 of slips.csv: column day has '04/17/2024', expected date_format: \"dd/MM/yyyy\"; "
         'write date_format: "MM/dd/yyyy"' in told(shop, loaded)
     )
 

@@ -240,7 +240,48 @@ def test_states_of_orders(spark: SparkSession, tmp_path: Path) -> None:
     found = mapped(spark, write(tmp_path, "shop.csv", text))
     assert found.loaded.amounts == {"1": 30}
     assert found.loaded.excluded == {"not_paid": 1}
-    assert found.loaded.net == 26
+    assert found.loaded.net == 30
+
+
+def test_a_state_on_the_only_row_of_an_order_is_no_refund_beside_it(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    """Bought for 40 and given back: nothing, and not 40 less."""
+    text = (
+        "order id,customer id,order date,status,total\n1,A,2024-06-20,completed,30.00\n"
+        "2,B,2024-06-21,Refunded,40.00\n3,C,2024-06-22,Partially refunded,10.00\n"
+    )
+    found = mapped(spark, write(tmp_path, "shop.csv", text))
+    assert found.loaded.net == 40
+    assert sorted(row.kind for row in found.loaded.good) == ["cancelled", "sale", "sale"]
+    assert found.decides("Partially refunded", "count whole")
+
+
+def test_a_line_that_was_given_back_is_no_refund_of_another(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    text = (
+        "order id,line no,client,date,status,qty,price\n1,1,A,2024-06-20,sold,1,30.00\n"
+        "1,2,A,2024-06-20,returned,2,5.00\n2,1,B,2024-06-21,sold,3,2.00\n"
+    )
+    found = mapped(spark, write(tmp_path, "lines.csv", text))
+    assert found.loaded.net == 36
+
+
+@pytest.mark.parametrize(
+    ("column", "order", "amount"),
+    [("status", "2", "40.00"), ("status", "9", "-40.00"), ("type", "9", "40.00")],
+)
+def test_a_refund_in_a_row_of_its_own(
+    spark: SparkSession, tmp_path: Path, column: str, order: str, amount: str
+) -> None:
+    """Beside its sale, below nought, or called so by its type."""
+    text = (
+        f"order id,customer id,order date,{column},total\n1,A,2024-06-20,sold,30.00\n"
+        f"2,B,2024-06-21,sold,40.00\n{order},B,2024-06-25,refunded,{amount}\n"
+    )
+    found = mapped(spark, write(tmp_path, "shop.csv", text))
+    assert found.loaded.net == 30
 
 
 def test_a_row_for_each_state_of_an_order(spark: SparkSession, tmp_path: Path) -> None:

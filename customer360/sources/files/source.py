@@ -74,6 +74,23 @@ class FilesSource(MappedSource[FileMapping]):
         self._known_days: tuple[str, DayRange] | None = None
         self._doubts: list[str] = []
 
+    def place_of(self, name: str, column: str, value: str) -> str:
+        """Where a value stands first in a file, as ``line 5 of a.csv``; its name where not known.
+
+        Args:
+            name: The file's, without its folder.
+            column: The file's own name of the column.
+            value: The value, trimmed.
+        """
+        if self.mapping.format == "parquet":
+            return name
+        try:
+            files = [file for file in self.files() if file.name == name]
+            found = readers.place_of(files, column, value, form=self.mapping.text, cache=self.cache)
+        except BrokenFileError:  # it is another file by now
+            return name
+        return found.removeprefix(" at ").removeprefix(" in ") or name
+
     def files(self) -> list[Path]:
         """The raw files there are now, by name.
 

@@ -89,7 +89,7 @@ def look_at_rows(
         seen.alike = rows.num_rows - asked.number(
             "SELECT count(*) FROM (SELECT DISTINCT * FROM sample)"
         )
-        _kinds(seen, columns, roles)
+        _kinds(seen, asked, columns, roles)
         if not seen.order_id:
             return seen
         _totals(seen, asked, roles)
@@ -160,7 +160,9 @@ def _name(roles: dict[str, Chosen], role: str) -> list[str]:
     return [roles[role].column.name] if role in roles else []
 
 
-def _kinds(seen: RowsSeen, columns: Sequence[Column], roles: dict[str, Chosen]) -> None:
+def _kinds(
+    seen: RowsSeen, asked: _Asked, columns: Sequence[Column], roles: dict[str, Chosen]
+) -> None:
     """What columns of few values say of a row: refunded, cancelled, not paid."""
     taken = {chosen.column.name for role, chosen in roles.items() if role != "name"}
     for column in columns:
@@ -172,7 +174,8 @@ def _kinds(seen: RowsSeen, columns: Sequence[Column], roles: dict[str, Chosen]) 
             tuple(sorted(text for text, word in spelt.items() if word in known))
             for known in (words.REFUNDS, words.CANCELLED, words.NOT_PAID, words.TESTS)
         )
-        if not (refunds or cancelled or ((not_paid or tests) and named)):
+        partly = tuple(sorted(text for text, word in spelt.items() if word in words.PARTLY))
+        if not (refunds or cancelled or ((not_paid or tests or partly) and named)):
             continue
         if not named and column.distinct > 12:
             continue
@@ -182,8 +185,12 @@ def _kinds(seen: RowsSeen, columns: Sequence[Column], roles: dict[str, Chosen]) 
                 f"{roles['refunded'].column.name} says"
             )
         elif refunds:
-            why = f"{column.name} says so"
-            seen.cancellations.append(Rule(column.name, refunds, why=why))
+            seen.cancellations.append(_given_back(asked, column.name, refunds, roles))
+        if partly and named and "refunded" not in roles:
+            seen.decide.append(
+                f"{column.name}: rows that are {_listed(partly)} count whole: no column says how "
+                "much was given back; name it as refunded if there is one"
+            )
         if cancelled:
             rule = Rule(column.name, cancelled, kind="cancelled", why=f"{column.name} says so")
             seen.cancellations.append(rule)
@@ -192,6 +199,41 @@ def _kinds(seen: RowsSeen, columns: Sequence[Column], roles: dict[str, Chosen]) 
             seen.exclude.append(Rule(column.name, not_paid, reason="not_paid", why=why))
         if tests:
             seen.exclude.append(Rule(column.name, tests, reason="test", why="no real order"))
+
+
+def _given_back(
+    asked: _Asked, column: str, refunds: Sequence[str], roles: dict[str, Chosen]
+) -> Rule:
+    """What rows are that a column calls given back.
+
+    Beside a row of the same order (and line, where lines have ids) such a row takes from what was
+    sold. Where it is the only one, its column says what became of the sale itself: the money came
+    and went back, so there is none. But a row of its own below zero, that names another order, or
+    that is called so by its type and not by its state, is a refund of a sale in another file.
+    """
+    rule = Rule(column, tuple(refunds), why=f"{column} says so")
+    if "order_id" not in roles:
+        return rule
+    is_refund = f"coalesce({name(column)} IN ({', '.join(map(literal, refunds))}), false)"
+    keys = [asked.of(role) for role in ("order_id", "line_id") if role in roles]
+    beside = asked.number(
+        f"SELECT count(*) FROM (SELECT 1 FROM sample GROUP BY {', '.join(keys)} "
+        f"HAVING count_if({is_refund}) > 0 AND count_if(NOT {is_refund}) > 0)"
+    )
+    below = " OR ".join(
+        f"coalesce({asked.below(role)}, false)"
+        for role in ("amount", "quantity", "unit_price")
+        if role in roles
+    )
+    if "related_order_id" in roles:
+        below = f"{below or 'false'} OR {asked.of('related_order_id')} IS NOT NULL"
+    of_its_own = asked.number(
+        f"SELECT count(*) FROM sample WHERE {is_refund} AND ({below or 'false'})"
+    )
+    if beside or of_its_own or words.is_named(column, words.TYPES):
+        return rule
+    why = f"{column} says it of the sale's own row: all was given back, and no money is left"
+    return Rule(column, tuple(refunds), kind="cancelled", why=why)
 
 
 def _totals(seen: RowsSeen, asked: _Asked, roles: dict[str, Chosen]) -> None:

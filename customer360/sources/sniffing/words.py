@@ -190,6 +190,11 @@ KINDS = (
 )
 """What columns are called that say what kind of row it is."""
 
+TYPES = (
+    "(order |payment |transaction |invoice |document )?(type|kind)|art|belegart|typ|tipo|vorgang"
+)
+"""Those of them that say what a row is, and not what became of an order."""
+
 PARTS_OF_ID = (
     "(store|shop|branch|outlet|location|site|till|register|terminal|pos|channel|marketplace|"
     "series|year|"
@@ -239,6 +244,14 @@ REFUNDS = frozenset(
         ),
     }
 )
+PARTLY = frozenset(
+    {
+        *("partially refunded", "partly refunded", "partial refund", "partial return"),
+        *("partially returned", "wc partially refunded", "teilweise erstattet"),
+        *("partiellement rembourse", "parcialmente reembolsado", "parzialmente rimborsato"),
+    }
+)
+"""States of orders of which some part was given back."""
 CANCELLED = frozenset(
     {
         *(
