@@ -12,7 +12,8 @@ How a row becomes a transaction:
    its order; an order of which less than nothing is left is left out as ``negative_amount``.
 5. Lines are told apart by ``line_id``; without one by all their columns, so that lines alike in
    everything are one line delivered twice (``repeated_lines: drop``), or are numbered within a
-   delivery and all count (``keep``).
+   delivery and all count (``keep``). A line of an earlier daily file is known again by what it
+   says was sold, whatever became of its state or its customer.
 6. What ``refunded`` names of a sale is a refund of that order, a row beside the sale. Its line key
    is `REFUNDED`: two staged rows of one bronze row. There is one where nothing was given back, or
    the order was cancelled, too: it takes back what an earlier row said.
@@ -105,10 +106,10 @@ _STATES = (
     "items",
     "freight",
     "category",
-    "channel",
-    "payment_type",
 )
 """Roles that say what was sold or given back. Others describe the customer, or change with time."""
+_HOW = ("channel", "payment_type")
+"""Roles that tell one refund from another, and are of the whole order where rows are lines."""
 _DESCRIBING = (
     *CUSTOMER_ROLES,
     "items",
@@ -316,7 +317,7 @@ class MappedSource(Source, Generic[MappingT]):
             changed_at=self._role("changed_at"),  # only compared: whose time does not matter
             excluded_because=F.col("__excluded"),
             **{role: self._role(role) for role in plain},
-            states=self._states(),
+            states=self._states(*_STATES, *_HOW),
             **({"takes_off": F.col("__off")} if self.mapping.discounts else {}),
             **({"nothing": F.col("__nothing")} if self._has("refunded") else {}),
         )
@@ -594,18 +595,18 @@ class MappedSource(Source, Generic[MappingT]):
             return stated
         return F.when(stated.isin(converted), F.lit(self.currency)).otherwise(stated)
 
-    def _states(self) -> Column:
-        """A hash of what a typed row says was sold or given back, missing told from empty.
+    def _states(self, *roles: str) -> Column:
+        """A hash of what a typed row says by ``roles``, missing told from empty.
 
         The columns that the mapping keeps are in it: they say of what.
         """
         from pyspark.sql import functions as F
 
         columns = self.mapping.columns
-        roles = [header for role in _STATES for header in columns.headers(role)]
-        described = {header for role, header in columns.pairs() if role not in _STATES}
+        stated = [header for role in roles for header in columns.headers(role)]
+        described = {header for role, header in columns.pairs() if role not in roles}
         rest = [header for header in self.mapping.keep if header not in described]
-        values = [self._of(header) for header in dict.fromkeys([*roles, *rest])]
+        values = [self._of(header) for header in dict.fromkeys([*stated, *rest])]
         return F.xxhash64(*(part for value in values for part in (value, value.isNull())))
 
     def _line_key(self) -> Column:
@@ -616,11 +617,15 @@ class MappedSource(Source, Generic[MappingT]):
             return F.lit("")
         if self._has("line_id"):
             return self._role("line_id")
-        alike = F.lower(F.hex("_row_hash"))
-        if self.mapping.repeated_lines == "drop":
-            return alike
-        delivery = Window.partitionBy("_delivered_on", "_row_hash").orderBy("_row_hash")
-        return F.concat_ws("-", alike, F.row_number().over(delivery))
+        drop = self.mapping.repeated_lines == "drop"
+        if self._delivery != "daily" and drop:
+            return F.lower(F.hex("_row_hash"))
+        # Within a delivery whatever differs is another line; a later one may say it again with
+        # another state or address, so that only what was sold tells which line it is.
+        says = self._states(*_STATES) if self._delivery == "daily" else F.col("_row_hash")
+        delivery = Window.partitionBy("_delivered_on", says).orderBy("_row_hash")
+        number = F.dense_rank() if drop else F.row_number()
+        return F.concat_ws("-", F.lower(F.hex(says)), number.over(delivery))
 
     def _fits(self, condition: Condition) -> Column:
         from pyspark.sql import functions as F

@@ -394,6 +394,43 @@ def test_an_order_whose_date_was_corrected_counts_once(spark: SparkSession, tmp_
     assert shop.net() == Decimal("34.00")
 
 
+@pytest.mark.parametrize("repeated", ["drop", "keep"])
+def test_lines_delivered_again_in_another_state_are_the_same_lines(
+    spark: SparkSession, tmp_path: Path, repeated: str
+) -> None:
+    """Nothing numbers them: within a delivery what differs in anything is another line."""
+    mapping = DAILY.replace("grain: orders", "grain: lines").replace("sum}", "sum, city: town}") + (
+        "exclude:\n  - {reason: test, column: state, equals: [test]}\n"
+        "  - {reason: postage, column: sku, equals: [POST]}\n"
+        f"repeated_lines: {repeated}\n"
+    )
+    head = "nr,who,at,sum,town,state,sku"
+
+    def lines(town: str, state: str) -> tuple[str, ...]:
+        return (
+            head,
+            f"K1,ann,2024-03-02 09:00:00,30.00,{town},{state},cup",
+            f"K1,ann,2024-03-02 09:00:00,30.00,{town},{state},jug",
+            f"K1,ann,2024-03-02 09:00:00,4.00,{town},{state},tin",
+            f"K1,ann,2024-03-02 09:00:00,4.00,{town},{state},tin",
+        )
+
+    shop = open_shop(
+        spark,
+        tmp_path,
+        mapping,
+        {
+            "sales_2024-03-02.csv": lines("Faro", "new"),
+            "sales_2024-03-03.csv": lines("Faro", "sent"),
+            "sales_2024-03-04.csv": lines("Lagos", "sent"),
+        },
+        **MARCH,
+    )
+    shop.load()
+    whole = "64.00" if repeated == "drop" else "68.00"
+    assert shop.orders() == [("2024-03-02", "K1", "sale", whole)]
+
+
 def test_a_sale_cancelled_later_leaves_the_revenue(spark: SparkSession, tmp_path: Path) -> None:
     mapping = DAILY + "cancellations:\n  - {column: state, equals: [void], kind: cancelled}\n"
     head = "nr,who,at,sum,state"
