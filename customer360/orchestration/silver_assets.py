@@ -142,6 +142,7 @@ def silver_assets(
         loaded = load_silver.load_transactions(work, days)
         found = audit.audit_transactions(work, loaded.days)
         astray = audit.rows_astray(work, loaded.days, loaded.accounting)
+        astray += audit.money_astray(work, loaded.days, loaded.money)
         mended = [day for day in loaded.days if day not in days]
         made: dg.MaterializeResult[None] = dg.MaterializeResult(
             asset_key=asset_key(TRANSACTIONS),
