@@ -31,6 +31,7 @@ S1,2024-05-22,eva,eva@shop.example,10.00
 S2,2024-05-23,leo,leo@shop.example,8.o0
 S3,2024-05-24,eva,eva@shop.example,5.00
 S4,2024-05-32,leo,leo@shop.example,7.00
+S5,2024-05-21,ada,ada@shop.example,500.00
 """
 
 
@@ -56,7 +57,11 @@ def test_rows_are_listed_shown_edited_and_replayed(
     home = tmp_path / "home"
     said = run("run", "--mapping", "stall.yaml", "--path", "sales.csv", "--steps", "etl")
     assert said.code == 0, said.err
-    assert orders(Home.at(spark, home)) == [("S1", "10.00"), ("S3", "5.00")]
+    assert orders(Home.at(spark, home)) == [
+        ("S1", "10.00"),
+        ("S3", "5.00"),
+        ("S5", "500.00"),
+    ]
 
     listed = run("quarantine", "list", "--json")
     assert listed.code == 0, listed.err
@@ -95,7 +100,13 @@ def test_rows_are_listed_shown_edited_and_replayed(
     assert replayed.code == 0, replayed.err
     assert "2 of 2 rows in mine.csv are edited anew" in replayed.out
     assert "Edited rows: 2 in bronze" in replayed.out
-    every = [("S1", "10.00"), ("S2", "8.00"), ("S3", "5.00"), ("S4", "7.00")]
+    every = [
+        ("S1", "10.00"),
+        ("S2", "8.00"),
+        ("S3", "5.00"),
+        ("S4", "7.00"),
+        ("S5", "500.00"),
+    ]
     assert orders(Home.at(spark, home)) == every
     assert load_settings(home).end_date == date(2024, 5, 29)
     rows = Home.at(spark, home).rows("bronze/stall_orders", "_edited_by IS NOT NULL")
