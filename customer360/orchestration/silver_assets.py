@@ -124,7 +124,7 @@ def silver_assets(
                 "exclusions_share",
                 "What is left out though neither the mapping nor the source's own rules say so "
                 "(unknown customers, sales below zero, other money) is no more of the rows, or of "
-                "the money, than may be in quarantine.",
+                "the money, than may be in quarantine; most rows are of the mapping's currency.",
             ),
             _check(TRANSACTIONS, "customers_known", "Every customer is in silver/customers."),
         ],
@@ -142,6 +142,7 @@ def silver_assets(
         loaded = load_silver.load_transactions(work, days)
         found = audit.audit_transactions(work, loaded.days)
         astray = audit.rows_astray(work, loaded.days, loaded.accounting)
+        astray += audit.money_astray(work, loaded.days, loaded.money)
         mended = [day for day in loaded.days if day not in days]
         made: dg.MaterializeResult[None] = dg.MaterializeResult(
             asset_key=asset_key(TRANSACTIONS),
@@ -238,7 +239,7 @@ def _agreement(
 
 
 def _exclusions(work: "Workspace", loaded: "TransactionsLoaded") -> dg.AssetCheckResult:
-    from customer360.pipeline import refusals
+    from customer360.pipeline import other_currencies, refusals
 
     limits = work.deployment.limits
     told = [
@@ -246,6 +247,11 @@ def _exclusions(work: "Workspace", loaded: "TransactionsLoaded") -> dg.AssetChec
         for source in work.deployment.sources
         if loaded.accounting[source.name].untold.over(limits)
     ]
+    foreign = (
+        other_currencies.mostly_other(work, source, loaded.accounting[source.name])
+        for source in work.deployment.sources
+    )
+    told += [line for line in foreign if line is not None]
     return dg.AssetCheckResult(
         check_name="exclusions_share",
         passed=not told,

@@ -12,7 +12,8 @@ holds them against the note and against each other: rows that are lost, come twi
 taken up show as a day on which two counts differ.
 
 Counted by DuckDB in the files of the tables, not by what wrote them. Money of files, bronze and
-quarantine is what rows are worth as the source writes it, without sign, rates or discounts.
+quarantine is what rows are worth as the source writes it, without sign, rates or discounts; money
+of another currency has no sum with it and is none.
 """
 
 from __future__ import annotations
@@ -25,14 +26,13 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from customer360.contracts import Contract
-from customer360.contracts.checks import MONEY
-from customer360.contracts.numbers import DECIMAL
 from customer360.days import DayRange
 from customer360.deployment import Deployment
-from customer360.lakehouse.reading import Tables, sql_text
+from customer360.lakehouse.reading import Tables
 from customer360.lakehouse.tables import days_predicate
 from customer360.pipeline.bronze_accounts import DELIVERY_DAY
+from customer360.pipeline.quarantine import of_raw, worth_rejected
+from customer360.pipeline.worth import reads_plainly, worth_in_bronze, worth_sql
 from customer360.sources.base import ChangingSource, Source
 from customer360.table_names import CUSTOMER_DAYS, HEALTH, REJECTED, TRANSACTIONS, quarantine_of
 
@@ -41,7 +41,6 @@ RAW = "raw"
 
 _NOTE = "account"
 _SIGNED = "CASE kind WHEN 'sale' THEN amount WHEN 'refund' THEN -amount ELSE 0 END"
-_WORTH = "DECIMAL(18,6)"
 _NOTHING = Decimal(0)
 
 
@@ -54,12 +53,14 @@ class Held:
         silver: Transactions.
         excluded: Rows in quarantine/transactions.
         net: Sales less refunds of the transactions.
+        gross: Their amounts, whatever their kind; None where an older release noted it.
     """
 
     bronze: int = 0
     silver: int = 0
     excluded: int = 0
     net: Decimal = _NOTHING
+    gross: Decimal | None = _NOTHING
 
 
 Account = dict[str, dict[date, Held]]
@@ -88,7 +89,10 @@ class Noted:
             "made": [[str(days.first), str(days.last)] for days in self.made],
             "held": {
                 source: {
-                    str(day): [h.bronze, h.silver, h.excluded, str(h.net)]
+                    str(day): [
+                        *(h.bronze, h.silver, h.excluded, str(h.net)),
+                        *([] if h.gross is None else [str(h.gross)]),
+                    ]
                     for day, h in sorted(days.items())
                 }
                 for source, days in self.held.items()
@@ -101,8 +105,10 @@ class Noted:
         made = (DayRange(*map(date.fromisoformat, pair)) for pair in text["made"])
         held = {
             source: {
-                date.fromisoformat(day): Held(bronze, silver, excluded, Decimal(net))
-                for day, (bronze, silver, excluded, net) in days.items()
+                date.fromisoformat(day): Held(
+                    bronze, silver, excluded, Decimal(net), Decimal(gross[0]) if gross else None
+                )
+                for day, (bronze, silver, excluded, net, *gross) in days.items()
             }
             for source, days in text["held"].items()
         }
@@ -197,11 +203,11 @@ def reconcile(tables: Tables, deployment: Deployment) -> Reconciled:
     wrong: list[str] = []
     left_out: list[Line] = []
     made = _made(tables, None)
-    excluded = _excluded(tables, None)
+    excluded = _excluded(tables, deployment, None)
     for source in deployment.sources:
         accepted: list[_Accepted] = []
         for table in source.tables:
-            found = _accepted(tables, source.contract(table))
+            found = _accepted(tables, source, table)
             _received(tables, source, table, found, lines, wrong, left_out)
             if table == source.transactions_table:
                 accepted = found
@@ -250,7 +256,6 @@ def _received(
 ) -> None:
     """Files, bronze and quarantine of one table."""
     bronze, quarantine = f"bronze/{table}", quarantine_of(table)
-    contract = source.contract(table)
     daily = source.delivery(table) == "daily"
     by_day = Counter[date | None]()
     worth: Decimal | None = None
@@ -262,7 +267,7 @@ def _received(
         refused = tables.ask(
             f"""
             SELECT {DELIVERY_DAY}, array_to_string(reasons, ' and '), count(*),
-                   sum({_worth_in_quarantine(contract)})
+                   sum({worth_sql(source, table, of_raw)})
             FROM rows GROUP BY ALL ORDER BY 2
             """,
             rows=quarantine,
@@ -279,8 +284,10 @@ def _received(
     if daily:
         stated = _raw_by_day(tables, bronze)
         if stated is not None:
-            raw = sum(stated.values())
-            every = sorted({*stated, *(day for day in (*by_day, *refused_by_day) if day)})
+            known = all(day in stated for day in (*by_day, *refused_by_day))
+            raw = sum(stated.values()) if known else None
+            # A home of an older release states the days that were loaded since.
+            every = sorted(stated)
             differing = [
                 (f"of {day} ", stated.get(day, 0), by_day.get(day, 0), refused_by_day.get(day, 0))
                 for day in every
@@ -349,9 +356,27 @@ def _by_silver(
         what = "repeats, corrections, lines of one order"
         if merged < 0:
             what = "less refunds beside their sale"
-        lines.append(Line(source.name, TRANSACTIONS, what, merged))
+        lines.append(
+            Line(
+                source.name,
+                TRANSACTIONS,
+                what,
+                merged,
+                _merged_money(source, lines[0], made, kept_out),
+            )
+        )
     left_out.extend([*outside, *kept_out])
     return [*lines, *kept_out, *outside]
+
+
+def _merged_money(
+    source: Source, taken: Line, made: Sequence[_Made], kept_out: Sequence[Line]
+) -> Decimal | None:
+    """What was taken up and is no transaction's; None where texts do not tell amounts plainly."""
+    if taken.money is None or not reads_plainly(source):
+        return None
+    gone = sum((line.money for line in kept_out if line.money is not None), _NOTHING)
+    return taken.money - sum((each.gross for each in made), _NOTHING) - gone
 
 
 _TAKEN = "taken up"
@@ -384,18 +409,21 @@ def _against_note(
         "silver": TRANSACTIONS,
         "excluded": REJECTED,
         "net": TRANSACTIONS,
+        "gross": TRANSACTIONS,
     }
     found: list[str] = []
     for name, table in tables.items():
         differing = [
             (day, getattr(was.get(day, Held()), name), getattr(held.get(day, Held()), name))
             for day in days
-            if getattr(was.get(day, Held()), name) != getattr(held.get(day, Held()), name)
+            if getattr(was.get(day, Held()), name)
+            not in (None, getattr(held.get(day, Held()), name))
         ]
-        if not differing or (name == "net" and any(TRANSACTIONS in line for line in found)):
+        money = name in ("net", "gross")
+        if not differing or (money and any(line.startswith(TRANSACTIONS) for line in found)):
             continue
         day, then, now = differing[0]
-        unit = f"{source.currency} net" if name == "net" else "rows"
+        unit = f"{source.currency} {name}" if money else "rows"
         more = f" (and {len(differing) - 1} other days)" if len(differing) > 1 else ""
         found.append(
             f"{table}: {now:,} {unit} of {source.name} on {day}, where {then:,} were accounted "
@@ -474,6 +502,7 @@ class _Made:
     day: date
     rows: int
     net: Decimal
+    gross: Decimal
     orders: int
     refunds: int
     customers_net: Decimal
@@ -500,15 +529,13 @@ class _Excluded:
     money: Decimal | None
 
 
-def _accepted(
-    tables: Tables, contract: Contract, days: Collection[date] | None = None
-) -> list[_Accepted]:
+def _accepted(tables: Tables, source: Source, table: str) -> list[_Accepted]:
     found = tables.ask(
         f"""
-        SELECT {DELIVERY_DAY}, _event_date, count(*), sum({_worth_in_bronze(contract)})
-        FROM rows WHERE {_within("_event_date", days)} GROUP BY ALL
+        SELECT {DELIVERY_DAY}, _event_date, count(*), sum({worth_in_bronze(source, table)})
+        FROM rows GROUP BY ALL
         """,
-        rows=contract.table,
+        rows=f"bronze/{table}",
     )
     return [_Accepted(*row) for row in found]
 
@@ -517,7 +544,7 @@ def _made(tables: Tables, days: Collection[date] | None) -> list[_Made]:
     named = "customer_key IS NOT NULL"
     found = tables.ask(
         f"""
-        SELECT source, business_date, count(*), sum({_SIGNED}),
+        SELECT source, business_date, count(*), sum({_SIGNED}), sum(amount),
                count(*) FILTER (kind = 'sale'), count(*) FILTER (kind = 'refund'),
                coalesce(sum({_SIGNED}) FILTER ({named}), 0),
                count(*) FILTER (kind = 'sale' AND {named}),
@@ -527,18 +554,22 @@ def _made(tables: Tables, days: Collection[date] | None) -> list[_Made]:
         rows=TRANSACTIONS,
     )
     return [
-        _Made(source, day, rows, Decimal(net), orders, refunds, Decimal(own), *counts)
-        for source, day, rows, net, orders, refunds, own, *counts in found
+        _Made(
+            source, day, rows, Decimal(net), Decimal(gross), orders, refunds, Decimal(own), *counts
+        )
+        for source, day, rows, net, gross, orders, refunds, own, *counts in found
     ]
 
 
-def _excluded(tables: Tables, days: Collection[date] | None) -> list[_Excluded]:
+def _excluded(
+    tables: Tables, deployment: Deployment, days: Collection[date] | None
+) -> list[_Excluded]:
     if not tables.exists(REJECTED):
         return []
     found = tables.ask(
         f"""
         SELECT raw ->> '$.source', business_date, reasons[1], count(*),
-               sum(try_cast(raw ->> '$.amount' AS DECIMAL(18,2)))
+               sum({worth_rejected(deployment)})
         FROM rows WHERE business_date IS NOT NULL AND {_within("business_date", days)}
         GROUP BY ALL
         """,
@@ -559,7 +590,7 @@ def _held(tables: Tables, deployment: Deployment, days: Collection[date]) -> Acc
             rows=f"bronze/{source.transactions_table}",
         )
         bronze[source.name] = Counter(dict(found))
-    return _account(bronze, _made(tables, days), _excluded(tables, days))
+    return _account(bronze, _made(tables, days), _excluded(tables, deployment, days))
 
 
 def _account(
@@ -580,6 +611,7 @@ def _account(
             there.rows if there else 0,
             kept_out[source, day],
             there.net if there else _NOTHING,
+            there.gross if there else _NOTHING,
         )
     return account
 
@@ -625,54 +657,3 @@ def _newest_note(tables: Tables, table: str, key: str) -> Any:
 
 def _cents(money: Decimal | None) -> Decimal | None:
     return None if money is None else money.quantize(Decimal("0.01"))
-
-
-# What a text is worth, read apart from how bronze reads it: all but digits and the decimal mark
-# is left out.
-
-
-def _worth_in_bronze(contract: Contract) -> str:
-    texts = {name: f'"{name.replace(chr(34), chr(34) * 2)}"' for name in contract.column_names}
-    return _worth(contract, texts, strict=True)
-
-
-def _worth_in_quarantine(contract: Contract) -> str:
-    # A row that could not be split is no JSON.
-    texts = {
-        name: f"(CASE WHEN json_valid(raw) THEN json_extract_string(raw, {_path(name)}) END)"
-        for name in contract.column_names
-    }
-    return _worth(contract, texts, strict=False)
-
-
-def _path(name: str) -> str:
-    return sql_text(f'$."{name}"')
-
-
-def _worth(contract: Contract, texts: Mapping[str, str], *, strict: bool) -> str:
-    terms = [
-        " * ".join(_number(texts[name], contract, name, strict=strict) for name in names)
-        for names in contract.properties.get(MONEY) or ()
-    ]
-    if not terms:
-        return "NULL::DECIMAL(38,2)"
-    total = " + ".join([terms[0], *(f"coalesce({term}, 0)" for term in terms[1:])])
-    return f"CAST({total} AS DECIMAL(38,2))"
-
-
-def _number(text: str, contract: Contract, name: str, *, strict: bool) -> str:
-    mark = contract.column(name).properties.get(DECIMAL) or "."
-    pointed = text if mark == "." else f"replace(replace({text}, '.', ''), ',', '.')"
-    if strict:
-        digits = f"regexp_replace({pointed}, '[^0-9.]', '', 'g')"
-        return f"coalesce(abs(try_cast({pointed} AS {_WORTH})), try_cast({digits} AS {_WORTH}))"
-    # As bronze counts it: at its most.
-    plain = rf"regexp_matches({text}, '^\s*-?[0-9]+([{mark}][0-9]+)?\s*$')"
-    marks = f"regexp_replace({text}, '[^0-9.,]', '', 'g')"
-    fraction = f"regexp_extract({marks}, '[.,]([0-9]{{1,2}})$', 1)"
-    every = f"regexp_replace({text}, '[^0-9]', '', 'g')"
-    whole = f"left({every}, length({every}) - length({fraction}))"
-    return (
-        f"CASE WHEN {plain} THEN abs(try_cast({pointed} AS {_WORTH})) "
-        f"ELSE try_cast(concat({whole}, '.', {fraction}) AS {_WORTH}) END"
-    )

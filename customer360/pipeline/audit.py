@@ -13,10 +13,14 @@ from datetime import date
 from decimal import Decimal
 
 from customer360.contracts import Contract
+from customer360.contracts.checks import MONEY
 from customer360.days import DayRange
 from customer360.lakehouse.tables import days_predicate
 from customer360.pipeline.workspace import Workspace
+from customer360.pipeline.worth import reads_plainly, worth_in_bronze
+from customer360.silver.money import LoadedMoney
 from customer360.silver.transactions import Accounting
+from customer360.sources.base import Source
 from customer360.table_names import AS_OF, CUSTOMERS, HEALTH, HISTORY, TRANSACTIONS
 
 
@@ -85,6 +89,60 @@ def rows_astray(
                 f"{account.rows_in:,} came to {TRANSACTIONS}"
             )
     return astray
+
+
+def money_astray(
+    work: Workspace, days: Collection[date], money: Mapping[str, LoadedMoney]
+) -> list[str]:
+    """Sources of which a load of silver/transactions counted other money than the tables hold.
+
+    What was kept is held against the table; what came against the texts in bronze, where these
+    tell it as they stand and the rows' own dates are business dates.
+    """
+    astray = []
+    made = dict(
+        work.tables.ask(
+            f"SELECT source, sum(amount) FROM made WHERE {days_predicate('business_date', days)} "
+            "GROUP BY ALL",
+            made=TRANSACTIONS,
+        )
+    )
+    for source in work.deployment.sources:
+        account, name, unit = money[source.name], source.name, source.currency
+        if account.missing:
+            astray.append(f"{name}: {account.missing:,} {unit} of what came went nowhere")
+        there = Decimal(made.get(name) or 0)
+        if there != account.kept:
+            astray.append(
+                f"{name}: {account.kept:,} {unit} were kept, {there:,} are in {TRANSACTIONS}"
+            )
+        if not reads_plainly(source) or source.event_zones != {work.deployment.zone_of(source)}:
+            continue
+        table = source.transactions_table
+        ((stated, exact),) = work.tables.ask(
+            f"""
+            SELECT sum({worth_in_bronze(source, table)}), bool_and({_exact(source)})
+            FROM rows WHERE {days_predicate("_event_date", days)}
+            """,
+            rows=f"bronze/{table}",
+        )
+        if exact and Decimal(stated or 0) != account.stated:
+            astray.append(
+                f"{name}: bronze/{table} states {stated:,} {unit} on these days, "
+                f"{account.stated:,} came to {TRANSACTIONS}"
+            )
+    return astray
+
+
+def _exact(source: Source) -> str:
+    """SQL of whether a row's amounts have so few digits that nothing hangs on how one rounds."""
+    contract = source.contract(source.transactions_table)
+    names = [name for term in contract.properties.get(MONEY) or () for name in term]
+    texts = " OR ".join(
+        f"""coalesce(regexp_matches("{name}", '[.,][0-9]{{7}}|[0-9][eE]'), false)"""
+        for name in names
+    )
+    return f"NOT ({texts or 'false'})"
 
 
 @dataclass(frozen=True)

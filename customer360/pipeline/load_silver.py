@@ -38,7 +38,9 @@ from customer360.pipeline.workspace import (
 from customer360.silver import customer_days as silver_customer_days
 from customer360.silver import customer_history as silver_history
 from customer360.silver import customers as silver_customers
+from customer360.silver import money as silver_money
 from customer360.silver import transactions as silver_transactions
+from customer360.silver.money import LoadedMoney
 from customer360.silver.transactions import Accounting
 from customer360.sources.base import ChangingSource, Source
 from customer360.table_names import CUSTOMER_DAYS, CUSTOMERS, HISTORY, REJECTED, TRANSACTIONS
@@ -57,12 +59,14 @@ class TransactionsLoaded:
         quarantine: The commit of ``quarantine/transactions``.
         days: The days made again: those asked for and those that late rows touched.
         accounting: Where each source's rows went.
+        money: Where each source's money went.
     """
 
     written: Commit
     quarantine: Commit | None
     days: tuple[date, ...]
     accounting: Mapping[str, Accounting]
+    money: Mapping[str, LoadedMoney]
 
 
 def _index(table: str) -> tuple[str, ...]:
@@ -213,12 +217,17 @@ def load_transactions(work: Workspace, days: DayRange) -> TransactionsLoaded:
 
         of_days = days_predicate("business_date", touched)
         received = _prepared(work, source, touched).where(of_days)
-        counted = received.observe(seen[0], *silver_transactions.received_counts())
+        counted = received.observe(
+            seen[0],
+            *silver_transactions.received_counts(),
+            *silver_money.received_money(source.currency),
+        )
         rows = judged(counted).observe(
             seen[1],
             *silver_transactions.excluded_counts(
                 source.exclusion_reasons, source.stated_exclusions
             ),
+            *silver_money.excluded_money(),
         )
         excluded.append(
             silver_transactions.rejected(rows, ingested_at=work.started_at, run_id=work.run_id)
@@ -237,7 +246,7 @@ def load_transactions(work: Workspace, days: DayRange) -> TransactionsLoaded:
         )
         # Without the file's name, a long text that only quarantine needs.
         settled = settle(rows.drop("_source_file")).observe(
-            seen[2], *silver_transactions.settled_counts()
+            seen[2], *silver_transactions.settled_counts(), *silver_money.settled_money()
         )
         single = silver_transactions.kept(settled)
         in_conflict[source.name] = partial(settle, judged(received))
@@ -254,6 +263,10 @@ def load_transactions(work: Workspace, days: DayRange) -> TransactionsLoaded:
     )
     accounting = {
         name: Accounting.of(*(observation.get for observation in seen))
+        for name, seen in observed.items()
+    }
+    money = {
+        name: LoadedMoney.of(*(observation.get for observation in seen))
         for name, seen in observed.items()
     }
     excluded += [
@@ -280,7 +293,7 @@ def load_transactions(work: Workspace, days: DayRange) -> TransactionsLoaded:
         )
     for needed in orders.values():
         release(needed)
-    return TransactionsLoaded(written, quarantine, tuple(sorted(touched)), accounting)
+    return TransactionsLoaded(written, quarantine, tuple(sorted(touched)), accounting, money)
 
 
 def load_customer_days(work: Workspace, days: DayRange) -> tuple[Commit, tuple[date, ...]]:

@@ -13,6 +13,7 @@ from customer360.contracts.reasons import DELETED, LEFT_OUT, MALFORMED
 from customer360.deployment import Deployment
 from customer360.errors import TableNotFoundError, listed
 from customer360.lakehouse.reading import Tables, sql_text
+from customer360.pipeline.worth import worth_sql
 from customer360.sources.base import Source
 from customer360.table_names import EDITS, REJECTED, quarantine_of
 
@@ -30,7 +31,8 @@ class Held:
         source: Name of the active source that the rows are of; None: of none.
         reason: Why.
         rows: How many.
-        money: What they state, in the source's currency, as far as it can be read; None: nothing.
+        money: What they state, without sign, in the source's currency, as far as it can be read;
+            None: nothing.
         unread: Rows of which no money can be read.
         first: First day of delivery; None of tables that come whole.
         last: Last day of delivery.
@@ -88,11 +90,11 @@ def held(tables: Tables, deployment: Deployment) -> list[Held]:
     found: list[Held] = []
     for table in quarantine_tables(tables):
         if table == REJECTED:
-            found += _rejected_by_silver(tables)
+            found += _rejected_by_silver(tables, deployment)
             continue
         name = table.removeprefix(LAYER)
         source = of_table.get(name)
-        money = source.money_sql(name, _of_raw) if source is not None else None
+        money = worth_sql(source, name, of_raw) if source is not None else None
         found += _by_reason(tables, table, sql_text(source.name if source else None), money, _DAY)
     return sorted(found, key=lambda each: (each.table, -each.rows, each.reason))
 
@@ -206,7 +208,7 @@ def kept_out_on(tables: Tables, source: Source, *, but: Sequence[str] = ()) -> s
         f"""
         SELECT DISTINCT business_date FROM rows
         WHERE NOT list_has_any(reasons, [{", ".join(map(sql_text, but))}]::VARCHAR[])
-        AND {_of_raw("source")} = {sql_text(source.name)} AND business_date IS NOT NULL
+        AND {of_raw("source")} = {sql_text(source.name)} AND business_date IS NOT NULL
         """,
         rows=REJECTED,
     )
@@ -239,13 +241,24 @@ def _by_reason(tables: Tables, table: str, source: str, money: str | None, day: 
     ]
 
 
-def _rejected_by_silver(tables: Tables) -> list[Held]:
+def worth_rejected(deployment: Deployment) -> str:
+    """DuckDB's SQL of the money of a row that silver kept out; null of another currency's."""
+    own = " OR ".join(
+        f"({of_raw('source')} = {sql_text(source.name)} "
+        f"AND coalesce({of_raw('currency')}, {sql_text(source.currency)}) "
+        f"= {sql_text(source.currency)})"
+        for source in deployment.sources
+    )
+    return f"CASE WHEN {own or 'false'} THEN abs(try_cast({of_raw('amount')} AS DECIMAL(38,2))) END"
+
+
+def _rejected_by_silver(tables: Tables, deployment: Deployment) -> list[Held]:
     return _by_reason(
         tables,
         REJECTED,
-        _of_raw("source"),
-        f"try_cast({_of_raw('amount')} AS decimal(38,2))",
-        f"try_cast({_of_raw(_DAY)} AS date)",
+        of_raw("source"),
+        worth_rejected(deployment),
+        f"try_cast({of_raw(_DAY)} AS date)",
     )
 
 
@@ -257,8 +270,8 @@ def _rows_of_silver(
     for source in deployment.sources:
         rows = tables.ask(
             f"""
-            SELECT DISTINCT {_of_raw("order_id")} AS order_id, _row_hash, reasons FROM rows
-            WHERE {_of_raw("source")} = {sql_text(source.name)} AND {wanted}
+            SELECT DISTINCT {of_raw("order_id")} AS order_id, _row_hash, reasons FROM rows
+            WHERE {of_raw("source")} = {sql_text(source.name)} AND {wanted}
             AND _row_hash IS NOT NULL ORDER BY order_id, _row_hash {at_most}
             """,
             rows=REJECTED,
@@ -349,7 +362,7 @@ def _edited(own: Collection[str]) -> str:
     return "NULL AS _edited_by, NULL AS _edited_at"
 
 
-def _of_raw(name: str) -> str:
+def of_raw(name: str) -> str:
     """SQL of what a quarantined row says in a column; null of a line, which is no JSON."""
     path = "$." + json.dumps(name)
     return f"CASE WHEN json_valid(raw) THEN raw ->> {sql_text(path)} END"

@@ -91,8 +91,16 @@ class Source(ABC):
         Returns:
             None where the rows state no money.
         """
-        stated = [c for c in self.contract(table).columns if c.unit == self.currency]
-        return duckdb_decimal_sql(text(stated[0].name), stated[0].properties) if stated else None
+        contract = self.contract(table)
+        terms = [
+            " * ".join(
+                duckdb_decimal_sql(text(name), contract.column(name).properties) for name in names
+            )
+            for names in contract.properties.get("money") or ()
+        ]
+        if not terms:
+            return None
+        return " + ".join([terms[0], *(f"coalesce({term}, 0)" for term in terms[1:])])
 
     @abstractmethod
     def available(self) -> DayRange:

@@ -80,6 +80,7 @@ class Shop:
         silver = load_silver.load_transactions(self.work, days)
         load_silver.load_customer_days(self.work, days)
         assert not audit.rows_astray(self.work, silver.days, silver.accounting)
+        assert not audit.money_astray(self.work, silver.days, silver.money)
         assert not reconcile(self.work.tables, self.work.deployment).differences
         loaded = Loaded(bronze, silver)
         assert loaded.account.missing == 0

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from deltalake import DeltaTable
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
@@ -19,6 +20,7 @@ from customer360.deployment import Deployment
 from customer360.pipeline import audit
 from customer360.pipeline.account import Reconciled, reconcile, waiting
 from customer360.pipeline.make_gold import make_business_health
+from customer360.pipeline.quarantine import held
 from customer360.settings import remember
 from customer360_tests.cases.shop import Shop, open_shop
 from customer360_tests.deployments import customer360, read_json
@@ -73,7 +75,7 @@ def test_every_row_and_its_money_is_somewhere(spark: SparkSession, tmp_path: Pat
         ("quarantine/fair_orders", "sum:type"): (1, None),
         ("silver/transactions", "taken up"): (6, Decimal("148.00")),
         ("silver/transactions", "orders and refunds"): (4, Decimal("31.00")),
-        ("silver/transactions", "repeats, corrections, lines of one order"): (1, None),
+        ("silver/transactions", "repeats, corrections, lines of one order"): (1, Decimal("10.00")),
         ("quarantine/transactions", "test_order"): (1, Decimal("99.00")),
         ("silver/customer_days", "orders and refunds of customers"): (3, Decimal("26.00")),
         ("gold/business_health", "orders and refunds"): (4, Decimal("31.00")),
@@ -88,6 +90,74 @@ def test_a_load_that_loses_rows_is_found(loaded: Shop) -> None:
         "fair: 3 rows were kept, 4 are in silver/transactions",
         "fair: bronze/fair_orders has 6 rows of these days, 7 came to silver/transactions",
     ]
+
+
+def test_a_load_that_loses_money_is_found(loaded: Shop) -> None:
+    money = loaded.load().silver.money["fair"]
+    assert (money.received, money.stated) == (Decimal(148), Decimal(148))
+    assert money.missing == 0
+    assert (money.kept, money.duplicates, money.excluded) == (Decimal(39), Decimal(10), Decimal(99))
+    wrong = replace(money, kept=money.kept - 1, stated=money.stated + 2)
+    assert audit.money_astray(loaded.work, list(ALL_OF_MAY), {"fair": wrong}) == [
+        "fair: 1.00 EUR of what came went nowhere",
+        "fair: 38.00 EUR were kept, 39.00 are in silver/transactions",
+        "fair: bronze/fair_orders states 148.00 EUR on these days, 150.00 came to "
+        "silver/transactions",
+    ]
+
+
+def test_an_amount_that_was_changed_is_found(loaded: Shop) -> None:
+    table = DeltaTable(f"{loaded.lakehouse.root}/silver/transactions")
+    version = table.version()
+    # A refund of 4.00 that is a sale of -4.00 leaves rows and net as they are.
+    for changes, order, said in (
+        ({"amount": "amount + 1"}, "2", "26.00 EUR net of fair on 2024-05-03, where 25.00 were"),
+        ({"amount": "-amount", "kind": "'sale'"}, "R1", "-4.00 EUR gross of fair on 2024-05-04"),
+    ):
+        table.update(updates=changes, predicate=f"order_id = '{order}'")
+        try:
+            (first, *_) = accounted(loaded).differences
+        finally:
+            table.restore(version)
+        assert first.startswith(f"silver/transactions: {said}")
+    assert accounted(loaded).differences == []
+
+
+def test_a_home_of_an_older_release_states_raw_rows_only_of_days_loaded_since(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {f"fair_2024-05-{n:02d}.csv": (HEAD, f"{n},ann,2024-05-{n:02d},1.00") for n in (2, 3)}
+    shop = open_shop(spark, tmp_path, DAILY, files, **MAY)
+    with monkeypatch.context() as older:
+        older.setattr("customer360.pipeline.account.raw_note", lambda *_: {})
+        shop.load()
+    shop.load(date(2024, 5, 3), date(2024, 5, 3))
+    found = accounted(shop)
+    assert found.differences == []
+    assert figures(found)["files", "rows received"][0] is None
+
+
+def test_money_of_another_currency_is_not_added(spark: SparkSession, tmp_path: Path) -> None:
+    mapping = EXTRACT.replace("amount: sum", "amount: sum, currency: unit")
+    rows = (
+        f"{HEAD},unit",
+        *(f"{n},ann,2024-05-02,10.00,EUR" for n in range(1, 5)),
+        "5,bob,2024-05-03,50000,JPY",
+        "6,tester,2024-05-03,70000,JPY",
+        "7,bob,soon,9000,JPY",
+    )
+    shop = open_shop(spark, tmp_path, mapping, {"fair.csv": rows}, **MAY)
+    loaded = shop.load()
+    assert loaded.account.excluded == {"other_currency": 1, "test_order": 1}
+    found = accounted(shop)
+    of = figures(found)
+    assert found.differences == []
+    assert of["bronze/fair_orders", "accepted"] == (6, Decimal("40.00"))
+    assert of["quarantine/transactions", "other_currency"] == (1, None)
+    assert of["quarantine/transactions", "test_order"] == (1, None)
+    assert of["quarantine/fair_orders", "day:format"] == (1, None)
+    listed = {each.reason: each.money for each in held(shop.work.tables, shop.work.deployment)}
+    assert listed == {"other_currency": None, "test_order": None, "day:format": None}
 
 
 def test_days_that_nobody_asked_for_are_accounted_for(spark: SparkSession, tmp_path: Path) -> None:
@@ -193,6 +263,16 @@ def test_reconcile_prints_the_account_and_exits_1_where_it_is_open(
     (line,) = said.error_lines
     assert line.startswith(
         "error: silver/transactions: 3 rows of fair on 2024-05-03, where 2 were accounted for"
+    )
+    table = DeltaTable(f"{loaded.lakehouse.root}/silver/transactions")
+    version = table.version()
+    table.update(updates={"amount": "amount + 1"}, predicate="order_id = '3'")
+    said = customer360(capsys, monkeypatch, "reconcile", "--home", home)
+    table.restore(version)
+    assert said.code == 1
+    assert said.error_lines[0].startswith(
+        "error: silver/transactions: 26.00 EUR net of fair on 2024-05-03, where 25.00 were "
+        "accounted for"
     )
 
 

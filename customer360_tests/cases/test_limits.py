@@ -12,6 +12,7 @@ from pyspark.sql import SparkSession
 
 from customer360.limits import LeftOut, Limits
 from customer360.pipeline import refusals
+from customer360.pipeline.other_currencies import mostly_other
 from customer360_tests.cases.shop import Loaded, Shop, open_shop
 
 APRIL: dict[str, Any] = {"first": date(2024, 4, 1), "last": date(2024, 4, 30)}
@@ -203,3 +204,16 @@ def test_other_money_is_left_out_where_its_column_is_named(
     assert loaded.account.excluded == {"other_currency": 1}
     assert loaded.account.untold.rows == 0
     assert shop.net() == 100
+    assert mostly_other(shop.work, shop.source, loaded.account) is None
+
+
+def test_a_file_in_another_currency_than_the_mappings_stops(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    mapping = BAKERY.replace("amount: total", "amount: total, currency: money")
+    rows = [f"{n},ann,2024-04-0{n},100.00,{'EUR' if n == 1 else 'CZK'}" for n in range(1, 5)]
+    shop, loaded = load(spark, tmp_path, mapping, f"{HEAD},money", *rows)
+    assert mostly_other(shop.work, shop.source, loaded.account) == (
+        "3 of 4 rows of bakery are in CZK, where the mapping says currency: EUR; write "
+        "`currency: CZK` if that is its money, or `rates:` to convert"
+    )

@@ -76,6 +76,7 @@ def load(home: Home, days: DayRange, run_id: str = "test") -> Loaded:
     load_silver.load_customer_days(work, days)
     make_gold.make_business_health(work, days)
     assert not audit.rows_astray(work, transactions.days, transactions.accounting)
+    assert not audit.money_astray(work, transactions.days, transactions.money)
     assert not reconcile(work.tables, work.deployment).differences
     return Loaded(bronze, transactions)
 
