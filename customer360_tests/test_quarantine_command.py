@@ -73,6 +73,19 @@ def test_rows_are_listed_shown_edited_and_replayed(
     open_ = run("quarantine", "show", "stall_orders", "--personal", "--format", "json")
     assert {row["values"]["mail"] for row in read_json(open_.out)} == {"leo@shop.example"}
 
+    # Whatever stood there: a file that all may read does not stay so, and no link is followed.
+    Path("old.csv").write_text("old")
+    Path("old.csv").chmod(0o644)
+    Path("other.csv").write_text("of somebody else")
+    Path("link.csv").symlink_to("other.csv")
+    for name in ("old.csv", "link.csv"):
+        written = run("quarantine", "show", "stall_orders", "--personal", "--to", name)
+        assert written.code == 0, written.err
+        assert Path(name).lstat().st_mode & 0o777 == 0o600
+        assert "leo@shop.example" in Path(name).read_text("utf-8-sig")
+    assert Path("other.csv").read_text() == "of somebody else"
+    assert not list(Path().glob(".*.part"))
+
     said = run("quarantine", "show", "stall_orders", "--to", "mine.csv")
     assert said.code == 0, said.err
     assert "without the personal columns buyer, mail" in said.out
