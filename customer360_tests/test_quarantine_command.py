@@ -36,6 +36,7 @@ S4,2024-05-32,leo,leo@shop.example,7.00
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("CUSTOMER360_QUARANTINE_MONEY_LIMIT", "0.9")  # half of it is refused
     monkeypatch.chdir(tmp_path)
     (tmp_path / "stall.yaml").write_text(MAPPING)
     (tmp_path / "sales.csv").write_text(SALES)
@@ -72,6 +73,19 @@ def test_rows_are_listed_shown_edited_and_replayed(
     assert "leo" not in shown.out
     open_ = run("quarantine", "show", "stall_orders", "--personal", "--format", "json")
     assert {row["values"]["mail"] for row in read_json(open_.out)} == {"leo@shop.example"}
+
+    # Whatever stood there: a file that all may read does not stay so, and no link is followed.
+    Path("old.csv").write_text("old")
+    Path("old.csv").chmod(0o644)
+    Path("other.csv").write_text("of somebody else")
+    Path("link.csv").symlink_to("other.csv")
+    for name in ("old.csv", "link.csv"):
+        written = run("quarantine", "show", "stall_orders", "--personal", "--to", name)
+        assert written.code == 0, written.err
+        assert Path(name).lstat().st_mode & 0o777 == 0o600
+        assert "leo@shop.example" in Path(name).read_text("utf-8-sig")
+    assert Path("other.csv").read_text() == "of somebody else"
+    assert not list(Path().glob(".*.part"))
 
     said = run("quarantine", "show", "stall_orders", "--to", "mine.csv")
     assert said.code == 0, said.err

@@ -53,10 +53,13 @@ def check(
         only=chosen if len(chosen) > 1 else (),
     )
     source.available()  # what is wrong with the files as such is told before Spark starts
+    from customer360.deployment import Deployment
     from customer360.lakehouse.session import spark_session
     from customer360.pipeline.check_files import check_source
 
-    found = check_source(spark_session(load_settings(home)), source, personal=personal)
+    settings = load_settings(home)
+    limits = Deployment(settings, (source,)).limits
+    found = check_source(spark_session(settings), source, limits=limits, personal=personal)
     if format is Format.TABLE:
         _print(found, personal=personal)
     else:
@@ -157,6 +160,8 @@ def _print(found: Checked, *, personal: bool) -> None:
     for each in found.excluded:
         worth = f", {money(each.money)}" if each.money is not None else ""
         say(f"Left out, {escape(each.reason)}: {rows(each.rows)}{worth}")
+    for stop in found.stops:
+        say(f"A run would stop: {escape(stop)}")
     for doubt in found.suspicions:
         say(f"Look at this: {escape(doubt)}")
     if not (found.quarantined or found.set_aside or found.excluded or found.suspicions):

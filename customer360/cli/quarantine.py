@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
+from errno import EISDIR
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -109,7 +110,7 @@ def show(
         print_records([_record(row, hidden) for row in rows], format)
     else:
         _write(to, written(rows, hidden), private=personal)
-        say(f"{len(rows):,} rows: {to}")
+        say(f"{_rows(len(rows))}: {to}")
         left = sorted({column for names in hidden.values() for column in names if column != LINE})
         if left:
             say(f"without the personal columns {escape(listed(left))}: --personal writes them too")
@@ -147,7 +148,7 @@ def replay(
     of_table = None
     if table is not None:
         of_table = quarantine_named(Tables(settings.lakehouse_dir), table).partition("/")[2]
-    stated = read_edits(edits) if edits is not None else []
+    stated = read_edits(edits, settings) if edits is not None else []
     deployment, tables = _open(settings)
     context.with_resource(writing(settings.home, "customer360 quarantine replay"))
     if edits is not None:
@@ -162,7 +163,7 @@ def replay(
         )
         if new:
             keep(open_lakehouse(settings), new)
-        say(f"{len(new):,} of {len(stated):,} rows in {edits} are edited anew")
+        say(f"{len(new):,} of {_rows(len(stated))} in {edits} are edited anew")
     before = held(tables, deployment)
     if _load(settings, deployment, tables, of_table):
         _print_changes(before, held(tables, deployment))
@@ -215,10 +216,14 @@ def _open(settings: Settings) -> tuple[Deployment, Tables]:
     return Deployment.of(settings), Tables(settings.lakehouse_dir)
 
 
+def _rows(count: int) -> str:
+    return f"{count:,} {'row' if count == 1 else 'rows'}"
+
+
 def _listed(each: Held, money: str) -> dict[str, object]:
     stated = "" if each.money is None else f"{each.money:,.2f}"
     if each.money is not None and each.unread:
-        stated += f" and {each.unread:,} rows unread"
+        stated += f" and {_rows(each.unread)} unread"
     days = "whole"
     if each.first is not None:
         days = str(each.first) if each.first == each.last else f"{each.first} to {each.last}"
@@ -289,14 +294,28 @@ def _print_rows(rows: list[HeldRow], hidden: dict[str, tuple[str, ...]]) -> None
 
 
 def _write(path: Path, text: str, *, private: bool) -> None:
-    """With the mark by which programs that show CSV know UTF-8."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    """With the mark by which programs that show CSV know UTF-8.
+
+    It is written beside and renamed: what was there before, and what a link points to, would keep
+    the mode it has.
+    """
+    if path.is_relative_to("/dev") or path.is_fifo():  # nothing is kept there
+        path.write_text(text, encoding="utf-8-sig", newline="")
+        return
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     try:
-        handle = os.open(path, flags, _ONLY_ITS_OWNER if private else 0o666)
+        if path.is_dir():
+            raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
+        handle = os.open(scratch, flags, _ONLY_ITS_OWNER if private else 0o666)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8-sig", newline="") as file:
+                file.write(text)
+            scratch.replace(path)
+        finally:
+            scratch.unlink(missing_ok=True)
     except OSError as error:
         raise SettingsError(f"--to {path}: {error.strerror}") from None
-    with os.fdopen(handle, "w", encoding="utf-8-sig", newline="") as file:
-        file.write(text)
 
 
 def _print_changes(before: list[Held], after: list[Held]) -> None:

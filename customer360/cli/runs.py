@@ -34,6 +34,7 @@ class Steps(StrEnum):
 
     ALL = "all"
     ETL = "etl"
+    SNAPSHOT = "snapshot"
     TRAIN = "train"
     PUBLISH = "publish"
 
@@ -67,8 +68,8 @@ def run(
     steps: Annotated[
         Steps,
         typer.Option(
-            help="all; etl: without models; train: models and scores only; publish: the "
-            "warehouse only."
+            help="all; etl: without models; snapshot: gold of --as-of only, and its scores where "
+            "there are some; train: models and scores only; publish: the warehouse only."
         ),
     ] = Steps.ALL,
     home: Home = None,

@@ -21,6 +21,7 @@ from customer360.orchestration.metadata import (
 from customer360.orchestration.partitions import AS_OF_PARTITIONS, as_of_dates, days_of
 from customer360.orchestration.resources import SparkResource
 from customer360.orchestration.running import require_days, require_snapshots, workspace
+from customer360.settings import Settings
 from customer360.table_names import (
     CHURN_MODEL,
     CHURN_SCORES,
@@ -154,7 +155,7 @@ def _snapshot_asset(
         made = make(work, as_of)
         result = _made(context, work, contract, as_of, made.written, made.metadata)
         if table == FEATURES:
-            told = _told_of_stale(context, asset_key(table), made.stale)
+            told = _told_of_stale(context, asset_key(table), made.stale, deployment.settings)
             result = result._replace(check_results=[*(result.check_results or ()), told])
         yield result
 
@@ -179,18 +180,22 @@ def _days_unchanged(contract: Contract) -> dg.AssetCheckSpec:
 
 
 def _told_of_stale(
-    context: dg.AssetExecutionContext, key: dg.AssetKey, stale: Sequence[date]
+    context: dg.AssetExecutionContext,
+    key: dg.AssetKey,
+    stale: Sequence[date],
+    settings: Settings,
 ) -> dg.AssetCheckResult:
     from customer360.pipeline.stale_snapshots import remedy
 
-    if stale:
-        context.log.warning("%s", remedy(stale))
+    told = remedy(stale, settings) if stale else None
+    if told is not None:
+        context.log.warning("%s", told)
     return dg.AssetCheckResult(
         asset_key=key,
         check_name="days_unchanged",
         passed=not stale,
         severity=dg.AssetCheckSeverity.WARN,
-        description=remedy(stale) if stale else None,
+        description=told,
         metadata={"stale_snapshots": len(stale)},
     )
 

@@ -32,7 +32,7 @@ from customer360.orchestration.run_history import record_runs
 from customer360.settings import Settings
 from customer360.table_names import AS_OF, CUSTOMER_360
 
-Steps = Literal["all", "etl", "train", "publish"]
+Steps = Literal["all", "etl", "snapshot", "train", "publish"]
 
 
 class RunFailedError(Customer360Error):
@@ -46,7 +46,8 @@ class Plan:
     Attributes:
         days: Bronze and silver of these days.
         as_of: Gold snapshots, models and scores of these dates.
-        steps: ``all``; ``etl`` leaves models out; ``train`` only trains and
+        steps: ``all``; ``etl`` leaves models out; ``snapshot`` only makes snapshots, and scores
+            again those that were scored, by the models there are; ``train`` only trains and
             scores; ``publish`` only brings the warehouse up to date.
         models: Names of the models that ``train`` trains, as people know them; empty: all.
     """
@@ -117,6 +118,7 @@ def run_plan(settings: Settings, plan: Plan, say: Say) -> None:
     chosen = {
         "all": ("load", "snapshot", "train", "publish"),
         "etl": ("load", "snapshot"),
+        "snapshot": ("snapshot", "score"),
         "train": ("train",),
         "publish": ("publish",),
     }[plan.steps]
@@ -124,11 +126,13 @@ def run_plan(settings: Settings, plan: Plan, say: Say) -> None:
     with _running(settings, say) as (definitions, instance):
         again: Sequence[date] = ()
         for name in chosen:
-            if name == "snapshot":
+            if name == "snapshot" and plan.steps != "snapshot":  # which makes what it is asked for
                 again = _stale(settings, plan.as_of)
                 _tell(again, say)
-            say(f"[bold]{name}[/bold] {plan.days if name == 'load' else dates}")
-            for step in _steps(name, settings, plan, again, instance):
+            steps = list(_steps(name, settings, plan, again, instance))
+            if steps:
+                say(f"[bold]{name}[/bold] {plan.days if name == 'load' else dates}")
+            for step in steps:
                 _run(definitions, instance, step)
 
 
@@ -231,8 +235,12 @@ def _steps(
         dates = sorted({*plan.as_of, *again})
         yield from (_Step(jobs.SNAPSHOT, each) for each in runs_of(instance, dates))
         return
-    models, scores = _chosen(settings, plan.models)
     scored = TableLogs(settings.lakehouse_dir).partition_values(CUSTOMER_360, AS_OF)
+    if name == "score":
+        dates = [day for day in plan.as_of if str(day) in scored]
+        yield from (_Step(jobs.SCORE, each) for each in runs_of(instance, dates))
+        return
+    models, scores = _chosen(settings, plan.models)
     again = [day for day in again if str(day) in scored]
     if len(plan.as_of) == 1 and not again:
         (only,) = runs_of(instance, plan.as_of)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -12,9 +12,14 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from customer360.bronze import ingest
+from customer360.bronze.edits import IS_LEFT_OUT
 from customer360.contracts import Contract
-from customer360.contracts.checks import set_aside_counts
+from customer360.contracts.checks import money_counts, set_aside_counts
 from customer360.contracts.reasons import MALFORMED
+from customer360.limits import Limits
+from customer360.pipeline.bronze_accounts import left_out
+from customer360.pipeline.conflicts import too_many
+from customer360.pipeline.refusals import share_of
 from customer360.pipeline.shown_columns import shown_columns
 from customer360.silver import transactions
 from customer360.sources.base import Source
@@ -68,6 +73,7 @@ class Checked:
         set_aside: Rows that come in without a value that breaks its rule, by reason.
         excluded: Rows that are no transactions, by reason.
         suspicions: What may be wrong although it can be read.
+        stops: For what a run would stop; empty where it would not, or limits were not asked for.
     """
 
     rows: int
@@ -88,14 +94,22 @@ class Checked:
     set_aside: Sequence[Refused] = ()
     excluded: Sequence[Refused] = ()
     suspicions: Sequence[str] = field(default_factory=tuple)
+    stops: Sequence[str] = ()
 
 
-def check_source(spark: SparkSession, source: Source, *, personal: bool = False) -> Checked:
+def check_source(
+    spark: SparkSession,
+    source: Source,
+    *,
+    limits: Limits | None = None,
+    personal: bool = False,
+) -> Checked:
     """Read all of ``source`` as bronze and silver would, repeats once, and count.
 
     Args:
         spark: The session.
         source: Whose rows.
+        limits: How much may be left out before a run stops; None: it is not said.
         personal: Whether examples may hold personal data: else they have the values of
             `shown_columns` alone, and of rows that cannot be split none.
 
@@ -120,7 +134,7 @@ def check_source(spark: SparkSession, source: Source, *, personal: bool = False)
     try:
         rejected = ingest.rejected(received, contract)
         shown = None if personal else shown_columns(source, table)
-        return _counted(
+        checked = _counted(
             source,
             rows,
             received=received.count(),
@@ -128,9 +142,46 @@ def check_source(spark: SparkSession, source: Source, *, personal: bool = False)
             quarantined=_quarantined(rejected, contract, shown),
             set_aside=_set_aside(received, contract),
         )
+        if limits is None:
+            return checked
+        return replace(checked, stops=_stops(source, received, rows, checked, limits))
     finally:
         rows.unpersist()
         received.unpersist()
+
+
+def _stops(
+    source: Source, received: DataFrame, rows: DataFrame, checked: Checked, limits: Limits
+) -> list[str]:
+    """For what a run of these rows alone would stop."""
+    contract = source.contract(source.transactions_table)
+    money = money_counts(contract, ingest.WORTH, F.col(IS_LEFT_OUT))
+    stated = received.agg(*money).collect()[0].asDict() if money else {}
+    refused = left_out(stated, checked.refused, checked.rows)
+    settled = transactions.settled(
+        rows.drop("_source_file"),
+        lines=source.order_lines,
+        standing=transactions.standing_rows(rows, transactions.moved_keys(rows)),
+    )
+    excluded = transactions.excluded_counts(source.exclusion_reasons, source.stated_exclusions)
+    account = transactions.Accounting.of(
+        *(
+            frame.agg(*counts).collect()[0].asDict()
+            for frame, counts in (
+                (rows, (*transactions.received_counts(), *excluded)),
+                (settled, transactions.settled_counts()),
+            )
+        )
+    )
+    found = []
+    if refused.over(limits):
+        found.append(f"{share_of(refused, limits, source.currency)} refused")
+    if account.untold.over(limits):
+        share = share_of(account.untold, limits, source.currency)
+        found.append(f"{share} left out though nobody said so")
+    if too_many(source, account, limits):
+        found.append(f"{account.conflicts:,} of {account.rows_in:,} rows in conflict")
+    return found
 
 
 def _counted(

@@ -148,8 +148,9 @@ class _Step:
         if old is not None:
             days = bronze_changes.differing_days(old, accepted)
         gone = None
-        if self.key and self.source.finds_deleted and self.known and old is not None:
-            gone = old.join(self._keys(received), list(self.key), "left_anti")
+        if self._finds_gone(old):
+            assert old is not None
+            gone = self._whole(old).join(self._keys(received), list(self.key), "left_anti")
         quarantine = self._write_quarantine(received, gone, kept=bronze_changes.is_deleted())
         written = None
         if days or not self.known:
@@ -160,6 +161,21 @@ class _Step:
                 note=self._note(look, days),
             )
         return self._loaded(written, quarantine, look.rows, None)
+
+    def _finds_gone(self, old: DataFrame | None) -> bool:
+        """Whether a whole look shows which rows of bronze the source has no more.
+
+        Also after an edit or a change of the mapping, as long as rows are told apart as before.
+        """
+        if not self.key or not self.source.finds_deleted or old is None:
+            return False
+        return set(self.key) <= set(old.columns)
+
+    def _whole(self, old: DataFrame) -> DataFrame:
+        """Bronze as it was, with the columns that it has now: null where it had none."""
+        fields = table_schema(self.contract).fields
+        absent = [field for field in fields if field.name not in old.columns]
+        return old.withColumns({f.name: F.lit(None).cast(f.dataType) for f in absent})
 
     def _merge(self, look: Look, received: DataFrame) -> BronzeLoaded:
         lakehouse = self.work.lakehouse
@@ -210,7 +226,7 @@ class _Step:
                 )
             )
             settled = settled.unionByName(self._keys(gone))
-        if settled is not None and self.known and work.lakehouse.exists(name):
+        if settled is not None and work.lakehouse.exists(name):
             old = work.lakehouse.read(name).where(kept)
             if present is not None:  # a broken row that the source has no more
                 broken = old.where(f"NOT {bronze_changes.is_deleted()}")
@@ -218,7 +234,8 @@ class _Step:
                 old = old.where(bronze_changes.is_deleted()).unionByName(still)
             again = rows.select("_row_hash").distinct()
             old = bronze_changes.without(old, settled).join(again, "_row_hash", "left_anti")
-            rows = rows.unionByName(old.select(*rows.columns))
+            there = [column for column in rows.columns if column in old.columns]
+            rows = rows.unionByName(old.select(*there), allowMissingColumns=True)
         return work.lakehouse.replace_all(name, rows, index=["_delivered_on"])
 
     def _loaded(

@@ -182,6 +182,33 @@ def rows_with_ids(
     return found
 
 
+def edits_loaded(
+    tables: Tables, table: str, ids: Collection[int]
+) -> dict[int, set[datetime | None]]:
+    """When the rows with these ids were edited, as they stand: None among it where one is not.
+
+    A row that was delivered several times stands there as often.
+    """
+    if not ids:
+        return {}
+    found: dict[int, set[datetime | None]] = {}
+    for name in (f"bronze/{table}", quarantine_of(table)):
+        if not tables.exists(name):
+            continue
+        own = columns_of(tables, name)
+        there = f"NOT list_contains(reasons, '{DELETED}')" if "reasons" in own else "true"
+        rows = tables.ask(
+            f"""
+            SELECT DISTINCT {_id(own)} AS id, {_edited(own)} FROM rows
+            WHERE id IN ({", ".join(map(str, ids))}) AND {there}
+            """,
+            rows=name,
+        )
+        for id_, _, at in rows:
+            found.setdefault(id_, set()).add(at)
+    return found
+
+
 def delivery_days(tables: Tables, table: str, ids: Collection[int]) -> set[date | None]:
     """The days on which rows with these ids were delivered; None of tables that come whole."""
     if not ids:

@@ -22,12 +22,13 @@ from customer360.contracts.reasons import LEFT_OUT
 from customer360.deployment import Deployment
 from customer360.errors import Customer360Error, first_line, listed
 from customer360.lakehouse.reading import Tables, sql_text
-from customer360.pipeline.quarantine import RESCUED, HeldRow, rows_with_ids
+from customer360.pipeline.quarantine import RESCUED, HeldRow, edits_loaded, rows_with_ids
 from customer360.sources.base import ChangingSource, Source
 from customer360.table_names import EDITS
 
 if TYPE_CHECKING:
     from customer360.lakehouse.tables import Lakehouse
+    from customer360.settings import Settings
 
 ROW, TABLE, DROP, REASONS, LINE = "_row", "_table", "_drop", "_reasons", "_line"
 OF_THE_FILE = (TABLE, ROW, REASONS, DROP, "_source_file", "_delivered_on", LINE)
@@ -119,10 +120,14 @@ def written(rows: Sequence[HeldRow], hidden: Mapping[str, Collection[str]]) -> s
     return text.getvalue()
 
 
-def read_edits(path: Path) -> list[Stated]:
+def read_edits(path: Path, settings: Settings | None = None) -> list[Stated]:
     """The lines of a file of edits.
 
     Programs that show CSV save it with semicolons or in the encoding of their country: both read.
+
+    Args:
+        path: The file.
+        settings: Of the deployment, for the commands that messages name; None: the default ones.
 
     Raises:
         EditsError: It cannot be read, or a line does not say which row it is of.
@@ -135,6 +140,7 @@ def read_edits(path: Path) -> list[Stated]:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = content.decode("cp1252", errors="replace")
+    command = settings.command if settings is not None else "customer360 {}".format
     header = text.partition("\n")[0]
     delimiter = max(",;\t", key=header.count)
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
@@ -142,15 +148,15 @@ def read_edits(path: Path) -> list[Stated]:
     if ROW not in names:
         raise EditsError(
             f"--edits {path}: expected a column {ROW} with the rows' ids, found {listed(names)}; "
-            "write the file by `customer360 quarantine show TABLE --to FILE.csv` and edit that"
+            f"write the file by `{command('quarantine show TABLE --to FILE.csv')}` and edit that"
         )
     twice = [name for name, n in Counter(names).items() if n > 1]
     if twice:
         raise EditsError(f"--edits {path}: column {twice[0]} stands there twice; name it once")
-    return list(_stated(path, lines, names))
+    return list(_stated(path, lines, names, command("quarantine show")))
 
 
-def _stated(path: Path, lines: Any, names: Sequence[str]) -> Iterator[Stated]:
+def _stated(path: Path, lines: Any, names: Sequence[str], command: str) -> Iterator[Stated]:
     for values in lines:
         where = f"--edits {path} line {lines.line_num}"
         if not any(value.strip() for value in values):
@@ -165,7 +171,7 @@ def _stated(path: Path, lines: Any, names: Sequence[str]) -> Iterator[Stated]:
         if row is None:
             raise EditsError(
                 f"{where}: expected an id like row-0123456789abcdef in column {ROW}, found "
-                f"{said[ROW]!r}; leave that column as `customer360 quarantine show` wrote it"
+                f"{said[ROW]!r}; leave that column as `{command}` wrote it"
             )
         drop = said.get(DROP)
         word = None if drop is None else drop.strip().lower()
@@ -247,6 +253,13 @@ def edits_from(
         there = rows_with_ids(tables, sources[name], name, lines)
         for row, each in lines.items():
             where = f"--edits {path} line {each.line}"
+            if row not in there and row not in known:
+                again = deployment.settings.command(f"quarantine show {name} --to {path}")
+                raise EditsError(
+                    f"{where}: {row_name(row)} is no row of {name}, neither in bronze nor in "
+                    "quarantine: the file is of another deployment (--home), or of before a change "
+                    f"of the mapping or the data; write it again by `{again}`"
+                )
             edit = _edit(sources[name], name, each, there.get(row), known.get(row), where, by, at)
             if edit is not None:
                 found.append(edit)
@@ -263,12 +276,6 @@ def _edit(
     by: str,
     at: datetime,
 ) -> Edit | None:
-    if now is None and known is None:
-        raise EditsError(
-            f"{where}: {row_name(stated.row)} is no row of {table}, neither in bronze nor in "
-            "quarantine: the file is of another deployment (--home), or of before a change of the "
-            "mapping or the data; write it again by `customer360 quarantine show --to`"
-        )
     columns = source.contract(table).column_names
     strange = [name for name in stated.values if name not in columns]
     if strange and any(stated.values[name] is not None for name in strange):
@@ -357,13 +364,15 @@ def outcomes(tables: Tables, source: Source, table: str) -> list[Outcome]:
     """What became of each edit of bronze table ``table``."""
     edits = known_edits(tables, table)
     there = rows_with_ids(tables, source, table, edits)
-    return [_outcome(edit, there.get(row)) for row, edit in edits.items()]
+    loaded = edits_loaded(tables, table, edits)
+    return [_outcome(edit, there.get(row), loaded.get(row, ())) for row, edit in edits.items()]
 
 
-def _outcome(edit: Edit, row: HeldRow | None) -> Outcome:
+def _outcome(edit: Edit, row: HeldRow | None, loaded: Collection[datetime | None]) -> Outcome:
+    """What became of an edit, by one of its rows and when each of them was edited."""
     if row is None:
         return Outcome(edit, GONE)
-    if row.edited_at is None or row.edited_at != edit.edited_at:
+    if any(at != edit.edited_at for at in loaded):
         return Outcome(edit, WAITING)
     if LEFT_OUT in row.reasons:
         return Outcome(edit, DROPPED)

@@ -18,9 +18,11 @@ from customer360.errors import listed
 from customer360.lakehouse.delta_log import TableLogs
 from customer360.lakehouse.reading import Tables
 from customer360.pipeline.workspace import days_note
+from customer360.settings import Settings
 from customer360.table_names import AS_OF, CUSTOMER_DAYS, FEATURES
 
 _MADE_OF = "made_of"
+_NAMED = 5
 
 
 def days_digests(tables: Tables, dates: Collection[date]) -> dict[date, str]:
@@ -97,10 +99,20 @@ def in_window(stale: Collection[date], newest: date, trailing_days: int) -> list
     return sorted(day for day in stale if day >= newest - timedelta(days=trailing_days))
 
 
-def remedy(stale: Sequence[date]) -> str:
-    """What is stale and which command makes it again, in a line."""
-    dates = " ".join(f"--as-of {day}" for day in stale)
+def remedy(stale: Sequence[date], settings: Settings) -> str:
+    """What is stale and which command makes it again, in a line.
+
+    The command makes snapshots and their scores only: it loads nothing, and trains nothing as of an
+    old date.
+    """
+    named = stale[:_NAMED]
+    dates = " ".join(f"--as-of {day}" for day in named)
+    command = settings.command(f"run --steps snapshot {dates}")
+    what = "1 snapshot was" if len(stale) == 1 else f"{len(stale):,} snapshots were"
+    again = "it" if len(stale) == 1 else "them"
+    if len(stale) > len(named):
+        again = f"the first {len(named)} of them"
     return (
-        f"{len(stale)} snapshots were made of days that have changed since "
-        f"({listed([str(day) for day in stale])}): `customer360 run {dates}` makes them again"
+        f"{what} made of days that have changed since "
+        f"({listed([str(day) for day in stale], _NAMED)}): `{command}` makes {again} again"
     )

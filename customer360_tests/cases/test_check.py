@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
+from customer360.limits import Limits
+from customer360.pipeline.check_files import check_source
+from customer360.sources.files import FilesSource
+from customer360.sources.files.mapping import parse_mapping
 from customer360_tests.deployments import customer360
 
 MAPPING = """
@@ -163,6 +167,27 @@ def test_a_value_that_is_set_aside_is_said_and_costs_no_sale(
     assert "net                            │ 11.00 EUR" in said.out
     assert "Left out, other_currency: 1 row\n" in said.out
     assert "nothing looks wrong" not in said.out
+
+
+def test_check_says_for_what_a_run_would_stop(spark: SparkSession, tmp_path: Path) -> None:
+    head, sold = "id,who,day,sum\n", "".join(f"{n},A,2024-01-01,5.00\n" for n in range(40))
+
+    def stops(rows: str, limits: Limits) -> tuple[str, ...]:
+        (tmp_path / "a.csv").write_text(head + sold + rows)
+        source = FilesSource(parse_mapping(MAPPING, where="shop.yaml"), tmp_path / "a.csv")
+        return tuple(check_source(spark, source, limits=limits).stops)
+
+    strict = Limits(rows=0.05, money=0.05, tolerance=0)
+    broken = "x1,B,2024-01-01,a\nx2,B,2024-01-01,b\nx3,B,2024-01-01,c\n"
+    assert stops("t,tester,2024-01-01,900.00\n", strict) == ()
+    (refused,) = stops(broken, strict)
+    assert refused.startswith("3 of 43 rows (7.0%")
+    assert refused.endswith("refused")
+    assert stops(broken, Limits(rows=0.1, money=0.1, tolerance=0)) == ()
+    (untold,) = stops("m,B,2024-01-01,-900.00\n", strict)
+    assert "though nobody said so" in untold
+    (torn,) = stops("c,B,2024-01-01,90.00\nc,B,2024-01-01,80.00\n", strict)
+    assert torn == "2 of 42 rows in conflict"
 
 
 PEOPLE = MAPPING.replace("amount: sum}", "amount: sum, email: mail}\nkeep: [remark]")

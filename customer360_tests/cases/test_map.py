@@ -164,6 +164,34 @@ def test_times_that_are_counted(
     assert found.loaded.days == {"1": dt.date(2024, 1, 5), "2": dt.date(2024, 1, 23)}
 
 
+def test_a_name_of_digits_is_the_order_and_nobodys(spark: SparkSession, tmp_path: Path) -> None:
+    text = (
+        "Name,Email,Created at,Total\n#1,a@shop.example,2024-03-01 10:00:00,5.00\n"
+        "#2,b@shop.example,2024-03-02 10:00:00,6.00\n"
+    )
+    found = mapped(spark, write(tmp_path, "export.csv", text))
+    assert found.mapping.columns.order_id == "Name"
+    assert found.mapping.columns.name is None
+    assert found.loaded.net == 11
+
+
+def test_a_share_that_is_taken_off_is_left_to_the_user(tmp_path: Path) -> None:
+    text = (
+        "order_id,user_id,ts,qty,price,discount_pct\n"
+        "T1,U1,2024-01-05T10:00:00,2,9.99,10%\nT2,U1,2024-01-06T10:00:00,1,9.99,0%\n"
+    )
+    found = draft([write(tmp_path, "tills.csv", text)], currency="EUR")
+    assert any("discount_pct: looks like a discount" in each for each in found.decide)
+
+
+def test_unix_times_have_a_zone_of_their_own(tmp_path: Path) -> None:
+    text = "id,customer,created_at,amount\n1,a,1704412800,10.50\n2,b,1704499200,20.00\n"
+    found = draft([write(tmp_path, "till.csv", text)], currency="EUR")
+    (zone,) = (each for each in found.decide if each.startswith("time_zone"))
+    assert "of the business's days" in zone
+    assert "of the times" not in zone
+
+
 def test_times_with_an_offset(spark: SparkSession, tmp_path: Path) -> None:
     text = (
         "id,user_id,timestamp,amount\n1,A,2024-01-05T23:30:00-05:00,5.00\n"

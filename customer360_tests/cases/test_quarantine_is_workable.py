@@ -237,6 +237,23 @@ def test_edited_rows_come_in_once_however_often_they_are_replayed_or_delivered(
     assert receipts(other, *columns) == receipts(shop, *columns)
 
 
+def test_an_edit_waits_until_every_delivery_of_its_row_has_it(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    """A row that came on two days is one edit, and both days are to be loaded again."""
+    row = "K2,2024-05-02,leo,leo@shop.example,8.o0"
+    twice = {
+        "sales_2024-05-02.csv": (HEADER, row),
+        "sales_2024-06-20.csv": (HEADER, row),
+    }
+    shop = shop_of(spark, tmp_path, DAILY, twice)
+    bronze(shop)
+    assert edited(shop, "kiosk_orders", mend) == 1
+    for day, what in ((date(2024, 5, 2), "not loaded yet"), (date(2024, 6, 20), "in bronze")):
+        bronze(shop, DayRange(day, day))
+        assert list(became(shop).values()) == [what]
+
+
 def test_an_edit_that_still_breaks_the_contract_says_why_and_can_be_edited_again(
     spark: SparkSession, tmp_path: Path
 ) -> None:

@@ -11,6 +11,7 @@ from pyspark.sql import SparkSession
 
 from customer360.pipeline import make_gold
 from customer360.pipeline.stale_snapshots import in_window, remedy, stale_snapshots
+from customer360.settings import Settings
 from customer360_tests.cases.shop import Shop, open_shop
 
 MAPPING = """
@@ -85,7 +86,18 @@ def test_what_a_run_makes_again_by_itself() -> None:
     """The snapshots of the trailing window that ends with the newest."""
     stale = [date(2024, 2, 29), date(2024, 3, 23), date(2024, 3, 24), date(2024, 3, 31)]
     assert in_window(stale, date(2024, 3, 31), 7) == [date(2024, 3, 24), date(2024, 3, 31)]
-    assert remedy(stale[:2]) == (
-        "2 snapshots were made of days that have changed since (2024-02-29, 2024-03-23): "
-        "`customer360 run --as-of 2024-02-29 --as-of 2024-03-23` makes them again"
+
+
+def test_the_remedy_makes_snapshots_and_nothing_else(tmp_path: Path) -> None:
+    """It names the deployment, and some of many dates."""
+    settings = Settings(home=tmp_path)
+    days = [date(2024, 1, day) for day in range(1, 9)]
+    assert remedy(days[:1], settings) == (
+        "1 snapshot was made of days that have changed since (2024-01-01): `customer360 run "
+        f"--steps snapshot --as-of 2024-01-01 --home {tmp_path}` makes it again"
     )
+    said = remedy(days, settings)
+    assert said.startswith("8 snapshots were made of days that have changed since (2024-01-01, ")
+    assert "2024-01-05 and 3 more): `customer360 run --steps snapshot --as-of 2024-01-01" in said
+    assert said.endswith(f"--as-of 2024-01-05 --home {tmp_path}` makes the first 5 of them again")
+    assert "2024-01-06" not in said

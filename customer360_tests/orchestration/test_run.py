@@ -217,6 +217,20 @@ def test_several_as_of_dates_come_out_of_one_run(week: Home) -> None:
     assert sorted(map(str, features)) == [str(day) for day in asked]
 
 
+def test_a_snapshot_is_made_again_without_loading_or_training(week: Home) -> None:
+    day = date(2024, 1, 6)
+    before = content(week.lakehouse, "gold/customer_features")
+    version = week.lakehouse.version("silver/transactions")
+    made = week.lakehouse.version("gold/customer_features")
+    said: list[str] = []
+    run_plan(week.settings, Plan.of(week.deployment, as_of=[day], steps="snapshot"), said.append)
+    steps = [line for line in said if line.startswith("[bold]")]
+    assert steps == ["[bold]snapshot[/bold] 2024-01-06"]
+    assert week.lakehouse.version("silver/transactions") == version
+    assert week.lakehouse.version("gold/customer_features") > made
+    assert content(week.lakehouse, "gold/customer_features") == before
+
+
 def test_a_night_makes_its_gold_and_a_missing_snapshot_is_launched(
     week: Home,
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -210,6 +211,48 @@ def test_a_key_that_does_not_tell_rows_apart_is_refused(
     with pytest.raises(SettingsError, match="source shop: 2 values of buyer stand on more than o"):
         load_bronze(work, work.deployment.sources[0], BRONZE, DAYS)
     assert not home.lakehouse.exists(f"bronze/{BRONZE}")
+
+
+def test_what_was_deleted_is_told_also_after_an_edit_or_a_change_of_the_mapping(
+    spark: SparkSession, orders: Shop, tmp_path: Path
+) -> None:
+    """Both read the table anew, as if nothing were known of it."""
+
+    def gone() -> list[str]:
+        rows = home.rows(f"quarantine/{BRONZE}", "array_contains(reasons, 'deleted_at_source')")
+        return sorted(json.loads(row["raw"])["id"] for row in rows)
+
+    mapping = MAPPING + WATERMARK + "deletes: snapshot\n"
+    home = home_of(spark, tmp_path / "home", mapping)
+    load(home, DAYS)
+    orders.run("DELETE FROM orders WHERE id = 1")
+    load(home, LAST)
+    assert gone() == ["1"]
+    (held,) = held_rows(
+        home.workspace().tables, home.deployment, f"quarantine/{BRONZE}", reason="total:required"
+    )
+    file = tmp_path / "edits.csv"
+    file.write_text(f"_table,_row,total\n{BRONZE},{row_name(held.row)},30\n")
+    edits = edits_from(
+        home.workspace().tables, home.deployment, read_edits(file), table=None, path=file,
+        by="Ana", at=datetime.now(UTC),
+    )  # fmt: skip
+    keep(home.lakehouse, edits)
+    orders.run("DELETE FROM orders WHERE id = 2")
+    load(home, LAST)
+    assert gone() == ["1", "2"]
+    assert sorted(sold(home)) == ["3", "4", "5"]
+    (tmp_path / "home" / "shop.yaml").write_text(
+        mapping.replace("[status]", "[status, changed_at]")
+    )
+    home = Home.at(spark, tmp_path / "home")
+    orders.run("DELETE FROM orders WHERE id = 4")
+    load(home, LAST)
+    assert gone() == ["1", "2", "4"]
+    assert sorted(sold(home)) == ["3", "5"]
+    orders.run("INSERT INTO orders VALUES (1, 'ann', '2024-03-01 10:00Z', 10, 'ok', now())")
+    load(home, LAST)
+    assert gone() == ["2", "4"]
 
 
 def test_an_edited_row_stays_edited_until_the_database_says_something_else(

@@ -13,6 +13,7 @@ from customer360.days import DayRange
 from customer360.pipeline.quarantine import HeldRow
 from customer360.pipeline.replay import ranges_of
 from customer360.pipeline.row_edits import EditsError, read_edits, row_name, row_of, written
+from customer360.settings import Settings
 
 ROW = HeldRow(
     table="shop_orders",
@@ -81,3 +82,12 @@ def test_days_near_each_other_are_one_load() -> None:
         DayRange(date(2024, 6, 1), date(2024, 6, 1)),
     ]
     assert ranges_of([]) == []
+
+
+def test_the_command_that_writes_such_a_file_is_that_of_the_deployment(tmp_path: Path) -> None:
+    file = tmp_path / "mine.csv"
+    file.write_text("id,amount\nA1,5\n")
+    with pytest.raises(EditsError) as error:
+        read_edits(file, Settings(home=tmp_path))
+    command = f"customer360 quarantine show TABLE --to FILE.csv --home {tmp_path}"
+    assert command in str(error.value)

@@ -27,7 +27,13 @@ from customer360.sources.sniffing.grain import RowsSeen, Rule, look_at_rows
 from customer360.sources.sniffing.roles import DAYS, MONEY, TIMES, Chosen, choose, serial_of
 from customer360.sources.sniffing.sample import Sample, files_in, look_at
 from customer360.sources.sniffing.values import Column, Marks, columns_of, marks_of
-from customer360.sources.sniffing.words import counts_coins, currency_in, plain
+from customer360.sources.sniffing.words import (
+    DISCOUNTS,
+    counts_coins,
+    currency_in,
+    is_named,
+    plain,
+)
 
 TO_NAME = "COLUMN TO NAME"
 """Stands for a column that must be named and was not found."""
@@ -292,7 +298,9 @@ class _Page:
             lines += _key("time_zone", self.time_zone)
         else:
             own = self.look.roles.get("occurred_at")
-            offset = own is not None and own.column.times.instants
+            offset = own is not None and (
+                own.column.times.instants or (serial_of(own.column) or "").startswith("unix")
+            )
             of = "of the business's days" if offset else "of the times and the business's days"
             lines += _key("time_zone", "UTC", f"TO DECIDE: {of}")
             self.decide.append(f"time_zone: no file says it; {of}, like Europe/London")
@@ -453,6 +461,13 @@ class _Page:
         rules = [*look.rows.cancellations, *look.rows.discounts, *look.rows.exclude]
         used |= {rule.column for rule in rules}
         left = [column.name for column in look.columns if column.name not in used]
+        for name in left:
+            if is_named(name, f".*({DISCOUNTS}).*"):
+                self.decide.append(
+                    f"{name}: looks like a discount and is not taken off; if the money is what was "
+                    "to pay before it, name a column of the amount as discount (a share of the "
+                    "price is none)"
+                )
         if left:
             lines += _prose(
                 "Not named, kept as JSON in bronze: " + ", ".join(left), first="  # ", rest="  # "

@@ -291,7 +291,8 @@ def _repeats(
     repeated, on = int(row[0] or 0), int(row[1] or 0)
     shares = {one: int(row[n + 2]) / repeated for n, one in enumerate(counted) if repeated}
     if not repeated:
-        seen.why = f"each of the {ids:,} order ids stands on one row"
+        whose = "the order id" if ids == 1 else f"each of the {ids:,} order ids"
+        seen.why = f"{whose} stands on one row"
         if seen.cancellations:
             seen.why += ", but for what takes it back"
         return
@@ -438,7 +439,12 @@ def _below_zero(
         f"SELECT count(*) FROM sample WHERE {asked.sales} AND NOT ({below}) "
         f"AND starts_with({order}, {literal(letters)})"
     ):
-        why = f"the {count:,} rows below zero, and no other, have ids that begin so"
+        rows = (
+            "row below zero, and no other, has an id"
+            if count == 1
+            else ("rows below zero, and no other, have ids")
+        )
+        why = f"the {count:,} {rows} that begin so"
         ids = roles["order_id"].column.name
         seen.cancellations.append(Rule(ids, test=f"starts_with: {letters}", why=why))
         return
@@ -449,7 +455,12 @@ def _below_zero(
                 f"SELECT count(*) FROM sample WHERE {asked.sales} AND {asked.below(role)}"
             ),
         )
-    why = f"{count:,} rows are below zero; if they are discounts, name them under discounts"
+    rows = (
+        "row is below zero; if it is a discount, name it"
+        if count == 1
+        else ("rows are below zero; if they are discounts, name them")
+    )
+    why = f"{count:,} {rows} under discounts"
     seen.cancellations.append(Rule(roles[first].column.name, test="below: 0", why=why))
 
 

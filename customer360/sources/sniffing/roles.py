@@ -113,6 +113,8 @@ def _fits(role: str, column: Column) -> bool:
         return codes == len(column.texts) and all(len(text) <= 3 for text in column.texts)
     if role == "review_score":
         return column.is_number
+    if role == "name":  # people are not numbered, as orders are that a shop calls so
+        return 2 * sum(any(map(str.isdigit, text)) for text in column.texts) < len(column.texts)
     parts = sum(_FRACTION.fullmatch(text) is not None for text in column.texts)
     if role in _IDS:
         return not _is_time(column) and parts < 0.1 * len(column.texts)
