@@ -36,7 +36,6 @@ S4,2024-05-32,leo,leo@shop.example,7.00
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.setenv("CUSTOMER360_QUARANTINE_MONEY_LIMIT", "0.9")  # half of it is refused
     monkeypatch.chdir(tmp_path)
     (tmp_path / "stall.yaml").write_text(MAPPING)
     (tmp_path / "sales.csv").write_text(SALES)
