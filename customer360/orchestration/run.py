@@ -30,7 +30,7 @@ from customer360.orchestration.partitions import (
 from customer360.orchestration.progress import Say, listen
 from customer360.orchestration.run_history import record_runs
 from customer360.settings import Settings
-from customer360.table_names import AS_OF, CUSTOMER_360
+from customer360.table_names import AS_OF, CUSTOMER_360, FEATURES
 
 Steps = Literal["all", "etl", "snapshot", "train", "publish"]
 
@@ -127,7 +127,7 @@ def run_plan(settings: Settings, plan: Plan, say: Say) -> None:
         again: Sequence[date] = ()
         for name in chosen:
             if name == "snapshot" and plan.steps != "snapshot":  # which makes what it is asked for
-                again = _stale(settings, plan.as_of)
+                again = _stale(settings, plan.as_of, scores=plan.steps == "all")
                 _tell(again, say)
             steps = list(_steps(name, settings, plan, again, instance))
             if steps:
@@ -154,7 +154,7 @@ def load_again(settings: Settings, days: Sequence[DayRange], as_of: date | None,
             _run(definitions, instance, _Step(jobs.LOAD_RANGE, each))
         if as_of is not None:
             plan = Plan(days[-1], (as_of,), "etl")
-            again = _stale(settings, plan.as_of)
+            again = _stale(settings, plan.as_of, scores=False)
             _tell(again, say)
             say(f"[bold]snapshot[/bold] {as_of}")
             for step in _steps("snapshot", settings, plan, again, instance):
@@ -191,12 +191,16 @@ class _Step:
     only: Sequence[dg.AssetKey] | None = None
 
 
-def _stale(settings: Settings, as_of: Sequence[date]) -> list[date]:
-    """Snapshots beside ``as_of`` whose days this run has changed, as far back as it mends them."""
+def _stale(settings: Settings, as_of: Sequence[date], *, scores: bool) -> list[date]:
+    """Snapshots beside ``as_of`` whose days this run has changed, as far back as it mends them.
+
+    Scores are looked at only by a run that makes them.
+    """
     from customer360.lakehouse.reading import Tables
     from customer360.pipeline.stale_snapshots import in_window, stale_snapshots
 
-    stale = set(stale_snapshots(Tables(settings.lakehouse_dir))) - set(as_of)
+    noted = (FEATURES, CUSTOMER_360) if scores else (FEATURES,)
+    stale = set(stale_snapshots(Tables(settings.lakehouse_dir), noted)) - set(as_of)
     newest = max([*as_of, *made_as_of_dates(settings)])
     return in_window(stale, newest, settings.trailing_days)
 

@@ -81,14 +81,18 @@ class FeaturesMade:
 
 def make_customer_features(work: Workspace, as_of: Sequence[date]) -> FeaturesMade:
     """Make gold/customer_features of all ``as_of`` dates in one pass."""
-    made_of = stale_snapshots.digests_noted(work.tables)
-    digests = stale_snapshots.days_digests(work.tables, {*made_of, *as_of})
+    made_of = stale_snapshots.digests_noted(work.tables, FEATURES)
+    scored = stale_snapshots.digests_noted(work.tables, CUSTOMER_360)
+    digests = stale_snapshots.days_digests(work.tables, {*made_of, *scored, *as_of})
     days = work.lakehouse.read(CUSTOMER_DAYS)
-    note = stale_snapshots.features_note(as_of, made_of, digests)
+    note = stale_snapshots.digests_note(as_of, made_of, digests)
     frame = customer_features(days, as_of)
     written = replace_snapshots(work, FEATURES, frame, as_of, note=note)
-    others = {day: of for day, of in made_of.items() if day not in as_of}
-    return FeaturesMade(written, stale_snapshots.changed_since(others, digests))
+    stale = {
+        *stale_snapshots.changed_since(made_of, digests),
+        *stale_snapshots.changed_since(scored, digests),
+    }
+    return FeaturesMade(written, sorted(stale.difference(as_of)))
 
 
 def make_first_orders(work: Workspace, as_of: Sequence[date]) -> Commit:
@@ -152,4 +156,10 @@ def make_customer_360(work: Workspace, as_of: Sequence[date]) -> Commit:
         work.lakehouse.read(CUSTOMERS),
         time_zone=work.deployment.zone,
     )
-    return replace_snapshots(work, CUSTOMER_360, frame, as_of)
+    # As old as the features, whenever it is made of them.
+    note = stale_snapshots.digests_note(
+        as_of,
+        stale_snapshots.digests_noted(work.tables, CUSTOMER_360),
+        stale_snapshots.digests_noted(work.tables, FEATURES),
+    )
+    return replace_snapshots(work, CUSTOMER_360, frame, as_of, note=note)

@@ -2,8 +2,9 @@
 
 A snapshot says what was known of the days up to its date. When an order comes late, is corrected
 or is taken back, the snapshots that were made before go on saying what they said. Each snapshot of
-gold/customer_features keeps a digest of the silver days it was made of, in the note of its commit:
-where the days have another digest now, it is stale, and so is what was made of it.
+gold/customer_features, which all others are made from, and of gold/customer_360, which is made from
+all others, keeps a digest of the silver days it was made of, in the note of its commit: where the
+days have another digest now, it is stale, and so is what lies between the two.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ from customer360.lakehouse.delta_log import TableLogs
 from customer360.lakehouse.reading import Tables
 from customer360.pipeline.workspace import days_note
 from customer360.settings import Settings
-from customer360.table_names import AS_OF, CUSTOMER_DAYS, FEATURES
+from customer360.table_names import AS_OF, CUSTOMER_360, CUSTOMER_DAYS, FEATURES
+
+NOTED = (FEATURES, CUSTOMER_360)
+"""Tables whose commits say what their snapshots were made of: the first made and the last."""
 
 _MADE_OF = "made_of"
 _NAMED = 5
@@ -51,26 +55,32 @@ def days_digests(tables: Tables, dates: Collection[date]) -> dict[date, str]:
     return found
 
 
-def features_note(
+def digests_note(
     as_of: Sequence[date], made_of: Mapping[date, str], digests: Mapping[date, str]
 ) -> str:
-    """The note of a commit of gold/customer_features that makes ``as_of``.
+    """The note of a commit of one of `NOTED` that makes ``as_of``.
 
     Args:
         as_of: The snapshots made.
-        made_of: As `digests_noted` gives them: the others' are carried on, because Delta forgets
-            old commits.
-        digests: As `days_digests` gives them, of ``as_of`` at least.
+        made_of: As `digests_noted` gives them of the table: the others' are carried on, because
+            Delta forgets old commits.
+        digests: What ``as_of`` are made of; a date that is not there is not noted.
     """
-    carried = {**made_of, **{day: digests[day] for day in as_of}}
+    others = {day: of for day, of in made_of.items() if day not in as_of}
+    carried = others | {day: digests[day] for day in as_of if day in digests}
     return days_note(as_of, **{_MADE_OF: {str(day): carried[day] for day in sorted(carried)}})
 
 
-def digests_noted(tables: TableLogs) -> dict[date, str]:
-    """Digest of the days that each snapshot was made of; not of those of an older release."""
-    there = set(tables.partition_values(FEATURES, AS_OF))
+def digests_noted(tables: TableLogs, table: str) -> dict[date, str]:
+    """Digest of the days that each snapshot was made of; not of those of an older release.
+
+    Args:
+        tables: The tables.
+        table: One of `NOTED`.
+    """
+    there = set(tables.partition_values(table, AS_OF))
     for newest in (1, None):  # the newest commit says it, unless it was maintenance
-        for _, note in tables.notes(FEATURES, newest):
+        for _, note in tables.notes(table, newest):
             if note and _MADE_OF in (said := json.loads(note)):
                 stated = said[_MADE_OF].items()
                 return {date.fromisoformat(day): of for day, of in stated if day in there}
@@ -82,10 +92,16 @@ def changed_since(made_of: Mapping[date, str], digests: Mapping[date, str]) -> l
     return sorted(day for day, of in made_of.items() if digests[day] != of)
 
 
-def stale_snapshots(tables: Tables) -> list[date]:
-    """As-of dates whose snapshots were made of days that have changed since, in order."""
-    made_of = digests_noted(tables)
-    return changed_since(made_of, days_digests(tables, made_of))
+def stale_snapshots(tables: Tables, noted: Sequence[str] = NOTED) -> list[date]:
+    """As-of dates whose snapshots were made of days that have changed since, in order.
+
+    Args:
+        tables: The tables.
+        noted: Of `NOTED`, whose snapshots are looked at.
+    """
+    made_of = [digests_noted(tables, table) for table in noted]
+    digests = days_digests(tables, {day for days in made_of for day in days})
+    return sorted({day for days in made_of for day in changed_since(days, digests)})
 
 
 def in_window(stale: Collection[date], newest: date, trailing_days: int) -> list[date]:

@@ -10,8 +10,15 @@ import pytest
 from pyspark.sql import SparkSession
 
 from customer360.pipeline import make_gold
-from customer360.pipeline.stale_snapshots import in_window, remedy, stale_snapshots
+from customer360.pipeline.stale_snapshots import (
+    digests_note,
+    digests_noted,
+    in_window,
+    remedy,
+    stale_snapshots,
+)
 from customer360.settings import Settings
+from customer360.table_names import CUSTOMER_360, FEATURES
 from customer360_tests.cases.shop import Shop, open_shop
 
 MAPPING = """
@@ -80,6 +87,27 @@ def test_an_order_taken_back_makes_stale_what_counted_it(shop: Shop) -> None:
     shop.deliver("orders.csv", HEAD, *JANUARY, *FEBRUARY)
     shop.load()
     assert stale_snapshots(shop.work.tables) == [END_OF_MARCH]
+
+
+def test_features_made_again_do_not_hide_that_the_scores_are_old(shop: Shop) -> None:
+    frame = shop.work.spark.createDataFrame(
+        [(END_OF_MARCH, "a")], "as_of date, customer_key string"
+    )
+    digests = digests_noted(shop.work.tables, FEATURES)
+    shop.lakehouse.replace_days(
+        CUSTOMER_360,
+        frame,
+        "as_of",
+        [END_OF_MARCH],
+        note=digests_note([END_OF_MARCH], {}, digests),
+    )
+    assert stale_snapshots(shop.work.tables) == []
+    shop.deliver("orders.csv", HEAD, *JANUARY, *FEBRUARY)
+    shop.load()
+    assert make_gold.make_customer_features(shop.work, [END_OF_MARCH]).stale == []
+    assert stale_snapshots(shop.work.tables, [FEATURES]) == []
+    assert stale_snapshots(shop.work.tables) == [END_OF_MARCH]
+    assert make_gold.make_customer_features(shop.work, [END_OF_JANUARY]).stale == [END_OF_MARCH]
 
 
 def test_what_a_run_makes_again_by_itself() -> None:
