@@ -45,7 +45,8 @@ hypothesis.settings.load_profile("suite")
 
 # Two workers (`make test`), each with a Spark session of its own: one has the deployments that are
 # run through Dagster, the other the tables and frames. Whoever is done first takes the rest, file
-# by file. A group runs on one worker, so what it shares is made once.
+# by file: whole inputs (`cases`) first, which take longest. A group runs on one worker, so what it
+# shares is made once.
 DEPLOYMENTS, TABLES = "deployments", "tables"
 
 
@@ -54,9 +55,14 @@ def group_of(item: pytest.Item) -> str:
     needs = getattr(item, "fixturenames", ())
     if "demo" in needs or ("spark" in needs and item.path.parent.name == "orchestration"):
         return DEPLOYMENTS
-    if "spark" in needs:
+    if "spark" in needs and not is_case(item):
         return TABLES
     return item.nodeid.partition("::")[0]
+
+
+def is_case(item: pytest.Item) -> bool:
+    """Whether ``item`` takes a whole input through the tables."""
+    return item.path.parent.name == "cases"
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -65,9 +71,13 @@ def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.It
     if not is_xdist_worker(session):
         return
     order = {DEPLOYMENTS: 0, TABLES: 1}
+
+    def place(item: pytest.Item) -> int:
+        return order.get(group_of(item), 2 if is_case(item) else 3)
+
     for item in items:
         item.add_marker(pytest.mark.xdist_group(group_of(item)))
-    items.sort(key=lambda item: order.get(group_of(item), 2))
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")
