@@ -82,6 +82,7 @@ Properties that the standard does not know, or that nothing would check, are ref
 
 from customer360.contracts.contract import (
     BOOKKEEPING,
+    MONEY,
     PERSONAL,
     SET_ASIDE,
     Bookkeeping,
@@ -93,6 +94,7 @@ from customer360.contracts.contract import (
 
 __all__ = [
     "BOOKKEEPING",
+    "MONEY",
     "PERSONAL",
     "SET_ASIDE",
     "Bookkeeping",

@@ -38,7 +38,7 @@ from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame, types
 from pyspark.sql import functions as F
 
-from customer360.contracts.contract import SET_ASIDE, Column, Contract, ContractError
+from customer360.contracts.contract import MONEY, SET_ASIDE, Column, Contract, ContractError
 from customer360.contracts.identifiers import (
     AROUND,
     IDENTIFIER,
@@ -59,9 +59,6 @@ CORRUPT_RECORD = "_corrupt_record"
 
 NO_ROW = "excludedWhere"
 """Property of a contract: which rows need not keep its rules, as an SQL condition of texts."""
-
-MONEY = "money"
-"""Property of a contract: the columns whose products, added, are the money of a row."""
 
 MONEY_IN = "moneyIn"
 """Property of a contract: the column that names a row's currency, and the texts, in capitals, that

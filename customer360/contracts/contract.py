@@ -29,6 +29,8 @@ from open_data_contract_standard.model import (
 from customer360.errors import Customer360Error
 
 LAYERS = ("bronze", "silver", "gold", "quarantine")
+MONEY = "money"
+"""Property of a contract: the columns whose products, added, are the money of a row."""
 SET_ASIDE = "setAside"
 """Custom property of a bronze column that describes rather than counts: a value that breaks a rule
 is read as null, and its row stays."""

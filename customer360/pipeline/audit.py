@@ -13,7 +13,7 @@ from datetime import date
 from decimal import Decimal
 
 from customer360.contracts import Contract
-from customer360.contracts.checks import MONEY
+from customer360.contracts.contract import MONEY
 from customer360.days import DayRange
 from customer360.lakehouse.tables import days_predicate
 from customer360.pipeline.workspace import Workspace

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from customer360.contracts import Column
-from customer360.contracts.checks import MONEY
+from customer360.contracts.contract import MONEY
 from customer360.contracts.numbers import DECIMAL, SIGNS, duckdb_decimal_sql
 from customer360.lakehouse.reading import sql_text
 from customer360.sources.base import Source
