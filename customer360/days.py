@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -41,6 +41,17 @@ class DayRange:
     def union(self, other: DayRange) -> DayRange:
         """The smallest range that holds both."""
         return DayRange(min(self.first, other.first), max(self.last, other.last))
+
+
+def ranges_of(days: Iterable[date], within: timedelta = timedelta(days=1)) -> tuple[DayRange, ...]:
+    """The ranges that hold ``days``, in order; days no further than ``within`` apart are in one."""
+    found: list[DayRange] = []
+    for day in sorted(set(days)):
+        if found and day - found[-1].last <= within:
+            found[-1] = DayRange(found[-1].first, day)
+        else:
+            found.append(DayRange(day, day))
+    return tuple(found)
 
 
 def parse_day(text: str, setting: str) -> date:

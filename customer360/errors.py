@@ -51,3 +51,8 @@ def listed(values: Sequence[str], limit: int = 8) -> str:
     """Join ``values`` for a message, cut after ``limit`` with how many were left out."""
     shown = ", ".join(values[:limit])
     return f"{shown} and {len(values) - limit} more" if len(values) > limit else shown
+
+
+def counted_rows(count: int) -> str:
+    """How many rows, for a message."""
+    return f"{count:,} {'row' if count == 1 else 'rows'}"

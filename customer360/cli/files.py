@@ -12,7 +12,7 @@ import typer
 from rich.markup import escape
 
 from customer360.cli.common import Format, Home, Verbose, out, print_records, say
-from customer360.errors import SettingsError
+from customer360.errors import SettingsError, counted_rows
 from customer360.settings import load_settings
 
 if TYPE_CHECKING:
@@ -122,9 +122,6 @@ def _print(found: Checked, *, personal: bool) -> None:
     def money(value: object) -> str:
         return f"{value:,.2f} {found.currency}"
 
-    def rows(count: int) -> str:
-        return f"{count:,} {'row' if count == 1 else 'rows'}"
-
     shown = Table(title="What would come in", title_justify="left", show_header=False)
     lines = {
         "rows in the files": f"{found.rows:,}",
@@ -150,16 +147,16 @@ def _print(found: Checked, *, personal: bool) -> None:
         return escape(each.reason) + (f" ({escape(each.says)})" if each.says else "")
 
     for each in found.quarantined:
-        say(f"Quarantine, {named(each)}: {rows(each.rows)}, such as")
+        say(f"Quarantine, {named(each)}: {counted_rows(each.rows)}, such as")
         for example in each.examples:
             say(f"  [dim]{escape(example)}[/dim]")
     if found.quarantined and not personal:
         say("[dim]what may be personal is hidden in them: --personal shows it[/dim]")
     for each in found.set_aside:
-        say(f"Without this value, {named(each)}: {rows(each.rows)}")
+        say(f"Without this value, {named(each)}: {counted_rows(each.rows)}")
     for each in found.excluded:
         worth = f", {money(each.money)}" if each.money is not None else ""
-        say(f"Left out, {escape(each.reason)}: {rows(each.rows)}{worth}")
+        say(f"Left out, {escape(each.reason)}: {counted_rows(each.rows)}{worth}")
     for stop in found.stops:
         say(f"A run would stop: {escape(stop)}")
     for doubt in found.suspicions:

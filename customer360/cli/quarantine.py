@@ -22,7 +22,7 @@ from customer360.cli.common import (
     say,
 )
 from customer360.cli.stopping import stoppable
-from customer360.errors import SettingsError, listed
+from customer360.errors import SettingsError, counted_rows, listed
 from customer360.home_lock import refuse_if_written, writing
 from customer360.settings import Settings, load_settings, remember
 
@@ -110,7 +110,7 @@ def show(
         print_records([_record(row, hidden) for row in rows], format)
     else:
         _write(to, written(rows, hidden), private=personal)
-        say(f"{_rows(len(rows))}: {to}")
+        say(f"{counted_rows(len(rows))}: {to}")
         left = sorted({column for names in hidden.values() for column in names if column != LINE})
         if left:
             say(f"without the personal columns {escape(listed(left))}: --personal writes them too")
@@ -163,7 +163,7 @@ def replay(
         )
         if new:
             keep(open_lakehouse(settings), new)
-        say(f"{len(new):,} of {_rows(len(stated))} in {edits} are edited anew")
+        say(f"{len(new):,} of {counted_rows(len(stated))} in {edits} are edited anew")
     before = held(tables, deployment)
     if _load(settings, deployment, tables, of_table):
         _print_changes(before, held(tables, deployment))
@@ -177,7 +177,7 @@ def _load(settings: Settings, deployment: Deployment, tables: Tables, table: str
     from customer360.deployment import Deployment
     from customer360.orchestration.partitions import made_as_of_dates
     from customer360.orchestration.run import load_again
-    from customer360.pipeline.replay import edited_days, ranges_of, waiting
+    from customer360.pipeline.replay import edited_days, loads_of, waiting
 
     found = waiting(tables, deployment, table)
     bounds = cover(deployment, {}, None, None)
@@ -204,7 +204,7 @@ def _load(settings: Settings, deployment: Deployment, tables: Tables, table: str
         remember(settings.home, bounds)
         settings = settings.model_copy(update=bounds)
         newest = Deployment.of(settings).last_day()
-        load_again(settings, ranges_of(day for day in beyond if day <= newest), as_of, say)
+        load_again(settings, loads_of(day for day in beyond if day <= newest), as_of, say)
     say(f"{settings.command('run --steps publish')}  [dim]brings the dashboard up to date[/dim]")
     return True
 
@@ -216,14 +216,10 @@ def _open(settings: Settings) -> tuple[Deployment, Tables]:
     return Deployment.of(settings), Tables(settings.lakehouse_dir)
 
 
-def _rows(count: int) -> str:
-    return f"{count:,} {'row' if count == 1 else 'rows'}"
-
-
 def _listed(each: Held, money: str) -> dict[str, object]:
     stated = "" if each.money is None else f"{each.money:,.2f}"
     if each.money is not None and each.unread:
-        stated += f" and {_rows(each.unread)} unread"
+        stated += f" and {counted_rows(each.unread)} unread"
     days = "whole"
     if each.first is not None:
         days = str(each.first) if each.first == each.last else f"{each.first} to {each.last}"

@@ -22,7 +22,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from customer360.contracts.sql import literal
+from customer360.contracts.sql import literal, sql_text
 
 DECIMAL, THOUSANDS, SIGNS = "decimalSeparator", "thousandsSeparator", "currencySigns"
 WRITTEN = (DECIMAL, THOUSANDS, SIGNS)
@@ -141,15 +141,10 @@ def duckdb_decimal_sql(text: str, properties: Mapping[str, Any]) -> str:
     beyond_doubt = stated is None and properties.get(THOUSANDS) is None
     grouped = rf"[1-9]\d{{0,2}}({mark}\d{{3}})+{fraction}{'' if beyond_doubt else '?'}"
     number = rf"-?(\d+{fraction}?|{grouped})"
-    bare = f"regexp_replace({text}, {_text(around)}, '', 'g')"
-    digits = f"translate(replace({bare}, {_text(other)}, ''), {_text(decimal)}, '.')"
-    fits = f"regexp_full_match({bare}, {_text(number)})"
+    bare = f"regexp_replace({text}, {sql_text(around)}, '', 'g')"
+    digits = f"translate(replace({bare}, {sql_text(other)}, ''), {sql_text(decimal)}, '.')"
+    fits = f"regexp_full_match({bare}, {sql_text(number)})"
     return f"CASE WHEN {fits} THEN try_cast({digits} AS {kind}) END"
-
-
-def _text(value: str) -> str:
-    """A text as DuckDB writes it, which takes backslashes as they are."""
-    return "'" + value.replace("'", "''") + "'"
 
 
 def _pattern(properties: Mapping[str, Any]) -> str:

@@ -10,3 +10,6 @@ DELETED = "deleted_at_source"
 
 LEFT_OUT = "left_out_by_edit"
 """An edit leaves the row out for good."""
+
+OTHER_CURRENCY = "other_currency"
+"""The row's money is of another currency than its source's: silver leaves it out."""

@@ -164,11 +164,6 @@ def engine(scratch: Path | None = None, *, memory: str = MEMORY) -> duckdb.DuckD
     return connection
 
 
-def sql_text(value: str | None) -> str:
-    """A text as SQL writes it."""
-    return "NULL::VARCHAR" if value is None else "'" + value.replace("'", "''") + "'"
-
-
 def ordered_batches(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[pa.RecordBatch]:
     """Rows of a query that ends in ORDER BY, in its order, one batch at a time."""
     yield from connection.sql(query).to_arrow_reader(BATCH_ROWS)

@@ -18,7 +18,6 @@ of another currency has no sum with it and is none.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,12 +25,14 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from customer360.days import DayRange
+from customer360.days import DayRange, ranges_of
 from customer360.deployment import Deployment
+from customer360.errors import counted_rows
 from customer360.lakehouse.reading import Tables
 from customer360.lakehouse.tables import days_predicate
 from customer360.pipeline.bronze_accounts import DELIVERY_DAY
 from customer360.pipeline.quarantine import of_raw, worth_rejected
+from customer360.pipeline.workspace import newest_note
 from customer360.pipeline.worth import reads_plainly, worth_in_bronze, worth_sql
 from customer360.sources.base import ChangingSource, Source
 from customer360.table_names import CUSTOMER_DAYS, HEALTH, REJECTED, TRANSACTIONS, quarantine_of
@@ -146,11 +147,8 @@ class Reconciled:
 
 def note_of(tables: Tables) -> Noted | None:
     """The newest note; None where an older release made the tables."""
-    for newest in (1, None):  # the newest commit has it, unless it was maintenance
-        for commit in tables.commits(CUSTOMER_DAYS, newest):
-            if commit.note and _NOTE in (read := json.loads(commit.note)):
-                return Noted.of(read[_NOTE])
-    return None
+    note = newest_note(tables, CUSTOMER_DAYS, _NOTE)
+    return None if note is None else Noted.of(note[_NOTE])
 
 
 def noted_account(
@@ -167,7 +165,7 @@ def noted_account(
             newest = tables.maximum(TRANSACTIONS, "business_date")
             first = deployment.settings.start_date
             made |= set(DayRange(first, newest)) if newest and newest >= first else set()
-        return {_NOTE: Noted(_ranges(made), _held(tables, deployment, made)).text()}
+        return {_NOTE: Noted(ranges_of(made), _held(tables, deployment, made)).text()}
     now = _held(tables, deployment, days)
     replaced = set(days)
     held = {
@@ -178,7 +176,7 @@ def noted_account(
         for source in {*known.held, *now}
     }
     made = replaced.union(*map(set, known.made))
-    return {_NOTE: Noted(_ranges(made), held).text()}
+    return {_NOTE: Noted(ranges_of(made), held).text()}
 
 
 def raw_note(
@@ -238,7 +236,7 @@ def waiting(found: Reconciled) -> list[str]:
         _LATER: ("of later days", "these are over"),
     }
     return [
-        f"{line.rows:,} row{'s' if line.rows != 1 else ''} of {line.source} {until[line.what][0]} "
+        f"{counted_rows(line.rows or 0)} of {line.source} {until[line.what][0]} "
         f"wait{'' if line.rows != 1 else 's'} until {until[line.what][1]}"
         for line in found.left_out
         if line.what in until
@@ -625,34 +623,16 @@ def _total(amounts: Iterable[Decimal | None]) -> Decimal | None:
     return sum(known, _NOTHING) if known else None
 
 
-def _ranges(days: Collection[date]) -> tuple[DayRange, ...]:
-    found: list[DayRange] = []
-    for day in sorted(days):
-        if found and found[-1].last + timedelta(days=1) == day:
-            found[-1] = DayRange(found[-1].first, day)
-        else:
-            found.append(DayRange(day, day))
-    return tuple(found)
-
-
 def _raw_by_day(tables: Tables, table: str) -> dict[date, int] | None:
-    stated = _newest_note(tables, table, RAW)
+    stated = (newest_note(tables, table, RAW) or {}).get(RAW)
     if not isinstance(stated, dict):
         return None
     return {date.fromisoformat(day): rows for day, rows in stated.items()}
 
 
 def _raw_of_extract(tables: Tables, table: str) -> int | None:
-    stated = _newest_note(tables, table, RAW)
-    return None if stated is None else int(stated)
-
-
-def _newest_note(tables: Tables, table: str, key: str) -> Any:
-    for newest in (1, None):
-        for commit in tables.commits(table, newest):
-            if commit.note and key in (read := json.loads(commit.note)):
-                return read[key]
-    return None
+    note = newest_note(tables, table, RAW)
+    return None if note is None else int(note[RAW])
 
 
 def _cents(money: Decimal | None) -> Decimal | None:

@@ -14,6 +14,7 @@ from decimal import Decimal
 
 from customer360.contracts import Contract
 from customer360.contracts.contract import MONEY
+from customer360.contracts.sql import sql_name
 from customer360.days import DayRange
 from customer360.lakehouse.tables import days_predicate
 from customer360.pipeline.workspace import Workspace
@@ -139,7 +140,7 @@ def _exact(source: Source) -> str:
     contract = source.contract(source.transactions_table)
     names = [name for term in contract.properties.get(MONEY) or () for name in term]
     texts = " OR ".join(
-        f"""coalesce(regexp_matches("{name}", '[.,][0-9]{{7}}|[0-9][eE]'), false)"""
+        f"coalesce(regexp_matches({sql_name(name)}, '[.,][0-9]{{7}}|[0-9][eE]'), false)"
         for name in names
     )
     return f"NOT ({texts or 'false'})"

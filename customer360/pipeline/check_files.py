@@ -15,7 +15,7 @@ from customer360.bronze import ingest
 from customer360.bronze.edits import IS_LEFT_OUT
 from customer360.contracts import Contract
 from customer360.contracts.checks import money_counts, set_aside_counts
-from customer360.contracts.reasons import MALFORMED
+from customer360.contracts.reasons import MALFORMED, OTHER_CURRENCY
 from customer360.limits import Limits
 from customer360.pipeline.bronze_accounts import left_out
 from customer360.pipeline.conflicts import too_many
@@ -251,7 +251,7 @@ def _counted(
 
 
 def _is_foreign(left_out: Row) -> bool:
-    return left_out.excluded_because == "other_currency"
+    return left_out.excluded_because == OTHER_CURRENCY
 
 
 def _quarantined(

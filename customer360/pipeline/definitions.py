@@ -8,13 +8,10 @@ was made with, and what was made with another is made again.
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Mapping
 from dataclasses import replace
 
 from customer360.contracts import Contract
-from customer360.lakehouse.tables import Lakehouse
-from customer360.pipeline.workspace import Workspace
+from customer360.pipeline.workspace import Workspace, newest_note
 from customer360.sources.base import Source
 from customer360.sources.mapped import MappedSource
 
@@ -41,16 +38,8 @@ def defined_anew(work: Workspace, table: str) -> set[str]:
 
     Of a table that an older release made, none: what it was made with is not known.
     """
-    before = _noted(work.lakehouse, table)
+    before = (newest_note(work.lakehouse, table, _NOTE) or {}).get(_NOTE, {})
     return {name for name, now in definitions(work).items() if before.get(name, now) != now}
-
-
-def _noted(lakehouse: Lakehouse, table: str) -> Mapping[str, str]:
-    for newest in (1, None):  # the newest commit says it, unless it was maintenance
-        for _, note in lakehouse.notes(table, newest):
-            if note and _NOTE in (read := json.loads(note)):
-                return dict(read[_NOTE])
-    return {}
 
 
 def _print(source: Source, zone: str) -> str:

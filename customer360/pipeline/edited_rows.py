@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from customer360.lakehouse.reading import sql_text
+from customer360.contracts.sql import sql_text
 from customer360.pipeline.workspace import Workspace
 from customer360.table_names import EDITS
 

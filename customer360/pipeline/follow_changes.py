@@ -9,7 +9,6 @@ also names the event dates that changed: silver makes those days again, whatever
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Mapping
 from datetime import date
@@ -30,7 +29,7 @@ from customer360.errors import SettingsError, listed
 from customer360.lakehouse.delta_log import Commit
 from customer360.pipeline.bronze_accounts import WHOLE, BronzeLoaded, DeliveryCount, left_out
 from customer360.pipeline.edited_rows import edits_of, edits_print
-from customer360.pipeline.workspace import Workspace, days_note
+from customer360.pipeline.workspace import Workspace, days_note, newest_note
 from customer360.sources.base import ChangingSource, Look
 from customer360.table_names import quarantine_of
 
@@ -103,11 +102,8 @@ class _Step:
             stored = {field.name for field in lakehouse.open(self.bronze).schema().fields}
             if not stored.issuperset(table_schema(self.contract).names):
                 return {}
-        for newest in (1, None):  # the newest commit says it, unless it was maintenance
-            for _, note in lakehouse.notes(self.bronze, newest):
-                if note and "definition" in (known := json.loads(note)):
-                    return known if known["definition"] == self.definition else {}
-        return {}
+        known = newest_note(lakehouse, self.bronze, "definition")
+        return known if known is not None and known["definition"] == self.definition else {}
 
     def _check_key(self, received: DataFrame) -> None:
         if not self.key:

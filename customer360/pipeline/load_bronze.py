@@ -33,7 +33,7 @@ from customer360.pipeline.bronze_accounts import (
 )
 from customer360.pipeline.edited_rows import edits_of, edits_print
 from customer360.pipeline.follow_changes import follow_changes
-from customer360.pipeline.workspace import Workspace, days_note
+from customer360.pipeline.workspace import Workspace, days_note, newest_note
 from customer360.sources.base import ChangingSource, Source
 from customer360.sources.readers import shown_name
 from customer360.table_names import quarantine_of
@@ -141,7 +141,7 @@ def _load_extract(work: Workspace, source: Source, table: str, days: DayRange) -
     lakehouse, contract = work.lakehouse, source.contract(table)
     edits = edits_print(work, table)
     print_now = _extract_print(source, table, contract, edits, work.started_at.year)
-    known = next((json.loads(n) for _, n in lakehouse.notes(f"bronze/{table}") if n), None)
+    known = newest_note(lakehouse, f"bronze/{table}", "extract")
     if known is not None and known["extract"] == print_now:
         counts = _whole(work, table, int(known["raw"]))
         reasons = _all_reasons(work, table)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from customer360.contracts.reasons import OTHER_CURRENCY
+from customer360.contracts.sql import sql_text
 from customer360.errors import listed
-from customer360.lakehouse.reading import sql_text
 from customer360.pipeline.workspace import Workspace
 from customer360.silver.transactions import Accounting
 from customer360.sources.base import Source
 from customer360.sources.mapped import MappedSource
 from customer360.table_names import REJECTED, TRANSACTIONS
-
-OTHER_CURRENCY = "other_currency"
 
 
 def mostly_other(work: Workspace, source: Source, account: Accounting) -> str | None:

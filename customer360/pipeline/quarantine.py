@@ -10,9 +10,10 @@ from decimal import Decimal
 from typing import Any
 
 from customer360.contracts.reasons import DELETED, LEFT_OUT, MALFORMED
+from customer360.contracts.sql import sql_text
 from customer360.deployment import Deployment
 from customer360.errors import TableNotFoundError, listed
-from customer360.lakehouse.reading import Tables, sql_text
+from customer360.lakehouse.reading import Tables
 from customer360.pipeline.worth import worth_sql
 from customer360.sources.base import Source
 from customer360.table_names import EDITS, REJECTED, quarantine_of

@@ -10,9 +10,10 @@ from decimal import Decimal
 
 from customer360.contracts import Column, Contract
 from customer360.contracts.numbers import DECIMAL
+from customer360.contracts.reasons import OTHER_CURRENCY
+from customer360.contracts.sql import sql_text
 from customer360.contracts.times import guesses
 from customer360.errors import listed
-from customer360.lakehouse.reading import sql_text
 from customer360.limits import LeftOut, Limits
 from customer360.pipeline.bronze_accounts import BronzeLoaded
 from customer360.pipeline.shown_columns import shown_columns
@@ -166,7 +167,7 @@ _REMEDIES = {
     NEGATIVE_AMOUNT: "write cancellations: [{column: …, below: 0}] if they are refunds, discounts: "
     "if they are lines that take something off their order",
     "amount_negative": "state what a sale below zero is in the mapping, or mend the source",
-    "other_currency": "write rates: for these currencies, or name the currency's column",
+    OTHER_CURRENCY: "write rates: for these currencies, or name the currency's column",
     "unknown_kind": "the kinds are sale, refund and cancelled",
     "amount_missing": "mend the source: an order without an amount is none",
 }

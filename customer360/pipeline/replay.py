@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from customer360.contracts.reasons import DELETED, LEFT_OUT
-from customer360.days import DayRange
+from customer360.contracts.sql import sql_text
+from customer360.days import DayRange, ranges_of
 from customer360.deployment import Deployment
-from customer360.lakehouse.reading import Tables, sql_text
+from customer360.lakehouse.reading import Tables
 from customer360.pipeline.quarantine import columns_of, delivery_days, kept_out_on
 from customer360.pipeline.row_edits import WAITING, outcomes
 from customer360.table_names import REJECTED, quarantine_of
@@ -39,7 +40,7 @@ class Waiting:
 
     def ranges(self, newest: date) -> list[DayRange]:
         """The loads that take: days near each other are one; ``newest`` serves what comes whole."""
-        found = ranges_of(self.days)
+        found = loads_of(self.days)
         return found or ([DayRange(newest, newest)] if self.whole else [])
 
 
@@ -89,15 +90,9 @@ def edited_days(tables: Tables, deployment: Deployment) -> set[date]:
     return found
 
 
-def ranges_of(days: Iterable[date]) -> list[DayRange]:
-    """Ranges that hold ``days``, in order; days less than a month apart are in one."""
-    found: list[DayRange] = []
-    for day in sorted(set(days)):
-        if found and day - found[-1].last <= _BRIDGED:
-            found[-1] = DayRange(found[-1].first, day)
-        else:
-            found.append(DayRange(day, day))
-    return found
+def loads_of(days: Iterable[date]) -> list[DayRange]:
+    """The loads that take ``days``: those less than a month apart are one."""
+    return list(ranges_of(days, _BRIDGED))
 
 
 def _days_waiting(tables: Tables, quarantine: str) -> set[date | None]:

@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from customer360.contracts.reasons import LEFT_OUT
+from customer360.contracts.sql import sql_text
 from customer360.deployment import Deployment
 from customer360.errors import Customer360Error, first_line, listed
-from customer360.lakehouse.reading import Tables, sql_text
+from customer360.lakehouse.reading import Tables
 from customer360.pipeline.quarantine import RESCUED, HeldRow, edits_loaded, rows_with_ids
 from customer360.sources.base import ChangingSource, Source
 from customer360.table_names import EDITS

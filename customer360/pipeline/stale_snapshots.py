@@ -9,7 +9,6 @@ days have another digest now, it is stale, and so is what lies between the two.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, timedelta
 
@@ -18,7 +17,7 @@ from customer360.contracts.sql import quoted
 from customer360.errors import listed
 from customer360.lakehouse.delta_log import TableLogs
 from customer360.lakehouse.reading import Tables
-from customer360.pipeline.workspace import days_note
+from customer360.pipeline.workspace import days_note, newest_note
 from customer360.settings import Settings
 from customer360.table_names import AS_OF, CUSTOMER_360, CUSTOMER_DAYS, FEATURES
 
@@ -79,12 +78,8 @@ def digests_noted(tables: TableLogs, table: str) -> dict[date, str]:
         table: One of `NOTED`.
     """
     there = set(tables.partition_values(table, AS_OF))
-    for newest in (1, None):  # the newest commit says it, unless it was maintenance
-        for _, note in tables.notes(table, newest):
-            if note and _MADE_OF in (said := json.loads(note)):
-                stated = said[_MADE_OF].items()
-                return {date.fromisoformat(day): of for day, of in stated if day in there}
-    return {}
+    stated = (newest_note(tables, table, _MADE_OF) or {}).get(_MADE_OF, {})
+    return {date.fromisoformat(day): of for day, of in stated.items() if day in there}
 
 
 def changed_since(made_of: Mapping[date, str], digests: Mapping[date, str]) -> list[date]:

@@ -11,6 +11,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from customer360.deployment import Deployment
+from customer360.lakehouse.delta_log import TableLogs
 from customer360.lakehouse.reading import Tables
 from customer360.lakehouse.tables import Folders, Lakehouse
 
@@ -77,22 +78,25 @@ def changed_days(lakehouse: Lakehouse, table: str, since: int | None, now: int) 
     }
 
 
+def newest_note(logs: TableLogs, table: str, key: str) -> dict[str, Any] | None:
+    """The newest note of ``table`` that says ``key``; None where none does, or no table is."""
+    for newest in (1, None):  # the newest commit says it, unless it was maintenance
+        for _, note in logs.notes(table, newest):
+            if note and key in (read := json.loads(note)):
+                return dict(read)
+    return None
+
+
 def consumed_version(lakehouse: Lakehouse, table: str) -> int | None:
     """Version of the upstream table that ``table`` was last brought up to; None when never."""
-    for newest in (1, None):  # the newest commit says it, unless it was maintenance
-        for _, note in lakehouse.notes(table, newest):
-            if note and "upstream" in (read := json.loads(note)):
-                return int(read["upstream"])
-    return None
+    note = newest_note(lakehouse, table, "upstream")
+    return None if note is None else int(note["upstream"])
 
 
 def consumed_bronze(lakehouse: Lakehouse, table: str) -> dict[str, int]:
     """Versions of bronze tables that silver ``table`` was last made from; none where unknown."""
-    for newest in (1, None):  # the newest commit says it, unless it was maintenance
-        for _, note in lakehouse.notes(table, newest):
-            if note and "bronze" in (read := json.loads(note)):
-                return dict(read["bronze"])
-    return {}
+    note = newest_note(lakehouse, table, "bronze")
+    return {} if note is None else dict(note["bronze"])
 
 
 def bronze_note(versions: dict[str, int], **more: Any) -> str:

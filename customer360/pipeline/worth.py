@@ -8,7 +8,7 @@ from collections.abc import Callable
 from customer360.contracts import Column
 from customer360.contracts.contract import MONEY
 from customer360.contracts.numbers import DECIMAL, SIGNS, duckdb_decimal_sql
-from customer360.lakehouse.reading import sql_text
+from customer360.contracts.sql import sql_name, sql_text
 from customer360.sources.base import Source
 from customer360.sources.mapped import MappedSource
 
@@ -34,9 +34,9 @@ def worth_in_bronze(source: Source, table: str) -> str:
     contract = source.contract(table)
 
     def text(name: str) -> str:
-        quoted = f'"{name.replace(chr(34), chr(34) * 2)}"'
         column = contract.column(name)
-        return _plainly(quoted, column) if column.logical_type == "number" else quoted
+        stated = sql_name(name)
+        return _plainly(stated, column) if column.logical_type == "number" else stated
 
     return worth_sql(source, table, text)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from customer360.lakehouse.reading import sql_text
+from customer360.contracts.sql import sql_text
 from customer360.serving import contacts
 from customer360.serving.campaigns import MEMBER_COLUMNS
 from customer360.serving.options import Contacts

@@ -23,8 +23,8 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from customer360.contracts.sql import sql_text
 from customer360.errors import Customer360Error, listed
-from customer360.lakehouse.reading import sql_text
 from customer360.serving import contacts
 from customer360.serving.eligibility import IDENTIFIERS
 from customer360.silver.keys import customer_key_of

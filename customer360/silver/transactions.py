@@ -38,6 +38,7 @@ from decimal import Decimal
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from customer360.contracts.reasons import OTHER_CURRENCY
 from customer360.limits import LeftOut
 from customer360.silver import text
 from customer360.silver.keys import customer_key
@@ -101,7 +102,7 @@ REASONS = (
     "unknown_kind",
     "amount_missing",
     "amount_negative",
-    "other_currency",
+    OTHER_CURRENCY,
     UNKNOWN_CUSTOMER,
 )
 """Why silver itself excludes a row; a source may add its own (``excluded_because``)."""
@@ -181,7 +182,7 @@ def prepared(
         .when(~F.coalesce(F.col("kind").isin(*KINDS), F.lit(False)), "unknown_kind")
         .when(F.col("amount").isNull(), "amount_missing")
         .when((F.col("amount") < 0) & ~F.col("_takes_off"), "amount_negative")
-        .when(foreign, "other_currency")
+        .when(foreign, OTHER_CURRENCY)
     )
     refund = F.coalesce(F.col("kind") == "refund", F.lit(False))
     own = refund & F.col("related_order_id").isNull() & F.col("_states").isNotNull()

@@ -41,6 +41,7 @@ from customer360.contracts.numbers import (
     minor_digits,
     signs_of,
 )
+from customer360.contracts.reasons import OTHER_CURRENCY
 from customer360.contracts.sql import literal, quoted
 from customer360.contracts.times import PLAUSIBLE
 from customer360.sources import staged
@@ -81,7 +82,6 @@ _NUMBERS = (
 _MONEY = ("amount", "unit_price", "discount", "refunded", "freight")
 _TIMES = ("occurred_at", "refunded_at", "changed_at")
 _DATED = ("occurred_at", "refunded_at")  # what gives a transaction its day
-_OTHER_CURRENCY = "other_currency"
 _ROW_IDS = ("order_id", "line_id", "related_order_id")
 _TEXT_TESTS = ("equals", "starts_with", "matches", "blank")
 _EXACT = "decimal(18,6)"
@@ -149,7 +149,7 @@ class MappedSource(Source, Generic[MappingT]):
         implied = (NEGATIVE_AMOUNT, *([CONTINUATION] if self._continued else []))
         self.exclusion_reasons = tuple(dict.fromkeys((*own, *implied)))
         # A currency column is named so that other money is left out, or converted.
-        foreign = [_OTHER_CURRENCY] if self._has("currency") else []
+        foreign = [OTHER_CURRENCY] if self._has("currency") else []
         wanted = (*(rule.reason for rule in mapping.exclude), CONTINUATION, *foreign)
         self.stated_exclusions = tuple(dict.fromkeys(wanted))
 

@@ -12,8 +12,9 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
+from customer360.contracts.sql import sql_text
 from customer360.errors import TableNotFoundError
-from customer360.lakehouse.reading import Tables, engine, ordered_batches, plain_rows, sql_text
+from customer360.lakehouse.reading import Tables, engine, ordered_batches, plain_rows
 
 ROWS = [
     {

@@ -17,7 +17,7 @@ from customer360.contracts.numbers import (
     decimal_sql,
     duckdb_decimal_sql,
 )
-from customer360.lakehouse.reading import sql_text
+from customer360.contracts.sql import sql_text
 from customer360.sources.files import FilesSource
 from customer360.sources.files.mapping import parse_mapping
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from customer360.days import DayRange
 from customer360.pipeline.quarantine import HeldRow
-from customer360.pipeline.replay import ranges_of
+from customer360.pipeline.replay import loads_of
 from customer360.pipeline.row_edits import EditsError, read_edits, row_name, row_of, written
 from customer360.settings import Settings
 
@@ -76,12 +76,12 @@ def test_a_file_that_is_none_of_edits_is_refused(tmp_path: Path, text: str, said
 
 def test_days_near_each_other_are_one_load() -> None:
     days = [date(2024, 3, 5), date(2024, 1, 1), date(2024, 2, 1), date(2024, 6, 1)]
-    assert ranges_of(days) == [
+    assert loads_of(days) == [
         DayRange(date(2024, 1, 1), date(2024, 2, 1)),
         DayRange(date(2024, 3, 5), date(2024, 3, 5)),
         DayRange(date(2024, 6, 1), date(2024, 6, 1)),
     ]
-    assert ranges_of([]) == []
+    assert loads_of([]) == []
 
 
 def test_the_command_that_writes_such_a_file_is_that_of_the_deployment(tmp_path: Path) -> None:

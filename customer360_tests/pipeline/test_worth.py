@@ -7,7 +7,7 @@ from decimal import Decimal
 import duckdb
 import pytest
 
-from customer360.lakehouse.reading import sql_text
+from customer360.contracts.sql import sql_text
 from customer360.pipeline.worth import worth_in_bronze, worth_sql
 from customer360.sources.files import FilesSource
 from customer360.sources.files.mapping import parse_mapping

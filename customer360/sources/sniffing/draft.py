@@ -15,6 +15,7 @@ import yaml
 
 from customer360.contracts.numbers import SIGNS_OF
 from customer360.contracts.times import YEARS_FROM, contradiction, has_offset, read_times
+from customer360.errors import counted_rows
 from customer360.sources.files.mapping import (
     BUILT_IN,
     FileMapping,
@@ -160,7 +161,7 @@ class _Page:
         sample = self.look.sample
         names = [file.name for file in sample.files]
         of = names[0] if len(names) == 1 else f"{len(names)} files"
-        count = _rows(sample.rows.num_rows)
+        count = counted_rows(sample.rows.num_rows)
         looked = f"all {count}" if sample.whole else f"only its first {count} were looked at"
         lines = [
             *_prose(
@@ -271,8 +272,8 @@ class _Page:
             lines += _key("fill_down", list(self.look.rows.fill_down), why)
         if sample.broken:
             self.decide.append(
-                f"{_rows(sample.broken)} without as many values as the header: such rows go to "
-                "quarantine; where they only end early, `short_rows: fill` reads them"
+                f"{counted_rows(sample.broken)} without as many values as the header: such "
+                "rows go to quarantine; where they only end early, `short_rows: fill` reads them"
             )
         return lines
 
@@ -446,7 +447,7 @@ class _Page:
         lines = _key("grain", rows.grain, rows.why)
         if rows.alike:
             lines += _prose(
-                f"{_rows(rows.alike)} like another in every column: such rows count once"
+                f"{counted_rows(rows.alike)} like another in every column: such rows count once"
                 + ("; repeated_lines: keep counts each" if rows.grain == "lines" else "")
             )
         return lines
@@ -605,10 +606,6 @@ def _value(value: object) -> str:
 
 def _one(formats: Sequence[str]) -> str:
     return formats[0]
-
-
-def _rows(count: int) -> str:
-    return f"{count:,} {'row' if count == 1 else 'rows'}"
 
 
 def _or(formats: Sequence[str]) -> str:

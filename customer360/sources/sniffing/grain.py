@@ -9,6 +9,7 @@ from typing import Any, Literal
 import duckdb
 import pyarrow as pa
 
+from customer360.contracts.sql import sql_name, sql_text
 from customer360.sources.sniffing import words
 from customer360.sources.sniffing.roles import Chosen
 from customer360.sources.sniffing.values import Column
@@ -123,37 +124,27 @@ class _Asked:
         return [str(row[0]) for row in self.connection.execute(sql).fetchall()]
 
     def of(self, role: str) -> str:
-        return name(self.roles[role].column.name)
+        return sql_name(self.roles[role].column.name)
 
     def value(self, role: str) -> str:
         """SQL of a number: what stands beside it is passed over, parentheses are a minus."""
         column = self.of(role)
         kept = f"regexp_replace({column}, '[^0-9{self.decimal}]', '', 'g')"
-        size = f"try_cast(replace({kept}, {literal(self.decimal)}, '.') AS double)"
+        size = f"try_cast(replace({kept}, {sql_text(self.decimal)}, '.') AS double)"
         return f"(CASE WHEN {self.below(role)} THEN -1 ELSE 1 END * {size})"
 
     def below(self, role: str) -> str:
-        return f"regexp_matches({self.of(role)}, {literal(_NEGATIVE)})"
+        return f"regexp_matches({self.of(role)}, {sql_text(_NEGATIVE)})"
 
     def leave_out(self, seen: RowsSeen) -> None:
         """Ask about sales alone from now on."""
         rules = [*seen.cancellations, *seen.exclude]
         fits = [
-            f"coalesce({name(rule.column)} IN ({', '.join(map(literal, rule.equals))}), false)"
+            f"coalesce({sql_name(rule.column)} IN ({', '.join(map(sql_text, rule.equals))}), false)"
             for rule in rules
             if rule.equals
         ]
         self.sales = f"NOT ({' OR '.join(fits)})" if fits else "true"
-
-
-def name(column: str) -> str:
-    """A column's name in SQL."""
-    return '"' + column.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """A text in SQL as DuckDB reads it."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _name(roles: dict[str, Chosen], role: str) -> list[str]:
@@ -214,7 +205,7 @@ def _given_back(
     rule = Rule(column, tuple(refunds), why=f"{column} says so")
     if "order_id" not in roles:
         return rule
-    is_refund = f"coalesce({name(column)} IN ({', '.join(map(literal, refunds))}), false)"
+    is_refund = f"coalesce({sql_name(column)} IN ({', '.join(map(sql_text, refunds))}), false)"
     keys = [asked.of(role) for role in ("order_id", "line_id") if role in roles]
     beside = asked.number(
         f"SELECT count(*) FROM (SELECT 1 FROM sample GROUP BY {', '.join(keys)} "
@@ -262,7 +253,7 @@ def _blanks(seen: RowsSeen, asked: _Asked, roles: dict[str, Chosen]) -> None:
             "CREATE TEMP VIEW numbered AS SELECT *, row_number() OVER () AS __row FROM sample"
         )
         filled = ", ".join(
-            f"last_value({name(one)} IGNORE NULLS) OVER (ORDER BY __row) AS {name(one)}"
+            f"last_value({sql_name(one)} IGNORE NULLS) OVER (ORDER BY __row) AS {sql_name(one)}"
             for one in fields
         )
         asked.connection.execute(
@@ -281,7 +272,7 @@ def _repeats(
     counted = [column.name for column in columns if column.name != roles["order_id"].column.name]
     differs = ", ".join(f"count(*) FILTER (c{n} > 1) AS d{n}" for n in range(len(counted)))
     inner = ", ".join(
-        f"count(DISTINCT coalesce({name(one)}, '')) AS c{n}" for n, one in enumerate(counted)
+        f"count(DISTINCT coalesce({sql_name(one)}, '')) AS c{n}" for n, one in enumerate(counted)
     )
     row = asked.row(
         f"SELECT count(*), sum(n), {differs} FROM (SELECT {order}, count(*) AS n, {inner} "
@@ -359,7 +350,7 @@ def _parts(
         if column.filled < column.rows or not words.is_named(column.name, words.PARTS_OF_ID):
             continue
         left = asked.number(
-            f"SELECT count(*) FROM (SELECT 1 FROM {different} GROUP BY {name(column.name)}, "
+            f"SELECT count(*) FROM (SELECT 1 FROM {different} GROUP BY {sql_name(column.name)}, "
             f"{order} HAVING count(*) > 1)"
         )
         if not left:
@@ -414,15 +405,15 @@ def _below_zero(
             if column.name in {chosen.column.name for chosen in roles.values()} or column.is_time:
                 continue
             found = asked.column(
-                f"SELECT DISTINCT {name(column.name)} FROM sample WHERE {asked.sales} "
-                f"AND ({below}) AND {name(column.name)} IS NOT NULL ORDER BY 1 LIMIT 20"
+                f"SELECT DISTINCT {sql_name(column.name)} FROM sample WHERE {asked.sales} "
+                f"AND ({below}) AND {sql_name(column.name)} IS NOT NULL ORDER BY 1 LIMIT 20"
             )
             called = [text for text in found if words.is_named(text, f".*({words.DISCOUNTS}).*")]
             if called:
                 why = "lines below zero that are called so"
                 seen.discounts.append(Rule(column.name, tuple(called), why=why))
-                listed = ", ".join(map(literal, called))
-                below = f"({below}) AND coalesce({name(column.name)} NOT IN ({listed}), true)"
+                listed = ", ".join(map(sql_text, called))
+                below = f"({below}) AND coalesce({sql_name(column.name)} NOT IN ({listed}), true)"
                 count = asked.number(
                     f"SELECT count(*) FROM sample WHERE {asked.sales} AND ({below})"
                 )
@@ -437,7 +428,7 @@ def _below_zero(
     letters = start[0] if len(start) == 1 else ""
     if letters and not asked.number(
         f"SELECT count(*) FROM sample WHERE {asked.sales} AND NOT ({below}) "
-        f"AND starts_with({order}, {literal(letters)})"
+        f"AND starts_with({order}, {sql_text(letters)})"
     ):
         rows = (
             "row below zero, and no other, has an id"
