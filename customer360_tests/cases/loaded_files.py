@@ -20,6 +20,16 @@ from customer360.sources.files.mapping import parse_mapping
 from customer360.sources.mapped import REFUNDED
 
 SECRET = b"known to the tests"
+ORDERS = """
+name: shop
+time_zone: UTC
+currency: EUR
+date_format: "yyyy-MM-dd"
+grain: orders
+columns: {order_id: id, customer_id: who, occurred_at: day, amount: sum}
+"""
+"""The mapping of a plain file of orders: id, who, day, sum."""
+
 EVER = (dt.date(1900, 1, 1), dt.date(2200, 1, 1))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,35 +12,37 @@ from customer360.limits import Limits
 from customer360.pipeline.check_files import check_source
 from customer360.sources.files import FilesSource
 from customer360.sources.files.mapping import parse_mapping
-from customer360_tests.deployments import customer360
+from customer360_tests.cases.loaded_files import ORDERS
+from customer360_tests.deployments import Said, customer360
 
-MAPPING = """
-name: shop
-time_zone: UTC
-currency: EUR
-date_format: "yyyy-MM-dd"
-grain: orders
-columns: {order_id: id, customer_id: who, occurred_at: day, amount: sum}
-exclude: [{reason: test_order, column: who, equals: tester}]
-"""
+MAPPING = ORDERS + "exclude: [{reason: test_order, column: who, equals: tester}]\n"
 TEXT = (
     "id,who,day,sum,Refunded Amount\n1,A,2024-01-01,10.00,0.00\n2,,2024-01-02,20.50,5.00\n"
     "2,B,2024-01-03,1.00,\n3,tester,2024-01-03,99.00,\n4,C,2024-01-04,twelve,\n"
 )
+Check = Callable[..., Said]
 
 
-def test_check_tells_what_would_come_in_and_writes_nothing(
+@pytest.fixture
+def check(
     spark: SparkSession,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    (tmp_path / "shop.yaml").write_text(MAPPING)
-    (tmp_path / "a.csv").write_text(TEXT)
-    before = sorted(tmp_path.rglob("*"))
-    said = customer360(
-        capsys, monkeypatch, "check", "--mapping", tmp_path / "shop.yaml", tmp_path / "a.csv"
-    )
+) -> Check:
+    """Check a file of this text by this mapping; further options after them."""
+
+    def checked(mapping: str, text: str, *options: str) -> Said:
+        stated, file = tmp_path / "shop.yaml", tmp_path / "a.csv"
+        stated.write_text(mapping)
+        file.write_text(text)
+        return customer360(capsys, monkeypatch, "check", "--mapping", stated, file, *options)
+
+    return checked
+
+
+def test_check_tells_what_would_come_in_and_writes_nothing(check: Check, tmp_path: Path) -> None:
+    said = check(MAPPING, TEXT)
     assert said.code == 0, said.err
     for line in (
         "rows in the files              │ 5",
@@ -58,25 +61,15 @@ def test_check_tells_what_would_come_in_and_writes_nothing(
         "write `refunded: Refunded Amount` under columns",
     ):
         assert line in said.out
-    assert sorted(tmp_path.rglob("*")) == before
+    assert sorted(tmp_path.rglob("*")) == [tmp_path / "a.csv", tmp_path / "shop.yaml"]
 
 
-def test_lines_are_counted_as_the_orders_that_they_become(
-    spark: SparkSession,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    (tmp_path / "shop.yaml").write_text(
+def test_lines_are_counted_as_the_orders_that_they_become(check: Check) -> None:
+    said = check(
         MAPPING.replace("grain: orders", "grain: lines")
-        + "cancellations: [{column: sum, below: 0}]\n"
-    )
-    (tmp_path / "a.csv").write_text(
+        + "cancellations: [{column: sum, below: 0}]\n",
         "id,who,day,sum\n1,,2024-01-01,10.00\n1,,2024-01-01,2.50\n1,,2024-01-01,2.50\n"
-        "2,A,2024-01-02,4.00\n2,A,2024-01-03,-1.00\n2,A,2024-01-03,-2.00\n"
-    )
-    said = customer360(
-        capsys, monkeypatch, "check", "--mapping", tmp_path / "shop.yaml", tmp_path / "a.csv"
+        "2,A,2024-01-02,4.00\n2,A,2024-01-03,-1.00\n2,A,2024-01-03,-2.00\n",
     )
     assert said.code == 0, said.err
     for line in (
@@ -104,22 +97,12 @@ def test_what_check_lacks_is_said(
     assert absent.error_lines[0].endswith("none.csv: there is no such file or folder")
 
 
-def test_an_order_on_two_days_counts_as_it_would_be_loaded(
-    spark: SparkSession,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_an_order_on_two_days_counts_as_it_would_be_loaded(check: Check) -> None:
     """Its date was corrected: the row that changed last counts, wherever the other lies."""
-    (tmp_path / "shop.yaml").write_text(
-        MAPPING.replace("amount: sum}", "amount: sum, changed_at: seen}")
-    )
-    (tmp_path / "a.csv").write_text(
+    said = check(
+        MAPPING.replace("amount: sum}", "amount: sum, changed_at: seen}"),
         "id,who,day,sum,seen\n1,A,2024-01-01,10.00,2024-01-01\n1,A,2024-02-01,10.00,2024-02-02\n"
-        "2,B,2024-01-05,5.00,2024-01-05\n2,B,2024-01-05,5.00,2024-01-05\n"
-    )
-    said = customer360(
-        capsys, monkeypatch, "check", "--mapping", tmp_path / "shop.yaml", tmp_path / "a.csv"
+        "2,B,2024-01-05,5.00,2024-01-05\n2,B,2024-01-05,5.00,2024-01-05\n",
     )
     assert said.code == 0, said.err
     for line in (
@@ -132,35 +115,16 @@ def test_an_order_on_two_days_counts_as_it_would_be_loaded(
         assert line in said.out
 
 
-def test_a_clean_file_is_said_to_be_one(
-    spark: SparkSession,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    (tmp_path / "shop.yaml").write_text(MAPPING)
-    (tmp_path / "a.csv").write_text("id,who,day,sum\n1,A,2024-01-01,10.00\n2,A,2024-01-14,1.00\n")
-    said = customer360(
-        capsys, monkeypatch, "check", "--mapping", tmp_path / "shop.yaml", tmp_path / "a.csv"
-    )
+def test_a_clean_file_is_said_to_be_one(check: Check) -> None:
+    said = check(MAPPING, "id,who,day,sum\n1,A,2024-01-01,10.00\n2,A,2024-01-14,1.00\n")
     assert "Nothing is refused or left out, and nothing looks wrong." in said.out
 
 
-def test_a_value_that_is_set_aside_is_said_and_costs_no_sale(
-    spark: SparkSession,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    (tmp_path / "shop.yaml").write_text(
-        MAPPING.replace("amount: sum}", "amount: sum, birth_date: born, currency: ccy}")
-    )
-    (tmp_path / "a.csv").write_text(
+def test_a_value_that_is_set_aside_is_said_and_costs_no_sale(check: Check) -> None:
+    said = check(
+        MAPPING.replace("amount: sum}", "amount: sum, birth_date: born, currency: ccy}"),
         "id,who,day,sum,born,ccy\n1,A,2024-01-01,10.00,0000-00-00,EUR\n"
-        "2,B,2024-01-14,1.00,1990-01-01,EUR\n3,B,2024-01-14,900,1990-01-01,JPY\n"
-    )
-    said = customer360(
-        capsys, monkeypatch, "check", "--mapping", tmp_path / "shop.yaml", tmp_path / "a.csv"
+        "2,B,2024-01-14,1.00,1990-01-01,EUR\n3,B,2024-01-14,900,1990-01-01,JPY\n",
     )
     assert said.code == 0, said.err
     assert "Without this value, born:format (no day like yyyy-MM-dd): 1 row" in said.out
@@ -194,27 +158,19 @@ PEOPLE = MAPPING.replace("amount: sum}", "amount: sum, email: mail}\nkeep: [rema
 
 
 @pytest.mark.parametrize("format", ["table", "json"])
-def test_examples_hide_what_may_be_personal(
-    spark: SparkSession,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    format: str,
-) -> None:
+def test_examples_hide_what_may_be_personal(check: Check, format: str) -> None:
     """Of the customer, of columns that are only kept or not mapped, and of lines as they stand."""
-    (tmp_path / "shop.yaml").write_text(PEOPLE)
-    (tmp_path / "a.csv").write_text(
+    text = (
         "id,who,mail,day,sum,remark,Surname\n1,K17,kim@x.example,2024-01-01,10.00,call Kim,Lund\n"
         "2,K17,kim@x.example,2024-01-01,many,call Kim,Lund\n"
         "3,K17,kim@x.example,2024-01-01,5.00,call Kim,Lund,more\n"
     )
-    check = ("check", "--mapping", tmp_path / "shop.yaml", tmp_path / "a.csv", "--format", format)
-    said = customer360(capsys, monkeypatch, *check)
+    said = check(PEOPLE, text, "--format", format)
     assert said.code == 0, said.err
-    for text in ("kim@", "K17", "call Kim", "Lund"):
-        assert text not in said.out
+    for private in ("kim@", "K17", "call Kim", "Lund"):
+        assert private not in said.out
     assert "many" in said.out
     assert "a.csv" in said.out
-    said = customer360(capsys, monkeypatch, *check, "--personal")
-    for text in ("kim@", "K17", "call Kim", "Lund,more"):
-        assert text in said.out
+    said = check(PEOPLE, text, "--format", format, "--personal")
+    for private in ("kim@", "K17", "call Kim", "Lund,more"):
+        assert private in said.out

@@ -6,16 +6,7 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from customer360_tests.cases.loaded_files import Loaded, load
-
-MAPPING = """
-name: shop
-time_zone: UTC
-currency: EUR
-date_format: "yyyy-MM-dd"
-grain: orders
-columns: {order_id: id, customer_id: who, occurred_at: day, amount: sum}
-"""
+from customer360_tests.cases.loaded_files import ORDERS, Loaded, load
 
 
 def load_ids(
@@ -23,7 +14,7 @@ def load_ids(
 ) -> Loaded:
     lines = [f"{order},{who},2024-01-01,1.00" for order, who in rows]
     return load(
-        spark, folder, MAPPING + more, {"a.csv": "\n".join(["id,who,day,sum", *lines]) + "\n"}
+        spark, folder, ORDERS + more, {"a.csv": "\n".join(["id,who,day,sum", *lines]) + "\n"}
     )
 
 
@@ -81,7 +72,7 @@ def test_numbers_that_a_spreadsheet_shortened_identify_nothing(
 
 def test_an_order_is_known_by_several_columns(spark: SparkSession, tmp_path: Path) -> None:
     """Receipt 17 of two shops is two orders; without its shop it is none."""
-    mapping = MAPPING.replace("order_id: id", "order_id: [shop, id]")
+    mapping = ORDERS.replace("order_id: id", "order_id: [shop, id]")
     text = (
         "shop,id,who,day,sum\nN,17,A,2024-01-01,1.00\nS,17.0,A,2024-01-01,2.00\n"
         ",17,A,2024-01-01,4.00\nNULL,18,A,2024-01-01,8.00\n"

@@ -19,16 +19,9 @@ from customer360.pipeline.stale_snapshots import (
 )
 from customer360.settings import Settings
 from customer360.table_names import CUSTOMER_360, FEATURES
+from customer360_tests.cases.loaded_files import ORDERS
 from customer360_tests.cases.shop import Shop, open_shop
 
-MAPPING = """
-name: shop
-time_zone: UTC
-currency: EUR
-date_format: "yyyy-MM-dd"
-grain: orders
-columns: {order_id: id, customer_id: who, occurred_at: day, amount: sum}
-"""
 HEAD = "id,who,day,sum"
 JANUARY = ("1,A,2024-01-05,10.00", "2,B,2024-01-20,20.00")
 FEBRUARY = ("3,A,2024-02-10,30.00",)
@@ -45,7 +38,7 @@ def loaded(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Pat
     """Three months, with a snapshot of the end of each."""
     folder = tmp_path_factory.mktemp("three_months")
     files = {"orders.csv": (HEAD, *JANUARY, *FEBRUARY, *MARCH)}
-    shop = open_shop(spark, folder, MAPPING, files, first=date(2024, 1, 1), last=END_OF_MARCH)
+    shop = open_shop(spark, folder, ORDERS, files, first=date(2024, 1, 1), last=END_OF_MARCH)
     shop.load()
     for as_of in (END_OF_JANUARY, END_OF_FEBRUARY, END_OF_MARCH):
         assert not make_gold.make_customer_features(shop.work, [as_of]).stale
@@ -56,7 +49,7 @@ def loaded(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Pat
 def shop(spark: SparkSession, loaded: Path, tmp_path: Path) -> Shop:
     """A copy of it, to be changed."""
     shutil.copytree(loaded, tmp_path, dirs_exist_ok=True)
-    return open_shop(spark, tmp_path, MAPPING, first=date(2024, 1, 1), last=END_OF_MARCH)
+    return open_shop(spark, tmp_path, ORDERS, first=date(2024, 1, 1), last=END_OF_MARCH)
 
 
 def test_a_changed_day_makes_the_snapshots_after_it_stale_and_no_other(shop: Shop) -> None:
