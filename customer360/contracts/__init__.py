@@ -83,6 +83,7 @@ Properties that the standard does not know, or that nothing would check, are ref
 from customer360.contracts.contract import (
     BOOKKEEPING,
     MONEY,
+    MONEY_IN,
     PERSONAL,
     SET_ASIDE,
     Bookkeeping,
@@ -95,6 +96,7 @@ from customer360.contracts.contract import (
 __all__ = [
     "BOOKKEEPING",
     "MONEY",
+    "MONEY_IN",
     "PERSONAL",
     "SET_ASIDE",
     "Bookkeeping",

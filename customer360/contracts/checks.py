@@ -38,7 +38,14 @@ from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame, types
 from pyspark.sql import functions as F
 
-from customer360.contracts.contract import MONEY, SET_ASIDE, Column, Contract, ContractError
+from customer360.contracts.contract import (
+    MONEY,
+    MONEY_IN,
+    SET_ASIDE,
+    Column,
+    Contract,
+    ContractError,
+)
 from customer360.contracts.identifiers import (
     AROUND,
     IDENTIFIER,
@@ -59,10 +66,6 @@ CORRUPT_RECORD = "_corrupt_record"
 
 NO_ROW = "excludedWhere"
 """Property of a contract: which rows need not keep its rules, as an SQL condition of texts."""
-
-MONEY_IN = "moneyIn"
-"""Property of a contract: the column that names a row's currency, and the texts, in capitals, that
-stand there for the source's own. Other money has no worth in it."""
 
 RULES_A_MASK = 63
 """Bits of a long that are used: the sign bit is left alone."""

@@ -31,6 +31,9 @@ from customer360.errors import Customer360Error
 LAYERS = ("bronze", "silver", "gold", "quarantine")
 MONEY = "money"
 """Property of a contract: the columns whose products, added, are the money of a row."""
+MONEY_IN = "moneyIn"
+"""Property of a contract: the column that names a row's currency, and the texts, in capitals, that
+stand there for the source's own. Other money has no worth in it."""
 SET_ASIDE = "setAside"
 """Custom property of a bronze column that describes rather than counts: a value that breaks a rule
 is read as null, and its row stays."""

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from customer360.contracts import Contract
-from customer360.contracts.contract import MONEY
+from customer360.contracts import MONEY, Contract
 from customer360.contracts.sql import sql_name
 from customer360.days import DayRange
 from customer360.lakehouse.tables import days_predicate

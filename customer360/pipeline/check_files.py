@@ -131,12 +131,18 @@ def check_source(
         time_zone=source.time_zone,
         currency=source.currency,
     ).persist()
+    settled = transactions.settled(
+        rows.drop("_source_file"),
+        lines=source.order_lines,
+        standing=transactions.standing_rows(rows, transactions.moved_keys(rows)),
+    ).persist()
     try:
         rejected = ingest.rejected(received, contract)
         shown = None if personal else shown_columns(source, table)
         checked = _counted(
             source,
             rows,
+            settled,
             received=received.count(),
             refused=rejected.count(),
             quarantined=_quarantined(rejected, contract, shown),
@@ -144,25 +150,26 @@ def check_source(
         )
         if limits is None:
             return checked
-        return replace(checked, stops=_stops(source, received, rows, checked, limits))
+        return replace(checked, stops=_stops(source, received, rows, settled, checked, limits))
     finally:
+        settled.unpersist()
         rows.unpersist()
         received.unpersist()
 
 
 def _stops(
-    source: Source, received: DataFrame, rows: DataFrame, checked: Checked, limits: Limits
+    source: Source,
+    received: DataFrame,
+    rows: DataFrame,
+    settled: DataFrame,
+    checked: Checked,
+    limits: Limits,
 ) -> list[str]:
     """For what a run of these rows alone would stop."""
     contract = source.contract(source.transactions_table)
     money = money_counts(contract, ingest.WORTH, F.col(IS_LEFT_OUT))
     stated = received.agg(*money).collect()[0].asDict() if money else {}
     refused = left_out(stated, checked.refused, checked.rows)
-    settled = transactions.settled(
-        rows.drop("_source_file"),
-        lines=source.order_lines,
-        standing=transactions.standing_rows(rows, transactions.moved_keys(rows)),
-    )
     excluded = transactions.excluded_counts(source.exclusion_reasons, source.stated_exclusions)
     account = transactions.Accounting.of(
         *(
@@ -187,6 +194,7 @@ def _stops(
 def _counted(
     source: Source,
     rows: DataFrame,
+    settled: DataFrame,
     *,
     received: int,
     refused: int,
@@ -194,12 +202,6 @@ def _counted(
     set_aside: Sequence[Refused],
 ) -> Checked:
     """What the typed ``rows`` come to, beside what is known of those received and refused."""
-    moved = transactions.moved_keys(rows)
-    settled = transactions.settled(
-        rows.drop("_source_file"),
-        lines=source.order_lines,
-        standing=transactions.standing_rows(rows, moved),
-    ).persist()
     made = transactions.made_of(transactions.kept(settled), order_lines=source.order_lines)
     sale, refund = F.col("kind") == "sale", F.col("kind") == "refund"
     (total,) = made.agg(
@@ -223,7 +225,6 @@ def _counted(
         row.outcome: row["count"]
         for row in settled.groupBy(F.col(transactions.OUTCOME).alias("outcome")).count().collect()
     }
-    settled.unpersist()
     return Checked(
         rows=received,
         refused=refused,

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from customer360.contracts import Column
-from customer360.contracts.contract import MONEY
-from customer360.contracts.numbers import DECIMAL, SIGNS, duckdb_decimal_sql
+from customer360.contracts import MONEY, MONEY_IN, Column
+from customer360.contracts.numbers import DECIMAL, SIGNS, duckdb_decimal_sql, minor_digits
 from customer360.contracts.sql import sql_name, sql_text
 from customer360.sources.base import Source
 from customer360.sources.mapped import MappedSource
@@ -23,10 +22,31 @@ def worth_sql(source: Source, table: str, text: Callable[[str], str]) -> str:
         table: Bronze table, without the layer.
         text: Gives SQL of the text of a column.
     """
-    if not source.contract(table).properties.get(MONEY):
-        return _NOTHING
-    money = source.money_sql(table, text)
+    money = money_sql(source, table, text)
     return _NOTHING if money is None else f"CAST(abs({money}) AS DECIMAL(38,2))"
+
+
+def money_sql(source: Source, table: str, text: Callable[[str], str]) -> str | None:
+    """Money that a raw row states: the same with its sign; None where rows state no money."""
+    contract = source.contract(table)
+
+    def product(names: list[str]) -> str:
+        read = [duckdb_decimal_sql(text(n), contract.column(n).properties) for n in names]
+        # Digits that multiply exactly.
+        return " * ".join(f"try_cast({r} AS DECIMAL(18,4))" for r in read) if read[1:] else read[0]
+
+    terms = [product(names) for names in contract.properties.get(MONEY) or ()]
+    if not terms:
+        return None
+    money = " + ".join([terms[0], *(f"coalesce({term}, 0)" for term in terms[1:])])
+    if isinstance(source, MappedSource) and source.mapping.amounts_in == "minor_units":
+        money = f"({money}) / {10 ** minor_digits(source.currency)}"
+    money = f"round(try_cast({money} AS DECIMAL(38,6)), 2)"
+    for column, own in (contract.properties.get(MONEY_IN) or {}).items():
+        codes = ", ".join(sql_text(code) for code in ("", *own))
+        is_own = f"coalesce(upper(trim({text(column)})), '') IN ({codes})"
+        money = f"CASE WHEN {is_own} THEN {money} END"
+    return money
 
 
 def worth_in_bronze(source: Source, table: str) -> str:

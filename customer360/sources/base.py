@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Literal
 
 from customer360.contracts import Contract
-from customer360.contracts.numbers import duckdb_decimal_sql
 from customer360.days import DayRange
 
 if TYPE_CHECKING:
@@ -77,30 +76,6 @@ class Source(ABC):
     def header_of(self, table: str, column: str) -> str:
         """What the source itself calls a column of bronze table ``table``."""
         return column
-
-    def money_sql(self, table: str, text: Callable[[str], str]) -> str | None:
-        """DuckDB's SQL of the money that a raw row states, in the source's currency.
-
-        For lists that are read without Spark: what is not written plainly is null, as is money of
-        another currency.
-
-        Args:
-            table: Bronze table, without the layer.
-            text: Gives SQL of the text of a column of the contract.
-
-        Returns:
-            None where the rows state no money.
-        """
-        contract = self.contract(table)
-        terms = [
-            " * ".join(
-                duckdb_decimal_sql(text(name), contract.column(name).properties) for name in names
-            )
-            for names in contract.properties.get("money") or ()
-        ]
-        if not terms:
-            return None
-        return " + ".join([terms[0], *(f"coalesce({term}, 0)" for term in terms[1:])])
 
     @abstractmethod
     def available(self) -> DayRange:

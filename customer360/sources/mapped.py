@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Generic
 
@@ -37,7 +37,6 @@ from customer360.contracts import Column as ContractColumn
 from customer360.contracts.identifiers import CUSTOMER, IDENTIFIER, NULL_WORDS, ROW, trimmed_sql
 from customer360.contracts.numbers import (
     decimal_sql,
-    duckdb_decimal_sql,
     minor_digits,
     signs_of,
 )
@@ -160,30 +159,6 @@ class MappedSource(Source, Generic[MappingT]):
     def header_of(self, table: str, column: str) -> str:
         """The source's own name of a bronze column."""
         return self._headers.get(column, column)
-
-    def money_sql(self, table: str, text: Callable[[str], str]) -> str | None:
-        """See `Source.money_sql`: the amount columns added, or quantity x unit price."""
-        columns = self.mapping.columns
-
-        def read(header: str) -> str:
-            column = self._contract.column(self._names[header])
-            return duckdb_decimal_sql(text(column.name), column.properties)
-
-        parts = [read(header) for header in columns.headers("amount")]
-        if len(parts) > 1:
-            parts = [parts[0], *(f"coalesce({part}, 0)" for part in parts[1:])]
-        money = " + ".join(parts)
-        if not parts:
-            factors = [read(columns.headers(role)[0]) for role in ("quantity", "unit_price")]
-            money = " * ".join(f"try_cast({each} AS decimal(18,4))" for each in factors)
-        if self.mapping.amounts_in == "minor_units":
-            money = f"({money}) / {10 ** minor_digits(self.currency)}"
-        money = f"round(try_cast({money} AS decimal(38,6)), 2)"
-        if not self._has("currency"):
-            return money
-        code = f"upper(trim({text(self._names[columns.headers('currency')[0]])}))"
-        own = ", ".join(f"'{sign.upper()}'" for sign in ("", *signs_of(self.currency)))
-        return f"CASE WHEN coalesce({code}, '') IN ({own}) THEN {money} END"
 
     def staged_customers(self, bronze: Mapping[str, DataFrame]) -> DataFrame:
         """A row for each time that a customer's attributes were stated."""

@@ -23,7 +23,6 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -373,7 +372,7 @@ class TimesSeen:
         """
         months, every = sorted(self.months, reverse=at_end), self.months.total()
         few = 0
-        for month, following in pairwise(months):
+        for month, following in itertools.pairwise(months):
             few += self.months[month]
             if few > max(1, _LONE_SHARE * every) or few * 2 >= every:
                 return None

@@ -18,6 +18,7 @@ from customer360.contracts.numbers import (
     duckdb_decimal_sql,
 )
 from customer360.contracts.sql import sql_text
+from customer360.pipeline.worth import money_sql
 from customer360.sources.files import FilesSource
 from customer360.sources.files.mapping import parse_mapping
 
@@ -95,6 +96,6 @@ def test_money_is_what_the_mapping_says(
 ) -> None:
     text = MAPPING.replace("COLUMNS", columns) + more + "\n"
     source = FilesSource(parse_mapping(text, where="shop.yaml"))
-    sql = source.money_sql("shop_orders", lambda name: sql_text(row.get(name)))
+    sql = money_sql(source, "shop_orders", lambda name: sql_text(row.get(name)))
     (found,) = duckdb.execute(f"SELECT {sql}").fetchone() or (None,)
     assert found == (None if money is None else Decimal(money))
