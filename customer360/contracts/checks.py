@@ -38,6 +38,7 @@ from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame, types
 from pyspark.sql import functions as F
 
+from customer360.contracts.booleans import boolean_sql
 from customer360.contracts.contract import (
     MONEY,
     MONEY_IN,
@@ -53,7 +54,6 @@ from customer360.contracts.identifiers import (
     damaged_sql,
     identifier_sql,
     is_null_word,
-    trimmed_sql,
 )
 from customer360.contracts.numbers import WRITTEN, decimal_sql, largest_sql
 from customer360.contracts.sql import literal as _text
@@ -358,7 +358,7 @@ def _typed(column: Column) -> str:
         # A column of whole numbers with gaps comes as 3.0 out of many programs.
         return f"CASE WHEN ({value}) = floor({value}) THEN try_cast({value} AS {cast_to}) END"
     if kind == "boolean":
-        return f"try_cast({trimmed_sql(text)} AS boolean)"
+        return boolean_sql(text)
     if kind in ("date", "timestamp"):
         return f"CAST({_time(text, column)} AS {kind})"
     if IDENTIFIER in properties:

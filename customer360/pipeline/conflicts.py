@@ -14,7 +14,13 @@ from customer360.errors import listed
 from customer360.limits import LeftOut, Limits
 from customer360.pipeline.shown_columns import shown_columns
 from customer360.pipeline.workspace import Workspace
-from customer360.silver.transactions import CONFLICTING_CUSTOMERS, CONFLICTS, Accounting
+from customer360.silver.transactions import (
+    CONFLICTING_CUSTOMERS,
+    CONFLICTING_DISCOUNTS,
+    CONFLICTING_ROWS,
+    CONFLICTS,
+    Accounting,
+)
 from customer360.sources.base import Source
 from customer360.table_names import REJECTED
 
@@ -22,6 +28,11 @@ _LOOKED_AT = 60
 """Rows that an explanation is made from, however many there are."""
 _EXAMPLES = 2
 _VALUES = 4
+_WHAT = {
+    CONFLICTING_CUSTOMERS: "name two customers",
+    CONFLICTING_ROWS: "contradict each other",
+    CONFLICTING_DISCOUNTS: "take more off than was sold",
+}
 
 
 def too_many(source: Source, account: Accounting, limits: Limits) -> bool:
@@ -71,27 +82,32 @@ def explained(work: Workspace, source: Source, account: Accounting) -> str:
     orders: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for row in found:
         orders[row["order_id"]].append(content.get(row["_row_hash"], {}))
-    customers = any(row["reason"] == CONFLICTING_CUSTOMERS for row in found)
+    reasons = {row["reason"] for row in found}
     examples = "; ".join(
         _example(order, rows, shown) for order, rows in list(orders.items())[:_EXAMPLES]
     )
-    what = "name two customers" if customers else "contradict each other"
+    what = next(said for reason, said in _WHAT.items() if reason in reasons)
     rows = f"{account.conflicts:,} rows of {source.name} are"
     if account.conflicts == 1:
         rows = f"1 row of {source.name} is"
     return (
         f"{rows} of orders whose rows {what}: {examples}. "
-        f"{_remedy(source, list(orders.values()), customers)}; see "
+        f"{_remedy(source, list(orders.values()), reasons)}; see "
         f"`{work.deployment.settings.command('quarantine show transactions')}`"
     )
 
 
-def _remedy(source: Source, orders: list[list[Mapping[str, Any]]], customers: bool) -> str:
+def _remedy(source: Source, orders: list[list[Mapping[str, Any]]], reasons: set[str]) -> str:
     apart = listed(_telling_apart(orders), 4)
-    if customers:
+    if CONFLICTING_CUSTOMERS in reasons:
         return (
             "If the order's number begins anew (a store, a year), name what else tells orders "
             "apart in order_id"
+        )
+    if reasons == {CONFLICTING_DISCOUNTS}:
+        return (
+            "If what is taken off was paid in another way (a gift card), leave it out by exclude "
+            "rather than by discounts"
         )
     if source.order_lines:
         column = f": {apart} would" if apart else ""

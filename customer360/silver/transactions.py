@@ -6,7 +6,8 @@ What an order is: it is known by its source and order id, and by its line where 
 - Other content under the same key is a *correction*: the one delivered last counts, of one
   delivery the one with the greater time of change, on whatever day it now lies.
 - Where neither tells, it is a *conflict*: all rows of the order are kept out, by that reason.
-  Lines of an order that name two customers are one too.
+  Lines of an order that name two customers, or that come to less than nothing because more is
+  taken off than was sold, are one too.
 - A sale that was cancelled is the same order. A refund is a row of its own, beside the sale: it is
   known by its own id where it says which order it refunds (``related_order_id``), else by what its
   row says was given back (``states`` of ``sources.staged``), so that two partial refunds of an
@@ -94,8 +95,9 @@ TOGETHER = "_together"
 UNKNOWN_CUSTOMER = "unknown_customer"
 CONFLICTING_ROWS = "conflicting_rows"
 CONFLICTING_CUSTOMERS = "conflicting_customers"
-CONFLICTS = (CONFLICTING_ROWS, CONFLICTING_CUSTOMERS)
-"""Why an order of which several rows are equally good is kept out."""
+CONFLICTING_DISCOUNTS = "conflicting_discounts"
+CONFLICTS = (CONFLICTING_ROWS, CONFLICTING_CUSTOMERS, CONFLICTING_DISCOUNTS)
+"""Why an order is kept out whose rows cannot all be true."""
 REASONS = (
     "order_id_missing",
     "occurred_at_missing",
@@ -285,7 +287,7 @@ def settled(
         together: What the rows of one file have in common, a function of ``business_date``; the
             date itself when not given. Kept as `TOGETHER`, which later groupings share.
         partitions: Tasks to spread the files over; None leaves it to the session.
-        lines: Rows are lines: a conflict is one of the whole order.
+        lines: Rows are lines: a conflict is one of the whole order, as it stands on a day.
         standing: As ``standing_rows`` gives them; None where no key lies on several days.
 
     Returns:
@@ -352,15 +354,21 @@ def _of_whole_orders(lines: DataFrame) -> DataFrame:
     kept, conflict = F.col(OUTCOME) == KEPT, F.col(OUTCOME) == CONFLICT
     customer = F.when(kept, F.col("customer_key"))
     two = F.coalesce(F.min(customer).over(order) != F.max(customer).over(order), F.lit(False))
-    judged = lines.withColumns({"_torn": F.max(conflict).over(order), "_two": two})
-    torn = conflict | (kept & (F.col("_torn") | F.col("_two")))
-    reason = F.when(F.col("_two"), CONFLICTING_CUSTOMERS).otherwise(CONFLICTING_ROWS)
+    sold = F.sum(F.when(kept & (F.col("kind") == "sale"), F.col("amount"))).over(order)
+    below = F.coalesce(sold < 0, F.lit(False))
+    judged = lines.withColumns({"_torn": F.max(conflict).over(order), "_two": two, "_below": below})
+    torn = conflict | (kept & (F.col("_torn") | F.col("_two") | F.col("_below")))
+    reason = (
+        F.when(F.col("_two"), CONFLICTING_CUSTOMERS)
+        .when(F.col("_torn"), CONFLICTING_ROWS)
+        .otherwise(CONFLICTING_DISCOUNTS)
+    )
     return judged.withColumns(
         {
             OUTCOME: F.when(torn, CONFLICT).otherwise(F.col(OUTCOME)),
             "excluded_because": F.when(torn, reason),
         }
-    ).drop("_torn", "_two")
+    ).drop("_torn", "_two", "_below")
 
 
 def kept(settled: DataFrame) -> DataFrame:
@@ -597,5 +605,5 @@ class Accounting:
 
     @property
     def conflicts(self) -> int:
-        """Rows of orders of which several rows are equally good."""
+        """Rows of orders whose rows cannot all be true."""
         return sum(self.excluded.get(reason, 0) for reason in CONFLICTS)

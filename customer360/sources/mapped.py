@@ -9,7 +9,7 @@ How a row becomes a transaction:
    is. Refunds may be written as positive or as negative amounts.
 4. Amount = ``amount`` (several columns are added), or ``quantity`` x ``unit_price``, less
    ``discount``, rounded to hundredths, line by line. A line that fits ``discounts`` is taken off
-   its order; an order of which less than nothing is left is left out as ``negative_amount``.
+   its order; one that leaves less than nothing of it is a conflict (``silver.transactions``).
 5. Lines are told apart by ``line_id``; without one by all their columns, so that lines alike in
    everything are one line delivered twice (``repeated_lines: drop``), or are numbered within a
    delivery and all count (``keep``). A line of an earlier daily file is known again by what it
@@ -212,25 +212,15 @@ class MappedSource(Source, Generic[MappingT]):
         )
 
     def _with_discounts(self, rows: DataFrame) -> DataFrame:
-        """``__off`` marks lines that are discounts; orders that end below zero are left out."""
+        """``__off`` marks lines that are discounts, which are no sales below zero."""
         from pyspark.sql import functions as F
-        from pyspark.sql.window import Window
 
         fits = functools.reduce(
             lambda a, b: a | b, (self._fits(rule) for rule in self.mapping.discounts)
         )
-        order = Window.partitionBy(self._role("order_id"), "__kind")
-        marked = rows.withColumn("__off", fits)
-        signed = F.when(F.col("__off"), -F.abs("__signed")).otherwise(F.abs("__signed"))
-        counted = F.when(F.col("__excluded").isNull() | F.col("__off"), signed)
-        too_much = F.sum(counted).over(order) < 0
-        mine = F.when(F.col("__excluded") == NEGATIVE_AMOUNT, F.lit(None)).otherwise(
-            F.col("__excluded")
-        )
-        return marked.withColumn(
-            "__excluded",
-            F.when(F.col("__off"), mine).otherwise(F.col("__excluded")),
-        ).withColumn("__excluded", F.coalesce("__excluded", F.when(too_much, NEGATIVE_AMOUNT)))
+        below_zero = fits & (F.col("__excluded") == NEGATIVE_AMOUNT)
+        excluded = F.when(~F.coalesce(below_zero, F.lit(False)), F.col("__excluded"))
+        return rows.withColumns({"__off": fits, "__excluded": excluded})
 
     def staged_transactions(self, bronze: Mapping[str, DataFrame]) -> DataFrame:
         """One row for each line or order, by the rules of this module."""

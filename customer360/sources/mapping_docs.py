@@ -128,7 +128,8 @@ _KINDS = {
     "integer": "a whole number",
     "timestamp": "a time, by `date_format`",
     "date": "a day, by `day_format`",
-    "boolean": "yes or no",
+    "boolean": "yes or no: `true`, `1`, `sim`, `ja`, `opted in` and the like, or `false`, `0`, "
+    "`não`, `nein`, `unsubscribed`",
 }
 
 

@@ -186,6 +186,50 @@ def test_lines_of_an_order_that_name_two_customers_are_a_conflict(
     assert "ann" not in told(shop, loaded)
 
 
+VOUCHERS = LINES.replace("sum}", "sum, line_id: line}\ndiscounts: [{column: sku, equals: [off]}]")
+
+
+def test_an_order_that_takes_more_off_than_was_sold_is_a_conflict(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    rows = (
+        "nr,who,at,sum,line,sku",
+        "F1,ann,2024-03-02 09:00:00,20.00,1,p",
+        "F1,ann,2024-03-02 09:00:00,-25.00,2,off",
+        "F2,ann,2024-03-02 09:00:00,20.00,1,p",
+        # Taken off what another day sold: whichever days are loaded, it says less than nothing.
+        "F2,ann,2024-03-03 09:00:00,-5.00,2,off",
+    )
+    shop = open_shop(spark, tmp_path, VOUCHERS, {"march.csv": rows}, **MARCH)
+    loaded = shop.load()
+    assert shop.orders() == [("2024-03-02", "F2", "sale", "20.00")]
+    assert shop.reasons() == {"conflicting_discounts": 3}
+    assert "whose rows take more off than was sold: F1 stands on 2 rows" in told(shop, loaded)
+    shop.load(date(2024, 3, 2), date(2024, 3, 2))
+    shop.load(date(2024, 3, 3), date(2024, 3, 3))
+    assert shop.orders() == [("2024-03-02", "F2", "sale", "20.00")]
+    assert shop.reasons() == {"conflicting_discounts": 3}
+
+
+def test_a_voucher_that_was_corrected_is_taken_off_once(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    """What both deliveries take off together is more than was sold."""
+    mapping = VOUCHERS + 'date_in_name: "sales_{yyyy-MM-dd}.csv"\n'
+    head = "nr,who,at,sum,line,sku"
+    first = (
+        head,
+        "G1,ann,2024-03-02 09:00:00,10.00,1,p",
+        "G1,ann,2024-03-02 09:00:00,-6.00,2,off",
+    )
+    later = (head, "G1,ann,2024-03-02 09:00:00,-7.00,2,off")
+    files = {"sales_2024-03-02.csv": first, "sales_2024-03-03.csv": later}
+    shop = open_shop(spark, tmp_path, mapping, files, **MARCH)
+    shop.load()
+    assert shop.orders() == [("2024-03-02", "G1", "sale", "3.00")]
+    assert shop.reasons() == {}
+
+
 def test_an_order_of_which_one_line_contradicts_itself_is_kept_out_whole(
     spark: SparkSession, tmp_path: Path
 ) -> None:

@@ -151,6 +151,7 @@ def test_every_figure_feature_and_word_of_the_generated_shop_has_a_name(language
         "health.rule": [
             *(rule.kind for table in packaged_tables() for rule in rules(Contract.load(table))),
             *transactions.REASONS,
+            *transactions.CONFLICTS,
             *OlistSource.exclusion_reasons,
             NEGATIVE_AMOUNT,
             DELETED,
