@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from customer360.errors import BrokenFileError, first_line, listed
 from customer360.sources.csv_files import (
@@ -97,9 +97,9 @@ def readable(file: Path, form: TextForm, cache: Path, decimal: str = ".") -> Rea
             lambda to: _write(_filled(rows_of_csv(file, form, shape), form, file), to),
         )
         return Readable(copy, CsvShape(shape.header, shape.repeated, controls=shape.controls), None)
-    if form.encoding in _SPARK_READS and not form.skip_lines:
+    if form.encoding in _SPARK_READS and not form.skip_lines and not shape.returns:
         return Readable(file, shape, form)
-    copy = _copy(file, repr(form), cache, lambda to: _transcribe(file, form, to))
+    copy = _copy(file, repr(form), cache, lambda to: _transcribe(file, form, to, shape.returns))
     plain = replace(form, encoding="utf-8", skip_lines=0)
     return Readable(copy, replace(shape, encoding="utf-8"), plain)
 
@@ -125,8 +125,8 @@ def _copy(file: Path, how: str, cache: Path, make: Callable[[Path], None]) -> Pa
     return copy
 
 
-def _transcribe(file: Path, form: TextForm, copy: Path) -> None:
-    """The text in UTF-8, from the header on."""
+def _transcribe(file: Path, form: TextForm, copy: Path, returns: bool) -> None:
+    """The text in UTF-8, from the header on; ``returns`` within quotes become blanks."""
     # What Windows-1252 leaves undefined is nothing but a control character, which readers drop.
     lenient = "ignore" if form.encoding == "cp1252" else "strict"
     with reading(file, form.encoding) as stream, copy.open("w", encoding="utf-8", newline="") as to:
@@ -134,9 +134,22 @@ def _transcribe(file: Path, form: TextForm, copy: Path) -> None:
         try:
             for _ in range(form.skip_lines):
                 text.readline()
-            shutil.copyfileobj(text, to, _CHUNK)
+            if returns and form.quote:
+                _copy_without_returns(text, to, form.quote)
+            else:
+                shutil.copyfileobj(text, to, _CHUNK)
         finally:
             text.detach()
+
+
+def _copy_without_returns(text: TextIO, to: TextIO, quote: str) -> None:
+    quoted = False
+    while chunk := text.read(_CHUNK):
+        parts = chunk.split(quote)
+        for n in range(0 if quoted else 1, len(parts), 2):
+            parts[n] = parts[n].replace("\r", " ")
+        quoted ^= len(parts) % 2 == 0
+        to.write(quote.join(parts))
 
 
 def rows_of_csv(file: Path, form: TextForm, shape: CsvShape) -> pa.Table:

@@ -39,6 +39,7 @@ _CONTROL = rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
 _CONTROLS = {"utf-8": re.compile(_CONTROL + rb"|\xc2[\x80-\x9f]")}
 _C1 = re.compile(rb"[\x80-\x9f]")
 _SAMPLE = 100
+_LONE_RETURN = re.compile(rb"\r(?!\n)")
 _LONGEST = 5_000  # lines of one quoted value
 
 CONTROL_CHARACTERS = r"[\x{00}-\x{08}\x{0B}\x{0C}\x{0E}-\x{1F}\x{7F}-\x{9F}]"
@@ -58,6 +59,8 @@ class CsvShape:
         many_lines: A quoted value goes over several lines.
         trailing: Rows end with a delimiter too much.
         controls: There are control characters.
+        returns: A quoted value of a file whose lines end otherwise holds a lone carriage return,
+            which readers that look at single lines take for the end of one.
         encoding: As the text is to be read: Latin-1 that holds what only Windows-1252 has is that.
     """
 
@@ -66,6 +69,7 @@ class CsvShape:
     many_lines: bool = False
     trailing: bool = False
     controls: bool = False
+    returns: bool = False
     encoding: str = "utf-8"
 
 
@@ -131,7 +135,15 @@ def _look(file: Path, size: int, mtime: int, form: TextForm) -> CsvShape:
             many_lines = _check_quotes(file, stream, form, set(seen.odd_lines.tolist()), len(names))
     header, repeated = numbered(names)
     encoding = WINDOWS_1252 if seen.windows else form.encoding
-    return CsvShape(header, repeated, many_lines, trailing, seen.controls, encoding)
+    return CsvShape(
+        header,
+        repeated,
+        many_lines=many_lines,
+        trailing=trailing,
+        controls=seen.controls,
+        returns=seen.returns,
+        encoding=encoding,
+    )
 
 
 @dataclass(frozen=True)
@@ -141,6 +153,7 @@ class _Seen:
     odd_lines: NDArray[np.int64]
     controls: bool
     windows: bool
+    returns: bool
 
 
 def _scan(stream: IO[bytes], form: TextForm) -> _Seen:
@@ -151,11 +164,13 @@ def _scan(stream: IO[bytes], form: TextForm) -> _Seen:
     controls = _CONTROLS.get(encoding if plain else "utf-8", re.compile(_CONTROL))
     mark, odd, marks, line = form.quote, [], 0, 0
     escape = form.escape.encode() if form.escape and mark else None
-    found_control = found_windows = False
+    found_control = found_windows = found_return = quoted = False
     while True:
         chunk = stream.read(_CHUNK)
         while escape and chunk.endswith(escape) and (more := stream.read(1)):
             chunk += more
+        if chunk.endswith(b"\r"):
+            chunk += stream.read(1)
         try:
             text = decoder.decode(chunk, final=not chunk)
         except UnicodeDecodeError as error:
@@ -172,6 +187,9 @@ def _scan(stream: IO[bytes], form: TextForm) -> _Seen:
             data = data.replace(escape * 2, b"  ").replace(escape + mark.encode(), b"  ")
         values = np.frombuffer(data, dtype=np.uint8)
         ends = np.flatnonzero(values == _line_end(data))
+        if mark and not found_return:
+            found_return = _return_is_quoted(data, mark.encode(), quoted)
+            quoted ^= data.count(mark.encode()) % 2 == 1
         if mark and mark.encode() in data:
             on = np.searchsorted(ends, np.flatnonzero(values == ord(mark)))
             counts = np.bincount(on, minlength=len(ends) + 1)
@@ -184,7 +202,18 @@ def _scan(stream: IO[bytes], form: TextForm) -> _Seen:
     if marks % 2:
         odd.append(np.array([line + 1]))
     lines = np.concatenate(odd) if odd else np.array([], dtype=np.int64)
-    return _Seen(lines, found_control, found_windows)
+    return _Seen(lines, found_control, found_windows, found_return)
+
+
+def _return_is_quoted(data: bytes, mark: bytes, quoted: bool) -> bool:
+    """Whether a lone carriage return stands between quotation marks; ``quoted``: data begins so."""
+    if _line_end(data) == 13:
+        return False
+    places = [found.start() for found in _LONE_RETURN.finditer(data)]
+    if not places:
+        return False
+    marks = np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == ord(mark))
+    return bool(np.any((np.searchsorted(marks, places) + quoted) % 2))
 
 
 def _line_end(data: bytes) -> int:
