@@ -15,6 +15,7 @@ from customer360.bronze import ingest
 from customer360.bronze.edits import IS_LEFT_OUT
 from customer360.contracts import Contract
 from customer360.contracts.checks import money_counts, set_aside_counts
+from customer360.contracts.identifiers import IDENTIFIER, ROW
 from customer360.contracts.reasons import MALFORMED, OTHER_CURRENCY
 from customer360.limits import Limits
 from customer360.pipeline.bronze_accounts import left_out
@@ -23,6 +24,7 @@ from customer360.pipeline.refusals import share_of
 from customer360.pipeline.shown_columns import shown_columns
 from customer360.silver import transactions
 from customer360.sources.base import Source
+from customer360.sources.files import FilesSource
 
 # Keys and hashes are needed to count by, and go nowhere.
 _SECRET = b"nothing is kept"
@@ -40,7 +42,7 @@ class Refused:
         rows: How many; a row with two reasons is in two of these.
         money: Of rows that were left out, where it is all of the mapping's currency.
         says: The reason in words, where the name alone does not say it.
-        examples: Of rows in quarantine, with their files.
+        examples: Of rows in quarantine, with where they stand.
     """
 
     reason: str
@@ -145,7 +147,7 @@ def check_source(
             settled,
             received=received.count(),
             refused=rejected.count(),
-            quarantined=_quarantined(rejected, contract, shown),
+            quarantined=_quarantined(source, rejected, contract, shown),
             set_aside=_set_aside(received, contract),
         )
         if limits is None:
@@ -256,7 +258,7 @@ def _is_foreign(left_out: Row) -> bool:
 
 
 def _quarantined(
-    rejected: DataFrame, contract: Contract, shown: Collection[str] | None
+    source: Source, rejected: DataFrame, contract: Contract, shown: Collection[str] | None
 ) -> list[Refused]:
     """The refused rows by reason; ``shown`` are the columns to show, None: all there is."""
     row = F.struct("_source_file", "raw")
@@ -277,7 +279,9 @@ def _quarantined(
             says=_in_words(row["reason"], contract),
             examples=list(
                 dict.fromkeys(
-                    _example(row["reason"], each["_source_file"], each["raw"], shown)
+                    _example(
+                        row["reason"], _place(source, contract, row["reason"], each), each, shown
+                    )
                     for each in (row["first"], row["last"])
                 )
             ),
@@ -286,8 +290,24 @@ def _quarantined(
     ]
 
 
-def _example(reason: str, file: str | None, raw: str, shown: Collection[str] | None) -> str:
-    """A refused row and the file it stands in, without what is not to be shown."""
+def _place(source: Source, contract: Contract, reason: str, row: Row) -> str | None:
+    """The file that a refused row stands in, with the line where it can be found again."""
+    file = row["_source_file"]
+    if not isinstance(source, FilesSource) or not file or reason == MALFORMED:
+        return file
+    values = json.loads(row["raw"])
+    refused_for = reason.rpartition(":")[0]
+    known_by = [c.name for c in contract.columns if c.properties.get(IDENTIFIER) == ROW]
+    for name in (refused_for, *known_by):
+        value = (values.get(name) or "").strip()
+        if value:
+            return source.place_of(file, source.header_of(source.transactions_table, name), value)
+    return file
+
+
+def _example(reason: str, place: str | None, row: Row, shown: Collection[str] | None) -> str:
+    """A refused row and where it stands, without what is not to be shown."""
+    raw = row["raw"]
     if shown is None:
         said = raw[:_LONGEST]
     elif reason == MALFORMED:
@@ -298,7 +318,7 @@ def _example(reason: str, file: str | None, raw: str, shown: Collection[str] | N
             name: value if name in shown or value is None else HIDDEN for name, value in values
         }
         said = json.dumps(stated, ensure_ascii=False, separators=(",", ":"))[:_LONGEST]
-    return f"{file}: {said}" if file else said
+    return f"{place}: {said}" if place else said
 
 
 def _set_aside(received: DataFrame, contract: Contract) -> list[Refused]:
