@@ -132,7 +132,7 @@ def _look(file: Path, size: int, mtime: int, form: TextForm) -> CsvShape:
     many_lines = False
     if len(seen.odd_lines):
         with reading(file, form.encoding) as stream:
-            many_lines = _check_quotes(file, stream, form, set(seen.odd_lines.tolist()), len(names))
+            many_lines = _check_quotes(file, stream, form, seen, len(names))
     header, repeated = numbered(names)
     encoding = WINDOWS_1252 if seen.windows else form.encoding
     return CsvShape(
@@ -154,6 +154,7 @@ class _Seen:
     controls: bool
     windows: bool
     returns: bool
+    line_end: str
 
 
 def _scan(stream: IO[bytes], form: TextForm) -> _Seen:
@@ -165,6 +166,7 @@ def _scan(stream: IO[bytes], form: TextForm) -> _Seen:
     mark, odd, marks, line = form.quote, [], 0, 0
     escape = form.escape.encode() if form.escape and mark else None
     found_control = found_windows = found_return = quoted = False
+    line_end = "\r"
     while True:
         chunk = stream.read(_CHUNK)
         while escape and chunk.endswith(escape) and (more := stream.read(1)):
@@ -187,6 +189,8 @@ def _scan(stream: IO[bytes], form: TextForm) -> _Seen:
             data = data.replace(escape * 2, b"  ").replace(escape + mark.encode(), b"  ")
         values = np.frombuffer(data, dtype=np.uint8)
         ends = np.flatnonzero(values == _line_end(data))
+        if b"\n" in data:
+            line_end = "\n"
         if mark and not found_return:
             found_return = _return_is_quoted(data, mark.encode(), quoted)
             quoted ^= data.count(mark.encode()) % 2 == 1
@@ -202,7 +206,7 @@ def _scan(stream: IO[bytes], form: TextForm) -> _Seen:
     if marks % 2:
         odd.append(np.array([line + 1]))
     lines = np.concatenate(odd) if odd else np.array([], dtype=np.int64)
-    return _Seen(lines, found_control, found_windows, found_return)
+    return _Seen(lines, found_control, found_windows, found_return, line_end)
 
 
 def _return_is_quoted(data: bytes, mark: bytes, quoted: bool) -> bool:
@@ -296,9 +300,7 @@ def numbered(names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(header), tuple(repeated)
 
 
-def _check_quotes(
-    file: Path, stream: IO[bytes], form: TextForm, odd_lines: set[int], columns: int
-) -> bool:
+def _check_quotes(file: Path, stream: IO[bytes], form: TextForm, seen: _Seen, columns: int) -> bool:
     """Whether quoted values go over several lines; one that never ends is named by its line.
 
     Only lines with an odd number of quotation marks can begin or end such a value. Whatever the
@@ -309,6 +311,8 @@ def _check_quotes(
         BrokenFileError: A value never ends.
     """
     text = lines_of(stream, form)
+    text.reconfigure(newline=seen.line_end)  # lines as they were counted
+    odd_lines = set(seen.odd_lines.tolist())
     opened, span, spans = 0, [], False
     try:
         for number, line in enumerate(text, start=1):

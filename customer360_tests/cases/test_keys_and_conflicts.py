@@ -186,7 +186,9 @@ def test_lines_of_an_order_that_name_two_customers_are_a_conflict(
     assert "ann" not in told(shop, loaded)
 
 
-VOUCHERS = LINES.replace("sum}", "sum, line_id: line}\ndiscounts: [{column: sku, equals: [off]}]")
+VOUCHERS = LINES.replace(
+    "sum}", "sum, line_id: line}\ndiscounts: [{column: sku, equals: [voucher]}]"
+)
 
 
 def test_an_order_that_takes_more_off_than_was_sold_is_a_conflict(
@@ -195,10 +197,10 @@ def test_an_order_that_takes_more_off_than_was_sold_is_a_conflict(
     rows = (
         "nr,who,at,sum,line,sku",
         "F1,ann,2024-03-02 09:00:00,20.00,1,p",
-        "F1,ann,2024-03-02 09:00:00,-25.00,2,off",
+        "F1,ann,2024-03-02 09:00:00,-25.00,2,voucher",
         "F2,ann,2024-03-02 09:00:00,20.00,1,p",
         # Taken off what another day sold: whichever days are loaded, it says less than nothing.
-        "F2,ann,2024-03-03 09:00:00,-5.00,2,off",
+        "F2,ann,2024-03-03 09:00:00,-5.00,2,voucher",
     )
     shop = open_shop(spark, tmp_path, VOUCHERS, {"march.csv": rows}, **MARCH)
     loaded = shop.load()
@@ -220,9 +222,9 @@ def test_a_voucher_that_was_corrected_is_taken_off_once(
     first = (
         head,
         "G1,ann,2024-03-02 09:00:00,10.00,1,p",
-        "G1,ann,2024-03-02 09:00:00,-6.00,2,off",
+        "G1,ann,2024-03-02 09:00:00,-6.00,2,voucher",
     )
-    later = (head, "G1,ann,2024-03-02 09:00:00,-7.00,2,off")
+    later = (head, "G1,ann,2024-03-02 09:00:00,-7.00,2,voucher")
     files = {"sales_2024-03-02.csv": first, "sales_2024-03-03.csv": later}
     shop = open_shop(spark, tmp_path, mapping, files, **MARCH)
     shop.load()
