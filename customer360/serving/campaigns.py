@@ -1,7 +1,8 @@
 """Campaign lists: which customers each one is for, and in which order.
 
-A list is a condition on ``gold/customer_360`` of one day. Who of its members may be written to is
-decided in `customer360.serving.eligibility`.
+A list is a condition on ``gold/customer_360`` of one day, as SQL that DuckDB (exports) and
+PostgreSQL (the mart) read alike; it is defined here and nowhere else. Who of its members may be
+written to is decided in `customer360.serving.eligibility`.
 """
 
 from __future__ import annotations
@@ -154,13 +155,16 @@ def campaign_members(customer_360: str, campaign: CampaignList) -> str:
     rows = f"(SELECT *, ({campaign.priority})::DOUBLE AS priority FROM {customer_360})"
     members = f"SELECT {shown} FROM {rows} WHERE {campaign.condition}"
     if campaign.top_share is not None:
-        lowest = f"SELECT quantile_cont({_STEP}, {1 - campaign.top_share}) FROM {rows}"
-        members += f" AND {_STEP} >= ({lowest})"
+        lowest = f"SELECT quantile_cont({STEP}, {1 - campaign.top_share}) FROM {rows}"
+        members += f" AND {STEP} >= ({lowest})"
     return members
 
 
-_STEP = "floor(ln(1 + greatest(priority, 0.0)) * 100)"
-"""The priority in steps 1 % wide, as the mart of lists has them; none is the lowest."""
+STEP = "floor(ln(1 + greatest(priority, 0.0)) * 100)"
+"""SQL of the priority in steps 1 % wide; none is the lowest.
+
+Engines whose logarithms differ in the last digit cut a list at the same customer.
+"""
 
 
 def _rounded(name: str, places: int) -> str:

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from typing import Any
 from psycopg import sql
 
 from customer360.errors import Customer360Error
+from customer360.serving.campaigns import CAMPAIGN_LISTS, STEP
 from customer360.serving.warehouse import Login
 from customer360.settings import Settings
 
@@ -181,12 +182,19 @@ def manifest() -> dict[str, Any]:
 
 def fingerprint() -> str:
     """A short name for this version of the project and of dbt."""
-    digest = hashlib.sha256(f"{version('dbt-core')} {version('dbt-postgres')}".encode())
+    of_tools = f"{version('dbt-core')} {version('dbt-postgres')} {_variables()}"
+    digest = hashlib.sha256(of_tools.encode())
     for path in sorted(PROJECT.rglob("*")):
         if path.suffix in (".sql", ".yml"):
             digest.update(path.relative_to(PROJECT).as_posix().encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def _variables() -> str:
+    """What the models need to know of the package, as dbt takes it."""
+    lists = [asdict(campaign) for campaign in CAMPAIGN_LISTS]
+    return json.dumps({"campaign_lists": lists, "campaign_step": STEP})
 
 
 def _events(
@@ -195,7 +203,7 @@ def _events(
     results = target / "run_results.json"
     results.unlink(missing_ok=True)
     process = subprocess.Popen(
-        [str(Path(sys.executable).with_name("dbt")), *arguments],
+        [str(Path(sys.executable).with_name("dbt")), *arguments, "--vars", _variables()],
         cwd=PROJECT,
         env=os.environ
         | variables

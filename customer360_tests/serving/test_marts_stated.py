@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import yaml
 
 from customer360.contracts import Contract
-from customer360.gold.high_value import HIGH_VALUE_FROM
-from customer360.serving import campaigns, marts
+from customer360.serving import marts
 from customer360_tests.serving.conftest import models
 from customer360_tests.serving.published import columns
 
@@ -119,13 +117,3 @@ def test_every_grain_is_tested() -> None:
     for model in models():
         if model["schema"] == marts.MARTS:
             assert any(index.get("unique") for index in model["config"]["indexes"]), model["name"]
-
-
-def test_variables_are_those_of_the_lakehouse() -> None:
-    variables = yaml.safe_load((marts.PROJECT / "dbt_project.yml").read_text())["vars"]
-    assert variables == {
-        "high_value_from": HIGH_VALUE_FROM,
-        "long_silent_to": campaigns.LONG_SILENT_TO,
-        "whale_share": campaigns.WHALE_SHARE,
-        "second_purchase_days": campaigns.SECOND_PURCHASE_DAYS,
-    }

@@ -5,9 +5,10 @@ draws purchases from it, the profiles, the defects, the writing of raw files wit
 beside them, and the source that reads the raw files. Nothing here knows silver or Dagster.
 """
 
-from customer360.sources.synthetic.behaviour import Behaviour, Cohort, customers_for
+from customer360.sources.synthetic.behaviour import Behaviour, Cohort
 from customer360.sources.synthetic.defects import DefectRates
 from customer360.sources.synthetic.generator import generate
+from customer360.sources.synthetic.process import customers_for
 from customer360.sources.synthetic.source import SyntheticSource
 from customer360.sources.synthetic.truth import Manifest, SyntheticDataError, Truth
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from datetime import date
 from typing import Any
-
-import numpy as np
 
 from customer360.errors import Customer360Error
 
@@ -187,18 +184,3 @@ class Behaviour:
 def _require(name: str, value: object, holds: bool, wanted: str) -> None:
     if not holds:
         raise BehaviourError(f"behaviour: {name} is {value!r}, must be {wanted}")
-
-
-def customers_for(orders: int, behaviour: Behaviour, start: date, end: date) -> int:
-    """How many customers make about ``orders`` orders from ``start`` to ``end``.
-
-    Found by drawing a fixed sample of customers, so it costs some milliseconds and is the same
-    every time; heavy buyers make the outcome vary by about a percent.
-    """
-    from customer360.sources.synthetic.process import Process
-    from customer360.sources.synthetic.season import ShopTime
-
-    sample = 50_000
-    process = Process(behaviour, ShopTime(start, end, behaviour.seasonality))
-    customers, _ = process.draw(np.random.default_rng(0), 1, sample)
-    return max(1, round(orders * sample / max(1, int(customers.orders.sum()))))

@@ -12,9 +12,8 @@ from customer360.sources.synthetic.behaviour import (
     Behaviour,
     BehaviourError,
     Cohort,
-    customers_for,
 )
-from customer360.sources.synthetic.process import Process
+from customer360.sources.synthetic.process import Process, customers_for
 from customer360.sources.synthetic.season import ShopTime
 
 START, END = date(2024, 1, 1), date(2025, 12, 31)

@@ -7,62 +7,40 @@
     )
 }}
 
--- The lists of customer360.serving.campaigns, which exports write; a test compares the two.
+-- The lists of customer360.serving.campaigns, whose conditions and priorities are SQL of these
+-- columns.
 with customers as (
     select *
     from {{ ref("customer_360") }}
     where as_of = (select max(as_of) from {{ ref("customer_360") }})
 ),
 
--- Steps 1 % wide, as campaigns has them.
-steps as (
+{% for campaign in var("campaign_lists") %}
+{{ campaign.name }} as (
     select
-        customer_key,
-        floor(ln(1 + greatest(discounted_value_12m, 0)) * 100) as step
+        *,
+        '{{ campaign.name }}' as campaign,
+        ({{ campaign.priority }})::double precision as priority
     from customers
 ),
-
-whales as (
-    select customer_key
-    from steps
-    where step >= (
-        select percentile_cont(1 - {{ var("whale_share") }}) within group (order by step) from steps
-    )
-),
+{% endfor %}
 
 members as (
-    select
-        as_of,
-        'at_risk_valuable' as campaign,
-        customer_key,
-        churn_probability * net_revenue_365d as value
-    from customers
-    where churn_risk = 'high' and m_score >= {{ var("high_value_from") }}
-
-    union all
-
-    select as_of, 'whales', customer_key, discounted_value_12m
-    from customers
-    inner join whales using (customer_key)
-    where discounted_value_12m > 0
-
-    union all
-
-    select as_of, 'win_back', customer_key, net_revenue
-    from customers
+    {% for campaign in var("campaign_lists") %}
+    select as_of, campaign, customer_key, priority as value
+    from {{ campaign.name }}
     where
-        churn_probability is null
-        and r_score <= {{ var("long_silent_to") }}
-        and m_score >= {{ var("high_value_from") }}
-
-    union all
-
-    select as_of, 'second_purchase', customer_key, expected_revenue_365d
-    from customers
-    where
-        purchase_days = 1
-        and days_since_last_purchase < {{ var("second_purchase_days") }}
-        and net_revenue > 0
+        {{ campaign.condition }}
+        {% if campaign.top_share is not none %}
+        and {{ var("campaign_step") }} >= (
+            select
+                percentile_cont({{ 1 - campaign.top_share }})
+                within group (order by {{ var("campaign_step") }})
+            from {{ campaign.name }}
+        )
+        {% endif %}
+    {{ "union all" if not loop.last }}
+    {% endfor %}
 )
 
 select
