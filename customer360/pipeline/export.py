@@ -14,6 +14,7 @@ from customer360.deployment import Deployment
 from customer360.errors import Customer360Error, listed
 from customer360.lakehouse.reading import Tables, engine, ordered_batches, schema_of
 from customer360.pipeline.suppression import read_suppression_list
+from customer360.serving import contacts
 from customer360.serving.campaigns import CampaignList, campaign_members
 from customer360.serving.eligibility import judged
 from customer360.serving.list_files import scratch_folder, swap_in, write_files
@@ -127,6 +128,7 @@ def export_list(
     with scratch_folder(folder, campaign.name) as scratch, engine(scratch / "rows") as connection:
         connection.register("customer_360", snapshot)
         connection.register("customers", customers)
+        contacts.prepare(connection)
         if path is not None:
             read_suppression_list(connection, "suppressed", Deployment.of(settings), path)
         query = judged(

@@ -21,7 +21,7 @@ from customer360.pipeline.make_gold import snapshot_dates
 from customer360.pipeline.run_models import tracking_of
 from customer360.pipeline.suppression import read_suppression_list
 from customer360.pipeline.workspace import Workspace, changed_days
-from customer360.serving import tables
+from customer360.serving import contacts, tables
 from customer360.serving.eligibility import suppressed_customers
 from customer360.serving.list_files import scratch_folder
 from customer360.serving.publishing import (
@@ -278,6 +278,7 @@ def publish_suppressed_customers(work: Workspace, warehouse: Warehouse) -> Publi
         scratch_folder(settings.exports_dir, "suppressed_customers") as scratch,
         engine(scratch / "rows") as connection,
     ):
+        contacts.prepare(connection)
         read_suppression_list(connection, "suppressed", work.deployment, path)
         connection.register("customers", tables_now.dataset(CUSTOMERS, version=version))
         named = suppressed_customers(

@@ -3,7 +3,8 @@
 Consent is today's, of ``silver/customers``, and not that of the snapshot's day: who has refused
 since is left out of a list of yesterday too. Whoever has no row there any more is left out as well.
 
-Functions take names of tables in DuckDB (or queries in brackets) and return queries.
+Functions take names of tables in DuckDB (or queries in brackets) and return queries, for
+connections that `customer360.serving.contacts.prepare` made ready.
 """
 
 from __future__ import annotations
@@ -131,7 +132,7 @@ def suppressed_customers(
 def _with_contacts(customers: str, default_country: str | None) -> str:
     """Customers with their contacts as each platform matches them, plain and hashed."""
     country = f"coalesce(country, {sql_text(default_country)})"
-    numbered = contacts.with_e164(customers, "number", "phone", country)
+    number = contacts.e164("phone", country)
     return f"""SELECT customer_key, source, source_customer_id, name, marketing_consent,
         meta_email AS email, number AS phone,
         {contacts.sha256("google_email")} AS google_email_sha256,
@@ -139,8 +140,8 @@ def _with_contacts(customers: str, default_country: str | None) -> str:
         {contacts.sha256("meta_email")} AS meta_email_sha256,
         {contacts.sha256(contacts.meta_phone("number"))} AS meta_phone_sha256
     FROM (SELECT *, {contacts.meta_email("email")} AS meta_email,
-            {contacts.google_email("email")} AS google_email
-        FROM ({numbered}))"""
+            {contacts.google_email("email")} AS google_email, {number} AS number
+        FROM {customers})"""
 
 
 def _left_out(contact: Contacts, include_never_asked: bool) -> str:

@@ -60,7 +60,7 @@ def read_suppression(
 
     Args:
         connection: Where the table is made: ``kind`` and ``value``, see
-            `customer360.serving.eligibility.IDENTIFIERS`.
+            `customer360.serving.eligibility.IDENTIFIERS`. As `contacts.prepare` left it.
         name: Of the table.
         path: The CSV file.
         sources: Names of the active sources.
@@ -71,9 +71,7 @@ def read_suppression(
         SuppressionError: The file is missing, or a cell of it cannot be read.
     """
     country = f"coalesce(country, {sql_text(default_country)})"
-    numbered = contacts.with_e164(
-        f"(SELECT *, {phone('phone')} AS written FROM listed)", "number", "written", country
-    )
+    number = contacts.e164(phone("phone"), country)
     cells = {
         "customer_key": ("customer_key", _if_hash("customer_key")),
         "source_customer_id": ("customer_key", "key_of_id"),
@@ -95,7 +93,8 @@ def read_suppression(
         connection.register("listed", pa.Table.from_batches([batch]))
         connection.execute(
             f"""INSERT INTO read_cells
-            SELECT line, unnest([{pairs}], recursive := true) FROM ({numbered})"""
+            SELECT line, unnest([{pairs}], recursive := true)
+            FROM (SELECT *, {number} AS number FROM listed)"""
         )
         connection.unregister("listed")
     _refuse_unread(connection, path, sources)

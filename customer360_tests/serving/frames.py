@@ -10,6 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from customer360.lakehouse.reading import engine
+from customer360.serving import contacts
 
 DAY = date(2024, 6, 30)
 
@@ -87,6 +88,7 @@ def identifiers_of(*identifiers: tuple[str, str]) -> pa.Table:
 def asked(query: str, **tables: pa.Table) -> pa.Table:
     """Rows of a query over tables of these names."""
     with engine() as connection:
+        contacts.prepare(connection)
         return asked_of(connection, query, **tables)
 
 

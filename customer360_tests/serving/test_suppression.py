@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from customer360.lakehouse.reading import engine
+from customer360.serving import contacts
 from customer360.serving.suppression import SuppressionError, read_suppression
 from customer360.silver.keys import customer_key_of
 
@@ -23,6 +24,7 @@ def identifiers(folder: Path, content: str | bytes, *sources: str) -> set[tuple[
     file = folder / "stop.csv"
     file.write_bytes(content.encode() if isinstance(content, str) else content)
     with engine() as connection:
+        contacts.prepare(connection)
         read_suppression(
             connection,
             "suppressed",
