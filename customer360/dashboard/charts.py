@@ -11,6 +11,7 @@ from typing import Any
 
 import altair as alt
 import pandas as pd
+from babel.numbers import get_decimal_symbol, get_group_symbol
 
 from customer360.dashboard.language import Language
 
@@ -26,38 +27,33 @@ BLUE, SKY, GREEN, ORANGE, VERMILION, PINK, GREY = (
 SCALE: Any = "cividis"
 HEIGHT = 300
 
-_MONTHS = {
-    "pt": [
-        *("janeiro", "fevereiro", "março", "abril", "maio", "junho"),
-        *("julho", "agosto", "setembro", "outubro", "novembro", "dezembro"),
-    ]
-}
-_DAYS = {"pt": ["domingo", "segunda", "terça", "quarta", "quinta", "sexta", "sábado"]}
+_WIDTHS = ("wide", "abbreviated")
 
 
 def configured(chart: Any, language: Language) -> Any:
     """``chart`` with numbers and dates as the language writes them."""
-    group, point = (".", ",") if language.code == "pt" else (",", ".")
+    rules = language.locale
+    months, short_months = (list(rules.months["format"][w].values()) for w in _WIDTHS)
+    # Babel's weeks begin on Monday, those of D3 on Sunday.
+    days, short_days = ([rules.days["format"][w][(n - 1) % 7] for n in range(7)] for w in _WIDTHS)
     locale: dict[str, Any] = {
         "number": {
-            "decimal": point,
-            "thousands": group,
+            "decimal": get_decimal_symbol(rules),
+            "thousands": get_group_symbol(rules),
             "grouping": [3],
             "currency": [language.symbol, ""],
-        }
-    }
-    if language.code in _MONTHS:
-        months, days = _MONTHS[language.code], _DAYS[language.code]
-        locale["time"] = {
-            "dateTime": "%A, %e de %B de %Y. %X",
+        },
+        "time": {
+            "dateTime": "%A, %e %B %Y, %X",
             "date": "%d/%m/%Y",
             "time": "%H:%M:%S",
             "periods": ["AM", "PM"],
             "days": days,
-            "shortDays": [day[:3] for day in days],
+            "shortDays": short_days,
             "months": months,
-            "shortMonths": [month[:3] for month in months],
-        }
+            "shortMonths": short_months,
+        },
+    }
     return (
         chart.configure(locale=locale)
         .configure_axis(titleFontWeight="normal", labelLimit=220)

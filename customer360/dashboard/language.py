@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,15 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 import yaml
+from babel import Locale
+from babel.dates import format_date
+from babel.numbers import (
+    format_compact_currency,
+    format_currency,
+    format_decimal,
+    format_percent,
+    get_currency_symbol,
+)
 
 from customer360.models.comparison import significant
 from customer360.models.revenue.reasons import SENTENCES
@@ -22,12 +32,10 @@ MODELS_LANGUAGE = "en"
 """In which the models say their reasons."""
 MISSING = "–"
 
-_SYMBOLS = {"USD": "$", "BRL": "R$", "EUR": "€", "GBP": "£"}
-_GROUP_AND_POINT = {"en": (",", "."), "pt": (".", ",")}
-_SCALES = {
-    "en": ((1e9, "B"), (1e6, "M"), (1e3, "k")),
-    "pt": ((1e9, " bi"), (1e6, " mi"), (1e3, " mil")),
-}
+_LOCALES = {"en": Locale("en"), "pt": Locale("pt", "BR")}
+_DAY = {"en": "d MMM y", "pt": "dd/MM/y"}
+_WRITTEN_OUT = 10_000
+"""Below it an amount is short enough to be written out."""
 
 
 @functools.cache
@@ -83,56 +91,64 @@ class Language:
         return texts(self.code).get(f"{group}.{name}", str(name).replace("_", " "))
 
     @property
+    def locale(self) -> Locale:
+        """Babel's rules of the language: how numbers, money and dates are written, and plurals."""
+        return _LOCALES[self.code]
+
+    @property
     def symbol(self) -> str:
-        """How the currency is written before an amount."""
-        if self.code == "pt" and self.currency == "USD":
-            return "US$"  # a bare $ is somebody's own money
-        return _SYMBOLS.get(self.currency, f"{self.currency} ")
+        """How the currency is written before an amount; its code stands apart."""
+        symbol = get_currency_symbol(self.currency, self.locale)
+        return f"{symbol} " if symbol == self.currency else symbol
 
     def number(self, value: float | None, digits: int = 0) -> str:
         """``1,234.5``, or ``1.234,5``."""
         if value is None or pd.isna(value):
             return MISSING
-        return self._pointed(f"{value:,.{digits}f}")
+        return str(format_decimal(value, _pattern(digits), self.locale))
 
     def significant(self, value: float) -> str:
         """``0.1234``, ``1,234``: see `customer360.models.comparison.significant`."""
-        return self._pointed(significant(value))
-
-    def _pointed(self, number: str) -> str:
-        """``1,234.5`` with the language's own signs."""
-        return number.translate(str.maketrans(",.", "".join(_GROUP_AND_POINT[self.code])))
+        shown = significant(value)
+        digits = len(shown.partition(".")[2])
+        return self.number(float(shown.replace(",", "")), digits)
 
     def money(self, value: float | None, digits: int | None = None) -> str:
         """``$1,234``; two digits below 100 when ``digits`` does not say."""
         if value is None or pd.isna(value):
             return MISSING
         shown = digits if digits is not None else (2 if abs(value) < 100 else 0)
-        sign = "-" if value < 0 else ""
-        space = " " if self.code == "pt" and not self.symbol.endswith(" ") else ""
-        return f"{sign}{self.symbol}{space}{self.number(abs(value), shown)}"
+        pattern = self.locale.currency_formats["standard"].pattern
+        own = pattern.replace("#,##0.00", _pattern(shown))
+        return self._apart(
+            format_currency(value, self.currency, own, self.locale, currency_digits=False)
+        )
 
     def short_money(self, value: float | None) -> str:
         """``$1.23M``: for a card, where the size is what counts."""
         if value is None or pd.isna(value):
             return MISSING
-        for scale, word in _SCALES[self.code]:
-            # Four figures are short enough to be written out.
-            if abs(value) >= max(scale, 10_000):
-                return f"{self.money(value / scale, 2 if abs(value) < 100 * scale else 1)}{word}"
-        return self.money(value)
+        if abs(value) < _WRITTEN_OUT:
+            return self.money(value)
+        return self._apart(
+            format_compact_currency(value, self.currency, locale=self.locale, fraction_digits=2)
+        )
+
+    def _apart(self, amount: str) -> str:
+        """A currency's code stands apart from its digits, where a sign need not."""
+        return re.sub(rf"{self.currency}(?=\d)", f"{self.currency}\xa0", amount)
 
     def percent(self, share: float | None, digits: int = 1) -> str:
         """``12.3%`` of a share of 0.123."""
         if share is None or pd.isna(share):
             return MISSING
-        return f"{self.number(share * 100, digits)}%"
+        return str(format_percent(share, f"{_pattern(digits)}%", self.locale))
 
     def day(self, value: date | None) -> str:
         """``31 Dec 2025``, or ``31/12/2025``."""
         if value is None or pd.isna(value):
             return MISSING
-        return f"{value:%d/%m/%Y}" if self.code == "pt" else f"{value.day} {value:%b %Y}"
+        return format_date(value, _DAY[self.code], self.locale)
 
     def moment(self, value: datetime | None) -> str:
         """``31 Dec 2025, 23:59 (America/Sao_Paulo)``: on the clocks of the business."""
@@ -170,6 +186,11 @@ class Language:
         return self(f"reason.{name}", **said)
 
 
+def _pattern(digits: int) -> str:
+    """A number with so many digits behind the point, in CLDR's notation."""
+    return "#,##0." + "0" * digits if digits else "#,##0"
+
+
 class _Writer(string.Formatter):
     """Fills a text; numbers of the kinds of `customer360.models.sentences` by the language."""
 
@@ -179,7 +200,8 @@ class _Writer(string.Formatter):
     def format_field(self, value: Any, kind: str) -> str:
         if "|" in kind:
             one, many = kind.split("|")
-            return f"{self.language.number(value)} {one if round(value) == 1 else many}"
+            form = self.language.locale.plural_form(round(value))
+            return f"{self.language.number(value)} {one if form == 'one' else many}"
         if kind == "%":
             return self.language.percent(value, 0)
         if kind in ("d", ".2f"):

@@ -77,7 +77,7 @@ def test_overview_shows_the_figures(shown) -> None:
     assert found["Net revenue"] == "R$1,230"
     assert found["Active customers"] == "5"
     assert found["Refund rate"] == "2.4%"  # 30 of 1,260
-    assert metrics(shown("overview", "pt"))["Receita líquida"] == "R$ 1.230"
+    assert metrics(shown("overview", "pt"))["Receita líquida"] == "R$\xa01.230"
 
 
 def test_overview_of_a_period(shown) -> None:

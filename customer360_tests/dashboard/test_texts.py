@@ -195,15 +195,19 @@ def test_numbers_are_written_as_the_language_does() -> None:
     assert english.number(1234.5, 1) == "1,234.5"
     assert portuguese.number(1234.5, 1) == "1.234,5"
     assert english.money(1234) == "R$1,234"
-    assert portuguese.money(-12.5) == "-R$ 12,50"
+    assert portuguese.money(-12.5) == "-R$\xa012,50"
     assert english.short_money(1_234_567) == "R$1.23M"
-    assert portuguese.short_money(26_530) == "R$ 26,53 mil"
+    assert portuguese.short_money(26_530) == "R$\xa026,53\xa0mil"
     assert english.short_money(9_999) == "R$9,999"
     assert portuguese.percent(0.123) == "12,3%"
-    assert Language("en", "CHF").money(5) == "CHF 5.00"
-    assert Language("pt", "USD").money(5) == "US$ 5,00"
+    assert Language("en", "CHF").money(5) == "CHF\xa05.00"
+    assert Language("pt", "USD").money(5) == "US$\xa05,00"
     assert [english.days(n) for n in (0, 1, 1_234)] == ["0 days", "1 day", "1,234 days"]
-    assert [portuguese.days(n) for n in (1, 2)] == ["1 dia", "2 dias"]
+    # Nothing is singular in Portuguese (CLDR's plural rules).
+    assert [portuguese.days(n) for n in (0, 1, 2)] == ["0 dia", "1 dia", "2 dias"]
+    assert english.short_money(26_530) == "R$26.53K"
+    assert Language("en", "CHF").short_money(26_530) == "CHF\xa026.53K"
+    assert Language("en", "JPY").money(1_234) == "¥1,234"
     assert [portuguese.significant(x) for x in (0.25, 0.123456, 1234.56, -12_345.6, 8.1e-5)] == [
         "0,25", "0,1235", "1.235", "-12.346", "0,000081"
     ]  # fmt: skip
