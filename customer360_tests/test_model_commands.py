@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from customer360.models.revenue import RevenueModel
+from customer360.models.revenue.model import RevenueModel
 from customer360.models.tracking import (
     CHURN,
     LIFETIME_VALUE,

@@ -15,7 +15,7 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from customer360.models.revenue import RevenueModel
+from customer360.models.revenue.model import RevenueModel
 from customer360.models.tracking import load_revenue_champion
 from customer360.pipeline.run_models import tracking_of
 from customer360_tests.browser.dashboard import net_revenue_and_orders, walk

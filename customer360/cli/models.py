@@ -223,7 +223,7 @@ def predict(
         )
     if not source.is_file():
         raise Customer360Error(f"{source}: there is no such file")
-    from customer360.models.revenue import RevenueModel
+    from customer360.models.revenue.model import RevenueModel
     from customer360.models.revenue.prediction import predict_file
 
     revenue = RevenueModel.loads(file.read_bytes())

@@ -134,7 +134,7 @@ def _evaluated(
     key: dg.AssetKey, training: "Training", logged: "LoggedTraining"
 ) -> Iterator[dg.AssetCheckResult]:
     """The checks of a training: they warn, because the champion goes on scoring."""
-    from customer360.models.lifetime_value import LifetimeValueTraining
+    from customer360.models.lifetime_value.training import LifetimeValueTraining
 
     verdict = logged.verdict
     yield dg.AssetCheckResult(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from customer360.models.churn import ChurnModel
+    from customer360.models.churn.model import ChurnModel
     from customer360.models.tracking import Champion
 
 _KEY = re.compile("[0-9a-f]{64}")
@@ -132,8 +132,8 @@ def topics_by(
     Returns:
         `Explanation.topics` and `Explanation.topics_note`.
     """
-    from customer360.models.churn import FEATURES as CHURN_FEATURES
-    from customer360.models.churn import ChurnModelError
+    from customer360.models.churn.features import FEATURES as CHURN_FEATURES
+    from customer360.models.churn.model import ChurnModelError
     from customer360.models.lineage import FeatureSchema, FeatureSchemaError
 
     model = champion.model
@@ -205,7 +205,7 @@ def _topics(
 def _figures(row: dict[str, Any] | None) -> pd.DataFrame:
     import pandas as pd
 
-    from customer360.models.lifetime_value import FIGURES
+    from customer360.models.lifetime_value.scoring import FIGURES
 
     return pd.DataFrame(
         [

@@ -9,7 +9,8 @@ from typing import Any
 
 from customer360.lakehouse.delta_log import Commit
 from customer360.models import tracking
-from customer360.models.lifetime_value import MODEL_FEATURES, forecast_tables
+from customer360.models.lifetime_value import forecast_tables
+from customer360.models.lifetime_value.validation import MODEL_FEATURES
 from customer360.pipeline.make_gold import replace_snapshots
 from customer360.pipeline.run_models import features_of, tracking_of
 from customer360.pipeline.workspace import Workspace

@@ -17,9 +17,8 @@ from customer360.contracts import Contract
 from customer360.contracts.spark import spark_schema
 from customer360.lakehouse.delta_log import Commit
 from customer360.lakehouse.tables import Folders
-from customer360.models import revenue
 from customer360.models.churn.features import CATEGORICAL_FEATURES, NUMERIC_FEATURES
-from customer360.models.lifetime_value import MODEL_FEATURES
+from customer360.models.lifetime_value.validation import MODEL_FEATURES
 from customer360.models.monitoring import (
     churn_outcomes,
     performance_by_decile,
@@ -28,7 +27,8 @@ from customer360.models.monitoring import (
     realised_figures,
     reference_profile,
 )
-from customer360.models.revenue import revenue_features
+from customer360.models.revenue import features as of_revenue
+from customer360.models.revenue.features import revenue_features
 from customer360.models.tracking import (
     CHAMPION,
     CHURN,
@@ -119,8 +119,8 @@ MONITORED = (
         name="revenue",
         registered=REVENUE,
         table=REVENUE_PREDICTIONS,
-        numeric=revenue.NUMERIC_FEATURES,
-        categorical=revenue.CATEGORICAL_FEATURES,
+        numeric=of_revenue.NUMERIC_FEATURES,
+        categorical=of_revenue.CATEGORICAL_FEATURES,
         scores=("expected_revenue", "purchase_probability"),
         outcomes=purchase_outcomes,
         judged={"expected_revenue": "actual_revenue"},

@@ -14,13 +14,21 @@ from customer360.errors import Customer360Error, TableNotFoundError, listed
 from customer360.gold.customer_features import customer_features
 from customer360.gold.first_orders import first_orders
 from customer360.lakehouse.delta_log import Commit
-from customer360.models import churn, lifetime_value, revenue
-from customer360.models.churn import ChurnTraining
-from customer360.models.lifetime_value import LifetimeValueTraining
+from customer360.models.churn import features as of_churn
+from customer360.models.churn import scoring as churn_scoring
+from customer360.models.churn import training as churn
+from customer360.models.churn.training import ChurnTraining
+from customer360.models.lifetime_value import training as lifetime_value
+from customer360.models.lifetime_value.training import LifetimeValueTraining
+from customer360.models.lifetime_value.validation import MODEL_FEATURES
 from customer360.models.lineage import FeatureSchema
 from customer360.models.profit import Campaign
 from customer360.models.promotion import Gate, churn_gate, lifetime_value_gate, revenue_gate
-from customer360.models.revenue import RevenueTraining, revenue_features
+from customer360.models.revenue import features as of_revenue
+from customer360.models.revenue import scoring as revenue_scoring
+from customer360.models.revenue import training as revenue
+from customer360.models.revenue.features import revenue_features
+from customer360.models.revenue.training import RevenueTraining
 from customer360.models.tracking import (
     Champion,
     LoggedTraining,
@@ -104,7 +112,7 @@ def train_lifetime_value(
     training = lifetime_value_training(work, as_of)
     settings = work.deployment.settings
     gate = lifetime_value_gate(settings.lifetime_value_promotion_figure, settings.promotion_margin)
-    schema = _bought_schema(work, as_of, lifetime_value.MODEL_FEATURES)
+    schema = _bought_schema(work, as_of, MODEL_FEATURES)
     return training, _logged(work, training, gate, schema)
 
 
@@ -132,7 +140,7 @@ def train_churn(work: Workspace, as_of: date) -> tuple[ChurnTraining, LoggedTrai
     training = churn_training(work, as_of)
     settings = work.deployment.settings
     gate = churn_gate(settings.churn_promotion_figure, settings.promotion_margin)
-    schema = _bought_schema(work, as_of, churn.FEATURES)
+    schema = _bought_schema(work, as_of, of_churn.FEATURES)
     return training, _logged(work, training, gate, schema)
 
 
@@ -167,7 +175,7 @@ def train_revenue(work: Workspace, as_of: date) -> tuple[RevenueTraining, Logged
             time_zone=work.deployment.zone,
         ),
     )
-    schema = FeatureSchema.of(features, revenue.FEATURES)
+    schema = FeatureSchema.of(features, of_revenue.FEATURES)
     logged = _logged(work, training, gate, schema, (CUSTOMER_DAYS, TRANSACTIONS, HISTORY))
     export_revenue(settings)
     return training, logged
@@ -240,8 +248,8 @@ def score_churn(work: Workspace, as_of: Sequence[date]) -> Scored:
     """
     features = features_of(work, as_of)
     champion = load_churn_champion(tracking_of(work.deployment.settings))
-    champion.check_schema(features, churn.FEATURES)
-    scores = churn.score(features, champion.model, champion.name, champion.version)
+    champion.check_schema(features, of_churn.FEATURES)
+    scores = churn_scoring.score(features, champion.model, champion.name, champion.version)
     return Scored(replace_snapshots(work, CHURN_SCORES, scores, as_of), champion.version)
 
 
@@ -255,7 +263,7 @@ def score_lifetime_value(work: Workspace, as_of: Sequence[date]) -> Scored:
     """
     features = features_of(work, as_of)
     champion = load_lifetime_value_champion(tracking_of(work.deployment.settings))
-    champion.check_schema(features, lifetime_value.MODEL_FEATURES)
+    champion.check_schema(features, MODEL_FEATURES)
     scores = lifetime_value.score(features, champion.model, champion.name, champion.version)
     return Scored(replace_snapshots(work, LIFETIME_VALUE, scores, as_of), champion.version)
 
@@ -270,6 +278,6 @@ def score_revenue(work: Workspace, as_of: Sequence[date]) -> Scored:
     """
     features = revenue_features(features_of(work, as_of), snapshots(work, FIRST_ORDERS, as_of))
     champion = load_revenue_champion(tracking_of(work.deployment.settings))
-    champion.check_schema(features, revenue.FEATURES)
-    scores = revenue.score(features, champion.model, champion.name, champion.version)
+    champion.check_schema(features, of_revenue.FEATURES)
+    scores = revenue_scoring.score(features, champion.model, champion.name, champion.version)
     return Scored(replace_snapshots(work, REVENUE_PREDICTIONS, scores, as_of), champion.version)

@@ -9,11 +9,10 @@ import pandas as pd
 import psycopg
 
 from customer360.errors import Customer360Error
-from customer360.models import revenue
 from customer360.models.lineage import FeatureSchema
 from customer360.models.promotion import revenue_gate
-from customer360.models.revenue import RevenueTraining
-from customer360.models.revenue.features import typed_features
+from customer360.models.revenue.features import FEATURES, typed_features
+from customer360.models.revenue.training import RevenueTraining, train_on_rows
 from customer360.models.tracking import LoggedTraining, load_revenue_champion, log_training
 from customer360.models.windows import AsOfGrid
 from customer360.pipeline.run_models import (
@@ -48,7 +47,7 @@ def read_base_table(login: Login, max_rows: int) -> tuple[pd.DataFrame, int]:
     Raises:
         BaseTableError: There is no such table, or it has too few as-of dates with a label.
     """
-    features = ", ".join(f'"{name}"' for name in revenue.FEATURES)
+    features = ", ".join(f'"{name}"' for name in FEATURES)
     try:
         with login.connect() as reader:
             rows, dates, horizon = reader.execute(
@@ -95,7 +94,7 @@ def train_revenue_from_warehouse(
     dates = sorted(frame["as_of"].unique())
     grid = AsOfGrid(tuple(reversed(dates[:-2])), dates[-2], dates[-1])
     champion, notes = champion_beside(load_revenue_champion, settings)
-    training = revenue.train_on_rows(
+    training = train_on_rows(
         frame,
         grid,
         horizon,
@@ -105,7 +104,7 @@ def train_revenue_from_warehouse(
     training = replace(training, notes=(*training.notes, *notes))
     gate = revenue_gate(settings.revenue_promotion_figure, settings.promotion_margin)
     types = tables.feature_types()
-    schema = FeatureSchema(tuple((name, types[name]) for name in revenue.FEATURES))
+    schema = FeatureSchema(tuple((name, types[name]) for name in FEATURES))
     logged = log_training(
         training,
         tracking_of(settings),

@@ -26,7 +26,8 @@ from customer360.models.evaluation import (
     ranking_metrics,
     rule_metrics,
 )
-from customer360.models.lifetime_value import BgNbd, ParetoNbd
+from customer360.models.lifetime_value.beta_geometric import BgNbd
+from customer360.models.lifetime_value.pareto_nbd import ParetoNbd
 from customer360.models.lifetime_value.training import PAST_AVERAGE_MODEL
 from customer360.models.revenue.fitting import KINDS
 from customer360.pipeline.monitor import MONITORED

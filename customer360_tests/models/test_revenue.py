@@ -13,19 +13,18 @@ import pytest
 from customer360.models.bootstrap import amount_intervals
 from customer360.models.evaluation import normalized_gini
 from customer360.models.promotion import decide, revenue_gate
-from customer360.models.revenue import (
-    FEATURES,
-    HorizonError,
-    RevenueModel,
-    RevenueModelError,
-    RevenueTraining,
-)
 from customer360.models.revenue import training as revenue_training
-from customer360.models.revenue.features import typed_features
+from customer360.models.revenue.features import FEATURES, typed_features
 from customer360.models.revenue.fitting import fit_mean, preprocessing
 from customer360.models.revenue.judging import past_average
+from customer360.models.revenue.model import RevenueModel, RevenueModelError
 from customer360.models.revenue.reasons import TOPICS, by_feature, features_of
-from customer360.models.revenue.training import horizon_for, train_on_rows
+from customer360.models.revenue.training import (
+    HorizonError,
+    RevenueTraining,
+    horizon_for,
+    train_on_rows,
+)
 from customer360_tests.models.revenue_rows import (
     AS_OF,
     GRID,

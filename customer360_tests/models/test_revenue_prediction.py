@@ -15,19 +15,14 @@ from pyspark.sql import DataFrame, SparkSession
 
 from customer360.gold.customer_features import customer_features
 from customer360.gold.first_orders import first_orders
-from customer360.models.revenue import (
-    FEATURES,
-    RevenueModel,
-    RevenueModelError,
-    prediction,
-    revenue_features,
-    score,
-    train,
-)
+from customer360.models.revenue import prediction
+from customer360.models.revenue.features import FEATURES, revenue_features
+from customer360.models.revenue.model import RevenueModel, RevenueModelError
 from customer360.models.revenue.order_file import OrderFileError
 from customer360.models.revenue.prediction import OUTPUT, predict_file
 from customer360.models.revenue.rows import outcomes
-from customer360.models.revenue.training import train_on_rows
+from customer360.models.revenue.scoring import score
+from customer360.models.revenue.training import train, train_on_rows
 from customer360.silver import customer_days
 from customer360_tests.gold.frames import bought, day, returned, rows_of, table
 from customer360_tests.gold.frames import customer_days as days_frame

@@ -13,17 +13,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from customer360.models import churn, plots
+from customer360.models import plots
 from customer360.models.baselines import HiatusRule
-from customer360.models.churn import ChurnModel, ChurnTraining
+from customer360.models.churn.features import NUMERIC_FEATURES
+from customer360.models.churn.fitting import fit_xgboost
+from customer360.models.churn.model import ChurnModel
+from customer360.models.churn.training import ChurnTraining
 from customer360.models.evaluation import calibration_table
-from customer360.models.lifetime_value import (
-    MODEL_FEATURES,
-    BgNbd,
-    GammaGamma,
-    LifetimeValueModel,
-    LifetimeValueTraining,
-)
+from customer360.models.lifetime_value.beta_geometric import BgNbd
+from customer360.models.lifetime_value.gamma_gamma import GammaGamma
+from customer360.models.lifetime_value.scoring import LifetimeValueModel
+from customer360.models.lifetime_value.training import LifetimeValueTraining
+from customer360.models.lifetime_value.validation import MODEL_FEATURES
 from customer360.models.lineage import FeatureSchema, FeatureSchemaError, code_version
 from customer360.models.promotion import churn_gate, lifetime_value_gate
 from customer360.models.tracking import (
@@ -104,10 +105,10 @@ def lifetime_value_training(
 
 def churn_training(kind: str) -> ChurnTraining:
     random = np.random.default_rng(0)
-    rows = pd.DataFrame({name: random.random(400) for name in churn.NUMERIC_FEATURES})
+    rows = pd.DataFrame({name: random.random(400) for name in NUMERIC_FEATURES})
     rows["last_category"], rows["last_channel"] = "Books", "web"
     rows["churned"] = (rows["overdue_ratio"] > 0.5).astype(int)
-    fit = churn.fit_xgboost(rows, rows, nthread=1)
+    fit = fit_xgboost(rows, rows, nthread=1)
     model = ChurnModel("hiatus_rule", 28, 56, 0.4, HiatusRule(20, 0.2, 0.7))
     if kind == "xgboost":
         model = ChurnModel(
@@ -355,7 +356,7 @@ def test_a_churn_model_comes_back_with_its_trees(tracking: Tracking) -> None:
     logged = log_training(training, tracking, CHURN_GATE)
     assert logged.model_name == CHURN != LIFETIME_VALUE
     champion = load_churn_champion(tracking)
-    rows = pd.DataFrame({name: [0.2, 0.9] for name in churn.NUMERIC_FEATURES}).assign(
+    rows = pd.DataFrame({name: [0.2, 0.9] for name in NUMERIC_FEATURES}).assign(
         last_category="Books", last_channel=None
     )
     assert champion.model.probabilities(rows).tolist() == (

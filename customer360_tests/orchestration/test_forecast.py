@@ -12,7 +12,8 @@ from pyspark.sql import SparkSession
 from customer360.deployment import Deployment
 from customer360.lakehouse.tables import Lakehouse
 from customer360.models import tracking
-from customer360.models.lifetime_value import BgNbd, LifetimeValueModel
+from customer360.models.lifetime_value.beta_geometric import BgNbd
+from customer360.models.lifetime_value.scoring import LifetimeValueModel
 from customer360.models.tracking import Champion
 from customer360.orchestration.build import build_definitions
 from customer360.orchestration.instance import open_instance

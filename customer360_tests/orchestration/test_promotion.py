@@ -13,9 +13,10 @@ import pytest
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from customer360.models import churn
-from customer360.models.churn import FEATURES as CHURN_FEATURES
-from customer360.models.churn import ChurnTraining, labelled_rows
+from customer360.models.churn import features
+from customer360.models.churn.features import FEATURES as CHURN_FEATURES
+from customer360.models.churn.rows import labelled_rows
+from customer360.models.churn.training import ChurnTraining
 from customer360.models.lineage import FeatureSchemaError
 from customer360.models.tracking import load_churn_champion
 from customer360.orchestration.build import build_definitions
@@ -154,7 +155,7 @@ def test_scoring_refuses_a_model_of_other_features(
 ) -> None:
     """The code of today reads one column more than the champion was trained on."""
     later = (*CHURN_FEATURES, "first_purchase_on")
-    monkeypatch.setattr(churn, "FEATURES", later)
+    monkeypatch.setattr(features, "FEATURES", later)
     monkeypatch.setattr(run_models, "churn_training", lambda *_: trained[0])
     plan = Plan.of(gated.deployment, as_of=(NEWEST,), steps="train", models=["churn"])
     with pytest.raises(RunFailedError, match="with the new first_purchase_on; train it again"):

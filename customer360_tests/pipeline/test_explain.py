@@ -9,7 +9,9 @@ import pyarrow as pa
 import pytest
 
 from customer360.models.baselines import HiatusRule
-from customer360.models.churn import FEATURES, ChurnModel, fit_xgboost
+from customer360.models.churn.features import FEATURES
+from customer360.models.churn.fitting import fit_xgboost
+from customer360.models.churn.model import ChurnModel
 from customer360.models.lineage import FeatureSchema
 from customer360.models.tracking import CHURN, Champion
 from customer360.pipeline.explain import topics_by

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from customer360.models.revenue import RevenueModel
 from customer360.models.revenue.features import CATEGORICAL_FEATURES, FEATURES
+from customer360.models.revenue.model import RevenueModel
 from customer360.models.tracking import load_revenue_champion
 from customer360.pipeline.run_models import tracking_of
 from customer360.pipeline.train_from_warehouse import (

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from customer360.models.churn import ChurnTraining
+from customer360.models.churn.training import ChurnTraining
 from customer360.models.comparison import as_markdown, comparison
 from customer360.models.promotion import Verdict
-from customer360.models.revenue import RevenueTraining
+from customer360.models.revenue.training import RevenueTraining
 from customer360.models.tracking.connection import short_name
 from customer360.models.tracking.stored import Training
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from customer360.models.churn import ChurnModel
+from customer360.models.churn.model import ChurnModel
 from customer360.models.lineage import FeatureSchema, code_version
 from customer360.models.promotion import Gate, Verdict, decide
-from customer360.models.revenue import RevenueModel
+from customer360.models.revenue.model import RevenueModel
 from customer360.models.tracking.card import model_card
 from customer360.models.tracking.connection import (
     CHALLENGER,

@@ -16,12 +16,16 @@ import pandas as pd
 from pyspark.sql import DataFrame
 
 from customer360.errors import Customer360Error
-from customer360.models.churn import CATEGORICAL_FEATURES, ChurnModel, ChurnTraining
-from customer360.models.lifetime_value import LifetimeValueModel, LifetimeValueTraining
+from customer360.models.churn.features import CATEGORICAL_FEATURES
+from customer360.models.churn.model import ChurnModel
+from customer360.models.churn.training import ChurnTraining
+from customer360.models.lifetime_value.scoring import LifetimeValueModel
+from customer360.models.lifetime_value.training import LifetimeValueTraining
 from customer360.models.lineage import FeatureSchema
 from customer360.models.noted import noted
-from customer360.models.revenue import CATEGORICAL_FEATURES as REVENUE_CATEGORIES
-from customer360.models.revenue import RevenueModel, RevenueTraining
+from customer360.models.revenue.features import CATEGORICAL_FEATURES as REVENUE_CATEGORIES
+from customer360.models.revenue.model import RevenueModel
+from customer360.models.revenue.training import RevenueTraining
 from customer360.models.tracking.connection import (
     CHAMPION,
     Tracking,
