@@ -8,13 +8,12 @@ from datetime import date
 from typing import Any
 
 from customer360.lakehouse.delta_log import Commit
-from customer360.models import tracking
 from customer360.models.lifetime_value import forecast_tables
-from customer360.models.lifetime_value.validation import MODEL_FEATURES
+from customer360.models.lifetime_value.spec import LIFETIME_VALUE
 from customer360.pipeline.make_gold import replace_snapshots
-from customer360.pipeline.run_models import features_of, tracking_of
+from customer360.pipeline.run_models import champion_of, snapshots_of
 from customer360.pipeline.workspace import Workspace
-from customer360.table_names import CUSTOMER_EQUITY, REVENUE_FORECAST
+from customer360.table_names import CUSTOMER_EQUITY, FEATURES, REVENUE_FORECAST
 
 
 @dataclass(frozen=True)
@@ -46,10 +45,10 @@ def make_forecast(work: Workspace, as_of: Sequence[date]) -> Forecasted:
         TableNotFoundError: A date has no snapshot of features.
         FeatureSchemaError: The champion was trained on other columns.
     """
-    features = features_of(work, as_of)
-    champion = tracking.load_lifetime_value_champion(tracking_of(work.deployment.settings))
-    champion.check_schema(features, MODEL_FEATURES)
-    stated = (tracking.LIFETIME_VALUE, champion.version)
+    features = snapshots_of(work, FEATURES, as_of)
+    champion = champion_of(LIFETIME_VALUE, work.deployment.settings)
+    champion.check_schema(features, LIFETIME_VALUE.features)
+    stated = (champion.name, champion.version)
     weeks: list[Any] = []
     equities: list[Any] = []
     note = ""

@@ -12,13 +12,14 @@ import pytest
 
 from customer360.models.bootstrap import amount_intervals
 from customer360.models.evaluation import normalized_gini
-from customer360.models.promotion import decide, revenue_gate
+from customer360.models.promotion import decide
 from customer360.models.revenue import training as revenue_training
 from customer360.models.revenue.features import FEATURES, typed_features
 from customer360.models.revenue.fitting import fit_mean, preprocessing
 from customer360.models.revenue.judging import past_average
 from customer360.models.revenue.model import RevenueModel, RevenueModelError
 from customer360.models.revenue.reasons import TOPICS, by_feature, features_of
+from customer360.models.revenue.spec import REVENUE
 from customer360.models.revenue.training import (
     HorizonError,
     RevenueTraining,
@@ -72,8 +73,8 @@ def test_a_model_is_chosen_on_the_validation_date_and_beats_the_naive(
     assert f"candidate_{trained.model.kind}_rmse" not in figures
     assert figures["test_rmse_low"] < figures["test_rmse"] < figures["test_rmse_high"]
     assert figures["test_rows"] == 1_500
-    assert decide(figures, revenue_gate("rmse", 0.0), None).beats_baseline
-    assert decide(figures, revenue_gate("normalized_gini", 0.0), None).promoted
+    assert decide(figures, REVENUE.gate("rmse", 0.0), None).beats_baseline
+    assert decide(figures, REVENUE.gate("normalized_gini", 0.0), None).promoted
 
 
 def test_what_is_expected_is_near_the_truth(trained: RevenueTraining) -> None:
@@ -242,7 +243,7 @@ def test_the_mean_wins_where_what_was_learnt_does_not_last() -> None:
     taught = rows[rows["as_of"] != GRID.test]["revenue"].mean()
     assert found.model.predict(customers(2)).tolist() == pytest.approx([taught, taught])
     assert found.metrics["test_rmse"] == found.metrics["baseline_mean_rmse"]
-    verdict = decide(found.metrics, revenue_gate("rmse", 0.0), "3")
+    verdict = decide(found.metrics, REVENUE.gate("rmse", 0.0), "3")
     assert not verdict.promoted
 
 

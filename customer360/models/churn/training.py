@@ -43,6 +43,7 @@ from customer360.models.lifetime_value.fitting import fit_bg_nbd
 from customer360.models.lifetime_value.maximise import NotFittedError
 from customer360.models.profit import Campaign, profit_curve
 from customer360.models.sampling import every_nth, sampling_notes
+from customer360.models.training import Training
 from customer360.models.windows import (
     AsOfGrid,
     ChurnWindows,
@@ -69,17 +70,13 @@ ALIVE_UNIT_DAYS = 7
 """The buying model among the baselines counts in weeks."""
 
 
-@dataclass(frozen=True)
-class ChurnTraining:
-    """All that came out of one training.
+@dataclass(frozen=True, kw_only=True)
+class ChurnTraining(Training[ChurnModel]):
+    """All that came out of one training; the model that was tested is the one to publish.
 
     Attributes:
-        model: The one that was tested, and the one to publish.
-        status: "trained", or "fallback: " and why.
-        notes: What else a reader must know.
         windows: The definition's windows and where they came from.
         grid: The as-of dates; ``None`` when the history is too short for them.
-        parameters: Flat, to log: windows, dates, sizes, XGBoost's parameters.
         metrics: Flat: ``test_*`` of the model, with ``_low`` and ``_high`` the edges of a 90 %
             bootstrap interval, ``baseline_hiatus_rule_*``,
             ``baseline_recency_ranking_*``, ``baseline_base_rate_*``,
@@ -88,31 +85,20 @@ class ChurnTraining:
         calibration: Test rows by tenth of risk: ``group``, ``customers``, ``predicted``,
             ``observed``.
         feature_importance: Share of the trees' total gain by feature; empty for a fallback.
-        plots: PNG images by name.
-        sample: The features of some rows, as an input example.
         as_of: Day the training was made for; the last label's horizon ends there.
-        leaks: What the leak check found in the labelled rows; not passed is no failure here, but
-            is in the notes and for an asset check to judge.
     """
 
-    model: ChurnModel
-    status: str
-    notes: tuple[str, ...]
     windows: ChurnWindows
     grid: AsOfGrid | None
-    parameters: dict[str, float | int | str]
-    metrics: dict[str, float]
     calibration: pd.DataFrame
     feature_importance: dict[str, float]
-    plots: dict[str, bytes]
-    sample: pd.DataFrame
-    as_of: date
     leaks: LeakReport = field(default_factory=LeakReport)
 
     @property
-    def trained(self) -> bool:
-        """False when a fallback stands in for the model."""
-        return self.status == "trained"
+    def definition(self) -> str:
+        """Who churns, by the windows, and the date it was tested on."""
+        tested = f"; tested on {self.grid.test}" if self.grid else ""
+        return self.windows.describe() + tested
 
 
 def train(

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from customer360.models.registry import MODELS
 from customer360.models.tracking.connection import (
     CHAMPION,
     Tracking,
@@ -17,7 +18,6 @@ from customer360.models.tracking.connection import (
     registered,
 )
 from customer360.models.tracking.log import CARD, PLOTS
-from customer360.models.tracking.stored import CHURN, LIFETIME_VALUE, REVENUE
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class ExhibitedModel:
     """One registered version, as people look at it.
 
     Attributes:
-        model: Its short name: ``churn``, ``lifetime_value`` or ``revenue``.
+        model: Its name, as `ModelSpec` has it.
         version: Its number.
         is_champion: Whether it is the one that scores.
         as_of: Day it was trained for.
@@ -59,18 +59,18 @@ def exhibited_models(tracking: Tracking) -> list[ExhibitedModel]:
         experiment_of(mlflow, tracking)
         client = mlflow.MlflowClient()
         found = []
-        for name in (CHURN, LIFETIME_VALUE, REVENUE):
-            champion = registered(mlflow, name, CHAMPION)
-            for known in client.search_model_versions(f"name='{name}'"):
+        for spec in MODELS:
+            champion = registered(mlflow, spec.registered, CHAMPION)
+            for known in client.search_model_versions(f"name='{spec.registered}'"):
                 crowned = champion is not None and str(champion.version) == str(known.version)
-                found.append(_exhibited(mlflow, name, known, crowned))
+                found.append(_exhibited(mlflow, spec.name, known, crowned))
         return found
 
 
 def _exhibited(mlflow: ModuleType, name: str, known: Any, crowned: bool) -> ExhibitedModel:
     run = mlflow.MlflowClient().get_run(known.run_id)
     return ExhibitedModel(
-        model=name.removeprefix("customer360_"),
+        model=name,
         version=str(known.version),
         is_champion=crowned,
         as_of=date.fromisoformat(known.tags["as_of"]),

@@ -8,14 +8,14 @@ import io
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from customer360.models.churn.model import ChurnModel
 from customer360.models.lineage import FeatureSchema, code_version
 from customer360.models.promotion import Gate, Verdict, decide
-from customer360.models.revenue.model import RevenueModel
+from customer360.models.spec import ModelSpec
 from customer360.models.tracking.card import model_card
 from customer360.models.tracking.connection import (
     CHALLENGER,
@@ -25,8 +25,9 @@ from customer360.models.tracking.connection import (
     experiment_of,
     registered,
 )
-from customer360.models.tracking.stored import Training, name_of, store
+from customer360.models.tracking.stored import store
 from customer360.models.tracking.versions import FIGURE, REPLACED
+from customer360.models.training import Model, Training
 
 PLOTS = "plots"
 """Folder of a training's pictures."""
@@ -73,7 +74,8 @@ class LoggedTraining:
 
 
 def log_training(
-    training: Training,
+    spec: ModelSpec[Model],
+    training: Training[Model],
     tracking: Tracking,
     gate: Gate,
     *,
@@ -94,7 +96,8 @@ def log_training(
     version.
 
     Args:
-        training: From a model's ``train``.
+        spec: The model.
+        training: From its ``train``.
         tracking: Where.
         gate: What it must beat.
         schema: Columns that it was trained on.
@@ -104,8 +107,8 @@ def log_training(
     Raises:
         TrackingError: The database or server does not answer.
     """
-    name = name_of(training)
-    fingerprint = _fingerprint(training)
+    name = spec.registered
+    fingerprint = _fingerprint(training.as_of, spec.identity(training.model))
     with connected(tracking) as mlflow:
         experiment_id = experiment_of(mlflow, tracking)
         champion = registered(mlflow, name, CHAMPION)
@@ -120,14 +123,14 @@ def log_training(
             "code_version": code_version(),
             **({"feature_schema": schema.hash} if schema else {}),
         }
-        label = f"{name.removeprefix('customer360_')} {training.as_of}"
+        label = f"{spec.name} {training.as_of}"
         with mlflow.start_run(experiment_id=experiment_id, run_name=label):
             mlflow.log_params({**training.parameters, **origin})
             mlflow.log_metrics(training.metrics)
             notes = {"notes": "; ".join(training.notes)} if training.notes else {}
             mlflow.set_tags({"model": name, **described, **notes, **(tags or {})})
             _log_images(mlflow, training.plots)
-            logged = store(mlflow, training, schema)
+            logged = store(mlflow, spec.form(training), schema)
         verdict = _verdict(training, gate, champion)
         client = mlflow.MlflowClient()
         stated = described | {
@@ -143,7 +146,7 @@ def log_training(
         # MLflow prints "Successfully registered" to stderr, which is for errors here.
         with contextlib.redirect_stderr(io.StringIO()):
             new = mlflow.register_model(logged.model_uri, name, tags=stated)
-        card = model_card(training, name, str(new.version), verdict, {**described, **origin})
+        card = model_card(spec, training, str(new.version), verdict, {**described, **origin})
         client.log_text(new.run_id, card, CARD)
         client.update_model_version(name, new.version, description=_description(card))
         alias = CHAMPION if verdict.promoted else CHALLENGER
@@ -169,7 +172,7 @@ def _same(known: Any, champion: Any | None) -> Verdict:
     )
 
 
-def _verdict(training: Training, gate: Gate, champion: Any | None) -> Verdict:
+def _verdict(training: Training[Any], gate: Gate, champion: Any | None) -> Verdict:
     if champion is None:
         return decide(training.metrics, gate, None)
     version, made_for = str(champion.version), champion.tags.get("as_of", "")
@@ -183,12 +186,9 @@ def _verdict(training: Training, gate: Gate, champion: Any | None) -> Verdict:
     return decide(training.metrics, gate, version, champion_tested=tested)
 
 
-def _fingerprint(training: Training) -> str:
+def _fingerprint(as_of: date, identity: bytes) -> str:
     """Equal for two trainings that came to the same model for the same date."""
-    model = training.model
-    described = model.fingerprint() if isinstance(model, RevenueModel) else model.to_json()
-    booster = model.booster if isinstance(model, ChurnModel) else b""
-    return hashlib.sha256(f"{training.as_of}\n{described}".encode() + booster).hexdigest()
+    return hashlib.sha256(f"{as_of}\n".encode() + identity).hexdigest()
 
 
 def _logged_as(
