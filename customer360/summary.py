@@ -100,8 +100,8 @@ def summary(
         table_of_tables([lakehouse.details(name) for name in names]),
     ]
     if TRANSACTIONS in names:
-        found = reconcile(Tables(lakehouse.root), deployment)
-        parts += [table_of_left_out(found), *map(Text, waiting(found))]
+        account = reconcile(Tables(lakehouse.root), deployment)
+        parts += [table_of_left_out(account), *map(Text, waiting(account))]
     if "gold/rfm_segments" in names and as_of is not None:
         parts.append(segment_table(lakehouse, as_of, currency))
     parts.append(model_table(tracking))

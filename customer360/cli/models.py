@@ -163,32 +163,32 @@ def evaluate(
 
     work = _workspace(settings)
     day = asked or evaluation.newest_day(work)
-    found = []
+    evaluations = []
     for title in [model] if model else _BY_TITLE:
         with err.status(f"{title}: training and judging"):
-            found.append(evaluation.evaluate(work, _BY_TITLE[title], day))
+            evaluations.append(evaluation.evaluate(work, _BY_TITLE[title], day))
         if markdown:
-            out.print(evaluation.as_markdown(found[-1]), markup=False, soft_wrap=True)
+            out.print(evaluation.as_markdown(evaluations[-1]), markup=False, soft_wrap=True)
         else:
-            _print_evaluation(found[-1])
+            _print_evaluation(evaluations[-1])
     target = report or settings.reports_dir / f"evaluation-{day}.html"
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(evaluation.as_html(found), encoding="utf-8")
+    target.write_text(evaluation.as_html(evaluations), encoding="utf-8")
     say(f"\nWith plots: {target}")
 
 
-def _print_evaluation(found: Evaluation) -> None:
-    say(f"\n[bold]{found.model.title}[/bold]  {escape(found.definition)}")
-    if found.status != "trained":
-        say(escape(found.status))
-    if found.table.empty:
+def _print_evaluation(evaluation: Evaluation) -> None:
+    say(f"\n[bold]{evaluation.model.title}[/bold]  {escape(evaluation.definition)}")
+    if evaluation.status != "trained":
+        say(escape(evaluation.status))
+    if evaluation.table.empty:
         out.print("Nothing was tested.")
-    for title, rows in found.shown.items():
+    for title, rows in evaluation.shown.items():
         columns = [str(name) for name in rows.columns]
         values = rows.itertuples(index=False, name=None)
         print_table(columns, [dict(zip(columns, row, strict=True)) for row in values], title)
     out.print("[dim]* the best of the column[/dim]")
-    for note in found.notes:
+    for note in evaluation.notes:
         say(f"[dim]  {escape(note)}[/dim]")
 
 
@@ -225,25 +225,25 @@ def predict(
     from customer360.models.revenue.prediction import predict_file
 
     revenue = RevenueModel.loads(file.read_bytes())
-    found = predict_file(source, target, revenue, as_of=day)
+    outcome = predict_file(source, target, revenue, as_of=day)
     say(
-        f"{found.customers:,} customers predicted for the {revenue.horizon_days} days after "
-        f"{found.as_of}: {target}",
+        f"{outcome.customers:,} customers predicted for the {revenue.horizon_days} days after "
+        f"{outcome.as_of}: {target}",
     )
-    if found.without_purchase:
+    if outcome.without_purchase:
         say(
-            f"{found.without_purchase:,} customers left out: they have bought nothing, or have "
+            f"{outcome.without_purchase:,} customers left out: they have bought nothing, or have "
             "given all of it back",
         )
-    if found.undated_reviews:
+    if outcome.undated_reviews:
         say(
-            f"{found.undated_reviews:,} review scores not used: without reviewed_on nobody knows "
+            f"{outcome.undated_reviews:,} review scores not used: without reviewed_on nobody knows "
             "whether they were there by then",
         )
-    if found.rejected:
+    if outcome.rejected:
         say(
-            f"{found.rejected_rows:,} of {found.rows:,} rows left out; what is wrong with each is "
-            f"in {found.rejected}",
+            f"{outcome.rejected_rows:,} of {outcome.rows:,} rows left out; what is wrong with each "
+            f"is in {outcome.rejected}",
         )
 
 
@@ -265,34 +265,34 @@ def explain(
     day = day_of(as_of, "--as-of")
     from customer360.pipeline.explain import explain_customer
 
-    found = explain_customer(load_settings(home), customer, source=source, as_of=day)
-    say(f"[bold]Customer {found.customer_key[:12]}…[/bold] on {found.as_of}")
+    facts = explain_customer(load_settings(home), customer, source=source, as_of=day)
+    say(f"[bold]Customer {facts.customer_key[:12]}…[/bold] on {facts.as_of}")
     print_table(
         ["what is known", "value"],
         [
             {"what is known": k, "value": short(v) if isinstance(v, float) else v}
-            for k, v in found.summary.items()
+            for k, v in facts.summary.items()
             if v is not None
         ],
     )
-    for name, said in found.by_model.items():
-        _print_explanation(name, said)
+    for name, explanation in facts.by_model.items():
+        _print_explanation(name, explanation)
 
 
-def _print_explanation(name: str, said: Explanation) -> None:
-    if said.scores is None:
-        out.print(said.headline)
+def _print_explanation(name: str, explanation: Explanation) -> None:
+    if explanation.scores is None:
+        out.print(explanation.headline)
         return
-    say(f"\n[bold]{name.replace('_', ' ').capitalize()}[/bold]  {said.headline}")
-    if said.table:
+    say(f"\n[bold]{name.replace('_', ' ').capitalize()}[/bold]  {escape(explanation.headline)}")
+    if explanation.table:
         print_table(
-            list(said.table[0]),
+            list(explanation.table[0]),
             [
                 {k: short(v) if v is None or isinstance(v, float) else v for k, v in row.items()}
-                for row in said.table
+                for row in explanation.table
             ],
         )
-    for line in said.lines:
+    for line in explanation.lines:
         say(escape(line))
 
 
@@ -305,7 +305,7 @@ def models(
     """List the versions of the models: which one scores, and why each was promoted or not."""
     from customer360.pipeline.registry import known_versions
 
-    known = known_versions(load_settings(home))
+    versions = known_versions(load_settings(home))
     records: list[dict[str, object]] = [
         {
             "model": title,
@@ -317,7 +317,7 @@ def models(
             "verdict": version["verdict"],
         }
         for title, spec in _BY_TITLE.items()
-        for version in known.get(spec.registered, [])
+        for version in versions.get(spec.registered, [])
     ]
     if not records:
         raise Customer360Error("no model has been trained yet: run `customer360 run`")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Explained:
+class ScoredCustomer:
     """One customer's score, and what there is to explain it by.
 
     Attributes:

@@ -22,7 +22,7 @@ from customer360.table_names import CUSTOMER_DAYS, FEATURES
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-    from customer360.models.explanation import Explained, Explanation
+    from customer360.models.explanation import Explanation, ScoredCustomer
     from customer360.models.promotion import Gate
     from customer360.models.tracking.form import ModelForm, StoredModel
     from customer360.models.tracking.stored import Champion
@@ -227,7 +227,7 @@ class ModelSpec(ABC, Generic[Model]):
         return purchase_outcomes(scores, customer_days, as_of, horizon_days)
 
     @abstractmethod
-    def explain(self, about: Explained) -> Explanation | None:
+    def explain(self, about: ScoredCustomer) -> Explanation | None:
         """What the model says of a customer, and why; ``None`` when there is nothing to say."""
 
     @abstractmethod

@@ -108,7 +108,7 @@ def _evaluated(
 
 
 def _training_metadata(training: "Training[Any]", logged: "LoggedTraining") -> dict[str, Any]:
-    found: dict[str, Any] = {
+    metadata: dict[str, Any] = {
         "status": training.status,
         "as_of": str(training.as_of),
         "mlflow_run_id": logged.run_id,
@@ -118,17 +118,17 @@ def _training_metadata(training: "Training[Any]", logged: "LoggedTraining") -> d
         "parameters": dg.MetadataValue.json(dict(training.parameters)),
     }
     if training.notes:
-        found["notes"] = "; ".join(training.notes)
-    found["model_card"] = dg.MetadataValue.md(logged.card)
+        metadata["notes"] = "; ".join(training.notes)
+    metadata["model_card"] = dg.MetadataValue.md(logged.card)
     if logged.url:
-        found["mlflow"] = dg.MetadataValue.url(logged.url)
+        metadata["mlflow"] = dg.MetadataValue.url(logged.url)
     for title, png in training.plots.items():
         if len(png) <= _LARGEST_PLOT:
             picture = base64.b64encode(png).decode()
-            found[f"plot_{title}"] = dg.MetadataValue.md(
+            metadata[f"plot_{title}"] = dg.MetadataValue.md(
                 f"![{title}](data:image/png;base64,{picture})"
             )
-    return found
+    return metadata
 
 
 def _figures(metrics: Mapping[str, float]) -> str:

@@ -64,13 +64,13 @@ def evaluate(work: Workspace, spec: ModelSpec[Any], as_of: date) -> Evaluation:
     )
 
 
-def as_markdown(found: Evaluation) -> str:
+def as_markdown(evaluation: Evaluation) -> str:
     """The main figures of an evaluation as Markdown."""
-    said = [f"### {found.model.title}", found.definition + ".", *found.notes]
-    if found.status != "trained":
-        said.insert(2, found.status)
-    tables = [f"{name}:\n\n{markdown(rows)}" for name, rows in found.shown.items()]
-    return "\n\n".join([*said, *tables])
+    paragraphs = [f"### {evaluation.model.title}", evaluation.definition + ".", *evaluation.notes]
+    if evaluation.status != "trained":
+        paragraphs.insert(2, evaluation.status)
+    tables = [f"{name}:\n\n{markdown(rows)}" for name, rows in evaluation.shown.items()]
+    return "\n\n".join([*paragraphs, *tables])
 
 
 def as_html(evaluations: Sequence[Evaluation]) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from customer360.errors import Customer360Error, listed
 from customer360.lakehouse.reading import Tables, plain_rows
-from customer360.models.explanation import Explained, Explanation
+from customer360.models.explanation import Explanation, ScoredCustomer
 from customer360.models.registry import models_by_title
 from customer360.models.spec import ModelSpec
 from customer360.settings import Settings
@@ -70,14 +70,15 @@ def explain_customer(
             f"no customer {customer!r} in {CUSTOMER_360} of {as_of}: give a customer_key of that "
             "table, or an id as its source states it; who has not bought by then is not in it"
         )
-    said = {
-        spec.name: _said(settings, tables, spec, key, as_of) for spec in models_by_title().values()
+    explanations = {
+        spec.name: _explanation_by(settings, tables, spec, key, as_of)
+        for spec in models_by_title().values()
     }
-    by_model = {name: each for name, each in said.items() if each is not None}
+    by_model = {name: each for name, each in explanations.items() if each is not None}
     return ExplainedCustomer(key, as_of, summary, by_model)
 
 
-def _said(
+def _explanation_by(
     settings: Settings, tables: Tables, spec: ModelSpec[Any], key: str, as_of: date
 ) -> Explanation | None:
     """What a model says of a customer; nothing where it has never scored."""
@@ -90,10 +91,12 @@ def _said(
 
         return noted_champion(spec, tracking_of(settings))
 
-    mine = {AS_OF: as_of, "customer_key": key}
+    of_customer = {AS_OF: as_of, "customer_key": key}
     return spec.explain(
-        Explained(
-            _row(tables, spec.scores, key, as_of), lambda table: tables.find(table, mine), champion
+        ScoredCustomer(
+            _row(tables, spec.scores, key, as_of),
+            lambda table: tables.find(table, of_customer),
+            champion,
         )
     )
 
@@ -117,5 +120,5 @@ def _key(settings: Settings, customer: str, source: str | None) -> str:
 
 
 def _row(tables: Tables, table: str, key: str, as_of: date) -> dict[str, Any] | None:
-    found = plain_rows(tables.find(table, {AS_OF: as_of, "customer_key": key}))
-    return found[0] if found else None
+    rows = plain_rows(tables.find(table, {AS_OF: as_of, "customer_key": key}))
+    return rows[0] if rows else None

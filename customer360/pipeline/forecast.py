@@ -17,7 +17,7 @@ from customer360.table_names import CUSTOMER_EQUITY, FEATURES, REVENUE_FORECAST
 
 
 @dataclass(frozen=True)
-class Forecasted:
+class ForecastResult:
     """What a forecast wrote.
 
     Attributes:
@@ -33,7 +33,7 @@ class Forecasted:
     note: str = ""
 
 
-def make_forecast(work: Workspace, as_of: Sequence[date]) -> Forecasted:
+def make_forecast(work: Workspace, as_of: Sequence[date]) -> ForecastResult:
     """Make gold/revenue_forecast and gold/customer_equity of ``as_of`` with the champion.
 
     Date by date: each reads its own partition of features and brings its counted cells to the
@@ -48,7 +48,7 @@ def make_forecast(work: Workspace, as_of: Sequence[date]) -> Forecasted:
     features = snapshots_of(work, FEATURES, as_of)
     champion = champion_of(LIFETIME_VALUE, work.deployment.settings)
     champion.check_schema(features, LIFETIME_VALUE.features)
-    stated = (champion.name, champion.version)
+    version = (champion.name, champion.version)
     weeks: list[Any] = []
     equities: list[Any] = []
     note = ""
@@ -60,18 +60,18 @@ def make_forecast(work: Workspace, as_of: Sequence[date]) -> Forecasted:
             cells = forecast_tables.base_cells(snapshot).toArrow().to_pandas()
             if cells.empty:
                 continue
-            found = forecast_tables.forecast_of(champion.model, cells)
-            rows = forecast_tables.revenue_forecast_rows(found, day, *stated)
+            forecast = forecast_tables.forecast_of(champion.model, cells)
+            rows = forecast_tables.revenue_forecast_rows(forecast, day, *version)
             weeks += rows.itertuples(index=False, name=None)
             customers = int(cells["customers"].sum())
-            equities.append(forecast_tables.customer_equity_row(found, customers, day, *stated))
+            equities.append(forecast_tables.customer_equity_row(forecast, customers, day, *version))
 
     def replaced(table: str, rows: list[Any], schema: str) -> Commit:
         return replace_snapshots(
             work, table, work.spark.createDataFrame(rows, schema).coalesce(1), as_of
         )
 
-    return Forecasted(
+    return ForecastResult(
         replaced(REVENUE_FORECAST, weeks, forecast_tables.REVENUE_FORECAST_SCHEMA),
         replaced(CUSTOMER_EQUITY, equities, forecast_tables.CUSTOMER_EQUITY_SCHEMA),
         champion.version,

@@ -54,20 +54,20 @@ def make_model_drift(work: Workspace, as_of: Sequence[date]) -> Drift:
     for, or the newest before it: gold keeps it, so nothing else has to be stored with the model.
     """
     contract = Contract.load(DRIFT)
-    found, notes = [], []
+    frames, notes = [], []
     for model in models_by_title().values():
         rows, note = _drift_of(work, model, as_of)
-        found.append(rows.assign(model=model.name))
+        frames.append(rows.assign(model=model.name))
         notes.append(f"{model.name}: {note}")
-    rows = _concatenated(contract, found)
+    rows = _concatenated(contract, frames)
     return Drift(_replace(work, contract, rows, as_of), rows, tuple(notes))
 
 
 def _drift_of(
     work: Workspace, model: ModelSpec[Any], as_of: Sequence[date]
 ) -> tuple[pd.DataFrame, str]:
-    known = registered_versions(model, tracking_of(work.deployment.settings))
-    champion = next((version for version in known if CHAMPION in version.aliases), None)
+    versions = registered_versions(model, tracking_of(work.deployment.settings))
+    champion = next((version for version in versions if CHAMPION in version.aliases), None)
     if champion is None or not champion.as_of:
         return pd.DataFrame(), "no champion yet"
     earlier = [day for day in snapshot_dates(work, model.scores) if str(day) <= champion.as_of]
@@ -90,8 +90,8 @@ def _drift_of(
         scored.unpersist()
     rows = rows.assign(reference_as_of=reference, model_version=champion.version)
     rows["kind"] = rows["feature"].isin(model.watched).map({True: "score", False: "feature"})
-    told = f"v{champion.version} against {reference}, trained for {champion.as_of}"
-    return rows, told if len(rows) else f"{told}: no scored customer of these days has features"
+    basis = f"v{champion.version} against {reference}, trained for {champion.as_of}"
+    return rows, basis if len(rows) else f"{basis}: no scored customer of these days has features"
 
 
 def _scored(work: Workspace, model: ModelSpec[Any], as_of: Sequence[date]) -> DataFrame:
@@ -198,17 +198,17 @@ def _performance_of(
     work: Workspace, model: ModelSpec[Any], history: DataFrame, due: set[_Run]
 ) -> pd.DataFrame:
     """Rows of all runs that are due; those of one horizon come out of one pass a prediction."""
-    found = []
+    frames = []
     for horizon in sorted({run.horizon_days for run in due}):
         dates = sorted({run.as_of for run in due if run.horizon_days == horizon})
         scores = _with_horizon(model, snapshots(work, model.scores, dates))
         of_horizon = scores.where(F.col("horizon_days") == horizon)
         outcomes = model.outcomes(of_horizon, history, dates, horizon)
-        found += [
+        frames += [
             performance_by_decile(outcomes, predicted, actual).toArrow().to_pandas()
             for predicted, actual in model.judged.items()
         ]
-    return pd.concat(found)
+    return pd.concat(frames)
 
 
 def _concatenated(contract: Contract, frames: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -35,8 +35,8 @@ def known_versions(settings: Settings) -> dict[str, list[dict[str, Any]]]:
             for spec in MODELS
         }
 
-    found: dict[str, list[dict[str, Any]]] = noted(settings.tracking_uri, "versions", ask)
-    return found
+    versions: dict[str, list[dict[str, Any]]] = noted(settings.tracking_uri, "versions", ask)
+    return versions
 
 
 def note_registry(settings: Settings) -> None:
@@ -44,7 +44,7 @@ def note_registry(settings: Settings) -> None:
     from customer360.models.tracking import noted_champion
     from customer360.pipeline.run_models import tracking_of
 
-    with contextlib.suppress(Customer360Error):  # told by whoever asks
+    with contextlib.suppress(Customer360Error):  # the command that asks will say so
         known_versions(settings)
     for spec in MODELS:
         if spec.explained_by_champion:

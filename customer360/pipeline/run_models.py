@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoringResult:
     """What scoring wrote, and with which version of the model."""
 
     written: Commit
@@ -150,7 +150,7 @@ def snapshots_of(work: Workspace, table: str, as_of: Sequence[date]) -> DataFram
     return snapshots(work, table, as_of)
 
 
-def score(work: Workspace, spec: ModelSpec[Any], as_of: Sequence[date]) -> Scored:
+def score(work: Workspace, spec: ModelSpec[Any], as_of: Sequence[date]) -> ScoringResult:
     """Score the customers of ``as_of`` with the champion.
 
     Raises:
@@ -162,4 +162,4 @@ def score(work: Workspace, spec: ModelSpec[Any], as_of: Sequence[date]) -> Score
     champion = champion_of(spec, work.deployment.settings)
     champion.check_schema(features, spec.features)
     scores = spec.score(features, champion.model, champion.name, champion.version)
-    return Scored(replace_snapshots(work, spec.scores, scores, as_of), champion.version)
+    return ScoringResult(replace_snapshots(work, spec.scores, scores, as_of), champion.version)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from customer360.models.churn.features import FEATURES
 from customer360.models.churn.model import ChurnModel, ChurnModelError
-from customer360.models.explanation import Explained, Explanation
+from customer360.models.explanation import Explanation, ScoredCustomer
 from customer360.models.lineage import FeatureSchema, FeatureSchemaError
 from customer360.models.tracking.stored import Champion, NoChampionError
 from customer360.table_names import FEATURES as CUSTOMER_FEATURES
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def explanation(about: Explained) -> Explanation:
+def explanation(about: ScoredCustomer) -> Explanation:
     """A row of ``gold/churn_scores``, and the topics of the champion."""
     scores = about.scores
     if scores is None:

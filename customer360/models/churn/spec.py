@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from customer360.models.churn.model import ChurnModel
     from customer360.models.churn.training import ChurnTraining
-    from customer360.models.explanation import Explained, Explanation
+    from customer360.models.explanation import Explanation, ScoredCustomer
     from customer360.models.tracking.form import ModelForm, StoredModel
     from customer360.models.tracking.stored import Champion
     from customer360.settings import Settings
@@ -144,7 +144,7 @@ class ChurnSpec(ModelSpec["ChurnModel"]):
 
         return churn_outcomes(scores, customer_days, as_of, horizon_days)
 
-    def explain(self, about: Explained) -> Explanation:
+    def explain(self, about: ScoredCustomer) -> Explanation:
         """The probability, and what speaks for and against leaving by the version of today."""
         from customer360.models.churn.explanation import explanation
 

@@ -16,7 +16,7 @@ from customer360.table_names import CUSTOMER_DAYS, CUSTOMER_EQUITY, REVENUE_FORE
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-    from customer360.models.explanation import Explained, Explanation
+    from customer360.models.explanation import Explanation, ScoredCustomer
     from customer360.models.lifetime_value.scoring import LifetimeValueModel
     from customer360.models.lifetime_value.training import LifetimeValueTraining
     from customer360.models.tracking.form import ModelForm, StoredModel
@@ -138,7 +138,7 @@ class LifetimeValueSpec(ModelSpec["LifetimeValueModel"]):
 
         return score(features, model, model_name, model_version)
 
-    def explain(self, about: Explained) -> Explanation | None:
+    def explain(self, about: ScoredCustomer) -> Explanation | None:
         """All figures with their intervals."""
         from customer360.models.lifetime_value.explanation import explanation
 

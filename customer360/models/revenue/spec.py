@@ -21,7 +21,7 @@ from customer360.table_names import (
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-    from customer360.models.explanation import Explained, Explanation
+    from customer360.models.explanation import Explanation, ScoredCustomer
     from customer360.models.revenue.model import RevenueModel
     from customer360.models.revenue.training import RevenueTraining
     from customer360.models.tracking.form import ModelForm, StoredModel
@@ -131,7 +131,7 @@ class RevenueSpec(ModelSpec["RevenueModel"]):
 
         return score(features, model, model_name, model_version)
 
-    def explain(self, about: Explained) -> Explanation | None:
+    def explain(self, about: ScoredCustomer) -> Explanation | None:
         """What is expected, and why it is more or less than of the average customer."""
         from customer360.models.revenue.explanation import explanation
 

@@ -58,28 +58,28 @@ def exhibited_models(tracking: Tracking) -> list[ExhibitedModel]:
     with connected(tracking) as mlflow:
         experiment_of(mlflow, tracking)
         client = mlflow.MlflowClient()
-        found = []
+        exhibited = []
         for spec in MODELS:
             champion = registered(mlflow, spec.registered, CHAMPION)
-            for known in client.search_model_versions(f"name='{spec.registered}'"):
-                crowned = champion is not None and str(champion.version) == str(known.version)
-                found.append(_exhibited(mlflow, spec.name, known, crowned))
-        return found
+            for version in client.search_model_versions(f"name='{spec.registered}'"):
+                is_champion = champion is not None and str(champion.version) == str(version.version)
+                exhibited.append(_exhibit_of(mlflow, spec.name, version, is_champion))
+        return exhibited
 
 
-def _exhibited(mlflow: ModuleType, name: str, known: Any, crowned: bool) -> ExhibitedModel:
-    run = mlflow.MlflowClient().get_run(known.run_id)
+def _exhibit_of(mlflow: ModuleType, name: str, version: Any, is_champion: bool) -> ExhibitedModel:
+    run = mlflow.MlflowClient().get_run(version.run_id)
     return ExhibitedModel(
         model=name,
-        version=str(known.version),
-        is_champion=crowned,
-        as_of=date.fromisoformat(known.tags["as_of"]),
-        trained_at=datetime.fromtimestamp(known.creation_timestamp / 1000, UTC),
-        status=known.tags.get("status", ""),
+        version=str(version.version),
+        is_champion=is_champion,
+        as_of=date.fromisoformat(version.tags["as_of"]),
+        trained_at=datetime.fromtimestamp(version.creation_timestamp / 1000, UTC),
+        status=version.tags.get("status", ""),
         notes=run.data.tags.get("notes", ""),
-        card=mlflow.artifacts.load_text(f"runs:/{known.run_id}/{CARD}"),
+        card=mlflow.artifacts.load_text(f"runs:/{version.run_id}/{CARD}"),
         figures=dict(run.data.metrics),
-        plots=_plots(mlflow, known.run_id) if crowned else {},
+        plots=_plots(mlflow, version.run_id) if is_champion else {},
     )
 
 

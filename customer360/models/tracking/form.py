@@ -47,8 +47,8 @@ class StoredModel:
 
     def file(self, name: str) -> bytes:
         """Contents of a file; empty when there is none of that name."""
-        found = sorted(self.folder.rglob(name))
-        return found[0].read_bytes() if found else b""
+        matches = sorted(self.folder.rglob(name))
+        return matches[0].read_bytes() if matches else b""
 
 
 def declared_signature(example: pd.DataFrame, texts: Sequence[str], outputs: Sequence[str]) -> Any:

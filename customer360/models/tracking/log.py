@@ -112,12 +112,12 @@ def log_training(
     with connected(tracking) as mlflow:
         experiment_id = experiment_of(mlflow, tracking)
         champion = registered(mlflow, name, CHAMPION)
-        for known in mlflow.MlflowClient().search_model_versions(f"name='{name}'"):
-            if known.tags.get(_FINGERPRINT) == fingerprint:
-                same = _same(known, champion)
-                return _logged_as(mlflow, name, known, experiment_id, tracking, same)
+        for version in mlflow.MlflowClient().search_model_versions(f"name='{name}'"):
+            if version.tags.get(_FINGERPRINT) == fingerprint:
+                same = _same(version, champion)
+                return _logged_as(mlflow, name, version, experiment_id, tracking, same)
         origin = {f"delta_version/{t}": v for t, v in (table_versions or {}).items()}
-        described = {
+        facts = {
             "status": training.status,
             "as_of": training.as_of.isoformat(),
             "code_version": code_version(),
@@ -128,25 +128,25 @@ def log_training(
             mlflow.log_params({**training.parameters, **origin})
             mlflow.log_metrics(training.metrics)
             notes = {"notes": "; ".join(training.notes)} if training.notes else {}
-            mlflow.set_tags({"model": name, **described, **notes, **(tags or {})})
+            mlflow.set_tags({"model": name, **facts, **notes, **(tags or {})})
             _log_images(mlflow, training.plots)
             logged = store(mlflow, spec.form(training), schema)
         verdict = _verdict(training, gate, champion)
         client = mlflow.MlflowClient()
-        stated = described | {
+        version_tags = facts | {
             _FINGERPRINT: fingerprint,
             _TESTED: "yes" if gate.candidate in training.metrics else "no",
             _BEATS_BASELINE: str(verdict.beats_baseline),
             "verdict": verdict.reason,
         }
         if gate.candidate in training.metrics:
-            stated[FIGURE] = f"{gate.figure} {training.metrics[gate.candidate]:.4g}"
+            version_tags[FIGURE] = f"{gate.figure} {training.metrics[gate.candidate]:.4g}"
         if verdict.promoted and champion is not None:
-            stated[REPLACED] = str(champion.version)
+            version_tags[REPLACED] = str(champion.version)
         # MLflow prints "Successfully registered" to stderr, which is for errors here.
         with contextlib.redirect_stderr(io.StringIO()):
-            new = mlflow.register_model(logged.model_uri, name, tags=stated)
-        card = model_card(spec, training, str(new.version), verdict, {**described, **origin})
+            new = mlflow.register_model(logged.model_uri, name, tags=version_tags)
+        card = model_card(spec, training, str(new.version), verdict, {**facts, **origin})
         client.log_text(new.run_id, card, CARD)
         client.update_model_version(name, new.version, description=_description(card))
         alias = CHAMPION if verdict.promoted else CHALLENGER
@@ -159,16 +159,16 @@ def _description(card: str) -> str:
     return card if len(card) <= _LONGEST else card[: card.rfind("\n", 0, _LONGEST)]
 
 
-def _same(known: Any, champion: Any | None) -> Verdict:
+def _same(version: Any, champion: Any | None) -> Verdict:
     """The verdict of a model that is registered already: it is not judged twice."""
-    beats = {"True": True, "False": False}.get(known.tags.get(_BEATS_BASELINE, ""))
-    if champion is not None and str(champion.version) == str(known.version):
-        return Verdict(True, beats, f"the same model as the champion v{known.version}")
+    beats = {"True": True, "False": False}.get(version.tags.get(_BEATS_BASELINE, ""))
+    if champion is not None and str(champion.version) == str(version.version):
+        return Verdict(True, beats, f"the same model as the champion v{version.version}")
     return Verdict(
         False,
         beats,
-        f"the same model as v{known.version}, which is not the champion; when it was trained: "
-        f"{known.tags.get('verdict', 'nothing was noted')}",
+        f"the same model as v{version.version}, which is not the champion; when it was trained: "
+        f"{version.tags.get('verdict', 'nothing was noted')}",
     )
 
 
@@ -194,20 +194,20 @@ def _fingerprint(as_of: date, identity: bytes) -> str:
 def _logged_as(
     mlflow: ModuleType,
     name: str,
-    known: Any,
+    version: Any,
     experiment_id: str,
     tracking: Tracking,
     verdict: Verdict,
 ) -> LoggedTraining:
     server = tracking.uri.startswith("http")
-    run_id = str(known.run_id)
+    run_id = str(version.run_id)
     page = f"{tracking.uri.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}"
     return LoggedTraining(
         model_name=name,
-        version=str(known.version),
+        version=str(version.version),
         run_id=run_id,
         experiment_id=experiment_id,
-        model_uri=f"models:/{name}/{known.version}",
+        model_uri=f"models:/{name}/{version.version}",
         url=page if server else None,
         verdict=verdict,
         card=mlflow.artifacts.load_text(f"runs:/{run_id}/{CARD}"),

@@ -106,15 +106,15 @@ def store(mlflow: ModuleType, form: ModelForm, schema: FeatureSchema | None) -> 
     if form.judged:
         metadata[_JUDGED] = form.judged
     with tempfile.TemporaryDirectory() as folder:
-        written = {}
-        known = {"parameters": ("parameters.json", form.parameters.encode()), **form.files}
-        for name, (file_name, contents) in known.items():
+        paths = {}
+        files = {"parameters": ("parameters.json", form.parameters.encode()), **form.files}
+        for name, (file_name, contents) in files.items():
             (Path(folder) / file_name).write_bytes(contents)
-            written[name] = str(Path(folder) / file_name)
+            paths[name] = str(Path(folder) / file_name)
         return mlflow.pyfunc.log_model(
             name="model",
             python_model=str(form.code),
-            artifacts=written,
+            artifacts=paths,
             signature=form.signature,
             input_example=form.example,
             # Given by us, because MLflow would start a process to find out.
@@ -175,12 +175,12 @@ def _champion(spec: ModelSpec[Any], tracking: Tracking) -> tuple[StoredModel, di
     with connected(tracking) as mlflow:
         experiment_of(mlflow, tracking)
         try:
-            known = mlflow.MlflowClient().get_model_version_by_alias(name, CHAMPION)
+            registered = mlflow.MlflowClient().get_model_version_by_alias(name, CHAMPION)
         except mlflow.exceptions.MlflowException as error:
             raise NoChampionError(
                 f"no {spec.title} model yet in MLflow at {tracking.uri}: run `make train`"
             ) from error
-        uri = f"models:/{name}/{known.version}"
+        uri = f"models:/{name}/{registered.version}"
         try:
             folder = Path(mlflow.artifacts.download_artifacts(uri))
             metadata = mlflow.models.Model.load(str(folder)).metadata or {}
@@ -192,8 +192,8 @@ def _champion(spec: ModelSpec[Any], tracking: Tracking) -> tuple[StoredModel, di
         schema = metadata.get(_SCHEMA)
         return StoredModel(folder, description, metadata.get(_JUDGED)), {
             "name": name,
-            "version": str(known.version),
-            "run_id": str(known.run_id),
-            "tags": dict(known.tags),
+            "version": str(registered.version),
+            "run_id": str(registered.run_id),
+            "tags": dict(registered.tags),
             "schema": FeatureSchema.from_json(schema) if schema else None,
         }

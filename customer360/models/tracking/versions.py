@@ -88,12 +88,12 @@ def promote(spec: ModelSpec[Any], version: str, tracking: Tracking) -> str | Non
         PromotionError: There is no such version, or it is the champion already.
         TrackingError: The database or server does not answer.
     """
-    known = [each.version for each in registered_versions(spec, tracking)]
+    versions = [each.version for each in registered_versions(spec, tracking)]
     name = spec.registered
-    if version not in known:
+    if version not in versions:
         raise PromotionError(
             f"{spec.title} has no version {version}; it has "
-            f"{', '.join(known) if known else 'none yet: run `make train`'}"
+            f"{', '.join(versions) if versions else 'none yet: run `make train`'}"
         )
     with connected(tracking) as mlflow:
         champion = registered(mlflow, name, CHAMPION)
