@@ -34,7 +34,7 @@ from customer360.models.revenue.judging import (
 )
 from customer360.models.revenue.model import RevenueModel
 from customer360.models.revenue.rows import labelled_rows, sampled_rows
-from customer360.models.sampling import every_nth, sampling_notes
+from customer360.models.sampling import DatedRows, every_nth
 from customer360.models.training import Training
 from customer360.models.windows import WEEK, AsOfGrid, first_purchase_day, horizon_grid
 
@@ -235,22 +235,10 @@ def train_on_rows(
         nthread: As for `train`.
         champion: As for `train`.
     """
-    all_rows = len(frame) if all_rows is None else all_rows
-    test, validate, learn = (
-        frame[frame["as_of"].isin(days)].reset_index(drop=True)
-        for days in ([grid.test], [grid.validation], grid.training)
-    )
-    teaching = pd.concat([learn, validate], ignore_index=True)
-    facts = _facts(as_of, horizon_days, seed) | {
-        "test_as_of": grid.test.isoformat(),
-        "validation_as_of": grid.validation.isoformat(),
-        "training_as_of": ", ".join(day.isoformat() for day in sorted(grid.training)),
-        "training_rows": len(learn),
-        "validation_rows": len(validate),
-        "test_rows": len(test),
-        "rows_before_sampling": all_rows,
-    }
-    notes = sampling_notes(all_rows, len(frame))
+    rows = DatedRows.of(frame, grid, all_rows)
+    learn, validate, test, teaching = rows.learn, rows.validate, rows.test, rows.teaching
+    facts = _facts(as_of, horizon_days, seed) | rows.parameters()
+    notes = rows.notes()
     metrics: dict[str, float] = {}
     models: dict[str, RevenueModel] = {}
     leaks = LeakReport()
