@@ -8,6 +8,6 @@ has a horizon that ended before the test date's features were taken (see `window
 The model is XGBoost, in process on a bounded sample or on Spark on all rows; where the history
 cannot teach one, a stated fallback takes its place: the hiatus rule, or the base rate.
 
-Here belongs what is only about churn, one module a step: rows, features, fitting, judging, model,
-scoring, and the training that calls them in order.
+Here belongs what is only about churn: its declaration (``spec``), and one module a step: rows,
+features, fitting, judging, model, scoring, explanation, and the training that calls them in order.
 """

@@ -6,7 +6,7 @@ revenue in ``(D, D + horizon]``, refunds deducted. Where the lifetime-value mode
 customers buy, this one assumes nothing and must see enough of them; it is chosen among a mean, a
 line and two kinds of trees on a date that none has learnt from, and the mean may win.
 
-Here belongs what is only about predicting revenue, one module a step: features, rows, fitting,
-judging, model, reasons, scoring, the prediction of a user's own file, and the training that calls
-them in order.
+Here belongs what is only about predicting revenue: its declaration (``spec``), and one module a
+step: features, rows, fitting, judging, model, reasons, scoring, explanation, the prediction of a
+user's own file, and the training that calls them in order.
 """
