@@ -18,7 +18,7 @@ from customer360.models.revenue.features import FEATURES, typed_features
 from customer360.models.revenue.fitting import fit_mean, preprocessing
 from customer360.models.revenue.judging import past_average
 from customer360.models.revenue.model import RevenueModel, RevenueModelError
-from customer360.models.revenue.reasons import TOPICS, by_feature, features_of
+from customer360.models.revenue.reasons import TOPICS, by_feature, features_of, reasons
 from customer360.models.revenue.spec import REVENUE
 from customer360.models.revenue.training import (
     HorizonError,
@@ -118,7 +118,7 @@ def test_a_pickled_model_predicts_the_same(trained: RevenueTraining) -> None:
     loaded = RevenueModel.loads(trained.model.dumps())
     assert loaded.fingerprint() == trained.model.fingerprint()
     assert (loaded.predict(rows) == trained.model.predict(rows)).all()
-    assert loaded.explain(rows).equals(trained.model.explain(rows))
+    assert reasons(loaded, rows).equals(reasons(trained.model, rows))
 
 
 def test_a_pickle_that_cannot_be_used_is_refused_in_a_line(trained: RevenueTraining) -> None:
@@ -155,7 +155,7 @@ def test_unseen_rare_and_missing_values_are_no_failure(trained: RevenueTraining)
         assert len(found) == len(frame)
         assert np.isfinite(found).all()
         assert (found >= 0).all()
-        assert len(trained.model.explain(frame)) == len(frame)
+        assert len(reasons(trained.model, frame)) == len(frame)
 
 
 def test_columns_that_are_never_filled_can_be_learnt_from() -> None:
@@ -182,13 +182,13 @@ def test_reasons_say_the_customers_own_figures_and_which_way_they_speak(
     rows.loc[0, "first_order_items"], rows.loc[1, "first_order_items"] = 1.0, 2.0
     rows.loc[0, "first_freight_share"], rows.loc[1, "first_freight_share"] = 0.05, np.nan
     rows.loc[0, "first_category"], rows.loc[0, "days_since_last_purchase"] = "Games", 2.0
-    said = trained.model.explain(rows)
+    said = reasons(trained.model, rows)
     assert list(said.columns) == ["reason_1", "reason_2", "reason_3"]
     assert said.loc[0, "reason_1"] == "more: first order 400.00 for 1 item, 5 % of it freight"
     assert "more: first bought in Games" in set(said.loc[0])
     assert said.loc[1, "reason_1"] == "less: first order 3.50 for 2 items"
     assert said.stack().str.match(r"(more|less): \S").all()
-    assert list(trained.model.explain(rows.head(2), top=1).columns) == ["reason_1"]
+    assert list(reasons(trained.model, rows.head(2), top=1).columns) == ["reason_1"]
 
 
 def test_every_feature_belongs_to_one_topic_and_every_column_to_a_feature(
@@ -222,7 +222,7 @@ def test_too_few_buyers_leave_the_mean_and_say_so() -> None:
     )
     assert not found.trained
     assert found.model.predict(customers(2)).tolist() == [0.0, 0.0]
-    assert found.model.explain(customers(2)).isna().all().all()
+    assert reasons(found.model, customers(2)).isna().all().all()
     assert found.metrics["test_mae"] == found.metrics["baseline_mean_mae"]
     nobody = train_on_rows(rows.head(0), GRID, HORIZON_DAYS, AS_OF)
     assert (nobody.model.kind, nobody.metrics, nobody.plots) == ("none", {}, {})
