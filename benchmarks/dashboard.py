@@ -21,7 +21,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from customer360.models.revenue import RevenueModel
+from customer360.models.revenue.model import RevenueModel
 from customer360.serving import tables
 from customer360.serving.marts import failures, run_dbt
 from customer360.serving.warehouse import Login, open_warehouse

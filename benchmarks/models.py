@@ -30,19 +30,21 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from customer360.models.lifetime_value import (
-    FIGURES,
-    HORIZONS,
-    BgNbd,
-    GammaGamma,
-    KnownScores,
-    LifetimeValueModel,
+from customer360.models.lifetime_value.beta_geometric import BgNbd
+from customer360.models.lifetime_value.fitting import (
     fit_bg_nbd,
     fit_gamma_gamma,
     fit_mbg_nbd,
     fit_pareto_nbd,
 )
-from customer360.models.lifetime_value.scoring import frozen
+from customer360.models.lifetime_value.gamma_gamma import GammaGamma
+from customer360.models.lifetime_value.scoring import (
+    FIGURES,
+    HORIZONS,
+    KnownScores,
+    LifetimeValueModel,
+    frozen,
+)
 
 PURCHASES = BgNbd(0.243, 4.414, 0.793, 2.426)
 SPEND = GammaGamma(6.25, 3.74, 15.44)

@@ -29,6 +29,7 @@ from rich.console import Console
 from rich.table import Table
 
 from customer360.deployment import Deployment
+from customer360.models.registry import MODELS
 from customer360.orchestration.instance import open_instance
 from customer360.orchestration.run import Plan, run_plan
 from customer360.settings import Settings, load_settings
@@ -179,7 +180,8 @@ def as_table(steps: Sequence[Step]) -> Table:
     for name in ("SQL", "jobs", "tasks", "task CPU s", "JVM CPU s", "wall s"):
         table.add_column(name, justify="right")
     loading = [s for s in steps if s.name.split("__")[0] in ("bronze", "silver")]
-    scored = ("churn_scores", "lifetime_value", "revenue", "customer_360", "forecast", "model_")
+    scores = [spec.scores.removeprefix("gold/") for spec in MODELS]
+    scored = (*scores, "customer_360", "forecast", "model_")
     gold = [
         s
         for s in steps

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import date
+from typing import Any
 
 from pyspark.sql import functions as F
 from rich.console import Group, RenderableType
@@ -15,90 +15,11 @@ from customer360.deployment import Deployment
 from customer360.lakehouse.reading import Tables
 from customer360.lakehouse.tables import Lakehouse
 from customer360.listing import table_of_left_out, table_of_tables
-from customer360.models.baselines import NAIVE_RULES
-from customer360.models.tracking import CHURN, LIFETIME_VALUE, REVENUE, Tracking, champion_figures
+from customer360.models.registry import MODELS
+from customer360.models.spec import ModelSpec
+from customer360.models.tracking import Tracking, champion_figures
 from customer360.pipeline.account import reconcile, waiting
 from customer360.table_names import TRANSACTIONS
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A model's figure beside the naive baselines'.
-
-    Attributes:
-        label: What is measured, in words.
-        model: Metric of the model.
-        baselines: Metrics of the baselines, by the baseline's name in words.
-        better: Whether a lower or a higher figure is better.
-    """
-
-    label: str
-    model: str
-    baselines: Mapping[str, str]
-    better: str
-
-
-FIGURES: Mapping[str, Sequence[Figure]] = {
-    LIFETIME_VALUE: tuple(
-        Figure(
-            label,
-            figure,
-            {name.replace("_", " "): f"baseline_{name}_{figure}" for name in NAIVE_RULES},
-            "lower",
-        )
-        for label, figure in (
-            ("Purchases a customer, mean absolute error", "purchases_mae"),
-            ("Purchases a customer, root mean squared error", "purchases_rmse"),
-            ("Revenue a customer, mean absolute error", "revenue_mae"),
-        )
-    ),
-    REVENUE: tuple(
-        Figure(
-            label,
-            f"test_{figure}",
-            {
-                name.replace("_", " "): f"baseline_{name}_{figure}"
-                for name in ("mean", "linear", "past_average")
-            },
-            better,
-        )
-        for label, figure, better in (
-            ("Revenue a customer, root mean squared error", "rmse", "lower"),
-            ("Revenue a customer, rank correlation", "spearman", "higher"),
-        )
-    ),
-    CHURN: (
-        Figure(
-            "ROC AUC",
-            "test_roc_auc",
-            {
-                "hiatus rule": "baseline_hiatus_rule_roc_auc",
-                "longest silence first": "baseline_recency_ranking_roc_auc",
-                "logistic regression": "baseline_logistic_regression_roc_auc",
-            },
-            "higher",
-        ),
-        Figure(
-            "Brier score",
-            "test_brier",
-            {
-                "hiatus rule": "baseline_hiatus_rule_brier",
-                "base rate": "baseline_base_rate_brier",
-                "logistic regression": "baseline_logistic_regression_brier",
-            },
-            "lower",
-        ),
-        Figure(
-            "Lift in the riskiest tenth",
-            "test_lift_top_decile",
-            {
-                "hiatus rule": "baseline_hiatus_rule_lift_top_decile",
-                "longest silence first": "baseline_recency_ranking_lift_top_decile",
-            },
-            "higher",
-        ),
-    ),
-}
 
 
 def segment_table(lakehouse: Lakehouse, as_of: date, currency: str) -> Table:
@@ -127,12 +48,14 @@ def segment_table(lakehouse: Lakehouse, as_of: date, currency: str) -> Table:
     return shown
 
 
-def model_table(tracking: Tracking, models: Sequence[str] | None = None) -> RenderableType:
+def model_table(
+    tracking: Tracking, models: Sequence[ModelSpec[Any]] | None = None
+) -> RenderableType:
     """Each champion's figures on data it had not seen, beside its baselines'.
 
     Args:
         tracking: Where the models are.
-        models: Registered names; all of them when not given.
+        models: Which; all of them when not given.
     """
     shown = Table(title="Models, on a period they had not seen", title_justify="left")
     for name in ("model", "figure"):
@@ -140,18 +63,16 @@ def model_table(tracking: Tracking, models: Sequence[str] | None = None) -> Rend
     shown.add_column("value", justify="right")
     shown.add_column("naive baselines")
     notes: list[str] = []
-    for model in models or FIGURES:
-        figures = FIGURES[model]
+    for model in models or MODELS:
         champion = champion_figures(model, tracking)
         if champion is None:
             continue
-        label = model.removeprefix("customer360_").replace("_", " ")
         if champion.status != "trained":
-            notes.append(f"{label}: {champion.status}")
+            notes.append(f"{model.label}: {champion.status}")
         if champion.notes:
-            notes.append(f"{label}: {champion.notes}")
-        for figure in figures:
-            value = champion.metrics.get(figure.model)
+            notes.append(f"{model.label}: {champion.notes}")
+        for figure in model.figures:
+            value = champion.metrics.get(figure.metric)
             if value is None:
                 continue
             beside = ", ".join(
@@ -160,7 +81,7 @@ def model_table(tracking: Tracking, models: Sequence[str] | None = None) -> Rend
                 if metric in champion.metrics
             )
             shown.add_row(
-                f"{label} v{champion.version}",
+                f"{model.label} v{champion.version}",
                 f"{figure.label} ({figure.better} is better)",
                 f"{value:.3f}",
                 beside,
@@ -179,8 +100,8 @@ def summary(
         table_of_tables([lakehouse.details(name) for name in names]),
     ]
     if TRANSACTIONS in names:
-        found = reconcile(Tables(lakehouse.root), deployment)
-        parts += [table_of_left_out(found), *map(Text, waiting(found))]
+        account = reconcile(Tables(lakehouse.root), deployment)
+        parts += [table_of_left_out(account), *map(Text, waiting(account))]
     if "gold/rfm_segments" in names and as_of is not None:
         parts.append(segment_table(lakehouse, as_of, currency))
     parts.append(model_table(tracking))

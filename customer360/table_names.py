@@ -1,4 +1,4 @@
-"""Names of the lakehouse's tables and of the models, as ``layer/table``.
+"""Names of the lakehouse's tables, as ``layer/table``.
 
 Here, and light, because the lineage needs them before anything is computed: whoever only names a
 table must not load what makes it.
@@ -27,15 +27,8 @@ CUSTOMER_EQUITY = "gold/customer_equity"
 DRIFT = "gold/model_drift"
 PERFORMANCE = "gold/model_performance"
 
-MONITORED_SCORES = (CHURN_SCORES, LIFETIME_VALUE, REVENUE_PREDICTIONS)
-"""Scores that are watched for drift and held against what came."""
-
 AS_OF = "as_of"
 """Column of the date that a snapshot in gold is of."""
-
-CHURN_MODEL = "models/churn"
-LIFETIME_VALUE_MODEL = "models/lifetime_value"
-REVENUE_MODEL = "models/revenue"
 
 
 def quarantine_of(table: str) -> str:

@@ -9,13 +9,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from customer360.models.revenue import RevenueModel
-from customer360.models.tracking import (
-    CHURN,
-    LIFETIME_VALUE,
-    load_revenue_champion,
-    registered_versions,
-)
+from customer360.models.churn.spec import CHURN
+from customer360.models.lifetime_value.spec import LIFETIME_VALUE
+from customer360.models.revenue.model import RevenueModel
+from customer360.models.revenue.spec import REVENUE
+from customer360.models.tracking import load_champion, registered_versions
 from customer360.pipeline.explain import UnknownCustomerError, explain_customer
 from customer360.pipeline.run_models import tracking_of
 from customer360_tests.conftest import LAST_DAY
@@ -39,22 +37,25 @@ def test_a_customer_is_explained_by_key_and_by_the_sources_id(
     key = likely_to_leave["customer_key"]
     found = explain_customer(demo.settings, key)
     assert found.as_of == LAST_DAY
-    assert found.churn == likely_to_leave
+    churn, value, revenue = (found.by_model[spec.name] for spec in (CHURN, LIFETIME_VALUE, REVENUE))
+    assert churn.scores == likely_to_leave
     assert found.summary["churn_probability"] == likely_to_leave["churn_probability"]
     # Strongest first, and the strongest for leaving is the reason that the score states.
-    strength = found.topics["log_odds"].abs().tolist()
+    topics = pd.DataFrame(churn.table)
+    log_odds = topics["log-odds"].astype(float)
+    strength = log_odds.abs().tolist()
     assert strength == sorted(strength, reverse=True)
-    loudest = found.topics.loc[found.topics["log_odds"].idxmax(), "words"]
+    loudest = topics.loc[log_odds.idxmax(), "the customer's own figures"]
     assert loudest == likely_to_leave["reason_1"]
-    value = found.value.set_index("figure")
-    assert value.loc["probability_alive", "value"] == found.summary["probability_alive"]
-    assert (value["low"] <= value["high"]).all()
-    assert found.topics_note == ""
-    (revenue,) = demo.rows(
+    figures = pd.DataFrame(value.table).set_index("figure")
+    assert figures.loc["probability_alive", "value"] == found.summary["probability_alive"]
+    assert (figures["low"] <= figures["high"]).all()
+    assert churn.lines == []
+    (predicted,) = demo.rows(
         "gold/revenue_predictions", f"customer_key = '{key}' and as_of = DATE'{LAST_DAY}'"
     )
-    assert found.revenue == revenue
-    assert list(found.revenue_reasons) == stated_reasons(revenue)
+    assert revenue.scores == predicted
+    assert [line.strip() for line in revenue.lines] == stated_reasons(predicted)
 
     (own,) = demo.rows("silver/customers", f"customer_key = '{key}'")
     assert explain_customer(demo.settings, own["source_customer_id"]).customer_key == key
@@ -162,7 +163,7 @@ def test_predict_scores_the_good_rows_of_a_file_and_lists_the_bad(
 
 def test_the_plain_pickle_is_the_champion(demo: Home) -> None:
     model = RevenueModel.loads(demo.settings.revenue_pickle.read_bytes())
-    champion = load_revenue_champion(tracking_of(demo.settings)).model
+    champion = load_champion(REVENUE, tracking_of(demo.settings)).model
     assert model.fingerprint() == champion.fingerprint()
 
 

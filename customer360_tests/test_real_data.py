@@ -15,8 +15,9 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from customer360.models.revenue import RevenueModel
-from customer360.models.tracking import load_revenue_champion
+from customer360.models.revenue.model import RevenueModel
+from customer360.models.revenue.spec import REVENUE
+from customer360.models.tracking import load_champion
 from customer360.pipeline.run_models import tracking_of
 from customer360_tests.browser.dashboard import net_revenue_and_orders, walk
 from customer360_tests.browser.lineage import CHROMIUM
@@ -159,7 +160,7 @@ def test_olist_whole(run: Command, spark: SparkSession, tmp_path: Path, real_dat
     said = run("train", "revenue", "--from-warehouse", "--home", home_folder)
     assert "revenue" in said.out
     pickled = RevenueModel.loads(home.settings.revenue_pickle.read_bytes())
-    champion = load_revenue_champion(tracking_of(home.settings)).model
+    champion = load_champion(REVENUE, tracking_of(home.settings)).model
     assert pickled.fingerprint() == champion.fingerprint()
     looks_right(home, tmp_path)
 

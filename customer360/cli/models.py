@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -26,6 +25,10 @@ from customer360.cli.common import (
 from customer360.cli.stopping import stoppable
 from customer360.errors import Customer360Error, SettingsError
 from customer360.home_lock import refuse_if_written, writing
+from customer360.models.explanation import Explanation, short
+from customer360.models.registry import models_by_title
+from customer360.models.revenue.spec import REVENUE
+from customer360.models.spec import ModelSpec
 from customer360.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -36,31 +39,30 @@ PANEL = "Models"
 commands = typer.Typer()
 
 
-class ModelName(StrEnum):
-    """The models that are trained, as people name them."""
+_BY_TITLE = models_by_title()
 
-    CHURN = "churn"
-    LIFETIME_VALUE = "lifetime-value"
-    REVENUE = "revenue"
+if TYPE_CHECKING:
+    ModelName = str
+else:  # the models that are declared, as people name them
+    ModelName = StrEnum("ModelName", [(title, title) for title in _BY_TITLE])
 
-    @property
-    def registered(self) -> str:
-        """Its name in the registry."""
-        return f"customer360_{self.replace('-', '_')}"
+OneModel = Annotated[ModelName, typer.Argument(help="Which model.")]
+AnyModel = Annotated[
+    ModelName | None, typer.Argument(help="Which model; all of them when not given.")
+]
 
 
-def _follow(model: ModelName, settings: Settings, before: str | None) -> None:
+def _follow(spec: ModelSpec[Any], settings: Settings, before: str | None) -> None:
     """What lies beside the registry follows its champion; where it cannot, nothing changes."""
     from customer360.models import tracking
     from customer360.pipeline.registry import note_registry
-    from customer360.pipeline.run_models import export_revenue, tracking_of
+    from customer360.pipeline.run_models import export, tracking_of
 
     try:
-        if model is ModelName.REVENUE:
-            export_revenue(settings)
+        export(spec, settings)
     except Customer360Error:
         if before is not None:
-            tracking.promote(model.registered, before, tracking_of(settings))
+            tracking.promote(spec, before, tracking_of(settings))
         raise
     note_registry(settings)
 
@@ -78,7 +80,7 @@ def _train_from_warehouse(settings: Settings, model: ModelName | None, as_of: st
     from customer360.serving.warehouse import WarehouseError, reader_login
     from customer360.summary import model_table
 
-    if model is not ModelName.REVENUE or as_of is not None:
+    if model != REVENUE.title or as_of is not None:
         raise SettingsError(
             "--from-warehouse trains the revenue model, up to the days the table has: "
             "customer360 train revenue --from-warehouse"
@@ -89,16 +91,14 @@ def _train_from_warehouse(settings: Settings, model: ModelName | None, as_of: st
     training, logged = train_revenue_from_warehouse(settings, login)
     say(f"{logged.model_name} v{logged.version}: {training.status}")
     say(logged.verdict.reason)
-    out.print(model_table(tracking_of(settings), [model.registered]))
+    out.print(model_table(tracking_of(settings), [REVENUE]))
 
 
 @commands.command(rich_help_panel=PANEL)
 @stoppable()
 def train(
     context: typer.Context,
-    model: Annotated[
-        ModelName | None, typer.Argument(help="Which model; all of them when not given.")
-    ] = None,
+    model: AnyModel = None,
     as_of: Annotated[
         str | None, typer.Option("--as-of", help="Last day to learn from. Default: the newest.")
     ] = None,
@@ -129,19 +129,17 @@ def train(
         Deployment.of(settings),
         as_of=[day] if day else [],
         steps="train",
-        models=[model.value] if model else [],
+        models=[model] if model else [],
     )
     context.with_resource(writing(settings.home, "customer360 train"))
     run_plan(settings, plan, say)
     note_registry(settings)
-    out.print(model_table(tracking_of(settings), [model.registered] if model else None))
+    out.print(model_table(tracking_of(settings), [_BY_TITLE[model]] if model else None))
 
 
 @commands.command(rich_help_panel=PANEL)
 def evaluate(
-    model: Annotated[
-        ModelName | None, typer.Argument(help="Which model; all of them when not given.")
-    ] = None,
+    model: AnyModel = None,
     as_of: Annotated[
         str | None, typer.Option("--as-of", help="Last day of data to use. Default: the newest.")
     ] = None,
@@ -165,32 +163,32 @@ def evaluate(
 
     work = _workspace(settings)
     day = asked or evaluation.newest_day(work)
-    found = []
-    for name in [model] if model else list(ModelName):
-        with err.status(f"{name}: training and judging"):
-            found.append(evaluation.EVALUATIONS[name.value](work, day))
+    evaluations = []
+    for title in [model] if model else _BY_TITLE:
+        with err.status(f"{title}: training and judging"):
+            evaluations.append(evaluation.evaluate(work, _BY_TITLE[title], day))
         if markdown:
-            out.print(evaluation.as_markdown(found[-1]), markup=False, soft_wrap=True)
+            out.print(evaluation.as_markdown(evaluations[-1]), markup=False, soft_wrap=True)
         else:
-            _print_evaluation(found[-1])
+            _print_evaluation(evaluations[-1])
     target = report or settings.reports_dir / f"evaluation-{day}.html"
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(evaluation.as_html(found), encoding="utf-8")
+    target.write_text(evaluation.as_html(evaluations), encoding="utf-8")
     say(f"\nWith plots: {target}")
 
 
-def _print_evaluation(found: Evaluation) -> None:
-    say(f"\n[bold]{found.model}[/bold]  {escape(found.definition)}")
-    if found.status != "trained":
-        say(escape(found.status))
-    if found.table.empty:
+def _print_evaluation(evaluation: Evaluation) -> None:
+    say(f"\n[bold]{evaluation.model.title}[/bold]  {escape(evaluation.definition)}")
+    if evaluation.status != "trained":
+        say(escape(evaluation.status))
+    if evaluation.table.empty:
         out.print("Nothing was tested.")
-    for title, rows in found.shown.items():
+    for title, rows in evaluation.shown.items():
         columns = [str(name) for name in rows.columns]
         values = rows.itertuples(index=False, name=None)
         print_table(columns, [dict(zip(columns, row, strict=True)) for row in values], title)
     out.print("[dim]* the best of the column[/dim]")
-    for note in found.notes:
+    for note in evaluation.notes:
         say(f"[dim]  {escape(note)}[/dim]")
 
 
@@ -223,29 +221,29 @@ def predict(
         )
     if not source.is_file():
         raise Customer360Error(f"{source}: there is no such file")
-    from customer360.models.revenue import RevenueModel
+    from customer360.models.revenue.model import RevenueModel
     from customer360.models.revenue.prediction import predict_file
 
     revenue = RevenueModel.loads(file.read_bytes())
-    found = predict_file(source, target, revenue, as_of=day)
+    outcome = predict_file(source, target, revenue, as_of=day)
     say(
-        f"{found.customers:,} customers predicted for the {revenue.horizon_days} days after "
-        f"{found.as_of}: {target}",
+        f"{outcome.customers:,} customers predicted for the {revenue.horizon_days} days after "
+        f"{outcome.as_of}: {target}",
     )
-    if found.without_purchase:
+    if outcome.without_purchase:
         say(
-            f"{found.without_purchase:,} customers left out: they have bought nothing, or have "
+            f"{outcome.without_purchase:,} customers left out: they have bought nothing, or have "
             "given all of it back",
         )
-    if found.undated_reviews:
+    if outcome.undated_reviews:
         say(
-            f"{found.undated_reviews:,} review scores not used: without reviewed_on nobody knows "
+            f"{outcome.undated_reviews:,} review scores not used: without reviewed_on nobody knows "
             "whether they were there by then",
         )
-    if found.rejected:
+    if outcome.rejected:
         say(
-            f"{found.rejected_rows:,} of {found.rows:,} rows left out; what is wrong with each is "
-            f"in {found.rejected}",
+            f"{outcome.rejected_rows:,} of {outcome.rows:,} rows left out; what is wrong with each "
+            f"is in {outcome.rejected}",
         )
 
 
@@ -267,63 +265,35 @@ def explain(
     day = day_of(as_of, "--as-of")
     from customer360.pipeline.explain import explain_customer
 
-    found = explain_customer(load_settings(home), customer, source=source, as_of=day)
-    say(f"[bold]Customer {found.customer_key[:12]}…[/bold] on {found.as_of}")
+    facts = explain_customer(load_settings(home), customer, source=source, as_of=day)
+    say(f"[bold]Customer {facts.customer_key[:12]}…[/bold] on {facts.as_of}")
     print_table(
         ["what is known", "value"],
         [
-            {"what is known": k, "value": _number(v) if isinstance(v, float) else v}
-            for k, v in found.summary.items()
+            {"what is known": k, "value": short(v) if isinstance(v, float) else v}
+            for k, v in facts.summary.items()
             if v is not None
         ],
     )
-    if found.churn is None:
-        out.print("No churn score: the customer was not active on that day any more.")
-    else:
-        churn = found.churn
-        say(
-            f"\n[bold]Churn[/bold]  {churn['churn_probability']:.1%} buy nothing in the next "
-            f"{churn['horizon_days']} days ({churn['risk']} risk; model v{churn['model_version']})",
-        )
-        if len(found.topics):
-            print_table(
-                ["speaks for leaving (+) or staying (-)", "log-odds", "the customer's own figures"],
-                [
-                    {
-                        "speaks for leaving (+) or staying (-)": row.topic,
-                        "log-odds": f"{row.log_odds:+.2f}",
-                        "the customer's own figures": row.words,
-                    }
-                    for row in found.topics.itertuples()
-                ],
-            )
-        if found.topics_note:
-            say(escape(found.topics_note))
-    if len(found.value):
-        say("\n[bold]Lifetime value[/bold]  with 90 % intervals")
+    for name, explanation in facts.by_model.items():
+        _print_explanation(name, explanation)
+
+
+def _print_explanation(name: str, explanation: Explanation) -> None:
+    if explanation.scores is None:
+        out.print(explanation.headline)
+        return
+    say(f"\n[bold]{name.replace('_', ' ').capitalize()}[/bold]  {escape(explanation.headline)}")
+    if explanation.table:
         print_table(
-            ["figure", "value", "low", "high"],
+            list(explanation.table[0]),
             [
-                {"figure": row["figure"]}
-                | {name: _number(row[name]) for name in ("value", "low", "high")}
-                for row in found.value.to_dict("records")
+                {k: short(v) if v is None or isinstance(v, float) else v for k, v in row.items()}
+                for row in explanation.table
             ],
         )
-    if found.revenue:
-        revenue = found.revenue
-        say(
-            f"\n[bold]Revenue[/bold]  {_number(revenue['expected_revenue'])} expected in the next "
-            f"{revenue['horizon_days']} days, a purchase with probability "
-            f"{revenue['purchase_probability']:.1%} (model v{revenue['model_version']})",
-        )
-        for reason in found.revenue_reasons:
-            say(f"  {escape(reason)}")
-
-
-def _number(value: float | None) -> str:
-    if value is None or math.isnan(value):
-        return ""
-    return f"{value:,.2f}" if abs(value) >= 1 else f"{value:.3g}"
+    for line in explanation.lines:
+        say(escape(line))
 
 
 @commands.command(rich_help_panel=PANEL)
@@ -335,10 +305,10 @@ def models(
     """List the versions of the models: which one scores, and why each was promoted or not."""
     from customer360.pipeline.registry import known_versions
 
-    known = known_versions(load_settings(home))
+    versions = known_versions(load_settings(home))
     records: list[dict[str, object]] = [
         {
-            "model": name.value,
+            "model": title,
             "version": version["version"],
             "alias": ", ".join(version["aliases"]),
             "as_of": version["as_of"],
@@ -346,8 +316,8 @@ def models(
             "status": version["status"],
             "verdict": version["verdict"],
         }
-        for name in ModelName
-        for version in known.get(name.registered, [])
+        for title, spec in _BY_TITLE.items()
+        for version in versions.get(spec.registered, [])
     ]
     if not records:
         raise Customer360Error("no model has been trained yet: run `customer360 run`")
@@ -359,7 +329,7 @@ def models(
 
 @commands.command(rich_help_panel=PANEL)
 def promote(
-    model: Annotated[ModelName, typer.Argument(help="Which model.")],
+    model: OneModel,
     version: Annotated[str, typer.Argument(help="The version that shall score.")],
     home: Home = None,
     verbose: Verbose = False,
@@ -369,15 +339,15 @@ def promote(
     from customer360.pipeline.run_models import tracking_of
 
     settings = load_settings(home)
-    before = tracking.promote(model.registered, version, tracking_of(settings))
-    _follow(model, settings, before)
+    before = tracking.promote(_BY_TITLE[model], version, tracking_of(settings))
+    _follow(_BY_TITLE[model], settings, before)
     instead = f", in place of v{before}" if before else ""
     say(f"{model} v{version} is the champion now{instead}")
 
 
 @commands.command(rich_help_panel=PANEL)
 def rollback(
-    model: Annotated[ModelName, typer.Argument(help="Which model.")],
+    model: OneModel,
     home: Home = None,
     verbose: Verbose = False,
 ) -> None:
@@ -386,6 +356,6 @@ def rollback(
     from customer360.pipeline.run_models import tracking_of
 
     settings = load_settings(home)
-    now, before = tracking.rollback(model.registered, tracking_of(settings))
-    _follow(model, settings, before)
+    now, before = tracking.rollback(_BY_TITLE[model], tracking_of(settings))
+    _follow(_BY_TITLE[model], settings, before)
     say(f"{model} v{now} is the champion again, in place of v{before}")

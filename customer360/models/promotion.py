@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from customer360.models.baselines import NAIVE_RULES
 from customer360.models.comparison import higher_is_better
 
 
@@ -45,39 +44,6 @@ class Verdict:
     promoted: bool
     beats_baseline: bool | None
     reason: str
-
-
-def churn_gate(figure: str, margin: float) -> Gate:
-    """The gate of the churn model: beside the hiatus rule and the base rate."""
-    return Gate(
-        figure,
-        f"test_{figure}",
-        f"champion_{figure}",
-        {name: f"baseline_{name}_{figure}" for name in ("hiatus_rule", "base_rate")},
-        margin,
-    )
-
-
-def lifetime_value_gate(figure: str, margin: float) -> Gate:
-    """The gate of the lifetime-value model: beside all the naive rules."""
-    return Gate(
-        figure,
-        figure,
-        f"champion_{figure}",
-        {name: f"baseline_{name}_{figure}" for name in NAIVE_RULES},
-        margin,
-    )
-
-
-def revenue_gate(figure: str, margin: float) -> Gate:
-    """The gate of the revenue model: beside the mean and everybody's past average carried on."""
-    return Gate(
-        figure,
-        f"test_{figure}",
-        f"champion_{figure}",
-        {name: f"baseline_{name}_{figure}" for name in ("mean", "past_average")},
-        margin,
-    )
 
 
 def decide(

@@ -3,13 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
+from typing import Self
 
 import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from customer360.models.windows import AsOfGrid
+
+
+@dataclass(frozen=True)
+class DatedRows:
+    """Labelled rows by what their as-of dates are for.
+
+    Attributes:
+        learn: Rows that a model is fitted to.
+        validate: Rows of the date that chooses and calibrates.
+        test: Rows of the latest date, which no fit and no choice sees.
+        grid: The dates.
+        all_rows: Rows there were before sampling.
+    """
+
+    learn: pd.DataFrame
+    validate: pd.DataFrame
+    test: pd.DataFrame
+    grid: AsOfGrid
+    all_rows: int
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame, grid: AsOfGrid, all_rows: int | None = None) -> Self:
+        """The rows of ``frame`` by its column ``as_of``; a sample of ``all_rows`` where given."""
+        learn, validate, test = (
+            frame[frame["as_of"].isin(days)].reset_index(drop=True)
+            for days in (grid.training, [grid.validation], [grid.test])
+        )
+        return cls(learn, validate, test, grid, len(frame) if all_rows is None else all_rows)
+
+    @property
+    def teaching(self) -> pd.DataFrame:
+        """All rows but those that test."""
+        return pd.concat([self.learn, self.validate], ignore_index=True)
+
+    def parameters(self) -> dict[str, float | int | str]:
+        """Dates and sizes, to log."""
+        return {
+            "test_as_of": self.grid.test.isoformat(),
+            "validation_as_of": self.grid.validation.isoformat(),
+            "training_as_of": ", ".join(day.isoformat() for day in sorted(self.grid.training)),
+            "training_rows": len(self.learn),
+            "validation_rows": len(self.validate),
+            "test_rows": len(self.test),
+            "rows_before_sampling": self.all_rows,
+        }
+
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know when not all rows were taken; nothing when they were."""
+        taken = len(self.learn) + len(self.validate) + len(self.test)
+        if taken == self.all_rows:
+            return ()
+        return (f"{taken:,} of {self.all_rows:,} labelled rows were sampled",)
 
 
 def every_nth(rows: pd.DataFrame, most: int) -> pd.DataFrame:
@@ -69,10 +123,3 @@ def sampled_rows(
     # Ordered by what the rows say, not by whose they are: customer keys depend on a secret, and
     # sums of floats on the order of rows; the model must depend on neither.
     return frame.sort_values(["as_of", *numbers, *texts, *labels], ignore_index=True), sizes
-
-
-def sampling_notes(all_rows: int, taken: int) -> tuple[str, ...]:
-    """What a reader must know when not all rows were taken; nothing when they were."""
-    if taken == all_rows:
-        return ()
-    return (f"{taken:,} of {all_rows:,} labelled rows were sampled",)

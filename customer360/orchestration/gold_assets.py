@@ -10,6 +10,9 @@ import dagster as dg
 
 from customer360.contracts import Contract
 from customer360.deployment import Deployment
+from customer360.models.lifetime_value.spec import LIFETIME_VALUE as LIFETIME_VALUE_MODEL
+from customer360.models.registry import MODELS
+from customer360.models.spec import ModelSpec
 from customer360.orchestration.failure import told
 from customer360.orchestration.metadata import (
     asset_key,
@@ -23,7 +26,6 @@ from customer360.orchestration.resources import SparkResource
 from customer360.orchestration.running import require_days, require_snapshots, workspace
 from customer360.settings import Settings
 from customer360.table_names import (
-    CHURN_MODEL,
     CHURN_SCORES,
     COHORTS,
     CUSTOMER_360,
@@ -35,10 +37,7 @@ from customer360.table_names import (
     HEALTH,
     HISTORY,
     LIFETIME_VALUE,
-    LIFETIME_VALUE_MODEL,
     REVENUE_FORECAST,
-    REVENUE_MODEL,
-    REVENUE_PREDICTIONS,
     RFM,
     TRANSACTIONS,
 )
@@ -83,9 +82,7 @@ def gold_assets(
         snapshot(FIRST_ORDERS, [TRANSACTIONS, HISTORY]),
         snapshot(RFM, [FEATURES]),
         snapshot(COHORTS, [CUSTOMER_DAYS]),
-        snapshot(CHURN_SCORES, [FEATURES, CHURN_MODEL], _scored),
-        snapshot(LIFETIME_VALUE, [FEATURES, LIFETIME_VALUE_MODEL], _scored),
-        snapshot(REVENUE_PREDICTIONS, [FEATURES, FIRST_ORDERS, REVENUE_MODEL], _scored),
+        *(_scores_asset(deployment, spec) for spec in MODELS),
         snapshot(CUSTOMER_360, [FEATURES, RFM, CHURN_SCORES, LIFETIME_VALUE, HISTORY, CUSTOMERS]),
         _forecast_asset(deployment),
         _health_asset(deployment, partitions),
@@ -114,16 +111,16 @@ def _features(table: str, work: "Workspace", as_of: Sequence[date]) -> Made:
     return Made(found.written, stale=found.stale)
 
 
-def _scored(table: str, work: "Workspace", as_of: Sequence[date]) -> Made:
-    from customer360.pipeline import run_models
+def _scores_asset(deployment: Deployment, spec: ModelSpec[Any]) -> dg.AssetsDefinition:
+    """The scores of a model."""
 
-    score = {
-        CHURN_SCORES: run_models.score_churn,
-        LIFETIME_VALUE: run_models.score_lifetime_value,
-        REVENUE_PREDICTIONS: run_models.score_revenue,
-    }[table]
-    scored = score(work, as_of)
-    return Made(scored.written, {"model_version": scored.model_version})
+    def scored(work: "Workspace", as_of: Sequence[date]) -> Made:
+        from customer360.pipeline import run_models
+
+        found = run_models.score(work, spec, as_of)
+        return Made(found.written, {"model_version": found.model_version})
+
+    return _snapshot_asset(deployment, spec.scores, [*spec.scored_from, spec.asset], scored)
 
 
 def _snapshot_asset(
@@ -241,7 +238,7 @@ def _forecast_asset(deployment: Deployment) -> dg.AssetsDefinition:
             table_spec(
                 contract,
                 partitions=AS_OF_PARTITIONS,
-                deps=[FEATURES, LIFETIME_VALUE_MODEL],
+                deps=[FEATURES, LIFETIME_VALUE_MODEL.asset],
                 skippable=True,
             )
             for contract in contracts

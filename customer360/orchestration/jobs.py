@@ -7,21 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
 
+from customer360.models.spec import ModelSpec
+from customer360.orchestration.metadata import asset_key
+
 MODELS = dg.AssetSelection.groups("models")
-SCORES = dg.AssetSelection.assets(
-    ["gold", "churn_scores"],
-    ["gold", "lifetime_value"],
-    ["gold", "revenue_predictions"],
-    ["gold", "customer_360"],
-    ["gold", "revenue_forecast"],
-    ["gold", "customer_equity"],
-)
 HEALTH = dg.AssetSelection.assets(["gold", "business_health"])
 LOAD = dg.AssetSelection.groups("bronze", "quarantine", "silver") | HEALTH
 MONITORING = dg.AssetSelection.assets(["gold", "model_drift"], ["gold", "model_performance"])
+SCORES = MODELS.downstream(include_self=False) & dg.AssetSelection.groups("gold") - MONITORING
+"""Gold that a model has a part in."""
+
 REPORTS = dg.AssetSelection.groups("reports")
 EXPORTS = dg.AssetSelection.groups("exports")
 WAREHOUSE = dg.AssetSelection.groups("warehouse", "staging", "marts")
@@ -75,22 +74,6 @@ JOBS: Mapping[str, Job] = {
 """All jobs, by name."""
 
 
-OF_MODEL = {
-    "lifetime-value": (
-        ["models", "lifetime_value"],
-        ["gold", "lifetime_value"],
-        ["gold", "revenue_forecast"],
-        ["gold", "customer_equity"],
-    ),
-    "churn": (["models", "churn"], ["gold", "churn_scores"]),
-    "revenue": (["models", "revenue"], ["gold", "revenue_predictions"]),
-}
-"""A model, as people name it: its asset, and those that are made with it."""
-
-MODEL_KEYS = {name: dg.AssetKey(model) for name, (model, *_) in OF_MODEL.items()}
-"""The asset of each model."""
-
-
-def scored_by(names: Sequence[str]) -> list[dg.AssetKey]:
+def scored_by(specs: Sequence[ModelSpec[Any]]) -> list[dg.AssetKey]:
     """The assets that are made with these models."""
-    return [dg.AssetKey(path) for name in names for path in OF_MODEL[name][1:]]
+    return [asset_key(table) for spec in specs for table in (spec.scores, *spec.also_makes)]

@@ -1,30 +1,23 @@
 """The models as assets: trained, judged beside their baselines, logged in MLflow."""
 
 import base64
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from customer360.deployment import Deployment
+from customer360.models.registry import MODELS
+from customer360.models.spec import ModelSpec
 from customer360.orchestration.failure import told
 from customer360.orchestration.metadata import as_of_deps, asset_key
 from customer360.orchestration.partitions import AS_OF_PARTITIONS, as_of_dates
 from customer360.orchestration.resources import SparkResource
 from customer360.orchestration.running import workspace
-from customer360.table_names import (
-    CHURN_MODEL,
-    CUSTOMER_DAYS,
-    HISTORY,
-    LIFETIME_VALUE_MODEL,
-    REVENUE_MODEL,
-    TRANSACTIONS,
-)
 
 if TYPE_CHECKING:
-    from customer360.models.tracking import LoggedTraining, Training
-    from customer360.pipeline.workspace import Workspace
+    from customer360.models.tracking import LoggedTraining
+    from customer360.models.training import Training
 
 PROMOTED = "promoted"
 NO_LEAKAGE = "no_leakage"
@@ -36,62 +29,33 @@ _LARGEST_PLOT = 200_000
 
 
 def model_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
-    """Assets of models/lifetime_value, models/churn and models/revenue."""
-    return [
-        _model_asset(
-            deployment,
-            LIFETIME_VALUE_MODEL,
-            "BG/NBD, MBG/NBD or Pareto/NBD, and Gamma-Gamma: who is still a customer, how often "
-            "each will buy and what each is worth. Judged on a holdout period, beside naive rules.",
-            {"python", "mlflow"},
-            {PROMOTED: _PROMOTED_MEANS},
-        ),
-        _model_asset(
-            deployment,
-            CHURN_MODEL,
-            "XGBoost: who of the active customers will buy nothing in the horizon. Trained on "
-            "earlier as-of dates, tested on a later one, beside the hiatus rule.",
-            {"xgboost", "mlflow"},
-            {PROMOTED: _PROMOTED_MEANS, NO_LEAKAGE: _NO_LEAKAGE_MEANS},
-        ),
-        _model_asset(
-            deployment,
-            REVENUE_MODEL,
-            "scikit-learn and XGBoost: what each customer will bring in the days ahead, from the "
-            "first order and the buying since. Tested on a later date, beside the mean and each "
-            "customer's past average.",
-            {"scikitlearn", "xgboost", "mlflow"},
-            {PROMOTED: _PROMOTED_MEANS, NO_LEAKAGE: _NO_LEAKAGE_MEANS},
-            (CUSTOMER_DAYS, TRANSACTIONS, HISTORY),
-        ),
-    ]
+    """Assets of all models."""
+    return [_model_asset(deployment, spec) for spec in MODELS]
 
 
-def _model_asset(
-    deployment: Deployment,
-    name: str,
-    description: str,
-    kinds: set[str],
-    checks: Mapping[str, str],
-    deps: Sequence[str] = (CUSTOMER_DAYS,),
-) -> dg.AssetsDefinition:
+def _model_asset(deployment: Deployment, spec: ModelSpec[Any]) -> dg.AssetsDefinition:
+    key = asset_key(spec.asset)
+    checks = {PROMOTED: _PROMOTED_MEANS}
+    if spec.leaks_checked:
+        checks[NO_LEAKAGE] = _NO_LEAKAGE_MEANS
+
     @dg.multi_asset(
-        name=name.replace("/", "__"),
+        name=spec.asset.replace("/", "__"),
         specs=[
             dg.AssetSpec(
-                key=asset_key(name),
-                deps=as_of_deps(deps),
+                key=key,
+                deps=as_of_deps(spec.learns_from),
                 group_name="models",
                 owners=["team:data-science"],
-                kinds=kinds,
+                kinds=set(spec.kinds),
                 tags={"layer": "models", "personal_data": "no"},
-                description=description,
+                description=spec.description,
                 partitions_def=AS_OF_PARTITIONS,
             )
         ],
         backfill_policy=dg.BackfillPolicy.single_run(),
         check_specs=[
-            dg.AssetCheckSpec(check, asset=asset_key(name), description=meaning)
+            dg.AssetCheckSpec(check, asset=key, description=meaning)
             for check, meaning in checks.items()
         ],
     )
@@ -99,43 +63,32 @@ def _model_asset(
     def model(
         context: dg.AssetExecutionContext, spark: SparkResource
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+        # Imported where it runs: loading the definitions must not load what trains.
+        from customer360.pipeline import run_models
+
         work = workspace(context, spark, deployment)
         for day in as_of_dates(context, deployment):
-            training, logged = _train(name, work, day)
+            training, logged = run_models.train(work, spec, day)
             if not training.trained:
-                context.log.warning("%s: %s", name, training.status)
+                context.log.warning("%s: %s", spec.asset, training.status)
             if not logged.verdict.promoted:
-                context.log.warning("%s: not promoted: %s", name, logged.verdict.reason)
+                context.log.warning("%s: not promoted: %s", spec.asset, logged.verdict.reason)
             context.add_asset_metadata(
                 _training_metadata(training, logged),
-                asset_key=asset_key(name),
+                asset_key=key,
                 partition_key=str(day),
             )
         # Of the newest, which is the champion or was held against it last.
-        yield dg.MaterializeResult(asset_key=asset_key(name))
-        yield from _evaluated(asset_key(name), training, logged)
+        yield dg.MaterializeResult(asset_key=key)
+        yield from _evaluated(key, training, logged)
 
     return model
 
 
-def _train(name: str, work: "Workspace", as_of: date) -> "tuple[Training, LoggedTraining]":
-    # Imported where it runs: loading the definitions must not load what trains.
-    from customer360.pipeline import run_models
-
-    train: Mapping[str, Callable[..., tuple[Training, LoggedTraining]]] = {
-        LIFETIME_VALUE_MODEL: run_models.train_lifetime_value,
-        CHURN_MODEL: run_models.train_churn,
-        REVENUE_MODEL: run_models.train_revenue,
-    }
-    return train[name](work, as_of)
-
-
 def _evaluated(
-    key: dg.AssetKey, training: "Training", logged: "LoggedTraining"
+    key: dg.AssetKey, training: "Training[Any]", logged: "LoggedTraining"
 ) -> Iterator[dg.AssetCheckResult]:
     """The checks of a training: they warn, because the champion goes on scoring."""
-    from customer360.models.lifetime_value import LifetimeValueTraining
-
     verdict = logged.verdict
     yield dg.AssetCheckResult(
         asset_key=key,
@@ -144,7 +97,7 @@ def _evaluated(
         severity=dg.AssetCheckSeverity.WARN,
         description=verdict.reason,
     )
-    if not isinstance(training, LifetimeValueTraining):
+    if training.leaks is not None:
         yield dg.AssetCheckResult(
             asset_key=key,
             check_name=NO_LEAKAGE,
@@ -154,8 +107,8 @@ def _evaluated(
         )
 
 
-def _training_metadata(training: "Training", logged: "LoggedTraining") -> dict[str, Any]:
-    found: dict[str, Any] = {
+def _training_metadata(training: "Training[Any]", logged: "LoggedTraining") -> dict[str, Any]:
+    metadata: dict[str, Any] = {
         "status": training.status,
         "as_of": str(training.as_of),
         "mlflow_run_id": logged.run_id,
@@ -165,17 +118,17 @@ def _training_metadata(training: "Training", logged: "LoggedTraining") -> dict[s
         "parameters": dg.MetadataValue.json(dict(training.parameters)),
     }
     if training.notes:
-        found["notes"] = "; ".join(training.notes)
-    found["model_card"] = dg.MetadataValue.md(logged.card)
+        metadata["notes"] = "; ".join(training.notes)
+    metadata["model_card"] = dg.MetadataValue.md(logged.card)
     if logged.url:
-        found["mlflow"] = dg.MetadataValue.url(logged.url)
+        metadata["mlflow"] = dg.MetadataValue.url(logged.url)
     for title, png in training.plots.items():
         if len(png) <= _LARGEST_PLOT:
             picture = base64.b64encode(png).decode()
-            found[f"plot_{title}"] = dg.MetadataValue.md(
+            metadata[f"plot_{title}"] = dg.MetadataValue.md(
                 f"![{title}](data:image/png;base64,{picture})"
             )
-    return found
+    return metadata
 
 
 def _figures(metrics: Mapping[str, float]) -> str:

@@ -7,12 +7,13 @@ import dagster as dg
 
 from customer360.contracts import Contract
 from customer360.deployment import Deployment
+from customer360.models.registry import MODELS
 from customer360.orchestration.failure import told
 from customer360.orchestration.metadata import asset_key, commit_metadata, day_list, table_spec
 from customer360.orchestration.partitions import AS_OF_PARTITIONS, as_of_dates
 from customer360.orchestration.resources import SparkResource
 from customer360.orchestration.running import require_snapshots, workspace
-from customer360.table_names import CUSTOMER_DAYS, DRIFT, FEATURES, MONITORED_SCORES, PERFORMANCE
+from customer360.table_names import CUSTOMER_DAYS, DRIFT, FEATURES, PERFORMANCE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +26,11 @@ REALISED_PERFORMANCE = "realised_performance"
 
 _NAMED = 10
 """Drifted columns that a check names; the table has all."""
+
+
+def _scores() -> list[str]:
+    """Scores that are watched for drift and held against what came: those of all models."""
+    return [spec.scores for spec in MODELS]
 
 
 def monitoring_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
@@ -41,7 +47,7 @@ def _drift_asset(deployment: Deployment) -> dg.AssetsDefinition:
             table_spec(
                 Contract.load(DRIFT),
                 partitions=AS_OF_PARTITIONS,
-                deps=[FEATURES, *MONITORED_SCORES],
+                deps=[FEATURES, *_scores()],
             )
         ],
         check_specs=[
@@ -67,7 +73,7 @@ def _drift_asset(deployment: Deployment) -> dg.AssetsDefinition:
 
         work = workspace(context, spark, deployment)
         as_of = as_of_dates(context, deployment)
-        require_snapshots(context, work, [FEATURES, *MONITORED_SCORES], as_of)
+        require_snapshots(context, work, [FEATURES, *_scores()], as_of)
         found = monitor.make_model_drift(work, as_of)
         counts = found.rows["as_of"].value_counts()
         for day in as_of:
@@ -125,7 +131,7 @@ def _performance_asset(deployment: Deployment) -> dg.AssetsDefinition:
             table_spec(
                 Contract.load(PERFORMANCE),
                 partitions=AS_OF_PARTITIONS,
-                deps=[CUSTOMER_DAYS, *MONITORED_SCORES],
+                deps=[CUSTOMER_DAYS, *_scores()],
             )
         ],
         check_specs=[

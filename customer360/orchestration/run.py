@@ -15,6 +15,7 @@ from customer360.days import DayRange
 from customer360.deployment import Deployment
 from customer360.errors import Customer360Error, SettingsError, first_line, listed
 from customer360.lakehouse.delta_log import TableLogs
+from customer360.models.registry import MODELS, models_by_title
 from customer360.orchestration import jobs
 from customer360.orchestration.build import build_definitions
 from customer360.orchestration.failure import first_failure
@@ -269,12 +270,13 @@ def _chosen(
     settings: Settings, models: Sequence[str]
 ) -> tuple[Sequence[dg.AssetKey], Sequence[dg.AssetKey] | None]:
     """The models to train, and what is made with them; None for all that a job makes."""
+    chosen = [models_by_title()[name] for name in models] if models else MODELS
+    keys = [asset_key(spec.asset) for spec in chosen]
     if not models:
-        return list(jobs.MODEL_KEYS.values()), None
+        return keys, None
     # Made from the scores of all models, so it can only follow one where it has been made once.
     joined = TableLogs(settings.lakehouse_dir).exists(CUSTOMER_360)
-    scores = [*jobs.scored_by(models), *([asset_key(CUSTOMER_360)] if joined else [])]
-    return [jobs.MODEL_KEYS[name] for name in models], scores
+    return keys, [*jobs.scored_by(chosen), *([asset_key(CUSTOMER_360)] if joined else [])]
 
 
 def _run(definitions: dg.Definitions, instance: dg.DagsterInstance, step: _Step) -> None:

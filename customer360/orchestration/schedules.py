@@ -15,7 +15,9 @@ import dagster as dg
 from customer360.days import DayRange
 from customer360.deployment import Deployment
 from customer360.errors import BrokenFileError, SettingsError
-from customer360.orchestration.jobs import GOLD, MODEL_KEYS, NIGHTLY, RETRAIN
+from customer360.models.registry import MODELS
+from customer360.orchestration.jobs import GOLD, NIGHTLY, RETRAIN
+from customer360.orchestration.metadata import asset_key
 from customer360.orchestration.partitions import (
     RANGE_END,
     RANGE_START,
@@ -61,7 +63,7 @@ def without_trained_models(
     instance: dg.DagsterInstance, keys: Sequence[dg.AssetKey]
 ) -> list[dg.AssetKey]:
     """``keys`` but models that were trained before: training again is left to `retrain`."""
-    models = set(MODEL_KEYS.values())
+    models = {asset_key(spec.asset) for spec in MODELS}
     return [
         key
         for key in keys

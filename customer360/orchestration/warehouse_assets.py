@@ -8,6 +8,7 @@ import dagster as dg
 
 from customer360.contracts import Contract
 from customer360.deployment import Deployment
+from customer360.models.registry import MODELS
 from customer360.orchestration.failure import told
 from customer360.orchestration.metadata import asset_key, column_schema
 from customer360.orchestration.resources import SparkResource
@@ -17,15 +18,7 @@ from customer360.serving import tables
 from customer360.serving.publishing import Published
 from customer360.serving.warehouse import Warehouse, open_warehouse
 from customer360.settings import Settings
-from customer360.table_names import (
-    CHURN_MODEL,
-    CUSTOMER_DAYS,
-    CUSTOMERS,
-    HISTORY,
-    LIFETIME_VALUE_MODEL,
-    REVENUE_MODEL,
-    TRANSACTIONS,
-)
+from customer360.table_names import CUSTOMER_DAYS, CUSTOMERS, HISTORY, TRANSACTIONS
 
 if TYPE_CHECKING:
     from customer360.pipeline.workspace import Workspace
@@ -81,7 +74,7 @@ def warehouse_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
             description=says,
         )
 
-    models = (CHURN_MODEL, LIFETIME_VALUE_MODEL, REVENUE_MODEL)
+    models = [spec.asset for spec in MODELS]
     assets.append(
         _asset(
             deployment,

@@ -9,21 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from customer360.errors import Customer360Error, listed
 from customer360.lakehouse.reading import Tables, plain_rows
+from customer360.models.explanation import Explanation, ScoredCustomer
+from customer360.models.registry import models_by_title
+from customer360.models.spec import ModelSpec
 from customer360.settings import Settings
-from customer360.table_names import (
-    AS_OF,
-    CHURN_SCORES,
-    CUSTOMER_360,
-    FEATURES,
-    LIFETIME_VALUE,
-    REVENUE_PREDICTIONS,
-)
+from customer360.table_names import AS_OF, CUSTOMER_360
 
 if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
-
-    from customer360.models.churn import ChurnModel
     from customer360.models.tracking import Champion
 
 _KEY = re.compile("[0-9a-f]{64}")
@@ -34,44 +26,25 @@ class UnknownCustomerError(Customer360Error):
 
 
 @dataclass(frozen=True)
-class Explanation:
+class ExplainedCustomer:
     """What is known of one customer at the end of a day.
 
     Attributes:
         customer_key: Their pseudonym.
         as_of: Day of the snapshot.
         summary: Row of ``gold/customer_360``.
-        churn: Row of ``gold/churn_scores``; ``None`` for who is not active any more.
-        topics: What speaks for (positive ``log_odds``) and against leaving: ``topic``,
-            ``log_odds``, ``words``; empty without a churn score, or for what ``topics_note`` says.
-        topics_note: Why there are no topics, or that another version than the champion, whose
-            topics they are, made the score; "" when there is nothing to say.
-        value: Row of ``gold/lifetime_value`` as ``figure``, ``value``, ``low``, ``high`` (90 %
-            interval); empty without a score.
-        revenue: Row of ``gold/revenue_predictions``; ``None`` when there is none.
+        by_model: What each model says of them, by its name; without those that say nothing.
     """
 
     customer_key: str
     as_of: date
     summary: dict[str, Any]
-    churn: dict[str, Any] | None
-    topics: pd.DataFrame
-    topics_note: str
-    value: pd.DataFrame
-    revenue: dict[str, Any] | None
-
-    @property
-    def revenue_reasons(self) -> list[str]:
-        """Why the expected revenue is more or less than the average, the strongest first."""
-        from customer360.models.churn.reasons import REASONS
-
-        revenue = self.revenue or {}
-        return [revenue[name] for name in REASONS if revenue.get(name)]
+    by_model: dict[str, Explanation]
 
 
 def explain_customer(
     settings: Settings, customer: str, *, source: str | None = None, as_of: date | None = None
-) -> Explanation:
+) -> ExplainedCustomer:
     """Explain the scores of one customer.
 
     Args:
@@ -97,66 +70,35 @@ def explain_customer(
             f"no customer {customer!r} in {CUSTOMER_360} of {as_of}: give a customer_key of that "
             "table, or an id as its source states it; who has not bought by then is not in it"
         )
-    churn = _row(tables, CHURN_SCORES, key, as_of)
-    value = _row(tables, LIFETIME_VALUE, key, as_of)
-    revenue = None
-    if tables.exists(REVENUE_PREDICTIONS):
-        revenue = _row(tables, REVENUE_PREDICTIONS, key, as_of)
-    topics, note = (
-        _topics(settings, tables, key, as_of, churn["model_version"])
-        if churn
-        else (_no_topics(), "")
-    )
-    return Explanation(
-        customer_key=key,
-        as_of=as_of,
-        summary=summary,
-        churn=churn,
-        topics=topics,
-        topics_note=note,
-        value=_figures(value),
-        revenue=revenue,
-    )
+    explanations = {
+        spec.name: _explanation_by(settings, tables, spec, key, as_of)
+        for spec in models_by_title().values()
+    }
+    by_model = {name: each for name, each in explanations.items() if each is not None}
+    return ExplainedCustomer(key, as_of, summary, by_model)
 
 
-def topics_by(
-    champion: Champion[ChurnModel], features: pa.Table, scored_by: str
-) -> tuple[pd.DataFrame, str]:
-    """What speaks for and against one customer's leaving, by the model that scores today.
+def _explanation_by(
+    settings: Settings, tables: Tables, spec: ModelSpec[Any], key: str, as_of: date
+) -> Explanation | None:
+    """What a model says of a customer; nothing where it has never scored."""
+    if not tables.exists(spec.scores):
+        return None
 
-    Args:
-        champion: That model.
-        features: The customer's row of ``gold/customer_features``, or none.
-        scored_by: Version of the model that made the score which is explained.
+    def champion() -> Champion[Any]:
+        from customer360.models.tracking import noted_champion
+        from customer360.pipeline.run_models import tracking_of
 
-    Returns:
-        `Explanation.topics` and `Explanation.topics_note`.
-    """
-    from customer360.models.churn import FEATURES as CHURN_FEATURES
-    from customer360.models.churn import ChurnModelError
-    from customer360.models.lineage import FeatureSchema, FeatureSchemaError
+        return noted_champion(spec, tracking_of(settings))
 
-    model = champion.model
-    if model.kind != "xgboost":
-        return _no_topics(), (
-            f"No topics: the champion v{champion.version} is the fallback {model.kind}, which "
-            "looks at no more than the silence"
+    of_customer = {AS_OF: as_of, "customer_key": key}
+    return spec.explain(
+        ScoredCustomer(
+            _row(tables, spec.scores, key, as_of),
+            lambda table: tables.find(table, of_customer),
+            champion,
         )
-    try:
-        champion.check(FeatureSchema.of_arrow(features.schema, CHURN_FEATURES))
-        model.check_features()
-    except (FeatureSchemaError, ChurnModelError) as error:
-        return _no_topics(), f"No topics: {error}"
-    if not features.num_rows:
-        return _no_topics(), f"No topics: {FEATURES} does not have the customer on that day"
-    note = (
-        ""
-        if scored_by == champion.version
-        else f"The score is of v{scored_by}, the topics are of the champion, v{champion.version}: "
-        "score the day again to have both of one"
     )
-    found = model.explain(features.select(CHURN_FEATURES).to_pandas())
-    return found.reset_index(drop=True), note
 
 
 def _key(settings: Settings, customer: str, source: str | None) -> str:
@@ -178,47 +120,5 @@ def _key(settings: Settings, customer: str, source: str | None) -> str:
 
 
 def _row(tables: Tables, table: str, key: str, as_of: date) -> dict[str, Any] | None:
-    found = plain_rows(tables.find(table, {AS_OF: as_of, "customer_key": key}))
-    return found[0] if found else None
-
-
-def _no_topics() -> pd.DataFrame:
-    import pandas as pd
-
-    return pd.DataFrame(columns=["topic", "log_odds", "words"])
-
-
-def _topics(
-    settings: Settings, tables: Tables, key: str, as_of: date, scored_by: str
-) -> tuple[pd.DataFrame, str]:
-    from customer360.models.tracking import NoChampionError, noted_churn_champion
-    from customer360.pipeline.run_models import tracking_of
-
-    try:
-        champion = noted_churn_champion(tracking_of(settings))
-    except NoChampionError as error:
-        return _no_topics(), f"No topics: {error}"
-    features = tables.find(FEATURES, {AS_OF: as_of, "customer_key": key})
-    return topics_by(champion, features, scored_by)
-
-
-def _figures(row: dict[str, Any] | None) -> pd.DataFrame:
-    import pandas as pd
-
-    from customer360.models.lifetime_value import FIGURES
-
-    return pd.DataFrame(
-        [
-            {
-                "figure": name,
-                "value": row[name],
-                "low": row[f"{name}_low"],
-                "high": row[f"{name}_high"],
-            }
-            for name in FIGURES
-            if f"{name}_low" in row
-        ]
-        if row
-        else (),
-        columns=["figure", "value", "low", "high"],
-    )
+    rows = plain_rows(tables.find(table, {AS_OF: as_of, "customer_key": key}))
+    return rows[0] if rows else None

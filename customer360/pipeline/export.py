@@ -13,6 +13,7 @@ from pyarrow import compute
 from customer360.deployment import Deployment
 from customer360.errors import Customer360Error, listed
 from customer360.lakehouse.reading import Tables, engine, ordered_batches, schema_of
+from customer360.models.registry import models_by_title
 from customer360.pipeline.suppression import read_suppression_list
 from customer360.serving import contacts
 from customer360.serving.campaigns import CampaignList, campaign_members
@@ -28,7 +29,8 @@ ELSEWHERE = "elsewhere.jsonl"
 Whoever must erase a person from all exports reads here where else to look.
 """
 
-_SCORED_BY = {"churn": CHURN_SCORES, "lifetime_value": LIFETIME_VALUE}
+_SCORES = (CHURN_SCORES, LIFETIME_VALUE)
+"""What ``gold/customer_360`` has of the models."""
 
 
 class ExportError(Customer360Error):
@@ -175,8 +177,9 @@ def export_list(
 def _model_versions(tables: Tables, as_of: date) -> dict[str, list[str]]:
     """Versions of the models that scored the snapshot; none for one that did not."""
     return {
-        model: sorted(tables.values(table, "model_version", {AS_OF: as_of}))
-        for model, table in _SCORED_BY.items()
+        spec.name: sorted(tables.values(spec.scores, "model_version", {AS_OF: as_of}))
+        for spec in models_by_title().values()
+        if spec.scores in _SCORES
     }
 
 

@@ -8,16 +8,16 @@ from datetime import date
 from typing import Any
 
 from customer360.lakehouse.delta_log import Commit
-from customer360.models import tracking
-from customer360.models.lifetime_value import MODEL_FEATURES, forecast_tables
+from customer360.models.lifetime_value import forecast_tables
+from customer360.models.lifetime_value.spec import LIFETIME_VALUE
 from customer360.pipeline.make_gold import replace_snapshots
-from customer360.pipeline.run_models import features_of, tracking_of
+from customer360.pipeline.run_models import champion_of, snapshots_of
 from customer360.pipeline.workspace import Workspace
-from customer360.table_names import CUSTOMER_EQUITY, REVENUE_FORECAST
+from customer360.table_names import CUSTOMER_EQUITY, FEATURES, REVENUE_FORECAST
 
 
 @dataclass(frozen=True)
-class Forecasted:
+class ForecastResult:
     """What a forecast wrote.
 
     Attributes:
@@ -33,7 +33,7 @@ class Forecasted:
     note: str = ""
 
 
-def make_forecast(work: Workspace, as_of: Sequence[date]) -> Forecasted:
+def make_forecast(work: Workspace, as_of: Sequence[date]) -> ForecastResult:
     """Make gold/revenue_forecast and gold/customer_equity of ``as_of`` with the champion.
 
     Date by date: each reads its own partition of features and brings its counted cells to the
@@ -45,10 +45,10 @@ def make_forecast(work: Workspace, as_of: Sequence[date]) -> Forecasted:
         TableNotFoundError: A date has no snapshot of features.
         FeatureSchemaError: The champion was trained on other columns.
     """
-    features = features_of(work, as_of)
-    champion = tracking.load_lifetime_value_champion(tracking_of(work.deployment.settings))
-    champion.check_schema(features, MODEL_FEATURES)
-    stated = (tracking.LIFETIME_VALUE, champion.version)
+    features = snapshots_of(work, FEATURES, as_of)
+    champion = champion_of(LIFETIME_VALUE, work.deployment.settings)
+    champion.check_schema(features, LIFETIME_VALUE.features)
+    version = (champion.name, champion.version)
     weeks: list[Any] = []
     equities: list[Any] = []
     note = ""
@@ -60,18 +60,18 @@ def make_forecast(work: Workspace, as_of: Sequence[date]) -> Forecasted:
             cells = forecast_tables.base_cells(snapshot).toArrow().to_pandas()
             if cells.empty:
                 continue
-            found = forecast_tables.forecast_of(champion.model, cells)
-            rows = forecast_tables.revenue_forecast_rows(found, day, *stated)
+            forecast = forecast_tables.forecast_of(champion.model, cells)
+            rows = forecast_tables.revenue_forecast_rows(forecast, day, *version)
             weeks += rows.itertuples(index=False, name=None)
             customers = int(cells["customers"].sum())
-            equities.append(forecast_tables.customer_equity_row(found, customers, day, *stated))
+            equities.append(forecast_tables.customer_equity_row(forecast, customers, day, *version))
 
     def replaced(table: str, rows: list[Any], schema: str) -> Commit:
         return replace_snapshots(
             work, table, work.spark.createDataFrame(rows, schema).coalesce(1), as_of
         )
 
-    return Forecasted(
+    return ForecastResult(
         replaced(REVENUE_FORECAST, weeks, forecast_tables.REVENUE_FORECAST_SCHEMA),
         replaced(CUSTOMER_EQUITY, equities, forecast_tables.CUSTOMER_EQUITY_SCHEMA),
         champion.version,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -12,122 +13,23 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
 
-from customer360 import table_names
 from customer360.contracts import Contract
 from customer360.contracts.spark import spark_schema
 from customer360.lakehouse.delta_log import Commit
 from customer360.lakehouse.tables import Folders
-from customer360.models import revenue
-from customer360.models.churn.features import CATEGORICAL_FEATURES, NUMERIC_FEATURES
-from customer360.models.lifetime_value import MODEL_FEATURES
 from customer360.models.monitoring import (
-    churn_outcomes,
     performance_by_decile,
     psi,
-    purchase_outcomes,
     realised_figures,
     reference_profile,
 )
-from customer360.models.revenue import revenue_features
-from customer360.models.tracking import (
-    CHAMPION,
-    CHURN,
-    LIFETIME_VALUE,
-    REVENUE,
-    registered_versions,
-)
+from customer360.models.registry import models_by_title
+from customer360.models.spec import ModelSpec
+from customer360.models.tracking import CHAMPION, registered_versions
 from customer360.pipeline.make_gold import snapshot_dates, snapshots
 from customer360.pipeline.run_models import tracking_of
 from customer360.pipeline.workspace import Workspace, changed_days, consumed_version, days_note
-from customer360.table_names import (
-    AS_OF,
-    CHURN_SCORES,
-    CUSTOMER_DAYS,
-    DRIFT,
-    FEATURES,
-    FIRST_ORDERS,
-    PERFORMANCE,
-    REVENUE_PREDICTIONS,
-)
-
-Outcomes = Callable[[DataFrame, DataFrame, Sequence[date], int], DataFrame]
-
-
-def _bought(work: Workspace, as_of: Sequence[date]) -> DataFrame:
-    return snapshots(work, FEATURES, as_of)
-
-
-def _bought_and_first_orders(work: Workspace, as_of: Sequence[date]) -> DataFrame:
-    return revenue_features(_bought(work, as_of), snapshots(work, FIRST_ORDERS, as_of))
-
-
-@dataclass(frozen=True)
-class Monitored:
-    """A model as it is watched: what it reads, what it says, and what proves it right.
-
-    Attributes:
-        name: The model, as the tables name it.
-        registered: Its name in the registry.
-        table: Its scores, one row a customer and as-of date, with ``model_version``.
-        numeric: Columns of its features that it reads as numbers.
-        categorical: Columns that it reads as categories.
-        scores: Columns of its scores whose drift is watched.
-        outcomes: Adds what came to scores whose horizon has passed.
-        judged: Column of what came, by the column of the scores that predicted it.
-        horizon_days: What the judged columns look ahead; ``None``: the column ``horizon_days``.
-        features: Its features of some dates.
-    """
-
-    name: str
-    registered: str
-    table: str
-    numeric: tuple[str, ...]
-    categorical: tuple[str, ...]
-    scores: tuple[str, ...]
-    outcomes: Outcomes
-    judged: Mapping[str, str]
-    horizon_days: int | None = None
-    features: Callable[[Workspace, Sequence[date]], DataFrame] = _bought
-
-
-MONITORED = (
-    Monitored(
-        name="churn",
-        registered=CHURN,
-        table=CHURN_SCORES,
-        numeric=NUMERIC_FEATURES,
-        categorical=CATEGORICAL_FEATURES,
-        scores=("churn_probability",),
-        outcomes=churn_outcomes,
-        judged={"churn_probability": "actual"},
-    ),
-    Monitored(
-        name="lifetime_value",
-        registered=LIFETIME_VALUE,
-        table=table_names.LIFETIME_VALUE,
-        numeric=MODEL_FEATURES,
-        categorical=(),
-        scores=("probability_alive", "expected_purchases_90d", "expected_revenue_90d"),
-        outcomes=purchase_outcomes,
-        judged={
-            "expected_purchases_90d": "actual_purchases",
-            "expected_revenue_90d": "actual_revenue",
-        },
-        horizon_days=90,
-    ),
-    Monitored(
-        name="revenue",
-        registered=REVENUE,
-        table=REVENUE_PREDICTIONS,
-        numeric=revenue.NUMERIC_FEATURES,
-        categorical=revenue.CATEGORICAL_FEATURES,
-        scores=("expected_revenue", "purchase_probability"),
-        outcomes=purchase_outcomes,
-        judged={"expected_revenue": "actual_revenue"},
-        features=_bought_and_first_orders,
-    ),
-)
-"""The models that are watched; another one is another entry."""
+from customer360.table_names import AS_OF, CUSTOMER_DAYS, DRIFT, PERFORMANCE
 
 
 @dataclass(frozen=True)
@@ -152,24 +54,26 @@ def make_model_drift(work: Workspace, as_of: Sequence[date]) -> Drift:
     for, or the newest before it: gold keeps it, so nothing else has to be stored with the model.
     """
     contract = Contract.load(DRIFT)
-    found, notes = [], []
-    for model in MONITORED:
+    frames, notes = [], []
+    for model in models_by_title().values():
         rows, note = _drift_of(work, model, as_of)
-        found.append(rows.assign(model=model.name))
+        frames.append(rows.assign(model=model.name))
         notes.append(f"{model.name}: {note}")
-    rows = _concatenated(contract, found)
+    rows = _concatenated(contract, frames)
     return Drift(_replace(work, contract, rows, as_of), rows, tuple(notes))
 
 
-def _drift_of(work: Workspace, model: Monitored, as_of: Sequence[date]) -> tuple[pd.DataFrame, str]:
-    known = registered_versions(model.registered, tracking_of(work.deployment.settings))
-    champion = next((version for version in known if CHAMPION in version.aliases), None)
+def _drift_of(
+    work: Workspace, model: ModelSpec[Any], as_of: Sequence[date]
+) -> tuple[pd.DataFrame, str]:
+    versions = registered_versions(model, tracking_of(work.deployment.settings))
+    champion = next((version for version in versions if CHAMPION in version.aliases), None)
     if champion is None or not champion.as_of:
         return pd.DataFrame(), "no champion yet"
-    earlier = [day for day in snapshot_dates(work, model.table) if str(day) <= champion.as_of]
+    earlier = [day for day in snapshot_dates(work, model.scores) if str(day) <= champion.as_of]
     if not earlier:
         return pd.DataFrame(), (
-            f"no reference: {model.table} has no snapshot of {champion.as_of}, the day "
+            f"no reference: {model.scores} has no snapshot of {champion.as_of}, the day "
             f"v{champion.version} was trained for, or before"
         )
     reference = max(earlier)
@@ -178,23 +82,23 @@ def _drift_of(work: Workspace, model: Monitored, as_of: Sequence[date]) -> tuple
     try:
         profile = reference_profile(
             scored.where(F.col(AS_OF) == F.lit(reference)),
-            numeric=(*model.numeric, *model.scores),
-            categorical=model.categorical,
+            numeric=(*model.numeric_features, *model.watched),
+            categorical=model.categorical_features,
         )
         rows = psi(profile, scored.where(F.col(AS_OF).isin(*as_of)))
     finally:
         scored.unpersist()
     rows = rows.assign(reference_as_of=reference, model_version=champion.version)
-    rows["kind"] = rows["feature"].isin(model.scores).map({True: "score", False: "feature"})
-    told = f"v{champion.version} against {reference}, trained for {champion.as_of}"
-    return rows, told if len(rows) else f"{told}: no scored customer of these days has features"
+    rows["kind"] = rows["feature"].isin(model.watched).map({True: "score", False: "feature"})
+    basis = f"v{champion.version} against {reference}, trained for {champion.as_of}"
+    return rows, basis if len(rows) else f"{basis}: no scored customer of these days has features"
 
 
-def _scored(work: Workspace, model: Monitored, as_of: Sequence[date]) -> DataFrame:
+def _scored(work: Workspace, model: ModelSpec[Any], as_of: Sequence[date]) -> DataFrame:
     """Features and scores of the customers whom the model scored."""
-    scores = snapshots(work, model.table, as_of).select(AS_OF, "customer_key", *model.scores)
-    features = model.features(work, as_of).select(
-        AS_OF, "customer_key", *model.numeric, *model.categorical
+    scores = snapshots(work, model.scores, as_of).select(AS_OF, "customer_key", *model.watched)
+    features = model.feature_frame(lambda table: snapshots(work, table, as_of)).select(
+        AS_OF, "customer_key", *model.features
     )
     return features.join(scores, [AS_OF, "customer_key"])
 
@@ -247,7 +151,7 @@ def make_model_performance(work: Workspace, as_of: Collection[date]) -> Performa
     if work.lakehouse.exists(PERFORMANCE):
         table = work.lakehouse.read(PERFORMANCE).toArrow().to_pandas()
     judged: set[date] = set()
-    for model in MONITORED:
+    for model in models_by_title().values():
         mine = table["model"] == model.name
         known = {
             _Run(*run)
@@ -259,7 +163,7 @@ def make_model_performance(work: Workspace, as_of: Collection[date]) -> Performa
         settled = {run.as_of for run in known if not run.looked_at(days)} - set(as_of)
         due = {
             run
-            for run in _runs(work, model, set(snapshot_dates(work, model.table)) - settled)
+            for run in _runs(work, model, set(snapshot_dates(work, model.scores)) - settled)
             if newest is not None and newest[0] is not None and run.passed(newest[0])
         }
         if due:
@@ -276,35 +180,35 @@ def make_model_performance(work: Workspace, as_of: Collection[date]) -> Performa
     return Performance(written, figures, tuple(sorted(judged)))
 
 
-def _runs(work: Workspace, model: Monitored, dates: Iterable[date]) -> set[_Run]:
+def _runs(work: Workspace, model: ModelSpec[Any], dates: Iterable[date]) -> set[_Run]:
     if not dates:
         return set()
-    scores = _with_horizon(model, snapshots(work, model.table, sorted(dates)))
+    scores = _with_horizon(model, snapshots(work, model.scores, sorted(dates)))
     rows = scores.select(AS_OF, "horizon_days", "model_version").distinct().collect()
     return {_Run(*row) for row in rows}
 
 
-def _with_horizon(model: Monitored, scores: DataFrame) -> DataFrame:
-    if model.horizon_days is None:
+def _with_horizon(model: ModelSpec[Any], scores: DataFrame) -> DataFrame:
+    if model.judged_days is None:
         return scores
-    return scores.withColumn("horizon_days", F.lit(model.horizon_days))
+    return scores.withColumn("horizon_days", F.lit(model.judged_days))
 
 
 def _performance_of(
-    work: Workspace, model: Monitored, history: DataFrame, due: set[_Run]
+    work: Workspace, model: ModelSpec[Any], history: DataFrame, due: set[_Run]
 ) -> pd.DataFrame:
     """Rows of all runs that are due; those of one horizon come out of one pass a prediction."""
-    found = []
+    frames = []
     for horizon in sorted({run.horizon_days for run in due}):
         dates = sorted({run.as_of for run in due if run.horizon_days == horizon})
-        scores = _with_horizon(model, snapshots(work, model.table, dates))
+        scores = _with_horizon(model, snapshots(work, model.scores, dates))
         of_horizon = scores.where(F.col("horizon_days") == horizon)
         outcomes = model.outcomes(of_horizon, history, dates, horizon)
-        found += [
+        frames += [
             performance_by_decile(outcomes, predicted, actual).toArrow().to_pandas()
             for predicted, actual in model.judged.items()
         ]
-    return pd.concat(found)
+    return pd.concat(frames)
 
 
 def _concatenated(contract: Contract, frames: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -13,8 +13,8 @@ from customer360.gold.customer_features import customer_features
 from customer360.gold.first_orders import first_orders
 from customer360.lakehouse.reading import Tables, engine, ordered_batches
 from customer360.lakehouse.tables import days_predicate
-from customer360.models import revenue
-from customer360.models.revenue import revenue_features
+from customer360.models.revenue.features import revenue_features
+from customer360.models.revenue.training import training_dates
 from customer360.models.tracking import exhibited_models
 from customer360.pipeline.bronze_accounts import DELIVERY_DAY
 from customer360.pipeline.make_gold import snapshot_dates
@@ -116,9 +116,7 @@ def publish_revenue_examples(work: Workspace, warehouse: Warehouse) -> Published
         return None
     as_of = max(snapshots)
     days = work.lakehouse.read(CUSTOMER_DAYS)
-    dates, horizon = revenue.training_dates(
-        days, as_of, work.deployment.settings.revenue_horizon_days
-    )
+    dates, horizon = training_dates(days, as_of, work.deployment.settings.revenue_horizon_days)
     table = tables.revenue_examples()
     origin = Origin(
         work.run_id,

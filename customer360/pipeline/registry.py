@@ -8,6 +8,7 @@ from typing import Any
 
 from customer360.errors import Customer360Error
 from customer360.models.noted import local_database, noted
+from customer360.models.registry import MODELS
 from customer360.settings import Settings
 
 
@@ -27,22 +28,25 @@ def known_versions(settings: Settings) -> dict[str, list[dict[str, Any]]]:
 
         where = tracking_of(settings)
         return {
-            name: [
+            spec.registered: [
                 asdict(version) | {"aliases": list(version.aliases)}
-                for version in tracking.registered_versions(name, where)
+                for version in tracking.registered_versions(spec, where)
             ]
-            for name in (tracking.CHURN, tracking.LIFETIME_VALUE, tracking.REVENUE)
+            for spec in MODELS
         }
 
-    found: dict[str, list[dict[str, Any]]] = noted(settings.tracking_uri, "versions", ask)
-    return found
+    versions: dict[str, list[dict[str, Any]]] = noted(settings.tracking_uri, "versions", ask)
+    return versions
 
 
 def note_registry(settings: Settings) -> None:
     """Note what `customer360 models` and `customer360 explain` will ask, while MLflow is loaded."""
-    from customer360.models.tracking import noted_churn_champion
+    from customer360.models.tracking import noted_champion
     from customer360.pipeline.run_models import tracking_of
 
-    with contextlib.suppress(Customer360Error):  # told by whoever asks
+    with contextlib.suppress(Customer360Error):  # the command that asks will say so
         known_versions(settings)
-        noted_churn_champion(tracking_of(settings))
+    for spec in MODELS:
+        if spec.explained_by_champion:
+            with contextlib.suppress(Customer360Error):
+                noted_champion(spec, tracking_of(settings))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from pathlib import Path
+from functools import partial
+from typing import Any
 
 from pyspark.sql import DataFrame
 
@@ -14,44 +15,28 @@ from customer360.errors import Customer360Error, TableNotFoundError, listed
 from customer360.gold.customer_features import customer_features
 from customer360.gold.first_orders import first_orders
 from customer360.lakehouse.delta_log import Commit
-from customer360.models import churn, lifetime_value, revenue
-from customer360.models.churn import ChurnTraining
-from customer360.models.lifetime_value import LifetimeValueTraining
 from customer360.models.lineage import FeatureSchema
-from customer360.models.profit import Campaign
-from customer360.models.promotion import Gate, churn_gate, lifetime_value_gate, revenue_gate
-from customer360.models.revenue import RevenueTraining, revenue_features
+from customer360.models.promotion import Gate
+from customer360.models.spec import History, ModelSpec
 from customer360.models.tracking import (
     Champion,
     LoggedTraining,
-    Model,
     NoChampionError,
     Tracking,
-    Training,
-    load_churn_champion,
-    load_lifetime_value_champion,
-    load_revenue_champion,
+    load_champion,
     log_training,
 )
+from customer360.models.training import Model, Training
 from customer360.pipeline.make_gold import replace_snapshots, snapshot_dates, snapshots
 from customer360.pipeline.workspace import Workspace
 from customer360.settings import Settings
-from customer360.table_names import (
-    CHURN_SCORES,
-    CUSTOMER_DAYS,
-    FEATURES,
-    FIRST_ORDERS,
-    HISTORY,
-    LIFETIME_VALUE,
-    REVENUE_PREDICTIONS,
-    TRANSACTIONS,
-)
+from customer360.table_names import CUSTOMER_DAYS, FEATURES, FIRST_ORDERS, HISTORY, TRANSACTIONS
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoringResult:
     """What scoring wrote, and with which version of the model."""
 
     written: Commit
@@ -65,8 +50,17 @@ def tracking_of(settings: Settings) -> Tracking:
     return Tracking(settings.tracking_uri, artifacts)
 
 
+def champion_of(spec: ModelSpec[Model], settings: Settings) -> Champion[Model]:
+    """The version of the model that scores in this deployment.
+
+    Raises:
+        NoChampionError: None has been trained yet.
+    """
+    return load_champion(spec, tracking_of(settings))
+
+
 def champion_beside(
-    load: Callable[[Tracking], Champion[Model]], settings: Settings
+    spec: ModelSpec[Model], settings: Settings
 ) -> tuple[Champion[Model] | None, tuple[str, ...]]:
     """The champion to judge a new model beside; where it cannot be read, why, as a note.
 
@@ -74,202 +68,98 @@ def champion_beside(
     from being trained that would replace it.
     """
     try:
-        return load(tracking_of(settings)), ()
+        return champion_of(spec, settings), ()
     except NoChampionError:
         return None, ()
     except Customer360Error as error:
         return None, (f"the champion is not judged beside: {error}",)
 
 
-def lifetime_value_training(work: Workspace, as_of: date) -> LifetimeValueTraining:
-    """Fit the lifetime-value models to what happened up to ``as_of``, judged on a holdout."""
-    settings = work.deployment.settings
-    champion, notes = champion_beside(load_lifetime_value_champion, settings)
-    training = lifetime_value.train(
-        work.lakehouse.read(CUSTOMER_DAYS),
-        as_of,
-        model=settings.lifetime_value_model,
-        holdout_days=settings.lifetime_value_holdout_days,
-        time_unit_days=settings.lifetime_value_time_unit_days,
-        annual_discount_rate=settings.discount_rate_annual,
-        champion=champion.judged if champion else None,
-    )
+def gate_of(spec: ModelSpec[Any], settings: Settings) -> Gate:
+    """What a new version of the model must beat in this deployment."""
+    return spec.gate(spec.promotion_figure(settings), settings.promotion_margin)
+
+
+def history_of(work: Workspace, as_of: date) -> History:
+    """What a training of ``as_of`` learns from."""
+    deployment = work.deployment
+    return History(work.lakehouse.read, as_of, deployment.settings, deployment.zone)
+
+
+def fit(work: Workspace, spec: ModelSpec[Any], as_of: date) -> Training[Any]:
+    """Learn from what happened up to ``as_of``, and judge; nothing is registered."""
+    champion, notes = champion_beside(spec, work.deployment.settings)
+    training = spec.train(history_of(work, as_of), champion)
     return replace(training, notes=(*training.notes, *notes))
 
 
-def train_lifetime_value(
-    work: Workspace, as_of: date
-) -> tuple[LifetimeValueTraining, LoggedTraining]:
-    """`lifetime_value_training`, logged, and promoted if it is better."""
-    training = lifetime_value_training(work, as_of)
+def train(
+    work: Workspace, spec: ModelSpec[Any], as_of: date
+) -> tuple[Training[Any], LoggedTraining]:
+    """`fit`, logged, and promoted if it is better."""
+    training = fit(work, spec, as_of)
     settings = work.deployment.settings
-    gate = lifetime_value_gate(settings.lifetime_value_promotion_figure, settings.promotion_margin)
-    schema = _bought_schema(work, as_of, lifetime_value.MODEL_FEATURES)
-    return training, _logged(work, training, gate, schema)
-
-
-def churn_training(work: Workspace, as_of: date) -> ChurnTraining:
-    """Train the churn model on labels that are complete at ``as_of``."""
-    settings = work.deployment.settings
-    champion, notes = champion_beside(load_churn_champion, settings)
-    training = churn.train(
-        work.lakehouse.read(CUSTOMER_DAYS),
-        as_of,
-        horizon_days=settings.churn_horizon_days,
-        activity_days=settings.churn_activity_days,
-        max_training_rows=settings.churn_max_training_rows,
-        trainer=settings.churn_trainer,
-        campaign=Campaign(
-            settings.churn_contact_cost, settings.churn_success_rate, settings.churn_margin
-        ),
-        champion=champion.model if champion else None,
+    log.info("logging the training in MLflow, and deciding which version scores")
+    features = spec.feature_frame(partial(_computed, work, as_of))
+    logged = log_training(
+        spec,
+        training,
+        tracking_of(settings),
+        gate_of(spec, settings),
+        schema=FeatureSchema.of(features, spec.features),
+        table_versions={table: work.lakehouse.version(table) for table in spec.learns_from},
+        tags={"dagster_run_id": work.run_id},
     )
-    return replace(training, notes=(*training.notes, *notes))
-
-
-def train_churn(work: Workspace, as_of: date) -> tuple[ChurnTraining, LoggedTraining]:
-    """`churn_training`, logged, and promoted if it is better."""
-    training = churn_training(work, as_of)
-    settings = work.deployment.settings
-    gate = churn_gate(settings.churn_promotion_figure, settings.promotion_margin)
-    schema = _bought_schema(work, as_of, churn.FEATURES)
-    return training, _logged(work, training, gate, schema)
-
-
-def revenue_training(work: Workspace, as_of: date) -> RevenueTraining:
-    """Train the revenue model on labels that are complete at ``as_of``."""
-    settings = work.deployment.settings
-    champion, notes = champion_beside(load_revenue_champion, settings)
-    training = revenue.train(
-        work.lakehouse.read(CUSTOMER_DAYS),
-        work.lakehouse.read(TRANSACTIONS),
-        work.lakehouse.read(HISTORY),
-        as_of,
-        horizon_days=settings.revenue_horizon_days,
-        max_training_rows=settings.revenue_max_training_rows,
-        time_zone=work.deployment.zone,
-        champion=champion.model if champion else None,
-    )
-    return replace(training, notes=(*training.notes, *notes))
-
-
-def train_revenue(work: Workspace, as_of: date) -> tuple[RevenueTraining, LoggedTraining]:
-    """`revenue_training`, logged, promoted if it is better, and its champion as a ``.pkl``."""
-    training = revenue_training(work, as_of)
-    settings = work.deployment.settings
-    gate = revenue_gate(settings.revenue_promotion_figure, settings.promotion_margin)
-    features = revenue_features(
-        customer_features(work.lakehouse.read(CUSTOMER_DAYS), [as_of]),
-        first_orders(
-            work.lakehouse.read(TRANSACTIONS),
-            work.lakehouse.read(HISTORY),
-            [as_of],
-            time_zone=work.deployment.zone,
-        ),
-    )
-    schema = FeatureSchema.of(features, revenue.FEATURES)
-    logged = _logged(work, training, gate, schema, (CUSTOMER_DAYS, TRANSACTIONS, HISTORY))
-    export_revenue(settings)
+    export(spec, settings)
     return training, logged
 
 
-def export_revenue(settings: Settings) -> Path:
-    """Write the revenue champion as a plain pickle, for `customer360 predict` and other programs.
+def _computed(work: Workspace, as_of: date, table: str) -> DataFrame:
+    """A snapshot that features are made of, as it is made today; nothing is computed."""
+    read = work.lakehouse.read
+    if table == FEATURES:
+        return customer_features(read(CUSTOMER_DAYS), [as_of])
+    if table == FIRST_ORDERS:
+        return first_orders(
+            read(TRANSACTIONS), read(HISTORY), [as_of], time_zone=work.deployment.zone
+        )
+    return read(table)
 
-    Returns:
-        The file, in the deployment's home.
+
+def export(spec: ModelSpec[Any], settings: Settings) -> None:
+    """Bring what lies beside the registry up to date with the model's champion.
 
     Raises:
         NoChampionError: None has been trained yet.
     """
-    champion = load_revenue_champion(tracking_of(settings))
-    target = settings.revenue_pickle
-    target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_suffix(".unfinished")
-    unfinished.write_bytes(champion.model.dumps())
-    unfinished.replace(target)
-    return target
+    spec.export(settings, partial(champion_of, spec, settings))
 
 
-def _bought_schema(work: Workspace, as_of: date, columns: Sequence[str]) -> FeatureSchema:
-    """Columns of ``gold/customer_features``, as they are made today; nothing is computed."""
-    features = customer_features(work.lakehouse.read(CUSTOMER_DAYS), [as_of])
-    return FeatureSchema.of(features, columns)
-
-
-def _logged(
-    work: Workspace,
-    training: Training,
-    gate: Gate,
-    schema: FeatureSchema,
-    tables: Sequence[str] = (CUSTOMER_DAYS,),
-) -> LoggedTraining:
-    log.info("logging the training in MLflow, and deciding which version scores")
-    return log_training(
-        training,
-        tracking_of(work.deployment.settings),
-        gate,
-        schema=schema,
-        table_versions={table: work.lakehouse.version(table) for table in tables},
-        tags={"dagster_run_id": work.run_id},
-    )
-
-
-def features_of(work: Workspace, as_of: Sequence[date]) -> DataFrame:
-    """gold/customer_features of ``as_of``.
+def snapshots_of(work: Workspace, table: str, as_of: Sequence[date]) -> DataFrame:
+    """A snapshot table of ``as_of``.
 
     Raises:
-        TableNotFoundError: A date has no snapshot of features.
+        TableNotFoundError: It does not have one of the dates.
     """
-    missing = [str(day) for day in as_of if day not in snapshot_dates(work, FEATURES)]
+    missing = [str(day) for day in as_of if day not in snapshot_dates(work, table)]
     if missing:
         raise TableNotFoundError(
-            f"{FEATURES} has no snapshot of {listed(missing)}: run `customer360 run --steps etl` "
+            f"{table} has no snapshot of {listed(missing)}: run `customer360 run --steps etl` "
             "for these dates first"
         )
-    return snapshots(work, FEATURES, as_of)
+    return snapshots(work, table, as_of)
 
 
-def score_churn(work: Workspace, as_of: Sequence[date]) -> Scored:
-    """Score the customers active at ``as_of`` with the champion.
-
-    Raises:
-        NoChampionError: No churn model has been trained.
-        TableNotFoundError: A date has no snapshot of features.
-        FeatureSchemaError: The champion was trained on other columns.
-    """
-    features = features_of(work, as_of)
-    champion = load_churn_champion(tracking_of(work.deployment.settings))
-    champion.check_schema(features, churn.FEATURES)
-    scores = churn.score(features, champion.model, champion.name, champion.version)
-    return Scored(replace_snapshots(work, CHURN_SCORES, scores, as_of), champion.version)
-
-
-def score_lifetime_value(work: Workspace, as_of: Sequence[date]) -> Scored:
-    """Score every customer at ``as_of`` with the champion.
+def score(work: Workspace, spec: ModelSpec[Any], as_of: Sequence[date]) -> ScoringResult:
+    """Score the customers of ``as_of`` with the champion.
 
     Raises:
-        NoChampionError: No lifetime-value model has been trained.
-        TableNotFoundError: A date has no snapshot of features.
+        NoChampionError: The model has not been trained.
+        TableNotFoundError: A date has no snapshot of what the features are made of.
         FeatureSchemaError: The champion was trained on other columns.
     """
-    features = features_of(work, as_of)
-    champion = load_lifetime_value_champion(tracking_of(work.deployment.settings))
-    champion.check_schema(features, lifetime_value.MODEL_FEATURES)
-    scores = lifetime_value.score(features, champion.model, champion.name, champion.version)
-    return Scored(replace_snapshots(work, LIFETIME_VALUE, scores, as_of), champion.version)
-
-
-def score_revenue(work: Workspace, as_of: Sequence[date]) -> Scored:
-    """Predict every customer's revenue at ``as_of`` with the champion.
-
-    Raises:
-        NoChampionError: No revenue model has been trained.
-        TableNotFoundError: A date has no snapshot of features.
-        FeatureSchemaError: The champion was trained on other columns.
-    """
-    features = revenue_features(features_of(work, as_of), snapshots(work, FIRST_ORDERS, as_of))
-    champion = load_revenue_champion(tracking_of(work.deployment.settings))
-    champion.check_schema(features, revenue.FEATURES)
-    scores = revenue.score(features, champion.model, champion.name, champion.version)
-    return Scored(replace_snapshots(work, REVENUE_PREDICTIONS, scores, as_of), champion.version)
+    features = spec.feature_frame(lambda table: snapshots_of(work, table, as_of))
+    champion = champion_of(spec, work.deployment.settings)
+    champion.check_schema(features, spec.features)
+    scores = spec.score(features, champion.model, champion.name, champion.version)
+    return ScoringResult(replace_snapshots(work, spec.scores, scores, as_of), champion.version)

@@ -9,18 +9,13 @@ import pandas as pd
 import psycopg
 
 from customer360.errors import Customer360Error
-from customer360.models import revenue
 from customer360.models.lineage import FeatureSchema
-from customer360.models.promotion import revenue_gate
-from customer360.models.revenue import RevenueTraining
 from customer360.models.revenue.features import typed_features
-from customer360.models.tracking import LoggedTraining, load_revenue_champion, log_training
+from customer360.models.revenue.spec import REVENUE
+from customer360.models.revenue.training import RevenueTraining, train_on_rows
+from customer360.models.tracking import LoggedTraining, log_training
 from customer360.models.windows import AsOfGrid
-from customer360.pipeline.run_models import (
-    champion_beside,
-    export_revenue,
-    tracking_of,
-)
+from customer360.pipeline.run_models import champion_beside, export, gate_of, tracking_of
 from customer360.serving import tables
 from customer360.serving.warehouse import Login
 from customer360.settings import Settings
@@ -48,7 +43,7 @@ def read_base_table(login: Login, max_rows: int) -> tuple[pd.DataFrame, int]:
     Raises:
         BaseTableError: There is no such table, or it has too few as-of dates with a label.
     """
-    features = ", ".join(f'"{name}"' for name in revenue.FEATURES)
+    features = ", ".join(f'"{name}"' for name in REVENUE.features)
     try:
         with login.connect() as reader:
             rows, dates, horizon = reader.execute(
@@ -94,8 +89,8 @@ def train_revenue_from_warehouse(
     frame, horizon = read_base_table(login, 2 * settings.revenue_max_training_rows)
     dates = sorted(frame["as_of"].unique())
     grid = AsOfGrid(tuple(reversed(dates[:-2])), dates[-2], dates[-1])
-    champion, notes = champion_beside(load_revenue_champion, settings)
-    training = revenue.train_on_rows(
+    champion, notes = champion_beside(REVENUE, settings)
+    training = train_on_rows(
         frame,
         grid,
         horizon,
@@ -103,15 +98,15 @@ def train_revenue_from_warehouse(
         champion=champion.model if champion else None,
     )
     training = replace(training, notes=(*training.notes, *notes))
-    gate = revenue_gate(settings.revenue_promotion_figure, settings.promotion_margin)
     types = tables.feature_types()
-    schema = FeatureSchema(tuple((name, types[name]) for name in revenue.FEATURES))
+    schema = FeatureSchema(tuple((name, types[name]) for name in REVENUE.features))
     logged = log_training(
+        REVENUE,
         training,
         tracking_of(settings),
-        gate,
+        gate_of(REVENUE, settings),
         schema=schema,
         tags={"trained_from": BASE_TABLE},
     )
-    export_revenue(settings)
+    export(REVENUE, settings)
     return training, logged

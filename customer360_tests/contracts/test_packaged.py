@@ -16,13 +16,13 @@ from customer360.gold import (
     first_orders,
     rfm_segments,
 )
-from customer360.models.churn import SCORE_SCHEMA as CHURN_SCHEMA
-from customer360.models.lifetime_value import SCORE_SCHEMA as LIFETIME_VALUE_SCHEMA
+from customer360.models.churn.scoring import SCORE_SCHEMA as CHURN_SCHEMA
 from customer360.models.lifetime_value.forecast_tables import (
     CUSTOMER_EQUITY_SCHEMA,
     REVENUE_FORECAST_SCHEMA,
 )
-from customer360.models.revenue import SCORE_SCHEMA as REVENUE_SCHEMA
+from customer360.models.lifetime_value.training import SCORE_SCHEMA as LIFETIME_VALUE_SCHEMA
+from customer360.models.revenue.scoring import SCORE_SCHEMA as REVENUE_SCHEMA
 from customer360.silver import customer_days, customer_history, customers, transactions
 
 TABLES = packaged_tables()

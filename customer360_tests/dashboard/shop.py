@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from customer360.models.revenue import RevenueModel
+from customer360.models.revenue.model import RevenueModel
 from customer360.serving.marts import failures, run_dbt
 from customer360.serving.warehouse import open_warehouse
 from customer360.settings import Settings, load_settings, remember

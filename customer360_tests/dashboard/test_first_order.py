@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from customer360.dashboard.first_order import FirstOrder, answer, known_values, load
-from customer360.models.revenue import FEATURES, RevenueModel, RevenueModelError
-from customer360.models.revenue.features import typed_features
+from customer360.models.revenue.features import FEATURES, typed_features
+from customer360.models.revenue.model import RevenueModel, RevenueModelError
 from customer360.models.revenue.prediction import predict_file
 from customer360_tests.models.test_revenue_prediction import model
 

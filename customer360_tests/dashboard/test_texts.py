@@ -26,10 +26,11 @@ from customer360.models.evaluation import (
     ranking_metrics,
     rule_metrics,
 )
-from customer360.models.lifetime_value import BgNbd, ParetoNbd
+from customer360.models.lifetime_value.beta_geometric import BgNbd
+from customer360.models.lifetime_value.pareto_nbd import ParetoNbd
 from customer360.models.lifetime_value.training import PAST_AVERAGE_MODEL
+from customer360.models.registry import MODELS
 from customer360.models.revenue.fitting import KINDS
-from customer360.pipeline.monitor import MONITORED
 from customer360.silver import transactions
 from customer360.sources.mapped import NEGATIVE_AMOUNT
 from customer360.sources.olist import OlistSource
@@ -132,8 +133,8 @@ def test_every_figure_feature_and_word_of_the_generated_shop_has_a_name(language
     came, told = [0, 0, 1, 1], [0.1, 0.6, 0.4, 0.9]
     own = {
         "column": [
-            *(name for each in MONITORED for name in (*each.numeric, *each.categorical)),
-            *(name for each in MONITORED for name in (*each.scores, *each.judged)),
+            *(name for spec in MODELS for name in spec.features),
+            *(name for spec in MODELS for name in (*spec.watched, *spec.judged)),
         ],
         "figure": [
             *ranking_metrics(came, told),

@@ -7,7 +7,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from customer360.models.lifetime_value import BgNbd, GammaGamma, MbgNbd, ParetoNbd
+from customer360.models.lifetime_value.beta_geometric import BgNbd, MbgNbd
+from customer360.models.lifetime_value.gamma_gamma import GammaGamma
+from customer360.models.lifetime_value.pareto_nbd import ParetoNbd
 
 SPEND = GammaGamma(6.25, 3.74, 15.44)
 

@@ -15,7 +15,7 @@ from customer360.models.baselines import (
     past_average_purchases,
     smoothed_rate,
 )
-from customer360.models.lifetime_value import BgNbd
+from customer360.models.lifetime_value.beta_geometric import BgNbd
 
 
 def test_past_average_goes_on_at_the_customers_own_rate() -> None:

@@ -13,9 +13,17 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from customer360.gold.customer_features import customer_features
-from customer360.models import churn
 from customer360.models.baselines import HiatusRule
-from customer360.models.churn import ChurnModel, ChurnModelError, ChurnTraining
+from customer360.models.churn.features import (
+    CATEGORICAL_FEATURES,
+    NUMERIC_FEATURES,
+    design_matrix,
+    frequent_categories,
+)
+from customer360.models.churn.model import ChurnModel, ChurnModelError
+from customer360.models.churn.rows import labelled_rows
+from customer360.models.churn.scoring import score
+from customer360.models.churn.training import ChurnTraining, train
 from customer360.models.windows import ChurnWindows
 from customer360_tests.gold.frames import bought, customer_days, returned
 from customer360_tests.models.data import SHOP_END, shop
@@ -37,7 +45,7 @@ def shop_days(spark: SparkSession) -> Iterator[DataFrame]:
 
 @pytest.fixture(scope="module")
 def trained(shop_days: DataFrame) -> ChurnTraining:
-    return churn.train(shop_days, SHOP_END, nthread=2)
+    return train(shop_days, SHOP_END, nthread=2)
 
 
 def test_active_and_churned_at_the_edges_of_the_windows(spark: SparkSession) -> None:
@@ -60,7 +68,7 @@ def test_active_and_churned_at_the_edges_of_the_windows(spark: SparkSession) -> 
             bought("new_later", day(2), 5),
         ],
     )
-    rows = churn.labelled_rows(days, [D], WINDOWS).collect()
+    rows = labelled_rows(days, [D], WINDOWS).collect()
     assert {row["customer_key"]: row["churned"] for row in rows} == {
         "edge_active": 1,
         "on_the_day": 1,
@@ -76,11 +84,11 @@ def test_labels_and_features_use_only_their_own_side_of_the_date(spark: SparkSes
     past = [bought("a", day(-40), 5), bought("a", day(-10), 7), bought("b", day(-5), 9)]
     horizon = [bought("a", day(10), 100), returned("b", day(20), 9)]
     after = [bought("b", day(31), 50), bought("c", day(40), 1)]
-    features = sorted(set(churn.NUMERIC_FEATURES) | set(churn.CATEGORICAL_FEATURES))
+    features = sorted(set(NUMERIC_FEATURES) | set(CATEGORICAL_FEATURES))
 
     def rows(*parts: list[tuple[object, ...]]) -> pd.DataFrame:
         days = customer_days(spark, [row for part in parts for row in part])
-        found = churn.labelled_rows(days, [D], WINDOWS).toPandas()
+        found = labelled_rows(days, [D], WINDOWS).toPandas()
         return found.sort_values("customer_key", ignore_index=True)
 
     only_past, with_horizon, with_all = rows(past), rows(past, horizon), rows(past, horizon, after)
@@ -93,10 +101,9 @@ def test_labels_and_features_use_only_their_own_side_of_the_date(spark: SparkSes
 def test_several_dates_at_once_are_the_dates_one_by_one(shop_days: DataFrame) -> None:
     days = shop_days
     dates = [date(2024, 9, 1), date(2024, 12, 1)]
-    together = churn.labelled_rows(days, dates, WINDOWS).groupBy("as_of", "churned").count()
+    together = labelled_rows(days, dates, WINDOWS).groupBy("as_of", "churned").count()
     apart = [
-        churn.labelled_rows(days, [one], WINDOWS).groupBy("as_of", "churned").count()
-        for one in dates
+        labelled_rows(days, [one], WINDOWS).groupBy("as_of", "churned").count() for one in dates
     ]
     assert sorted(map(tuple, together.collect())) == sorted(
         tuple(row) for frame in apart for row in frame.collect()
@@ -144,13 +151,13 @@ def test_same_data_same_model_whatever_the_order_and_the_keys(
         .orderBy(F.rand(3))
         .repartition(3)
     )
-    again = churn.train(renamed, SHOP_END, nthread=2)
+    again = train(renamed, SHOP_END, nthread=2)
     assert again.metrics == trained.metrics
     assert again.model == trained.model
 
 
 def test_sampling_keeps_within_the_limit_and_says_so(shop_days: DataFrame) -> None:
-    found = churn.train(shop_days, SHOP_END, max_training_rows=600, nthread=2, trainer="local")
+    found = train(shop_days, SHOP_END, max_training_rows=600, nthread=2, trainer="local")
     used = found.parameters
     assert int(used["training_rows"]) + int(used["validation_rows"]) <= 600
     assert int(used["test_rows"]) <= 600
@@ -161,7 +168,7 @@ def test_more_rows_than_the_driver_holds_train_on_spark(
     shop_days: DataFrame, trained: ChurnTraining
 ) -> None:
     """The trees learn on all rows, the sample tunes, calibrates and judges."""
-    found = churn.train(shop_days, SHOP_END, max_training_rows=600, nthread=2)
+    found = train(shop_days, SHOP_END, max_training_rows=600, nthread=2)
     assert found.status == "trained"
     assert found.parameters["trainer"] == "spark"
     assert trained.parameters["trainer"] == "local"
@@ -170,7 +177,7 @@ def test_more_rows_than_the_driver_holds_train_on_spark(
     )
     assert f"the trees learnt on all {everything:,} rows by xgboost.spark" in found.notes
     # Said and done: not the trees that grow here on the same sample.
-    sampled = churn.train(shop_days, SHOP_END, max_training_rows=600, nthread=2, trainer="local")
+    sampled = train(shop_days, SHOP_END, max_training_rows=600, nthread=2, trainer="local")
     assert sampled.parameters["training_rows"] == found.parameters["training_rows"]
     assert found.model.booster != sampled.model.booster
     assert not any("xgboost.spark" in note for note in sampled.notes)
@@ -181,7 +188,7 @@ def test_scores_are_probabilities_of_active_customers_only(
     shop_days: DataFrame, trained: ChurnTraining
 ) -> None:
     features = customer_features(shop_days, [SHOP_END])
-    scores = churn.score(features, trained.model, "the_model", "5").toPandas()
+    scores = score(features, trained.model, "the_model", "5").toPandas()
     inputs = features.toPandas().set_index("customer_key")
     active = inputs[inputs["days_since_last_purchase"] < trained.model.activity_days]
     assert set(scores["customer_key"]) == set(active.index)
@@ -204,8 +211,8 @@ def test_scores_are_probabilities_of_active_customers_only(
 
 
 def test_a_category_never_seen_is_scored_as_another_one(trained: ChurnTraining) -> None:
-    row = {name: [1.0] for name in churn.NUMERIC_FEATURES}
-    matrix = churn.design_matrix(
+    row = {name: [1.0] for name in NUMERIC_FEATURES}
+    matrix = design_matrix(
         pd.DataFrame({**row, "last_category": [None], "last_channel": ["carrier pigeon"]}),
         trained.model.categories,
     )
@@ -219,16 +226,16 @@ def test_frequent_categories_are_the_most_frequent_and_fit_for_xgboost() -> None
             "last_channel": [None] * 23,
         }
     )
-    found = churn.frequent_categories(rows)
+    found = frequent_categories(rows)
     assert found["last_category"] == ("a<b", *(f"c{n:02}" for n in range(11)))
     assert found["last_channel"] == ()
-    frame = rows.assign(**dict.fromkeys(churn.NUMERIC_FEATURES, 0.0))
-    assert "last_category=a_b" in churn.design_matrix(frame, found)
+    frame = rows.assign(**dict.fromkeys(NUMERIC_FEATURES, 0.0))
+    assert "last_category=a_b" in design_matrix(frame, found)
 
 
 def test_short_history_falls_back_and_says_so(spark: SparkSession) -> None:
     rows = [bought(f"c{n}", date(2024, 1, 1) + timedelta(days=n % 20), 5) for n in range(60)]
-    found = churn.train(customer_days(spark, rows), date(2024, 1, 28))
+    found = train(customer_days(spark, rows), date(2024, 1, 28))
     assert found.status.startswith("fallback: 27 days of history are too short")
     assert found.model.kind == "base_rate"
     assert found.grid is None
@@ -244,7 +251,7 @@ def test_one_class_falls_back_to_the_base_rate(spark: SparkSession) -> None:
         for n in range(60)
         for week in range(52)
     ]
-    found = churn.train(customer_days(spark, rows), date(2024, 12, 29))
+    found = train(customer_days(spark, rows), date(2024, 12, 29))
     assert "only 0 of" in found.status
     assert "base rate" in found.status
     assert found.model.kind == "base_rate"
@@ -254,11 +261,11 @@ def test_one_class_falls_back_to_the_base_rate(spark: SparkSession) -> None:
 
 def test_nothing_bought_scores_nobody(spark: SparkSession) -> None:
     nothing = customer_days(spark, [])
-    found = churn.train(nothing, D)
+    found = train(nothing, D)
     assert found.model.kind == "none"
     assert found.status.endswith("no score is published")
     some = customer_features(customer_days(spark, [bought("a", D, 5)]), [D])
-    assert churn.score(some, found.model, "the_model", "1").count() == 0
+    assert score(some, found.model, "the_model", "1").count() == 0
 
 
 def test_the_hiatus_rule_scores_by_silence(spark: SparkSession) -> None:
@@ -266,9 +273,7 @@ def test_the_hiatus_rule_scores_by_silence(spark: SparkSession) -> None:
     features = customer_features(
         customer_days(spark, [bought("fresh", day(-20), 5), bought("silent", day(-21), 5)]), [D]
     )
-    rows = {
-        row["customer_key"]: row for row in churn.score(features, rule, "the_model", "2").collect()
-    }
+    rows = {row["customer_key"]: row for row in score(features, rule, "the_model", "2").collect()}
     assert (rows["fresh"]["churn_probability"], rows["fresh"]["risk"]) == (0.1, "low")
     assert (rows["silent"]["churn_probability"], rows["silent"]["risk"]) == (0.8, "high")
     assert (rows["fresh"]["reason_1"], rows["silent"]["reason_2"]) == (None, None)

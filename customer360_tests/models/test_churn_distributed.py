@@ -11,13 +11,14 @@ import xgboost as xgb
 from pyspark.sql import DataFrame, SparkSession
 from sklearn.metrics import roc_auc_score
 
-from customer360.models.churn import TrainerError, design_matrix, frequent_categories
 from customer360.models.churn.distributed import (
+    TrainerError,
     design_columns,
     grown_on_spark,
     trains_on_spark,
     worker_count,
 )
+from customer360.models.churn.features import design_matrix, frequent_categories
 from customer360.models.churn.fitting import (
     XGBOOST_PARAMETERS,
     grown,

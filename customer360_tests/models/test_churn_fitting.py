@@ -6,15 +6,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from customer360.models.churn import (
-    MONOTONE_FEATURES,
-    NUMERIC_FEATURES,
+from customer360.models.churn import fitting
+from customer360.models.churn.features import MONOTONE_FEATURES, NUMERIC_FEATURES
+from customer360.models.churn.fitting import (
     TUNING_GRID,
-    ChurnModel,
+    XgboostFit,
+    candidates,
     fit_xgboost,
-    fitting,
+    threads_for,
+    tune,
 )
-from customer360.models.churn.fitting import XgboostFit, candidates, threads_for, tune
+from customer360.models.churn.model import ChurnModel
 from customer360.models.evaluation import probability_metrics, ranking_metrics
 from customer360_tests.models.churn_rows import churn_probability, customers, labelled
 

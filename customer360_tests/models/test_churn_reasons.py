@@ -10,14 +10,10 @@ import pytest
 import xgboost as xgb
 
 from customer360.models.baselines import HiatusRule
-from customer360.models.churn import (
-    CATEGORICAL_FEATURES,
-    NUMERIC_FEATURES,
-    ChurnModel,
-    design_matrix,
-    fit_xgboost,
-    reasons,
-)
+from customer360.models.churn import reasons
+from customer360.models.churn.features import CATEGORICAL_FEATURES, NUMERIC_FEATURES, design_matrix
+from customer360.models.churn.fitting import fit_xgboost
+from customer360.models.churn.model import ChurnModel
 from customer360.models.churn.reasons import (
     REASONS,
     TOPICS,

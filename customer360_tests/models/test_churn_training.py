@@ -10,11 +10,12 @@ import pytest
 import xgboost as xgb
 
 from customer360.models.baselines import AliveBaseline
-from customer360.models.churn import ChurnModel, ChurnTraining, design_matrix
+from customer360.models.churn.features import design_matrix
 from customer360.models.churn.fitting import matrix
-from customer360.models.churn.training import fitted_alive, train_on_rows
+from customer360.models.churn.model import ChurnModel
+from customer360.models.churn.training import ChurnTraining, fitted_alive, train_on_rows
 from customer360.models.evaluation import probability_metrics
-from customer360.models.lifetime_value import BgNbd
+from customer360.models.lifetime_value.beta_geometric import BgNbd
 from customer360.models.profit import Campaign, profit_curve
 from customer360_tests.models.churn_rows import (
     AS_OF,

@@ -6,17 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from customer360.models.lifetime_value import (
-    BgNbd,
-    GammaGamma,
-    LifetimeValueModel,
-    NotFittedError,
-    ParetoNbd,
-    fit_bg_nbd,
-    fit_gamma_gamma,
-)
+from customer360.models.lifetime_value.beta_geometric import BgNbd
 from customer360.models.lifetime_value.customer_base import forecast
-from customer360.models.lifetime_value.scoring import frozen
+from customer360.models.lifetime_value.fitting import fit_bg_nbd, fit_gamma_gamma
+from customer360.models.lifetime_value.gamma_gamma import GammaGamma
+from customer360.models.lifetime_value.maximise import NotFittedError
+from customer360.models.lifetime_value.pareto_nbd import ParetoNbd
+from customer360.models.lifetime_value.scoring import LifetimeValueModel, frozen
 from customer360_tests.models.data import cdnow_calibration
 
 

@@ -9,13 +9,10 @@ import pandas as pd
 import pytest
 from scipy.special import betaln, gammaln
 
-from customer360.models.lifetime_value import (
-    BgNbd,
-    LifetimeValueModel,
-    MbgNbd,
-    ParetoNbd,
-    diagnostics,
-)
+from customer360.models.lifetime_value import diagnostics
+from customer360.models.lifetime_value.beta_geometric import BgNbd, MbgNbd
+from customer360.models.lifetime_value.pareto_nbd import ParetoNbd
+from customer360.models.lifetime_value.scoring import LifetimeValueModel
 from customer360_tests.models.data import (
     CALIBRATION_END,
     HOLDOUT_END,

@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 from customer360.gold.customer_features import customer_features
 from customer360.gold.first_orders import first_orders
 from customer360.lakehouse.reading import engine
-from customer360.models.revenue import FEATURES, revenue_features
+from customer360.models.revenue.features import FEATURES, revenue_features
 from customer360.models.revenue.order_file import ORDER_SCHEMA
 from customer360.models.revenue.prediction import features_of_orders
 from customer360.silver import (

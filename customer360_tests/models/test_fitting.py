@@ -11,18 +11,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from customer360.models.lifetime_value import (
-    BgNbd,
+from customer360.models.lifetime_value.beta_geometric import BgNbd, MbgNbd
+from customer360.models.lifetime_value.fitting import (
     Fit,
-    GammaGamma,
-    MbgNbd,
-    NotFittedError,
-    ParetoNbd,
     fit_bg_nbd,
     fit_gamma_gamma,
     fit_mbg_nbd,
     fit_pareto_nbd,
 )
+from customer360.models.lifetime_value.gamma_gamma import GammaGamma
 from customer360.models.lifetime_value.likelihoods import (
     BetaGeometricLikelihood,
     GammaGammaLikelihood,
@@ -30,6 +27,8 @@ from customer360.models.lifetime_value.likelihoods import (
     ParetoNbdLikelihood,
     PurchaseCells,
 )
+from customer360.models.lifetime_value.maximise import NotFittedError
+from customer360.models.lifetime_value.pareto_nbd import ParetoNbd
 from customer360_tests.models.data import cdnow_calibration
 from customer360_tests.models.simulated import simulated
 

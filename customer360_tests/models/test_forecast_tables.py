@@ -9,14 +9,10 @@ import pytest
 from pyspark.sql import SparkSession
 
 from customer360.gold.customer_features import customer_features
-from customer360.models.lifetime_value import (
-    BgNbd,
-    LifetimeValueModel,
-    fit_bg_nbd,
-    fit_gamma_gamma,
-    forecast_tables,
-)
-from customer360.models.lifetime_value.scoring import frozen
+from customer360.models.lifetime_value import forecast_tables
+from customer360.models.lifetime_value.beta_geometric import BgNbd
+from customer360.models.lifetime_value.fitting import fit_bg_nbd, fit_gamma_gamma
+from customer360.models.lifetime_value.scoring import LifetimeValueModel, frozen
 from customer360_tests.gold.frames import bought, customer_days
 from customer360_tests.models.data import CALIBRATION_END, cdnow_calibration
 

@@ -5,21 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from customer360.models.lifetime_value import (
-    BgNbd,
-    GammaGamma,
-    LifetimeValueModel,
-    MbgNbd,
-    ParetoNbd,
-    fit_bg_nbd,
-    fit_gamma_gamma,
-)
+from customer360.models.lifetime_value.beta_geometric import BgNbd, MbgNbd
+from customer360.models.lifetime_value.fitting import fit_bg_nbd, fit_gamma_gamma
+from customer360.models.lifetime_value.gamma_gamma import GammaGamma
 from customer360.models.lifetime_value.intervals import (
     cubature_models,
     grid_of_purchases,
     spend_models,
 )
-from customer360.models.lifetime_value.scoring import frozen
+from customer360.models.lifetime_value.pareto_nbd import ParetoNbd
+from customer360.models.lifetime_value.scoring import LifetimeValueModel, frozen
 from customer360_tests.models.simulated import SPEND, futures, simulated
 
 MODELS = [

@@ -11,19 +11,17 @@ import pytest
 
 from customer360.models.churn.training import train_on_rows
 from customer360.models.evaluation import probability_metrics
-from customer360.models.lifetime_value import (
-    BgNbd,
+from customer360.models.lifetime_value.beta_geometric import BgNbd, MbgNbd
+from customer360.models.lifetime_value.fitting import (
     Fit,
-    GammaGamma,
-    LifetimeValueModel,
-    MbgNbd,
-    ParetoNbd,
     fit_bg_nbd,
     fit_gamma_gamma,
     fit_mbg_nbd,
     fit_pareto_nbd,
 )
-from customer360.models.lifetime_value.scoring import frozen
+from customer360.models.lifetime_value.gamma_gamma import GammaGamma
+from customer360.models.lifetime_value.pareto_nbd import ParetoNbd
+from customer360.models.lifetime_value.scoring import LifetimeValueModel, frozen
 from customer360_tests.models.churn_rows import AS_OF, GRID, WINDOWS, dated, labelled
 from customer360_tests.models.simulated import SPEND, simulated
 

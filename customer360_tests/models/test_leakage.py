@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from customer360.models.churn import design_matrix
+from customer360.models.churn.features import design_matrix
 from customer360.models.leakage import (
     LeakReport,
     auc_error,

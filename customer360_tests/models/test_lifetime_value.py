@@ -10,16 +10,16 @@ import pytest
 from pyspark.sql import SparkSession
 
 from customer360.gold.customer_features import customer_features
-from customer360.models import lifetime_value
-from customer360.models.lifetime_value import (
-    BgNbd,
-    GammaGamma,
-    LifetimeValueModel,
+from customer360.models.lifetime_value.beta_geometric import BgNbd
+from customer360.models.lifetime_value.fitting import fit_gamma_gamma
+from customer360.models.lifetime_value.gamma_gamma import GammaGamma
+from customer360.models.lifetime_value.scoring import KnownScores, LifetimeValueModel, frozen
+from customer360.models.lifetime_value.training import (
     LifetimeValueTraining,
-    fit_gamma_gamma,
+    score,
+    train,
     value_cells,
 )
-from customer360.models.lifetime_value.scoring import frozen
 from customer360_tests.gold.frames import bought, customer_days, returned
 from customer360_tests.models.data import (
     CALIBRATION_END,
@@ -51,7 +51,7 @@ HISTORIES = pd.DataFrame(
 @pytest.fixture(scope="module")
 def cdnow(spark: SparkSession) -> LifetimeValueTraining:
     """As published: calibrated on the first 39 weeks, held out the next 39."""
-    return lifetime_value.train(
+    return train(
         cdnow_customer_days(spark),
         HOLDOUT_END,
         model="bg_nbd",
@@ -91,7 +91,7 @@ def test_the_model_is_chosen_on_the_holdout(
     spark: SparkSession, cdnow: LifetimeValueTraining
 ) -> None:
     """All three are judged on the same customers; the losers' figures are logged beside."""
-    found = lifetime_value.train(cdnow_customer_days(spark), HOLDOUT_END)
+    found = train(cdnow_customer_days(spark), HOLDOUT_END)
     assert found.calibration_model is not None
     chosen = found.calibration_model.purchases
     assert chosen is not None
@@ -236,8 +236,8 @@ def test_what_happens_after_the_as_of_date_changes_nothing(spark: SparkSession) 
     later = customer_days(spark, [bought("4", "1998-04-15", 999), bought("9", "1998-06-30", 1)])
     as_of = date(1998, 3, 31)
     before = days.where(days["business_date"] <= as_of)
-    alone = lifetime_value.train(before, as_of)
-    with_future = lifetime_value.train(before.unionByName(later), as_of)
+    alone = train(before, as_of)
+    with_future = train(before.unionByName(later), as_of)
     assert with_future.model == alone.model
     assert with_future.metrics == alone.metrics
     assert alone.notes == ("holdout shortened from 273 to 227 days: half of the history",)
@@ -256,7 +256,7 @@ def test_spend_that_depends_on_frequency_falls_back(spark: SparkSession) -> None
         for c in range(400)
         for k in range(1 + c % 10)
     ]
-    found = lifetime_value.train(customer_days(spark, rows), date(2024, 12, 31))
+    found = train(customer_days(spark, rows), date(2024, 12, 31))
     assert found.model.values is None
     assert "Gamma-Gamma assumes that spend does not depend on frequency" in found.status
     assert "each customer's mean order value is used instead" in found.status
@@ -271,7 +271,7 @@ def test_customers_who_never_leave_fall_back_to_what_can_be_fitted(spark: SparkS
         for c in range(300)
         for day in np.unique(np.concatenate([[0], np.arange(c % 9 + 4, 360, 8 + c % 30)]))
     ]
-    found = lifetime_value.train(customer_days(spark, rows), start + timedelta(days=360))
+    found = train(customer_days(spark, rows), start + timedelta(days=360))
     assert found.model.purchases is None
     assert found.status.startswith("fallback: ")
     assert "boundary" in found.status or "no leaving" in found.status
@@ -327,7 +327,7 @@ def test_discounting_is_by_month_at_the_stated_rate() -> None:
 
 def test_reused_expectations_are_the_same_as_fresh_ones() -> None:
     assert MODEL.purchases is not None
-    known = lifetime_value.KnownScores(MODEL)
+    known = KnownScores(MODEL)
     for batch in (HISTORIES.iloc[:2], HISTORIES.iloc[::-1], HISTORIES):
         pd.testing.assert_frame_equal(MODEL.predict(batch, known), MODEL.predict(batch))
 
@@ -348,9 +348,7 @@ def test_score_gives_every_customer_a_row(spark: SparkSession) -> None:
         ],
     )
     features = customer_features(days, [date(2024, 3, 1)])
-    scores = (
-        lifetime_value.score(features, MODEL, "the_model", "3").toPandas().set_index("customer_key")
-    )
+    scores = score(features, MODEL, "the_model", "3").toPandas().set_index("customer_key")
     inputs = features.toPandas().set_index("customer_key").loc[scores.index]
     expected = MODEL.predict(inputs)
     for column in expected:
@@ -360,8 +358,7 @@ def test_score_gives_every_customer_a_row(spark: SparkSession) -> None:
     assert set(scores["model_version"]) == {"3"}
 
     rough = {
-        row["customer_key"]: row
-        for row in lifetime_value.score(features, FALLBACK, "the_model", "4").collect()
+        row["customer_key"]: row for row in score(features, FALLBACK, "the_model", "4").collect()
     }
     assert rough["once"]["probability_alive"] is None
     assert rough["once"]["expected_purchases_365d"] == 0
@@ -374,7 +371,7 @@ def test_too_little_data_falls_back_and_says_so(spark: SparkSession) -> None:
     start = date(2024, 1, 1)
     rows = [bought(f"c{n}", start + timedelta(days=n), 20) for n in range(30)]
     rows += [bought("c1", "2024-03-01", 40), returned("c2", "2024-03-02", 20)]
-    found = lifetime_value.train(customer_days(spark, rows), date(2024, 3, 31))
+    found = train(customer_days(spark, rows), date(2024, 3, 31))
     assert found.status.startswith("fallback: BG/NBD needs 50 customers who came back, there are 1")
     assert "past average" in found.status
     assert "mean order value" in found.status
@@ -387,7 +384,7 @@ def test_too_little_data_falls_back_and_says_so(spark: SparkSession) -> None:
 
 
 def test_no_data_at_all_is_a_fallback_too(spark: SparkSession) -> None:
-    found = lifetime_value.train(customer_days(spark, []), date(2024, 3, 31))
+    found = train(customer_days(spark, []), date(2024, 3, 31))
     assert found.status.startswith("fallback")
     assert found.calibration_as_of is None
     assert "not validated: 0 days of history leave no holdout" in found.notes

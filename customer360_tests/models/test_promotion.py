@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from customer360.models.promotion import churn_gate, decide, lifetime_value_gate
+from customer360.models.churn.spec import CHURN
+from customer360.models.lifetime_value.spec import LIFETIME_VALUE
+from customer360.models.promotion import decide
 
-BRIER = churn_gate("brier", margin=0.0)
+BRIER = CHURN.gate("brier", margin=0.0)
 NAIVE = {"baseline_hiatus_rule_brier": 0.24, "baseline_base_rate_brier": 0.25}
 
 
@@ -39,21 +41,21 @@ def test_the_naive_baseline_must_be_beaten_too() -> None:
 @pytest.mark.parametrize(("own", "promoted"), [(0.197, False), (0.195, True)])
 def test_the_margin_is_a_share_of_the_champions_figure(own: float, promoted: bool) -> None:
     found = decide(
-        {"test_brier": own, "champion_brier": 0.20, **NAIVE}, churn_gate("brier", 0.02), "3"
+        {"test_brier": own, "champion_brier": 0.20, **NAIVE}, CHURN.gate("brier", 0.02), "3"
     )
     assert found.promoted is promoted
     assert promoted or "by the 2.0% asked for" in found.reason
 
 
 def test_of_a_ranking_more_is_better() -> None:
-    gate = churn_gate("roc_auc", 0.0)
+    gate = CHURN.gate("roc_auc", 0.0)
     metrics = {"champion_roc_auc": 0.70, "baseline_hiatus_rule_roc_auc": 0.61}
     assert decide({"test_roc_auc": 0.71, **metrics}, gate, "1").promoted
     assert not decide({"test_roc_auc": 0.69, **metrics}, gate, "1").promoted
 
 
 def test_what_was_not_tested_replaces_nobody() -> None:
-    gate = lifetime_value_gate("purchases_mae", 0.0)
+    gate = LIFETIME_VALUE.gate("purchases_mae", 0.0)
     found = decide({}, gate, "2")
     assert not found.promoted
     assert found.reason == "it was not tested on a holdout; the champion v2 stays"
@@ -62,7 +64,7 @@ def test_what_was_not_tested_replaces_nobody() -> None:
 
 
 def test_a_champion_that_cannot_be_judged_gives_way_to_one_that_beats_the_baselines() -> None:
-    gate = lifetime_value_gate("purchases_mae", 0.0)
+    gate = LIFETIME_VALUE.gate("purchases_mae", 0.0)
     naive = {
         "baseline_past_average_purchases_mae": 3.0,
         "baseline_population_average_purchases_mae": 4.0,
@@ -78,6 +80,6 @@ def test_lifetime_value_must_beat_every_naive_rule(rule: str) -> None:
         "baseline_past_average_purchases_mae": 3.0,
         f"baseline_{rule}_purchases_mae": 1.9,
     }
-    found = decide(metrics, lifetime_value_gate("purchases_mae", 0.0), None)
+    found = decide(metrics, LIFETIME_VALUE.gate("purchases_mae", 0.0), None)
     assert found.beats_baseline is False
     assert f"does not beat the naive {rule.replace('_', ' ')} 1.9" in found.reason

@@ -10,16 +10,15 @@ from hypothesis import strategies as st
 from scipy.integrate import simpson
 from scipy.special import gammaln, hyp2f1, hyperu
 
-from customer360.models.lifetime_value import (
-    BgNbd,
-    GammaGamma,
-    MbgNbd,
-    NotFittedError,
-    ParetoNbd,
+from customer360.models.lifetime_value.beta_geometric import BgNbd, MbgNbd
+from customer360.models.lifetime_value.fitting import (
     fit_bg_nbd,
     fit_gamma_gamma,
     frequency_value_correlation,
 )
+from customer360.models.lifetime_value.gamma_gamma import GammaGamma
+from customer360.models.lifetime_value.maximise import NotFittedError
+from customer360.models.lifetime_value.pareto_nbd import ParetoNbd
 from customer360_tests.models.data import cdnow_calibration
 
 

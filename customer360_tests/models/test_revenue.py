@@ -12,20 +12,20 @@ import pytest
 
 from customer360.models.bootstrap import amount_intervals
 from customer360.models.evaluation import normalized_gini
-from customer360.models.promotion import decide, revenue_gate
-from customer360.models.revenue import (
-    FEATURES,
-    HorizonError,
-    RevenueModel,
-    RevenueModelError,
-    RevenueTraining,
-)
+from customer360.models.promotion import decide
 from customer360.models.revenue import training as revenue_training
-from customer360.models.revenue.features import typed_features
+from customer360.models.revenue.features import FEATURES, typed_features
 from customer360.models.revenue.fitting import fit_mean, preprocessing
 from customer360.models.revenue.judging import past_average
-from customer360.models.revenue.reasons import TOPICS, by_feature, features_of
-from customer360.models.revenue.training import horizon_for, train_on_rows
+from customer360.models.revenue.model import RevenueModel, RevenueModelError
+from customer360.models.revenue.reasons import TOPICS, by_feature, features_of, reasons
+from customer360.models.revenue.spec import REVENUE
+from customer360.models.revenue.training import (
+    HorizonError,
+    RevenueTraining,
+    horizon_for,
+    train_on_rows,
+)
 from customer360_tests.models.revenue_rows import (
     AS_OF,
     GRID,
@@ -73,8 +73,8 @@ def test_a_model_is_chosen_on_the_validation_date_and_beats_the_naive(
     assert f"candidate_{trained.model.kind}_rmse" not in figures
     assert figures["test_rmse_low"] < figures["test_rmse"] < figures["test_rmse_high"]
     assert figures["test_rows"] == 1_500
-    assert decide(figures, revenue_gate("rmse", 0.0), None).beats_baseline
-    assert decide(figures, revenue_gate("normalized_gini", 0.0), None).promoted
+    assert decide(figures, REVENUE.gate("rmse", 0.0), None).beats_baseline
+    assert decide(figures, REVENUE.gate("normalized_gini", 0.0), None).promoted
 
 
 def test_what_is_expected_is_near_the_truth(trained: RevenueTraining) -> None:
@@ -118,7 +118,7 @@ def test_a_pickled_model_predicts_the_same(trained: RevenueTraining) -> None:
     loaded = RevenueModel.loads(trained.model.dumps())
     assert loaded.fingerprint() == trained.model.fingerprint()
     assert (loaded.predict(rows) == trained.model.predict(rows)).all()
-    assert loaded.explain(rows).equals(trained.model.explain(rows))
+    assert reasons(loaded, rows).equals(reasons(trained.model, rows))
 
 
 def test_a_pickle_that_cannot_be_used_is_refused_in_a_line(trained: RevenueTraining) -> None:
@@ -155,7 +155,7 @@ def test_unseen_rare_and_missing_values_are_no_failure(trained: RevenueTraining)
         assert len(found) == len(frame)
         assert np.isfinite(found).all()
         assert (found >= 0).all()
-        assert len(trained.model.explain(frame)) == len(frame)
+        assert len(reasons(trained.model, frame)) == len(frame)
 
 
 def test_columns_that_are_never_filled_can_be_learnt_from() -> None:
@@ -182,13 +182,13 @@ def test_reasons_say_the_customers_own_figures_and_which_way_they_speak(
     rows.loc[0, "first_order_items"], rows.loc[1, "first_order_items"] = 1.0, 2.0
     rows.loc[0, "first_freight_share"], rows.loc[1, "first_freight_share"] = 0.05, np.nan
     rows.loc[0, "first_category"], rows.loc[0, "days_since_last_purchase"] = "Games", 2.0
-    said = trained.model.explain(rows)
+    said = reasons(trained.model, rows)
     assert list(said.columns) == ["reason_1", "reason_2", "reason_3"]
     assert said.loc[0, "reason_1"] == "more: first order 400.00 for 1 item, 5 % of it freight"
     assert "more: first bought in Games" in set(said.loc[0])
     assert said.loc[1, "reason_1"] == "less: first order 3.50 for 2 items"
     assert said.stack().str.match(r"(more|less): \S").all()
-    assert list(trained.model.explain(rows.head(2), top=1).columns) == ["reason_1"]
+    assert list(reasons(trained.model, rows.head(2), top=1).columns) == ["reason_1"]
 
 
 def test_every_feature_belongs_to_one_topic_and_every_column_to_a_feature(
@@ -222,7 +222,7 @@ def test_too_few_buyers_leave_the_mean_and_say_so() -> None:
     )
     assert not found.trained
     assert found.model.predict(customers(2)).tolist() == [0.0, 0.0]
-    assert found.model.explain(customers(2)).isna().all().all()
+    assert reasons(found.model, customers(2)).isna().all().all()
     assert found.metrics["test_mae"] == found.metrics["baseline_mean_mae"]
     nobody = train_on_rows(rows.head(0), GRID, HORIZON_DAYS, AS_OF)
     assert (nobody.model.kind, nobody.metrics, nobody.plots) == ("none", {}, {})
@@ -243,7 +243,7 @@ def test_the_mean_wins_where_what_was_learnt_does_not_last() -> None:
     taught = rows[rows["as_of"] != GRID.test]["revenue"].mean()
     assert found.model.predict(customers(2)).tolist() == pytest.approx([taught, taught])
     assert found.metrics["test_rmse"] == found.metrics["baseline_mean_rmse"]
-    verdict = decide(found.metrics, revenue_gate("rmse", 0.0), "3")
+    verdict = decide(found.metrics, REVENUE.gate("rmse", 0.0), "3")
     assert not verdict.promoted
 
 

@@ -15,19 +15,15 @@ from pyspark.sql import DataFrame, SparkSession
 
 from customer360.gold.customer_features import customer_features
 from customer360.gold.first_orders import first_orders
-from customer360.models.revenue import (
-    FEATURES,
-    RevenueModel,
-    RevenueModelError,
-    prediction,
-    revenue_features,
-    score,
-    train,
-)
+from customer360.models.revenue import prediction
+from customer360.models.revenue.features import FEATURES, revenue_features
+from customer360.models.revenue.model import RevenueModel, RevenueModelError
 from customer360.models.revenue.order_file import OrderFileError
 from customer360.models.revenue.prediction import OUTPUT, predict_file
+from customer360.models.revenue.reasons import reasons
 from customer360.models.revenue.rows import outcomes
-from customer360.models.revenue.training import train_on_rows
+from customer360.models.revenue.scoring import score
+from customer360.models.revenue.training import train, train_on_rows
 from customer360.silver import customer_days
 from customer360_tests.gold.frames import bought, day, returned, rows_of, table
 from customer360_tests.gold.frames import customer_days as days_frame
@@ -164,7 +160,7 @@ def test_a_file_is_predicted_by_the_features_of_training(
     ).toPandas()
     (expected,) = model().predict(features)
     assert made.loc[0, "expected_revenue"] == pytest.approx(expected)
-    assert made.loc[0, "reason_1"] == model().explain(features).iloc[0, 0]
+    assert made.loc[0, "reason_1"] == reasons(model(), features).iloc[0, 0]
 
     # From a later day the silence is longer; Parquet holds the same columns; no list, no file.
     source.write_text("customer_id,ordered_at,amount\nana,2024-03-01,10\n")
@@ -205,8 +201,8 @@ def test_predictions_are_made_once_and_written_in_order_as_they_came(
         """Keeps each customer that it is asked for."""
         asked.extend(frame["customer_key"])
         said = {"expected_revenue": 1.5, "purchase_probability": 0.5, "horizon_days": 91}
-        reasons = {"reason_1": "a, b", "reason_2": None, "reason_3": None}
-        return pd.DataFrame(said | reasons, index=frame.index)
+        why = {"reason_1": "a, b", "reason_2": None, "reason_3": None}
+        return pd.DataFrame(said | why, index=frame.index)
 
     monkeypatch.setattr(prediction, "predictions", predicted)
     source, target = tmp_path / "orders.csv", tmp_path / "predictions.csv"

@@ -8,20 +8,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from customer360.models.lifetime_value import (
+from customer360.models.lifetime_value.age_table import AgeTable
+from customer360.models.lifetime_value.beta_geometric import BgNbd, MbgNbd
+from customer360.models.lifetime_value.fitting import fit_bg_nbd, fit_gamma_gamma
+from customer360.models.lifetime_value.gamma_gamma import GammaGamma
+from customer360.models.lifetime_value.pareto_nbd import ParetoNbd
+from customer360.models.lifetime_value.scoring import (
     HORIZONS,
-    BgNbd,
-    GammaGamma,
     KnownScores,
     LifetimeValueModel,
-    MbgNbd,
-    ParetoNbd,
-    fit_bg_nbd,
-    fit_gamma_gamma,
+    frozen,
     predictive_intervals,
 )
-from customer360.models.lifetime_value.age_table import AgeTable
-from customer360.models.lifetime_value.scoring import frozen
 from customer360_tests.models.data import cdnow_calibration
 from customer360_tests.models.simulated import SPEND
 

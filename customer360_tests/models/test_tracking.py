@@ -13,29 +13,28 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from customer360.models import churn, plots
+from customer360.models import plots
 from customer360.models.baselines import HiatusRule
-from customer360.models.churn import ChurnModel, ChurnTraining
+from customer360.models.churn.features import NUMERIC_FEATURES
+from customer360.models.churn.fitting import fit_xgboost
+from customer360.models.churn.model import ChurnModel
+from customer360.models.churn.spec import CHURN
+from customer360.models.churn.training import ChurnTraining
 from customer360.models.evaluation import calibration_table
-from customer360.models.lifetime_value import (
-    MODEL_FEATURES,
-    BgNbd,
-    GammaGamma,
-    LifetimeValueModel,
-    LifetimeValueTraining,
-)
+from customer360.models.lifetime_value.beta_geometric import BgNbd
+from customer360.models.lifetime_value.gamma_gamma import GammaGamma
+from customer360.models.lifetime_value.scoring import LifetimeValueModel
+from customer360.models.lifetime_value.spec import LIFETIME_VALUE
+from customer360.models.lifetime_value.training import LifetimeValueTraining
+from customer360.models.lifetime_value.validation import MODEL_FEATURES
 from customer360.models.lineage import FeatureSchema, FeatureSchemaError, code_version
-from customer360.models.promotion import churn_gate, lifetime_value_gate
 from customer360.models.tracking import (
-    CHURN,
-    LIFETIME_VALUE,
     NoChampionError,
     PromotionError,
     Tracking,
     TrackingError,
     champion_figures,
-    load_churn_champion,
-    load_lifetime_value_champion,
+    load_champion,
     log_training,
     promote,
     registered_versions,
@@ -47,8 +46,8 @@ AS_OF = date(2025, 6, 30)
 SCHEMA = FeatureSchema(
     (("frequency", "int"), ("recency", "int"), ("T", "int"), ("monetary_value", "double"))
 )
-GATE = lifetime_value_gate("purchases_mae", margin=0.0)
-CHURN_GATE = churn_gate("brier", margin=0.0)
+GATE = LIFETIME_VALUE.gate("purchases_mae", margin=0.0)
+CHURN_GATE = CHURN.gate("brier", margin=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -104,10 +103,10 @@ def lifetime_value_training(
 
 def churn_training(kind: str) -> ChurnTraining:
     random = np.random.default_rng(0)
-    rows = pd.DataFrame({name: random.random(400) for name in churn.NUMERIC_FEATURES})
+    rows = pd.DataFrame({name: random.random(400) for name in NUMERIC_FEATURES})
     rows["last_category"], rows["last_channel"] = "Books", "web"
     rows["churned"] = (rows["overdue_ratio"] > 0.5).astype(int)
-    fit = churn.fit_xgboost(rows, rows, nthread=1)
+    fit = fit_xgboost(rows, rows, nthread=1)
     model = ChurnModel("hiatus_rule", 28, 56, 0.4, HiatusRule(20, 0.2, 0.7))
     if kind == "xgboost":
         model = ChurnModel(
@@ -138,9 +137,9 @@ def churn_training(kind: str) -> ChurnTraining:
 
 def test_no_model_yet_says_what_to_do(tracking: Tracking) -> None:
     with pytest.raises(NoChampionError, match=r"no churn model yet .* run `make train`"):
-        load_churn_champion(tracking)
+        load_champion(CHURN, tracking)
     with pytest.raises(NoChampionError, match="no lifetime-value model yet"):
-        load_lifetime_value_champion(tracking)
+        load_champion(LIFETIME_VALUE, tracking)
 
 
 def test_a_lifetime_value_training_comes_back_as_it_was(tracking: Tracking) -> None:
@@ -148,6 +147,7 @@ def test_a_lifetime_value_training_comes_back_as_it_was(tracking: Tracking) -> N
 
     training = lifetime_value_training()
     logged = log_training(
+        LIFETIME_VALUE,
         training,
         tracking,
         GATE,
@@ -155,8 +155,8 @@ def test_a_lifetime_value_training_comes_back_as_it_was(tracking: Tracking) -> N
         table_versions={"silver/customer_days": 12},
         tags={"dagster_run_id": "abc"},
     )
-    champion = load_lifetime_value_champion(tracking)
-    assert champion.name == LIFETIME_VALUE
+    champion = load_champion(LIFETIME_VALUE, tracking)
+    assert champion.name == LIFETIME_VALUE.registered
     assert champion.schema == SCHEMA
     assert champion.tags["feature_schema"] == SCHEMA.hash
     assert champion.tags["code_version"] == code_version()
@@ -186,10 +186,15 @@ def test_a_version_has_a_model_card(tracking: Tracking) -> None:
 
     training = replace(lifetime_value_training(r=0.29), calibration_as_of=date(2024, 9, 30))
     logged = log_training(
-        training, tracking, GATE, schema=SCHEMA, table_versions={"silver/customer_days": 12}
+        LIFETIME_VALUE,
+        training,
+        tracking,
+        GATE,
+        schema=SCHEMA,
+        table_versions={"silver/customer_days": 12},
     )
     client = mlflow.MlflowClient(tracking.uri, tracking.uri)
-    registered = client.get_model_version(LIFETIME_VALUE, logged.version)
+    registered = client.get_model_version(LIFETIME_VALUE.registered, logged.version)
     assert registered.description == logged.card
     lines = logged.card.splitlines()
     assert lines[0] == f"# lifetime-value v{logged.version}"
@@ -215,14 +220,14 @@ def test_the_judged_model_and_its_day_come_back(tracking: Tracking) -> None:
         calibration_model=judged,
         calibration_as_of=date(2024, 9, 30),
     )
-    log_training(training, tracking, GATE)
-    assert load_lifetime_value_champion(tracking).judged == (judged, date(2024, 9, 30))
+    log_training(LIFETIME_VALUE, training, tracking, GATE)
+    assert load_champion(LIFETIME_VALUE, tracking).judged == (judged, date(2024, 9, 30))
 
 
 def test_a_champion_refuses_other_columns(tracking: Tracking, spark) -> None:
     better = lifetime_value_training(r=0.26, mae=0.4, champion_mae=0.5)
-    log_training(better, tracking, GATE, schema=SCHEMA)
-    champion = load_lifetime_value_champion(tracking)
+    log_training(LIFETIME_VALUE, better, tracking, GATE, schema=SCHEMA)
+    champion = load_champion(LIFETIME_VALUE, tracking)
     same = spark.createDataFrame([], "frequency int, recency int, T int, monetary_value double")
     champion.check_schema(same, MODEL_FEATURES)
     other = spark.createDataFrame([], "frequency int, recency int, T int, monetary_value int")
@@ -242,7 +247,7 @@ def served(tracking: Tracking, uri: str):
 
 def test_mlflow_serves_the_same_figures_without_a_pickle(tracking: Tracking) -> None:
     training = lifetime_value_training()
-    logged = log_training(training, tracking, GATE)
+    logged = log_training(LIFETIME_VALUE, training, tracking, GATE)
     model = served(tracking, logged.model_uri)
     pd.testing.assert_frame_equal(
         model.predict(training.sample), training.model.predict(training.sample)
@@ -267,7 +272,7 @@ def three_versions(tmp_path_factory: pytest.TempPathFactory) -> Path:
         lifetime_value_training(r=0.30, mae=0.80, champion_mae=0.78),
         lifetime_value_training(r=0.31, mae=0.70, champion_mae=0.78),
     ):
-        log_training(training, tracking, GATE)
+        log_training(LIFETIME_VALUE, training, tracking, GATE)
     return home
 
 
@@ -290,24 +295,24 @@ def test_only_a_better_model_becomes_the_champion(gated: Tracking) -> None:
         "purchases_mae 0.8",
         "purchases_mae 0.78",
     ]
-    champion = load_lifetime_value_champion(gated)
+    champion = load_champion(LIFETIME_VALUE, gated)
     assert champion.model.purchases is not None
     assert champion.model.purchases.r == 0.31
 
 
 def test_a_model_for_an_earlier_day_replaces_nobody(gated: Tracking) -> None:
     old = lifetime_value_training(r=0.4, mae=0.1, champion_mae=0.7, as_of=date(2025, 1, 31))
-    logged = log_training(old, gated, GATE)
+    logged = log_training(LIFETIME_VALUE, old, gated, GATE)
     assert not logged.verdict.promoted
     assert logged.verdict.reason == (
         "it was trained for 2025-01-31; the champion v3, for 2025-06-30, stays"
     )
-    assert load_lifetime_value_champion(gated).version == "3"
+    assert load_champion(LIFETIME_VALUE, gated).version == "3"
 
 
 def test_the_same_training_again_leaves_one_version(gated: Tracking) -> None:
     before = len(registered_versions(LIFETIME_VALUE, gated))
-    again = log_training(lifetime_value_training(r=0.31, mae=0.70), gated, GATE)
+    again = log_training(LIFETIME_VALUE, lifetime_value_training(r=0.31, mae=0.70), gated, GATE)
     assert again.version == "3"
     assert again.verdict.promoted
     assert again.verdict.reason == "the same model as the champion v3"
@@ -319,16 +324,18 @@ def test_the_same_training_again_leaves_one_version(gated: Tracking) -> None:
 
 def test_roll_back_and_promote_by_hand(gated: Tracking) -> None:
     assert rollback(LIFETIME_VALUE, gated) == ("1", "3")
-    assert load_lifetime_value_champion(gated).version == "1"
+    assert load_champion(LIFETIME_VALUE, gated).version == "1"
     aliases = {each.version: each.aliases for each in registered_versions(LIFETIME_VALUE, gated)}
     assert aliases["3"] == ("challenger",)
     with pytest.raises(PromotionError, match="lifetime-value has no earlier champion to go back"):
         rollback(LIFETIME_VALUE, gated)
     # The model that was rolled back does not come back by being trained once more.
-    again = log_training(lifetime_value_training(r=0.31, mae=0.70, champion_mae=0.78), gated, GATE)
+    again = log_training(
+        LIFETIME_VALUE, lifetime_value_training(r=0.31, mae=0.70, champion_mae=0.78), gated, GATE
+    )
     assert (again.version, again.verdict.promoted) == ("3", False)
     assert promote(LIFETIME_VALUE, "2", gated) == "1"
-    assert load_lifetime_value_champion(gated).version == "2"
+    assert load_champion(LIFETIME_VALUE, gated).version == "2"
     with pytest.raises(PromotionError, match="v2 is the champion already"):
         promote(LIFETIME_VALUE, "2", gated)
     with pytest.raises(PromotionError, match=r"has no version 9; it has 3, 2, 1"):
@@ -336,7 +343,7 @@ def test_roll_back_and_promote_by_hand(gated: Tracking) -> None:
     aliases = {each.version: each.aliases for each in registered_versions(LIFETIME_VALUE, gated)}
     assert (aliases["2"], aliases["1"]) == (("champion",), ("challenger",))
     # Nor does training again undo a promotion by hand, whatever alias the other version has.
-    again = log_training(lifetime_value_training(), gated, GATE)
+    again = log_training(LIFETIME_VALUE, lifetime_value_training(), gated, GATE)
     assert (again.version, again.verdict.promoted) == ("1", False)
     assert again.verdict.reason == (
         "the same model as v1, which is not the champion; when it was trained: first model; its "
@@ -352,10 +359,10 @@ def test_no_figures_without_a_champion(tracking: Tracking) -> None:
 
 def test_a_churn_model_comes_back_with_its_trees(tracking: Tracking) -> None:
     training = churn_training("xgboost")
-    logged = log_training(training, tracking, CHURN_GATE)
-    assert logged.model_name == CHURN != LIFETIME_VALUE
-    champion = load_churn_champion(tracking)
-    rows = pd.DataFrame({name: [0.2, 0.9] for name in churn.NUMERIC_FEATURES}).assign(
+    logged = log_training(CHURN, training, tracking, CHURN_GATE)
+    assert logged.model_name == CHURN.registered != LIFETIME_VALUE.registered
+    champion = load_champion(CHURN, tracking)
+    rows = pd.DataFrame({name: [0.2, 0.9] for name in NUMERIC_FEATURES}).assign(
         last_category="Books", last_channel=None
     )
     assert champion.model.probabilities(rows).tolist() == (
@@ -369,8 +376,8 @@ def test_a_churn_model_comes_back_with_its_trees(tracking: Tracking) -> None:
 
 def test_a_churn_fallback_is_served_and_scores(tracking: Tracking) -> None:
     training = churn_training("hiatus_rule")
-    logged = log_training(training, tracking, CHURN_GATE)
-    champion = load_churn_champion(tracking)
+    logged = log_training(CHURN, training, tracking, CHURN_GATE)
+    champion = load_champion(CHURN, tracking)
     assert champion.model == training.model
     assert champion.tags["status"].startswith("fallback")
     found = served(tracking, logged.model_uri).predict(
@@ -383,7 +390,12 @@ def test_a_database_that_is_none_is_named(tmp_path: Path) -> None:
     wrong = tmp_path / "mlflow.db"
     wrong.write_text("this is not SQLite " * 100)
     with pytest.raises(TrackingError, match="cannot be used"):
-        log_training(lifetime_value_training(), Tracking(f"sqlite:///{wrong}", tmp_path), GATE)
+        log_training(
+            LIFETIME_VALUE,
+            lifetime_value_training(),
+            Tracking(f"sqlite:///{wrong}", tmp_path),
+            GATE,
+        )
 
 
 def test_our_use_leaves_mlflow_and_logging_as_they_were(gated: Tracking) -> None:
@@ -391,7 +403,7 @@ def test_our_use_leaves_mlflow_and_logging_as_they_were(gated: Tracking) -> None
 
     mlflow.set_tracking_uri("sqlite:////elsewhere.db")
     before = logging.getLogger("alembic").level
-    load_lifetime_value_champion(gated)
+    load_champion(LIFETIME_VALUE, gated)
     assert mlflow.get_tracking_uri() == "sqlite:////elsewhere.db"
     assert logging.getLogger("alembic").level == before
 

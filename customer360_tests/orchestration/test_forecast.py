@@ -11,14 +11,16 @@ from pyspark.sql import SparkSession
 
 from customer360.deployment import Deployment
 from customer360.lakehouse.tables import Lakehouse
-from customer360.models import tracking
-from customer360.models.lifetime_value import BgNbd, LifetimeValueModel
+from customer360.models.lifetime_value.beta_geometric import BgNbd
+from customer360.models.lifetime_value.scoring import LifetimeValueModel
+from customer360.models.lifetime_value.spec import LIFETIME_VALUE
 from customer360.models.tracking import Champion
 from customer360.orchestration.build import build_definitions
 from customer360.orchestration.instance import open_instance
 from customer360.orchestration.jobs import TRAIN
 from customer360.orchestration.metadata import asset_key
 from customer360.orchestration.partitions import add_as_of_dates
+from customer360.pipeline import forecast
 from customer360.pipeline.make_gold import make_customer_features
 from customer360.pipeline.workspace import Workspace
 from customer360.settings import Settings, load_settings
@@ -59,8 +61,8 @@ def test_forecast_assets(
     rows: dict[str, int],
 ) -> None:
     """With the fallback the run succeeds, the tables have no rows, and the metadata says why."""
-    champion: Champion[Any] = Champion(model, tracking.LIFETIME_VALUE, "3", "run", {})
-    monkeypatch.setattr(tracking, "load_lifetime_value_champion", lambda _: champion)
+    champion: Champion[Any] = Champion(model, LIFETIME_VALUE.registered, "3", "run", {})
+    monkeypatch.setattr(forecast, "champion_of", lambda *_: champion)
     with open_instance(settings) as instance:
         add_as_of_dates(instance, [AS_OF])
         job = build_definitions(settings).resolve_job_def(TRAIN)

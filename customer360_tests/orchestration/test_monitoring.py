@@ -12,6 +12,7 @@ import pytest
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from customer360.models.registry import MODELS
 from customer360.orchestration.build import build_definitions
 from customer360.orchestration.metadata import asset_key
 from customer360.orchestration.partitions import add_as_of_dates
@@ -54,7 +55,7 @@ def put(home: Home, table: str, frame: DataFrame, day: date) -> None:
 
 def test_the_snapshot_trained_on_is_its_own_reference(demo: Home) -> None:
     rows = demo.rows(DRIFT)
-    assert {row["model"] for row in rows} == {model.name for model in monitor.MONITORED}
+    assert {row["model"] for row in rows} == {model.name for model in MODELS}
     assert {(row["as_of"], row["reference_as_of"]) for row in rows} == {(TRAINED, TRAINED)}
     assert {row["psi"] for row in rows} == {0}
     with demo.instance() as instance:
@@ -72,11 +73,11 @@ def test_a_drifted_snapshot_turns_the_checks_to_warnings(home: Home) -> None:
     features = home.lakehouse.read(FEATURES)
     put(home, FEATURES, features.withColumn("orders", F.col("orders") * 5), DRIFTED)
     put(home, FIRST_ORDERS, home.lakehouse.read(FIRST_ORDERS), DRIFTED)
-    for model in monitor.MONITORED:
-        scores = home.lakehouse.read(model.table)
+    for model in MODELS:
+        scores = home.lakehouse.read(model.scores)
         if model.name == "churn":
             scores = scores.withColumn("churn_probability", F.lit(0.5))
-        put(home, model.table, scores, DRIFTED)
+        put(home, model.scores, scores, DRIFTED)
 
     checks = materialize(home, DRIFT, DRIFTED)
 

@@ -13,18 +13,17 @@ import pytest
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from customer360.models import churn
-from customer360.models.churn import FEATURES as CHURN_FEATURES
-from customer360.models.churn import ChurnTraining, labelled_rows
+from customer360.models.churn.features import FEATURES as CHURN_FEATURES
+from customer360.models.churn.rows import labelled_rows
+from customer360.models.churn.spec import CHURN, ChurnSpec
+from customer360.models.churn.training import ChurnTraining
 from customer360.models.lineage import FeatureSchemaError
-from customer360.models.tracking import load_churn_champion
+from customer360.models.tracking import load_champion
 from customer360.orchestration.build import build_definitions
 from customer360.orchestration.jobs import TRAIN
 from customer360.orchestration.metadata import asset_key
 from customer360.orchestration.run import Plan, RunFailedError, run_plan
-from customer360.pipeline import run_models
 from customer360.pipeline.run_models import tracking_of
-from customer360.pipeline.workspace import Workspace
 from customer360.settings import load_settings, remember
 from customer360_tests.deployments import Home, customer360
 
@@ -56,14 +55,14 @@ def gated(
     remember(folder, {"promotion_margin": 0.9} | OTHERWISE)
     home = Home.at(spark, folder)
     plan = Plan.of(home.deployment, first=NEWEST, last=NEWEST, as_of=(NEWEST,), steps="train")
-    train = run_models.churn_training
+    train = ChurnSpec.train
 
-    def recorded(work: Workspace, as_of: date) -> ChurnTraining:
-        trained.append(train(work, as_of))
+    def recorded(*arguments: Any) -> ChurnTraining:
+        trained.append(train(*arguments))
         return trained[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run_models, "churn_training", recorded)
+        patch.setattr(ChurnSpec, "train", recorded)
         run_plan(home.settings, plan, lambda line: None)
     return home
 
@@ -154,8 +153,8 @@ def test_scoring_refuses_a_model_of_other_features(
 ) -> None:
     """The code of today reads one column more than the champion was trained on."""
     later = (*CHURN_FEATURES, "first_purchase_on")
-    monkeypatch.setattr(churn, "FEATURES", later)
-    monkeypatch.setattr(run_models, "churn_training", lambda *_: trained[0])
+    monkeypatch.setattr(ChurnSpec, "features", later)
+    monkeypatch.setattr(ChurnSpec, "train", lambda *_: trained[0])
     plan = Plan.of(gated.deployment, as_of=(NEWEST,), steps="train", models=["churn"])
     with pytest.raises(RunFailedError, match="with the new first_purchase_on; train it again"):
         run_plan(load_settings(gated.folder), plan, lambda line: None)
@@ -198,7 +197,7 @@ def test_the_gate_refuses_a_worse_model_and_promotes_a_better_one(
             other = replace(honest.model, base_rate=brier)
             return replace(honest, model=other, metrics={**honest.metrics, **figures})
 
-        monkeypatch.setattr(run_models, "churn_training", training)
+        monkeypatch.setattr(ChurnSpec, "train", training)
         plan = Plan.of(gated.deployment, as_of=(NEWEST,), steps="train", models=["churn"])
         run_plan(load_settings(gated.folder), plan, lambda line: None)
 
@@ -240,7 +239,7 @@ def test_a_feature_that_knows_the_label_is_found(
 def test_scoring_refuses_columns_of_other_types(gated: Home) -> None:
     table = gated.lakehouse.read("gold/customer_features")
     texts = table.withColumn("items", F.col("items").cast("string"))
-    champion = load_churn_champion(tracking_of(gated.settings))
+    champion = load_champion(CHURN, tracking_of(gated.settings))
     with pytest.raises(FeatureSchemaError, match=r"items as string in place of int; train it"):
         champion.check_schema(texts, CHURN_FEATURES)
     champion.check_schema(table, CHURN_FEATURES)

@@ -14,6 +14,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from customer360.days import DayRange
+from customer360.models.churn.spec import CHURN
+from customer360.models.lifetime_value.spec import LIFETIME_VALUE
 from customer360.pipeline import audit, load_silver, make_gold, run_models
 from customer360.pipeline.account import reconcile
 from customer360.pipeline.bronze_accounts import BronzeLoaded
@@ -87,10 +89,9 @@ def make_snapshots(work: Workspace, as_of: list[date]) -> None:
     make_gold.make_first_orders(work, as_of)
     make_gold.make_rfm_segments(work, as_of)
     make_gold.make_cohort_retention(work, as_of)
-    run_models.train_lifetime_value(work, as_of[-1])
-    run_models.train_churn(work, as_of[-1])
-    run_models.score_lifetime_value(work, as_of)
-    run_models.score_churn(work, as_of)
+    for spec in (LIFETIME_VALUE, CHURN):
+        run_models.train(work, spec, as_of[-1])
+        run_models.score(work, spec, as_of)
     make_gold.make_customer_360(work, as_of)
 
 

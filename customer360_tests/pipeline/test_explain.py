@@ -9,10 +9,13 @@ import pyarrow as pa
 import pytest
 
 from customer360.models.baselines import HiatusRule
-from customer360.models.churn import FEATURES, ChurnModel, fit_xgboost
+from customer360.models.churn.explanation import topics_by
+from customer360.models.churn.features import FEATURES
+from customer360.models.churn.fitting import fit_xgboost
+from customer360.models.churn.model import ChurnModel
+from customer360.models.churn.spec import CHURN
 from customer360.models.lineage import FeatureSchema
-from customer360.models.tracking import CHURN, Champion
-from customer360.pipeline.explain import topics_by
+from customer360.models.tracking import Champion
 from customer360_tests.models.churn_rows import customers, labelled
 
 
@@ -34,7 +37,12 @@ def champion(features: pa.Table) -> Champion[ChurnModel]:
         calibrator=fit.calibrator,
     )
     return Champion(
-        model, CHURN, "4", "run", {}, schema=FeatureSchema.of_arrow(features.schema, FEATURES)
+        model,
+        CHURN.registered,
+        "4",
+        "run",
+        {},
+        schema=FeatureSchema.of_arrow(features.schema, FEATURES),
     )
 
 

@@ -11,9 +11,13 @@ from pyspark.sql import SparkSession
 from customer360.deployment import Deployment
 from customer360.errors import TableNotFoundError
 from customer360.lakehouse.tables import Lakehouse
-from customer360.models import lifetime_value, tracking
-from customer360.models.lifetime_value import BgNbd, GammaGamma, LifetimeValueModel
+from customer360.models.lifetime_value.beta_geometric import BgNbd
+from customer360.models.lifetime_value.gamma_gamma import GammaGamma
+from customer360.models.lifetime_value.scoring import LifetimeValueModel
+from customer360.models.lifetime_value.spec import LIFETIME_VALUE
+from customer360.models.lifetime_value.training import score
 from customer360.models.tracking import Champion
+from customer360.pipeline import forecast
 from customer360.pipeline.forecast import make_forecast
 from customer360.pipeline.make_gold import make_customer_features
 from customer360.pipeline.workspace import Workspace
@@ -51,8 +55,8 @@ def champion(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Makes a model the champion, version 3."""
 
     def crown(model: LifetimeValueModel) -> None:
-        found = Champion(model, tracking.LIFETIME_VALUE, "3", "run", {})
-        monkeypatch.setattr(tracking, "load_lifetime_value_champion", lambda _: found)
+        found = Champion(model, LIFETIME_VALUE.registered, "3", "run", {})
+        monkeypatch.setattr(forecast, "champion_of", lambda *_: found)
 
     return crown
 
@@ -72,7 +76,7 @@ def test_the_forecast_agrees_with_the_scores_of_the_customers(
     assert (made.revenue_forecast.rows, made.customer_equity.rows) == (104, 2)
 
     features = work.lakehouse.read_days(FEATURES, "as_of", [CALIBRATION_END])
-    scores = lifetime_value.score(features, FITTED, tracking.LIFETIME_VALUE, "3").toPandas()
+    scores = score(features, FITTED, LIFETIME_VALUE.registered, "3").toPandas()
     (equity,) = rows(work, CUSTOMER_EQUITY, CALIBRATION_END)
     assert equity["customers"] == len(scores) == 2357
     assert equity["equity"] == pytest.approx(scores["discounted_residual_value"].sum(), rel=1e-6)

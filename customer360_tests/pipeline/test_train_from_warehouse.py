@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from customer360.models.revenue import RevenueModel
 from customer360.models.revenue.features import CATEGORICAL_FEATURES, FEATURES
-from customer360.models.tracking import load_revenue_champion
+from customer360.models.revenue.model import RevenueModel
+from customer360.models.revenue.spec import REVENUE
+from customer360.models.tracking import load_champion
 from customer360.pipeline.run_models import tracking_of
 from customer360.pipeline.train_from_warehouse import (
     BaseTableError,
@@ -100,7 +101,7 @@ def test_the_newest_date_tests_and_the_champion_is_a_pickle(
     assert training.as_of == date(2024, 5, 28)
     # What comes is half of what was spent before: the model must find that, the mean cannot.
     assert training.metrics["test_rmse"] < training.metrics["baseline_mean_rmse"]
-    champion = load_revenue_champion(tracking_of(settings))
+    champion = load_champion(REVENUE, tracking_of(settings))
     assert champion.version == logged.version
     kept = RevenueModel.loads(Path(settings.revenue_pickle).read_bytes())
     assert kept.fingerprint() == champion.model.fingerprint()

@@ -28,6 +28,7 @@ from customer360.models.churn.features import (
 )
 from customer360.models.churn.fitting import (
     Grow,
+    XgboostFit,
     fallback,
     fit_xgboost,
     importance_by_gain,
@@ -42,7 +43,8 @@ from customer360.models.leakage import LeakReport, check_leaks
 from customer360.models.lifetime_value.fitting import fit_bg_nbd
 from customer360.models.lifetime_value.maximise import NotFittedError
 from customer360.models.profit import Campaign, profit_curve
-from customer360.models.sampling import every_nth, sampling_notes
+from customer360.models.sampling import DatedRows, every_nth
+from customer360.models.training import Training
 from customer360.models.windows import (
     AsOfGrid,
     ChurnWindows,
@@ -69,17 +71,13 @@ ALIVE_UNIT_DAYS = 7
 """The buying model among the baselines counts in weeks."""
 
 
-@dataclass(frozen=True)
-class ChurnTraining:
-    """All that came out of one training.
+@dataclass(frozen=True, kw_only=True)
+class ChurnTraining(Training[ChurnModel]):
+    """All that came out of one training; the model that was tested is the one to publish.
 
     Attributes:
-        model: The one that was tested, and the one to publish.
-        status: "trained", or "fallback: " and why.
-        notes: What else a reader must know.
         windows: The definition's windows and where they came from.
         grid: The as-of dates; ``None`` when the history is too short for them.
-        parameters: Flat, to log: windows, dates, sizes, XGBoost's parameters.
         metrics: Flat: ``test_*`` of the model, with ``_low`` and ``_high`` the edges of a 90 %
             bootstrap interval, ``baseline_hiatus_rule_*``,
             ``baseline_recency_ranking_*``, ``baseline_base_rate_*``,
@@ -88,31 +86,20 @@ class ChurnTraining:
         calibration: Test rows by tenth of risk: ``group``, ``customers``, ``predicted``,
             ``observed``.
         feature_importance: Share of the trees' total gain by feature; empty for a fallback.
-        plots: PNG images by name.
-        sample: The features of some rows, as an input example.
         as_of: Day the training was made for; the last label's horizon ends there.
-        leaks: What the leak check found in the labelled rows; not passed is no failure here, but
-            is in the notes and for an asset check to judge.
     """
 
-    model: ChurnModel
-    status: str
-    notes: tuple[str, ...]
     windows: ChurnWindows
     grid: AsOfGrid | None
-    parameters: dict[str, float | int | str]
-    metrics: dict[str, float]
     calibration: pd.DataFrame
     feature_importance: dict[str, float]
-    plots: dict[str, bytes]
-    sample: pd.DataFrame
-    as_of: date
     leaks: LeakReport = field(default_factory=LeakReport)
 
     @property
-    def trained(self) -> bool:
-        """False when a fallback stands in for the model."""
-        return self.status == "trained"
+    def definition(self) -> str:
+        """Who churns, by the windows, and the date it was tested on."""
+        tested = f"; tested on {self.grid.test}" if self.grid else ""
+        return self.windows.describe() + tested
 
 
 def train(
@@ -259,27 +246,14 @@ def train_on_rows(
         grow: Grows the trees elsewhere, on all rows; see `fit_xgboost`.
         champion: As for `train`.
     """
-    all_rows = len(frame) if all_rows is None else all_rows
-    test, validate, learn = (
-        frame[frame["as_of"].isin(days)].reset_index(drop=True)
-        for days in ([grid.test], [grid.validation], grid.training)
-    )
-    teaching = pd.concat([learn, validate], ignore_index=True)
+    rows = DatedRows.of(frame, grid, all_rows)
+    test = rows.test
     empty = _empty_model(windows, risk_thresholds)
-    facts = _facts(windows, as_of, empty, seed) | {
-        "test_as_of": grid.test.isoformat(),
-        "validation_as_of": grid.validation.isoformat(),
-        "training_as_of": ", ".join(day.isoformat() for day in sorted(grid.training)),
-        "training_rows": len(learn),
-        "validation_rows": len(validate),
-        "test_rows": len(test),
-        "rows_before_sampling": all_rows,
-        **campaign.parameters(),
-    }
+    facts = _facts(windows, as_of, empty, seed) | rows.parameters() | campaign.parameters()
 
     looked_at = every_nth(frame, LEAK_ROWS)
     leaks = check_leaks(
-        design_matrix(looked_at, frequent_categories(learn)),
+        design_matrix(looked_at, frequent_categories(rows.learn)),
         looked_at["churned"],
         looked_at["as_of"] == grid.training[0],
         looked_at["as_of"] == grid.test,
@@ -288,45 +262,28 @@ def train_on_rows(
     )
     importance: dict[str, float] = {}
     metrics = leaks.metrics()
-    reason = why_not(learn, validate)
+    reason = why_not(rows.learn, rows.validate)
     if reason is None:
-        log.info("churn: growing trees on %d rows", len(learn))
+        log.info("churn: growing trees on %d rows", len(rows.learn))
         fit = fit_xgboost(
-            learn, validate, parameters=parameters, seed=seed, nthread=nthread, grow=grow
+            rows.learn, rows.validate, parameters=parameters, seed=seed, nthread=nthread, grow=grow
         )
-        model = replace(
-            empty,
-            kind="xgboost",
-            base_rate=smoothed_rate(teaching["churned"]),
-            hiatus=fit_hiatus_rule(teaching["days_since_last_purchase"], teaching["churned"]),
-            categories=fit.categories,
-            booster=bytes(fit.booster.save_raw("ubj")),
-            calibrator=fit.calibrator,
-        )
+        model = _model_of(fit, empty, rows.teaching)
         importance = importance_by_gain(fit.booster)
         metrics |= fit.metrics()
         facts |= fit.facts()
         status = "trained"
     else:
-        model, instead = fallback(empty, teaching)
+        model, instead = fallback(empty, rows.teaching)
         status = f"fallback: {reason}; {instead}"
     facts["model"] = model.kind
     if model.hiatus:
         facts["hiatus_rule_days"] = model.hiatus.threshold_days
 
-    others: dict[str, Floats] = {}
-    if model.kind == "xgboost":
-        some = every_nth(teaching, LOGISTIC_ROWS)
-        others["logistic_regression"] = logistic_regression(
-            design_matrix(some, model.categories),
-            some["churned"],
-            design_matrix(test, model.categories),
-        )
-    if alive is not None:
-        others["probability_alive"] = alive.scores(test)
+    others = _further_baselines(model, rows, alive)
     judged = test if model.kind != "none" else test.head(0)
     predicted = model.probabilities(judged)
-    notes = (*sampling_notes(all_rows, len(frame)), *leaks.notes())
+    notes = (*rows.notes(), *leaks.notes())
     comparable = champion if champion and _comparable(champion, model) else None
     if champion and not comparable:
         notes = (*notes, "the champion reads other features: it is not judged beside")
@@ -355,6 +312,36 @@ def train_on_rows(
         as_of=as_of,
         leaks=leaks,
     )
+
+
+def _model_of(fit: XgboostFit, empty: ChurnModel, teaching: pd.DataFrame) -> ChurnModel:
+    """The fitted trees, with the rules that are baselines beside them."""
+    return replace(
+        empty,
+        kind="xgboost",
+        base_rate=smoothed_rate(teaching["churned"]),
+        hiatus=fit_hiatus_rule(teaching["days_since_last_purchase"], teaching["churned"]),
+        categories=fit.categories,
+        booster=bytes(fit.booster.save_raw("ubj")),
+        calibrator=fit.calibrator,
+    )
+
+
+def _further_baselines(
+    model: ChurnModel, rows: DatedRows, alive: AliveBaseline | None
+) -> dict[str, Floats]:
+    """Churn probabilities of the test rows by models that are only compared with."""
+    baselines: dict[str, Floats] = {}
+    if model.kind == "xgboost":
+        some = every_nth(rows.teaching, LOGISTIC_ROWS)
+        baselines["logistic_regression"] = logistic_regression(
+            design_matrix(some, model.categories),
+            some["churned"],
+            design_matrix(rows.test, model.categories),
+        )
+    if alive is not None:
+        baselines["probability_alive"] = alive.scores(rows.test)
+    return baselines
 
 
 def _comparable(champion: ChurnModel, model: ChurnModel) -> bool:

@@ -52,6 +52,7 @@ from customer360.models.lifetime_value.validation import (
     hiatus_days,
     repeat_purchase_counts,
 )
+from customer360.models.training import Training
 from customer360.models.windows import first_purchase_day
 
 log = logging.getLogger(__name__)
@@ -94,15 +95,13 @@ SCORE_SCHEMA = ", ".join(
 )
 
 
-@dataclass(frozen=True)
-class LifetimeValueTraining:
+@dataclass(frozen=True, kw_only=True)
+class LifetimeValueTraining(Training[LifetimeValueModel]):
     """All that came out of one training.
 
     Attributes:
         model: Fitted to everything up to the as-of date: the one to publish.
         calibration_model: Fitted to everything up to the holdout's start: the one judged.
-        status: "trained", or "fallback: " and why.
-        notes: What else a reader must know.
         parameters: Flat, to log: settings, dates, fitted parameters (``r`` … of the published
             model, ``calibration_r`` … of the judged one, ``calibration_bg_nbd_r`` … of each
             candidate, ``se_r`` … standard errors).
@@ -116,28 +115,30 @@ class LifetimeValueTraining:
             ``revenue_by_decile``, ``tracking``, ``frequency_histogram``,
             ``buyers_by_probability_alive`` and ``probability_alive``, of those that there are;
             columns as in `diagnostics` and `decile_table`.
-        plots: PNG images by name.
-        sample: Some feature rows, as an input example.
         as_of: The as-of date of the published model.
         calibration_as_of: Last day the judged model saw; ``None`` without a holdout.
     """
 
-    model: LifetimeValueModel
     calibration_model: LifetimeValueModel | None
-    status: str
-    notes: tuple[str, ...]
-    parameters: dict[str, float | int | str]
-    metrics: dict[str, float]
     tables: dict[str, pd.DataFrame]
-    plots: dict[str, bytes]
-    sample: pd.DataFrame
-    as_of: date
     calibration_as_of: date | None
 
     @property
-    def trained(self) -> bool:
-        """False when a fallback stands in for either part."""
-        return self.status == "trained"
+    def judged(self) -> tuple[LifetimeValueModel, date] | None:
+        """The model fitted to the calibration period, and its last day; ``None`` without one."""
+        if self.calibration_model is None or self.calibration_as_of is None:
+            return None
+        return self.calibration_model, self.calibration_as_of
+
+    @property
+    def definition(self) -> str:
+        """Which model was fitted up to when, and the days that it was judged on."""
+        facts = self.parameters
+        return (
+            f"{facts.get('calibration_model', 'nothing')} fitted up to "
+            f"{facts.get('calibration_as_of', self.as_of)}; purchases and net revenue of the "
+            f"{facts['holdout_days']} days after"
+        )
 
 
 @dataclass(frozen=True)

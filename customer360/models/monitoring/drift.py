@@ -57,6 +57,18 @@ class NumericProfile:
     edges: tuple[float, ...]
     shares: tuple[float, ...]
 
+    @property
+    def bins(self) -> int:
+        """How many there are, that of the nulls included."""
+        return len(self.edges) + 2
+
+    def bin(self) -> Column:
+        """Number of the bin that a customer is in: 0 for null."""
+        value = _number(self.name)
+        edges = F.array(*map(F.lit, self.edges)).cast("array<double>")
+        place = F.size(F.filter(edges, lambda edge: edge < value)) + 1
+        return F.when(value.isNull(), 0).otherwise(place)
+
 
 @dataclass(frozen=True)
 class CategoricalProfile:
@@ -72,6 +84,19 @@ class CategoricalProfile:
     name: str
     categories: tuple[str, ...]
     shares: tuple[float, ...]
+
+    @property
+    def bins(self) -> int:
+        """How many there are, those of the nulls and of all others included."""
+        return len(self.categories) + 2
+
+    def bin(self) -> Column:
+        """Number of the bin that a customer is in: 0 for null."""
+        value = F.col(self.name)
+        known = F.array(*map(F.lit, self.categories)).cast("array<string>")
+        place = F.array_position(known, value)
+        other = len(self.categories) + 1
+        return F.when(value.isNull(), 0).when(place > 0, place.cast("int")).otherwise(other)
 
 
 @dataclass(frozen=True)
@@ -222,26 +247,13 @@ def _number(name: str) -> Column:
     return F.nanvl(F.col(name).cast("double"), F.lit(None).cast("double"))
 
 
-def _bin(feature: NumericProfile | CategoricalProfile) -> Column:
-    """Number of the bin that a customer is in: 0 for null."""
-    if isinstance(feature, NumericProfile):
-        value = _number(feature.name)
-        edges = F.array(*map(F.lit, feature.edges)).cast("array<double>")
-        place = F.size(F.filter(edges, lambda edge: edge < value)) + 1
-        return F.when(value.isNull(), 0).otherwise(place)
-    value = F.col(feature.name)
-    place = F.array_position(F.array(*map(F.lit, feature.categories)).cast("array<string>"), value)
-    other = len(feature.categories) + 1
-    return F.when(value.isNull(), 0).when(place > 0, place.cast("int")).otherwise(other)
-
-
 def _bin_counts(
     frame: DataFrame, features: Sequence[NumericProfile | CategoricalProfile]
 ) -> pd.DataFrame:
     """Customers by ``as_of``, ``feature`` and ``bin``: one row a bin that is not empty."""
     if not features:
         return pd.DataFrame(columns=["as_of", "feature", "bin", "count"])
-    placed = [F.struct(F.lit(f.name).alias("feature"), _bin(f).alias("bin")) for f in features]
+    placed = [F.struct(F.lit(f.name).alias("feature"), f.bin().alias("bin")) for f in features]
     return (
         frame.select("as_of", F.inline(F.array(*placed)))
         .groupBy("as_of", "feature", "bin")
@@ -264,8 +276,7 @@ def _counts_of(
     feature: NumericProfile | CategoricalProfile, counts: pd.Series[int] | None
 ) -> np.ndarray:
     """Customers in each bin of the feature, empty ones included."""
-    inner = feature.edges if isinstance(feature, NumericProfile) else feature.categories
-    found = np.zeros(len(inner) + 2)
+    customers = np.zeros(feature.bins)
     if counts is not None:
-        found[counts.index.to_numpy(dtype=int)] = counts.to_numpy(dtype=float)
-    return found
+        customers[counts.index.to_numpy(dtype=int)] = counts.to_numpy(dtype=float)
+    return customers

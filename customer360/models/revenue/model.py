@@ -118,17 +118,6 @@ class RevenueModel:
             return np.full(len(frame), self.purchase_rate)
         return self._probability(typed_features(frame))
 
-    def explain(self, frame: pd.DataFrame, top: int = 3) -> pd.DataFrame:
-        """Why more or less is expected than of the average customer: `reasons.reasons`.
-
-        Returns:
-            ``reason_1`` to ``reason_<top>``, the strongest first, ``None`` where there are fewer.
-        """
-        from customer360.models.revenue.reasons import reasons  # it reads models
-
-        self.check_features(frame.columns)
-        return reasons(self, frame, top)
-
     def dumps(self) -> bytes:
         """As a plain pickle, which `loads` and ``pickle.loads`` read."""
         return pickle.dumps(self, protocol=5)

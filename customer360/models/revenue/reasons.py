@@ -232,7 +232,11 @@ def reasons(model: RevenueModel, frame: pd.DataFrame, top: int = 3) -> pd.DataFr
     Returns:
         ``reason_1`` to ``reason_<top>`` with the frame's index, the strongest first: "more: …" or
         "less: …" than of the average customer; ``None`` where there are fewer.
+
+    Raises:
+        RevenueModelError: The frame's features differ from the model's.
     """
+    model.check_features(frame.columns)
     names = [f"reason_{n}" for n in range(1, top + 1)]
     belongs = np.array(
         [[name in features for features, _ in TOPICS.values()] for name in FEATURES], dtype=float

@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from customer360.models.revenue.model import RevenueModel
+from customer360.models.revenue.reasons import reasons
 
 SCORE_SCHEMA = (
     "as_of date, customer_key string, expected_revenue double, purchase_probability double, "
@@ -20,12 +21,12 @@ SCORE_SCHEMA = (
 
 def predictions(frame: pd.DataFrame, model: RevenueModel) -> pd.DataFrame:
     """Expected revenue, purchase probability and reasons of rows with the model's features."""
-    said = model.explain(frame)
+    why = reasons(model, frame)
     return pd.DataFrame(
         {
             "expected_revenue": model.predict(frame),
             "purchase_probability": model.purchase_probability(frame),
-            **{name: said[name] for name in said.columns},
+            **{name: why[name] for name in why.columns},
             "horizon_days": np.int32(model.horizon_days),
         },
         index=frame.index,

@@ -34,7 +34,8 @@ from customer360.models.revenue.judging import (
 )
 from customer360.models.revenue.model import RevenueModel
 from customer360.models.revenue.rows import labelled_rows, sampled_rows
-from customer360.models.sampling import every_nth, sampling_notes
+from customer360.models.sampling import DatedRows, every_nth
+from customer360.models.training import Training
 from customer360.models.windows import WEEK, AsOfGrid, first_purchase_day, horizon_grid
 
 log = logging.getLogger(__name__)
@@ -56,46 +57,32 @@ class HorizonError(Customer360Error):
     """A horizon was asked for that cannot be used."""
 
 
-@dataclass(frozen=True)
-class RevenueTraining:
-    """All that came out of one training.
+@dataclass(frozen=True, kw_only=True)
+class RevenueTraining(Training[RevenueModel]):
+    """All that came out of one training; the model that was tested is the one to publish.
 
     Attributes:
-        model: The one that was tested, and the one to publish.
-        status: "trained", or "fallback: " and why.
-        notes: What else a reader must know.
         horizon_days: Days ahead that are predicted.
         grid: The as-of dates; ``None`` when the history is too short for them.
-        parameters: Flat, to log.
         metrics: Flat: see `judged_metrics`; ``validation_<kind>_rmse`` by which the model was
             chosen; ``leak_*``.
         deciles: Test customers by tenth of expected revenue: see `decile_table`.
         importance: Rise of the RMSE by shuffled feature; empty when none is looked at.
-        plots: PNG images by name.
-        sample: The features of some rows, as an input example.
         as_of: Day the training was made for; the last label's horizon ends there.
-        leaks: What the leak check found in the labelled rows; not passed is no failure here, but
-            is in the notes and for an asset check to judge.
     """
 
-    model: RevenueModel
-    status: str
-    notes: tuple[str, ...]
     horizon_days: int
     grid: AsOfGrid | None
-    parameters: dict[str, float | int | str]
-    metrics: dict[str, float]
     deciles: pd.DataFrame
     importance: dict[str, float]
-    plots: dict[str, bytes]
-    sample: pd.DataFrame
-    as_of: date
     leaks: LeakReport = field(default_factory=LeakReport)
 
     @property
-    def trained(self) -> bool:
-        """False when a fallback stands in for the model."""
-        return self.status == "trained"
+    def definition(self) -> str:
+        """Whose revenue of which days, the date it was tested on, and which kind was chosen."""
+        told = f"net revenue of the next {self.horizon_days} days, of all who had bought"
+        tested = f"; tested on {self.grid.test}; chosen: {self.model.kind}" if self.grid else ""
+        return told + tested
 
 
 def horizon_for(history_days: int, wanted_days: int = DEFAULT_HORIZON_DAYS) -> int:
@@ -248,22 +235,10 @@ def train_on_rows(
         nthread: As for `train`.
         champion: As for `train`.
     """
-    all_rows = len(frame) if all_rows is None else all_rows
-    test, validate, learn = (
-        frame[frame["as_of"].isin(days)].reset_index(drop=True)
-        for days in ([grid.test], [grid.validation], grid.training)
-    )
-    teaching = pd.concat([learn, validate], ignore_index=True)
-    facts = _facts(as_of, horizon_days, seed) | {
-        "test_as_of": grid.test.isoformat(),
-        "validation_as_of": grid.validation.isoformat(),
-        "training_as_of": ", ".join(day.isoformat() for day in sorted(grid.training)),
-        "training_rows": len(learn),
-        "validation_rows": len(validate),
-        "test_rows": len(test),
-        "rows_before_sampling": all_rows,
-    }
-    notes = sampling_notes(all_rows, len(frame))
+    rows = DatedRows.of(frame, grid, all_rows)
+    learn, validate, test, teaching = rows.learn, rows.validate, rows.test, rows.teaching
+    facts = _facts(as_of, horizon_days, seed) | rows.parameters()
+    notes = rows.notes()
     metrics: dict[str, float] = {}
     models: dict[str, RevenueModel] = {}
     leaks = LeakReport()

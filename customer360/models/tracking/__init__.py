@@ -3,26 +3,19 @@
 By default a SQLite file and a folder of artifacts, both in the deployment's home; any tracking
 server by its URI. The registry's alias ``champion`` names the version that scores.
 
-``connection`` says where; ``log`` puts a training there, ``stored`` its model and back, ``card``
-describes a version for people, ``versions`` says which there are and which one scores, and
-``exhibit`` gathers what people look at.
+``connection`` says where; ``log`` puts a training there, ``stored`` its model and back, in the
+``form`` that the model's declaration gives it; ``card`` describes a version for people,
+``versions`` says which there are and which one scores, and ``exhibit`` gathers what people look at.
 """
 
 from customer360.models.tracking.connection import CHAMPION, Tracking, TrackingError
 from customer360.models.tracking.exhibit import ExhibitedModel, exhibited_models
 from customer360.models.tracking.log import LoggedTraining, log_training
 from customer360.models.tracking.stored import (
-    CHURN,
-    LIFETIME_VALUE,
-    REVENUE,
     Champion,
-    Model,
     NoChampionError,
-    Training,
-    load_churn_champion,
-    load_lifetime_value_champion,
-    load_revenue_champion,
-    noted_churn_champion,
+    load_champion,
+    noted_champion,
 )
 from customer360.models.tracking.versions import (
     ChampionFigures,
@@ -36,27 +29,20 @@ from customer360.models.tracking.versions import (
 
 __all__ = [
     "CHAMPION",
-    "CHURN",
-    "LIFETIME_VALUE",
-    "REVENUE",
     "Champion",
     "ChampionFigures",
     "ExhibitedModel",
     "LoggedTraining",
-    "Model",
     "NoChampionError",
     "PromotionError",
     "RegisteredVersion",
     "Tracking",
     "TrackingError",
-    "Training",
     "champion_figures",
     "exhibited_models",
-    "load_churn_champion",
-    "load_lifetime_value_champion",
-    "load_revenue_champion",
+    "load_champion",
     "log_training",
-    "noted_churn_champion",
+    "noted_champion",
     "promote",
     "registered_versions",
     "rollback",

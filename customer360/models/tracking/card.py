@@ -6,24 +6,12 @@ What a card holds follows Mitchell et al. 2019, "Model Cards for Model Reporting
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import Any
 
-from customer360.models.churn import ChurnTraining
 from customer360.models.comparison import as_markdown, comparison
 from customer360.models.promotion import Verdict
-from customer360.models.revenue import RevenueTraining
-from customer360.models.tracking.connection import short_name
-from customer360.models.tracking.stored import Training
-
-
-@dataclass(frozen=True)
-class _Kind:
-    """What is the same for every version of a model."""
-
-    purpose: str
-    target: str
-    limits: tuple[str, ...]
-
+from customer360.models.spec import ModelSpec
+from customer360.models.training import Training
 
 _ALWAYS = (
     "It knows what customers did, not why; a figure of one customer is a probability or an "
@@ -31,67 +19,29 @@ _ALWAYS = (
     "Not for decisions with legal effect on a person, such as credit or prices.",
 )
 
-_LIFETIME_VALUE = _Kind(
-    "How probably each customer is still one, how often they will buy and what they are worth.",
-    "Repeat purchase days and net revenue (refunds deducted) of the {holdout_days} days after "
-    "the calibration period, by customers who had bought in it. A purchase is a customer and a "
-    "business date.",
-    (
-        "Knows neither seasons nor campaigns: each customer buys at a steady rate until leaving "
-        "for good.",
-        "Order values are taken as independent of how often a customer buys.",
-        "New customers are in no score before their first purchase.",
-    ),
-)
-
-_CHURN = _Kind(
-    "Which active customers will buy nothing for a while, for deciding whom to contact.",
-    "1 when a customer with a purchase in the {activity_window_days} days up to the as-of date "
-    "buys nothing in the {horizon_days} days after it.",
-    (
-        "Who was silent for longer than the activity window has no score.",
-        "A churn probability is not the effect of a campaign: some would stay without it.",
-    ),
-)
-
-
-_REVENUE = _Kind(
-    "How much each customer will bring in the days ahead, from the first order and the buying "
-    "since; for new customers too.",
-    "Net revenue (refunds deducted) of a customer in the {horizon_days} days after the as-of date, "
-    "of all who had bought by then.",
-    (
-        "Learnt from what there was to buy and from the season of the training dates.",
-        "Written in scikit-learn's pickles: read them only from where you trust.",
-    ),
-)
-
-
-def _kind(training: Training) -> _Kind:
-    if isinstance(training, ChurnTraining):
-        return _CHURN
-    return _REVENUE if isinstance(training, RevenueTraining) else _LIFETIME_VALUE
-
 
 def model_card(
-    training: Training, name: str, version: str, verdict: Verdict, origin: Mapping[str, object]
+    spec: ModelSpec[Any],
+    training: Training[Any],
+    version: str,
+    verdict: Verdict,
+    origin: Mapping[str, object],
 ) -> str:
     """The page as Markdown: purpose, origin, target, figures beside others, limits.
 
     Args:
+        spec: The model.
         training: That the version came from.
-        name: Registered name.
         version: Registered version.
         verdict: Whether it was promoted.
         origin: Versions of tables and code, feature schema, status and day.
     """
-    kind = _kind(training)
-    stated = {key: training.parameters.get(key, "unknown") for key in _placeholders(kind.target)}
+    stated = {key: training.parameters.get(key, "unknown") for key in _placeholders(spec.target)}
     promoted = "champion" if verdict.promoted else "challenger"
     lines = [
-        f"# {short_name(name)} v{version}",
+        f"# {spec.title} v{version}",
         "",
-        kind.purpose,
+        spec.purpose,
         "",
         f"When it was registered: {promoted}; {verdict.reason}.",
         "",
@@ -102,7 +52,7 @@ def model_card(
         "",
         "## Target",
         "",
-        kind.target.format(**stated),
+        spec.target.format(**stated),
         "",
         "## Figures",
         "",
@@ -112,7 +62,7 @@ def model_card(
         "",
         "## Limits",
         "",
-        *(f"- {limit}" for limit in (*kind.limits, *_ALWAYS)),
+        *(f"- {limit}" for limit in (*spec.limits, *_ALWAYS)),
         *(f"- {note}" for note in training.notes),
     ]
     return "\n".join(lines) + "\n"
@@ -140,7 +90,7 @@ _SIZES = (
 )
 
 
-def _sizes(training: Training) -> list[str]:
+def _sizes(training: Training[Any]) -> list[str]:
     return [
         f"- {key.replace('_', ' ')}: {training.parameters[key]}"
         for key in _SIZES

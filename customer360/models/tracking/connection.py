@@ -98,9 +98,9 @@ def experiment_of(mlflow: ModuleType, tracking: Tracking) -> str:
         TrackingError: The database or server does not answer.
     """
     try:
-        found = mlflow.get_experiment_by_name(tracking.experiment)
-        if found is not None:
-            return str(found.experiment_id)
+        experiment = mlflow.get_experiment_by_name(tracking.experiment)
+        if experiment is not None:
+            return str(experiment.experiment_id)
         return str(
             mlflow.create_experiment(
                 tracking.experiment, artifact_location=tracking.artifact_location

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from customer360.models.registry import MODELS
 from customer360.models.tracking.connection import (
     CHAMPION,
     Tracking,
@@ -17,7 +18,6 @@ from customer360.models.tracking.connection import (
     registered,
 )
 from customer360.models.tracking.log import CARD, PLOTS
-from customer360.models.tracking.stored import CHURN, LIFETIME_VALUE, REVENUE
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class ExhibitedModel:
     """One registered version, as people look at it.
 
     Attributes:
-        model: Its short name: ``churn``, ``lifetime_value`` or ``revenue``.
+        model: Its name, as `ModelSpec` has it.
         version: Its number.
         is_champion: Whether it is the one that scores.
         as_of: Day it was trained for.
@@ -58,28 +58,28 @@ def exhibited_models(tracking: Tracking) -> list[ExhibitedModel]:
     with connected(tracking) as mlflow:
         experiment_of(mlflow, tracking)
         client = mlflow.MlflowClient()
-        found = []
-        for name in (CHURN, LIFETIME_VALUE, REVENUE):
-            champion = registered(mlflow, name, CHAMPION)
-            for known in client.search_model_versions(f"name='{name}'"):
-                crowned = champion is not None and str(champion.version) == str(known.version)
-                found.append(_exhibited(mlflow, name, known, crowned))
-        return found
+        exhibited = []
+        for spec in MODELS:
+            champion = registered(mlflow, spec.registered, CHAMPION)
+            for version in client.search_model_versions(f"name='{spec.registered}'"):
+                is_champion = champion is not None and str(champion.version) == str(version.version)
+                exhibited.append(_exhibit_of(mlflow, spec.name, version, is_champion))
+        return exhibited
 
 
-def _exhibited(mlflow: ModuleType, name: str, known: Any, crowned: bool) -> ExhibitedModel:
-    run = mlflow.MlflowClient().get_run(known.run_id)
+def _exhibit_of(mlflow: ModuleType, name: str, version: Any, is_champion: bool) -> ExhibitedModel:
+    run = mlflow.MlflowClient().get_run(version.run_id)
     return ExhibitedModel(
-        model=name.removeprefix("customer360_"),
-        version=str(known.version),
-        is_champion=crowned,
-        as_of=date.fromisoformat(known.tags["as_of"]),
-        trained_at=datetime.fromtimestamp(known.creation_timestamp / 1000, UTC),
-        status=known.tags.get("status", ""),
+        model=name,
+        version=str(version.version),
+        is_champion=is_champion,
+        as_of=date.fromisoformat(version.tags["as_of"]),
+        trained_at=datetime.fromtimestamp(version.creation_timestamp / 1000, UTC),
+        status=version.tags.get("status", ""),
         notes=run.data.tags.get("notes", ""),
-        card=mlflow.artifacts.load_text(f"runs:/{known.run_id}/{CARD}"),
+        card=mlflow.artifacts.load_text(f"runs:/{version.run_id}/{CARD}"),
         figures=dict(run.data.metrics),
-        plots=_plots(mlflow, known.run_id) if crowned else {},
+        plots=_plots(mlflow, version.run_id) if is_champion else {},
     )
 
 

@@ -8,14 +8,14 @@ import io
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from customer360.models.churn import ChurnModel
 from customer360.models.lineage import FeatureSchema, code_version
 from customer360.models.promotion import Gate, Verdict, decide
-from customer360.models.revenue import RevenueModel
+from customer360.models.spec import ModelSpec
 from customer360.models.tracking.card import model_card
 from customer360.models.tracking.connection import (
     CHALLENGER,
@@ -25,8 +25,9 @@ from customer360.models.tracking.connection import (
     experiment_of,
     registered,
 )
-from customer360.models.tracking.stored import Training, name_of, store
+from customer360.models.tracking.stored import store
 from customer360.models.tracking.versions import FIGURE, REPLACED
+from customer360.models.training import Model, Training
 
 PLOTS = "plots"
 """Folder of a training's pictures."""
@@ -73,7 +74,8 @@ class LoggedTraining:
 
 
 def log_training(
-    training: Training,
+    spec: ModelSpec[Model],
+    training: Training[Model],
     tracking: Tracking,
     gate: Gate,
     *,
@@ -94,7 +96,8 @@ def log_training(
     version.
 
     Args:
-        training: From a model's ``train``.
+        spec: The model.
+        training: From its ``train``.
         tracking: Where.
         gate: What it must beat.
         schema: Columns that it was trained on.
@@ -104,46 +107,46 @@ def log_training(
     Raises:
         TrackingError: The database or server does not answer.
     """
-    name = name_of(training)
-    fingerprint = _fingerprint(training)
+    name = spec.registered
+    fingerprint = _fingerprint(training.as_of, spec.identity(training.model))
     with connected(tracking) as mlflow:
         experiment_id = experiment_of(mlflow, tracking)
         champion = registered(mlflow, name, CHAMPION)
-        for known in mlflow.MlflowClient().search_model_versions(f"name='{name}'"):
-            if known.tags.get(_FINGERPRINT) == fingerprint:
-                same = _same(known, champion)
-                return _logged_as(mlflow, name, known, experiment_id, tracking, same)
+        for version in mlflow.MlflowClient().search_model_versions(f"name='{name}'"):
+            if version.tags.get(_FINGERPRINT) == fingerprint:
+                same = _same(version, champion)
+                return _logged_as(mlflow, name, version, experiment_id, tracking, same)
         origin = {f"delta_version/{t}": v for t, v in (table_versions or {}).items()}
-        described = {
+        facts = {
             "status": training.status,
             "as_of": training.as_of.isoformat(),
             "code_version": code_version(),
             **({"feature_schema": schema.hash} if schema else {}),
         }
-        label = f"{name.removeprefix('customer360_')} {training.as_of}"
+        label = f"{spec.name} {training.as_of}"
         with mlflow.start_run(experiment_id=experiment_id, run_name=label):
             mlflow.log_params({**training.parameters, **origin})
             mlflow.log_metrics(training.metrics)
             notes = {"notes": "; ".join(training.notes)} if training.notes else {}
-            mlflow.set_tags({"model": name, **described, **notes, **(tags or {})})
+            mlflow.set_tags({"model": name, **facts, **notes, **(tags or {})})
             _log_images(mlflow, training.plots)
-            logged = store(mlflow, training, schema)
+            logged = store(mlflow, spec.form(training), schema)
         verdict = _verdict(training, gate, champion)
         client = mlflow.MlflowClient()
-        stated = described | {
+        version_tags = facts | {
             _FINGERPRINT: fingerprint,
             _TESTED: "yes" if gate.candidate in training.metrics else "no",
             _BEATS_BASELINE: str(verdict.beats_baseline),
             "verdict": verdict.reason,
         }
         if gate.candidate in training.metrics:
-            stated[FIGURE] = f"{gate.figure} {training.metrics[gate.candidate]:.4g}"
+            version_tags[FIGURE] = f"{gate.figure} {training.metrics[gate.candidate]:.4g}"
         if verdict.promoted and champion is not None:
-            stated[REPLACED] = str(champion.version)
+            version_tags[REPLACED] = str(champion.version)
         # MLflow prints "Successfully registered" to stderr, which is for errors here.
         with contextlib.redirect_stderr(io.StringIO()):
-            new = mlflow.register_model(logged.model_uri, name, tags=stated)
-        card = model_card(training, name, str(new.version), verdict, {**described, **origin})
+            new = mlflow.register_model(logged.model_uri, name, tags=version_tags)
+        card = model_card(spec, training, str(new.version), verdict, {**facts, **origin})
         client.log_text(new.run_id, card, CARD)
         client.update_model_version(name, new.version, description=_description(card))
         alias = CHAMPION if verdict.promoted else CHALLENGER
@@ -156,20 +159,20 @@ def _description(card: str) -> str:
     return card if len(card) <= _LONGEST else card[: card.rfind("\n", 0, _LONGEST)]
 
 
-def _same(known: Any, champion: Any | None) -> Verdict:
+def _same(version: Any, champion: Any | None) -> Verdict:
     """The verdict of a model that is registered already: it is not judged twice."""
-    beats = {"True": True, "False": False}.get(known.tags.get(_BEATS_BASELINE, ""))
-    if champion is not None and str(champion.version) == str(known.version):
-        return Verdict(True, beats, f"the same model as the champion v{known.version}")
+    beats = {"True": True, "False": False}.get(version.tags.get(_BEATS_BASELINE, ""))
+    if champion is not None and str(champion.version) == str(version.version):
+        return Verdict(True, beats, f"the same model as the champion v{version.version}")
     return Verdict(
         False,
         beats,
-        f"the same model as v{known.version}, which is not the champion; when it was trained: "
-        f"{known.tags.get('verdict', 'nothing was noted')}",
+        f"the same model as v{version.version}, which is not the champion; when it was trained: "
+        f"{version.tags.get('verdict', 'nothing was noted')}",
     )
 
 
-def _verdict(training: Training, gate: Gate, champion: Any | None) -> Verdict:
+def _verdict(training: Training[Any], gate: Gate, champion: Any | None) -> Verdict:
     if champion is None:
         return decide(training.metrics, gate, None)
     version, made_for = str(champion.version), champion.tags.get("as_of", "")
@@ -183,31 +186,28 @@ def _verdict(training: Training, gate: Gate, champion: Any | None) -> Verdict:
     return decide(training.metrics, gate, version, champion_tested=tested)
 
 
-def _fingerprint(training: Training) -> str:
+def _fingerprint(as_of: date, identity: bytes) -> str:
     """Equal for two trainings that came to the same model for the same date."""
-    model = training.model
-    described = model.fingerprint() if isinstance(model, RevenueModel) else model.to_json()
-    booster = model.booster if isinstance(model, ChurnModel) else b""
-    return hashlib.sha256(f"{training.as_of}\n{described}".encode() + booster).hexdigest()
+    return hashlib.sha256(f"{as_of}\n".encode() + identity).hexdigest()
 
 
 def _logged_as(
     mlflow: ModuleType,
     name: str,
-    known: Any,
+    version: Any,
     experiment_id: str,
     tracking: Tracking,
     verdict: Verdict,
 ) -> LoggedTraining:
     server = tracking.uri.startswith("http")
-    run_id = str(known.run_id)
+    run_id = str(version.run_id)
     page = f"{tracking.uri.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}"
     return LoggedTraining(
         model_name=name,
-        version=str(known.version),
+        version=str(version.version),
         run_id=run_id,
         experiment_id=experiment_id,
-        model_uri=f"models:/{name}/{known.version}",
+        model_uri=f"models:/{name}/{version.version}",
         url=page if server else None,
         verdict=verdict,
         card=mlflow.artifacts.load_text(f"runs:/{run_id}/{CARD}"),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import ModuleType
+from typing import Any
 
 from customer360.errors import Customer360Error
+from customer360.models.spec import ModelSpec
 from customer360.models.tracking.connection import (
     CHALLENGER,
     CHAMPION,
@@ -13,7 +15,6 @@ from customer360.models.tracking.connection import (
     connected,
     experiment_of,
     registered,
-    short_name,
 )
 
 FIGURE = "figure"
@@ -48,7 +49,7 @@ class RegisteredVersion:
     verdict: str
 
 
-def registered_versions(name: str, tracking: Tracking) -> list[RegisteredVersion]:
+def registered_versions(spec: ModelSpec[Any], tracking: Tracking) -> list[RegisteredVersion]:
     """All versions of a model, newest first.
 
     Raises:
@@ -57,6 +58,7 @@ def registered_versions(name: str, tracking: Tracking) -> list[RegisteredVersion
     with connected(tracking) as mlflow:
         experiment_of(mlflow, tracking)
         client = mlflow.MlflowClient()
+        name = spec.registered
         aliases: dict[str, list[str]] = {}
         for alias in (CHAMPION, CHALLENGER):
             known = registered(mlflow, name, alias)
@@ -76,7 +78,7 @@ def registered_versions(name: str, tracking: Tracking) -> list[RegisteredVersion
         ]
 
 
-def promote(name: str, version: str, tracking: Tracking) -> str | None:
+def promote(spec: ModelSpec[Any], version: str, tracking: Tracking) -> str | None:
     """Make a version the champion, whatever the gate said; the one before is challenger then.
 
     Returns:
@@ -86,18 +88,18 @@ def promote(name: str, version: str, tracking: Tracking) -> str | None:
         PromotionError: There is no such version, or it is the champion already.
         TrackingError: The database or server does not answer.
     """
-    known = [each.version for each in registered_versions(name, tracking)]
-    short = short_name(name)
-    if version not in known:
+    versions = [each.version for each in registered_versions(spec, tracking)]
+    name = spec.registered
+    if version not in versions:
         raise PromotionError(
-            f"{short} has no version {version}; it has "
-            f"{', '.join(known) if known else 'none yet: run `make train`'}"
+            f"{spec.title} has no version {version}; it has "
+            f"{', '.join(versions) if versions else 'none yet: run `make train`'}"
         )
     with connected(tracking) as mlflow:
         champion = registered(mlflow, name, CHAMPION)
         before = None if champion is None else str(champion.version)
         if before == version:
-            raise PromotionError(f"{short} v{version} is the champion already")
+            raise PromotionError(f"{spec.title} v{version} is the champion already")
         client = mlflow.MlflowClient()
         if before is not None:
             client.set_model_version_tag(name, version, REPLACED, before)
@@ -107,7 +109,7 @@ def promote(name: str, version: str, tracking: Tracking) -> str | None:
         return before
 
 
-def rollback(name: str, tracking: Tracking) -> tuple[str, str]:
+def rollback(spec: ModelSpec[Any], tracking: Tracking) -> tuple[str, str]:
     """Make the version champion again that the champion replaced; the latter is challenger then.
 
     Returns:
@@ -117,13 +119,14 @@ def rollback(name: str, tracking: Tracking) -> tuple[str, str]:
         PromotionError: The champion replaced nobody.
         TrackingError: The database or server does not answer.
     """
+    name = spec.registered
     with connected(tracking) as mlflow:
         experiment_of(mlflow, tracking)
         champion = registered(mlflow, name, CHAMPION)
         earlier = champion.tags.get(REPLACED) if champion is not None else None
         if champion is None or earlier is None:
             raise PromotionError(
-                f"{short_name(name)} has no earlier champion to go back to; "
+                f"{spec.title} has no earlier champion to go back to; "
                 "`customer360 models` lists the versions there are"
             )
         _crown(mlflow, name, earlier)
@@ -158,7 +161,7 @@ class ChampionFigures:
     parameters: dict[str, str]
 
 
-def champion_figures(name: str, tracking: Tracking) -> ChampionFigures | None:
+def champion_figures(spec: ModelSpec[Any], tracking: Tracking) -> ChampionFigures | None:
     """Figures of the model's champion; ``None`` when none has been trained.
 
     Raises:
@@ -166,7 +169,7 @@ def champion_figures(name: str, tracking: Tracking) -> ChampionFigures | None:
     """
     with connected(tracking) as mlflow:
         experiment_of(mlflow, tracking)
-        champion = registered(mlflow, name, CHAMPION)
+        champion = registered(mlflow, spec.registered, CHAMPION)
         if champion is None:
             return None
         run = mlflow.MlflowClient().get_run(champion.run_id)

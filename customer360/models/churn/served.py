@@ -15,7 +15,7 @@ import mlflow
 import pandas as pd
 from mlflow.pyfunc.model import PythonModel
 
-from customer360.models.churn import ChurnModel
+from customer360.models.churn.model import ChurnModel
 
 
 class ServedChurn(PythonModel):

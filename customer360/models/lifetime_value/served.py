@@ -14,7 +14,7 @@ import mlflow
 import pandas as pd
 from mlflow.pyfunc.model import PythonModel
 
-from customer360.models.lifetime_value import LifetimeValueModel
+from customer360.models.lifetime_value.scoring import LifetimeValueModel
 
 
 class ServedLifetimeValue(PythonModel):

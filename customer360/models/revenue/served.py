@@ -13,7 +13,7 @@ import mlflow
 import pandas as pd
 from mlflow.pyfunc.model import PythonModel
 
-from customer360.models.revenue import RevenueModel
+from customer360.models.revenue.model import RevenueModel
 
 
 class ServedRevenue(PythonModel):

@@ -1,0 +1,59 @@
+"""What every training comes to, whatever the model: what is tracked, judged and put on a card."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from customer360.models.leakage import LeakReport
+
+Model = TypeVar("Model")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training(ABC, Generic[Model]):
+    """All that came out of one training; a model's own class adds what only it has.
+
+    Attributes:
+        model: The one to publish.
+        status: "trained", or "fallback: " and why.
+        notes: What else a reader must know.
+        parameters: Flat, to log.
+        metrics: Flat: the model's figures, and those of others on the same rows; see
+            `customer360.models.comparison.comparison` for their names.
+        plots: PNG images by name.
+        sample: The features of some rows, as an input example.
+        as_of: Day the training was made for.
+        leaks: What the leak check found in the labelled rows; not passed is no failure here, but
+            is in the notes and for an asset check to judge. ``None`` where nothing is labelled.
+    """
+
+    model: Model
+    status: str
+    notes: tuple[str, ...]
+    parameters: dict[str, float | int | str]
+    metrics: dict[str, float]
+    plots: dict[str, bytes]
+    sample: pd.DataFrame
+    as_of: date
+    leaks: LeakReport | None = None
+
+    @property
+    def trained(self) -> bool:
+        """False when a fallback stands in for the model or for a part of it."""
+        return self.status == "trained"
+
+    @property
+    def judged(self) -> tuple[Model, date] | None:
+        """The model that was judged, where another one is published, and the last day it saw."""
+        return None
+
+    @property
+    @abstractmethod
+    def definition(self) -> str:
+        """What was predicted over which days, and how it was tested, in a sentence."""
