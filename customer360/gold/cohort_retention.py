@@ -10,19 +10,6 @@ from pyspark.sql import functions as F
 
 from customer360.gold.purchases import NoAsOfDateError, is_purchase
 
-COLUMNS = (
-    "as_of",
-    "cohort",
-    "months_since_first",
-    "customers",
-    "active_customers",
-    "retention",
-    "net_revenue",
-    "cumulative_revenue_per_customer",
-    "is_partial",
-)
-"""Columns of gold/cohort_retention, in order."""
-
 _MONEY = "decimal(18,2)"
 
 

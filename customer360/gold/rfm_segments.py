@@ -21,6 +21,9 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, Window, WindowSpec
 from pyspark.sql import functions as F
 
+from customer360.contracts import Contract
+from customer360.table_names import RFM
+
 CHAMPIONS = "Champions"
 LOYAL = "Loyal Customers"
 POTENTIAL = "Potential Loyalists"
@@ -61,19 +64,6 @@ SEGMENTS = (
 )
 """The eleven segments, best first."""
 
-COLUMNS = (
-    "as_of",
-    "customer_key",
-    "days_since_last_purchase",
-    "purchase_days",
-    "net_revenue",
-    "r_score",
-    "f_score",
-    "m_score",
-    "rfm_score",
-    "segment",
-)
-"""Columns of gold/rfm_segments, in order."""
 
 _MEASURES = ("r", "f", "m")
 
@@ -111,7 +101,7 @@ def rfm_segments(customer_features: DataFrame) -> DataFrame:
             ),
             "segment": _segment(),
         }
-    ).select(*COLUMNS)
+    ).select(*Contract.load(RFM).column_names)
 
 
 def _score(measure: str) -> Column:
