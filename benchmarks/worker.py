@@ -199,6 +199,7 @@ def _next_run(work: Any) -> Any:
 
 def first_table(case: Case) -> None:
     """A session, a first Delta commit and a read of it."""
+    from customer360.contracts import Column, Contract
     from customer360.lakehouse.session import spark_session
     from customer360.lakehouse.tables import Lakehouse
 
@@ -208,8 +209,11 @@ def first_table(case: Case) -> None:
         spark = spark_session(settings)
         facts["session_seconds"] = time.perf_counter() - begun
         lakehouse = Lakehouse(spark, settings.lakehouse_dir)
-        lakehouse.replace_all("silver/first", spark.range(10).toDF("number"))
-        facts["rows"] = lakehouse.read("silver/first").count()
+        numbers = Contract.from_columns(
+            "silver/first", [Column("number", "integer", "bigint")], description="Ten numbers."
+        )
+        lakehouse.replace_all(numbers, spark.range(10).toDF("number"))
+        facts["rows"] = lakehouse.read(numbers.table).count()
     assert facts["rows"] == 10
 
 

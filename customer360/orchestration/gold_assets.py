@@ -10,6 +10,7 @@ import dagster as dg
 
 from customer360.contracts import Contract
 from customer360.deployment import Deployment
+from customer360.orchestration.contract_checks import contract_checks, contract_results
 from customer360.orchestration.failure import told
 from customer360.orchestration.metadata import (
     asset_key,
@@ -133,7 +134,7 @@ def _snapshot_asset(
     make: Make,
 ) -> dg.AssetsDefinition:
     contract = Contract.load(table)
-    checks = [_keys_unique(contract)]
+    checks = contract_checks(contract)
     if table == FEATURES:
         checks.append(_days_unchanged(contract))
 
@@ -160,15 +161,6 @@ def _snapshot_asset(
         yield result
 
     return snapshot
-
-
-def _keys_unique(contract: Contract) -> dg.AssetCheckSpec:
-    return dg.AssetCheckSpec(
-        "keys_unique",
-        asset=asset_key(contract.table),
-        description=f"One row for each {', '.join(contract.primary_key)}.",
-        blocking=True,
-    )
 
 
 def _days_unchanged(contract: Contract) -> dg.AssetCheckSpec:
@@ -212,22 +204,15 @@ def _made(
     from customer360.pipeline import audit
 
     key = asset_key(contract.table)
-    found = audit.audit_snapshots(work, contract, as_of)
+    rows = audit.rows_by_date(work, contract.table, as_of)
     for day in as_of:
         context.add_asset_metadata(
-            {"dagster/partition_row_count": found.rows[day]}, asset_key=key, partition_key=str(day)
+            {"dagster/partition_row_count": rows[day]}, asset_key=key, partition_key=str(day)
         )
     return dg.MaterializeResult(
         asset_key=key,
         metadata=commit_metadata(written, as_of=day_list(as_of)) | dict(more),
-        check_results=[
-            dg.AssetCheckResult(
-                asset_key=key,
-                check_name="keys_unique",
-                passed=found.repeated_keys == 0,
-                metadata={"repeated_keys": found.repeated_keys},
-            )
-        ],
+        check_results=contract_results(work, contract, as_of),
     )
 
 
@@ -246,7 +231,7 @@ def _forecast_asset(deployment: Deployment) -> dg.AssetsDefinition:
             )
             for contract in contracts
         ],
-        check_specs=[_keys_unique(contract) for contract in contracts],
+        check_specs=[check for contract in contracts for check in contract_checks(contract)],
         can_subset=True,
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
@@ -291,6 +276,7 @@ def _health_asset(
             )
         ],
         check_specs=[
+            *contract_checks(Contract.load(HEALTH)),
             dg.AssetCheckSpec(
                 "revenue_reconciles",
                 asset=asset_key(HEALTH),
@@ -324,6 +310,7 @@ def _health_asset(
                 written, days_made=str(days), left_out=_left_out(found, work.deployment.currency)
             ),
             check_results=[
+                *contract_results(work, Contract.load(HEALTH), list(days)),
                 dg.AssetCheckResult(
                     check_name="account_closes",
                     passed=not found.differences,

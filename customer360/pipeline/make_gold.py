@@ -57,12 +57,7 @@ def replace_snapshots(
 ) -> Commit:
     """Put ``frame`` in place of the snapshots of ``as_of``, one file each for small data."""
     return work.lakehouse.replace_days(
-        table,
-        frame,
-        AS_OF,
-        as_of,
-        index=Contract.load(table).indexed_columns,
-        note=note or days_note(as_of),
+        Contract.load(table), frame, AS_OF, as_of, note=note or days_note(as_of)
     )
 
 
@@ -135,7 +130,7 @@ def make_business_health(work: Workspace, days: DayRange) -> tuple[Commit, DayRa
         lakehouse.read(TRANSACTIONS), lakehouse.read(CUSTOMER_DAYS), stale.first, stale.last
     )
     written = lakehouse.replace_days(
-        HEALTH,
+        Contract.load(HEALTH),
         frame.coalesce(1),
         "business_date",
         list(stale),

@@ -21,6 +21,7 @@ from customer360.settings import Settings
 from customer360.table_names import CUSTOMER_360, FEATURES
 from customer360_tests.cases.loaded_files import ORDERS
 from customer360_tests.cases.shop import Shop, open_shop
+from customer360_tests.stored import put
 
 HEAD = "id,who,day,sum"
 JANUARY = ("1,A,2024-01-05,10.00", "2,B,2024-01-20,20.00")
@@ -87,13 +88,8 @@ def test_features_made_again_do_not_hide_that_the_scores_are_old(shop: Shop) -> 
         [(END_OF_MARCH, "a")], "as_of date, customer_key string"
     )
     digests = digests_noted(shop.work.tables, FEATURES)
-    shop.lakehouse.replace_days(
-        CUSTOMER_360,
-        frame,
-        "as_of",
-        [END_OF_MARCH],
-        note=digests_note([END_OF_MARCH], {}, digests),
-    )
+    note = digests_note([END_OF_MARCH], {}, digests)
+    put(shop.lakehouse, CUSTOMER_360, frame, note=note)
     assert stale_snapshots(shop.work.tables) == []
     shop.deliver("orders.csv", HEAD, *JANUARY, *FEBRUARY)
     shop.load()

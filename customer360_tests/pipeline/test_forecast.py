@@ -20,6 +20,7 @@ from customer360.pipeline.workspace import Workspace
 from customer360.settings import load_settings
 from customer360.table_names import CUSTOMER_DAYS, CUSTOMER_EQUITY, FEATURES, REVENUE_FORECAST
 from customer360_tests.models.data import CALIBRATION_END, cdnow_customer_days
+from customer360_tests.stored import put
 
 EARLIER = date(1997, 3, 31)
 FITTED = LifetimeValueModel(
@@ -41,7 +42,7 @@ def work(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Works
     work = Workspace(
         Lakehouse(spark, home / "lakehouse"), Deployment.of(load_settings(home)), "test"
     )
-    work.lakehouse.replace_all(CUSTOMER_DAYS, cdnow_customer_days(spark))
+    put(work.lakehouse, CUSTOMER_DAYS, cdnow_customer_days(spark))
     make_customer_features(work, [EARLIER, CALIBRATION_END])
     return work
 
