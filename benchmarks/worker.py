@@ -18,7 +18,7 @@ from typing import Any
 from benchmarks.data import SECRET, Case
 from benchmarks.meter import MARK
 from customer360.days import DayRange
-from customer360.table_names import CUSTOMER_DAYS
+from customer360.table_names import CUSTOMER_DAYS, FEATURES
 
 WARM_UP_DAYS = 7
 
@@ -145,16 +145,12 @@ def _engine_clock() -> dict[str, float]:
             "load_customer_days",
         ),
         make_gold: (
-            "make_customer_features",
-            "make_rfm_segments",
-            "make_cohort_retention",
+            "make_snapshots",
             "make_business_health",
         ),
         audit: (
-            "audit_customers",
+            "audit_keys",
             "audit_history",
-            "audit_transactions",
-            "audit_snapshots",
             "revenue_of",
         ),
     }
@@ -227,10 +223,10 @@ def _second_time(make: Callable[[], object]) -> None:
 def features_ours(case: Case) -> None:
     """The pipeline's own step, Delta commit included, in the home of `ours_warm`."""
     from benchmarks import ours
-    from customer360.pipeline.make_gold import make_customer_features
+    from customer360.pipeline.make_gold import make_snapshots
 
     work = ours.workspace(case.deployment(case.home("ours", fresh=False)))
-    _second_time(lambda: make_customer_features(work, [case.days.last]))
+    _second_time(lambda: make_snapshots(work, FEATURES, [case.days.last]))
 
 
 def features_duckdb(case: Case) -> None:

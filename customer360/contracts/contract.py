@@ -183,8 +183,9 @@ class Contract:
 
     ``columns`` are the columns the contract states. A bronze table is stored with
     bookkeeping columns beside them: see `stored_columns`. ``properties`` holds the ODCS
-    custom properties of the schema object (partitionBy, eventTime, delivery, indexedColumns
-    and whatever else the file says). Raises `ContractError` when these contradict the columns.
+    custom properties of the schema object (partitionBy, eventTime, delivery, indexedColumns,
+    reads, and whatever else the file says). Raises `ContractError` when these contradict the
+    columns.
     """
 
     table: str
@@ -238,6 +239,11 @@ class Contract:
         """Bronze: ``daily`` (a delivery a day) or ``extract`` (the whole file, replaced)."""
         value = self.properties.get("delivery")
         return None if value is None else str(value)
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The tables (``layer/table``) that this one is made of, where the contract says so."""
+        return tuple(self.properties.get("reads") or ())
 
     @property
     def indexed_columns(self) -> tuple[str, ...]:

@@ -11,7 +11,16 @@ from customer360.contracts import Contract
 from customer360.gold import rfm_segments as rfm
 from customer360.gold.high_value import HIGH_VALUE_FROM
 from customer360.gold.profiles import with_profile
-from customer360.table_names import CUSTOMER_360
+from customer360.gold.snapshots import Inputs
+from customer360.table_names import (
+    CHURN_SCORES,
+    CUSTOMER_360,
+    CUSTOMERS,
+    HISTORY,
+    LIFETIME_VALUE,
+    RFM,
+)
+from customer360.table_names import FEATURES as CUSTOMER_FEATURES
 
 FEATURES = (
     "first_purchase_on",
@@ -74,6 +83,19 @@ High risk is churn_risk "high" (no score counts as not high: only active custome
 value is a monetary score of 4 or 5. Whoever refused marketing is not contacted, whatever the
 rules say; where consent is not known (null), asking for it is left to the campaign.
 """
+
+
+def snapshot(given: Inputs) -> DataFrame:
+    """``gold/customer_360`` of the dates asked for, with the profiles of then."""
+    return customer_360(
+        given[CUSTOMER_FEATURES],
+        given[RFM],
+        given[CHURN_SCORES],
+        given[LIFETIME_VALUE],
+        given[HISTORY],
+        given[CUSTOMERS],
+        time_zone=given.time_zone,
+    )
 
 
 def customer_360(

@@ -10,8 +10,14 @@ from pyspark.sql import functions as F
 
 from customer360.contracts import Contract
 from customer360.gold.purchases import currency, summarise
+from customer360.gold.snapshots import Inputs
 from customer360.gold.terms import WINDOWS
-from customer360.table_names import FEATURES
+from customer360.table_names import CUSTOMER_DAYS, FEATURES
+
+
+def snapshot(given: Inputs) -> DataFrame:
+    """``gold/customer_features`` of the dates asked for."""
+    return customer_features(given[CUSTOMER_DAYS], given.as_of)
 
 
 def customer_features(customer_days: DataFrame, as_of: Sequence[date]) -> DataFrame:

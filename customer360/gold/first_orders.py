@@ -11,7 +11,8 @@ from pyspark.sql import functions as F
 from customer360.contracts import Contract
 from customer360.gold.profiles import with_profile
 from customer360.gold.purchases import NoAsOfDateError, cents, currency, is_purchase
-from customer360.table_names import FIRST_ORDERS
+from customer360.gold.snapshots import Inputs
+from customer360.table_names import FIRST_ORDERS, HISTORY, TRANSACTIONS
 
 PROFILE = ("state", "country")
 """Columns of ``silver/customer_history`` that say where the customer lives."""
@@ -19,6 +20,11 @@ PROFILE = ("state", "country")
 
 _ORDER = ("category", "channel", "payment_type", "installments", "delivered_on")
 _REVIEW = ("review_score", "reviewed_on")
+
+
+def snapshot(given: Inputs) -> DataFrame:
+    """``gold/first_orders`` of the dates asked for."""
+    return first_orders(given[TRANSACTIONS], given[HISTORY], given.as_of, time_zone=given.time_zone)
 
 
 def first_orders(

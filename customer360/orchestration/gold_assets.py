@@ -10,12 +10,14 @@ import dagster as dg
 
 from customer360.contracts import Contract
 from customer360.deployment import Deployment
+from customer360.gold.snapshots import snapshot_tables
 from customer360.orchestration.contract_checks import contract_checks, contract_results
 from customer360.orchestration.failure import told
 from customer360.orchestration.metadata import (
     asset_key,
     commit_metadata,
     day_list,
+    is_of_days,
     selected,
     table_spec,
 )
@@ -26,22 +28,15 @@ from customer360.settings import Settings
 from customer360.table_names import (
     CHURN_MODEL,
     CHURN_SCORES,
-    COHORTS,
-    CUSTOMER_360,
-    CUSTOMER_DAYS,
     CUSTOMER_EQUITY,
-    CUSTOMERS,
     FEATURES,
     FIRST_ORDERS,
     HEALTH,
-    HISTORY,
     LIFETIME_VALUE,
     LIFETIME_VALUE_MODEL,
     REVENUE_FORECAST,
     REVENUE_MODEL,
     REVENUE_PREDICTIONS,
-    RFM,
-    TRANSACTIONS,
 )
 
 if TYPE_CHECKING:
@@ -66,28 +61,26 @@ class Made:
 
 
 Make = Callable[["Workspace", Sequence[date]], Made]
-MakeTable = Callable[[str, "Workspace", Sequence[date]], Made]
 
 
 def gold_assets(
     deployment: Deployment, partitions: dg.PartitionsDefinition
 ) -> list[dg.AssetsDefinition]:
     """Assets of all gold tables; ``partitions`` are those of the business's days."""
-
-    def snapshot(
-        table: str, deps: Sequence[str], make: MakeTable = _of_silver
-    ) -> dg.AssetsDefinition:
-        return _snapshot_asset(deployment, table, deps, partial(make, table))
-
+    scored = {
+        CHURN_SCORES: [FEATURES, CHURN_MODEL],
+        LIFETIME_VALUE: [FEATURES, LIFETIME_VALUE_MODEL],
+        REVENUE_PREDICTIONS: [FEATURES, FIRST_ORDERS, REVENUE_MODEL],
+    }
     return [
-        snapshot(FEATURES, [CUSTOMER_DAYS], _features),
-        snapshot(FIRST_ORDERS, [TRANSACTIONS, HISTORY]),
-        snapshot(RFM, [FEATURES]),
-        snapshot(COHORTS, [CUSTOMER_DAYS]),
-        snapshot(CHURN_SCORES, [FEATURES, CHURN_MODEL], _scored),
-        snapshot(LIFETIME_VALUE, [FEATURES, LIFETIME_VALUE_MODEL], _scored),
-        snapshot(REVENUE_PREDICTIONS, [FEATURES, FIRST_ORDERS, REVENUE_MODEL], _scored),
-        snapshot(CUSTOMER_360, [FEATURES, RFM, CHURN_SCORES, LIFETIME_VALUE, HISTORY, CUSTOMERS]),
+        *(
+            _snapshot_asset(deployment, table, Contract.load(table).reads, partial(_made_of, table))
+            for table in snapshot_tables()
+        ),
+        *(
+            _snapshot_asset(deployment, table, deps, partial(_scored, table))
+            for table, deps in scored.items()
+        ),
         _forecast_asset(deployment),
         _health_asset(deployment, partitions),
     ]
@@ -96,23 +89,11 @@ def gold_assets(
 # What computes is imported where it runs: loading the definitions must not load Spark and models.
 
 
-def _of_silver(table: str, work: "Workspace", as_of: Sequence[date]) -> Made:
+def _made_of(table: str, work: "Workspace", as_of: Sequence[date]) -> Made:
     from customer360.pipeline import make_gold
 
-    make = {
-        FIRST_ORDERS: make_gold.make_first_orders,
-        RFM: make_gold.make_rfm_segments,
-        COHORTS: make_gold.make_cohort_retention,
-        CUSTOMER_360: make_gold.make_customer_360,
-    }[table]
-    return Made(make(work, as_of))
-
-
-def _features(table: str, work: "Workspace", as_of: Sequence[date]) -> Made:
-    from customer360.pipeline import make_gold
-
-    found = make_gold.make_customer_features(work, as_of)
-    return Made(found.written, stale=found.stale)
+    made = make_gold.make_snapshots(work, table, as_of)
+    return Made(made.written, stale=made.stale)
 
 
 def _scored(table: str, work: "Workspace", as_of: Sequence[date]) -> Made:
@@ -151,7 +132,7 @@ def _snapshot_asset(
         work = workspace(context, spark, deployment)
         as_of = as_of_dates(context, deployment)
         require_snapshots(context, work, deps, as_of)
-        if CUSTOMER_DAYS in deps or TRANSACTIONS in deps:
+        if any(is_of_days(name) for name in deps):
             require_days(work, as_of)
         made = make(work, as_of)
         result = _made(context, work, contract, as_of, made.written, made.metadata)
@@ -272,7 +253,7 @@ def _health_asset(
             table_spec(
                 Contract.load(HEALTH),
                 partitions=partitions,
-                deps=[TRANSACTIONS, CUSTOMER_DAYS],
+                deps=Contract.load(HEALTH).reads,
             )
         ],
         check_specs=[

@@ -42,7 +42,7 @@ def loaded(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Pat
     shop = open_shop(spark, folder, ORDERS, files, first=date(2024, 1, 1), last=END_OF_MARCH)
     shop.load()
     for as_of in (END_OF_JANUARY, END_OF_FEBRUARY, END_OF_MARCH):
-        assert not make_gold.make_customer_features(shop.work, [as_of]).stale
+        assert not make_gold.make_snapshots(shop.work, FEATURES, [as_of]).stale
     return folder
 
 
@@ -58,7 +58,7 @@ def test_a_changed_day_makes_the_snapshots_after_it_stale_and_no_other(shop: Sho
     shop.deliver("orders.csv", HEAD, *JANUARY, "3,A,2024-02-10,31.00", "4,B,2024-03-12,40.00")
     shop.load()
     assert stale_snapshots(shop.work.tables) == [END_OF_FEBRUARY, END_OF_MARCH]
-    made = make_gold.make_customer_features(shop.work, [END_OF_MARCH])
+    made = make_gold.make_snapshots(shop.work, FEATURES, [END_OF_MARCH])
     assert made.stale == [END_OF_FEBRUARY]
     assert stale_snapshots(shop.work.tables) == [END_OF_FEBRUARY]
     features = shop.rows(
@@ -93,10 +93,10 @@ def test_features_made_again_do_not_hide_that_the_scores_are_old(shop: Shop) -> 
     assert stale_snapshots(shop.work.tables) == []
     shop.deliver("orders.csv", HEAD, *JANUARY, *FEBRUARY)
     shop.load()
-    assert make_gold.make_customer_features(shop.work, [END_OF_MARCH]).stale == []
+    assert make_gold.make_snapshots(shop.work, FEATURES, [END_OF_MARCH]).stale == []
     assert stale_snapshots(shop.work.tables, [FEATURES]) == []
     assert stale_snapshots(shop.work.tables) == [END_OF_MARCH]
-    assert make_gold.make_customer_features(shop.work, [END_OF_JANUARY]).stale == [END_OF_MARCH]
+    assert make_gold.make_snapshots(shop.work, FEATURES, [END_OF_JANUARY]).stale == [END_OF_MARCH]
 
 
 def test_what_a_run_makes_again_by_itself() -> None:

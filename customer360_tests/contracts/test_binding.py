@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from contextlib import redirect_stdout
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from io import StringIO
 from typing import Any
 
 import pyarrow as pa
@@ -223,3 +225,16 @@ def test_looking_at_the_rules_moves_no_rows_and_keeps_their_order(lakehouse: Lak
     assert exchanges(bound(rows, CONTRACT)) == exchanges(rows)
     again = bound(rows, CONTRACT).groupBy("as_of").count()
     assert exchanges(again) == exchanges(rows)
+
+
+@pytest.mark.parametrize("table", [name for name in TABLES if name.startswith("gold/")])
+def test_the_rules_of_the_widest_row_are_compiled_and_not_interpreted(
+    spark: SparkSession, table: str
+) -> None:
+    """Java compiles no method of more than 8,000 bytes, and would look at every row slowly."""
+    contract = Contract.load(table)
+    rows = bound(spark.createDataFrame([], table_schema(contract)), contract)
+    with redirect_stdout(StringIO()) as plan:
+        rows.explain(mode="codegen")
+    (largest,) = re.findall(r"maxMethodCodeSize:(\d+)", plan.getvalue())
+    assert int(largest) < 8000

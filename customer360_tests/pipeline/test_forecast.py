@@ -15,7 +15,7 @@ from customer360.models import lifetime_value, tracking
 from customer360.models.lifetime_value import BgNbd, GammaGamma, LifetimeValueModel
 from customer360.models.tracking import Champion
 from customer360.pipeline.forecast import make_forecast
-from customer360.pipeline.make_gold import make_customer_features
+from customer360.pipeline.make_gold import make_snapshots
 from customer360.pipeline.workspace import Workspace
 from customer360.settings import load_settings
 from customer360.table_names import CUSTOMER_DAYS, CUSTOMER_EQUITY, FEATURES, REVENUE_FORECAST
@@ -43,7 +43,7 @@ def work(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Works
         Lakehouse(spark, home / "lakehouse"), Deployment.of(load_settings(home)), "test"
     )
     put(work.lakehouse, CUSTOMER_DAYS, cdnow_customer_days(spark))
-    make_customer_features(work, [EARLIER, CALIBRATION_END])
+    make_snapshots(work, FEATURES, [EARLIER, CALIBRATION_END])
     return work
 
 
