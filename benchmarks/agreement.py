@@ -13,21 +13,9 @@ from pathlib import Path
 
 import duckdb
 
-from customer360.gold import business_health, cohort_retention, customer_features, rfm_segments
+from customer360.contracts import Contract
 from customer360.table_names import FEATURES
 
-KEYS = {
-    "gold/customer_features": ("as_of", "customer_key"),
-    "gold/rfm_segments": ("as_of", "customer_key"),
-    "gold/cohort_retention": ("as_of", "cohort", "months_since_first"),
-    "gold/business_health": ("business_date",),
-}
-COLUMNS = {
-    "gold/customer_features": customer_features.COLUMNS,
-    "gold/rfm_segments": rfm_segments.COLUMNS,
-    "gold/cohort_retention": cohort_retention.COLUMNS,
-    "gold/business_health": business_health.COLUMNS,
-}
 _SUMS = {
     "gold/customer_features": "sum(net_revenue::DECIMAL(18,2))",
     "gold/rfm_segments": "count(DISTINCT segment)",
@@ -91,7 +79,7 @@ def gold_agreement(lakehouse: Path, duck_home: Path) -> list[Agreement]:
     """Compare every gold table of our lakehouse with DuckDB's."""
     with duckdb.connect() as connection:
         return [
-            _compare(connection, table, lakehouse, "DuckDB", duck_home / table) for table in KEYS
+            _compare(connection, table, lakehouse, "DuckDB", duck_home / table) for table in _SUMS
         ]
 
 
@@ -128,7 +116,8 @@ def _theirs(table: Path) -> str:
 def _compare(
     connection: duckdb.DuckDBPyConnection, table: str, lakehouse: Path, engine: str, folder: Path
 ) -> Agreement:
-    key, columns = KEYS[table], COLUMNS[table]
+    contract = Contract.load(table)
+    key, columns = contract.primary_key, contract.column_names
     rest = [name for name in columns if name not in key]
     ours, theirs = _ours(lakehouse / table), _theirs(folder)
     one = key[0]  # a key is never null, but where the other side lacks the row

@@ -12,7 +12,7 @@ from customer360.contracts import Contract
 from customer360.days import DayRange
 from customer360.deployment import Deployment
 from customer360.lakehouse.session import spark_session
-from customer360.lakehouse.tables import Lakehouse
+from customer360.lakehouse.tables import Lakehouse, days_predicate
 from customer360.pipeline import audit, load_bronze, load_silver, make_gold
 from customer360.pipeline.workspace import Workspace
 
@@ -41,28 +41,27 @@ def load(work: Workspace, days: DayRange, as_of: Sequence[date], *, checks: bool
         took[name] = time.perf_counter() - begun
         return result
 
+    def check(table: str, where: str = "true") -> None:
+        name = f"check {table.partition('/')[2]}"
+        step(name, partial(audit.audit_keys, work, Contract.load(table), where), is_check=True)
+
     for source in work.deployment.sources:
         for table in source.tables:
             step(f"bronze/{table}", partial(load_bronze.load_bronze, work, source, table, days))
     step(table_names.CUSTOMERS, partial(load_silver.load_customers, work, days))
-    step("check customers", partial(audit.audit_customers, work), is_check=True)
+    check(table_names.CUSTOMERS)
     step(table_names.HISTORY, partial(load_silver.load_customer_history, work, days))
-    step("check history", partial(audit.audit_history, work), is_check=True)
+    check(table_names.HISTORY)
+    step("check versions", partial(audit.audit_history, work), is_check=True)
     loaded = step(table_names.TRANSACTIONS, partial(load_silver.load_transactions, work, days))
     assert isinstance(loaded, load_silver.TransactionsLoaded)
-    step("check transactions", partial(audit.audit_transactions, work, loaded.days), is_check=True)
-    step(table_names.CUSTOMER_DAYS, partial(load_silver.load_customer_days, work, days))
-    for table, make in (
-        (table_names.FEATURES, make_gold.make_customer_features),
-        (table_names.RFM, make_gold.make_rfm_segments),
-        (table_names.COHORTS, make_gold.make_cohort_retention),
-    ):
-        step(table, partial(make, work, as_of))
-        step(
-            f"check {table.split('/')[1]}",
-            partial(audit.audit_snapshots, work, Contract.load(table), as_of),
-            is_check=True,
-        )
+    check(table_names.TRANSACTIONS, days_predicate("business_date", loaded.days))
+    written = step(table_names.CUSTOMER_DAYS, partial(load_silver.load_customer_days, work, days))
+    assert isinstance(written, tuple)
+    check(table_names.CUSTOMER_DAYS, days_predicate("business_date", written[1]))
+    for table in (table_names.FEATURES, table_names.RFM, table_names.COHORTS):
+        step(table, partial(make_gold.make_snapshots, work, table, as_of))
+        check(table, days_predicate(table_names.AS_OF, as_of))
     made = step(table_names.HEALTH, partial(make_gold.make_business_health, work, days))
     assert isinstance(made, tuple)
     step("check health", partial(audit.revenue_of, work, made[1]), is_check=True)

@@ -18,7 +18,7 @@ from typing import Any
 from benchmarks.data import SECRET, Case
 from benchmarks.meter import MARK
 from customer360.days import DayRange
-from customer360.table_names import CUSTOMER_DAYS
+from customer360.table_names import CUSTOMER_DAYS, FEATURES
 
 WARM_UP_DAYS = 7
 
@@ -145,16 +145,12 @@ def _engine_clock() -> dict[str, float]:
             "load_customer_days",
         ),
         make_gold: (
-            "make_customer_features",
-            "make_rfm_segments",
-            "make_cohort_retention",
+            "make_snapshots",
             "make_business_health",
         ),
         audit: (
-            "audit_customers",
+            "audit_keys",
             "audit_history",
-            "audit_transactions",
-            "audit_snapshots",
             "revenue_of",
         ),
     }
@@ -199,6 +195,7 @@ def _next_run(work: Any) -> Any:
 
 def first_table(case: Case) -> None:
     """A session, a first Delta commit and a read of it."""
+    from customer360.contracts import Column, Contract
     from customer360.lakehouse.session import spark_session
     from customer360.lakehouse.tables import Lakehouse
 
@@ -208,8 +205,11 @@ def first_table(case: Case) -> None:
         spark = spark_session(settings)
         facts["session_seconds"] = time.perf_counter() - begun
         lakehouse = Lakehouse(spark, settings.lakehouse_dir)
-        lakehouse.replace_all("silver/first", spark.range(10).toDF("number"))
-        facts["rows"] = lakehouse.read("silver/first").count()
+        numbers = Contract.from_columns(
+            "silver/first", [Column("number", "integer", "bigint")], description="Ten numbers."
+        )
+        lakehouse.replace_all(numbers, spark.range(10).toDF("number"))
+        facts["rows"] = lakehouse.read(numbers.table).count()
     assert facts["rows"] == 10
 
 
@@ -223,10 +223,10 @@ def _second_time(make: Callable[[], object]) -> None:
 def features_ours(case: Case) -> None:
     """The pipeline's own step, Delta commit included, in the home of `ours_warm`."""
     from benchmarks import ours
-    from customer360.pipeline.make_gold import make_customer_features
+    from customer360.pipeline.make_gold import make_snapshots
 
     work = ours.workspace(case.deployment(case.home("ours", fresh=False)))
-    _second_time(lambda: make_customer_features(work, [case.days.last]))
+    _second_time(lambda: make_snapshots(work, FEATURES, [case.days.last]))
 
 
 def features_duckdb(case: Case) -> None:

@@ -23,13 +23,14 @@ from customer360.models.explanation import ScoredCustomer
 from customer360.models.registry import MODELS, models_by_title
 from customer360.models.spec import ModelSpec
 from customer360.pipeline import evaluate, monitor, run_models
-from customer360.pipeline.make_gold import make_customer_features
+from customer360.pipeline.make_gold import make_snapshots
 from customer360.pipeline.workspace import Workspace
 from customer360.settings import load_settings
-from customer360.table_names import CHURN_SCORES, CUSTOMER_DAYS
+from customer360.table_names import CHURN_SCORES, CUSTOMER_DAYS, FEATURES
 from customer360_tests.deployments import PROJECT
 from customer360_tests.gold.frames import bought, customer_days
 from customer360_tests.models.toy import TOY, ToySpec
+from customer360_tests.stored import put
 
 PACKAGE = PROJECT / "customer360"
 AS_OF = date(2024, 3, 31)
@@ -50,8 +51,8 @@ def work(spark: SparkSession, tmp_path: Path) -> Workspace:
         ("cy", "2024-03-02"),
     ]
     rows = [bought(customer, day, 10) for customer, day in days]
-    work.lakehouse.replace_all(CUSTOMER_DAYS, customer_days(spark, rows))
-    make_customer_features(work, [AS_OF])
+    put(work.lakehouse, CUSTOMER_DAYS, customer_days(spark, rows))
+    make_snapshots(work, FEATURES, [AS_OF])
     return work
 
 

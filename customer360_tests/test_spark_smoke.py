@@ -11,6 +11,8 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+from customer360.contracts import Column, Contract
+from customer360.contracts.spark import spark_schema
 from customer360.errors import SettingsError
 from customer360.lakehouse.session import open_session, session_config, spark_session
 from customer360.lakehouse.tables import Lakehouse
@@ -20,19 +22,26 @@ from customer360.settings import load_settings
 
 def test_spark_smoke(spark: SparkSession, lakehouse: Lakehouse) -> None:
     """Write, read, replace a day, MERGE and travel in time, on a partitioned Delta table."""
-    rows = spark.createDataFrame(
-        [(date(2024, 1, 1), "a", 1), (date(2024, 1, 2), "b", 2)], "day date, name string, n int"
+    contract = Contract.from_columns(
+        "silver/t",
+        [Column("day", "date", "date"), Column("name"), Column("n", "integer", "int")],
+        description="Numbers with names.",
     )
-    first = lakehouse.replace_days("silver/t", rows, "day", [date(2024, 1, 1), date(2024, 1, 2)])
+    rows = spark.createDataFrame(
+        [(date(2024, 1, 1), "a", 1), (date(2024, 1, 2), "b", 2)], spark_schema(contract)
+    )
+    first = lakehouse.replace_days(contract, rows, "day", [date(2024, 1, 1), date(2024, 1, 2)])
     assert (first.version, first.rows) == (0, 2)
 
     second = rows.where("name = 'b'").withColumn("n", F.lit(20))
-    lakehouse.replace_days("silver/t", second, "day", [date(2024, 1, 2)])
+    lakehouse.replace_days(contract, second, "day", [date(2024, 1, 2)])
     lakehouse.merge(
-        "silver/t",
-        spark.createDataFrame([("a", 100), ("c", 3)], "name string, n int"),
+        contract,
+        spark.createDataFrame(
+            [(date(2024, 1, 3), "a", 100), (date(2024, 1, 3), "c", 3)], spark_schema(contract)
+        ),
         "ON target.name = source.name WHEN MATCHED THEN UPDATE SET n = source.n "
-        "WHEN NOT MATCHED THEN INSERT (day, name, n) VALUES (DATE'2024-01-03', name, source.n)",
+        "WHEN NOT MATCHED THEN INSERT *",
     )
 
     def names(version: int | None = None) -> dict[str, int]:

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from customer360.bronze import ingest
 from customer360.bronze.edits import MARKS
 from customer360.contracts import Contract
+from customer360.contracts.checks import violation_columns
 from customer360.contracts.reasons import DELETED
 from customer360.contracts.sql import quoted
 
@@ -51,10 +52,12 @@ def changes(
         .withColumn("_gone", F.lit(None).cast("string"))
     )
     broken = received.where(~ingest.kept(contract)).select(*names)
-    found = put.unionByName(_taken(bronze.join(broken, list(key), "left_semi"), REJECTED))
+    keeps = {name: F.lit(0).cast("bigint") for name in violation_columns(contract)}
+    taken = _taken(bronze.join(broken, list(key), "left_semi"), REJECTED)
     if present is not None:
-        found = found.unionByName(_taken(bronze.join(present, list(key), "left_anti"), DELETED))
-    return found
+        gone = _taken(bronze.join(present, list(key), "left_anti"), DELETED)
+        taken = taken.unionByName(gone)
+    return put.unionByName(taken.withColumns(keeps))
 
 
 def merge_clauses(key: Sequence[str], columns: Sequence[str]) -> str:

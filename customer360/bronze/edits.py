@@ -25,12 +25,6 @@ IS_LEFT_OUT = "_left_out"
 
 ROW_HASH = "_row_hash"
 
-SCHEMA = (
-    "`table` string, row bigint, delivered string, line string, changes string, "
-    "left_out boolean, edited_by string, edited_at timestamp"
-)
-"""The table of edits, as Spark DDL."""
-
 _MISSING = r"'\0'"
 _TEXTS = "map<string,string>"
 
@@ -51,7 +45,8 @@ def applied(rows: DataFrame, contract: Contract, edits: DataFrame) -> DataFrame:
     Args:
         rows: Raw rows with all the optional columns of `Source.read_raw`.
         contract: The bronze table's.
-        edits: Those of this table, of `SCHEMA`, one a row; they fit the memory of a task.
+        edits: Those of this table, as ``quarantine/edits`` has them, one a row; they fit the
+            memory of a task.
 
     Returns:
         The rows, each once, with their ``_row_hash``, `MARKS` and `IS_LEFT_OUT`. A row that is left

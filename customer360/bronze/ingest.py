@@ -15,6 +15,7 @@ from customer360.contracts.checks import (
     CORRUPT_RECORD,
     keeps_every_rule,
     reasons,
+    violation_columns,
     with_violations,
 )
 from customer360.contracts.reasons import LEFT_OUT
@@ -44,7 +45,7 @@ def received(
         contract: The bronze table's contract.
         ingested_at: When this run learnt of the rows; must have a time zone.
         run_id: The run, as quarantine will name it.
-        edits: Those of the table, of `customer360.bronze.edits.SCHEMA`; None where there are none.
+        edits: Those of the table in ``quarantine/edits``; None where there are none.
 
     Returns:
         The same rows, edited ones as their edits say, plus ``_event_date``, ``_ingested_at``,
@@ -77,9 +78,12 @@ def kept(contract: Contract) -> SparkColumn:
 
 
 def accepted(received: DataFrame, contract: Contract) -> DataFrame:
-    """The bronze rows: those that are `kept`, columns in the table's stored order."""
-    fields = table_schema(contract).fields
-    return received.where(kept(contract)).select(*(quoted(f.name) for f in fields))
+    """The bronze rows: those that are `kept`, columns in the table's stored order.
+
+    The masks of their rules come with them, so that the write need not read the texts again.
+    """
+    names = (*table_schema(contract).names, *violation_columns(contract))
+    return received.where(kept(contract)).select(*map(quoted, names))
 
 
 def rejected(received: DataFrame, contract: Contract) -> DataFrame:

@@ -2,9 +2,11 @@
 
 ``<layer>/<table>.odcs.yaml`` is the one place that states a table's columns (Open Data
 Contract Standard). From it come the Spark schema (`customer360.contracts.spark`), the
-single-pass row check (`customer360.contracts.checks`) and the data model's documentation
-(`customer360.contracts.documentation`). Nothing here reads or writes a table, and nothing
-here knows Dagster. Importing this package does not import Spark.
+single-pass row check (`customer360.contracts.checks`), what binds every write to it
+(`customer360.contracts.binding`) and the data model's documentation
+(`customer360.contracts.documentation`); elsewhere PostgreSQL's types, the dbt models' columns and
+Dagster's schemas and checks. Nothing here reads or writes a table, and nothing here knows Dagster.
+Importing this package does not import Spark.
 
 A **bronze** contract states the source's columns as text and what that text must parse as.
 Put this in ``bronze/<source>_<table>.odcs.yaml``::
@@ -78,6 +80,9 @@ The row then breaks with reasons such as ``order_id:required``, ``amount:type``,
 ``row:malformed``. A blank optional value breaks nothing, and a value that does not parse
 breaks no other rule. Quote what YAML would read as something else: dates, NO, 0123.
 Properties that the standard does not know, or that nothing would check, are refused.
+
+A **gold** table that is made as of a date states what it is made of in the custom property
+``reads`` (a list of ``layer/table``); its module does the rest: see `customer360.gold`.
 """
 
 from customer360.contracts.contract import (

@@ -22,10 +22,11 @@ How people write numbers, times and identifiers is stated by a column's properti
 none (its property `NO_ROW`, an SQL condition: totals, what a mapping excludes): they break nothing
 but ``row:malformed``.
 
-A missing optional value breaks nothing. Uniqueness and references need other rows; they are
-silver's business. Text is read with ``try_*`` functions only, so nothing throws in ANSI mode;
-numbers are read as decimals (``NaN``, ``Infinity`` and ``1d`` are no numbers). Columns that
-are typed already, as in silver and gold, are checked as they are; a NaN breaks ``type``.
+A missing optional value breaks nothing. Uniqueness and references need other rows, and are held
+against what was written. Text is read with ``try_*`` functions only, so nothing throws in ANSI
+mode; numbers are read as decimals (``NaN``, ``Infinity`` and ``1d`` are no numbers). Columns that
+are typed already are checked as they are; a NaN breaks ``type``. A text of silver, gold or
+quarantine is a value as it stands (`stored_rules`): required is what may not be null.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from pyspark.sql import functions as F
 
 from customer360.contracts.booleans import boolean_sql
 from customer360.contracts.contract import (
+    BOOKKEEPING,
     MONEY,
     MONEY_IN,
     SET_ASIDE,
@@ -228,14 +230,64 @@ def with_violations(
 
 def keeps_every_rule(contract: Contract) -> SparkColumn:
     """Whether a row from `with_violations` is good; values that are `SET_ASIDE` do not count."""
+    return F.expr(_kept(contract))
+
+
+def stored_rules(contract: Contract) -> tuple[tuple[Rule, str], ...]:
+    """The rules of a row as its table stores it, each with the SQL that is true of one breaking it.
+
+    Of bronze they are read from the masks of `with_violations`. Values that are `SET_ASIDE` break
+    nothing.
+    """
+    if contract.layer == "bronze":
+        masks, forgiven = violation_columns(contract), _forgiven(contract)
+        found = [
+            (rule, _breaks(masks, n)) for n, rule in enumerate(rules(contract)) if n not in forgiven
+        ]
+    else:
+        found = [rule for column in contract.columns for rule in _stored_rules(column)]
+    return (
+        *found,
+        *(
+            (Rule(column.name, "required"), f"{quoted(column.name)} IS NULL")
+            for column in contract.stored_columns[len(contract.columns) :]
+            if column.required
+        ),
+    )
+
+
+def breaks_a_rule(contract: Contract) -> str:
+    """SQL of whether a row breaks any of the `stored_rules`: true where it does."""
+    if contract.layer != "bronze":
+        return " OR ".join(condition for _, condition in stored_rules(contract)) or "false"
+    bookkeeping = (f"{quoted(c.name)} IS NULL" for c in BOOKKEEPING if c.required)
+    return " OR ".join((f"NOT ({_kept(contract)})", *bookkeeping))
+
+
+def _kept(contract: Contract) -> str:
     forgiven = [0] * len(violation_columns(contract))
     for n in _forgiven(contract):
         forgiven[n // RULES_A_MASK] |= 1 << n % RULES_A_MASK
     kept = zip(violation_columns(contract), forgiven, strict=True)
     # The bits of a long, of which the forgiven are none that count.
-    return F.expr(
-        " AND ".join(f"({name} & {~bits}L) = 0" if bits else f"{name} = 0" for name, bits in kept)
+    return " AND ".join(
+        f"({name} & {~bits}L) = 0" if bits else f"{name} = 0" for name, bits in kept
     )
+
+
+def _stored_rules(column: Column) -> list[tuple[Rule, str]]:
+    value = quoted(column.name)
+    item = _Checked(column, value, f"{value} IS NULL", _unreadable(column))
+    found = [(Rule(column.name, "required"), item.missing)] if column.required else []
+    if item.unreadable is not None:
+        found.append((Rule(column.name, "type"), item.unreadable))
+    return found + [(Rule(column.name, kind), broken) for kind, broken in _limits(item)]
+
+
+def _unreadable(column: Column) -> str | None:
+    """SQL of whether a stored number is none."""
+    is_real = column.physical_type.lower() in ("float", "double")
+    return f"isnan({quoted(column.name)})" if is_real else None
 
 
 def money_counts(contract: Contract, money: str, left_out: SparkColumn) -> tuple[SparkColumn, ...]:
@@ -514,6 +566,9 @@ def _literal(column: Column, value: float | int | str) -> str:
     kind = column.logical_type
     if kind == "string":
         return _text(str(value))
+    if kind in ("integer", "number") and column.physical_type.lower() != "string":
+        # Of the column's own type, so that no value of it is cast to be compared.
+        return f"CAST({_text(str(value))} AS {column.physical_type})"
     if kind == "integer" and isinstance(value, int):
         return f"{value}L"
     return f"CAST({_text(str(value))} AS {_NUMBER if kind in ('integer', 'number') else kind})"

@@ -116,6 +116,14 @@ class Column:
         return self.classification == PERSONAL
 
     @property
+    def referred(self) -> tuple[str, str] | None:
+        """The table (``layer/table``) and column that values of this one must be in."""
+        if self.references is None:
+            return None
+        layer, table, column = self.references.split(".")
+        return f"{layer}/{table}", column
+
+    @property
     def bounds(self) -> Mapping[str, float | int | str]:
         """The bounds that are set, by rule kind, in the order they are checked."""
         every = {
@@ -175,8 +183,9 @@ class Contract:
 
     ``columns`` are the columns the contract states. A bronze table is stored with
     bookkeeping columns beside them: see `stored_columns`. ``properties`` holds the ODCS
-    custom properties of the schema object (partitionBy, eventTime, delivery, indexedColumns
-    and whatever else the file says). Raises `ContractError` when these contradict the columns.
+    custom properties of the schema object (partitionBy, eventTime, delivery, indexedColumns,
+    reads, and whatever else the file says). Raises `ContractError` when these contradict the
+    columns.
     """
 
     table: str
@@ -232,6 +241,11 @@ class Contract:
         return None if value is None else str(value)
 
     @property
+    def reads(self) -> tuple[str, ...]:
+        """The tables (``layer/table``) that this one is made of, where the contract says so."""
+        return tuple(self.properties.get("reads") or ())
+
+    @property
     def indexed_columns(self) -> tuple[str, ...]:
         """The columns that Delta keeps statistics of, since readers filter on them."""
         return tuple(self.properties.get("indexedColumns") or ())
@@ -249,7 +263,8 @@ class Contract:
     def load(cls, table: str) -> Contract:
         """The contract that ships for ``table``; `ContractError` when there is none.
 
-        Every ``quarantine/...`` table has the same shape, so any such name loads.
+        What bronze refuses has the same shape in every ``quarantine/...`` table, so any such name
+        loads; what silver keeps out, and edits, have contracts of their own.
         """
         return _load(table)
 
@@ -443,9 +458,10 @@ def _load(table: str) -> Contract:
         raise ContractError(
             f"contract {table}: a table is named layer/table, the layer one of {_listed(LAYERS)}"
         )
-    own = layer != "quarantine" or name == "edits"
+    folder = resources.files(__package__).joinpath(layer)
+    own = layer != "quarantine" or folder.joinpath(name + _SUFFIX).is_file()
     file = name if own else "any_table"
-    source = resources.files(__package__).joinpath(layer, file + _SUFFIX)
+    source = folder.joinpath(file + _SUFFIX)
     if not source.is_file():
         raise ContractError(
             f"contract {table}: none ships with the package (no contracts/{layer}/{file}{_SUFFIX})"

@@ -101,6 +101,7 @@ def _section(contract: Contract) -> Iterator[str]:
     facts = {
         "One row is": contract.grain,
         "Key": ", ".join(map(_code, contract.primary_key)),
+        "Made of": ", ".join(map(_code, contract.reads)),
         "Partitioned by": _code(contract.partition_by),
         "Delivered": {"daily": "every day", "extract": "as a whole, replaced when it changes"}.get(
             contract.delivery or ""

@@ -7,25 +7,9 @@ from datetime import date
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from customer360.contracts import Contract
 from customer360.gold import purchases
-
-COLUMNS = (
-    "business_date",
-    "orders",
-    "refunds",
-    "cancelled",
-    "items",
-    "gross_revenue",
-    "refunded",
-    "net_revenue",
-    "anonymous_orders",
-    "anonymous_revenue",
-    "active_customers",
-    "new_customers",
-    "returning_customers",
-    "average_order_value",
-)
-"""Columns of gold/business_health, in order."""
+from customer360.table_names import HEALTH
 
 _MONEY = "decimal(18,2)"
 
@@ -97,7 +81,12 @@ def business_health(
     for part in (sales, active, new):
         # A row a day at most: always small enough to send everywhere.
         figures = figures.join(F.broadcast(part), "business_date", "left")
-    none = {name: F.coalesce(name, F.lit(0).cast(kind)) for name, kind in _TYPES.items()}
+    columns = Contract.load(HEALTH).columns
+    none = {
+        column.name: F.coalesce(column.name, F.lit(0).cast(column.physical_type))
+        for column in columns
+        if column.name in figures.columns and column.logical_type in ("integer", "number")
+    }
     return (
         figures.withColumns(none)
         .withColumns(
@@ -108,15 +97,8 @@ def business_health(
                 ),
             }
         )
-        .select(*COLUMNS)
+        .select(*(column.name for column in columns))
     )
-
-
-_TYPES = {
-    name: _MONEY if "revenue" in name or name == "refunded" else "int"
-    for name in COLUMNS
-    if name not in ("business_date", "returning_customers", "average_order_value")
-}
 
 
 def _between(rows: DataFrame, start: date, end: date) -> DataFrame:

@@ -9,21 +9,15 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from customer360.gold.purchases import NoAsOfDateError, is_purchase
-
-COLUMNS = (
-    "as_of",
-    "cohort",
-    "months_since_first",
-    "customers",
-    "active_customers",
-    "retention",
-    "net_revenue",
-    "cumulative_revenue_per_customer",
-    "is_partial",
-)
-"""Columns of gold/cohort_retention, in order."""
+from customer360.gold.snapshots import Inputs
+from customer360.table_names import CUSTOMER_DAYS
 
 _MONEY = "decimal(18,2)"
+
+
+def snapshot(given: Inputs) -> DataFrame:
+    """``gold/cohort_retention`` of the dates asked for."""
+    return cohort_retention(given[CUSTOMER_DAYS], given.as_of)
 
 
 def cohort_retention(customer_days: DataFrame, as_of: Sequence[date]) -> DataFrame:

@@ -7,9 +7,20 @@ from typing import NamedTuple
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from customer360.contracts import Contract
 from customer360.gold import rfm_segments as rfm
 from customer360.gold.high_value import HIGH_VALUE_FROM
 from customer360.gold.profiles import with_profile
+from customer360.gold.snapshots import Inputs
+from customer360.table_names import (
+    CHURN_SCORES,
+    CUSTOMER_360,
+    CUSTOMERS,
+    HISTORY,
+    LIFETIME_VALUE,
+    RFM,
+)
+from customer360.table_names import FEATURES as CUSTOMER_FEATURES
 
 FEATURES = (
     "first_purchase_on",
@@ -33,28 +44,6 @@ FEATURES = (
 
 PROFILE = ("city", "state", "country", "loyalty_tier", "marketing_consent")
 """Columns taken over from silver/customer_history: nothing in them names a person."""
-
-COLUMNS = (
-    "as_of",
-    "customer_key",
-    *FEATURES,
-    "r_score",
-    "f_score",
-    "m_score",
-    "rfm_score",
-    "segment",
-    "churn_probability",
-    "churn_risk",
-    "probability_alive",
-    "expected_purchases_365d",
-    "expected_order_value",
-    "expected_revenue_365d",
-    "discounted_value_12m",
-    *PROFILE,
-    "acquisition_channel",
-    "next_best_action",
-)
-"""Columns of gold/customer_360, in order."""
 
 
 class Rule(NamedTuple):
@@ -96,6 +85,19 @@ rules say; where consent is not known (null), asking for it is left to the campa
 """
 
 
+def snapshot(given: Inputs) -> DataFrame:
+    """``gold/customer_360`` of the dates asked for, with the profiles of then."""
+    return customer_360(
+        given[CUSTOMER_FEATURES],
+        given[RFM],
+        given[CHURN_SCORES],
+        given[LIFETIME_VALUE],
+        given[HISTORY],
+        given[CUSTOMERS],
+        time_zone=given.time_zone,
+    )
+
+
 def customer_360(
     features: DataFrame,
     rfm_segments: DataFrame,
@@ -122,7 +124,8 @@ def customer_360(
         time_zone: Where the business's days begin and end.
 
     Returns:
-        `COLUMNS`, one row an ``as_of`` and ``customer_key``; no personal data. ``churn_risk`` is
+        The columns of its contract, one row an ``as_of`` and ``customer_key``; no personal data.
+        ``churn_risk`` is
         ``risk`` of the churn scores.
     """
     key = ["as_of", "customer_key"]
@@ -152,7 +155,9 @@ def customer_360(
     else:
         channels = customers.select("customer_key", "acquisition_channel")
         rows = rows.join(channels, "customer_key", "left")
-    return rows.withColumn("next_best_action", next_best_action()).select(*COLUMNS)
+    return rows.withColumn("next_best_action", next_best_action()).select(
+        *Contract.load(CUSTOMER_360).column_names
+    )
 
 
 def next_best_action() -> Column:

@@ -8,30 +8,16 @@ from datetime import date
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from customer360.gold.purchases import PURCHASE_SUMMARY, currency, summarise
+from customer360.contracts import Contract
+from customer360.gold.purchases import currency, summarise
+from customer360.gold.snapshots import Inputs
 from customer360.gold.terms import WINDOWS
+from customer360.table_names import CUSTOMER_DAYS, FEATURES
 
-COLUMNS = (
-    *PURCHASE_SUMMARY,
-    "days_since_last_purchase",
-    "purchase_days",
-    "orders",
-    "items",
-    "refunds",
-    "net_revenue",
-    "refunded",
-    "refund_rate",
-    "average_order_value",
-    *(f"purchase_days_{days}d" for days in WINDOWS),
-    *(f"net_revenue_{days}d" for days in WINDOWS),
-    "mean_days_between_purchases",
-    "overdue_ratio",
-    "distinct_categories",
-    "distinct_channels",
-    "last_category",
-    "last_channel",
-)
-"""Columns of gold/customer_features, in order."""
+
+def snapshot(given: Inputs) -> DataFrame:
+    """``gold/customer_features`` of the dates asked for."""
+    return customer_features(given[CUSTOMER_DAYS], given.as_of)
 
 
 def customer_features(customer_days: DataFrame, as_of: Sequence[date]) -> DataFrame:
@@ -75,7 +61,7 @@ def customer_features(customer_days: DataFrame, as_of: Sequence[date]) -> DataFr
         "overdue_ratio": days_since / mean_gap,
     }
     windows = {f"net_revenue_{n}d": currency(F.col(f"_net_{n}d")) for n in WINDOWS}
-    return totals.withColumns(derived | windows).select(*COLUMNS)
+    return totals.withColumns(derived | windows).select(*Contract.load(FEATURES).column_names)
 
 
 def _aggregates() -> Iterator[Column]:

@@ -8,33 +8,23 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from customer360.contracts import Contract
 from customer360.gold.profiles import with_profile
 from customer360.gold.purchases import NoAsOfDateError, cents, currency, is_purchase
+from customer360.gold.snapshots import Inputs
+from customer360.table_names import FIRST_ORDERS, HISTORY, TRANSACTIONS
 
 PROFILE = ("state", "country")
 """Columns of ``silver/customer_history`` that say where the customer lives."""
 
-COLUMNS = (
-    "as_of",
-    "customer_key",
-    "first_purchase_on",
-    "first_order_amount",
-    "first_order_items",
-    "first_category",
-    "first_channel",
-    "first_payment_type",
-    "first_installments",
-    "first_freight",
-    "first_freight_share",
-    "first_delivered",
-    "first_delivery_days",
-    "first_review_score",
-    *PROFILE,
-)
-"""Columns of gold/first_orders, in order."""
 
 _ORDER = ("category", "channel", "payment_type", "installments", "delivered_on")
 _REVIEW = ("review_score", "reviewed_on")
+
+
+def snapshot(given: Inputs) -> DataFrame:
+    """``gold/first_orders`` of the dates asked for."""
+    return first_orders(given[TRANSACTIONS], given[HISTORY], given.as_of, time_zone=given.time_zone)
 
 
 def first_orders(
@@ -62,7 +52,8 @@ def first_orders(
         time_zone: Where the business's days begin and end.
 
     Returns:
-        `COLUMNS`, one row an ``as_of`` and ``customer_key``: ``first_order_amount`` (currency,
+        The columns of its contract, one row an ``as_of`` and ``customer_key``:
+        ``first_order_amount`` (currency,
         what was sold that day, before refunds), ``first_order_items`` (pieces; null when the
         source does not say), ``first_installments`` (payments), ``first_freight`` (currency, a
         part of the amount), ``first_freight_share`` of the amount, ``first_delivered`` (by
@@ -128,4 +119,6 @@ def first_orders(
         "first_review_score": F.when(reviewed <= F.col("as_of"), F.col("order.review_score")),
     }
     rows = first.withColumns(known)
-    return with_profile(rows, customer_history, PROFILE, time_zone=time_zone).select(*COLUMNS)
+    return with_profile(rows, customer_history, PROFILE, time_zone=time_zone).select(
+        *Contract.load(FIRST_ORDERS).column_names
+    )

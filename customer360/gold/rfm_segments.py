@@ -21,6 +21,10 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, Window, WindowSpec
 from pyspark.sql import functions as F
 
+from customer360.contracts import Contract
+from customer360.gold.snapshots import Inputs
+from customer360.table_names import FEATURES, RFM
+
 CHAMPIONS = "Champions"
 LOYAL = "Loyal Customers"
 POTENTIAL = "Potential Loyalists"
@@ -61,19 +65,6 @@ SEGMENTS = (
 )
 """The eleven segments, best first."""
 
-COLUMNS = (
-    "as_of",
-    "customer_key",
-    "days_since_last_purchase",
-    "purchase_days",
-    "net_revenue",
-    "r_score",
-    "f_score",
-    "m_score",
-    "rfm_score",
-    "segment",
-)
-"""Columns of gold/rfm_segments, in order."""
 
 _MEASURES = ("r", "f", "m")
 
@@ -88,6 +79,11 @@ def _value(measure: str) -> Column:
 def segment_of(r_score: int, f_score: int, m_score: int) -> str:
     """Segment of one combination of scores of 1 to 5: the definition, for people and tests."""
     return SEGMENT_GRID[r_score][VALUE_OF_SUM[f_score + m_score - 2] - 1]
+
+
+def snapshot(given: Inputs) -> DataFrame:
+    """``gold/rfm_segments`` of the dates asked for."""
+    return rfm_segments(given[FEATURES])
 
 
 def rfm_segments(customer_features: DataFrame) -> DataFrame:
@@ -111,7 +107,7 @@ def rfm_segments(customer_features: DataFrame) -> DataFrame:
             ),
             "segment": _segment(),
         }
-    ).select(*COLUMNS)
+    ).select(*Contract.load(RFM).column_names)
 
 
 def _score(measure: str) -> Column:

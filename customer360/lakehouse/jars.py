@@ -143,6 +143,7 @@ def _reason(log: str) -> str:
 
 _WARM_UP = """
 import tempfile
+from customer360.contracts import Column, Contract
 from customer360.lakehouse.jars import archive_path
 from customer360.lakehouse.session import spark_session
 from customer360.lakehouse.tables import Lakehouse
@@ -150,9 +151,12 @@ from customer360.settings import load_settings
 spark = spark_session(load_settings(), archive_to=archive_path())
 with tempfile.TemporaryDirectory() as folder:
     lakehouse = Lakehouse(spark, folder)
+    names = {"k": "bigint", "day": "date", "count": "bigint"}
+    columns = [Column(n, "date" if t == "date" else "integer", t) for n, t in names.items()]
+    contract = Contract.from_columns("gold/warm_up", columns, description="Rows to start with.")
     frame = spark.range(100).selectExpr("id", "date'2024-01-01' AS day", "id % 7 AS k")
-    lakehouse.replace_all("warm/up", frame.groupBy("k", "day").count())
-    lakehouse.read("warm/up").selectExpr("sum(count)").collect()
+    lakehouse.replace_all(contract, frame.groupBy("k", "day").count())
+    lakehouse.read(contract.table).selectExpr("sum(count)").collect()
 spark.stop()
 """
 

@@ -1,20 +1,25 @@
 """Reading, replacing and merging Delta tables, each write one atomic commit.
 
 Every write can be repeated with the same effect: a range of days or a whole table is replaced,
-or rows are merged by key; nothing is appended.
+or rows are merged by key; nothing is appended. And every write is bound by the table's contract:
+see `customer360.contracts.binding`.
 """
 
 from __future__ import annotations
 
 import calendar
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from customer360.contracts import Contract
+from customer360.contracts.binding import bound, broken, is_broken
 from customer360.lakehouse.delta_log import MONTH, Commit, TableLogs
 
 # SQL statements have no option for it.
@@ -127,27 +132,28 @@ class Lakehouse(TableLogs):
 
     def replace_days(
         self,
-        table: str,
+        contract: Contract,
         frame: DataFrame,
         column: str,
         days: Collection[date],
         *,
         folders: Folders = Folders.DAY,
-        index: Sequence[str] = (),
         note: str | None = None,
     ) -> Commit:
         """Put ``frame`` in place of all rows of ``days``; Delta refuses rows of any other day.
 
         Args:
-            table: ``layer/table``.
+            contract: The table's.
             frame: The new rows, all of them on ``days``.
             column: The date column that says of which day a row is.
             days: The days that are replaced, those without a new row included.
             folders: How a new table is laid out; one that is there stays as it was made.
-            index: Columns that a new table keeps statistics of; statistics on all are dear.
             note: Kept with the commit as its user metadata.
+
+        Raises:
+            ContractError: The rows are not what the contract says; nothing was written.
         """
-        options = {}
+        table, options = contract.table, {}
         folders = self.folders(table, column, new=folders)
         if self.exists(table):
             # A table that an older release made gains the columns that are new since.
@@ -155,75 +161,77 @@ class Lakehouse(TableLogs):
                 "replaceWhere": _replaced(column, days, folders),
                 "mergeSchema": "true",
             }
-        partition_by = None
+        rows, partition_by = bound(frame, contract, untouched=[column]), None
         if folders is Folders.MONTH:
-            frame = frame.withColumn(MONTH, F.trunc(column, "month"))
+            rows = rows.withColumn(MONTH, F.trunc(column, "month"))
             partition_by = MONTH
         elif folders is Folders.DAY:
             partition_by = column
         # Files of other days are told apart by statistics where the folders do not.
-        indexed = [name for name in (column, *index) if name != partition_by]
-        return self._write(
-            table,
-            frame,
-            partition_by=partition_by,
-            options=options,
-            index=tuple(dict.fromkeys(indexed)),
-            note=note,
-        )
+        index = [name for name in (column, *contract.indexed_columns) if name != partition_by]
+        with _told(contract, frame):
+            return self._write(
+                table,
+                rows,
+                partition_by=partition_by,
+                options=options,
+                index=tuple(dict.fromkeys(index)),
+                note=note,
+            )
 
     def replace_all(
-        self,
-        table: str,
-        frame: DataFrame,
-        *,
-        partition_by: str | None = None,
-        index: Sequence[str] = (),
-        note: str | None = None,
+        self, contract: Contract, frame: DataFrame, *, note: str | None = None
     ) -> Commit:
-        """Put ``frame`` in place of the whole table; older versions can still be read."""
-        return self._write(
-            table, frame, partition_by=partition_by, options={}, index=index, note=note
-        )
+        """Put ``frame`` in place of the whole table; older versions can still be read.
+
+        Raises:
+            ContractError: The rows are not what the contract says; nothing was written.
+        """
+        with _told(contract, frame):
+            return self._write(
+                contract.table, bound(frame, contract), index=contract.indexed_columns, note=note
+            )
 
     def merge(
         self,
-        table: str,
+        contract: Contract,
         source: DataFrame,
         clauses: str,
         *,
-        columns: Sequence[str] = (),
-        index: Sequence[str] = (),
         note: str | None = None,
         copied: bool = False,
     ) -> Commit:
-        """MERGE ``source`` into ``table``.
+        """MERGE ``source`` into the contract's table, which is made empty when it is absent.
 
         Args:
-            table: ``layer/table``; made empty when it is absent.
-            source: Rows known as ``source`` in the clauses.
+            contract: The table's.
+            source: Rows known as ``source`` in the clauses: the contract's columns, and others
+                that the clauses ask.
             clauses: SQL after USING: ``ON target.k = source.k WHEN MATCHED …``.
-            columns: The columns of ``source`` that an absent table is made with; unset: all.
-            index: Columns that a new table keeps statistics of.
             note: Kept with the commit as its user metadata.
             copied: Let Delta copy ``source`` first, where it is dear to compute, for Delta reads it
                 twice, or persisted, for Delta then insists. Other sources need no copy: they are
                 made of fixed versions by deterministic functions.
+
+        Raises:
+            ContractError: The rows are not what the contract says; nothing was written.
         """
+        table, rows = contract.table, bound(source, contract, beside=True)
         if not self.exists(table):
-            names = list(columns) or source.columns
-            self.replace_all(table, source.select(*names).limit(0), index=index)
+            names = [column.name for column in contract.stored_columns]
+            self._write(table, rows.select(*names).limit(0), index=contract.indexed_columns)
         settings = {_COPY_SOURCE: "auto" if copied else "none"}
         if note is not None:
             settings[_USER_METADATA] = note
         for name, value in settings.items():
             self.spark.conf.set(name, value)
         try:
-            self.spark.sql(
-                f"MERGE INTO {self.identifier(table)} AS target "
-                f"USING {{source}} AS source {clauses}",
-                source=source,
-            )
+            with _told(contract, source):
+                self.spark.sql(
+                    f"MERGE INTO {self.identifier(table)} AS target "
+                    f"USING {{source}} AS source {clauses}",
+                    source=rows,
+                )
         finally:
             for name in settings:
                 self.spark.conf.unset(name)
@@ -231,11 +239,10 @@ class Lakehouse(TableLogs):
 
     def replace_groups(
         self,
-        table: str,
+        contract: Contract,
         frame: DataFrame,
         groups: DataFrame,
         *,
-        index: Sequence[str] = (),
         note: str | None = None,
     ) -> Commit:
         """Make ``frame`` all the rows there are of ``groups``; the other rows stay.
@@ -245,31 +252,33 @@ class Lakehouse(TableLogs):
         where there is no group.
 
         Args:
-            table: ``layer/table``; made when it is absent.
+            contract: The table's; the table is made when it is absent.
             frame: All rows of the groups.
             groups: Distinct values of the column that groups the rows, also those without a row in
                 ``frame``; cheap to compute, for the table is compared with them.
-            index: Columns that a new table keeps statistics of.
             note: Kept with the commit as its user metadata.
+
+        Raises:
+            ContractError: The rows are not what the contract says; nothing was written.
         """
-        if self.exists(table):
-            if groups.isEmpty():
-                return self.last_commit(table)
-            others = self.read(table).join(groups, groups.columns, "left_anti")
-            frame = others.unionByName(frame)
-        return self.replace_all(table, frame, index=index, note=note)
+        if not self.exists(contract.table):
+            return self.replace_all(contract, frame, note=note)
+        if groups.isEmpty():
+            return self.last_commit(contract.table)
+        others = self.read(contract.table).join(groups, groups.columns, "left_anti")
+        return self.replace_all(contract, others.unionByName(frame), note=note)
 
     def _write(
         self,
         table: str,
-        frame: DataFrame,
+        rows: DataFrame,
         *,
-        partition_by: str | None,
-        options: dict[str, str],
-        index: Sequence[str],
-        note: str | None,
+        partition_by: str | None = None,
+        options: Mapping[str, str] = MappingProxyType({}),
+        index: Sequence[str] = (),
+        note: str | None = None,
     ) -> Commit:
-        writer = frame.write.format("delta").mode("overwrite").options(**options)
+        writer = rows.write.format("delta").mode("overwrite").options(**options)
         if partition_by:
             writer = writer.partitionBy(partition_by)
         if note is not None:
@@ -281,3 +290,14 @@ class Lakehouse(TableLogs):
             writer = writer.option("overwriteSchema", "true")
         writer.save(self.path(table))
         return self.last_commit(table)
+
+
+@contextmanager
+def _told(contract: Contract, frame: DataFrame) -> Iterator[None]:
+    """Say of a write that a row broke which rule that was."""
+    try:
+        yield
+    except Exception as error:  # which class Spark's errors have depends on the kind of session
+        if not is_broken(error):
+            raise
+        raise broken(frame, contract) from None

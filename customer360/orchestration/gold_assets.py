@@ -10,14 +10,17 @@ import dagster as dg
 
 from customer360.contracts import Contract
 from customer360.deployment import Deployment
+from customer360.gold.snapshots import snapshot_tables
 from customer360.models.lifetime_value.spec import LIFETIME_VALUE as LIFETIME_VALUE_MODEL
 from customer360.models.registry import MODELS
 from customer360.models.spec import ModelSpec
+from customer360.orchestration.contract_checks import contract_checks, contract_results
 from customer360.orchestration.failure import told
 from customer360.orchestration.metadata import (
     asset_key,
     commit_metadata,
     day_list,
+    is_of_days,
     selected,
     table_spec,
 )
@@ -26,20 +29,10 @@ from customer360.orchestration.resources import SparkResource
 from customer360.orchestration.running import require_days, require_snapshots, workspace
 from customer360.settings import Settings
 from customer360.table_names import (
-    CHURN_SCORES,
-    COHORTS,
-    CUSTOMER_360,
-    CUSTOMER_DAYS,
     CUSTOMER_EQUITY,
-    CUSTOMERS,
     FEATURES,
-    FIRST_ORDERS,
     HEALTH,
-    HISTORY,
-    LIFETIME_VALUE,
     REVENUE_FORECAST,
-    RFM,
-    TRANSACTIONS,
 )
 
 if TYPE_CHECKING:
@@ -64,26 +57,18 @@ class Made:
 
 
 Make = Callable[["Workspace", Sequence[date]], Made]
-MakeTable = Callable[[str, "Workspace", Sequence[date]], Made]
 
 
 def gold_assets(
     deployment: Deployment, partitions: dg.PartitionsDefinition
 ) -> list[dg.AssetsDefinition]:
     """Assets of all gold tables; ``partitions`` are those of the business's days."""
-
-    def snapshot(
-        table: str, deps: Sequence[str], make: MakeTable = _of_silver
-    ) -> dg.AssetsDefinition:
-        return _snapshot_asset(deployment, table, deps, partial(make, table))
-
     return [
-        snapshot(FEATURES, [CUSTOMER_DAYS], _features),
-        snapshot(FIRST_ORDERS, [TRANSACTIONS, HISTORY]),
-        snapshot(RFM, [FEATURES]),
-        snapshot(COHORTS, [CUSTOMER_DAYS]),
+        *(
+            _snapshot_asset(deployment, table, Contract.load(table).reads, partial(_made_of, table))
+            for table in snapshot_tables()
+        ),
         *(_scores_asset(deployment, spec) for spec in MODELS),
-        snapshot(CUSTOMER_360, [FEATURES, RFM, CHURN_SCORES, LIFETIME_VALUE, HISTORY, CUSTOMERS]),
         _forecast_asset(deployment),
         _health_asset(deployment, partitions),
     ]
@@ -92,23 +77,11 @@ def gold_assets(
 # What computes is imported where it runs: loading the definitions must not load Spark and models.
 
 
-def _of_silver(table: str, work: "Workspace", as_of: Sequence[date]) -> Made:
+def _made_of(table: str, work: "Workspace", as_of: Sequence[date]) -> Made:
     from customer360.pipeline import make_gold
 
-    make = {
-        FIRST_ORDERS: make_gold.make_first_orders,
-        RFM: make_gold.make_rfm_segments,
-        COHORTS: make_gold.make_cohort_retention,
-        CUSTOMER_360: make_gold.make_customer_360,
-    }[table]
-    return Made(make(work, as_of))
-
-
-def _features(table: str, work: "Workspace", as_of: Sequence[date]) -> Made:
-    from customer360.pipeline import make_gold
-
-    found = make_gold.make_customer_features(work, as_of)
-    return Made(found.written, stale=found.stale)
+    made = make_gold.make_snapshots(work, table, as_of)
+    return Made(made.written, stale=made.stale)
 
 
 def _scores_asset(deployment: Deployment, spec: ModelSpec[Any]) -> dg.AssetsDefinition:
@@ -130,7 +103,7 @@ def _snapshot_asset(
     make: Make,
 ) -> dg.AssetsDefinition:
     contract = Contract.load(table)
-    checks = [_keys_unique(contract)]
+    checks = contract_checks(contract)
     if table == FEATURES:
         checks.append(_days_unchanged(contract))
 
@@ -147,7 +120,7 @@ def _snapshot_asset(
         work = workspace(context, spark, deployment)
         as_of = as_of_dates(context, deployment)
         require_snapshots(context, work, deps, as_of)
-        if CUSTOMER_DAYS in deps or TRANSACTIONS in deps:
+        if any(is_of_days(name) for name in deps):
             require_days(work, as_of)
         made = make(work, as_of)
         result = _made(context, work, contract, as_of, made.written, made.metadata)
@@ -157,15 +130,6 @@ def _snapshot_asset(
         yield result
 
     return snapshot
-
-
-def _keys_unique(contract: Contract) -> dg.AssetCheckSpec:
-    return dg.AssetCheckSpec(
-        "keys_unique",
-        asset=asset_key(contract.table),
-        description=f"One row for each {', '.join(contract.primary_key)}.",
-        blocking=True,
-    )
 
 
 def _days_unchanged(contract: Contract) -> dg.AssetCheckSpec:
@@ -209,22 +173,15 @@ def _made(
     from customer360.pipeline import audit
 
     key = asset_key(contract.table)
-    found = audit.audit_snapshots(work, contract, as_of)
+    rows = audit.rows_by_date(work, contract.table, as_of)
     for day in as_of:
         context.add_asset_metadata(
-            {"dagster/partition_row_count": found.rows[day]}, asset_key=key, partition_key=str(day)
+            {"dagster/partition_row_count": rows[day]}, asset_key=key, partition_key=str(day)
         )
     return dg.MaterializeResult(
         asset_key=key,
         metadata=commit_metadata(written, as_of=day_list(as_of)) | dict(more),
-        check_results=[
-            dg.AssetCheckResult(
-                asset_key=key,
-                check_name="keys_unique",
-                passed=found.repeated_keys == 0,
-                metadata={"repeated_keys": found.repeated_keys},
-            )
-        ],
+        check_results=contract_results(work, contract, as_of),
     )
 
 
@@ -243,7 +200,7 @@ def _forecast_asset(deployment: Deployment) -> dg.AssetsDefinition:
             )
             for contract in contracts
         ],
-        check_specs=[_keys_unique(contract) for contract in contracts],
+        check_specs=[check for contract in contracts for check in contract_checks(contract)],
         can_subset=True,
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
@@ -284,10 +241,11 @@ def _health_asset(
             table_spec(
                 Contract.load(HEALTH),
                 partitions=partitions,
-                deps=[TRANSACTIONS, CUSTOMER_DAYS],
+                deps=Contract.load(HEALTH).reads,
             )
         ],
         check_specs=[
+            *contract_checks(Contract.load(HEALTH)),
             dg.AssetCheckSpec(
                 "revenue_reconciles",
                 asset=asset_key(HEALTH),
@@ -321,6 +279,7 @@ def _health_asset(
                 written, days_made=str(days), left_out=_left_out(found, work.deployment.currency)
             ),
             check_results=[
+                *contract_results(work, Contract.load(HEALTH), list(days)),
                 dg.AssetCheckResult(
                     check_name="account_closes",
                     passed=not found.differences,

@@ -10,7 +10,7 @@ import dagster as dg
 
 from customer360.contracts import Contract
 from customer360.orchestration.partitions import AS_OF_PARTITIONS
-from customer360.table_names import HEALTH
+from customer360.table_names import AS_OF
 
 if TYPE_CHECKING:
     from customer360.lakehouse.delta_log import Commit
@@ -64,8 +64,13 @@ def as_of_deps(names: Sequence[str]) -> list[dg.AssetDep]:
 
 
 def is_snapshot(name: str) -> bool:
-    """Whether a table is made as of a date: all of gold but the business's days."""
-    return name.startswith("gold/") and name != HEALTH
+    """Whether what is named so is a table made as of a date."""
+    return name.startswith("gold/") and Contract.load(name).partition_by == AS_OF
+
+
+def is_of_days(name: str) -> bool:
+    """Whether what is named so is a table of the business's days in silver."""
+    return name.startswith("silver/") and Contract.load(name).partition_by == "business_date"
 
 
 def table_spec(

@@ -8,6 +8,7 @@ import dagster as dg
 from customer360.contracts import Contract
 from customer360.deployment import Deployment
 from customer360.models.registry import MODELS
+from customer360.orchestration.contract_checks import contract_checks, contract_results
 from customer360.orchestration.failure import told
 from customer360.orchestration.metadata import asset_key, commit_metadata, day_list, table_spec
 from customer360.orchestration.partitions import AS_OF_PARTITIONS, as_of_dates
@@ -51,6 +52,7 @@ def _drift_asset(deployment: Deployment) -> dg.AssetsDefinition:
             )
         ],
         check_specs=[
+            *contract_checks(Contract.load(DRIFT)),
             dg.AssetCheckSpec(
                 FEATURES_STABLE,
                 asset=asset_key(DRIFT),
@@ -88,6 +90,7 @@ def _drift_asset(deployment: Deployment) -> dg.AssetsDefinition:
                 found.written, as_of=day_list(as_of), references="; ".join(found.notes)
             ),
             check_results=[
+                *contract_results(work, Contract.load(DRIFT), as_of),
                 _stable(FEATURES_STABLE, "feature", found, settings.drift_limit),
                 _stable(SCORES_STABLE, "score", found, settings.drift_limit),
             ],
@@ -135,6 +138,7 @@ def _performance_asset(deployment: Deployment) -> dg.AssetsDefinition:
             )
         ],
         check_specs=[
+            *contract_checks(Contract.load(PERFORMANCE)),
             dg.AssetCheckSpec(
                 REALISED_PERFORMANCE,
                 asset=asset_key(PERFORMANCE),
@@ -142,7 +146,7 @@ def _performance_asset(deployment: Deployment) -> dg.AssetsDefinition:
                 f"{settings.calibration_limit:g}, amounts within {settings.forecast_limit:.0%} of "
                 "what came, beyond what chance alone would give. Judged are each model's newest "
                 "scores whose horizon has passed.",
-            )
+            ),
         ],
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
@@ -162,7 +166,8 @@ def _performance_asset(deployment: Deployment) -> dg.AssetsDefinition:
                 "figures": dg.MetadataValue.md(_figures(found.figures)),
             },
             check_results=[
-                _realised(found.figures, settings.calibration_limit, settings.forecast_limit)
+                *contract_results(work, Contract.load(PERFORMANCE), found.judged),
+                _realised(found.figures, settings.calibration_limit, settings.forecast_limit),
             ],
         )
 

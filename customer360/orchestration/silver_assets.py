@@ -7,6 +7,7 @@ import dagster as dg
 
 from customer360.contracts import Contract
 from customer360.deployment import Deployment
+from customer360.orchestration.contract_checks import contract_checks, contract_results
 from customer360.orchestration.failure import told
 from customer360.orchestration.metadata import (
     asset_key,
@@ -35,36 +36,30 @@ def silver_assets(
     @dg.multi_asset(
         name="silver__customers",
         specs=[table_spec(Contract.load(CUSTOMERS), partitions=partitions, deps=bronze)],
-        check_specs=[_check(CUSTOMERS, "keys_unique", "One row a customer.")],
+        check_specs=contract_checks(Contract.load(CUSTOMERS)),
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     @told
     def customers(
         context: dg.AssetExecutionContext, spark: SparkResource
     ) -> Iterator[dg.MaterializeResult[None]]:
-        from customer360.pipeline import audit, load_silver
+        from customer360.pipeline import load_silver
 
         work = workspace(context, spark, deployment)
         written = load_silver.load_customers(work, days_of(context))
-        count = audit.audit_customers(work)
         yield dg.MaterializeResult(
             asset_key=asset_key(CUSTOMERS),
             metadata=commit_metadata(written, rows_changed=written.rows)
-            | {"dagster/row_count": count.rows},
-            check_results=[
-                dg.AssetCheckResult(
-                    check_name="keys_unique",
-                    passed=count.repeated_keys == 0,
-                    metadata={"repeated_keys": count.repeated_keys},
-                )
-            ],
+            | {"dagster/row_count": work.lakehouse.rows(CUSTOMERS)},
+            check_results=contract_results(work, Contract.load(CUSTOMERS)),
         )
 
     @dg.multi_asset(
         name="silver__customer_history",
         specs=[table_spec(Contract.load(HISTORY), partitions=partitions, deps=bronze)],
         check_specs=[
-            _check(HISTORY, "one_current_version", "Exactly one version a customer is current.")
+            *contract_checks(Contract.load(HISTORY)),
+            _check(HISTORY, "one_current_version", "Exactly one version a customer is current."),
         ],
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
@@ -81,11 +76,12 @@ def silver_assets(
             asset_key=asset_key(HISTORY),
             metadata=commit_metadata(written) | {"dagster/row_count": found.versions},
             check_results=[
+                *contract_results(work, Contract.load(HISTORY)),
                 dg.AssetCheckResult(
                     check_name="one_current_version",
                     passed=found.current == found.customers,
                     metadata={"customers": found.customers, "current_versions": found.current},
-                )
+                ),
             ],
         )
 
@@ -111,7 +107,6 @@ def silver_assets(
                 "rows_accounted",
                 "Rows in = rows kept + duplicates + corrections + rows excluded, for every source.",
             ),
-            _check(TRANSACTIONS, "keys_unique", "One row an order and business date, or refund."),
             _check(
                 TRANSACTIONS,
                 "orders_agree",
@@ -126,7 +121,7 @@ def silver_assets(
                 "(unknown customers, sales below zero, other money) is no more of the rows, or of "
                 "the money, than may be in quarantine; most rows are of the mapping's currency.",
             ),
-            _check(TRANSACTIONS, "customers_known", "Every customer is in silver/customers."),
+            *contract_checks(Contract.load(TRANSACTIONS)),
         ],
         can_subset=True,
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -140,7 +135,6 @@ def silver_assets(
         work = workspace(context, spark, deployment)
         days = days_of(context)
         loaded = load_silver.load_transactions(work, days)
-        found = audit.audit_transactions(work, loaded.days)
         astray = audit.rows_astray(work, loaded.days, loaded.accounting)
         astray += audit.money_astray(work, loaded.days, loaded.money)
         mended = [day for day in loaded.days if day not in days]
@@ -158,18 +152,9 @@ def silver_assets(
                     metadata={f"{n}_missing": a.missing for n, a in loaded.accounting.items()},
                     description="; ".join(astray) or None,
                 ),
-                dg.AssetCheckResult(
-                    check_name="keys_unique",
-                    passed=found.repeated_keys == 0,
-                    metadata={"repeated_keys": found.repeated_keys},
-                ),
                 _agreement(context, work, loaded),
                 _exclusions(work, loaded),
-                dg.AssetCheckResult(
-                    check_name="customers_known",
-                    passed=found.unknown_customers == 0,
-                    metadata={"unknown_customers": found.unknown_customers},
-                ),
+                *contract_results(work, Contract.load(TRANSACTIONS), loaded.days),
             ],
         )
         excluded: dict[str, int] = {}
@@ -190,6 +175,7 @@ def silver_assets(
         specs=[
             table_spec(Contract.load(CUSTOMER_DAYS), partitions=partitions, deps=[TRANSACTIONS])
         ],
+        check_specs=contract_checks(Contract.load(CUSTOMER_DAYS)),
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     @told
@@ -206,6 +192,7 @@ def silver_assets(
             metadata=commit_metadata(
                 written, earlier_days_mended=day_list([day for day in made if day not in days])
             ),
+            check_results=contract_results(work, Contract.load(CUSTOMER_DAYS), made),
         )
 
     return [customers, customer_history, transactions, customer_days]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from customer360.contracts import MONEY, Contract
+from customer360.contracts import MONEY, Column, Contract
 from customer360.contracts.sql import sql_name
 from customer360.days import DayRange
 from customer360.lakehouse.tables import days_predicate
@@ -21,37 +21,99 @@ from customer360.pipeline.worth import reads_plainly, worth_in_bronze
 from customer360.silver.money import LoadedMoney
 from customer360.silver.transactions import Accounting
 from customer360.sources.base import Source
-from customer360.table_names import AS_OF, CUSTOMERS, HEALTH, HISTORY, TRANSACTIONS
+from customer360.table_names import AS_OF, HEALTH, HISTORY, TRANSACTIONS
 
 
 @dataclass(frozen=True)
-class TransactionsAudit:
-    """Keys that occur twice and customers that are not known; both should be zero."""
+class Breach:
+    """A rule of a contract that takes other rows to see.
 
-    repeated_keys: int
-    unknown_customers: int
+    Attributes:
+        count: Keys, or values, that break it; should be none.
+        told: Table, rule, count and one of them, in a line; None where there are none.
+    """
+
+    count: int
+    told: str | None
 
 
-def audit_transactions(work: Workspace, days: Sequence[date]) -> TransactionsAudit:
-    """Check silver/transactions of ``days`` against itself and against silver/customers."""
-    # A key's hash is a twentieth of the key; two different keys with one hash on one day would be
-    # reported as a repeat, once in some 10^8 rows a day.
-    ((repeated, unknown),) = work.tables.ask(
-        f"""
-        WITH made AS (SELECT * FROM transactions WHERE {days_predicate("business_date", days)}),
-        keys AS (
-            SELECT count(*) AS alike FROM made
-            GROUP BY business_date, hash(source, order_id, kind, entry)
-        ),
-        named AS (SELECT DISTINCT customer_key FROM made WHERE customer_key IS NOT NULL)
-        SELECT
-            (SELECT count(*) FROM keys WHERE alike > 1),
-            (SELECT count(*) FROM named ANTI JOIN customers USING (customer_key))
-        """,
-        transactions=TRANSACTIONS,
-        customers=CUSTOMERS,
+@dataclass(frozen=True)
+class KeysAudit:
+    """Whether keys stand once, and what refers to another table is there.
+
+    Attributes:
+        repeated: Keys that stand on more than one row.
+        unknown: By column, values that the table it refers to has not.
+    """
+
+    repeated: Breach
+    unknown: Mapping[str, Breach]
+
+
+def audit_keys(work: Workspace, contract: Contract, where: str = "true") -> KeysAudit:
+    """Hold the rows of a table against its contract's key and references.
+
+    Args:
+        work: Where the tables are.
+        contract: The table's; it has a key.
+        where: SQL of the rows to look at: those that were just written.
+    """
+    first, *rest = map(sql_name, contract.primary_key)
+    # The hash of a long key is a fraction of it; two different keys with one hash under the same
+    # first column would be reported as a repeat, once in some 10^8 rows a day.
+    alike = f"{first}, hash({', '.join(rest)})" if len(rest) > 1 else ", ".join([first, *rest])
+    of_key = f"FROM made WHERE {where} GROUP BY {{}} HAVING count(*) > 1"
+    ((repeated,),) = work.tables.ask(
+        f"SELECT count(*) FROM (SELECT 1 {of_key.format(alike)})", made=contract.table
     )
-    return TransactionsAudit(repeated, unknown)
+    told = None
+    if repeated:
+        names = ", ".join([first, *rest])
+        example = work.tables.ask(
+            f"SELECT {names} {of_key.format(names)} ORDER BY ALL LIMIT 1", made=contract.table
+        )
+        told = _told(contract, f"{repeated:,} keys on several rows", contract.primary_key, example)
+    return KeysAudit(
+        Breach(repeated, told),
+        {
+            column.name: _unknown(work, contract, column, where)
+            for column in contract.columns
+            if column.referred is not None
+        },
+    )
+
+
+def _unknown(work: Workspace, contract: Contract, column: Column, where: str) -> Breach:
+    assert column.referred is not None
+    table, target = column.referred
+    name = sql_name(column.name)
+    unknown = f"""
+        SELECT DISTINCT {name} FROM made WHERE {name} IS NOT NULL AND {where}
+        EXCEPT SELECT {sql_name(target)} FROM other
+        """
+    tables = {"made": contract.table, "other": table}
+    ((count,),) = work.tables.ask(f"SELECT count(*) FROM ({unknown})", **tables)
+    told = None
+    if count:
+        example = work.tables.ask(f"{unknown} ORDER BY ALL LIMIT 1", **tables)
+        told = _told(contract, f"{count:,} values not in {table}", (column.name,), example)
+    return Breach(count, told)
+
+
+def _told(
+    contract: Contract, what: str, names: Sequence[str], rows: Sequence[Sequence[object]]
+) -> str:
+    """One line of what is wrong, with the key or value in ``rows``, where it names no person."""
+    (values,) = rows
+    shown = ", ".join(
+        f"{name} {value}"
+        for name, value in zip(names, values, strict=True)
+        if name not in contract.personal_columns
+    )
+    return (
+        f"{contract.table} breaks its contract: {what}, e.g. {shown}; nothing is made of it: "
+        "correct what makes the table, and run again"
+    )
 
 
 def rows_astray(
@@ -146,26 +208,6 @@ def _exact(source: Source) -> str:
 
 
 @dataclass(frozen=True)
-class CustomersAudit:
-    """Rows of silver/customers, and keys that occur twice, which should be none."""
-
-    rows: int
-    repeated_keys: int
-
-
-def audit_customers(work: Workspace) -> CustomersAudit:
-    """Count customers and repeated keys."""
-    ((rows, repeated),) = work.tables.ask(
-        """
-        WITH keys AS (SELECT count(*) AS alike FROM customers GROUP BY customer_key)
-        SELECT coalesce(sum(alike), 0)::BIGINT, count(*) FILTER (alike > 1) FROM keys
-        """,
-        customers=CUSTOMERS,
-    )
-    return CustomersAudit(rows, repeated)
-
-
-@dataclass(frozen=True)
 class HistoryAudit:
     """Versions, customers, and customers with exactly one current version: should be all."""
 
@@ -190,29 +232,13 @@ def audit_history(work: Workspace) -> HistoryAudit:
     return HistoryAudit(versions, customers, current)
 
 
-@dataclass(frozen=True)
-class SnapshotsAudit:
-    """Rows by as-of date, and primary keys that occur twice, which should be none."""
-
-    rows: Mapping[date, int]
-    repeated_keys: int
-
-
-def audit_snapshots(work: Workspace, contract: Contract, as_of: Sequence[date]) -> SnapshotsAudit:
-    """Count rows and repeated primary keys of a gold table's snapshots."""
+def rows_by_date(work: Workspace, table: str, as_of: Sequence[date]) -> dict[date, int]:
+    """Rows of each of a gold table's snapshots of ``as_of``."""
+    of_dates = days_predicate(AS_OF, as_of)
     found = work.tables.ask(
-        f"""
-        WITH keys AS (
-            SELECT {AS_OF}, count(*) AS alike FROM snapshots
-            WHERE {days_predicate(AS_OF, as_of)} GROUP BY {", ".join(contract.primary_key)}
-        )
-        SELECT {AS_OF}, sum(alike)::BIGINT, count(*) FILTER (alike > 1)
-        FROM keys GROUP BY {AS_OF}
-        """,
-        snapshots=contract.table,
+        f"SELECT {AS_OF}, count(*) FROM snapshots WHERE {of_dates} GROUP BY ALL", snapshots=table
     )
-    counts = dict.fromkeys(as_of, 0) | {day: rows for day, rows, _ in found}
-    return SnapshotsAudit(counts, sum(repeated for _, _, repeated in found))
+    return dict.fromkeys(as_of, 0) | dict(found)
 
 
 def revenue_of(work: Workspace, days: DayRange) -> tuple[Decimal, Decimal]:

@@ -150,12 +150,7 @@ class _Step:
         quarantine = self._write_quarantine(received, gone, kept=bronze_changes.is_deleted())
         written = None
         if days or not self.known:
-            written = lakehouse.replace_all(
-                self.bronze,
-                accepted,
-                index=self.contract.indexed_columns,
-                note=self._note(look, days),
-            )
+            written = lakehouse.replace_all(self.contract, accepted, note=self._note(look, days))
         return self._loaded(written, quarantine, look.rows, None)
 
     def _finds_gone(self, old: DataFrame | None) -> bool:
@@ -191,7 +186,7 @@ class _Step:
             if days:  # every bronze row has one: without a day there is no change to note
                 names = [field.name for field in table_schema(self.contract).fields]
                 written = lakehouse.merge(
-                    self.bronze,
+                    self.contract,
                     found,
                     bronze_changes.merge_clauses(self.key, names),
                     note=self._note(look, days),
@@ -232,7 +227,7 @@ class _Step:
             old = bronze_changes.without(old, settled).join(again, "_row_hash", "left_anti")
             there = [column for column in rows.columns if column in old.columns]
             rows = rows.unionByName(old.select(*there), allowMissingColumns=True)
-        return work.lakehouse.replace_all(name, rows, index=["_delivered_on"])
+        return work.lakehouse.replace_all(Contract.load(name), rows)
 
     def _loaded(
         self,

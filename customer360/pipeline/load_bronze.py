@@ -91,12 +91,11 @@ def _load_days(work: Workspace, source: Source, table: str, days: DayRange) -> B
         bronze_table, DELIVERY_DAY, new=work.folders_for(sum(raw_rows.values()), len(raw_rows))
     )
     bronze = lakehouse.replace_days(
-        bronze_table,
+        contract,
         ingest.accepted(seen, contract).repartition(folders.of(DELIVERY_DAY)),
         DELIVERY_DAY,
         list(days),
         folders=folders,
-        index=contract.indexed_columns,
         # Silver looks at what lay there before; the account at what came in.
         note=days_note(days, **account.raw_note(work.tables, bronze_table, raw_rows, days)),
     )
@@ -107,7 +106,7 @@ def _load_days(work: Workspace, source: Source, table: str, days: DayRange) -> B
         if not refused:  # the raw rows need not be checked once more
             rejected = work.spark.createDataFrame([], rejected.schema)
         quarantine = lakehouse.replace_days(
-            quarantine_table,
+            Contract.load(quarantine_table),
             # A shuffle of few rows; to coalesce instead would check all raw rows in one task.
             rejected.repartition(1),
             DELIVERY_DAY,
@@ -164,7 +163,7 @@ def _load_extract(work: Workspace, source: Source, table: str, days: DayRange) -
     # Counted before the split, in the same pass: it does not know of the split.
     raw_and_counted = raw.observe(counted, F.count(F.lit(1)).alias("rows"))
     quarantine = lakehouse.replace_all(
-        quarantine_of(table),
+        Contract.load(quarantine_of(table)),
         ingest.rejected(
             _received(work, raw_and_counted, contract).observe(
                 aside,
@@ -174,7 +173,6 @@ def _load_extract(work: Workspace, source: Source, table: str, days: DayRange) -
             ),
             contract,
         ),
-        index=[DELIVERY_DAY],
     )
     raw_rows = int(counted.get["rows"])
     set_aside = _set_aside(contract, aside.get)
@@ -185,9 +183,8 @@ def _load_extract(work: Workspace, source: Source, table: str, days: DayRange) -
     }
     # Bronze last: its note says that both are done.
     bronze = lakehouse.replace_all(
-        f"bronze/{table}",
+        contract,
         ingest.accepted(_received(work, raw, contract), contract),
-        index=contract.indexed_columns,
         note=json.dumps(
             {"extract": print_now, "raw": raw_rows, "set_aside": set_aside, "money": money}
         ),

@@ -69,10 +69,6 @@ class TransactionsLoaded:
     money: Mapping[str, LoadedMoney]
 
 
-def _index(table: str) -> tuple[str, ...]:
-    return Contract.load(table).indexed_columns
-
-
 def load_customers(work: Workspace, days: DayRange) -> Commit:
     """Bring silver/customers up to what was delivered on ``days``."""
     versions = bronze_versions(work)
@@ -99,10 +95,10 @@ def _replace_people(
     versions: dict[str, int],
 ) -> Commit:
     """Make ``rows`` all there is of the customers ``concerned``, or of anybody."""
-    note, index = bronze_note(versions, **definitions_note(work)), _index(table)
+    contract, note = Contract.load(table), bronze_note(versions, **definitions_note(work))
     if concerned is None:
-        return work.lakehouse.replace_all(table, rows, index=index, note=note)
-    return work.lakehouse.replace_groups(table, rows, concerned, index=index, note=note)
+        return work.lakehouse.replace_all(contract, rows, note=note)
+    return work.lakehouse.replace_groups(contract, rows, concerned, note=note)
 
 
 def _touched_days(work: Workspace, days: DayRange, versions: dict[str, int]) -> set[date]:
@@ -253,12 +249,11 @@ def load_transactions(work: Workspace, days: DayRange) -> TransactionsLoaded:
         made.append(silver_transactions.made_of(single, order_lines=source.order_lines))
         observed[source.name] = seen
     written = lakehouse.replace_days(
-        TRANSACTIONS,
+        Contract.load(TRANSACTIONS),
         reduce(DataFrame.unionByName, made),
         "business_date",
         touched,
         folders=folders,
-        index=_index(TRANSACTIONS),
         note=days_note(touched, bronze=versions, **definitions_note(work)),
     )
     accounting = {
@@ -285,7 +280,7 @@ def load_transactions(work: Workspace, days: DayRange) -> TransactionsLoaded:
         if not some:  # the rows need not be looked at once more
             rejected = rejected.where(F.lit(False))
         quarantine = lakehouse.replace_days(
-            REJECTED,
+            Contract.load(REJECTED),
             rejected.repartition(1),
             "business_date",
             touched,
@@ -309,7 +304,7 @@ def load_customer_days(work: Workspace, days: DayRange) -> tuple[Commit, tuple[d
         new=lakehouse.folders(TRANSACTIONS, "business_date", new=Folders.MONTH),
     )
     written = lakehouse.replace_days(
-        CUSTOMER_DAYS,
+        Contract.load(CUSTOMER_DAYS),
         silver_customer_days.customer_days(
             transactions,
             together=folders.of("business_date"),
@@ -318,7 +313,6 @@ def load_customer_days(work: Workspace, days: DayRange) -> tuple[Commit, tuple[d
         "business_date",
         stale,
         folders=folders,
-        index=_index(CUSTOMER_DAYS),
         note=days_note(
             stale,
             upstream=upstream,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -11,11 +12,7 @@ from pyspark.sql import DataFrame
 from customer360.contracts import Contract
 from customer360.days import DayRange
 from customer360.gold.business_health import business_health
-from customer360.gold.cohort_retention import cohort_retention
-from customer360.gold.customer_360 import customer_360
-from customer360.gold.customer_features import customer_features
-from customer360.gold.first_orders import first_orders
-from customer360.gold.rfm_segments import rfm_segments
+from customer360.gold.snapshots import Inputs
 from customer360.lakehouse.delta_log import Commit
 from customer360.lakehouse.tables import Folders
 from customer360.pipeline import stale_snapshots
@@ -25,21 +22,7 @@ from customer360.pipeline.workspace import (
     consumed_version,
     days_note,
 )
-from customer360.table_names import (
-    AS_OF,
-    CHURN_SCORES,
-    COHORTS,
-    CUSTOMER_360,
-    CUSTOMER_DAYS,
-    CUSTOMERS,
-    FEATURES,
-    FIRST_ORDERS,
-    HEALTH,
-    HISTORY,
-    LIFETIME_VALUE,
-    RFM,
-    TRANSACTIONS,
-)
+from customer360.table_names import AS_OF, CUSTOMER_DAYS, HEALTH, TRANSACTIONS
 
 
 def snapshot_dates(work: Workspace, table: str) -> list[date]:
@@ -57,12 +40,7 @@ def replace_snapshots(
 ) -> Commit:
     """Put ``frame`` in place of the snapshots of ``as_of``, one file each for small data."""
     return work.lakehouse.replace_days(
-        table,
-        frame,
-        AS_OF,
-        as_of,
-        index=Contract.load(table).indexed_columns,
-        note=note or days_note(as_of),
+        Contract.load(table), frame, AS_OF, as_of, note=note or days_note(as_of)
     )
 
 
@@ -72,49 +50,29 @@ def snapshots(work: Workspace, table: str, as_of: Sequence[date]) -> DataFrame:
 
 
 @dataclass(frozen=True)
-class FeaturesMade:
-    """What making gold/customer_features did, and which other snapshots it found stale."""
+class SnapshotsMade:
+    """What making a table's snapshots did, and which others of it were found stale."""
 
     written: Commit
-    stale: Sequence[date]
+    stale: Sequence[date] = ()
 
 
-def make_customer_features(work: Workspace, as_of: Sequence[date]) -> FeaturesMade:
-    """Make gold/customer_features of all ``as_of`` dates in one pass."""
-    made_of = stale_snapshots.digests_noted(work.tables, FEATURES)
-    scored = stale_snapshots.digests_noted(work.tables, CUSTOMER_360)
-    digests = stale_snapshots.days_digests(work.tables, {*made_of, *scored, *as_of})
-    days = work.lakehouse.read(CUSTOMER_DAYS)
-    note = stale_snapshots.digests_note(as_of, made_of, digests)
-    frame = customer_features(days, as_of)
-    written = replace_snapshots(work, FEATURES, frame, as_of, note=note)
-    stale = {
-        *stale_snapshots.changed_since(made_of, digests),
-        *stale_snapshots.changed_since(scored, digests),
-    }
-    return FeaturesMade(written, sorted(stale.difference(as_of)))
+def make_snapshots(work: Workspace, table: str, as_of: Sequence[date]) -> SnapshotsMade:
+    """Make ``table``, one of `snapshot_tables`, of all ``as_of`` dates in one pass."""
+    # First: what changes while the table is made is for the next look to notice.
+    note, stale = stale_snapshots.noted(work.tables, table, as_of)
+    contract = Contract.load(table)
+    module = importlib.import_module(f"customer360.gold.{contract.name}")
+    read = {name: _read(work, name, as_of) for name in contract.reads}
+    frame = module.snapshot(Inputs(read, as_of, work.deployment.zone))
+    return SnapshotsMade(replace_snapshots(work, table, frame, as_of, note=note), stale)
 
 
-def make_first_orders(work: Workspace, as_of: Sequence[date]) -> Commit:
-    """Make gold/first_orders of all ``as_of`` dates in one pass."""
-    frame = first_orders(
-        work.lakehouse.read(TRANSACTIONS),
-        work.lakehouse.read(HISTORY),
-        as_of,
-        time_zone=work.deployment.zone,
-    )
-    return replace_snapshots(work, FIRST_ORDERS, frame, as_of)
-
-
-def make_rfm_segments(work: Workspace, as_of: Sequence[date]) -> Commit:
-    """Make gold/rfm_segments from the features of ``as_of``."""
-    return replace_snapshots(work, RFM, rfm_segments(snapshots(work, FEATURES, as_of)), as_of)
-
-
-def make_cohort_retention(work: Workspace, as_of: Sequence[date]) -> Commit:
-    """Make gold/cohort_retention as it stood on each of ``as_of``."""
-    days = work.lakehouse.read(CUSTOMER_DAYS)
-    return replace_snapshots(work, COHORTS, cohort_retention(days, as_of), as_of)
+def _read(work: Workspace, table: str, as_of: Sequence[date]) -> DataFrame:
+    """The rows of ``as_of`` where a table is of dates, else all of them."""
+    if Contract.load(table).partition_by == AS_OF:
+        return snapshots(work, table, as_of)
+    return work.lakehouse.read(table)
 
 
 def make_business_health(work: Workspace, days: DayRange) -> tuple[Commit, DayRange]:
@@ -135,7 +93,7 @@ def make_business_health(work: Workspace, days: DayRange) -> tuple[Commit, DayRa
         lakehouse.read(TRANSACTIONS), lakehouse.read(CUSTOMER_DAYS), stale.first, stale.last
     )
     written = lakehouse.replace_days(
-        HEALTH,
+        Contract.load(HEALTH),
         frame.coalesce(1),
         "business_date",
         list(stale),
@@ -143,23 +101,3 @@ def make_business_health(work: Workspace, days: DayRange) -> tuple[Commit, DayRa
         note=days_note(stale, upstream=upstream),
     )
     return written, stale
-
-
-def make_customer_360(work: Workspace, as_of: Sequence[date]) -> Commit:
-    """Make gold/customer_360 of ``as_of`` from the other snapshots and the profiles of then."""
-    frame = customer_360(
-        snapshots(work, FEATURES, as_of),
-        snapshots(work, RFM, as_of),
-        snapshots(work, CHURN_SCORES, as_of),
-        snapshots(work, LIFETIME_VALUE, as_of),
-        work.lakehouse.read(HISTORY),
-        work.lakehouse.read(CUSTOMERS),
-        time_zone=work.deployment.zone,
-    )
-    # As old as the features, whenever it is made of them.
-    note = stale_snapshots.digests_note(
-        as_of,
-        stale_snapshots.digests_noted(work.tables, CUSTOMER_360),
-        stale_snapshots.digests_noted(work.tables, FEATURES),
-    )
-    return replace_snapshots(work, CUSTOMER_360, frame, as_of, note=note)

@@ -230,11 +230,10 @@ def _replace(
         pa.Table.from_pandas(rows, schema=schema, preserve_index=False)
     )
     return work.lakehouse.replace_days(
-        contract.table,
+        contract,
         frame.coalesce(1),
         AS_OF,
         days,
         folders=Folders.NONE,
-        index=[AS_OF, *contract.indexed_columns],
         note=days_note(days, **more),
     )

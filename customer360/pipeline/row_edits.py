@@ -18,6 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from customer360.contracts import Contract
 from customer360.contracts.reasons import LEFT_OUT
 from customer360.contracts.sql import sql_text
 from customer360.deployment import Deployment
@@ -90,7 +91,7 @@ class Edit:
     edited_at: datetime
 
     def as_row(self) -> tuple[Any, ...]:
-        """Values in the order of `customer360.bronze.edits.SCHEMA`."""
+        """Values in the order of the contract of ``quarantine/edits``."""
         changes = json.dumps(self.changes, ensure_ascii=False)
         return (
             *(self.table, self.row, self.delivered, self.line, changes),
@@ -324,15 +325,16 @@ def _delivered(row: HeldRow) -> str | None:
 
 def keep(lakehouse: Lakehouse, edits: Sequence[Edit]) -> None:
     """Put ``edits`` among those of the deployment; one of a row replaces an earlier one."""
-    from customer360.bronze.edits import SCHEMA
+    from customer360.contracts.spark import spark_schema
 
-    frame = lakehouse.spark.createDataFrame([edit.as_row() for edit in edits], SCHEMA)
+    contract = Contract.load(EDITS)
+    rows = [edit.as_row() for edit in edits]
+    frame = lakehouse.spark.createDataFrame(rows, spark_schema(contract))
     lakehouse.merge(
-        EDITS,
+        contract,
         frame,
         "ON target.`table` = source.`table` AND target.row = source.row "
         "WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *",
-        index=["row"],  # statistics of the others would be what the rows say
     )
 
 

@@ -82,6 +82,23 @@ def digests_noted(tables: TableLogs, table: str) -> dict[date, str]:
     return {date.fromisoformat(day): of for day, of in stated.items() if day in there}
 
 
+def noted(tables: Tables, table: str, as_of: Sequence[date]) -> tuple[str | None, list[date]]:
+    """The note of a commit that makes ``as_of`` of ``table``, and which others are stale.
+
+    None, and none, of a table that is not one of `NOTED`. Only a look at the days tells what is
+    stale, and the first table that is made of them takes it.
+    """
+    if table not in NOTED:
+        return None, []
+    made_of = digests_noted(tables, table)
+    if table == CUSTOMER_360:  # as old as the features, whenever it is made of them
+        return digests_note(as_of, made_of, digests_noted(tables, FEATURES)), []
+    scored = digests_noted(tables, CUSTOMER_360)
+    digests = days_digests(tables, {*made_of, *scored, *as_of})
+    stale = {*changed_since(made_of, digests), *changed_since(scored, digests)}
+    return digests_note(as_of, made_of, digests), sorted(stale.difference(as_of))
+
+
 def changed_since(made_of: Mapping[date, str], digests: Mapping[date, str]) -> list[date]:
     """As-of dates of ``made_of`` whose days have another digest now, in order."""
     return sorted(day for day, of in made_of.items() if digests[day] != of)

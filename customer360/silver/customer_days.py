@@ -7,20 +7,6 @@ from pyspark.sql import functions as F
 
 from customer360.silver.transactions import TOGETHER
 
-COLUMNS = (
-    "customer_key",
-    "business_date",
-    "orders",
-    "refunds",
-    "items",
-    "gross_revenue",
-    "refunded",
-    "net_revenue",
-    "channel",
-    "category",
-    "review_score",
-)
-
 
 def customer_days(
     transactions: DataFrame, *, together: Column | None = None, partitions: int | None = None

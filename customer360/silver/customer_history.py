@@ -13,13 +13,6 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 PROFILE = ("city", "state", "country", "loyalty_tier", "marketing_consent")
-COLUMNS = (
-    "customer_key",
-    *PROFILE,
-    "valid_from",
-    "valid_to",
-    "is_current",
-)
 
 
 def history(profiles: DataFrame) -> DataFrame:

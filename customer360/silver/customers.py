@@ -17,34 +17,10 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from customer360.contracts import Contract
 from customer360.silver import text
 from customer360.silver.keys import customer_key
-
-ATTRIBUTES = (
-    "source_customer_id",
-    "name",
-    "email",
-    "phone",
-    "address",
-    "birth_date",
-    "tax_id",
-    "city",
-    "state",
-    "postal_code",
-    "country",
-    "acquisition_channel",
-    "loyalty_tier",
-    "marketing_consent",
-)
-COLUMNS = (
-    "customer_key",
-    "source",
-    *ATTRIBUTES,
-    "signed_up_on",
-    "updated_at",
-    "_delivered_on",
-    "_row_hash",
-)
+from customer360.table_names import CUSTOMERS
 
 _WRITTEN = ("name", "address", "city", "state", "country")  # as people write them, in any alphabet
 
@@ -62,7 +38,7 @@ def prepared(staged: DataFrame, *, source: str, secret: bytes) -> DataFrame:
         secret: Secret of the customer keys.
 
     Returns:
-        The columns of ``COLUMNS``. Rows without a customer id are left out.
+        The columns of the contract. Rows without a customer id are left out.
     """
     known_since = F.coalesce(
         F.col("updated_at").cast("timestamp"),
@@ -97,7 +73,7 @@ def prepared(staged: DataFrame, *, source: str, secret: bytes) -> DataFrame:
             "city": text.cased(F.col("city")),
             "state": text.region(F.col("state")),
         }
-    ).select(*COLUMNS)
+    ).select(*Contract.load(CUSTOMERS).column_names)
 
 
 def latest(profiles: DataFrame) -> DataFrame:
@@ -115,7 +91,6 @@ def latest(profiles: DataFrame) -> DataFrame:
         return F.max_by(name, F.when(F.col(name).isNotNull(), F.struct(*order, name))).alias(name)
 
     given = {
-        "customer_key": F.col("customer_key"),
         "marketing_consent": F.max_by(
             consent, F.when(consent.isNotNull(), F.struct("updated_at", ~consent))
         ),
@@ -127,7 +102,6 @@ def latest(profiles: DataFrame) -> DataFrame:
             for name in ("_delivered_on", "_row_hash")
         },
     }
-    merged = [
-        given[name].alias(name) if name in given else latest_known(name) for name in COLUMNS[1:]
-    ]
-    return profiles.groupBy("customer_key").agg(*merged).select(*COLUMNS)
+    key, *others = Contract.load(CUSTOMERS).column_names
+    merged = (given[name].alias(name) if name in given else latest_known(name) for name in others)
+    return profiles.groupBy(key).agg(*merged)

@@ -39,33 +39,13 @@ from decimal import Decimal
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from customer360.contracts import Contract
 from customer360.contracts.reasons import OTHER_CURRENCY
 from customer360.limits import LeftOut
 from customer360.silver import text
 from customer360.silver.keys import customer_key
+from customer360.table_names import TRANSACTIONS
 
-COLUMNS = (
-    "source",
-    "order_id",
-    "customer_key",
-    "kind",
-    "occurred_at",
-    "business_date",
-    "amount",
-    "currency",
-    "items",
-    "channel",
-    "payment_type",
-    "installments",
-    "freight",
-    "category",
-    "related_order_id",
-    "delivered_on",
-    "review_score",
-    "reviewed_on",
-    "entry",
-)
-KEY = ("business_date", "source", "order_id", "kind", "entry")
 KINDS = ("sale", "refund", "cancelled")
 
 _REFUND = "_refund"
@@ -77,7 +57,6 @@ _IDENTITY = ("order_id", "source", _REFUND, "entry", "line_key")
 # order_id next: it tells rows apart soonest. line_key last: orders are a prefix of their lines.
 _LINE = ("business_date", *_IDENTITY)
 _ORDER = _LINE[:-2]
-_CONTENT = tuple(name for name in COLUMNS if name not in ("source", "order_id", "entry"))
 
 OUTCOME = "_outcome"
 """What became of a row: one of `OUTCOMES`; beside the columns of a settled row."""
@@ -302,7 +281,8 @@ def settled(
         if partitions is None
         else named.repartition(partitions, TOGETHER)
     )
-    stated = [column for name in _CONTENT for column in (F.col(name), F.col(name).isNull())]
+    content = [name for name in _columns() if name not in ("source", "order_id", "entry")]
+    stated = [column for name in content for column in (F.col(name), F.col(name).isNull())]
     with_content = by_file.withColumn("_content", F.xxhash64(*stated))
     newest_first = Window.partitionBy(TOGETHER, *_LINE).orderBy(
         F.desc_nulls_last("_delivered_on"),
@@ -395,6 +375,10 @@ def _hashed_key() -> Column:
     return F.xxhash64(*_IDENTITY)
 
 
+def _columns() -> tuple[str, ...]:
+    return Contract.load(TRANSACTIONS).column_names
+
+
 def _seniority() -> Column:
     """What decides between rows of one key: the greater counts, null first."""
     return F.struct("_delivered_on", "changed_at")
@@ -407,7 +391,7 @@ def made_of(rows: DataFrame, *, order_lines: bool) -> DataFrame:
 
 def orders(rows: DataFrame) -> DataFrame:
     """``silver/transactions`` of a source whose rows are orders already."""
-    return rows.select(*COLUMNS)
+    return rows.select(*_columns())
 
 
 def orders_from_lines(rows: DataFrame) -> DataFrame:
@@ -448,7 +432,7 @@ def orders_from_lines(rows: DataFrame) -> DataFrame:
         first_there_is("reviewed_on", known="review_score"),
         F.lit("").alias("entry"),
     )
-    return whole.select(*COLUMNS)
+    return whole.select(*_columns())
 
 
 def rejected(rows: DataFrame, *, ingested_at: datetime, run_id: str) -> DataFrame:
@@ -463,7 +447,7 @@ def rejected(rows: DataFrame, *, ingested_at: datetime, run_id: str) -> DataFram
         ``business_date``, ``reasons``, ``raw`` (JSON of the prepared row: the customer's key, not
         the source's own id), ``_source_file``, ``_ingested_at``, ``_row_hash``, ``run_id``.
     """
-    raw = F.to_json(F.struct(*COLUMNS, "line_key", "changed_at", "_delivered_on"))
+    raw = F.to_json(F.struct(*_columns(), "line_key", "changed_at", "_delivered_on"))
     return rows.where(F.col("excluded_because").isNotNull()).select(
         "business_date",
         F.array("excluded_because").alias("reasons"),

@@ -91,6 +91,7 @@ _LEAST: Mapping[str, int | str] = {
     "review_score": 1,
     "installments": 0,
     "birth_date": "1850-01-01",
+    "signed_up_on": "1700-01-01",
 }
 _STATES = (
     "order_id",

@@ -13,7 +13,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from benchmarks.frames import READ, pandas_features, polars_features
-from customer360.gold.customer_features import COLUMNS, customer_features
+from customer360.contracts import Contract
+from customer360.gold.customer_features import customer_features
 from customer360_tests.gold.frames import bought, customer_days, day, returned
 
 AS_OF = day("2024-06-30")
@@ -60,7 +61,7 @@ def test_the_features_are_the_pipeline_s(
     days = customer_days(spark, HISTORY)
     expected = customer_features(days, [AS_OF]).orderBy("customer_key").collect()
     found = features(days.toArrow().select(READ), AS_OF).sort_by("customer_key")
-    assert tuple(found.column_names) == COLUMNS
+    assert tuple(found.column_names) == Contract.load("gold/customer_features").column_names
     rows: list[dict[str, Any]] = found.to_pylist()
     assert rows == [row.asDict() for row in expected]
     assert [row["customer_key"] for row in rows] == ["ana", "ben", "cy", "free"]

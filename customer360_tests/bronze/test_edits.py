@@ -4,11 +4,12 @@ import json
 from datetime import UTC, date, datetime
 
 from customer360.bronze import accepted, received, rejected
-from customer360.bronze.edits import SCHEMA
 from customer360.contracts import Column, Contract
+from customer360.contracts.spark import spark_schema
 
 NOW = datetime(2024, 3, 1, 2, 30, tzinfo=UTC)
 AT = datetime(2024, 3, 5, 9, 0)
+EDITS = Contract.load("quarantine/edits")
 CONTRACT = Contract.from_columns(
     "bronze/shop_orders",
     [
@@ -35,7 +36,7 @@ ROWS = [
 
 def split(spark, edits=(), rows=ROWS, contract=CONTRACT):
     raw = spark.createDataFrame(list(rows), RAW)
-    frame = spark.createDataFrame(list(edits), SCHEMA) if edits else None
+    frame = spark.createDataFrame(list(edits), spark_schema(EDITS)) if edits else None
     both = received(raw, contract, ingested_at=NOW, run_id="run", edits=frame)
     return accepted(both, contract).orderBy("id").collect(), rejected(both, contract).collect()
 
@@ -112,7 +113,7 @@ def test_an_edit_finds_its_row_when_the_mapping_names_more_columns(spark):
     raw = spark.createDataFrame(
         [("x", "A2", "2024-03-01", "n/a", None, *FILE, None)], f"note_text string, {RAW}"
     )
-    edits = spark.createDataFrame([edit(broken, {"amount": "6.00"})], SCHEMA)
+    edits = spark.createDataFrame([edit(broken, {"amount": "6.00"})], spark_schema(EDITS))
     both = received(raw, wider, ingested_at=NOW, run_id="run", edits=edits)
     (row,) = accepted(both, wider).collect()
     assert (row.amount, row.note_text, row._edited_row) == ("6.00", "x", broken._row_hash)

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from customer360.bronze import accepted, received, rejected
 from customer360.bronze.edits import MARKS
 from customer360.contracts import Column, Contract, ContractError
+from customer360.contracts.binding import bound
+from customer360.contracts.checks import violation_columns
 from customer360.contracts.spark import spark_schema, table_schema
 
 NOW = datetime(2024, 3, 1, 2, 30, tzinfo=UTC)
@@ -48,9 +50,10 @@ def test_good_rows_become_bronze_rows_as_received(spark):
         (None, None, "2024-02-28 00:00:00", "A2", '{"note":"x"}', "a.csv", DAY, None),
     )
     good, bad = split(raw)
-    assert good.schema.names == table_schema(CONTRACT).names
-    assert [f.dataType for f in good.schema] == [f.dataType for f in table_schema(CONTRACT)]
-    rows = good.orderBy("id").drop("_row_hash", *MARKS).collect()
+    assert good.schema.names == [*table_schema(CONTRACT).names, *violation_columns(CONTRACT)]
+    stored = bound(good, CONTRACT)
+    assert [f.dataType for f in stored.schema] == [f.dataType for f in table_schema(CONTRACT)]
+    rows = stored.orderBy("id").drop("_row_hash", *MARKS).collect()
     stamp, event = datetime(2024, 3, 1, 2, 30), date(2024, 2, 28)
     assert [tuple(row) for row in rows] == [
         ("A1", "2024-02-28 23:10:00", " 5.50 ", "yes", None, "a.csv", DAY, event, stamp),

@@ -24,6 +24,7 @@ from customer360.pipeline.quarantine import held
 from customer360.settings import remember
 from customer360_tests.cases.shop import Shop, open_shop
 from customer360_tests.deployments import customer360, read_json
+from customer360_tests.stored import put
 
 MAY: dict[str, Any] = {"first": date(2024, 5, 1), "last": date(2024, 5, 31)}
 ALL_OF_MAY = DayRange(MAY["first"], MAY["last"])
@@ -211,11 +212,11 @@ def test_a_table_that_was_tampered_with_is_named(
     # The note of the account is in a commit of customer_days, which is looked for further back.
     rows = loaded.lakehouse.read(table)
     version = loaded.lakehouse.version(table)
-    loaded.lakehouse.replace_all(table, rows.where(spoil))
+    put(loaded.lakehouse, table, rows.where(spoil))
     try:
         assert accounted(loaded).differences[0].startswith(said)
     finally:
-        loaded.lakehouse.replace_all(table, loaded.lakehouse.read(table, version=version))
+        put(loaded.lakehouse, table, loaded.lakehouse.read(table, version=version))
     # The note of what an extract holds went with the commit that replaced it: found further back.
     assert accounted(loaded).differences == []
 
@@ -254,10 +255,12 @@ def test_reconcile_prints_the_account_and_exits_1_where_it_is_open(
     version = loaded.lakehouse.version("silver/transactions")
     rows = loaded.lakehouse.read("silver/transactions")
     twice = rows.unionByName(rows.where(F.col("order_id") == "3"))
-    loaded.lakehouse.replace_all("silver/transactions", twice)
+    put(loaded.lakehouse, "silver/transactions", twice)
     said = customer360(capsys, monkeypatch, "reconcile", "--home", home)
-    loaded.lakehouse.replace_all(
-        "silver/transactions", loaded.lakehouse.read("silver/transactions", version=version)
+    put(
+        loaded.lakehouse,
+        "silver/transactions",
+        loaded.lakehouse.read("silver/transactions", version=version),
     )
     assert said.code == 1
     (line,) = said.error_lines

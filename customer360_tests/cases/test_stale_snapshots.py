@@ -21,6 +21,7 @@ from customer360.settings import Settings
 from customer360.table_names import CUSTOMER_360, FEATURES
 from customer360_tests.cases.loaded_files import ORDERS
 from customer360_tests.cases.shop import Shop, open_shop
+from customer360_tests.stored import put
 
 HEAD = "id,who,day,sum"
 JANUARY = ("1,A,2024-01-05,10.00", "2,B,2024-01-20,20.00")
@@ -41,7 +42,7 @@ def loaded(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Pat
     shop = open_shop(spark, folder, ORDERS, files, first=date(2024, 1, 1), last=END_OF_MARCH)
     shop.load()
     for as_of in (END_OF_JANUARY, END_OF_FEBRUARY, END_OF_MARCH):
-        assert not make_gold.make_customer_features(shop.work, [as_of]).stale
+        assert not make_gold.make_snapshots(shop.work, FEATURES, [as_of]).stale
     return folder
 
 
@@ -57,7 +58,7 @@ def test_a_changed_day_makes_the_snapshots_after_it_stale_and_no_other(shop: Sho
     shop.deliver("orders.csv", HEAD, *JANUARY, "3,A,2024-02-10,31.00", "4,B,2024-03-12,40.00")
     shop.load()
     assert stale_snapshots(shop.work.tables) == [END_OF_FEBRUARY, END_OF_MARCH]
-    made = make_gold.make_customer_features(shop.work, [END_OF_MARCH])
+    made = make_gold.make_snapshots(shop.work, FEATURES, [END_OF_MARCH])
     assert made.stale == [END_OF_FEBRUARY]
     assert stale_snapshots(shop.work.tables) == [END_OF_FEBRUARY]
     features = shop.rows(
@@ -87,20 +88,15 @@ def test_features_made_again_do_not_hide_that_the_scores_are_old(shop: Shop) -> 
         [(END_OF_MARCH, "a")], "as_of date, customer_key string"
     )
     digests = digests_noted(shop.work.tables, FEATURES)
-    shop.lakehouse.replace_days(
-        CUSTOMER_360,
-        frame,
-        "as_of",
-        [END_OF_MARCH],
-        note=digests_note([END_OF_MARCH], {}, digests),
-    )
+    note = digests_note([END_OF_MARCH], {}, digests)
+    put(shop.lakehouse, CUSTOMER_360, frame, note=note)
     assert stale_snapshots(shop.work.tables) == []
     shop.deliver("orders.csv", HEAD, *JANUARY, *FEBRUARY)
     shop.load()
-    assert make_gold.make_customer_features(shop.work, [END_OF_MARCH]).stale == []
+    assert make_gold.make_snapshots(shop.work, FEATURES, [END_OF_MARCH]).stale == []
     assert stale_snapshots(shop.work.tables, [FEATURES]) == []
     assert stale_snapshots(shop.work.tables) == [END_OF_MARCH]
-    assert make_gold.make_customer_features(shop.work, [END_OF_JANUARY]).stale == [END_OF_MARCH]
+    assert make_gold.make_snapshots(shop.work, FEATURES, [END_OF_JANUARY]).stale == [END_OF_MARCH]
 
 
 def test_what_a_run_makes_again_by_itself() -> None:

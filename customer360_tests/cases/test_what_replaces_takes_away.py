@@ -15,6 +15,7 @@ from pyspark.sql import SparkSession
 from customer360.days import DayRange
 from customer360.pipeline import make_gold
 from customer360.pipeline.load_bronze import load_bronze
+from customer360.table_names import FEATURES
 from customer360_tests.cases.shop import Shop, open_shop
 
 MARCH: dict[str, Any] = {"first": date(2024, 3, 1), "last": date(2024, 3, 31), "history": True}
@@ -45,7 +46,7 @@ def silver_of(shop: Shop) -> dict[str, list[tuple[Any, ...]]]:
 def gold_of(shop: Shop) -> dict[str, list[tuple[Any, ...]]]:
     """All rows of the features of the last day, and of the business's days."""
     month = DayRange(MARCH["first"], MARCH["last"])
-    make_gold.make_customer_features(shop.work, [month.last])
+    make_gold.make_snapshots(shop.work, FEATURES, [month.last])
     make_gold.make_business_health(shop.work, month)
     tables = ("gold/customer_features", "gold/business_health")
     return {name: shop.rows(name, *shop.lakehouse.read(name).columns) for name in tables}

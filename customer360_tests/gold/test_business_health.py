@@ -5,7 +5,8 @@ from decimal import Decimal
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from customer360.gold.business_health import COLUMNS, business_health
+from customer360.contracts import Contract
+from customer360.gold.business_health import business_health
 from customer360.gold.customer_features import customer_features
 from customer360_tests.gold.frames import bought, customer_days, day, returned, rows_of, table
 
@@ -45,7 +46,7 @@ def days(spark: SparkSession) -> DataFrame:
 
 def test_every_day_has_its_figures(transactions: DataFrame, days: DataFrame) -> None:
     health = business_health(transactions, days, FIRST, THIRD)
-    assert tuple(health.columns) == COLUMNS
+    assert tuple(health.columns) == Contract.load("gold/business_health").column_names
     first, second, third = (row.asDict() for row in health.orderBy("business_date").collect())
     assert first == {
         "business_date": FIRST,

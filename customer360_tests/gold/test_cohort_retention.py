@@ -5,7 +5,8 @@ from decimal import Decimal
 import pytest
 from pyspark.sql import SparkSession
 
-from customer360.gold.cohort_retention import COLUMNS, cohort_retention
+from customer360.contracts import Contract
+from customer360.gold.cohort_retention import cohort_retention
 from customer360.gold.purchases import NoAsOfDateError
 from customer360_tests.gold.frames import bought, customer_days, day, returned, rows_of
 
@@ -29,7 +30,7 @@ def history() -> list[tuple[object, ...]]:
 def test_months_without_a_purchase_have_a_row_too(spark: SparkSession) -> None:
     at = day("2024-04-30")
     cohorts = cohort_retention(customer_days(spark, history()), [at])
-    assert tuple(cohorts.columns) == COLUMNS
+    assert tuple(cohorts.columns) == Contract.load("gold/cohort_retention").column_names
     assert rows_of(cohorts) == [
         (at, JANUARY, 0, 2, 2, 1.0, Decimal("190.00"), 95.0, False),
         (at, JANUARY, 1, 2, 0, 0.0, Decimal("-10.00"), 90.0, False),

@@ -6,7 +6,8 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from customer360.gold.customer_360 import ACTION_RULES, COLUMNS, customer_360, next_best_action
+from customer360.contracts import Contract
+from customer360.gold.customer_360 import ACTION_RULES, customer_360, next_best_action
 from customer360.gold.customer_features import customer_features
 from customer360.gold.rfm_segments import SEGMENTS, rfm_segments
 from customer360_tests.gold.frames import bought, customer_days, day, rows_of, table, timestamps
@@ -78,7 +79,7 @@ def test_a_row_for_each_customer_and_date_holds_all_that_is_known(
     profiles = history(spark, ("ana", "Santos", "2024-01-01 00:00:00", None))
     segments = rfm_segments(features)
     rows = customer_360(features, segments, churn_scores, lifetime_value, profiles, customers)
-    assert tuple(rows.columns) == COLUMNS
+    assert tuple(rows.columns) == Contract.load("gold/customer_360").column_names
     assert rows_of(rows, "as_of", "customer_key") == [
         (EARLIER, "ana"),
         (AS_OF, "ana"),

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from customer360.gold.customer_features import COLUMNS, customer_features
+from customer360.contracts import Contract
+from customer360.gold.customer_features import customer_features
 from customer360_tests.gold.frames import bought, customer_days, day, returned, rows_of
 
 AS_OF = day("2024-03-10")
@@ -33,7 +34,7 @@ def history() -> list[tuple[Any, ...]]:
 
 def test_every_feature_of_a_small_history(spark: SparkSession) -> None:
     features = customer_features(customer_days(spark, history()), [AS_OF])
-    assert tuple(features.columns) == COLUMNS
+    assert tuple(features.columns) == Contract.load("gold/customer_features").column_names
     ana, ben = (row.asDict() for row in features.orderBy("customer_key").collect())
     assert ana == {
         "as_of": AS_OF,

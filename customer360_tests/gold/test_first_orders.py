@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from customer360.gold.first_orders import COLUMNS, first_orders
+from customer360.contracts import Contract
+from customer360.gold.first_orders import first_orders
 from customer360.gold.purchases import NoAsOfDateError
 from customer360_tests.gold.frames import day, rows_of, table
 from customer360_tests.silver.frames import exchanges
@@ -84,8 +85,9 @@ def test_the_first_purchase_day_is_told_and_its_largest_sale(spark: SparkSession
             order(None, "2024-01-01", "5.00"),
         ],
     )  # fmt: skip
-    assert rows.columns == list(COLUMNS)
-    shown = [c for c in COLUMNS if c not in ("as_of", "state", "country")]
+    columns = Contract.load("gold/first_orders").column_names
+    assert tuple(rows.columns) == columns
+    shown = [c for c in columns if c not in ("as_of", "state", "country")]
     assert rows_of(rows, *shown) == [
         ("ana", day("2024-01-05"), 80.0, 2, "Books", "app", "voucher", 3, 16.0, 0.2, False, None,
          None),

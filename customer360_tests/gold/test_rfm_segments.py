@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from customer360.contracts import Contract
 from customer360.gold import rfm_segments as rfm
-from customer360.gold.rfm_segments import COLUMNS, SEGMENTS, rfm_segments, segment_of
+from customer360.gold.rfm_segments import SEGMENTS, rfm_segments, segment_of
 from customer360_tests.gold.frames import day, rows_of, table
 
 AS_OF = day("2024-03-10")
@@ -45,7 +46,7 @@ def test_five_distinct_customers_are_five_fifths(spark: SparkSession) -> None:
         (400, 2, -3.0),
     ]
     segments = rfm_segments(features(spark, customers))
-    assert tuple(segments.columns) == COLUMNS
+    assert tuple(segments.columns) == Contract.load("gold/rfm_segments").column_names
     assert rows_of(segments) == [
         (AS_OF, "c0", 1, 9, 50.0, 5, 5, 4, "554", "Champions"),
         (AS_OF, "c1", 40, 7, 10.5, 4, 4, 2, "442", "Potential Loyalists"),

@@ -232,7 +232,11 @@ def test_blocking_checks_guard_rows(definitions: dg.Definitions) -> None:
         "silver/transactions:orders_agree",
         "silver/transactions:exclusions_share",
         "silver/customer_history:one_current_version",
+        "silver/customer_days:keys_unique",
+        "silver/customer_days:customers_known",
         "gold/customer_360:keys_unique",
+        "gold/customer_360:customers_known",
+        "gold/business_health:keys_unique",
         "gold/business_health:revenue_reconciles",
         "gold/business_health:account_closes",
     } <= blocking

@@ -21,11 +21,12 @@ from customer360.orchestration.jobs import TRAIN
 from customer360.orchestration.metadata import asset_key
 from customer360.orchestration.partitions import add_as_of_dates
 from customer360.pipeline import forecast
-from customer360.pipeline.make_gold import make_customer_features
+from customer360.pipeline.make_gold import make_snapshots
 from customer360.pipeline.workspace import Workspace
 from customer360.settings import Settings, load_settings
-from customer360.table_names import CUSTOMER_DAYS
+from customer360.table_names import CUSTOMER_DAYS, FEATURES
 from customer360_tests.gold.frames import bought, customer_days
+from customer360_tests.stored import put
 
 AS_OF = date(2024, 3, 30)
 EQUITY, WEEKS = "gold/customer_equity", "gold/revenue_forecast"
@@ -40,8 +41,8 @@ def settings(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> S
     found = load_settings(home, start_date=date(2024, 1, 1), end_date=AS_OF)
     work = Workspace(Lakehouse(spark, found.lakehouse_dir), Deployment.of(found), "test")
     rows = [bought("a" * 64, "2024-01-01", 10), bought("b" * 64, "2024-02-01", 30)]
-    work.lakehouse.replace_all(CUSTOMER_DAYS, customer_days(spark, rows))
-    make_customer_features(work, [AS_OF])
+    put(work.lakehouse, CUSTOMER_DAYS, customer_days(spark, rows))
+    make_snapshots(work, FEATURES, [AS_OF])
     return found
 
 

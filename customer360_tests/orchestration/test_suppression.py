@@ -14,6 +14,7 @@ from customer360.serving.warehouse import take_down
 from customer360.settings import load_settings
 from customer360_tests.deployments import step_error
 from customer360_tests.serving.frames import customers_of
+from customer360_tests.stored import put
 
 ASSETS = (
     "warehouse/serving/suppressed_customers",
@@ -26,7 +27,7 @@ def test_the_mart_of_lists_is_not_made_again(spark: SparkSession, tmp_path: Path
     (tmp_path / "stop.csv").write_text("email\nnobody\n")
     settings = load_settings(tmp_path, suppression_path=tmp_path / "stop.csv")
     customers = spark.createDataFrame(customers_of({"a" * 64: {}}))
-    Lakehouse(spark, settings.lakehouse_dir).replace_all("silver/customers", customers)
+    put(Lakehouse(spark, settings.lakehouse_dir), "silver/customers", customers)
     with dg.DagsterInstance.ephemeral() as instance:
         result = (
             build_definitions(settings)

@@ -23,6 +23,7 @@ from customer360.pipeline.load_bronze import load_bronze
 from customer360.pipeline.load_silver import TransactionsLoaded
 from customer360.pipeline.workspace import Workspace
 from customer360.sources.synthetic import DefectRates
+from customer360.table_names import COHORTS, CUSTOMER_360, FEATURES, FIRST_ORDERS, RFM
 from customer360_tests.deployments import Home, make_home
 
 DAYS = DayRange(date(2024, 1, 1), date(2024, 1, 6))
@@ -85,14 +86,12 @@ def load(home: Home, days: DayRange, run_id: str = "test") -> Loaded:
 
 def make_snapshots(work: Workspace, as_of: list[date]) -> None:
     """Gold of ``as_of``, with models trained on its last day, as the assets do it."""
-    make_gold.make_customer_features(work, as_of)
-    make_gold.make_first_orders(work, as_of)
-    make_gold.make_rfm_segments(work, as_of)
-    make_gold.make_cohort_retention(work, as_of)
+    for table in (FEATURES, FIRST_ORDERS, RFM, COHORTS):
+        make_gold.make_snapshots(work, table, as_of)
     for spec in (LIFETIME_VALUE, CHURN):
         run_models.train(work, spec, as_of[-1])
         run_models.score(work, spec, as_of)
-    make_gold.make_customer_360(work, as_of)
+    make_gold.make_snapshots(work, CUSTOMER_360, as_of)
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,7 @@ from customer360.settings import remember
 from customer360_tests.deployments import Home, Said, customer360
 from customer360_tests.gold.frames import table
 from customer360_tests.serving.frames import DAY, customer_360_of, customers_of
+from customer360_tests.stored import put
 
 SECOND_PURCHASE = campaign_list("second_purchase")
 NAME = SECOND_PURCHASE.name
@@ -63,7 +64,7 @@ def made(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Home:
         "gold/lifetime_value": table(spark, "as_of date, model_version string", [(DAY, "2")]),
     }
     for name, frame in frames.items():
-        home.lakehouse.replace_all(name, frame)
+        put(home.lakehouse, name, frame)
     return home
 
 

@@ -19,11 +19,12 @@ from customer360.models.lifetime_value.training import score
 from customer360.models.tracking import Champion
 from customer360.pipeline import forecast
 from customer360.pipeline.forecast import make_forecast
-from customer360.pipeline.make_gold import make_customer_features
+from customer360.pipeline.make_gold import make_snapshots
 from customer360.pipeline.workspace import Workspace
 from customer360.settings import load_settings
 from customer360.table_names import CUSTOMER_DAYS, CUSTOMER_EQUITY, FEATURES, REVENUE_FORECAST
 from customer360_tests.models.data import CALIBRATION_END, cdnow_customer_days
+from customer360_tests.stored import put
 
 EARLIER = date(1997, 3, 31)
 FITTED = LifetimeValueModel(
@@ -45,8 +46,8 @@ def work(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Works
     work = Workspace(
         Lakehouse(spark, home / "lakehouse"), Deployment.of(load_settings(home)), "test"
     )
-    work.lakehouse.replace_all(CUSTOMER_DAYS, cdnow_customer_days(spark))
-    make_customer_features(work, [EARLIER, CALIBRATION_END])
+    put(work.lakehouse, CUSTOMER_DAYS, cdnow_customer_days(spark))
+    make_snapshots(work, FEATURES, [EARLIER, CALIBRATION_END])
     return work
 
 

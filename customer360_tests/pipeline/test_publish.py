@@ -24,6 +24,7 @@ from customer360.serving.suppression import SuppressionError
 from customer360.serving.warehouse import Warehouse, open_warehouse
 from customer360.settings import load_settings
 from customer360_tests.serving.frames import customers_of
+from customer360_tests.stored import put
 
 EQUITY = "gold/customer_equity"
 FIRST, SECOND, THIRD, FOURTH = (date(2024, month, 1) for month in (1, 2, 3, 4))
@@ -51,7 +52,7 @@ def snapshot(work: Workspace, customers: int, *days: date) -> None:
     """Snapshots of ``days`` as gold writes them."""
     rows = [(day, customers, 1.5, 1.0, 2.0, "lifetime_value", "1") for day in days]
     frame = work.spark.createDataFrame(rows, spark_schema(Contract.load(EQUITY)))
-    work.lakehouse.replace_days(EQUITY, frame, "as_of", days, note=days_note(days))
+    work.lakehouse.replace_days(Contract.load(EQUITY), frame, "as_of", days, note=days_note(days))
 
 
 def there(warehouse: Warehouse) -> list[tuple[date, int]]:
@@ -128,8 +129,8 @@ def test_rows_received_are_accepted_or_refused_and_a_deleted_one_is_neither(
     )
     for table in ("synthetic_customers", "synthetic_transactions"):
         stamped = "*", "timestamp'2024-01-02 03:00:00' AS _ingested_at"
-        work.lakehouse.replace_all(f"bronze/{table}", accepted.selectExpr(*stamped))
-        work.lakehouse.replace_all(f"quarantine/{table}", refused.selectExpr(*stamped))
+        put(work.lakehouse, f"bronze/{table}", accepted.selectExpr(*stamped))
+        put(work.lakehouse, f"quarantine/{table}", refused.selectExpr(*stamped))
     for _ in range(2):  # the second time changes nothing
         publish_health(work, warehouse)
     with warehouse.reader.connect() as reader:
@@ -173,7 +174,7 @@ def test_whom_the_suppression_list_names_is_published_by_key_alone(
     publish_suppressed_customers(work, warehouse)  # there are no customers yet
     assert suppressed(warehouse) == []
 
-    work.lakehouse.replace_all("silver/customers", spark.createDataFrame(customers_of(customers)))
+    put(work.lakehouse, "silver/customers", spark.createDataFrame(customers_of(customers)))
     stop.write_text(
         "email,phone,customer_key\n"
         "John_Smith@gmail.com,212 555 0100,\n"  # twice the same customer

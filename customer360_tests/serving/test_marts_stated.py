@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
 
 import pytest
+import yaml
 
 from customer360.contracts import Contract
 from customer360.serving import marts
+from customer360.serving.dbt_properties import filled, property_files
 from customer360_tests.serving.conftest import models
 from customer360_tests.serving.published import columns
-
-CONTRACTS = {
-    "stg_revenue_examples": ("gold/customer_features", "gold/first_orders"),
-    "stg_suppressed_customers": ("silver/customers",),
-    "analytical_base_table": ("gold/customer_features", "gold/first_orders"),
-    "customer_360": ("gold/customer_360", "gold/lifetime_value", "gold/revenue_predictions"),
-    "cohort_retention": ("gold/cohort_retention",),
-    "revenue_kpis": ("gold/business_health",),
-}
-"""Tables that columns of the same name come from as they are."""
 
 
 def _sources() -> dict[str, str]:
@@ -29,10 +21,6 @@ def _sources() -> dict[str, str]:
         for model in models()
         if model["schema"] == "staging"
     }
-
-
-def _words(text: str) -> str:
-    return " ".join(text.split())
 
 
 def test_staging_has_columns_of_the_published_table() -> None:
@@ -64,45 +52,30 @@ def test_every_model_and_column_is_described() -> None:
             assert column["description"], f"{model['name']}.{name}"
 
 
-def test_columns_taken_over_mean_what_their_contract_says() -> None:
-    sources = _sources()
-    compared = 0
-    for model in models():
-        tables = CONTRACTS.get(model["name"]) or (sources.get(model["name"]),)
-        described = {
-            column.name: _words(column.description)
-            for table in tables
-            if table is not None
-            for column in Contract.load(table).columns
-        }
-        for name, column in model["columns"].items():
-            if name in described:
-                compared += 1
-                assert _words(column["description"]) == described[name], f"{model['name']}.{name}"
-    assert compared > 150
+@pytest.mark.parametrize("file", property_files(), ids=lambda file: file.stem)
+def test_properties_are_what_the_contracts_say(file: Path) -> None:
+    assert file.read_text(encoding="utf-8") == filled(file), (
+        "run: python -m customer360.serving.dbt_properties"
+    )
 
 
-@pytest.mark.parametrize("column", ["segment", "churn_risk", "next_best_action"])
-def test_accepted_values_are_the_contracts(column: str) -> None:
-    allowed = {
-        str(value) for value in Contract.load("gold/customer_360").column(column).allowed_values
-    }
-    tests = [
-        _arguments(node)
-        for node in marts.manifest()["nodes"].values()
-        if node["resource_type"] == "test"
-        and node["test_metadata"]["name"] == "accepted_values"
-        and node["column_name"] == column
-    ]
-    assert tests
-    for arguments in tests:
-        # Quotes are doubled: dbt puts the values into SQL as they are.
-        assert {value.replace("''", "'") for value in arguments["values"]} == allowed
-
-
-def _arguments(node: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = node["test_metadata"]["kwargs"]
-    return found
+def test_a_contract_s_words_types_and_values_come_into_the_properties(tmp_path: Path) -> None:
+    (tmp_path / "stg_scores.sql").write_text("{{ published(source('gold', 'churn_scores')) }}")
+    properties = tmp_path / "stg_scores.yml"
+    properties.write_text(
+        "models: [{name: stg_scores, columns: [{name: own, description: Its own.}, {name: risk,"
+        " data_tests: [{accepted_values: {arguments: {values: [old]}}}]}],"
+        " data_tests: [{unique_combination: {arguments: {columns: [old]}}}]}]"
+    )
+    (model,) = yaml.safe_load(filled(properties))["models"]
+    own, risk = model["columns"]
+    assert own == {"name": "own", "description": "Its own."}
+    contract = Contract.load("gold/churn_scores").column("risk")
+    assert (risk["data_type"], risk["description"]) == ("text", contract.description)
+    (accepted,) = risk["data_tests"]
+    assert accepted["accepted_values"]["arguments"]["values"] == ["high", "medium", "low"]
+    (unique,) = model["data_tests"]
+    assert unique["unique_combination"]["arguments"]["columns"] == ["as_of", "customer_key"]
 
 
 def test_every_grain_is_tested() -> None:

@@ -4,10 +4,13 @@ from collections.abc import Mapping
 
 from pyspark.sql import DataFrame, SparkSession
 
+from customer360.contracts import Contract
 from customer360.silver import transactions as silver
-from customer360.silver.customer_days import COLUMNS, customer_days
+from customer360.silver.customer_days import customer_days
 from customer360_tests.silver.frames import SECRET, deduplicated, exchanges, shown, transactions
 from customer360_tests.silver.test_transactions import key_of
+
+COLUMNS = Contract.load("silver/customer_days").column_names
 
 
 def orders(spark: SparkSession, *rows: Mapping[str, str | None]) -> DataFrame:

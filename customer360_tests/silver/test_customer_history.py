@@ -8,11 +8,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 
+from customer360.contracts import Contract
 from customer360.silver import customers
-from customer360.silver.customer_history import COLUMNS, history
+from customer360.silver.customer_history import history
 from customer360_tests.silver.frames import SECRET, shown
 from customer360_tests.silver.frames import customers as staged_customers
 from customer360_tests.silver.test_transactions import key_of
+
+COLUMNS = Contract.load("silver/customer_history").column_names
 
 VERSION = ("city", "valid_from", "valid_to", "is_current")
 

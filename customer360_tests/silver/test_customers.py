@@ -7,9 +7,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 
+from customer360.contracts import Contract
 from customer360.silver import customers as silver
 from customer360_tests.silver.frames import SECRET, customers, shown
 from customer360_tests.silver.test_transactions import key_of
+
+COLUMNS = Contract.load("silver/customers").column_names
 
 
 def prepared(spark: SparkSession, *rows: Mapping[str, str | None]) -> DataFrame:
@@ -38,7 +41,7 @@ def test_profiles_are_typed_normalised_and_keyed(spark: SparkSession) -> None:
         },
         {"source_customer_id": " "},
     )
-    assert rows.columns == list(silver.COLUMNS)
+    assert rows.columns == list(COLUMNS)
     assert shown(rows) == [
         (
             key_of(spark, "c1"), "shop", "c1", "Ana Lima", "ana@example.com", "+5511987654321",
@@ -75,7 +78,7 @@ def test_the_latest_profile_counts_and_the_earliest_sign_up(spark: SparkSession)
     ]  # fmt: skip
     for order in (rows, rows[::-1]):
         latest = silver.latest(prepared(spark, *order))
-        assert latest.columns == list(silver.COLUMNS)
+        assert latest.columns == list(COLUMNS)
         columns = ("source_customer_id", "city", "signed_up_on", "updated_at", "_row_hash")
         assert shown(latest, *columns) == [
             ("c1", "New", "2023-06-01", "2024-02-01 00:00:00", "1"),

@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 from pyspark.sql import Observation, SparkSession
 
+from customer360.contracts import Contract
 from customer360.lakehouse.tables import Lakehouse
 from customer360.silver import transactions as silver
 from customer360_tests.silver.frames import SECRET, deduplicated, shown, transactions
@@ -58,7 +59,7 @@ def load(lakehouse: Lakehouse, received: set[date], days: list[date]) -> silver.
     rows = rows.where(rows.business_date.isin(days)).observe(came, *silver.received_counts())
     rows = rows.observe(excluded, *silver.excluded_counts())
     orders = silver.orders(deduplicated(rows, partitions=2, observation=kept))
-    lakehouse.replace_days("silver/transactions", orders, "business_date", days)
+    lakehouse.replace_days(Contract.load("silver/transactions"), orders, "business_date", days)
     account = silver.Accounting.of(came.get, excluded.get, kept.get)
     assert account.missing == 0
     return account

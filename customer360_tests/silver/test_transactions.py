@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
+from customer360.contracts import Contract
 from customer360.lakehouse.reading import engine
 from customer360.silver import transactions as silver
 from customer360.silver.keys import customer_key
 from customer360_tests.silver.frames import SECRET, deduplicated, exchanges, shown, transactions
+
+COLUMNS = Contract.load("silver/transactions").column_names
 
 
 def prepared(
@@ -54,7 +57,7 @@ def test_prepared_rows_are_typed_normalised_and_keyed(spark: SparkSession) -> No
         },
         {"order_id": "008", "source_customer_id": " ", "currency": None, "channel": ""},
     )
-    columns = [name for name in silver.COLUMNS if name != "customer_key"]
+    columns = [name for name in COLUMNS if name != "customer_key"]
     assert shown(rows, *columns) == [
         (
             "shop", "007", "sale", "2024-03-01 10:00:00", "2024-03-01", "10.00", "EUR", "1",
@@ -208,11 +211,9 @@ def test_lines_become_orders(spark: SparkSession) -> None:
         {"order_id": "o2", "line_key": "2", "amount": "1.00", "category": "Food"},
     )  # fmt: skip
     orders = silver.orders_from_lines(deduplicated(lines))
-    assert orders.columns == list(silver.COLUMNS)
+    assert orders.columns == list(COLUMNS)
     assert orders.schema["amount"].dataType.simpleString() == "decimal(18,2)"
-    columns = [
-        name for name in silver.COLUMNS if name not in ("source", "customer_key", "currency")
-    ]
+    columns = [name for name in COLUMNS if name not in ("source", "customer_key", "currency")]
     assert shown(orders, *columns) == [
         ("o1", "refund", "2024-03-01 12:00:00", "2024-03-01", "7.00", "3", "web", "card", None,
          None, "Garden", "o1", None, None, None, ""),
@@ -242,7 +243,7 @@ def test_sums_of_money_are_exact(spark: SparkSession) -> None:
 
 def test_rows_that_are_orders_already_keep_all_silver_columns(spark: SparkSession) -> None:
     orders = silver.orders(deduplicated(prepared(spark, {"order_id": "a"})))
-    assert orders.columns == list(silver.COLUMNS)
+    assert orders.columns == list(COLUMNS)
     assert shown(orders, "order_id", "amount") == [("a", "10.00")]
 
 

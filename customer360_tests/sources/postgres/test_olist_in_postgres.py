@@ -15,6 +15,7 @@ from customer360.days import DayRange
 from customer360.pipeline import make_gold
 from customer360.settings import remember
 from customer360.sources.olist import FILES
+from customer360.table_names import COHORTS, FEATURES, FIRST_ORDERS, RFM
 from customer360_tests.deployments import BOOKKEEPING, Home, assert_same_content, content
 from customer360_tests.pipeline.conftest import load
 from customer360_tests.shop_database import Shop
@@ -94,10 +95,8 @@ def made(spark: SparkSession, folder: Path, days: DayRange, **source: Any) -> Ho
     for table, loaded in load(home, days).bronze.items():
         assert not loaded.not_conserved, table
     work = home.workspace()
-    make_gold.make_customer_features(work, [days.last])
-    make_gold.make_first_orders(work, [days.last])
-    make_gold.make_rfm_segments(work, [days.last])
-    make_gold.make_cohort_retention(work, [days.last])
+    for table in (FEATURES, FIRST_ORDERS, RFM, COHORTS):
+        make_gold.make_snapshots(work, table, [days.last])
     return home
 
 
