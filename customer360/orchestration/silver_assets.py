@@ -56,7 +56,10 @@ def silver_assets(
 
     @dg.multi_asset(
         name="silver__customer_history",
-        specs=[table_spec(Contract.load(HISTORY), partitions=partitions, deps=bronze)],
+        # After the customers, whom it refers to.
+        specs=[
+            table_spec(Contract.load(HISTORY), partitions=partitions, deps=[*bronze, CUSTOMERS])
+        ],
         check_specs=[
             *contract_checks(Contract.load(HISTORY)),
             _check(HISTORY, "one_current_version", "Exactly one version a customer is current."),

@@ -89,7 +89,7 @@ def test_features_made_again_do_not_hide_that_the_scores_are_old(shop: Shop) -> 
     )
     digests = digests_noted(shop.work.tables, FEATURES)
     note = digests_note([END_OF_MARCH], {}, digests)
-    put(shop.lakehouse, CUSTOMER_360, frame, note=note)
+    put(shop.lakehouse, CUSTOMER_360, frame, partition_by=["as_of"], note=note)
     assert stale_snapshots(shop.work.tables) == []
     shop.deliver("orders.csv", HEAD, *JANUARY, *FEBRUARY)
     shop.load()
