@@ -34,6 +34,7 @@ from customer360_tests.stored import put
 
 PACKAGE = PROJECT / "customer360"
 AS_OF = date(2024, 3, 31)
+ANN = "a" * 64
 
 A_COLUMN = {"exploration/aggregates.py"}
 """Modules that read one model's features and have a column called as another model."""
@@ -45,10 +46,10 @@ def work(spark: SparkSession, tmp_path: Path) -> Workspace:
     deployment = Deployment.of(load_settings(tmp_path))
     work = Workspace(Lakehouse(spark, tmp_path / "lakehouse"), deployment, "test")
     days = [
-        ("ann", "2024-01-05"),
-        ("ann", "2024-02-05"),
-        ("ben", "2024-03-01"),
-        ("cy", "2024-03-02"),
+        (ANN, "2024-01-05"),
+        (ANN, "2024-02-05"),
+        ("b" * 64, "2024-03-01"),
+        ("c" * 64, "2024-03-02"),
     ]
     rows = [bought(customer, day, 10) for customer, day in days]
     put(work.lakehouse, CUSTOMER_DAYS, customer_days(spark, rows))
@@ -80,7 +81,7 @@ def test_another_model_is_trained_judged_scored_explained_and_watched_by_its_dec
 
     scored = run_models.score(work, TOY, [AS_OF])
     assert (scored.model_version, scored.written.rows) == ("1", 3)
-    (row,) = work.lakehouse.read(CHURN_SCORES).where("customer_key = 'ann'").collect()
+    (row,) = work.lakehouse.read(CHURN_SCORES).where(f"customer_key = '{ANN}'").collect()
     about = ScoredCustomer(row.asDict(), lambda _: None, lambda: champion)
     said = TOY.explain(about)
     assert said is not None
