@@ -23,10 +23,11 @@ from typing import Any
 
 import duckdb
 
+from customer360.contracts import Contract
 from customer360.days import DayRange
 from customer360.gold import features_sql
 from customer360.gold.rfm_segments import SEGMENT_GRID, VALUE_OF_SUM
-from customer360.silver import customer_history, customers
+from customer360.silver import customer_history
 from customer360.sources.synthetic.process import CATEGORIES
 
 Steps = dict[str, float]
@@ -193,6 +194,12 @@ _CUSTOMER_VALUES = {
 }
 
 # Normalisation, as in customer360.silver.text -------------------------------------------------
+
+_NOT_LATEST = (
+    *("customer_key", "source", "marketing_consent", "signed_up_on"),
+    *("updated_at", "_delivered_on", "_row_hash"),
+)
+"""Columns of silver/customers that are not each the latest known value."""
 
 _SPACE = r"[\p{Z}\s\p{Cc}]+"
 
@@ -446,8 +453,8 @@ class DuckPipeline:
         latest = ", ".join(
             # arg_max passes over what is null: a blank says nothing.
             f"arg_max({name}, {{'a': updated_at, 'b': _delivered_on, 'c': _row_hash}}) AS {name}"
-            for name in customers.ATTRIBUTES
-            if name != "marketing_consent"
+            for name in Contract.load("silver/customers").column_names
+            if name not in _NOT_LATEST
         )
         self._write(
             "silver/customers",

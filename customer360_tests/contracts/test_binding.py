@@ -227,7 +227,7 @@ def test_looking_at_the_rules_moves_no_rows_and_keeps_their_order(lakehouse: Lak
     assert exchanges(again) == exchanges(rows)
 
 
-WHOLE_STAGE = "spark.sql.codegen.wholeStage"
+WHOLE_STAGE, FACTORY = "spark.sql.codegen.wholeStage", "spark.sql.codegen.factoryMode"
 
 
 @pytest.mark.parametrize("table", [name for name in TABLES if name.startswith("gold/")])
@@ -238,10 +238,12 @@ def test_the_rules_of_the_widest_row_are_compiled_and_not_interpreted(
     contract = Contract.load(table)
     rows = bound(spark.createDataFrame([], table_schema(contract)), contract)
     spark.conf.set(WHOLE_STAGE, "true")  # as users have it, and tests do not
+    spark.conf.set(FACTORY, "FALLBACK")
     try:
         with redirect_stdout(StringIO()) as plan:
             rows.explain(mode="codegen")
     finally:
         spark.conf.set(WHOLE_STAGE, "false")
+        spark.conf.set(FACTORY, "NO_CODEGEN")
     (largest,) = re.findall(r"maxMethodCodeSize:(\d+)", plan.getvalue())
     assert int(largest) < 8000
