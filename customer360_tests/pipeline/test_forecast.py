@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from customer360.deployment import Deployment
 from customer360.errors import TableNotFoundError
@@ -46,7 +47,8 @@ def work(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Works
     work = Workspace(
         Lakehouse(spark, home / "lakehouse"), Deployment.of(load_settings(home)), "test"
     )
-    put(work.lakehouse, CUSTOMER_DAYS, cdnow_customer_days(spark))
+    days = cdnow_customer_days(spark)
+    put(work.lakehouse, CUSTOMER_DAYS, days.withColumn("customer_key", F.sha2("customer_key", 256)))
     make_snapshots(work, FEATURES, [EARLIER, CALIBRATION_END])
     return work
 
