@@ -11,12 +11,13 @@ from customer360.contracts.sql import literal
 YES = (
     *("true", "t", "yes", "y", "1", "1.0", "on", "x"),
     *("sim", "s", "si", "sí", "oui", "ja", "j"),
+    *("verdadeiro", "verdadero", "vero", "vrai", "wahr"),
     *("subscribed", "opt in", "opted in", "granted", "given", "accepted", "agreed", "allowed"),
 )
 """Small letters; a hyphen or underscore between words is a blank."""
 NO = (
     *("false", "f", "no", "n", "0", "0.0", "off"),
-    *("não", "nao", "non", "nein"),
+    *("não", "nao", "non", "nein", "falso", "faux", "falsch", "never subscribed"),
     *("unsubscribed", "not subscribed", "opt out", "opted out", "denied", "declined", "refused"),
     *("rejected", "withdrawn", "revoked", "not allowed"),
 )

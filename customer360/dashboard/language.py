@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import re
 import string
 from collections.abc import Mapping
@@ -130,6 +131,11 @@ class Language:
             return MISSING
         if abs(value) < _WRITTEN_OUT:
             return self.money(value)
+        unit = 1000 ** (int(math.log10(abs(value))) // 3)
+        if (
+            round(abs(value) / unit, 2) >= 1000
+        ):  # 999,999 is a million, and not a thousand thousands
+            value = math.copysign(1000 * unit, value)
         return self._apart(
             format_compact_currency(value, self.currency, locale=self.locale, fraction_digits=2)
         )

@@ -298,6 +298,8 @@ def _place(source: Source, contract: Contract, reason: str, row: Row) -> str | N
     values = json.loads(row["raw"])
     refused_for = reason.rpartition(":")[0]
     known_by = [c.name for c in contract.columns if c.properties.get(IDENTIFIER) == ROW]
+    if source.order_lines:
+        known_by = []  # an order's number stands on several lines
     for name in (refused_for, *known_by):
         value = (values.get(name) or "").strip()
         if value:

@@ -153,7 +153,7 @@ def campaign_members(customer_360: str, campaign: CampaignList) -> str:
         for name in MEMBER_COLUMNS
     )
     rows = f"(SELECT *, ({campaign.priority})::DOUBLE AS priority FROM {customer_360})"
-    members = f"SELECT {shown} FROM {rows} WHERE {campaign.condition}"
+    members = f"SELECT {shown} FROM {rows} WHERE ({campaign.condition})"
     if campaign.top_share is not None:
         lowest = f"SELECT quantile_cont({STEP}, {1 - campaign.top_share}) FROM {rows}"
         members += f" AND {STEP} >= ({lowest})"

@@ -19,7 +19,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import phonenumbers
-from phonenumbers import ValidationResult
+from phonenumbers import PhoneNumberType, ValidationResult
 
 if TYPE_CHECKING:
     import duckdb
@@ -87,6 +87,9 @@ def _address(email: str) -> str:
     return rf"CASE WHEN regexp_full_match({lower}, '{part}@{part}\.{part}') THEN {lower} END"
 
 
+_DIALLED = PhoneNumberType.FIXED_LINE_OR_MOBILE
+
+
 def _e164_column(phones: Any, countries: Any) -> Any:
     """Two Arrow columns of texts to one."""
     import pyarrow as pa
@@ -104,6 +107,8 @@ def _e164(phone: str | None, country: str | None) -> str | None:
     except phonenumbers.NumberParseException:
         return None
     # Possible rather than valid: ranges are opened faster than libraries are updated.
-    if phonenumbers.is_possible_number_with_reason(number) != ValidationResult.IS_POSSIBLE:
+    # One without its area code reaches nobody, or somebody else.
+    reason = phonenumbers.is_possible_number_for_type_with_reason(number, _DIALLED)
+    if reason != ValidationResult.IS_POSSIBLE:
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)

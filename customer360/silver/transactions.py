@@ -334,8 +334,11 @@ def _of_whole_orders(lines: DataFrame) -> DataFrame:
     kept, conflict = F.col(OUTCOME) == KEPT, F.col(OUTCOME) == CONFLICT
     customer = F.when(kept, F.col("customer_key"))
     two = F.coalesce(F.min(customer).over(order) != F.max(customer).over(order), F.lit(False))
-    sold = F.sum(F.when(kept & (F.col("kind") == "sale"), F.col("amount"))).over(order)
-    below = F.coalesce(sold < 0, F.lit(False))
+    # Of each kind, as `orders_from_lines` will add them.
+    of_kinds = (
+        F.sum(F.when(kept & (F.col("kind") == kind), F.col("amount"))).over(order) for kind in KINDS
+    )
+    below = F.coalesce(F.least(*of_kinds) < 0, F.lit(False))
     judged = lines.withColumns({"_torn": F.max(conflict).over(order), "_two": two, "_below": below})
     torn = conflict | (kept & (F.col("_torn") | F.col("_two") | F.col("_below")))
     reason = (

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from customer360.errors import BrokenFileError, first_line, listed
 from customer360.sources.csv_files import (
@@ -28,6 +28,7 @@ from customer360.sources.csv_files import (
     look,
     numbered,
     reading,
+    without_returns,
 )
 from customer360.sources.text_form import TextForm
 
@@ -99,7 +100,8 @@ def readable(file: Path, form: TextForm, cache: Path, decimal: str = ".") -> Rea
         return Readable(copy, CsvShape(shape.header, shape.repeated, controls=shape.controls), None)
     if form.encoding in _SPARK_READS and not form.skip_lines and not shape.returns:
         return Readable(file, shape, form)
-    copy = _copy(file, repr(form), cache, lambda to: _transcribe(file, form, to, shape.returns))
+    how = f"{form!r} without returns" if shape.returns else repr(form)
+    copy = _copy(file, how, cache, lambda to: _transcribe(file, form, to, shape.returns))
     plain = replace(form, encoding="utf-8", skip_lines=0)
     return Readable(copy, replace(shape, encoding="utf-8"), plain)
 
@@ -131,25 +133,17 @@ def _transcribe(file: Path, form: TextForm, copy: Path, returns: bool) -> None:
     lenient = "ignore" if form.encoding == "cp1252" else "strict"
     with reading(file, form.encoding) as stream, copy.open("w", encoding="utf-8", newline="") as to:
         text = lines_of(stream, form, errors=lenient)
+        if returns:
+            text.reconfigure(newline="\n")
         try:
             for _ in range(form.skip_lines):
                 text.readline()
-            if returns and form.quote:
-                _copy_without_returns(text, to, form.quote)
+            if returns:
+                to.writelines(without_returns(text, form))
             else:
                 shutil.copyfileobj(text, to, _CHUNK)
         finally:
             text.detach()
-
-
-def _copy_without_returns(text: TextIO, to: TextIO, quote: str) -> None:
-    quoted = False
-    while chunk := text.read(_CHUNK):
-        parts = chunk.split(quote)
-        for n in range(0 if quoted else 1, len(parts), 2):
-            parts[n] = parts[n].replace("\r", " ")
-        quoted ^= len(parts) % 2 == 0
-        to.write(quote.join(parts))
 
 
 def rows_of_csv(file: Path, form: TextForm, shape: CsvShape) -> pa.Table:

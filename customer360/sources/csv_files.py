@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, tee
 from pathlib import Path
 from typing import IO, Any
 
@@ -39,7 +39,6 @@ _CONTROL = rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
 _CONTROLS = {"utf-8": re.compile(_CONTROL + rb"|\xc2[\x80-\x9f]")}
 _C1 = re.compile(rb"[\x80-\x9f]")
 _SAMPLE = 100
-_LONE_RETURN = re.compile(rb"\r(?!\n)")
 _LONGEST = 5_000  # lines of one quoted value
 
 CONTROL_CHARACTERS = r"[\x{00}-\x{08}\x{0B}\x{0C}\x{0E}-\x{1F}\x{7F}-\x{9F}]"
@@ -133,6 +132,17 @@ def _look(file: Path, size: int, mtime: int, form: TextForm) -> CsvShape:
     if len(seen.odd_lines):
         with reading(file, form.encoding) as stream:
             many_lines = _check_quotes(file, stream, form, seen, len(names))
+    returns = False
+    if seen.lone_returns and seen.line_end == "\n" and form.quote:
+        with reading(file, form.encoding) as stream:
+            text = lines_of(stream, form)
+            text.reconfigure(newline=seen.line_end)
+            lines, mended = tee(islice(text, form.skip_lines, None))
+            returns = any(
+                line != other
+                for line, other in zip(lines, without_returns(mended, form), strict=True)
+            )
+            text.detach()
     header, repeated = numbered(names)
     encoding = WINDOWS_1252 if seen.windows else form.encoding
     return CsvShape(
@@ -141,7 +151,7 @@ def _look(file: Path, size: int, mtime: int, form: TextForm) -> CsvShape:
         many_lines=many_lines,
         trailing=trailing,
         controls=seen.controls,
-        returns=seen.returns,
+        returns=returns,
         encoding=encoding,
     )
 
@@ -153,7 +163,7 @@ class _Seen:
     odd_lines: NDArray[np.int64]
     controls: bool
     windows: bool
-    returns: bool
+    lone_returns: bool
     line_end: str
 
 
@@ -165,7 +175,7 @@ def _scan(stream: IO[bytes], form: TextForm) -> _Seen:
     controls = _CONTROLS.get(encoding if plain else "utf-8", re.compile(_CONTROL))
     mark, odd, marks, line = form.quote, [], 0, 0
     escape = form.escape.encode() if form.escape and mark else None
-    found_control = found_windows = found_return = quoted = False
+    found_control = found_windows = found_return = False
     line_end = "\r"
     while True:
         chunk = stream.read(_CHUNK)
@@ -191,9 +201,7 @@ def _scan(stream: IO[bytes], form: TextForm) -> _Seen:
         ends = np.flatnonzero(values == _line_end(data))
         if b"\n" in data:
             line_end = "\n"
-        if mark and not found_return:
-            found_return = _return_is_quoted(data, mark.encode(), quoted)
-            quoted ^= data.count(mark.encode()) % 2 == 1
+        found_return = found_return or data.count(b"\r") > data.count(b"\r\n")
         if mark and mark.encode() in data:
             on = np.searchsorted(ends, np.flatnonzero(values == ord(mark)))
             counts = np.bincount(on, minlength=len(ends) + 1)
@@ -209,15 +217,42 @@ def _scan(stream: IO[bytes], form: TextForm) -> _Seen:
     return _Seen(lines, found_control, found_windows, found_return, line_end)
 
 
-def _return_is_quoted(data: bytes, mark: bytes, quoted: bool) -> bool:
-    """Whether a lone carriage return stands between quotation marks; ``quoted``: data begins so."""
-    if _line_end(data) == 13:
-        return False
-    places = [found.start() for found in _LONE_RETURN.finditer(data)]
-    if not places:
-        return False
-    marks = np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == ord(mark))
-    return bool(np.any((np.searchsorted(marks, places) + quoted) % 2))
+def without_returns(lines: Iterable[str], form: TextForm) -> Iterator[str]:
+    """``lines`` that end with a line feed, a lone carriage return within quotes made a blank.
+
+    A quotation mark opens a value only where a field begins: inches are no quotation.
+    """
+    quoted, mark = False, form.quote
+    for line in lines:
+        if mark is None or not (quoted or mark in line):
+            yield line
+        else:
+            mended, quoted = _mended(line, mark, form, quoted)
+            yield mended
+
+
+def _mended(line: str, mark: str, form: TextForm, quoted: bool) -> tuple[str, bool]:
+    """The line, and whether it ends within quotes, as it begins if it is ``quoted``."""
+    parts: list[str] = []
+    at, begins = 0, not quoted
+    while at < len(line):
+        letter, pair = line[at], line[at : at + 2]
+        step = letter
+        if form.escape is not None and letter == form.escape:
+            step = pair
+        elif letter == mark and quoted:
+            if form.escape is None and pair == mark * 2:
+                step = pair
+            else:
+                quoted = False
+        elif letter == mark and begins:
+            quoted = True
+        elif quoted and letter == "\r" and pair != "\r\n":
+            step = " "
+        parts.append(step)
+        begins = not quoted and letter in (form.delimiter, "\r", "\n")
+        at += len(pair) if step == pair else 1
+    return "".join(parts), quoted
 
 
 def _line_end(data: bytes) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from pyspark.sql import SparkSession
 
 from customer360.errors import BrokenFileError, SettingsError
 from customer360.sources import csv_files
+from customer360.sources.csv_files import without_returns
 from customer360.sources.files.mapping import parse_mapping
 from customer360.sources.text_form import TextForm
 from customer360_tests.cases.loaded_files import load
@@ -226,3 +228,26 @@ def test_a_column_twice_matters_only_where_it_is_needed(
 def test_old_mac_line_ends(spark: SparkSession, tmp_path: Path) -> None:
     text = 'id,who,day,sum,what\r1,A,2024-01-01,1.00,"m"\r2,B,2024-01-02,2.00,jug\r'
     assert load(spark, tmp_path, MAPPING, {"a.csv": text}).net == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "mended"),
+    [
+        ('1,"gift\rwrapped",x\n', '1,"gift wrapped",x\n'),
+        # Inches are no quotation: the rows end where they end.
+        ('1,5" pipe\n2,x\r3,y\r4,7" pipe\n', '1,5" pipe\n2,x\r3,y\r4,7" pipe\n'),
+        ('1,5" pipe\n2,"a\rb"\n', '1,5" pipe\n2,"a b"\n'),
+        # A line end of several characters stays one, within quotes and outside.
+        ('1,"a\r\nb"\r\n2,"c\rd"\r\n', '1,"a\r\nb"\r\n2,"c d"\r\n'),
+        ('1,"say ""hi\r"""\n2,"x"\r3,"y\rz"\n', '1,"say ""hi """\n2,"x"\r3,"y z"\n'),
+    ],
+)
+def test_a_carriage_return_within_quotes_ends_no_line(text: str, mended: str) -> None:
+    lines = io.StringIO(text, newline="\n")
+    assert "".join(without_returns(lines, TextForm())) == mended
+
+
+def test_an_escaped_mark_closes_no_value_that_holds_a_carriage_return() -> None:
+    lines = io.StringIO('1,"5\\" pipe",a\r\n2,"x\ry",b\r\n', newline="\n")
+    mended = "".join(without_returns(lines, TextForm(escape="\\")))
+    assert mended == '1,"5\\" pipe",a\r\n2,"x y",b\r\n'

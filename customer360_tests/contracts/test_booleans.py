@@ -12,8 +12,8 @@ from customer360.contracts.booleans import NO, YES, boolean_sql
 @pytest.fixture(scope="module")
 def read(spark: SparkSession) -> dict[str | None, bool | None]:
     texts = [
-        *("Yes", " TRUE ", "\u00a01", "Sim", "Sí", "opt-in", "Opted_In", "Subscribed"),
-        *("NO", "false", "0", "0.0", "Não", "Nein", "opt-out", "UNSUBSCRIBED", "not subscribed"),
+        *("Yes", " TRUE ", "\u00a01", "Sim", "Sí", "opt-in", "Opted_In", "WAHR"),
+        *("NO", "false", "0", "0.0", "Não", "Nein", "opt-out", "FALSO", "NEVER_SUBSCRIBED"),
         *("maybe", "pending", "", "2", None),
     ]
     rows = spark.createDataFrame([(text,) for text in texts], "text string")

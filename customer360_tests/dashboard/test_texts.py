@@ -207,6 +207,7 @@ def test_numbers_are_written_as_the_language_does() -> None:
     # Nothing is singular in Portuguese (CLDR's plural rules).
     assert [portuguese.days(n) for n in (0, 1, 2)] == ["0 dia", "1 dia", "2 dias"]
     assert english.short_money(26_530) == "R$26.53K"
+    assert english.short_money(-999_999) == "-R$1M"
     assert Language("en", "CHF").short_money(26_530) == "CHF\xa026.53K"
     assert Language("en", "JPY").money(1_234) == "¥1,234"
     assert [portuguese.significant(x) for x in (0.25, 0.123456, 1234.56, -12_345.6, 8.1e-5)] == [

@@ -48,6 +48,10 @@ PHONES = {
     ("11987654321", None): None,
     ("11987654321", "Brazil"): None,
     ("12345", "US"): None,
+    ("12345678", "BR"): None,  # without its area code
+    ("987654321", "BR"): None,
+    ("5550100", "US"): None,
+    ("30123456", "DE"): "+4930123456",
     ("+0123456789", None): None,
     ("+1234567890123456", None): None,  # sixteen digits
     (None, "US"): None,

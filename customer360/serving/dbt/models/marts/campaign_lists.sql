@@ -30,7 +30,7 @@ members as (
     select as_of, campaign, customer_key, priority as value
     from {{ campaign.name }}
     where
-        {{ campaign.condition }}
+        ({{ campaign.condition }})
         {% if campaign.top_share is not none %}
         and {{ var("campaign_step") }} >= (
             select
