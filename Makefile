@@ -51,7 +51,7 @@ demo: setup ## Synthetic customers through the whole lakehouse, and what came ou
 	@$(BIN)/customer360 run --source synthetic
 
 .PHONY: test
-test: setup ## The tests that every change must pass (15 minutes); ARGS="-k silver" for some
+test: setup ## The tests that every change must pass (half an hour); ARGS="-k silver" for some
 	@$(PYTEST) $(ARGS)
 
 .PHONY: test-all

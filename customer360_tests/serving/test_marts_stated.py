@@ -52,7 +52,7 @@ def test_every_model_and_column_is_described() -> None:
             assert column["description"], f"{model['name']}.{name}"
 
 
-@pytest.mark.parametrize("file", property_files(), ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", list(property_files()), ids=lambda file: file.stem)
 def test_properties_are_what_the_contracts_say(file: Path) -> None:
     assert file.read_text(encoding="utf-8") == filled(file), (
         "run: python -m customer360.serving.dbt_properties"
