@@ -210,8 +210,8 @@ class ModelSpec(ABC, Generic[Model]):
         Args:
             features: From `feature_frame`.
             model: What to score with.
-            model_name: Written beside every score.
-            model_version: Likewise.
+            model_name: The registered name, written beside every score.
+            model_version: Its version in the registry, written beside every score.
         """
 
     def outcomes(

@@ -132,9 +132,7 @@ def _transcribe(file: Path, form: TextForm, copy: Path, returns: bool) -> None:
     # What Windows-1252 leaves undefined is nothing but a control character, which readers drop.
     lenient = "ignore" if form.encoding == "cp1252" else "strict"
     with reading(file, form.encoding) as stream, copy.open("w", encoding="utf-8", newline="") as to:
-        text = lines_of(stream, form, errors=lenient)
-        if returns:
-            text.reconfigure(newline="\n")
+        text = lines_of(stream, form, errors=lenient, newline="\n" if returns else "")
         try:
             for _ in range(form.skip_lines):
                 text.readline()

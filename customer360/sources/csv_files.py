@@ -133,16 +133,9 @@ def _look(file: Path, size: int, mtime: int, form: TextForm) -> CsvShape:
         with reading(file, form.encoding) as stream:
             many_lines = _check_quotes(file, stream, form, seen, len(names))
     returns = False
-    if seen.lone_returns and seen.line_end == "\n" and form.quote:
+    if seen.lone_returns and seen.line_end == "\n":
         with reading(file, form.encoding) as stream:
-            text = lines_of(stream, form)
-            text.reconfigure(newline=seen.line_end)
-            lines, mended = tee(islice(text, form.skip_lines, None))
-            returns = any(
-                line != other
-                for line, other in zip(lines, without_returns(mended, form), strict=True)
-            )
-            text.detach()
+            returns = _has_returns(stream, form)
     header, repeated = numbered(names)
     encoding = WINDOWS_1252 if seen.windows else form.encoding
     return CsvShape(
@@ -217,6 +210,17 @@ def _scan(stream: IO[bytes], form: TextForm) -> _Seen:
     return _Seen(lines, found_control, found_windows, found_return, line_end)
 
 
+def _has_returns(stream: IO[bytes], form: TextForm) -> bool:
+    """Whether `without_returns` would mend a line."""
+    text = lines_of(stream, form, newline="\n")
+    try:
+        lines, mended = tee(islice(text, form.skip_lines, None))
+        others = without_returns(mended, form)
+        return any(line != other for line, other in zip(lines, others, strict=True))
+    finally:
+        text.detach()
+
+
 def without_returns(lines: Iterable[str], form: TextForm) -> Iterator[str]:
     """``lines`` that end with a line feed, a lone carriage return within quotes made a blank.
 
@@ -264,9 +268,14 @@ def codec(encoding: str) -> str:
     return _CODECS.get(encoding, encoding)
 
 
-def lines_of(stream: IO[bytes], form: TextForm, errors: str = "strict") -> io.TextIOWrapper:
-    """The stream's text, its line ends left as they are; detach it when done."""
-    return io.TextIOWrapper(stream, encoding=codec(form.encoding), errors=errors, newline="")
+def lines_of(
+    stream: IO[bytes], form: TextForm, errors: str = "strict", newline: str = ""
+) -> io.TextIOWrapper:
+    """The stream's text, its line ends left as they are; detach it when done.
+
+    Lines end where ``newline`` stands: any of their ends, if it is blank.
+    """
+    return io.TextIOWrapper(stream, encoding=codec(form.encoding), errors=errors, newline=newline)
 
 
 def dialect(form: TextForm) -> dict[str, Any]:
@@ -345,8 +354,7 @@ def _check_quotes(file: Path, stream: IO[bytes], form: TextForm, seen: _Seen, co
     Raises:
         BrokenFileError: A value never ends.
     """
-    text = lines_of(stream, form)
-    text.reconfigure(newline=seen.line_end)  # lines as they were counted
+    text = lines_of(stream, form, newline=seen.line_end)  # lines as they were counted
     odd_lines = set(seen.odd_lines.tolist())
     opened, span, spans = 0, [], False
     try:
