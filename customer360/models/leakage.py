@@ -90,28 +90,28 @@ class LeakReport:
 
     def notes(self) -> tuple[str, ...]:
         """What was found, a line each; empty when nothing was."""
-        found = tuple(
+        notes = tuple(
             f"leak suspected: {one.feature} alone tells {self.classes} (ROC AUC {one.auc:.3f}, "
             f"{one.information:.0%} of the label's entropy)"
             for one in self.suspects
         )
         if self.collapsed:
-            found += (
+            notes += (
                 f"leak or drift suspected: ROC AUC falls from {self.same_day_auc:.3f} on unseen "
                 f"rows of the training day to {self.later_day_auc:.3f} on the test day",
             )
-        return found
+        return notes
 
     def metrics(self) -> dict[str, float]:
         """The findings as flat figures to log."""
-        found = {
+        metrics = {
             "leak_suspects": float(len(self.suspects)),
             "leak_collapsed": float(self.collapsed),
         }
         if self.same_day_auc is not None and self.later_day_auc is not None:
-            found["leak_same_day_roc_auc"] = self.same_day_auc
-            found["leak_later_day_roc_auc"] = self.later_day_auc
-        return found
+            metrics["leak_same_day_roc_auc"] = self.same_day_auc
+            metrics["leak_later_day_roc_auc"] = self.later_day_auc
+        return metrics
 
 
 def separation_auc(labels: ArrayLike, values: ArrayLike) -> float:
@@ -168,12 +168,12 @@ def suspects(features: pd.DataFrame, labels: ArrayLike) -> tuple[Suspect, ...]:
         )
         for name, column in features.items()
     )
-    found = [
+    suspected = [
         one
         for one in judged
         if one.auc > SUSPICIOUS_AUC or one.information > SUSPICIOUS_INFORMATION
     ]
-    return tuple(sorted(found, key=lambda one: (-max(one.auc, one.information), one.feature)))
+    return tuple(sorted(suspected, key=lambda one: (-max(one.auc, one.information), one.feature)))
 
 
 def auc_error(auc: float, positives: int, negatives: int) -> float:
@@ -237,8 +237,8 @@ def check_leaks(
     """
     y = np.asarray(labels).astype(int)
     own, later = (np.asarray(rows).astype(bool) for rows in (own_day, later_day))
-    found = suspects(features, y)
+    leaking = suspects(features, y)
     aucs = _collapse(features, y, own, later, seed, nthread)
     if aucs is None:
-        return LeakReport(found, rows=len(features), classes=classes)
-    return LeakReport(found, *aucs, rows=len(features), classes=classes)
+        return LeakReport(leaking, rows=len(features), classes=classes)
+    return LeakReport(leaking, *aucs, rows=len(features), classes=classes)

@@ -205,10 +205,10 @@ def reconcile(tables: Tables, deployment: Deployment) -> Reconciled:
     for source in deployment.sources:
         accepted: list[_Accepted] = []
         for table in source.tables:
-            found = _accepted(tables, source, table)
-            _received(tables, source, table, found, lines, wrong, left_out)
+            accepted_by_table = _accepted(tables, source, table)
+            _received(tables, source, table, accepted_by_table, lines, wrong, left_out)
             if table == source.transactions_table:
-                accepted = found
+                accepted = accepted_by_table
         own = [each for each in made if each.source == source.name]
         out = [each for each in excluded if each.source == source.name]
         lines += _by_silver(deployment, source, accepted, own, out, noted, left_out)
@@ -228,7 +228,7 @@ def reconcile(tables: Tables, deployment: Deployment) -> Reconciled:
     return Reconciled(lines, wrong, deployment.currency, left_out)
 
 
-def waiting(found: Reconciled) -> list[str]:
+def waiting(reconciled: Reconciled) -> list[str]:
     """What waits for its day, a sentence each."""
     until = {
         _TODAY: ("of today", "tomorrow"),
@@ -238,7 +238,7 @@ def waiting(found: Reconciled) -> list[str]:
     return [
         f"{counted_rows(line.rows or 0)} of {line.source} {until[line.what][0]} "
         f"wait{'' if line.rows != 1 else 's'} until {until[line.what][1]}"
-        for line in found.left_out
+        for line in reconciled.left_out
         if line.what in until
     ]
 
@@ -409,7 +409,7 @@ def _against_note(
         "net": TRANSACTIONS,
         "gross": TRANSACTIONS,
     }
-    found: list[str] = []
+    differences: list[str] = []
     for name, table in tables.items():
         differing = [
             (day, getattr(was.get(day, Held()), name), getattr(held.get(day, Held()), name))
@@ -418,23 +418,23 @@ def _against_note(
             not in (None, getattr(held.get(day, Held()), name))
         ]
         money = name in ("net", "gross")
-        if not differing or (money and any(line.startswith(TRANSACTIONS) for line in found)):
+        if not differing or (money and any(line.startswith(TRANSACTIONS) for line in differences)):
             continue
         day, then, now = differing[0]
         unit = f"{source.currency} {name}" if money else "rows"
         more = f" (and {len(differing) - 1} other days)" if len(differing) > 1 else ""
-        found.append(
+        differences.append(
             f"{table}: {now:,} {unit} of {source.name} on {day}, where {then:,} were accounted "
             f"for{more}: run "
             f"`{deployment.settings.command(f'run --steps etl --from {day} --to {day}')}`"
         )
     stray = sorted(day for day in held if held[day].silver and not noted.has_made(day))
     if stray:
-        found.append(
+        differences.append(
             f"{TRANSACTIONS}: rows of {source.name} on {stray[0]}, which was never made: run "
             f"`{deployment.settings.command('run --steps etl')}`"
         )
-    return found
+    return differences
 
 
 def _gold(tables: Tables, made: Sequence[_Made], wrong: list[str]) -> list[Line]:
@@ -528,19 +528,19 @@ class _Excluded:
 
 
 def _accepted(tables: Tables, source: Source, table: str) -> list[_Accepted]:
-    found = tables.ask(
+    rows = tables.ask(
         f"""
         SELECT {DELIVERY_DAY}, _event_date, count(*), sum({worth_in_bronze(source, table)})
         FROM rows GROUP BY ALL
         """,
         rows=f"bronze/{table}",
     )
-    return [_Accepted(*row) for row in found]
+    return [_Accepted(*row) for row in rows]
 
 
 def _made(tables: Tables, days: Collection[date] | None) -> list[_Made]:
     named = "customer_key IS NOT NULL"
-    found = tables.ask(
+    rows_by_day = tables.ask(
         f"""
         SELECT source, business_date, count(*), sum({_SIGNED}), sum(amount),
                count(*) FILTER (kind = 'sale'), count(*) FILTER (kind = 'refund'),
@@ -555,7 +555,7 @@ def _made(tables: Tables, days: Collection[date] | None) -> list[_Made]:
         _Made(
             source, day, rows, Decimal(net), Decimal(gross), orders, refunds, Decimal(own), *counts
         )
-        for source, day, rows, net, gross, orders, refunds, own, *counts in found
+        for source, day, rows, net, gross, orders, refunds, own, *counts in rows_by_day
     ]
 
 
@@ -564,7 +564,7 @@ def _excluded(
 ) -> list[_Excluded]:
     if not tables.exists(REJECTED):
         return []
-    found = tables.ask(
+    rows = tables.ask(
         f"""
         SELECT raw ->> '$.source', business_date, reasons[1], count(*),
                sum({worth_rejected(deployment)})
@@ -573,21 +573,21 @@ def _excluded(
         """,
         rows=REJECTED,
     )
-    return [_Excluded(*row) for row in found]
+    return [_Excluded(*row) for row in rows]
 
 
 def _held(tables: Tables, deployment: Deployment, days: Collection[date]) -> Account:
     """What the tables hold now of ``days``."""
     bronze: dict[str, Counter[date]] = {}
     for source in deployment.sources:
-        found = tables.ask(
+        counts = tables.ask(
             f"""
             SELECT _event_date, count(*) FROM rows
             WHERE {_within("_event_date", days)} GROUP BY ALL
             """,
             rows=f"bronze/{source.transactions_table}",
         )
-        bronze[source.name] = Counter(dict(found))
+        bronze[source.name] = Counter(dict(counts))
     return _account(bronze, _made(tables, days), _excluded(tables, deployment, days))
 
 

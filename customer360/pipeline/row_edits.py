@@ -51,10 +51,10 @@ def row_name(row: int) -> str:
 
 def row_of(name: str) -> int | None:
     """The id that `row_name` wrote; None of any other text."""
-    found = _ID.fullmatch(name.strip().lower())
-    if found is None:
+    match = _ID.fullmatch(name.strip().lower())
+    if match is None:
         return None
-    number = int(found[1], 16)
+    number = int(match[1], 16)
     return number - (1 << 64) if number >> 63 else number
 
 
@@ -168,14 +168,14 @@ def _stated(path: Path, lines: Any, names: Sequence[str], command: str) -> Itera
                 f"{where}: expected {len(names)} values as in the header, found {len(values)}; put "
                 "values that hold the delimiter in quotation marks"
             )
-        said = dict(zip(names, values, strict=True))
-        row = row_of(said[ROW])
+        stated = dict(zip(names, values, strict=True))
+        row = row_of(stated[ROW])
         if row is None:
             raise EditsError(
                 f"{where}: expected an id like row-0123456789abcdef in column {ROW}, found "
-                f"{said[ROW]!r}; leave that column as `{command}` wrote it"
+                f"{stated[ROW]!r}; leave that column as `{command}` wrote it"
             )
-        drop = said.get(DROP)
+        drop = stated.get(DROP)
         word = None if drop is None else drop.strip().lower()
         if word is not None and word not in (*_YES, *_NO):
             raise EditsError(
@@ -184,9 +184,9 @@ def _stated(path: Path, lines: Any, names: Sequence[str], command: str) -> Itera
             )
         yield Stated(
             line=lines.line_num,
-            table=(said.get(TABLE) or "").strip() or None,
+            table=(stated.get(TABLE) or "").strip() or None,
             row=row,
-            values={n: v or None for n, v in said.items() if not n.startswith("_")},
+            values={n: v or None for n, v in stated.items() if not n.startswith("_")},
             left_out=None if word is None else word in _YES,
         )
 
@@ -249,7 +249,7 @@ def edits_from(
                 f"{where}: {row_name(each.row)} stands on line {same.line} too, with other values; "
                 "rows that were delivered alike have one id, and one edit"
             )
-    found: list[Edit] = []
+    edits: list[Edit] = []
     for name, lines in by_table.items():
         known = known_edits(tables, name)
         there = rows_with_ids(tables, sources[name], name, lines)
@@ -264,8 +264,8 @@ def edits_from(
                 )
             edit = _edit(sources[name], name, each, there.get(row), known.get(row), where, by, at)
             if edit is not None:
-                found.append(edit)
-    return found
+                edits.append(edit)
+    return edits
 
 
 def _edit(

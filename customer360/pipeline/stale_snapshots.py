@@ -46,12 +46,12 @@ def days_digests(tables: Tables, dates: Collection[date]) -> dict[date, str]:
         """,
         days=CUSTOMER_DAYS,
     )
-    found = {}
+    digests = {}
     for day in dates:
         upto = [(rows, total) for business_date, rows, total in by_day if business_date <= day]
         rows, total = (sum(each) for each in zip(*upto, strict=True)) if upto else (0, 0)
-        found[day] = f"{rows}-{int(total) % 2**64:016x}"
-    return found
+        digests[day] = f"{rows}-{int(total) % 2**64:016x}"
+    return digests
 
 
 def digests_note(

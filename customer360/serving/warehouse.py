@@ -322,8 +322,8 @@ def _prepare(owner: Login, reader: Login, *, make_role: bool) -> None:
         # One at a time: two processes that create the same schema at once fail each other.
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('customer360.prepare'))")
         try:
-            found = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [name])
-            if make_role and not found.rowcount:
+            existing = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [name])
+            if make_role and not existing.rowcount:
                 connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(role))
                 _set_password(connection, name, reader.parameters["password"])
         except psycopg.errors.InsufficientPrivilege:

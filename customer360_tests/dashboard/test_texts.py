@@ -27,8 +27,8 @@ from customer360.models.evaluation import (
     rule_metrics,
 )
 from customer360.models.lifetime_value.beta_geometric import BgNbd
+from customer360.models.lifetime_value.candidates import PAST_AVERAGE_MODEL
 from customer360.models.lifetime_value.pareto_nbd import ParetoNbd
-from customer360.models.lifetime_value.training import PAST_AVERAGE_MODEL
 from customer360.models.registry import MODELS
 from customer360.models.revenue.fitting import KINDS
 from customer360.silver import transactions

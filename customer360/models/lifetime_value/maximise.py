@@ -63,21 +63,21 @@ def maximise(likelihood: Likelihood, start: Floats, most_steps: int = 200) -> tu
             step = _uphill(point)
             # One more step is taken from here: Newton's doubles the digits.
             last = point.gradient @ step < SMALLEST_GAIN or np.abs(point.gradient).max() < FLAT
-            share, found = 1.0, None
+            share, better = 1.0, None
             # Rounding of the value itself is no loss.
             slack = 1e-15 * abs(point.value)
             while share > 1e-6:
                 there = np.clip(here + share * step, -FARTHEST, FARTHEST)
                 candidate = likelihood.at(there)
                 if _is_finite(candidate) and candidate.value >= point.value - slack:
-                    found = candidate
+                    better = candidate
                     break
                 share /= 4
-            if found is None:
+            if better is None:
                 if last:
                     return here, point
                 raise NotFittedError("no step from where it stopped gains anything")
-            here, point = there, found
+            here, point = there, better
             if last:
                 return here, point
     raise NotFittedError(f"no maximum after {most_steps} steps")

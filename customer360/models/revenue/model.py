@@ -76,14 +76,14 @@ class RevenueModel:
         gone = [name for name in self.features if name not in there]
         new = [name for name in there if name in FEATURES and name not in self.features]
         if gone or new:
-            told = [
+            differences = [
                 f"{what} {listed(names)}"
                 for what, names in (("lack", gone), ("have the new", new))
                 if names
             ]
             raise RevenueModelError(
-                f"the revenue model was trained on other features: these {' and '.join(told)}; "
-                "train it again"
+                "the revenue model was trained on other features: these "
+                f"{' and '.join(differences)}; train it again"
             )
 
     def predict(self, frame: pd.DataFrame) -> Floats:
