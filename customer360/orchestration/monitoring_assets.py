@@ -163,7 +163,7 @@ def _performance_asset(deployment: Deployment) -> dg.AssetsDefinition:
             metadata={
                 **(commit_metadata(performance.written) if performance.written else {}),
                 "judged": day_list(performance.judged),
-                "figures": dg.MetadataValue.md(_figures(performance.figures)),
+                "figures": dg.MetadataValue.md(_figures_table(performance.figures)),
             },
             check_results=[
                 *contract_results(work, Contract.load(PERFORMANCE), performance.judged),
@@ -190,7 +190,7 @@ def _realised(
     )
 
 
-def _figures(figures: "pd.DataFrame") -> str:
+def _figures_table(figures: "pd.DataFrame") -> str:
     import pandas as pd
 
     if figures.empty:

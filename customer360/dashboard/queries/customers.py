@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 from psycopg import sql
 
+from customer360.contracts.attributes import customer_attributes
 from customer360.dashboard.connection import Reading
 
 COLUMNS = (
@@ -41,23 +42,7 @@ GONE = "gone"
 """Risk of a customer who was silent for so long that churn is no question any more."""
 
 MOST_EXPORTED = 100_000
-PROFILE = (
-    "source",
-    "source_customer_id",
-    "name",
-    "email",
-    "phone",
-    "address",
-    "birth_date",
-    "tax_id",
-    "city",
-    "state",
-    "country",
-    "acquisition_channel",
-    "loyalty_tier",
-    "marketing_consent",
-    "signed_up_on",
-)
+PROFILE = ("source", "source_customer_id", *customer_attributes())
 _SEARCHED = ("name", "email", "source_customer_id")
 _REGION = sql.SQL("coalesce(state, country)")
 
