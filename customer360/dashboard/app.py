@@ -70,8 +70,8 @@ def main() -> None:
                 assert problem is not None
                 _say(problem, t)
                 return
-            settings, source, there = opened
-            page = Page(source, settings, there, chosen, t, open_customer)
+            settings, source, snapshot = opened
+            page = Page(source, settings, snapshot, chosen, t, open_customer)
             _guarded(lambda: view.render(page), t)
 
         return run
@@ -114,7 +114,7 @@ def _from_address(name: str, allowed: tuple[str, ...], otherwise: str) -> str:
     return str(value)
 
 
-def _sidebar(t: Language, there: Published | None) -> None:
+def _sidebar(t: Language, snapshot: Published | None) -> None:
     st.segmented_control(
         t("common.language"),
         list(LANGUAGES),
@@ -122,17 +122,17 @@ def _sidebar(t: Language, there: Published | None) -> None:
         key="lang",
         required=True,
     )
-    if there is None or not there.as_of:
+    if snapshot is None or not snapshot.as_of:
         return
     st.selectbox(
         t("common.as_of"),
-        [day.isoformat() for day in there.as_of],
+        [day.isoformat() for day in snapshot.as_of],
         format_func=lambda day: t.day(date.fromisoformat(day)),
         key="as_of",
         help=t("common.as_of_help"),
     )
-    if there.published_at is not None:
-        st.caption(t("common.published", at=t.moment(there.published_at)))
+    if snapshot.published_at is not None:
+        st.caption(t("common.published", at=t.moment(snapshot.published_at)))
 
 
 def _open() -> tuple[Settings, Source, Published]:
@@ -147,11 +147,11 @@ def _open() -> tuple[Settings, Source, Published]:
     try:
         with reader.reading() as reading:
             version = reading.version()
-            there = published(reading)
+            snapshot = published(reading)
     except WarehouseError:
         _readers().clear()
         raise
-    return settings, Source(reader, str(settings.home.absolute()), version), there
+    return settings, Source(reader, str(settings.home.absolute()), version), snapshot
 
 
 @st.cache_resource(show_spinner=False)

@@ -110,10 +110,10 @@ def runs_sensor(settings: Settings) -> dg.SensorDefinition:
             return dg.SkipReason("no run has ended since")
         try:
             with let_go_after(settings):
-                there = record_runs(settings, context.instance)
+                recorded = record_runs(settings, context.instance)
         except Customer360Error as error:
             return dg.SkipReason(str(error))  # the cursor stays, so the next tick tries again
-        if not there:
+        if not recorded:
             return dg.SkipReason("there is no warehouse yet")
         return dg.SensorResult(cursor=seen)
 

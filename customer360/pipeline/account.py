@@ -25,6 +25,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from customer360.contracts.reasons import DELETED
 from customer360.days import DayRange, ranges_of
 from customer360.deployment import Deployment
 from customer360.errors import counted_rows
@@ -46,7 +47,7 @@ _NOTHING = Decimal(0)
 
 
 @dataclass(frozen=True)
-class Held:
+class DayHoldings:
     """What the tables hold of one source's day.
 
     Attributes:
@@ -64,12 +65,12 @@ class Held:
     gross: Decimal | None = _NOTHING
 
 
-Account = dict[str, dict[date, Held]]
+Account = dict[str, dict[date, DayHoldings]]
 """By source and day; days of which nothing is held are left out."""
 
 
 @dataclass(frozen=True)
-class Noted:
+class NotedAccount:
     """What was noted when silver was made last.
 
     Attributes:
@@ -101,12 +102,12 @@ class Noted:
         }
 
     @classmethod
-    def of(cls, text: Mapping[str, Any]) -> Noted:
+    def of(cls, text: Mapping[str, Any]) -> NotedAccount:
         """From `text`."""
         made = (DayRange(*map(date.fromisoformat, pair)) for pair in text["made"])
         held = {
             source: {
-                date.fromisoformat(day): Held(
+                date.fromisoformat(day): DayHoldings(
                     bronze, silver, excluded, Decimal(net), Decimal(gross[0]) if gross else None
                 )
                 for day, (bronze, silver, excluded, net, *gross) in days.items()
@@ -145,10 +146,10 @@ class Reconciled:
     left_out: Sequence[Line] = field(default_factory=tuple)
 
 
-def note_of(tables: Tables) -> Noted | None:
+def note_of(tables: Tables) -> NotedAccount | None:
     """The newest note; None where an older release made the tables."""
     note = newest_note(tables, CUSTOMER_DAYS, _NOTE)
-    return None if note is None else Noted.of(note[_NOTE])
+    return None if note is None else NotedAccount.of(note[_NOTE])
 
 
 def noted_account(
@@ -165,7 +166,7 @@ def noted_account(
             newest = tables.maximum(TRANSACTIONS, "business_date")
             first = deployment.settings.start_date
             made |= set(DayRange(first, newest)) if newest and newest >= first else set()
-        return {_NOTE: Noted(ranges_of(made), _held(tables, deployment, made)).text()}
+        return {_NOTE: NotedAccount(ranges_of(made), _held(tables, deployment, made)).text()}
     now = _held(tables, deployment, days)
     replaced = set(days)
     held = {
@@ -176,7 +177,7 @@ def noted_account(
         for source in {*known.held, *now}
     }
     made = replaced.union(*map(set, known.made))
-    return {_NOTE: Noted(ranges_of(made), held).text()}
+    return {_NOTE: NotedAccount(ranges_of(made), held).text()}
 
 
 def raw_note(
@@ -253,61 +254,93 @@ def _received(
     left_out: list[Line],
 ) -> None:
     """Files, bronze and quarantine of one table."""
-    bronze, quarantine = f"bronze/{table}", quarantine_of(table)
-    daily = source.delivery(table) == "daily"
-    by_day = Counter[date | None]()
+    bronze = f"bronze/{table}"
+    accepted_by_day = Counter[date | None]()
     worth: Decimal | None = None
     for each in accepted:
-        by_day[each.delivered] += each.rows
+        accepted_by_day[each.delivered] += each.rows
         worth = worth if each.worth is None else (worth or _NOTHING) + each.worth
-    refused: list[tuple[Any, ...]] = []
-    if tables.exists(quarantine):
-        refused = tables.ask(
-            f"""
-            SELECT {DELIVERY_DAY}, array_to_string(reasons, ' and '), count(*),
-                   sum({worth_sql(source, table, of_raw)})
-            FROM rows GROUP BY ALL ORDER BY 2
-            """,
-            rows=quarantine,
+    reasons, refused_by_day = _refused(tables, source, table)
+    raw, differing = _against_files(tables, source, table, accepted_by_day, refused_by_day)
+    for of_day, received, accepted_rows, refused_rows in differing[:1]:
+        more = f" (and {len(differing) - 1} other days)" if len(differing) > 1 else ""
+        wrong.append(
+            f"{bronze}: {received:,} rows {of_day}came in, {accepted_rows:,} are in it and "
+            f"{refused_rows:,} in {quarantine_of(table)}{more}: load these days again"
         )
+    refused_money = [line.money for line in reasons if line.money is not None]
+    whole = None if worth is None else _cents(sum(refused_money, worth))
+    lines.append(Line(source.name, "files", "rows received", raw, whole))
+    lines.append(Line(source.name, bronze, "accepted", accepted_by_day.total(), _cents(worth)))
+    lines.extend(reasons)
+    left_out.extend(reasons)
+
+
+def _refused(tables: Tables, source: Source, table: str) -> tuple[list[Line], Counter[date | None]]:
+    """What is in a bronze table's quarantine, by reason; and how many of it files brought, by day.
+
+    A row that the source has deleted since is there, and was accepted when it came.
+    """
+    quarantine = quarantine_of(table)
+    refused_by_day = Counter[date | None]()
+    if not tables.exists(quarantine):
+        return [], refused_by_day
+    groups = tables.ask(
+        f"""
+        SELECT {DELIVERY_DAY}, array_to_string(reasons, ' and '), count(*),
+               sum({worth_sql(source, table, of_raw)})
+        FROM rows GROUP BY ALL ORDER BY 2
+        """,
+        rows=quarantine,
+    )
     reasons: dict[str, Line] = {}
-    refused_by_day: dict[date | None, int] = {}
-    for day, reason, rows, money in refused:
+    for day, reason, rows, money in groups:
         before = reasons.get(reason, Line(source.name, quarantine, reason, 0))
         total = before.money if money is None else (before.money or _NOTHING) + money
         reasons[reason] = Line(source.name, quarantine, reason, (before.rows or 0) + rows, total)
-        if reason != "deleted_at_source":
-            refused_by_day[day] = refused_by_day.get(day, 0) + rows
-    raw, differing = None, []
-    if daily:
+        if reason != DELETED:
+            refused_by_day[day] += rows
+    return list(reasons.values()), refused_by_day
+
+
+def _against_files(
+    tables: Tables,
+    source: Source,
+    table: str,
+    accepted: Counter[date | None],
+    refused: Counter[date | None],
+) -> tuple[int | None, list[tuple[str, int, int, int]]]:
+    """Rows that the files had, where that was noted, and where they are not accounted for.
+
+    Args:
+        tables: Where the tables are.
+        source: Whose table it is.
+        table: The bronze table, without its layer.
+        accepted: Its rows by day of delivery.
+        refused: Those of its quarantine.
+
+    Returns:
+        Rows received, and ``(of which day, received, accepted, refused)`` where they differ.
+    """
+    bronze = f"bronze/{table}"
+    if source.delivery(table) == "daily":
         stated = _raw_by_day(tables, bronze)
-        if stated is not None:
-            known = all(day in stated for day in (*by_day, *refused_by_day))
-            raw = sum(stated.values()) if known else None
-            # A home of an older release states the days that were loaded since.
-            every = sorted(stated)
-            differing = [
-                (f"of {day} ", stated.get(day, 0), by_day.get(day, 0), refused_by_day.get(day, 0))
-                for day in every
-                if stated.get(day, 0) != by_day.get(day, 0) + refused_by_day.get(day, 0)
-            ]
-    elif not isinstance(source, ChangingSource):
-        raw = _raw_of_extract(tables, bronze)
-        here, set_aside = by_day.total(), sum(refused_by_day.values())
-        if raw is not None and raw != here + set_aside:
-            differing = [("", raw, here, set_aside)]
-    for of_day, received, here, set_aside in differing[:1]:
-        more = f" (and {len(differing) - 1} other days)" if len(differing) > 1 else ""
-        wrong.append(
-            f"{bronze}: {received:,} rows {of_day}came in, {here:,} are in it and {set_aside:,} in "
-            f"{quarantine}{more}: load these days again"
-        )
-    refused_money = [line.money for line in reasons.values() if line.money is not None]
-    whole = None if worth is None else _cents(sum(refused_money, worth))
-    lines.append(Line(source.name, "files", "rows received", raw, whole))
-    lines.append(Line(source.name, bronze, "accepted", by_day.total(), _cents(worth)))
-    lines.extend(reasons.values())
-    left_out.extend(reasons.values())
+        if stated is None:
+            return None, []
+        # A home of an older release states the days that were loaded since.
+        known = all(day in stated for day in (*accepted, *refused))
+        differing = [
+            (f"of {day} ", stated[day], accepted[day], refused[day])
+            for day in sorted(stated)
+            if stated[day] != accepted[day] + refused[day]
+        ]
+        return sum(stated.values()) if known else None, differing
+    if isinstance(source, ChangingSource):
+        return None, []
+    raw = _raw_of_extract(tables, bronze)
+    if raw is None or raw == accepted.total() + refused.total():
+        return raw, []
+    return raw, [("", raw, accepted.total(), refused.total())]
 
 
 def _by_silver(
@@ -316,7 +349,7 @@ def _by_silver(
     accepted: Sequence[_Accepted],
     made: Sequence[_Made],
     excluded: Sequence[_Excluded],
-    noted: Noted | None,
+    noted: NotedAccount | None,
     left_out: list[Line],
 ) -> list[Line]:
     """What silver made of the accepted rows."""
@@ -381,7 +414,7 @@ _TAKEN = "taken up"
 _TODAY, _TOMORROW, _LATER = "waiting: of today", "waiting: of tomorrow", "waiting: of later days"
 
 
-def _place(day: date | None, noted: Noted | None, today: date, last: date) -> str:
+def _place(day: date | None, noted: NotedAccount | None, today: date, last: date) -> str:
     """Where an accepted row is, by its own date."""
     if day is None:
         return "left out by the mapping, without a date"
@@ -397,10 +430,10 @@ def _place(day: date | None, noted: Noted | None, today: date, last: date) -> st
 
 
 def _against_note(
-    deployment: Deployment, source: Source, held: Mapping[date, Held], noted: Noted
+    deployment: Deployment, source: Source, held: Mapping[date, DayHoldings], noted: NotedAccount
 ) -> list[str]:
     """Days on which a table has not what silver was made from, or made: the first of each."""
-    was = noted.held.get(source.name, {})
+    was, none = noted.held.get(source.name, {}), DayHoldings()
     days = sorted(day for day in {*was, *held} if noted.has_made(day))
     tables = {
         "bronze": f"bronze/{source.transactions_table}",
@@ -411,12 +444,11 @@ def _against_note(
     }
     differences: list[str] = []
     for name, table in tables.items():
-        differing = [
-            (day, getattr(was.get(day, Held()), name), getattr(held.get(day, Held()), name))
+        figures = (
+            (day, getattr(was.get(day, none), name), getattr(held.get(day, none), name))
             for day in days
-            if getattr(was.get(day, Held()), name)
-            not in (None, getattr(held.get(day, Held()), name))
-        ]
+        )
+        differing = [(day, then, now) for day, then, now in figures if then not in (None, now)]
         money = name in ("net", "gross")
         if not differing or (money and any(line.startswith(TRANSACTIONS) for line in differences)):
             continue
@@ -603,13 +635,13 @@ def _account(
     accepted = {(source, day): n for source, days in bronze.items() for day, n in days.items()}
     account: Account = {}
     for source, day in {*accepted, *silver, *kept_out}:
-        there = silver.get((source, day))
-        account.setdefault(source, {})[day] = Held(
+        stored = silver.get((source, day))
+        account.setdefault(source, {})[day] = DayHoldings(
             accepted.get((source, day), 0),
-            there.rows if there else 0,
+            stored.rows if stored else 0,
             kept_out[source, day],
-            there.net if there else _NOTHING,
-            there.gross if there else _NOTHING,
+            stored.net if stored else _NOTHING,
+            stored.gross if stored else _NOTHING,
         )
     return account
 

@@ -177,10 +177,10 @@ def money_astray(
         account, name, unit = money[source.name], source.name, source.currency
         if account.missing:
             astray.append(f"{name}: {account.missing:,} {unit} of what came went nowhere")
-        there = Decimal(made.get(name) or 0)
-        if there != account.kept:
+        stored = Decimal(made.get(name) or 0)
+        if stored != account.kept:
             astray.append(
-                f"{name}: {account.kept:,} {unit} were kept, {there:,} are in {TRANSACTIONS}"
+                f"{name}: {account.kept:,} {unit} were kept, {stored:,} are in {TRANSACTIONS}"
             )
         if not reads_plainly(source) or source.event_zones != {work.deployment.zone_of(source)}:
             continue

@@ -225,8 +225,8 @@ class _Step:
                 old = old.where(bronze_changes.is_deleted()).unionByName(still)
             again = rows.select("_row_hash").distinct()
             old = bronze_changes.without(old, settled).join(again, "_row_hash", "left_anti")
-            there = [column for column in rows.columns if column in old.columns]
-            rows = rows.unionByName(old.select(*there), allowMissingColumns=True)
+            shared = [column for column in rows.columns if column in old.columns]
+            rows = rows.unionByName(old.select(*shared), allowMissingColumns=True)
         return work.lakehouse.replace_all(Contract.load(name), rows)
 
     def _loaded(

@@ -153,8 +153,8 @@ def _moved(
             return OrderDays(moved, frozenset(days))
         moved.unpersist()
         return none
-    here = prepared(source, days).where(days_predicate("business_date", days))
-    known = [here.select("order_id"), *_known_on(work, source, days)]
+    of_days = prepared(source, days).where(days_predicate("business_date", days))
+    known = [of_days.select("order_id"), *_known_on(work, source, days)]
     concerned = reduce(DataFrame.unionByName, known).distinct()
     rows = _up_to(prepared(source, None), newest)
     theirs = rows.join(F.broadcast(concerned), "order_id", "left_semi")

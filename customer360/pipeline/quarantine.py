@@ -197,11 +197,11 @@ def edits_loaded(
         if not tables.exists(name):
             continue
         own = columns_of(tables, name)
-        there = f"NOT list_contains(reasons, '{DELETED}')" if "reasons" in own else "true"
+        still_delivered = f"NOT list_contains(reasons, '{DELETED}')" if "reasons" in own else "true"
         rows = tables.ask(
             f"""
             SELECT DISTINCT {_id(own)} AS id, {_edited(own)} FROM rows
-            WHERE id IN ({", ".join(map(str, ids))}) AND {there}
+            WHERE id IN ({", ".join(map(str, ids))}) AND {still_delivered}
             """,
             rows=name,
         )

@@ -175,12 +175,12 @@ _REMEDIES = {
 
 def exclusions_explained(work: Workspace, source: Source, account: Accounting) -> str:
     """Why silver leaves so much out, in one line: the commonest reason, an order and a remedy."""
-    untold = {
+    unintended = {
         reason: rows
         for reason, rows in account.excluded.items()
         if reason not in (*source.stated_exclusions, *CONFLICTS)
     }
-    reason = max(untold, key=lambda name: (untold[name], name))
+    reason = max(unintended, key=lambda name: (unintended[name], name))
     examples = work.tables.ask(
         f"""
         SELECT _source_file, raw ->> '$.order_id', raw ->> '$.amount', raw ->> '$.currency'
@@ -199,7 +199,8 @@ def exclusions_explained(work: Workspace, source: Source, account: Accounting) -
     look = f"`{work.deployment.settings.command(f'show {REJECTED}')}`"
     return (
         f"{share_of(account.untold, work.deployment.limits, source.currency)} of {source.name} are "
-        f"left out of {TRANSACTIONS} though nobody said so, {untold[reason]:,} for {reason}{such}"
+        f"left out of {TRANSACTIONS} though nobody said so, {unintended[reason]:,} for {reason}"
+        f"{such}"
         f"{f'; {remedy}' if remedy else ''}. Look by {look}; to leave them out all the same, name "
         "them by a rule under exclude in the mapping, or "
         f"{accepting(account.untold, work)}"

@@ -252,17 +252,17 @@ def edits_from(
     edits: list[Edit] = []
     for name, lines in by_table.items():
         known = known_edits(tables, name)
-        there = rows_with_ids(tables, sources[name], name, lines)
+        held = rows_with_ids(tables, sources[name], name, lines)
         for row, each in lines.items():
             where = f"--edits {path} line {each.line}"
-            if row not in there and row not in known:
+            if row not in held and row not in known:
                 again = deployment.settings.command(f"quarantine show {name} --to {path}")
                 raise EditsError(
                     f"{where}: {row_name(row)} is no row of {name}, neither in bronze nor in "
                     "quarantine: the file is of another deployment (--home), or of before a change "
                     f"of the mapping or the data; write it again by `{again}`"
                 )
-            edit = _edit(sources[name], name, each, there.get(row), known.get(row), where, by, at)
+            edit = _edit(sources[name], name, each, held.get(row), known.get(row), where, by, at)
             if edit is not None:
                 edits.append(edit)
     return edits
@@ -366,9 +366,9 @@ LOADED, REFUSED, DROPPED, WAITING, GONE = (
 def outcomes(tables: Tables, source: Source, table: str) -> list[Outcome]:
     """What became of each edit of bronze table ``table``."""
     edits = known_edits(tables, table)
-    there = rows_with_ids(tables, source, table, edits)
+    held = rows_with_ids(tables, source, table, edits)
     loaded = edits_loaded(tables, table, edits)
-    return [_outcome(edit, there.get(row), loaded.get(row, ())) for row, edit in edits.items()]
+    return [_outcome(edit, held.get(row), loaded.get(row, ())) for row, edit in edits.items()]
 
 
 def _outcome(edit: Edit, row: HeldRow | None, loaded: Collection[datetime | None]) -> Outcome:

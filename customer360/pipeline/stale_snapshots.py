@@ -77,9 +77,9 @@ def digests_noted(tables: TableLogs, table: str) -> dict[date, str]:
         tables: The tables.
         table: One of `NOTED`.
     """
-    there = set(tables.partition_values(table, AS_OF))
+    existing = set(tables.partition_values(table, AS_OF))
     stated = (newest_note(tables, table, _MADE_OF) or {}).get(_MADE_OF, {})
-    return {date.fromisoformat(day): of for day, of in stated.items() if day in there}
+    return {date.fromisoformat(day): of for day, of in stated.items() if day in existing}
 
 
 def noted(tables: Tables, table: str, as_of: Sequence[date]) -> tuple[str | None, list[date]]:

@@ -375,8 +375,8 @@ def _definitions(table: PublishedTable) -> sql.Composed:
 
 def _prepare(session: psycopg.Connection[Any], table: PublishedTable) -> None:
     """Make the table, or give it the columns that it has by now."""
-    there = _columns(session, table)
-    if not there:
+    existing = _columns(session, table)
+    if not existing:
         session.execute(
             sql.SQL("CREATE TABLE {} ({}, PRIMARY KEY ({}))").format(
                 table.identifier,
@@ -392,7 +392,7 @@ def _prepare(session: psycopg.Connection[Any], table: PublishedTable) -> None:
             )
         return
     for name, kind in table.columns.items():
-        if name not in there:
+        if name not in existing:
             session.execute(
                 sql.SQL("ALTER TABLE {} ADD COLUMN {} {}").format(
                     table.identifier,
@@ -400,12 +400,12 @@ def _prepare(session: psycopg.Connection[Any], table: PublishedTable) -> None:
                     sql.SQL(kind),
                 )
             )
-        elif there[name] != kind:
+        elif existing[name] != kind:
             raise WarehouseError(
-                f"{table.name}.{name} is {there[name]} in the warehouse and {kind} by its "
+                f"{table.name}.{name} is {existing[name]} in the warehouse and {kind} by its "
                 f"contract: DROP TABLE {table.name} CASCADE there, and publish again"
             )
-    for name in there.keys() - table.columns.keys():
+    for name in existing.keys() - table.columns.keys():
         # A column that may not be there any more, such as personal data, does not stay.
         session.execute(
             sql.SQL("ALTER TABLE {} DROP COLUMN {} CASCADE").format(

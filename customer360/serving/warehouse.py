@@ -335,11 +335,11 @@ def _prepare(owner: Login, reader: Login, *, make_role: bool) -> None:
             sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(LOADING))
         )
         for schema in READABLE:
-            here = {"schema": sql.Identifier(schema), "role": role}
+            names = {"schema": sql.Identifier(schema), "role": role}
             for statement in (
                 "CREATE SCHEMA IF NOT EXISTS {schema}",
                 "GRANT USAGE ON SCHEMA {schema} TO {role}",
                 "GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role}",
                 "ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT SELECT ON TABLES TO {role}",
             ):
-                connection.execute(sql.SQL(statement).format(**here))
+                connection.execute(sql.SQL(statement).format(**names))

@@ -202,8 +202,8 @@ def customer(reading: Reading, as_of: date, customer_key: str) -> Customer | Non
     if found.empty:
         return None
     summary = {str(name): value for name, value in found.iloc[0].items()}
-    there = reading.columns("silver.customers")
-    columns = [sql.Identifier(name) for name in PROFILE if name in there]
+    published = reading.columns("silver.customers")
+    columns = [sql.Identifier(name) for name in PROFILE if name in published]
     profile = reading.frame_if(
         "silver.customers",
         sql.SQL("SELECT {} FROM silver.customers WHERE customer_key = %(key)s").format(

@@ -56,7 +56,7 @@ def maximise(likelihood: Likelihood, start: Floats, most_steps: int = 200) -> tu
         NotFittedError: Not finite at the start, or no maximum within ``most_steps``.
     """
     with np.errstate(all="ignore"):
-        here, point = start, likelihood.at(start)
+        parameters, point = start, likelihood.at(start)
         if not _is_finite(point):
             raise NotFittedError("the likelihood is not finite at the start")
         for _ in range(most_steps):
@@ -67,17 +67,17 @@ def maximise(likelihood: Likelihood, start: Floats, most_steps: int = 200) -> tu
             # Rounding of the value itself is no loss.
             slack = 1e-15 * abs(point.value)
             while share > 1e-6:
-                there = np.clip(here + share * step, -FARTHEST, FARTHEST)
-                candidate = likelihood.at(there)
+                proposed = np.clip(parameters + share * step, -FARTHEST, FARTHEST)
+                candidate = likelihood.at(proposed)
                 if _is_finite(candidate) and candidate.value >= point.value - slack:
                     better = candidate
                     break
                 share /= 4
             if better is None:
                 if last:
-                    return here, point
+                    return parameters, point
                 raise NotFittedError("no step from where it stopped gains anything")
-            here, point = there, better
+            parameters, point = proposed, better
             if last:
-                return here, point
+                return parameters, point
     raise NotFittedError(f"no maximum after {most_steps} steps")
