@@ -14,33 +14,13 @@ from customer360.dashboard.language import LANGUAGES, Language
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries.deployment import Published, published
 from customer360.dashboard.source import Source
-from customer360.dashboard.views import (
-    customers,
-    health,
-    models,
-    overview,
-    retention,
-    segments,
-    whales,
-    what_if,
-)
+from customer360.dashboard.views import all_views
+from customer360.dashboard.views.customers import plain
 from customer360.errors import Customer360Error
 from customer360.serving.warehouse import WarehouseError, reader_login
 from customer360.settings import Settings, load_settings
 
 log = logging.getLogger("customer360.dashboard")
-
-# In the order of the menu: module and icon by name, which is the address too.
-VIEWS: dict[str, tuple[ModuleType, str]] = {
-    "overview": (overview, "monitoring"),
-    "customers": (customers, "groups"),
-    "segments": (segments, "donut_small"),
-    "retention": (retention, "event_repeat"),
-    "whales": (whales, "diamond"),
-    "models": (models, "model_training"),
-    "health": (health, "health_and_safety"),
-    "what_if": (what_if, "science"),
-}
 
 _MOST_RERUNS = 3
 
@@ -80,11 +60,11 @@ def main() -> None:
         name: st.Page(
             runner(view),
             title=t(f"{name}.title"),
-            icon=f":material/{icon}:",
+            icon=f":material/{view.ICON}:",
             url_path=name,
             default=name == "overview",
         )
-        for name, (view, icon) in VIEWS.items()
+        for name, view in all_views().items()
     }
 
     def open_customer(key: str) -> None:
@@ -214,7 +194,7 @@ def _say(error: Exception, t: Language) -> None:
 
 def _inert(error: Exception) -> str:
     """The message as text: nothing in it is Markdown."""
-    return customers.plain(str(error))
+    return plain(str(error))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from customer360.dashboard.language import Language
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries import customers, segments
 
+ICON, PLACE = "groups", 20
 PAGE_SIZES = (25, 50, 100)
 WORDS = {"segment": "segment", "churn_risk": "risk", "next_best_action": "action"}
 OF_DAYS = {"category": "category", "channel": "channel"}

@@ -14,6 +14,7 @@ from customer360.dashboard.queries import models
 from customer360.dashboard.views.customers import plain
 from customer360.models.comparison import MODEL, comparison, readable
 
+ICON, PLACE = "model_training", 60
 DRIFT_SHOWN = 15
 _HEADING = re.compile(r"^(#+) ", re.MULTILINE)
 

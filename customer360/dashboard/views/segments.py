@@ -10,6 +10,7 @@ from customer360.dashboard.page import Page
 from customer360.dashboard.queries import segments
 from customer360.gold.rfm_segments import SEGMENTS
 
+ICON, PLACE = "donut_small", 30
 NOBODY = "nobody"
 """Segment of those who had not bought yet."""
 
