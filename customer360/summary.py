@@ -14,6 +14,7 @@ from rich.text import Text
 from customer360.deployment import Deployment
 from customer360.lakehouse.reading import Tables
 from customer360.lakehouse.tables import Lakehouse
+from customer360.language import Language
 from customer360.listing import table_of_left_out, table_of_tables
 from customer360.models.registry import MODELS
 from customer360.models.spec import ModelSpec
@@ -36,10 +37,11 @@ def segment_table(lakehouse: Lakehouse, as_of: date, currency: str) -> Table:
         .orderBy(F.desc("revenue"))
         .collect()
     )
+    english = Language("en")
     everyone = sum(row["customers"] for row in segments)
     for row in segments:
         shown.add_row(
-            row["segment"],
+            english.named("segment", row["segment"]),
             f"{row['customers']:,}",
             f"{row['customers'] / everyone:.1%}",
             f"{row['revenue']:,.0f}",

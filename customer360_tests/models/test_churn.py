@@ -277,7 +277,10 @@ def test_the_hiatus_rule_scores_by_silence(spark: SparkSession) -> None:
     assert (rows["fresh"]["churn_probability"], rows["fresh"]["risk"]) == (0.1, "low")
     assert (rows["silent"]["churn_probability"], rows["silent"]["risk"]) == (0.8, "high")
     assert (rows["fresh"]["reason_1"], rows["silent"]["reason_2"]) == (None, None)
-    assert rows["silent"]["reason_1"] == "last purchase 21 days ago"
+    assert (rows["silent"]["reason_1"], rows["silent"]["reason_1_values"]) == (
+        "last_purchase",
+        '{"ago":21}',
+    )
 
 
 def test_json_keeps_the_model_exactly(trained: ChurnTraining) -> None:

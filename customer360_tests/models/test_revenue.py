@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from dataclasses import replace
 from functools import cache
 
@@ -10,9 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from customer360.language import Language
 from customer360.models.bootstrap import amount_intervals
 from customer360.models.evaluation import normalized_gini
 from customer360.models.promotion import decide
+from customer360.models.reasons import REASON_COLUMNS, reasons_in
 from customer360.models.revenue import training as revenue_training
 from customer360.models.revenue.features import FEATURES, typed_features
 from customer360.models.revenue.fitting import fit_mean, preprocessing
@@ -182,13 +185,15 @@ def test_reasons_say_the_customers_own_figures_and_which_way_they_speak(
     rows.loc[0, "first_order_items"], rows.loc[1, "first_order_items"] = 1.0, 2.0
     rows.loc[0, "first_freight_share"], rows.loc[1, "first_freight_share"] = 0.05, np.nan
     rows.loc[0, "first_category"], rows.loc[0, "days_since_last_purchase"] = "Games", 2.0
-    said = reasons(trained.model, rows)
-    assert list(said.columns) == ["reason_1", "reason_2", "reason_3"]
-    assert said.loc[0, "reason_1"] == "more: first order 400.00 for 1 item, 5 % of it freight"
-    assert "more: first bought in Games" in set(said.loc[0])
-    assert said.loc[1, "reason_1"] == "less: first order 3.50 for 2 items"
-    assert said.stack().str.match(r"(more|less): \S").all()
-    assert list(reasons(trained.model, rows.head(2), top=1).columns) == ["reason_1"]
+    found = reasons(trained.model, rows)
+    assert tuple(found.columns) == REASON_COLUMNS
+    said = [
+        [Language().reason(*each) for each in reasons_in(row)] for row in found.to_dict("records")
+    ]
+    assert said[0][0] == "more: first order 400.00 for 1 item, 5% of it freight"
+    assert "more: first bought in Games" in said[0]
+    assert said[1][0] == "less: first order 3.50 for 2 items"
+    assert all(re.match(r"(more|less): \S", each) for row in said for each in row)
 
 
 def test_every_feature_belongs_to_one_topic_and_every_column_to_a_feature(

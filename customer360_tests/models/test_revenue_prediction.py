@@ -15,6 +15,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from customer360.gold.customer_features import customer_features
 from customer360.gold.first_orders import first_orders
+from customer360.models.reasons import REASON_COLUMNS
 from customer360.models.revenue import prediction
 from customer360.models.revenue.features import FEATURES, revenue_features
 from customer360.models.revenue.model import RevenueModel, RevenueModelError
@@ -160,7 +161,8 @@ def test_a_file_is_predicted_by_the_features_of_training(
     ).toPandas()
     (expected,) = model().predict(features)
     assert made.loc[0, "expected_revenue"] == pytest.approx(expected)
-    assert made.loc[0, "reason_1"] == reasons(model(), features).iloc[0, 0]
+    why = reasons(model(), features)
+    assert [made[name].iat[0] for name in REASON_COLUMNS] == why.iloc[0].tolist()
 
     # From a later day the silence is longer; Parquet holds the same columns; no list, no file.
     source.write_text("customer_id,ordered_at,amount\nana,2024-03-01,10\n")
@@ -201,7 +203,7 @@ def test_predictions_are_made_once_and_written_in_order_as_they_came(
         """Keeps each customer that it is asked for."""
         asked.extend(frame["customer_key"])
         said = {"expected_revenue": 1.5, "purchase_probability": 0.5, "horizon_days": 91}
-        why = {"reason_1": "a, b", "reason_2": None, "reason_3": None}
+        why = dict.fromkeys(REASON_COLUMNS) | {"reason_1": "home", "reason_1_values": "a, b"}
         return pd.DataFrame(said | why, index=frame.index)
 
     monkeypatch.setattr(prediction, "predictions", predicted)
@@ -213,7 +215,7 @@ def test_predictions_are_made_once_and_written_in_order_as_they_came(
     assert list(made.columns) == OUTPUT.names
     # Not even a formula is changed: who joins the ids to their own table finds them.
     assert made["customer_id"].tolist() == ["=ana", "ben", "cy"]
-    assert made["reason_1"].tolist() == ["a, b"] * 3
+    assert made["reason_1_values"].tolist() == ["a, b"] * 3
     assert asked == ["=ana", "ben", "cy"]
 
 
