@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from customer360.language import Language
+from customer360.language import CODED, Language
 from customer360.models.churn.spec import CHURN
 from customer360.models.lifetime_value.spec import LIFETIME_VALUE
 from customer360.models.reasons import reasons_in
@@ -82,6 +82,13 @@ def test_explain_says_it_in_words(
     assert f"{likely_to_leave['churn_probability']:.1%} buy nothing in the next 14 days" in said.out
     assert stated_reasons(likely_to_leave)[0] in said.out
     assert "expected_revenue_365d" in said.out
+    (known,) = demo.rows(
+        "gold/customer_360", f"customer_key = '{key}' and as_of = DATE'{LAST_DAY}'"
+    )
+    for column, group in CODED.items():
+        assert re.search(
+            rf"{column} +│ {re.escape(Language('en').named(group, known[column]))}", said.out
+        )
     (revenue,) = demo.rows(
         "gold/revenue_predictions", f"customer_key = '{key}' and as_of = DATE'{LAST_DAY}'"
     )

@@ -270,13 +270,22 @@ def explain(
     print_table(
         ["what is known", "value"],
         [
-            {"what is known": k, "value": short(v) if isinstance(v, float) else v}
-            for k, v in facts.summary.items()
-            if v is not None
+            {"what is known": name, "value": _known(name, value)}
+            for name, value in facts.summary.items()
+            if value is not None
         ],
     )
     for name, explanation in facts.by_model.items():
         _print_explanation(name, explanation)
+
+
+def _known(column: str, value: Any) -> object:
+    """A value of ``gold/customer_360`` as people read it."""
+    from customer360.language import CODED, Language
+
+    if column in CODED:
+        return Language("en").named(CODED[column], value)
+    return short(value) if isinstance(value, float) else value
 
 
 def _print_explanation(name: str, explanation: Explanation) -> None:

@@ -6,6 +6,6 @@ and dates; nothing here reads prose. No package of the project is imported here,
 the command line and the dashboard both write by it.
 """
 
-from customer360.language.language import LANGUAGES, MISSING, Language, texts
+from customer360.language.language import CODED, LANGUAGES, MISSING, Language, texts
 
-__all__ = ["LANGUAGES", "MISSING", "Language", "texts"]
+__all__ = ["CODED", "LANGUAGES", "MISSING", "Language", "texts"]

@@ -38,6 +38,9 @@ from babel.numbers import (
 
 MISSING = "–"
 
+CODED = {"segment": "segment", "churn_risk": "risk", "next_best_action": "action"}
+"""Columns of ``gold/customer_360`` that hold codes: the group of their words, for `named`."""
+
 _PLURALS = ("zero", "one", "two", "few", "many", "other")
 """CLDR's plural categories, in its order."""
 

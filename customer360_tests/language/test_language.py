@@ -8,12 +8,11 @@ import pytest
 
 from customer360.contracts import Contract
 from customer360.contracts.contract import packaged_tables
-from customer360.language import LANGUAGES, Language, texts
+from customer360.language import CODED, LANGUAGES, Language, texts
 
 WORDED = {
+    **{column: (group,) for column, group in CODED.items()},
     "segment": ("segment", "segment_means"),
-    "next_best_action": ("action",),
-    "churn_risk": ("risk",),
     "risk": ("risk",),
     "shift": ("shift",),
     "model": ("model", "model_means"),

@@ -13,11 +13,10 @@ import streamlit as st
 from customer360.dashboard import charts, masks, tables
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries import customers, segments
-from customer360.language import Language
+from customer360.language import CODED, Language
 from customer360.models.reasons import Reason, reasons_in
 
 PAGE_SIZES = (25, 50, 100)
-WORDS = {"segment": "segment", "churn_risk": "risk", "next_best_action": "action"}
 OF_DAYS = {"category": "category", "channel": "channel"}
 OF_PROFILES = {"acquisition_channel": "acquisition_channel", "loyalty_tier": "loyalty_tier"}
 RISKS = ("high", "medium", "low", customers.GONE)
@@ -52,7 +51,7 @@ def _list(page: Page) -> None:
         rows,
         "customers",
         t,
-        words=WORDS,
+        words=CODED,
         all_rows=lambda: page.source.ask(
             customers.rows, page.as_of, filters, customers.MOST_EXPORTED
         ),
