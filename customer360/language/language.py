@@ -5,7 +5,7 @@ one of these kinds:
 
 - ``{ago:day|days}``: a whole number and its noun, a form for each of the language's plural
   categories in CLDR's order (the last one for all that have none): ``1 day``;
-- ``{spent:d}``: a whole number; ``{value:.2f}``: one with two decimals;
+- ``{spent:d}``: a whole number; ``{value:.2f}``: one with so many decimals;
 - ``{share:%}``: a share, in whole percent;
 - ``{channel}``: text.
 """
@@ -43,6 +43,8 @@ CODED = {"segment": "segment", "churn_risk": "risk", "next_best_action": "action
 
 _PLURALS = ("zero", "one", "two", "few", "many", "other")
 """CLDR's plural categories, in its order."""
+
+_DECIMALS = re.compile(r"\.\df")
 
 _WRITTEN_OUT = 10_000
 """Below it an amount is short enough to be written out."""
@@ -215,6 +217,22 @@ class Language:
         )
         return said if effect is None else self(f"effect.{effect}", reason=said)
 
+    def note(self, code: str, values: Mapping[str, Any]) -> str:
+        """What a reader of a model must know, as a sentence without its full stop.
+
+        Args:
+            code: Of `customer360.models.notes.Note`.
+            values: Likewise; a note among them is a pair of both.
+        """
+        known = texts(self.code)
+        said = {
+            name: self.note(*value)
+            if isinstance(value, list | tuple)
+            else known.get(f"{name}.{value}", value)
+            for name, value in values.items()
+        }
+        return self(f"note.{code}", **said)
+
 
 @functools.cache
 def _locale(name: str) -> Locale:
@@ -245,6 +263,6 @@ class _Writer(string.Formatter):
             return f"{self.language.number(value)} {forms[min(form, len(forms) - 1)]}"
         if kind == "%":
             return self.language.percent(value, 0)
-        if kind in ("d", ".2f"):
-            return self.language.number(value, 2 if kind == ".2f" else 0)
+        if kind == "d" or _DECIMALS.fullmatch(kind):
+            return self.language.number(value, 0 if kind == "d" else int(kind[1]))
         return str(super().format_field(value, kind))

@@ -174,6 +174,7 @@ def publish_models(work: Workspace, warehouse: Warehouse) -> list[Published]:
                     each.as_of,
                     each.trained_at,
                     each.status,
+                    each.because,
                     each.notes,
                     each.card,
                 )

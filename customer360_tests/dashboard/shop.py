@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from customer360.models.notes import Note, stored
 from customer360.models.revenue.model import RevenueModel
 from customer360.serving.marts import failures, run_dbt
 from customer360.serving.warehouse import open_warehouse
@@ -18,6 +19,10 @@ from customer360_tests.dashboard import tables
 
 AS_OF, BEFORE = date(2024, 3, 31), date(2024, 2, 29)
 PUBLISHED_AT = datetime(2024, 4, 1, 3, 30, tzinfo=UTC)
+WHY = (
+    Note("too_few_came_back", {"model": "BG/NBD", "needed": 50, "there": 3.0}),
+    Note("past_average_is_carried_on"),
+)
 SCORED = {"model_name": "customer360_churn", "model_version": "2"}
 
 
@@ -262,7 +267,7 @@ def _models(connection: psycopg.Connection[Any]) -> None:
             {"model": "churn", "version": "2", "is_champion": True, "as_of": BEFORE,
              "card": "# churn v2\n\nCosts $5 or $6.\n"},
             {"model": "lifetime-value", "version": "1", "is_champion": True, "as_of": AS_OF,
-             "status": "fallback: too few bought again; the past average"},
+             "status": "fallback", "because": stored(WHY)},
         ],
         trained_at=PUBLISHED_AT, status="trained",
     )  # fmt: skip

@@ -200,10 +200,12 @@ def test_models_are_compared_in_portuguese(shown) -> None:
     [
         ("en", "State", "Simple fallback",
          "A simple rule stands in for the model or for a part of it: "
-         "too few bought again; the past average"),
+         "BG/NBD needs 50 customers who came back, there are 3; "
+         "each customer's past average is carried on instead"),
         ("pt", "Estado", "Modelo simples",
          "Uma regra simples substitui o modelo ou uma parte dele: "
-         "too few bought again; the past average (em inglês)"),
+         "BG/NBD precisa de 50 clientes que voltaram, há 3; "
+         "prossegue-se com a média passada de cada cliente"),
     ],
 )  # fmt: skip
 def test_a_fallback_is_named_and_says_why(shown, language, metric, status, why) -> None:

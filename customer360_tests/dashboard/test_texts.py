@@ -39,8 +39,8 @@ from customer360.sources.synthetic.process import CATEGORIES, CHANNELS, PAYMENT_
 from customer360.sources.synthetic.profiles import TIERS
 
 PACKAGES = (Path(app.__file__).parent, Path(language.__file__).parent)
-BY_DATA = ("segment", "segment_means", "risk", "action", "reason", "effect", "model",
-           "model_means", "status", "shift",
+BY_DATA = ("segment", "segment_means", "risk", "action", "reason", "effect", "note", "classes",
+           "dates", "model", "model_means", "status", "shift",
            "plot", "column", "figure", "rival", "category", "channel", "payment_type",
            "acquisition_channel", "loyalty_tier", "health.job", "health.outcome",
            "health.rule")  # fmt: skip

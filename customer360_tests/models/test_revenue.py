@@ -14,6 +14,7 @@ import pytest
 from customer360.language import Language
 from customer360.models.bootstrap import amount_intervals
 from customer360.models.evaluation import normalized_gini
+from customer360.models.notes import Note, in_english
 from customer360.models.promotion import decide
 from customer360.models.reasons import REASON_COLUMNS, reasons_in
 from customer360.models.revenue import training as revenue_training
@@ -221,8 +222,8 @@ def test_too_few_buyers_leave_the_mean_and_say_so() -> None:
     rows = dated(300)
     rows.loc[rows["as_of"] != GRID.test, ["bought", "revenue"]] = [0, 0.0]
     found = train_on_rows(rows, GRID, HORIZON_DAYS, AS_OF)
-    assert found.status == (
-        "fallback: 0 of 600 customers on the training dates bought again where at least 20 must "
+    assert in_english(found.because) == (
+        "0 of 600 customers on the training dates bought again where at least 20 must "
         "have and as many must not; everybody's prediction is the mean"
     )
     assert not found.trained
@@ -244,7 +245,7 @@ def test_the_mean_wins_where_what_was_learnt_does_not_last() -> None:
     rows["revenue"] = rows["bought"] * 10.0
     found = train_on_rows(rows, GRID, HORIZON_DAYS, AS_OF, nthread=1)
     assert (found.model.kind, found.status) == ("mean", "trained")
-    assert "on the validation date no model came nearer than the mean" in found.notes
+    assert Note("mean_is_nearest") in found.notes
     taught = rows[rows["as_of"] != GRID.test]["revenue"].mean()
     assert found.model.predict(customers(2)).tolist() == pytest.approx([taught, taught])
     assert found.metrics["test_rmse"] == found.metrics["baseline_mean_rmse"]
@@ -259,7 +260,7 @@ def test_a_column_that_knows_the_label_is_named() -> None:
     found = train_on_rows(rows, GRID, HORIZON_DAYS, AS_OF, nthread=1)
     assert not found.leaks.passed
     said = "first_review_score alone tells who will buy from who will not"
-    assert any(said in note for note in found.notes)
+    assert said in in_english(found.notes)
 
 
 @pytest.mark.usefixtures("quick")
@@ -273,7 +274,7 @@ def test_the_champion_is_judged_on_the_same_rows(trained: RevenueTraining) -> No
     other = replace(champion, horizon_days=28)
     unlike = train_on_rows(rows, GRID, HORIZON_DAYS, AS_OF, nthread=1, champion=other)
     assert "champion_rmse" not in unlike.metrics
-    assert "the champion predicts something else: it is not judged beside" in unlike.notes
+    assert Note("champion_predicts_something_else") in unlike.notes
 
 
 @pytest.mark.parametrize(

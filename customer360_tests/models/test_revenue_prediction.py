@@ -15,6 +15,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from customer360.gold.customer_features import customer_features
 from customer360.gold.first_orders import first_orders
+from customer360.models.notes import in_english
 from customer360.models.reasons import REASON_COLUMNS
 from customer360.models.revenue import prediction
 from customer360.models.revenue.features import FEATURES, revenue_features
@@ -106,11 +107,11 @@ def test_a_history_too_short_to_test_leaves_the_mean(spark: SparkSession) -> Non
     days = customer_days.customer_days(bought_there)
     history = table(spark, HISTORY, [])
     found = train(days, bought_there, history, date(2024, 1, 13))
-    assert found.status == (
-        "fallback: 12 days of history are too short for 4 horizons of 7 days; everybody's "
+    assert in_english(found.because) == (
+        "12 days of history are too short for 4 horizons of 7 days; everybody's "
         "prediction is the mean"
     )
-    assert "the horizon is 7 instead of 91 days" in found.notes[0]
+    assert "the horizon is 7 instead of 91 days" in in_english(found.notes)
     assert (found.model.kind, found.model.mean_revenue, found.model.purchase_rate) == (
         "mean", 15.0, 0.5,
     )  # fmt: skip

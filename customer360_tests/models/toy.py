@@ -73,8 +73,6 @@ class ToySpec(ModelSpec[Toy]):
             metrics["champion_brier"] = float(((once - champion.model.share) ** 2).mean())
         return ToyTraining(
             model=Toy(share),
-            status="trained",
-            notes=(),
             parameters={"customers": len(days)},
             metrics=metrics,
             plots={},

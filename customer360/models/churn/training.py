@@ -42,6 +42,7 @@ from customer360.models.evaluation import calibration_table
 from customer360.models.leakage import LeakReport, check_leaks
 from customer360.models.lifetime_value.fitting import fit_bg_nbd
 from customer360.models.lifetime_value.maximise import NotFittedError
+from customer360.models.notes import Note
 from customer360.models.profit import Campaign, profit_curve
 from customer360.models.sampling import DatedRows, every_nth
 from customer360.models.training import Training
@@ -161,7 +162,7 @@ def train(
             max_training_rows,
         )
 
-    without_alive: tuple[str, ...] = ()
+    without_alive: tuple[Note, ...] = ()
     if alive is None:
         log.info("churn: fitting the buying model to compare with")
         alive, without_alive = fitted_alive(history_cells(customer_days, grid.training[0]))
@@ -190,7 +191,7 @@ def train(
     finally:
         rows.unpersist()
     on_spark = training.parameters.get("trainer") == "spark"
-    by_spark = (f"the trees learnt on all {teaching:,} rows by xgboost.spark",) if on_spark else ()
+    by_spark = (Note("trees_by_spark", {"rows": teaching}),) if on_spark else ()
     return replace(
         training,
         notes=(*training.notes, *by_spark, *without_alive),
@@ -201,7 +202,7 @@ def train(
     )
 
 
-def fitted_alive(cells: pd.DataFrame) -> tuple[AliveBaseline | None, tuple[str, ...]]:
+def fitted_alive(cells: pd.DataFrame) -> tuple[AliveBaseline | None, tuple[Note, ...]]:
     """The baseline of the probability alive, or why it cannot be had.
 
     Args:
@@ -210,7 +211,7 @@ def fitted_alive(cells: pd.DataFrame) -> tuple[AliveBaseline | None, tuple[str, 
     try:
         return AliveBaseline(fit_bg_nbd(cells, ALIVE_UNIT_DAYS).model, ALIVE_UNIT_DAYS), ()
     except NotFittedError as error:
-        return None, (f"the probability alive is not among the baselines: {error}",)
+        return None, (Note("no_probability_alive", {"why": error.note}),)
 
 
 def train_on_rows(
@@ -262,6 +263,7 @@ def train_on_rows(
     )
     importance: dict[str, float] = {}
     metrics = leaks.metrics()
+    because: tuple[Note, ...] = ()
     reason = why_not(rows.learn, rows.validate)
     if reason is None:
         log.info("churn: growing trees on %d rows", len(rows.learn))
@@ -272,10 +274,9 @@ def train_on_rows(
         importance = importance_by_gain(fit.booster)
         metrics |= fit.metrics()
         facts |= fit.facts()
-        status = "trained"
     else:
         model, instead = fallback(empty, rows.teaching)
-        status = f"fallback: {reason}; {instead}"
+        because = (reason, instead)
     facts["model"] = model.kind
     if model.hiatus:
         facts["hiatus_rule_days"] = model.hiatus.threshold_days
@@ -286,7 +287,7 @@ def train_on_rows(
     notes = (*rows.notes(), *leaks.notes())
     comparable = champion if champion and _comparable(champion, model) else None
     if champion and not comparable:
-        notes = (*notes, "the champion reads other features: it is not judged beside")
+        notes = (*notes, Note("champion_reads_other_features"))
     log.info("churn: judging on %d rows of %s", len(judged), grid.test)
     metrics |= judged_metrics(model, predicted, judged, others, comparable)
     curve = (
@@ -299,7 +300,7 @@ def train_on_rows(
     table = calibration_table(judged["churned"], predicted)
     return ChurnTraining(
         model=model,
-        status=status,
+        because=because,
         notes=notes,
         windows=windows,
         grid=grid,
@@ -393,12 +394,18 @@ def _too_short(
     model, instead = fallback(empty, frame)
     return ChurnTraining(
         model=model,
-        status=(
-            f"fallback: {windows.history_days} days of history are too short for an activity "
-            f"window of {windows.activity_days} and three horizons of {windows.horizon_days} "
-            f"days; {instead}"
+        because=(
+            Note(
+                "too_short_for_window",
+                {
+                    "history": windows.history_days,
+                    "window": windows.activity_days,
+                    "horizon": windows.horizon_days,
+                },
+            ),
+            instead,
         ),
-        notes=("not tested: no later date is left to test on",),
+        notes=(Note("not_tested"),),
         windows=windows,
         grid=None,
         parameters={

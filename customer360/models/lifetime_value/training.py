@@ -52,6 +52,7 @@ from customer360.models.lifetime_value.validation import (
     hiatus_days,
     repeat_purchase_counts,
 )
+from customer360.models.notes import Note
 from customer360.models.training import Training
 from customer360.models.windows import first_purchase_day
 
@@ -69,8 +70,9 @@ VALUE_STEPS = 500
 PAST_AVERAGE_MODEL = "fallback"
 """Name among the candidates of the model without a fit: each customer's past average."""
 
-_CARRIED_ON = "each customer's past average is carried on instead"
-_BETTER = "it is used all the same: on the holdout it did better than each customer's past average"
+_CARRIED_ON = Note("past_average_is_carried_on")
+_BETTER = Note("used_all_the_same")
+_MEAN_ORDER = Note("mean_order_value_is_used")
 
 Fitter = Callable[[pd.DataFrame, float], Fit[Any]]
 
@@ -178,8 +180,8 @@ class _Counted:
 @dataclass
 class _Fitted:
     model: LifetimeValueModel
-    reasons: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    because: list[Note] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
     parameters: dict[str, float] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
 
@@ -271,7 +273,7 @@ def _fitted(
     try:
         purchases = FITTERS[kind](cells, time_unit_days)
     except NotFittedError as error:
-        found.reasons.append(f"{error}; {_CARRIED_ON}")
+        found.because += [error.note, _CARRIED_ON]
     else:
         inside = purchases.status == "fitted"
         found.notes.extend(purchases.notes if inside else purchases.notes[1:])
@@ -281,11 +283,11 @@ def _fitted(
             found.parameters |= asdict(purchases.model)
             found.parameters |= {f"se_{k}": v for k, v in purchases.standard_errors.items()}
         if not inside:
-            found.reasons.append(f"{purchases.notes[0]}; {_BETTER if at_boundary else _CARRIED_ON}")
+            found.because += [purchases.notes[0], _BETTER if at_boundary else _CARRIED_ON]
     try:
         values = fit_gamma_gamma(spend)
     except NotFittedError as error:
-        found.reasons.append(f"{error}; each customer's mean order value is used instead")
+        found.because += [error.note, _MEAN_ORDER]
     else:
         inside = values.status == "fitted"
         found.notes.extend(values.notes if inside else values.notes[1:])
@@ -296,9 +298,7 @@ def _fitted(
             found.parameters |= {f"se_{k}": v for k, v in values.standard_errors.items()}
             found.metrics["population_mean_order_value"] = gg.population_mean
         else:
-            found.reasons.append(
-                f"{values.notes[0]}; each customer's mean order value is used instead"
-            )
+            found.because += [values.notes[0], _MEAN_ORDER]
     found.metrics["frequency_value_correlation"] = frequency_value_correlation(spend)
     found.model = LifetimeValueModel(
         time_unit_days,
@@ -312,9 +312,9 @@ def _fitted(
     return found
 
 
-def _why(fallen_back: _Fitted) -> str:
-    """Why a model's purchases could not be fitted, without what is done instead."""
-    return fallen_back.reasons[0].removesuffix(f"; {_CARRIED_ON}")
+def _without(code: str, kind: str, fallen_back: _Fitted) -> Note:
+    """A note of a model whose purchases could not be fitted: which, and why."""
+    return Note(code, {"rival": kind, "why": fallen_back.because[0]})
 
 
 def _first_fitted(
@@ -334,7 +334,7 @@ def _first_fitted(
     for kind in kinds:
         found = _fitted(counted, kind, time_unit_days, annual_discount_rate)
         if found.model.purchases:
-            found.notes += [f"in place of {other}: {_why(one)}" for other, one in tried]
+            found.notes += [_without("in_place_of", other, one) for other, one in tried]
             return found
         tried.append((kind, found))
     if at_boundary:
@@ -354,7 +354,7 @@ class _Judged:
     at_boundary: bool
     parameters: dict[str, float | int | str]
     metrics: dict[str, float]
-    notes: list[str]
+    notes: list[Note]
     tables: dict[str, pd.DataFrame]
 
 
@@ -377,7 +377,7 @@ def _judged(
     tried = {kind: _fitted(counted, kind, time_unit_days, annual_discount_rate) for kind in kinds}
     fitted = {kind: found for kind, found in tried.items() if found.model.purchases}
     notes = [
-        f"{kind} is not among the candidates: {_why(found)}"
+        _without("not_a_candidate", kind, found)
         for kind, found in tried.items()
         if fitted and kind not in fitted
     ]
@@ -430,7 +430,7 @@ def _judged(
         metrics |= prefixed(CHAMPION, figures[CHAMPION])
     for baseline in NAIVE_RULES:
         metrics |= prefixed(f"baseline_{baseline}", figures[baseline])
-    notes += [f"on the calibration period: {why}" for why in chosen.reasons + chosen.notes]
+    notes += [Note("on_calibration", {"why": why}) for why in chosen.because + chosen.notes]
     tables = {
         "purchases_by_frequency": diagnostics.purchases_by_frequency(
             result.cells, chosen.model, holdout_days
@@ -535,15 +535,13 @@ def train(
     """
     first = first_purchase_day(customer_days, as_of)
     days_seen = (as_of - first).days + 1 if first else 0
-    notes: list[str] = []
+    notes: list[Note] = []
     holdout = min(holdout_days, days_seen // 2)
     if holdout < SHORTEST_HOLDOUT_DAYS:
         holdout = 0
-        notes.append(f"not validated: {days_seen} days of history leave no holdout")
+        notes.append(Note("not_validated", {"history": days_seen}))
     elif holdout < holdout_days:
-        notes.append(
-            f"holdout shortened from {holdout_days} to {holdout} days: half of the history"
-        )
+        notes.append(Note("holdout_shortened", {"wanted": holdout_days, "days": holdout}))
     calibration_as_of = as_of - timedelta(days=holdout) if holdout else None
 
     dates = [as_of] if calibration_as_of is None else [calibration_as_of, as_of]
@@ -602,7 +600,7 @@ def train(
     return LifetimeValueTraining(
         model=published.model,
         calibration_model=judged.chosen.model if judged else None,
-        status=f"fallback: {'; '.join(published.reasons)}" if published.reasons else "trained",
+        because=tuple(published.because),
         notes=tuple(published.notes + notes),
         parameters=parameters,
         metrics={name: float(value) for name, value in metrics.items() if np.isfinite(value)},
