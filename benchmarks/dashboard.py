@@ -78,12 +78,12 @@ INSERT INTO gold.customer_360 (as_of, customer_key, first_purchase_on, last_purc
     next_best_action)
 SELECT {as_of}, customer_key, first, last, {as_of} - last, days, days, 2 * days, 0, net, net_90,
        net_365, 0, order_value, r, least(days, 5), m, concat(r, least(days, 5), m),
-       (ARRAY['Lost', 'Hibernating', 'At Risk', 'Loyal Customers', 'Champions'])[r],
+       (ARRAY['lost', 'hibernating', 'at_risk', 'loyal_customers', 'champions'])[r],
        CASE WHEN {as_of} - last <= 120 THEN luck END,
        CASE WHEN {as_of} - last <= 120
             THEN (ARRAY['low', 'medium', 'high'])[1 + floor(luck * 3)::int] END,
        exp(-({as_of} - last) / 200.0), days / 2.0, order_value, net_365 * (1 - luck / 2),
-       net_365 * (1 - luck / 2) * 0.95, state, 'BR', 'Send a limited-time offer'
+       net_365 * (1 - luck / 2) * 0.95, state, 'BR', 'send_limited_offer'
 FROM (
     SELECT customer_key, order_value, luck, state, min(business_date) AS first,
            max(business_date) AS last, count(*)::int AS days, sum(net_revenue)::float AS net,
@@ -100,13 +100,16 @@ FROM (
 
 SCORES = """
 INSERT INTO gold.churn_scores (as_of, customer_key, churn_probability, risk, reason_1,
-    horizon_days, activity_window_days, model_name, model_version)
-SELECT as_of, customer_key, churn_probability, churn_risk, 'last bought long ago', 42, 120, 'x', '1'
+    reason_1_values, horizon_days, activity_window_days, model_name, model_version)
+SELECT as_of, customer_key, churn_probability, churn_risk, 'last_purchase',
+       json_build_object('ago', days_since_last_purchase)::text, 42, 120, 'x', '1'
 FROM gold.customer_360 WHERE churn_probability IS NOT NULL;
 INSERT INTO gold.revenue_predictions (as_of, customer_key, expected_revenue, purchase_probability,
-    reason_1, horizon_days, model_name, model_version)
+    reason_1, reason_1_values, horizon_days, model_name, model_version)
 SELECT as_of, customer_key, expected_revenue_365d / 4, 1 - days_since_last_purchase / 800.0,
-       'less: last bought long ago', 91, 'x', '1' FROM gold.customer_360;
+       'last_purchase',
+       json_build_object('effect', 'less', 'ago', days_since_last_purchase)::text, 91, 'x', '1'
+FROM gold.customer_360;
 INSERT INTO gold.lifetime_value (as_of, customer_key, probability_alive, probability_alive_low,
     probability_alive_high, expected_revenue_365d, expected_revenue_365d_low,
     expected_revenue_365d_high)

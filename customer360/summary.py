@@ -14,7 +14,9 @@ from rich.text import Text
 from customer360.deployment import Deployment
 from customer360.lakehouse.reading import Tables
 from customer360.lakehouse.tables import Lakehouse
+from customer360.language import Language
 from customer360.listing import table_of_left_out, table_of_tables
+from customer360.models.notes import in_english
 from customer360.models.registry import MODELS
 from customer360.models.spec import ModelSpec
 from customer360.models.tracking import Tracking, champion_figures
@@ -36,10 +38,11 @@ def segment_table(lakehouse: Lakehouse, as_of: date, currency: str) -> Table:
         .orderBy(F.desc("revenue"))
         .collect()
     )
+    english = Language("en")
     everyone = sum(row["customers"] for row in segments)
     for row in segments:
         shown.add_row(
-            row["segment"],
+            english.named("segment", row["segment"]),
             f"{row['customers']:,}",
             f"{row['customers'] / everyone:.1%}",
             f"{row['revenue']:,.0f}",
@@ -68,9 +71,10 @@ def model_table(
         if champion is None:
             continue
         if champion.status != "trained":
-            notes.append(f"{model.label}: {champion.status}")
+            why = in_english(champion.because)
+            notes.append(f"{model.label}: {': '.join(filter(None, (champion.status, why)))}")
         if champion.notes:
-            notes.append(f"{model.label}: {champion.notes}")
+            notes.append(f"{model.label}: {in_english(champion.notes)}")
         for figure in model.figures:
             value = champion.metrics.get(figure.metric)
             if value is None:

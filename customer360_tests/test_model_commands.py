@@ -9,8 +9,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from customer360.language import CODED, Language
 from customer360.models.churn.spec import CHURN
 from customer360.models.lifetime_value.spec import LIFETIME_VALUE
+from customer360.models.reasons import reasons_in
 from customer360.models.revenue.model import RevenueModel
 from customer360.models.revenue.spec import REVENUE
 from customer360.models.tracking import load_champion, registered_versions
@@ -28,7 +30,7 @@ def likely_to_leave(demo: Home) -> dict[str, Any]:
 
 
 def stated_reasons(row: dict[str, Any]) -> list[str]:
-    return [row[f"reason_{n}"] for n in (1, 2, 3) if row[f"reason_{n}"]]
+    return [Language("en").reason(*each) for each in reasons_in(row)]
 
 
 def test_a_customer_is_explained_by_key_and_by_the_sources_id(
@@ -46,7 +48,7 @@ def test_a_customer_is_explained_by_key_and_by_the_sources_id(
     strength = log_odds.abs().tolist()
     assert strength == sorted(strength, reverse=True)
     loudest = topics.loc[log_odds.idxmax(), "the customer's own figures"]
-    assert loudest == likely_to_leave["reason_1"]
+    assert loudest == stated_reasons(likely_to_leave)[0]
     figures = pd.DataFrame(value.table).set_index("figure")
     assert figures.loc["probability_alive", "value"] == found.summary["probability_alive"]
     assert (figures["low"] <= figures["high"]).all()
@@ -78,8 +80,15 @@ def test_explain_says_it_in_words(
     said = customer360(capsys, monkeypatch, "explain", key, "--home", demo.folder)
     assert said.code == 0, said.err
     assert f"{likely_to_leave['churn_probability']:.1%} buy nothing in the next 14 days" in said.out
-    assert likely_to_leave["reason_1"] in said.out
+    assert stated_reasons(likely_to_leave)[0] in said.out
     assert "expected_revenue_365d" in said.out
+    (known,) = demo.rows(
+        "gold/customer_360", f"customer_key = '{key}' and as_of = DATE'{LAST_DAY}'"
+    )
+    for column, group in CODED.items():
+        assert re.search(
+            rf"{column} +│ {re.escape(Language('en').named(group, known[column]))}", said.out
+        )
     (revenue,) = demo.rows(
         "gold/revenue_predictions", f"customer_key = '{key}' and as_of = DATE'{LAST_DAY}'"
     )

@@ -75,6 +75,7 @@ def _workspace(settings: Settings) -> Workspace:
 
 
 def _train_from_warehouse(settings: Settings, model: ModelName | None, as_of: str | None) -> None:
+    from customer360.models.notes import in_english
     from customer360.pipeline.run_models import tracking_of
     from customer360.pipeline.train_from_warehouse import train_revenue_from_warehouse
     from customer360.serving.warehouse import WarehouseError, reader_login
@@ -90,6 +91,8 @@ def _train_from_warehouse(settings: Settings, model: ModelName | None, as_of: st
         raise WarehouseError("there is no warehouse yet: `customer360 run` makes and fills it")
     training, logged = train_revenue_from_warehouse(settings, login)
     say(f"{logged.model_name} v{logged.version}: {training.status}")
+    if training.because:
+        say(escape(in_english(training.because)))
     say(logged.verdict.reason)
     out.print(model_table(tracking_of(settings), [REVENUE]))
 
@@ -179,8 +182,8 @@ def evaluate(
 
 def _print_evaluation(evaluation: Evaluation) -> None:
     say(f"\n[bold]{evaluation.model.title}[/bold]  {escape(evaluation.definition)}")
-    if evaluation.status != "trained":
-        say(escape(evaluation.status))
+    if evaluation.fallback:
+        say(escape(f"fallback: {evaluation.fallback}"))
     if evaluation.table.empty:
         out.print("Nothing was tested.")
     for title, rows in evaluation.shown.items():
@@ -270,13 +273,22 @@ def explain(
     print_table(
         ["what is known", "value"],
         [
-            {"what is known": k, "value": short(v) if isinstance(v, float) else v}
-            for k, v in facts.summary.items()
-            if v is not None
+            {"what is known": name, "value": _known(name, value)}
+            for name, value in facts.summary.items()
+            if value is not None
         ],
     )
     for name, explanation in facts.by_model.items():
         _print_explanation(name, explanation)
+
+
+def _known(column: str, value: Any) -> object:
+    """A value of ``gold/customer_360`` as people read it."""
+    from customer360.language import CODED, Language
+
+    if column in CODED:
+        return Language("en").named(CODED[column], value)
+    return short(value) if isinstance(value, float) else value
 
 
 def _print_explanation(name: str, explanation: Explanation) -> None:
@@ -313,7 +325,7 @@ def models(
             "alias": ", ".join(version["aliases"]),
             "as_of": version["as_of"],
             "figure": version["figure"],
-            "status": version["status"],
+            "status": _status(version),
             "verdict": version["verdict"],
         }
         for title, spec in _BY_TITLE.items()
@@ -325,6 +337,14 @@ def models(
         print_rich(list(records[0]), records)
     else:
         print_records(records, format)
+
+
+def _status(version: dict[str, Any]) -> str:
+    """Whether a version was trained, or why a fallback stands in."""
+    from customer360.models.notes import Note, in_english
+
+    why = in_english(Note(*note) for note in version.get("because", ()))
+    return f"{version['status']}: {why}" if why else str(version["status"])
 
 
 @commands.command(rich_help_panel=PANEL)

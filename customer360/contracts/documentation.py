@@ -67,8 +67,13 @@ def data_model_markdown() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def rule_texts(column: Column) -> list[str]:
-    """The rules of a column in words, as the documentation shows them."""
+def rule_texts(column: Column, values_of: str | None = None) -> list[str]:
+    """The rules of a column in words, as the documentation shows them.
+
+    Args:
+        column: Whose rules.
+        values_of: A column before it that allows the same values; they are listed once.
+    """
     texts: list[str] = []
     if column.unique:
         texts.append("unique")
@@ -89,7 +94,9 @@ def rule_texts(column: Column) -> list[str]:
         texts.append(f"at most {column.max_length} characters")
     if column.pattern is not None:
         texts.append(f"matches `{column.pattern}`")
-    if column.allowed_values:
+    if values_of is not None:
+        texts.append(f"as `{values_of}`")
+    elif column.allowed_values:
         texts.append("one of " + ", ".join(f"`{value}`" for value in column.allowed_values))
     if column.references is not None:
         texts.append(f"refers to `{column.references}`")
@@ -113,6 +120,7 @@ def _section(contract: Contract) -> Iterator[str]:
     yield from (f"- {name}: {value}" for name, value in facts.items() if value)
     yield from (f"- {note}" for note in contract.notes)
     yield ""
+    alike = _with_the_same_values(contract)
     typed = "must read as" if contract.layer == "bronze" else "type"
     yield from _table(
         ("column", typed, "required", "description", "unit", "classification", "rules"),
@@ -124,17 +132,28 @@ def _section(contract: Contract) -> Iterator[str]:
                 column.description,
                 column.unit or "",
                 column.classification or "",
-                "; ".join(rule_texts(column)),
+                "; ".join(rule_texts(column, alike.get(column.name))),
             )
             for column in contract.columns
         ],
     )
     yield ""
     for column in contract.columns:
-        if column.meanings:
+        if column.meanings and column.name not in alike:
             yield from (f"Values of `{column.name}`:", "")
             yield from (f"- `{value}`: {text}" for value, text in column.meanings.items())
             yield ""
+
+
+def _with_the_same_values(contract: Contract) -> dict[str, str]:
+    """The first column of the same allowed values, by the names of those that follow it."""
+    first: dict[tuple[object, ...], str] = {}
+    return {
+        column.name: before
+        for column in contract.columns
+        if column.allowed_values
+        and (before := first.setdefault(column.allowed_values, column.name)) != column.name
+    }
 
 
 def _bookkeeping() -> Iterator[str]:

@@ -10,13 +10,13 @@ from types import ModuleType
 import streamlit as st
 
 from customer360.dashboard.connection import NotMadeError, PublishedMeanwhileError, Reader
-from customer360.dashboard.language import LANGUAGES, Language
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries.deployment import Published, published
 from customer360.dashboard.source import Source
 from customer360.dashboard.views import all_views
 from customer360.dashboard.views.customers import plain
 from customer360.errors import Customer360Error
+from customer360.language import LANGUAGES, Language
 from customer360.serving.warehouse import WarehouseError, reader_login
 from customer360.settings import Settings, load_settings
 
@@ -77,8 +77,9 @@ def main() -> None:
 
 
 def _preferred() -> str:
-    locale = st.context.locale or ""
-    return "pt" if locale.lower().startswith("pt") else "en"
+    """The browser's language, if it is one of ours."""
+    code = (st.context.locale or "").lower().partition("-")[0]
+    return code if code in LANGUAGES else "en"
 
 
 def _from_address(name: str, allowed: tuple[str, ...], otherwise: str) -> str:

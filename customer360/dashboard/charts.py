@@ -13,7 +13,7 @@ import altair as alt
 import pandas as pd
 from babel.numbers import get_decimal_symbol, get_group_symbol
 
-from customer360.dashboard.language import Language
+from customer360.language import Language
 
 BLUE, SKY, GREEN, ORANGE, VERMILION, PINK, GREY = (
     "#0072B2",

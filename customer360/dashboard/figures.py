@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from customer360.dashboard.language import Language
+from customer360.language import Language
 from customer360.models.comparison import FIGURE, INTERVAL, MODEL, Wording
 
 PARTS = ("purchases", "revenue", "new_customers")

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from customer360.models.reasons import Reason, reasons_in
 from customer360.models.revenue.features import CATEGORICAL_FEATURES, FEATURES
 from customer360.models.revenue.fitting import UNKNOWN
 from customer360.models.revenue.model import RevenueModel, RevenueModelError
@@ -105,14 +106,14 @@ class Answer:
     Attributes:
         expected_revenue: Net revenue of the ``horizon_days`` ahead, in currency.
         purchase_probability: Of at least one more purchase in them.
-        reasons: Why it is more or less than of the average customer, in words.
+        reasons: Why it is more or less than of the average customer.
         average_revenue: Mean revenue of the customers it has learnt from.
         horizon_days: Days ahead.
     """
 
     expected_revenue: float
     purchase_probability: float
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
     average_revenue: float
     horizon_days: int
 
@@ -127,12 +128,11 @@ def answer(model: RevenueModel, order: FirstOrder) -> Answer:
         raise RevenueModelError(
             "the revenue model has learnt nothing yet: train it on more history"
         )
-    said = predictions(order.features(), model).iloc[0]
-    reasons = (said[name] for name in ("reason_1", "reason_2", "reason_3"))
+    said = predictions(order.features(), model).iloc[0].to_dict()
     return Answer(
         float(said["expected_revenue"]),
         float(said["purchase_probability"]),
-        tuple(str(reason) for reason in reasons if pd.notna(reason)),
+        reasons_in(said),
         model.mean_revenue,
         model.horizon_days,
     )

@@ -11,9 +11,9 @@ import streamlit as st
 
 from customer360.dashboard import charts
 from customer360.dashboard.connection import NotMadeError
-from customer360.dashboard.language import Language
 from customer360.dashboard.queries.deployment import Published
 from customer360.dashboard.source import Source
+from customer360.language import Language
 from customer360.settings import Settings
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from customer360.dashboard.language import MISSING, Language
+from customer360.language import MISSING, Language
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 

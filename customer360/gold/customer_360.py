@@ -53,27 +53,27 @@ class Rule(NamedTuple):
     action: str
 
 
-NO_CONTACT = "Do not contact"
+NO_CONTACT = "do_not_contact"
 
 ACTION_RULES = (
     # Who is about to leave comes first, with effort by what there is to lose; then what suits the
     # segment. Can't Lose Them and At Risk have been silent for so long that a churn score adds
     # nothing; Lost customers cost more than they bring.
-    Rule(rfm.CANT_LOSE, None, None, "Call in person"),
-    Rule(rfm.AT_RISK, None, True, "Win back with a personal offer"),
-    Rule(rfm.AT_RISK, None, False, "Win back by e-mail"),
-    Rule(rfm.HIBERNATING, None, None, "Remind in seasonal campaigns"),
-    Rule(rfm.LOST, None, None, "Spend nothing"),
-    Rule(None, True, True, "Retain with a personal offer"),
-    Rule(None, True, False, "Retain with a reminder"),
-    Rule(rfm.CHAMPIONS, None, None, "Reward and ask for referrals"),
-    Rule(rfm.LOYAL, None, True, "Offer premium products"),
-    Rule(rfm.LOYAL, None, False, "Offer bundles"),
-    Rule(rfm.POTENTIAL, None, None, "Invite to the loyalty programme"),
-    Rule(rfm.NEW, None, None, "Welcome and guide to a second purchase"),
-    Rule(rfm.PROMISING, None, None, "Offer a discount on the second purchase"),
-    Rule(rfm.ATTENTION, None, None, "Send a limited-time offer"),
-    Rule(rfm.SLEEPY, None, None, "Show what is new"),
+    Rule(rfm.CANT_LOSE, None, None, "call_in_person"),
+    Rule(rfm.AT_RISK, None, True, "win_back_with_offer"),
+    Rule(rfm.AT_RISK, None, False, "win_back_by_email"),
+    Rule(rfm.HIBERNATING, None, None, "remind_in_season"),
+    Rule(rfm.LOST, None, None, "spend_nothing"),
+    Rule(None, True, True, "retain_with_offer"),
+    Rule(None, True, False, "retain_with_reminder"),
+    Rule(rfm.CHAMPIONS, None, None, "reward_and_ask_for_referrals"),
+    Rule(rfm.LOYAL, None, True, "offer_premium_products"),
+    Rule(rfm.LOYAL, None, False, "offer_bundles"),
+    Rule(rfm.POTENTIAL, None, None, "invite_to_loyalty_programme"),
+    Rule(rfm.NEW, None, None, "guide_to_second_purchase"),
+    Rule(rfm.PROMISING, None, None, "discount_second_purchase"),
+    Rule(rfm.ATTENTION, None, None, "send_limited_offer"),
+    Rule(rfm.SLEEPY, None, None, "show_what_is_new"),
 )
 """The next best action: the first rule that fits.
 

@@ -25,17 +25,17 @@ from customer360.contracts import Contract
 from customer360.gold.snapshots import Inputs
 from customer360.table_names import FEATURES, RFM
 
-CHAMPIONS = "Champions"
-LOYAL = "Loyal Customers"
-POTENTIAL = "Potential Loyalists"
-NEW = "New Customers"
-PROMISING = "Promising"
-ATTENTION = "Need Attention"
-SLEEPY = "About To Sleep"
-AT_RISK = "At Risk"
-CANT_LOSE = "Can't Lose Them"
-HIBERNATING = "Hibernating"
-LOST = "Lost"
+CHAMPIONS = "champions"
+LOYAL = "loyal_customers"
+POTENTIAL = "potential_loyalists"
+NEW = "new_customers"
+PROMISING = "promising"
+ATTENTION = "need_attention"
+SLEEPY = "about_to_sleep"
+AT_RISK = "at_risk"
+CANT_LOSE = "cant_lose_them"
+HIBERNATING = "hibernating"
+LOST = "lost"
 
 SEGMENT_GRID: dict[int, tuple[str, str, str, str, str]] = {
     # recency score: segment by mean of frequency and monetary score, 1 to 5
@@ -49,22 +49,6 @@ SEGMENT_GRID: dict[int, tuple[str, str, str, str, str]] = {
 
 VALUE_OF_SUM = (1, 1, 2, 2, 3, 4, 4, 5, 5)
 """Mean of frequency and monetary score for their sum of 2 to 10, halves away from the middle."""
-
-SEGMENTS = (
-    CHAMPIONS,
-    LOYAL,
-    POTENTIAL,
-    NEW,
-    PROMISING,
-    ATTENTION,
-    SLEEPY,
-    AT_RISK,
-    CANT_LOSE,
-    HIBERNATING,
-    LOST,
-)
-"""The eleven segments, best first."""
-
 
 _MEASURES = ("r", "f", "m")
 

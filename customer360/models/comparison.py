@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 import pandas as pd
+
+from customer360.language import Language
 
 FIGURE = "figure"
 MODEL = "model"
@@ -15,6 +15,7 @@ INTERVAL = "interval"
 _OTHERS = ("baseline_", "candidate_", "champion_")
 _OWN = "test_"
 _HIGHER = ("auc", "spearman", "gini", "capture", "correlation", "precision", "recall", "f1")
+_ENGLISH = Language("en")
 _UNDIRECTED = ("customers", "expected", "actual")
 
 
@@ -92,22 +93,6 @@ def comparison(metrics: Mapping[str, float]) -> pd.DataFrame:
     return table
 
 
-def significant(value: float) -> str:
-    """A figure whose size is not known beforehand: ``0.1235``, ``1,235``, ``123,457``.
-
-    Four significant digits, or more where that many are before the point; never an exponent, so
-    that a small figure is read alike wherever the point is a comma. NaN is the empty text.
-    """
-    if math.isnan(value):
-        return ""
-    # What is left of adding up to nothing is nothing.
-    if abs(value) < 1e-9:
-        return "0"
-    if abs(value) >= 10_000:
-        return f"{value:,.0f}"
-    return f"{Decimal(f'{value:.4g}'):,f}"
-
-
 def _spaced(name: str) -> str:
     return name.replace("_", " ")
 
@@ -127,7 +112,7 @@ class Wording:
         "90 % interval" if name == INTERVAL else _spaced(name)
     )
     figure: Callable[[str], str] = _spaced
-    number: Callable[[float], str] = significant
+    number: Callable[[float], str] = _ENGLISH.significant
     bounds: Callable[[str, str], str] = "{} to {}".format
 
 
@@ -168,7 +153,7 @@ def by_model(table: pd.DataFrame, figures: Sequence[str]) -> pd.DataFrame:
         MODEL: [MODEL, "  90 % from", "  90 % to", *map(_spaced, others)]
     }
     for _, row in some.iterrows():
-        bounds = [significant(row["low"]), significant(row["high"])]
+        bounds = [_ENGLISH.significant(row[end]) for end in ("low", "high")]
         shown = [_shown(row, MODEL), *bounds, *(_shown(row, name) for name in others)]
         columns[_spaced(row["figure"].removeprefix(prefix))] = shown
     rows = pd.DataFrame(columns)

@@ -18,6 +18,8 @@ import pandas as pd
 import xgboost as xgb
 from numpy.typing import ArrayLike, NDArray
 
+from customer360.models.notes import Note
+
 Floats = NDArray[np.float64]
 
 SUSPICIOUS_AUC = 0.99
@@ -73,7 +75,7 @@ class LeakReport:
         later_day_auc: ROC AUC of the same model on the test day.
         collapsed: True when the second is so much lower that chance does not explain it.
         rows: Rows that were looked at.
-        classes: What the label tells apart, in words.
+        classes: What the label tells apart, a code of the group ``classes``.
     """
 
     suspects: tuple[Suspect, ...] = ()
@@ -81,25 +83,30 @@ class LeakReport:
     later_day_auc: float | None = None
     collapsed: bool = False
     rows: int = 0
-    classes: str = "churned from kept"
+    classes: str = "churned_from_kept"
 
     @property
     def passed(self) -> bool:
         """True when nothing is suspected; for an asset check."""
         return not self.suspects and not self.collapsed
 
-    def notes(self) -> tuple[str, ...]:
-        """What was found, a line each; empty when nothing was."""
+    def notes(self) -> tuple[Note, ...]:
+        """What was found, a note each; empty when nothing was."""
         notes = tuple(
-            f"leak suspected: {one.feature} alone tells {self.classes} (ROC AUC {one.auc:.3f}, "
-            f"{one.information:.0%} of the label's entropy)"
+            Note(
+                "leak_suspected",
+                {
+                    "feature": one.feature,
+                    "classes": self.classes,
+                    "auc": one.auc,
+                    "information": one.information,
+                },
+            )
             for one in self.suspects
         )
         if self.collapsed:
-            notes += (
-                f"leak or drift suspected: ROC AUC falls from {self.same_day_auc:.3f} on unseen "
-                f"rows of the training day to {self.later_day_auc:.3f} on the test day",
-            )
+            aucs = {"before": self.same_day_auc, "after": self.later_day_auc}
+            notes += (Note("leak_or_drift", aucs),)
         return notes
 
     def metrics(self) -> dict[str, float]:
@@ -222,7 +229,7 @@ def check_leaks(
     *,
     seed: int = 0,
     nthread: int = 1,
-    classes: str = "churned from kept",
+    classes: str = "churned_from_kept",
 ) -> LeakReport:
     """Look for features that know the label, and for a model that does not last.
 
@@ -233,7 +240,7 @@ def check_leaks(
         later_day: True for rows of the day the model is tested on.
         seed: For the random halves.
         nthread: Threads of the quick model.
-        classes: What the label tells apart, in words.
+        classes: What the label tells apart, a code of the group ``classes``.
     """
     y = np.asarray(labels).astype(int)
     own, later = (np.asarray(rows).astype(bool) for rows in (own_day, later_day))

@@ -11,6 +11,7 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from customer360.models.notes import Note
 from customer360.models.windows import AsOfGrid
 
 
@@ -61,12 +62,12 @@ class DatedRows:
             "rows_before_sampling": self.all_rows,
         }
 
-    def notes(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[Note, ...]:
         """What a reader must know when not all rows were taken; nothing when they were."""
         taken = len(self.learn) + len(self.validate) + len(self.test)
         if taken == self.all_rows:
             return ()
-        return (f"{taken:,} of {self.all_rows:,} labelled rows were sampled",)
+        return (Note("sampled", {"taken": taken, "all": self.all_rows}),)
 
 
 def every_nth(rows: pd.DataFrame, most: int) -> pd.DataFrame:

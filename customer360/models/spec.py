@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from customer360.models.explanation import Explanation, ScoredCustomer
+    from customer360.models.notes import Note
     from customer360.models.promotion import Gate
     from customer360.models.tracking.form import ModelForm, StoredModel
     from customer360.models.tracking.stored import Champion
@@ -193,7 +194,7 @@ class ModelSpec(ABC, Generic[Model]):
 
     def compare(
         self, training: Training[Model], history: History
-    ) -> tuple[Mapping[str, float], Sequence[str]]:
+    ) -> tuple[Mapping[str, float], Sequence[Note]]:
         """Metrics and notes of a training, with those of others who are judged for people only."""
         return training.metrics, training.notes
 

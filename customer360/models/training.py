@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from customer360.models.leakage import LeakReport
+    from customer360.models.notes import Note
 
 Model = TypeVar("Model")
 
@@ -21,7 +22,8 @@ class Training(ABC, Generic[Model]):
 
     Attributes:
         model: The one to publish.
-        status: "trained", or "fallback: " and why.
+        because: Why a fallback stands in for the model or for a part of it, and which; empty when
+            none does.
         notes: What else a reader must know.
         parameters: Flat, to log.
         metrics: Flat: the model's figures, and those of others on the same rows; see
@@ -34,8 +36,8 @@ class Training(ABC, Generic[Model]):
     """
 
     model: Model
-    status: str
-    notes: tuple[str, ...]
+    because: tuple[Note, ...] = ()
+    notes: tuple[Note, ...] = ()
     parameters: dict[str, float | int | str]
     metrics: dict[str, float]
     plots: dict[str, bytes]
@@ -46,7 +48,12 @@ class Training(ABC, Generic[Model]):
     @property
     def trained(self) -> bool:
         """False when a fallback stands in for the model or for a part of it."""
-        return self.status == "trained"
+        return not self.because
+
+    @property
+    def status(self) -> str:
+        """``trained`` or ``fallback``."""
+        return "trained" if self.trained else "fallback"
 
     @property
     def judged(self) -> tuple[Model, date] | None:

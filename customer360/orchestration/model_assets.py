@@ -64,13 +64,15 @@ def _model_asset(deployment: Deployment, spec: ModelSpec[Any]) -> dg.AssetsDefin
         context: dg.AssetExecutionContext, spark: SparkResource
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         # Imported where it runs: loading the definitions must not load what trains.
+        from customer360.models.notes import in_english
         from customer360.pipeline import run_models
 
         work = workspace(context, spark, deployment)
         for day in as_of_dates(context, deployment):
             training, logged = run_models.train(work, spec, day)
             if not training.trained:
-                context.log.warning("%s: %s", spec.asset, training.status)
+                why = in_english(training.because)
+                context.log.warning("%s: fallback: %s", spec.asset, why)
             if not logged.verdict.promoted:
                 context.log.warning("%s: not promoted: %s", spec.asset, logged.verdict.reason)
             context.add_asset_metadata(
@@ -89,6 +91,8 @@ def _evaluated(
     key: dg.AssetKey, training: "Training[Any]", logged: "LoggedTraining"
 ) -> Iterator[dg.AssetCheckResult]:
     """The checks of a training: they warn, because the champion goes on scoring."""
+    from customer360.models.notes import in_english
+
     verdict = logged.verdict
     yield dg.AssetCheckResult(
         asset_key=key,
@@ -103,11 +107,13 @@ def _evaluated(
             check_name=NO_LEAKAGE,
             passed=training.leaks.passed,
             severity=dg.AssetCheckSeverity.WARN,
-            description="; ".join(training.leaks.notes()) or "no feature knows the label",
+            description=in_english(training.leaks.notes()) or "no feature knows the label",
         )
 
 
 def _training_metadata(training: "Training[Any]", logged: "LoggedTraining") -> dict[str, Any]:
+    from customer360.models.notes import in_english
+
     metadata: dict[str, Any] = {
         "status": training.status,
         "as_of": str(training.as_of),
@@ -117,8 +123,9 @@ def _training_metadata(training: "Training[Any]", logged: "LoggedTraining") -> d
         "metrics": dg.MetadataValue.md(_metrics_table(training.metrics)),
         "parameters": dg.MetadataValue.json(dict(training.parameters)),
     }
-    if training.notes:
-        metadata["notes"] = "; ".join(training.notes)
+    for name, notes in (("fallback", training.because), ("notes", training.notes)):
+        if notes:
+            metadata[name] = in_english(notes)
     metadata["model_card"] = dg.MetadataValue.md(logged.card)
     if logged.url:
         metadata["mlflow"] = dg.MetadataValue.url(logged.url)

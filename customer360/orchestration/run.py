@@ -128,8 +128,11 @@ def run_plan(settings: Settings, plan: Plan, say: Say) -> None:
         again: Sequence[date] = ()
         for name in chosen:
             if name == "snapshot" and plan.steps != "snapshot":  # which makes what it is asked for
-                again = _stale(settings, plan.as_of, scores=plan.steps == "all")
-                _tell(again, say)
+                stale = _stale(settings, plan.as_of, scores=plan.steps == "all")
+                _tell(stale, "their days have changed", say)
+                older = _older(settings, plan.as_of) if plan.steps == "all" else []
+                _tell(older, "an older release made them", say)
+                again = sorted({*stale, *older})
             steps = list(_steps(name, settings, plan, again, instance))
             if steps:
                 say(f"[bold]{name}[/bold] {plan.days if name == 'load' else dates}")
@@ -156,7 +159,7 @@ def load_again(settings: Settings, days: Sequence[DayRange], as_of: date | None,
         if as_of is not None:
             plan = Plan(days[-1], (as_of,), "etl")
             again = _stale(settings, plan.as_of, scores=False)
-            _tell(again, say)
+            _tell(again, "their days have changed", say)
             say(f"[bold]snapshot[/bold] {as_of}")
             for step in _steps("snapshot", settings, plan, again, instance):
                 _run(definitions, instance, step)
@@ -206,9 +209,20 @@ def _stale(settings: Settings, as_of: Sequence[date], *, scores: bool) -> list[d
     return in_window(stale, newest, settings.trailing_days)
 
 
-def _tell(again: Sequence[date], say: Say) -> None:
+def _older(settings: Settings, as_of: Sequence[date]) -> list[date]:
+    """Snapshots beside ``as_of`` that an older release made, of those that are published."""
+    from customer360.lakehouse.reading import Tables
+    from customer360.pipeline.older_snapshots import RECODED, older_snapshots
+
+    tables = Tables(settings.lakehouse_dir)
+    kept = sorted(made_as_of_dates(settings))[-settings.warehouse_snapshots :]
+    others = set(kept) - set(as_of)
+    return sorted({day for table in RECODED for day in older_snapshots(tables, table, others)})
+
+
+def _tell(again: Sequence[date], why: str, say: Say) -> None:
     if again:
-        say(f"also the snapshots of {listed([str(day) for day in again])}: their days have changed")
+        say(f"also the snapshots of {listed([str(day) for day in again])}: {why}")
 
 
 def _steps(

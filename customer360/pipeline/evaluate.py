@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from customer360.errors import TableNotFoundError
 from customer360.models.comparison import by_model, comparison, markdown, readable
+from customer360.models.notes import in_english
 from customer360.models.spec import ModelSpec
 from customer360.pipeline import run_models
 from customer360.pipeline.workspace import Workspace
@@ -26,16 +27,16 @@ class Evaluation:
     Attributes:
         model: Which model.
         as_of: Last day of data used.
-        status: "trained", or "fallback: " and why.
+        fallback: Why a fallback stands in, and which, in a line; empty when none does.
         definition: What was predicted over which days, in a sentence.
         table: The model's figures beside those of others: see `comparison`.
-        notes: What else a reader must know.
+        notes: What else a reader must know, in words.
         plots: PNG images by name.
     """
 
     model: ModelSpec[Any]
     as_of: date
-    status: str
+    fallback: str
     definition: str
     table: pd.DataFrame
     notes: tuple[str, ...]
@@ -56,10 +57,10 @@ def evaluate(work: Workspace, spec: ModelSpec[Any], as_of: date) -> Evaluation:
     return Evaluation(
         spec,
         training.as_of,
-        training.status,
+        in_english(training.because),
         training.definition,
         comparison(metrics),
-        tuple(notes),
+        tuple(in_english([note]) for note in notes),
         training.plots,
     )
 
@@ -67,10 +68,14 @@ def evaluate(work: Workspace, spec: ModelSpec[Any], as_of: date) -> Evaluation:
 def as_markdown(evaluation: Evaluation) -> str:
     """The main figures of an evaluation as Markdown."""
     paragraphs = [f"### {evaluation.model.title}", evaluation.definition + ".", *evaluation.notes]
-    if evaluation.status != "trained":
-        paragraphs.insert(2, evaluation.status)
+    if evaluation.fallback:
+        paragraphs.insert(2, _fallback(evaluation))
     tables = [f"{name}:\n\n{markdown(rows)}" for name, rows in evaluation.shown.items()]
     return "\n\n".join([*paragraphs, *tables])
+
+
+def _fallback(evaluation: Evaluation) -> str:
+    return f"fallback: {evaluation.fallback}" if evaluation.fallback else ""
 
 
 def as_html(evaluations: Sequence[Evaluation]) -> str:
@@ -80,7 +85,7 @@ def as_html(evaluations: Sequence[Evaluation]) -> str:
         [
             Section(
                 each.model.title,
-                [each.definition, each.status, *each.notes],
+                [each.definition, _fallback(each) or "trained", *each.notes],
                 {"Figures; the best of each row has a star": readable(each.table)},
                 each.plots,
             )

@@ -18,6 +18,7 @@ from customer360.models.revenue.training import training_dates
 from customer360.models.tracking import exhibited_models
 from customer360.pipeline.bronze_accounts import DELIVERY_DAY
 from customer360.pipeline.make_gold import snapshot_dates
+from customer360.pipeline.older_snapshots import refuse_older
 from customer360.pipeline.run_models import tracking_of
 from customer360.pipeline.suppression import read_suppression_list
 from customer360.pipeline.workspace import Workspace, changed_days
@@ -60,6 +61,9 @@ def publish_table(work: Workspace, warehouse: Warehouse, table: str) -> Publishe
     Returns:
         What changed; None where the copy has this version of the table already, or where there
         is no such table yet.
+
+    Raises:
+        OlderSnapshotsError: An older release made a snapshot that would be published.
     """
     lakehouse = work.lakehouse
     settings = work.deployment.settings
@@ -76,6 +80,7 @@ def publish_table(work: Workspace, warehouse: Warehouse, table: str) -> Publishe
     if copy.sliced_by == AS_OF:
         kept = lakehouse.days_of(table, AS_OF)[-settings.warehouse_snapshots :]
         keep_from = kept[0] if kept else None
+        refuse_older(work.tables, table, kept, settings)
         frame = frame.where(F.col(AS_OF) >= F.lit(keep_from))
     if copy.sliced_by is None or since is None:
         return publish(warehouse.owner, copy, frame, origin, keep_from=keep_from)
@@ -169,6 +174,7 @@ def publish_models(work: Workspace, warehouse: Warehouse) -> list[Published]:
                     each.as_of,
                     each.trained_at,
                     each.status,
+                    each.because,
                     each.notes,
                     each.card,
                 )

@@ -16,6 +16,7 @@ from customer360.gold.customer_features import customer_features
 from customer360.gold.first_orders import first_orders
 from customer360.lakehouse.delta_log import Commit
 from customer360.models.lineage import FeatureSchema
+from customer360.models.notes import Note
 from customer360.models.promotion import Gate
 from customer360.models.spec import History, ModelSpec
 from customer360.models.tracking import (
@@ -61,7 +62,7 @@ def champion_of(spec: ModelSpec[Model], settings: Settings) -> Champion[Model]:
 
 def champion_beside(
     spec: ModelSpec[Model], settings: Settings
-) -> tuple[Champion[Model] | None, tuple[str, ...]]:
+) -> tuple[Champion[Model] | None, tuple[Note, ...]]:
     """The champion to judge a new model beside; where it cannot be read, why, as a note.
 
     A model that lost its files, or was made by other versions of libraries, must not keep the one
@@ -72,7 +73,7 @@ def champion_beside(
     except NoChampionError:
         return None, ()
     except Customer360Error as error:
-        return None, (f"the champion is not judged beside: {error}",)
+        return None, (Note("champion_unreadable", {"error": str(error)}),)
 
 
 def gate_of(spec: ModelSpec[Any], settings: Settings) -> Gate:

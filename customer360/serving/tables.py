@@ -101,6 +101,7 @@ MODELS = PublishedTable(
         "as_of": "date",
         "trained_at": "timestamptz",
         "status": "text",
+        "because": "text",
         "notes": "text",
         "card": "text",
     },

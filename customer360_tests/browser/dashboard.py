@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from customer360.dashboard.language import Language
 from customer360.dashboard.views.retention import PAGE_SIZE
+from customer360.language import Language
 from customer360.serving.warehouse import reader_login
 from customer360.settings import Settings
 from customer360_tests.browser.lineage import PROJECT, free_port, page

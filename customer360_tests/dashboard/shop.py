@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from customer360.models.notes import Note, stored
 from customer360.models.revenue.model import RevenueModel
 from customer360.serving.marts import failures, run_dbt
 from customer360.serving.warehouse import open_warehouse
@@ -18,6 +19,10 @@ from customer360_tests.dashboard import tables
 
 AS_OF, BEFORE = date(2024, 3, 31), date(2024, 2, 29)
 PUBLISHED_AT = datetime(2024, 4, 1, 3, 30, tzinfo=UTC)
+WHY = (
+    Note("too_few_came_back", {"model": "BG/NBD", "needed": 50, "there": 3.0}),
+    Note("past_average_is_carried_on"),
+)
 SCORED = {"model_name": "customer360_churn", "model_version": "2"}
 
 
@@ -103,33 +108,33 @@ def _customer(number: int, segment: str, rfm: str, net: float, **more: Any) -> d
 
 
 NOW = [
-    _customer(1, "Champions", "555", 600, state="SP", churn_probability=0.1, churn_risk="low",
+    _customer(1, "champions", "555", 600, state="SP", churn_probability=0.1, churn_risk="low",
               expected_revenue_365d=500, probability_alive=0.95, purchase_days=3, orders=3,
               last_purchase_on=date(2024, 3, 20), days_since_last_purchase=11,
-              next_best_action="Reward and ask for referrals"),
-    _customer(2, "At Risk", "311", 30, state="SP", churn_probability=0.6, churn_risk="high",
+              next_best_action="reward_and_ask_for_referrals"),
+    _customer(2, "at_risk", "311", 30, state="SP", churn_probability=0.6, churn_risk="high",
               expected_revenue_365d=40, probability_alive=0.4, purchase_days=1, orders=1,
               last_purchase_on=date(2024, 1, 15), days_since_last_purchase=76,
-              next_best_action="Win back by e-mail"),
-    _customer(3, "Hibernating", "212", 80, state="RJ", churn_probability=None, churn_risk=None,
+              next_best_action="win_back_by_email"),
+    _customer(3, "hibernating", "212", 80, state="RJ", churn_probability=None, churn_risk=None,
               expected_revenue_365d=20, probability_alive=0.3, purchase_days=1, orders=1,
               last_purchase_on=date(2024, 2, 10), days_since_last_purchase=50,
-              next_best_action="Remind in seasonal campaigns"),
-    _customer(4, "New Customers", "414", 400, country="PT", churn_probability=0.5,
+              next_best_action="remind_in_season"),
+    _customer(4, "new_customers", "414", 400, country="PT", churn_probability=0.5,
               churn_risk="medium", expected_revenue_365d=200, probability_alive=0.8,
               purchase_days=1, orders=1, last_purchase_on=date(2024, 3, 5),
               days_since_last_purchase=26,
-              next_best_action="Welcome and guide to a second purchase"),
-    _customer(5, "Need Attention", "123", 120, state="RJ", churn_probability=0.9,
+              next_best_action="guide_to_second_purchase"),
+    _customer(5, "need_attention", "123", 120, state="RJ", churn_probability=0.9,
               churn_risk="high", expected_revenue_365d=10, probability_alive=0.2,
               purchase_days=2, orders=2, last_purchase_on=date(2024, 2, 20),
-              days_since_last_purchase=40, next_best_action="Retain with a reminder"),
+              days_since_last_purchase=40, next_best_action="retain_with_reminder"),
 ]  # fmt: skip
 THEN = [
-    _customer(1, "Loyal Customers", "455", 300),
-    _customer(2, "Need Attention", "213", 50),
-    _customer(3, "New Customers", "514", 80),
-    _customer(5, "Need Attention", "423", 120),
+    _customer(1, "loyal_customers", "455", 300),
+    _customer(2, "need_attention", "213", 50),
+    _customer(3, "new_customers", "514", 80),
+    _customer(5, "need_attention", "423", 120),
 ]
 
 COHORTS = [
@@ -198,8 +203,8 @@ def fill(connection: psycopg.Connection[Any]) -> None:
         "gold.churn_scores",
         [
             {"customer_key": row["customer_key"], "churn_probability": row["churn_probability"],
-             "risk": row["churn_risk"], "reason_1": "last purchase 40 days ago",
-             "reason_2": "of an older model"}
+             "risk": row["churn_risk"], "reason_1": "last_purchase",
+             "reason_1_values": '{"ago":40}', "reason_2": "refunds_none", "reason_2_values": "{}"}
             for row in NOW if row["churn_probability"] is not None
         ],
         as_of=AS_OF, horizon_days=42, activity_window_days=91, **SCORED,
@@ -222,7 +227,8 @@ def fill(connection: psycopg.Connection[Any]) -> None:
         "gold.revenue_predictions",
         [
             {"customer_key": row["customer_key"], "expected_revenue": 50.0,
-             "purchase_probability": 0.5, "reason_1": "more: spends 200.00 an order on average"}
+             "purchase_probability": 0.5, "reason_1": "order_value",
+             "reason_1_values": '{"effect":"more","value":200.0}'}
             for row in NOW
         ],
         as_of=AS_OF, horizon_days=91,
@@ -261,7 +267,7 @@ def _models(connection: psycopg.Connection[Any]) -> None:
             {"model": "churn", "version": "2", "is_champion": True, "as_of": BEFORE,
              "card": "# churn v2\n\nCosts $5 or $6.\n"},
             {"model": "lifetime-value", "version": "1", "is_champion": True, "as_of": AS_OF,
-             "status": "fallback: too few bought again; the past average"},
+             "status": "fallback", "because": stored(WHY)},
         ],
         trained_at=PUBLISHED_AT, status="trained",
     )  # fmt: skip

@@ -71,7 +71,9 @@ def test_the_answer_is_what_the_pipeline_would_predict(tmp_path: Path) -> None:
     assert [each.purchase_probability for each in ours] == pytest.approx(
         said["purchase_probability"].tolist()
     )
-    assert [each.reasons[0] for each in ours] == said["reason_1"].tolist()
+    assert [each.reasons[0] for each in ours] == [
+        *said[["reason_1", "reason_1_values"]].itertuples(index=False, name=None)
+    ]
 
 
 def test_features_are_those_of_one_order() -> None:

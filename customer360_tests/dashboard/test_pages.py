@@ -12,9 +12,9 @@ from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
 from customer360.dashboard import app
-from customer360.dashboard.language import Language
 from customer360.dashboard.views import all_views
 from customer360.dashboard.views.health import broken_rule
+from customer360.language import Language
 from customer360.serving.warehouse import open_warehouse
 from customer360.settings import HOME_VARIABLE, Settings, load_settings
 from customer360_tests.dashboard import shop, tables
@@ -120,7 +120,7 @@ def test_customers_are_found_by_the_widgets(shown) -> None:
 def test_one_customer_is_explained(shown) -> None:
     test = shown("customers", customer=key(1))
     text = said(test)
-    assert "1. last purchase 40 days ago\n2. of an older model" in text
+    assert "1. last purchase 40 days ago\n2. never had a refund" in text
     assert "90% between R$100 and R$1,000" in text
     assert "RFM score 555" in text
     assert [each.value for each in test.success] == ["Reward and ask for referrals"]
@@ -129,7 +129,7 @@ def test_one_customer_is_explained(shown) -> None:
 def test_a_customer_is_explained_in_portuguese(shown) -> None:
     test = shown("customers", "pt", customer=key(2))
     text = said(test)
-    assert "1. última compra há 40 dias\n2. of an older model" in text
+    assert "1. última compra há 40 dias\n2. nunca devolveu nada" in text
     assert "1. para mais: gasta em média 200,00 por pedido" in text.replace("\\", "")
     assert "Frequência 1 de 5: comprou em 1 dia\n" in text
     days = test.dataframe[0].value
@@ -201,10 +201,12 @@ def test_models_are_compared_in_portuguese(shown) -> None:
     [
         ("en", "State", "Simple fallback",
          "A simple rule stands in for the model or for a part of it: "
-         "too few bought again; the past average"),
+         "BG/NBD needs 50 customers who came back, there are 3; "
+         "each customer's past average is carried on instead"),
         ("pt", "Estado", "Modelo simples",
          "Uma regra simples substitui o modelo ou uma parte dele: "
-         "too few bought again; the past average (em inglês)"),
+         "BG/NBD precisa de 50 clientes que voltaram, há 3; "
+         "prossegue-se com a média passada de cada cliente"),
     ],
 )  # fmt: skip
 def test_a_fallback_is_named_and_says_why(shown, language, metric, status, why) -> None:

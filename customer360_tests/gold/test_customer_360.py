@@ -9,7 +9,8 @@ from pyspark.sql import functions as F
 from customer360.contracts import Contract
 from customer360.gold.customer_360 import ACTION_RULES, customer_360, next_best_action
 from customer360.gold.customer_features import customer_features
-from customer360.gold.rfm_segments import SEGMENTS, rfm_segments
+from customer360.gold.rfm_segments import rfm_segments
+from customer360.table_names import RFM
 from customer360_tests.gold.frames import bought, customer_days, day, rows_of, table, timestamps
 
 AS_OF, EARLIER = day("2024-03-10"), day("2024-02-10")
@@ -109,7 +110,7 @@ def test_a_row_for_each_customer_and_date_holds_all_that_is_known(
         "f_score": 4,
         "m_score": 4,
         "rfm_score": "244",
-        "segment": "At Risk",
+        "segment": "at_risk",
         "churn_probability": 0.9,
         "churn_risk": "high",
         "probability_alive": 0.5,
@@ -123,7 +124,7 @@ def test_a_row_for_each_customer_and_date_holds_all_that_is_known(
         "loyalty_tier": "gold",
         "marketing_consent": None,
         "acquisition_channel": "search",
-        "next_best_action": "Win back with a personal offer",
+        "next_best_action": "win_back_with_offer",
     }
     ben = rows.where("customer_key = 'ben'")
     unknown = ("churn_risk", "probability_alive", "city", "acquisition_channel")
@@ -207,13 +208,16 @@ def test_a_history_that_begins_later_lends_its_earliest_profile(
 
 def test_every_customer_has_an_action_and_every_rule_is_used(spark: SparkSession) -> None:
     everything = product(
-        SEGMENTS, ("high", "medium", "low", None), range(1, 6), (True, False, None)
+        Contract.load(RFM).column("segment").allowed_values,
+        ("high", "medium", "low", None),
+        range(1, 6),
+        (True, False, None),
     )
     schema = "segment string, churn_risk string, m_score int, marketing_consent boolean"
     frame = table(spark, schema, everything)
     rows = frame.withColumn("action", next_best_action()).collect()
     assert {row["action"] for row in rows if row["marketing_consent"] is False} == {
-        "Do not contact"
+        "do_not_contact"
     }
     allowed = {row["action"] for row in rows if row["marketing_consent"] is not False}
     assert allowed == {rule.action for rule in ACTION_RULES}
@@ -222,12 +226,12 @@ def test_every_customer_has_an_action_and_every_rule_is_used(spark: SparkSession
         for row in rows
         if row["marketing_consent"] is None
     }
-    assert chosen["Champions", "low", 5] == "Reward and ask for referrals"
-    assert chosen["Champions", "high", 5] == "Retain with a personal offer"
-    assert chosen["New Customers", "high", 1] == "Retain with a reminder"
-    assert chosen["New Customers", None, 1] == "Welcome and guide to a second purchase"
-    assert chosen["Loyal Customers", "medium", 4] == "Offer premium products"
-    assert chosen["Loyal Customers", "medium", 3] == "Offer bundles"
-    assert chosen["Can't Lose Them", "high", 5] == "Call in person"
-    assert chosen["At Risk", "low", 2] == "Win back by e-mail"
-    assert chosen["Lost", "high", 5] == "Spend nothing"
+    assert chosen["champions", "low", 5] == "reward_and_ask_for_referrals"
+    assert chosen["champions", "high", 5] == "retain_with_offer"
+    assert chosen["new_customers", "high", 1] == "retain_with_reminder"
+    assert chosen["new_customers", None, 1] == "guide_to_second_purchase"
+    assert chosen["loyal_customers", "medium", 4] == "offer_premium_products"
+    assert chosen["loyal_customers", "medium", 3] == "offer_bundles"
+    assert chosen["cant_lose_them", "high", 5] == "call_in_person"
+    assert chosen["at_risk", "low", 2] == "win_back_by_email"
+    assert chosen["lost", "high", 5] == "spend_nothing"

@@ -11,10 +11,12 @@ from pyspark.sql import functions as F
 
 from customer360.contracts import Contract
 from customer360.gold import rfm_segments as rfm
-from customer360.gold.rfm_segments import SEGMENTS, rfm_segments, segment_of
+from customer360.gold.rfm_segments import rfm_segments, segment_of
+from customer360.table_names import RFM
 from customer360_tests.gold.frames import day, rows_of, table
 
 AS_OF = day("2024-03-10")
+BEST_FIRST = Contract.load(RFM).column("segment").allowed_values
 Customer = tuple[int, int, float]
 
 
@@ -48,11 +50,11 @@ def test_five_distinct_customers_are_five_fifths(spark: SparkSession) -> None:
     segments = rfm_segments(features(spark, customers))
     assert tuple(segments.columns) == Contract.load("gold/rfm_segments").column_names
     assert rows_of(segments) == [
-        (AS_OF, "c0", 1, 9, 50.0, 5, 5, 4, "554", "Champions"),
-        (AS_OF, "c1", 40, 7, 10.5, 4, 4, 2, "442", "Potential Loyalists"),
-        (AS_OF, "c2", 90, 5, 900.0, 3, 3, 5, "335", "Loyal Customers"),
-        (AS_OF, "c3", 200, 3, 20.0, 2, 2, 3, "223", "Hibernating"),
-        (AS_OF, "c4", 400, 2, -3.0, 1, 1, 1, "111", "Lost"),
+        (AS_OF, "c0", 1, 9, 50.0, 5, 5, 4, "554", "champions"),
+        (AS_OF, "c1", 40, 7, 10.5, 4, 4, 2, "442", "potential_loyalists"),
+        (AS_OF, "c2", 90, 5, 900.0, 3, 3, 5, "335", "loyal_customers"),
+        (AS_OF, "c3", 200, 3, 20.0, 2, 2, 3, "223", "hibernating"),
+        (AS_OF, "c4", 400, 2, -3.0, 1, 1, 1, "111", "lost"),
     ]
 
 
@@ -97,24 +99,24 @@ def test_every_combination_of_scores_has_one_segment(spark: SparkSession) -> Non
     }
     assert len(in_spark) == 125
     assert in_spark == {scores: segment_of(*scores) for scores in combinations}
-    assert set(in_spark.values()) == set(SEGMENTS)
-    assert len(SEGMENTS) == 11
+    assert set(in_spark.values()) == set(BEST_FIRST)
+    assert len(BEST_FIRST) == 11
 
 
 def test_segments_mean_what_marketing_expects() -> None:
-    assert segment_of(5, 5, 5) == "Champions"
-    assert segment_of(5, 1, 1) == "New Customers"
-    assert segment_of(4, 1, 1) == "Promising"
-    assert segment_of(4, 2, 3) == "Potential Loyalists"
-    assert segment_of(4, 5, 4) == "Loyal Customers"
-    assert segment_of(3, 3, 3) == "Need Attention"
-    assert segment_of(3, 1, 2) == "About To Sleep"
-    assert segment_of(2, 3, 4) == "At Risk"
-    assert segment_of(1, 5, 4) == "Can't Lose Them"
-    assert segment_of(2, 1, 3) == "Hibernating"
-    assert segment_of(1, 1, 1) == "Lost"
+    assert segment_of(5, 5, 5) == "champions"
+    assert segment_of(5, 1, 1) == "new_customers"
+    assert segment_of(4, 1, 1) == "promising"
+    assert segment_of(4, 2, 3) == "potential_loyalists"
+    assert segment_of(4, 5, 4) == "loyal_customers"
+    assert segment_of(3, 3, 3) == "need_attention"
+    assert segment_of(3, 1, 2) == "about_to_sleep"
+    assert segment_of(2, 3, 4) == "at_risk"
+    assert segment_of(1, 5, 4) == "cant_lose_them"
+    assert segment_of(2, 1, 3) == "hibernating"
+    assert segment_of(1, 1, 1) == "lost"
     # More of anything is never worse than less of it: the grid has no holes to fall through.
-    order = {name: rank for rank, name in enumerate(SEGMENTS)}
+    order = {name: rank for rank, name in enumerate(BEST_FIRST)}
     for f, m in product(range(1, 6), repeat=2):
         assert order[segment_of(5, f, m)] <= order[segment_of(1, f, m)]
 

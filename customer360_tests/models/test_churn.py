@@ -24,6 +24,7 @@ from customer360.models.churn.model import ChurnModel, ChurnModelError
 from customer360.models.churn.rows import labelled_rows
 from customer360.models.churn.scoring import score
 from customer360.models.churn.training import ChurnOptions, ChurnTraining, train
+from customer360.models.notes import Note, in_english
 from customer360.models.windows import ChurnWindows
 from customer360_tests.gold.frames import bought, customer_days, returned
 from customer360_tests.models.data import SHOP_END, shop
@@ -163,7 +164,7 @@ def test_sampling_keeps_within_the_limit_and_says_so(shop_days: DataFrame) -> No
     used = found.parameters
     assert int(used["training_rows"]) + int(used["validation_rows"]) <= 600
     assert int(used["test_rows"]) <= 600
-    assert any("were sampled" in note for note in found.notes)
+    assert "were sampled" in in_english(found.notes)
 
 
 def test_more_rows_than_the_driver_holds_train_on_spark(
@@ -177,14 +178,14 @@ def test_more_rows_than_the_driver_holds_train_on_spark(
     everything = int(trained.parameters["training_rows"]) + int(
         trained.parameters["validation_rows"]
     )
-    assert f"the trees learnt on all {everything:,} rows by xgboost.spark" in found.notes
+    assert Note("trees_by_spark", {"rows": everything}) in found.notes
     # Said and done: not the trees that grow here on the same sample.
     sampled = train(
         shop_days, SHOP_END, ChurnOptions(max_training_rows=600, nthread=2, trainer="local")
     )
     assert sampled.parameters["training_rows"] == found.parameters["training_rows"]
     assert found.model.booster != sampled.model.booster
-    assert not any("xgboost.spark" in note for note in sampled.notes)
+    assert "xgboost.spark" not in in_english(sampled.notes)
     assert found.metrics["test_roc_auc"] == pytest.approx(trained.metrics["test_roc_auc"], abs=0.04)
 
 
@@ -240,7 +241,7 @@ def test_frequent_categories_are_the_most_frequent_and_fit_for_xgboost() -> None
 def test_short_history_falls_back_and_says_so(spark: SparkSession) -> None:
     rows = [bought(f"c{n}", date(2024, 1, 1) + timedelta(days=n % 20), 5) for n in range(60)]
     found = train(customer_days(spark, rows), date(2024, 1, 28))
-    assert found.status.startswith("fallback: 27 days of history are too short")
+    assert in_english(found.because).startswith("27 days of history are too short")
     assert found.model.kind == "base_rate"
     assert found.grid is None
     assert found.metrics == {}
@@ -256,8 +257,8 @@ def test_one_class_falls_back_to_the_base_rate(spark: SparkSession) -> None:
         for week in range(52)
     ]
     found = train(customer_days(spark, rows), date(2024, 12, 29))
-    assert "only 0 of" in found.status
-    assert "base rate" in found.status
+    assert "only 0 of" in in_english(found.because)
+    assert "base rate" in in_english(found.because)
     assert found.model.kind == "base_rate"
     assert found.metrics["test_churn_rate"] == 0
     assert found.metrics["test_brier"] < 0.001
@@ -267,7 +268,7 @@ def test_nothing_bought_scores_nobody(spark: SparkSession) -> None:
     nothing = customer_days(spark, [])
     found = train(nothing, D)
     assert found.model.kind == "none"
-    assert found.status.endswith("no score is published")
+    assert in_english(found.because).endswith("no score is published")
     some = customer_features(customer_days(spark, [bought("a", D, 5)]), [D])
     assert score(some, found.model, "the_model", "1").count() == 0
 
@@ -281,7 +282,10 @@ def test_the_hiatus_rule_scores_by_silence(spark: SparkSession) -> None:
     assert (rows["fresh"]["churn_probability"], rows["fresh"]["risk"]) == (0.1, "low")
     assert (rows["silent"]["churn_probability"], rows["silent"]["risk"]) == (0.8, "high")
     assert (rows["fresh"]["reason_1"], rows["silent"]["reason_2"]) == (None, None)
-    assert rows["silent"]["reason_1"] == "last purchase 21 days ago"
+    assert (rows["silent"]["reason_1"], rows["silent"]["reason_1_values"]) == (
+        "last_purchase",
+        '{"ago":21}',
+    )
 
 
 def test_json_keeps_the_model_exactly(trained: ChurnTraining) -> None:

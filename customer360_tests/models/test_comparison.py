@@ -10,7 +10,6 @@ from customer360.models.comparison import (
     comparison,
     higher_is_better,
     loss,
-    significant,
 )
 
 CHURN = {
@@ -78,27 +77,6 @@ def test_a_bias_is_better_the_nearer_to_zero() -> None:
 
 def test_a_ratio_of_totals_is_better_the_nearer_to_one() -> None:
     assert loss("revenue_total_ratio", 0.9) < loss("revenue_total_ratio", 1.5)
-
-
-@pytest.mark.parametrize(
-    ("value", "written"),
-    [
-        (0.25, "0.25"),
-        (0.123456, "0.1235"),
-        (9.99996, "10"),
-        (1_234.56, "1,235"),
-        (9_999.96, "10,000"),
-        (12_345.6, "12,346"),
-        (-123_456_789.0, "-123,456,789"),
-        (8.102e-05, "0.00008102"),
-        (-8.2e-05, "-0.000082"),
-        (1e-12, "0"),
-        (float("inf"), "inf"),
-        (float("nan"), ""),
-    ],
-)
-def test_a_figure_has_four_digits_or_all_before_the_point(value: float, written: str) -> None:
-    assert significant(value) == written
 
 
 def test_markdown_shows_the_best_with_a_star_and_what_is_missing_as_empty() -> None:

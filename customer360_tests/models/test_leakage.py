@@ -18,6 +18,7 @@ from customer360.models.leakage import (
     separation_auc,
     suspects,
 )
+from customer360.models.notes import in_english
 from customer360_tests.models.churn_rows import GRID, dated
 
 
@@ -52,7 +53,7 @@ def test_a_planted_copy_of_the_label_is_named(rows: pd.DataFrame) -> None:
     assert not found.passed
     assert [one.feature for one in found.suspects] == ["days_until_next_order"]
     assert found.suspects[0].auc > 0.999
-    assert "days_until_next_order alone tells churned from kept" in found.notes()[0]
+    assert "days_until_next_order alone tells churned from kept" in in_english(found.notes())
     assert found.metrics()["leak_suspects"] == 1
 
 
@@ -91,7 +92,7 @@ def test_a_column_filled_in_afterwards_collapses(rows: pd.DataFrame) -> None:
     assert found.same_day_auc is not None
     assert found.later_day_auc is not None
     assert found.same_day_auc > 0.8 > 0.6 > found.later_day_auc
-    assert "falls from" in found.notes()[0]
+    assert "falls from" in in_english(found.notes())
     assert found.metrics()["leak_collapsed"] == 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from dataclasses import replace
 from functools import cache
 
@@ -10,9 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from customer360.language import Language
 from customer360.models.bootstrap import amount_intervals
 from customer360.models.evaluation import normalized_gini
+from customer360.models.notes import Note, in_english
 from customer360.models.promotion import decide
+from customer360.models.reasons import REASON_COLUMNS, reasons_in
 from customer360.models.revenue import training as revenue_training
 from customer360.models.revenue.features import FEATURES, typed_features
 from customer360.models.revenue.fitting import fit_mean, preprocessing
@@ -184,13 +188,15 @@ def test_reasons_say_the_customers_own_figures_and_which_way_they_speak(
     rows.loc[0, "first_order_items"], rows.loc[1, "first_order_items"] = 1.0, 2.0
     rows.loc[0, "first_freight_share"], rows.loc[1, "first_freight_share"] = 0.05, np.nan
     rows.loc[0, "first_category"], rows.loc[0, "days_since_last_purchase"] = "Games", 2.0
-    said = reasons(trained.model, rows)
-    assert list(said.columns) == ["reason_1", "reason_2", "reason_3"]
-    assert said.loc[0, "reason_1"] == "more: first order 400.00 for 1 item, 5 % of it freight"
-    assert "more: first bought in Games" in set(said.loc[0])
-    assert said.loc[1, "reason_1"] == "less: first order 3.50 for 2 items"
-    assert said.stack().str.match(r"(more|less): \S").all()
-    assert list(reasons(trained.model, rows.head(2), top=1).columns) == ["reason_1"]
+    found = reasons(trained.model, rows)
+    assert tuple(found.columns) == REASON_COLUMNS
+    said = [
+        [Language().reason(*each) for each in reasons_in(row)] for row in found.to_dict("records")
+    ]
+    assert said[0][0] == "more: first order 400.00 for 1 item, 5% of it freight"
+    assert "more: first bought in Games" in said[0]
+    assert said[1][0] == "less: first order 3.50 for 2 items"
+    assert all(re.match(r"(more|less): \S", each) for row in said for each in row)
 
 
 def test_every_feature_belongs_to_one_topic_and_every_column_to_a_feature(
@@ -218,8 +224,8 @@ def test_too_few_buyers_leave_the_mean_and_say_so() -> None:
     rows = dated(300)
     rows.loc[rows["as_of"] != GRID.test, ["bought", "revenue"]] = [0, 0.0]
     found = train_on_rows(DatedRows.of(rows, GRID), HORIZON_DAYS, AS_OF)
-    assert found.status == (
-        "fallback: 0 of 600 customers on the training dates bought again where at least 20 must "
+    assert in_english(found.because) == (
+        "0 of 600 customers on the training dates bought again where at least 20 must "
         "have and as many must not; everybody's prediction is the mean"
     )
     assert not found.trained
@@ -241,7 +247,7 @@ def test_the_mean_wins_where_what_was_learnt_does_not_last() -> None:
     rows["revenue"] = rows["bought"] * 10.0
     found = train_on_rows(DatedRows.of(rows, GRID), HORIZON_DAYS, AS_OF, nthread=1)
     assert (found.model.kind, found.status) == ("mean", "trained")
-    assert "on the validation date no model came nearer than the mean" in found.notes
+    assert Note("mean_is_nearest") in found.notes
     taught = rows[rows["as_of"] != GRID.test]["revenue"].mean()
     assert found.model.predict(customers(2)).tolist() == pytest.approx([taught, taught])
     assert found.metrics["test_rmse"] == found.metrics["baseline_mean_rmse"]
@@ -256,7 +262,7 @@ def test_a_column_that_knows_the_label_is_named() -> None:
     found = train_on_rows(DatedRows.of(rows, GRID), HORIZON_DAYS, AS_OF, nthread=1)
     assert not found.leaks.passed
     said = "first_review_score alone tells who will buy from who will not"
-    assert any(said in note for note in found.notes)
+    assert said in in_english(found.notes)
 
 
 @pytest.mark.usefixtures("quick")
@@ -272,7 +278,7 @@ def test_the_champion_is_judged_on_the_same_rows(trained: RevenueTraining) -> No
     other = replace(champion, horizon_days=28)
     unlike = train_on_rows(DatedRows.of(rows, GRID), HORIZON_DAYS, AS_OF, nthread=1, champion=other)
     assert "champion_rmse" not in unlike.metrics
-    assert "the champion predicts something else: it is not judged beside" in unlike.notes
+    assert Note("champion_predicts_something_else") in unlike.notes
 
 
 @pytest.mark.parametrize(

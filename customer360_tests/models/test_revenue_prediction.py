@@ -15,6 +15,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from customer360.gold.customer_features import customer_features
 from customer360.gold.first_orders import first_orders
+from customer360.models.notes import in_english
+from customer360.models.reasons import REASON_COLUMNS
 from customer360.models.revenue import prediction
 from customer360.models.revenue.features import FEATURES, revenue_features
 from customer360.models.revenue.model import RevenueModel, RevenueModelError
@@ -106,11 +108,11 @@ def test_a_history_too_short_to_test_leaves_the_mean(spark: SparkSession) -> Non
     days = customer_days.customer_days(bought_there)
     history = table(spark, HISTORY, [])
     found = train(days, bought_there, history, date(2024, 1, 13))
-    assert found.status == (
-        "fallback: 12 days of history are too short for 4 horizons of 7 days; everybody's "
+    assert in_english(found.because) == (
+        "12 days of history are too short for 4 horizons of 7 days; everybody's "
         "prediction is the mean"
     )
-    assert "the horizon is 7 instead of 91 days" in found.notes[0]
+    assert "the horizon is 7 instead of 91 days" in in_english(found.notes)
     assert (found.model.kind, found.model.mean_revenue, found.model.purchase_rate) == (
         "mean", 15.0, 0.5,
     )  # fmt: skip
@@ -161,7 +163,8 @@ def test_a_file_is_predicted_by_the_features_of_training(
     ).toPandas()
     (expected,) = model().predict(features)
     assert made.loc[0, "expected_revenue"] == pytest.approx(expected)
-    assert made.loc[0, "reason_1"] == reasons(model(), features).iloc[0, 0]
+    why = reasons(model(), features)
+    assert [made[name].iat[0] for name in REASON_COLUMNS] == why.iloc[0].tolist()
 
     # From a later day the silence is longer; Parquet holds the same columns; no list, no file.
     source.write_text("customer_id,ordered_at,amount\nana,2024-03-01,10\n")
@@ -202,7 +205,7 @@ def test_predictions_are_made_once_and_written_in_order_as_they_came(
         """Keeps each customer that it is asked for."""
         asked.extend(frame["customer_key"])
         said = {"expected_revenue": 1.5, "purchase_probability": 0.5, "horizon_days": 91}
-        why = {"reason_1": "a, b", "reason_2": None, "reason_3": None}
+        why = dict.fromkeys(REASON_COLUMNS) | {"reason_1": "home", "reason_1_values": "a, b"}
         return pd.DataFrame(said | why, index=frame.index)
 
     monkeypatch.setattr(prediction, "predictions", predicted)
@@ -214,7 +217,7 @@ def test_predictions_are_made_once_and_written_in_order_as_they_came(
     assert list(made.columns) == OUTPUT.names
     # Not even a formula is changed: who joins the ids to their own table finds them.
     assert made["customer_id"].tolist() == ["=ana", "ben", "cy"]
-    assert made["reason_1"].tolist() == ["a, b"] * 3
+    assert made["reason_1_values"].tolist() == ["a, b"] * 3
     assert asked == ["=ana", "ben", "cy"]
 
 

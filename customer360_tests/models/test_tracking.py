@@ -28,6 +28,7 @@ from customer360.models.lifetime_value.spec import LIFETIME_VALUE
 from customer360.models.lifetime_value.training import LifetimeValueTraining
 from customer360.models.lifetime_value.validation import MODEL_FEATURES
 from customer360.models.lineage import FeatureSchema, FeatureSchemaError, code_version
+from customer360.models.notes import Note, notes_in
 from customer360.models.tracking import (
     NoChampionError,
     PromotionError,
@@ -88,8 +89,7 @@ def lifetime_value_training(
     return LifetimeValueTraining(
         model=LifetimeValueModel(7, bg, GammaGamma(6.25, 3.74, 15.44), 35.0),
         calibration_model=None,
-        status="trained",
-        notes=("something to know",),
+        notes=(Note("not_tested"),),
         parameters={"r": r, "holdout_days": 273, "model": "bg_nbd+gamma_gamma"},
         metrics={"purchases_mae": mae, "baseline_past_average_purchases_mae": 1.02}
         | ({} if champion_mae is None else {"champion_purchases_mae": champion_mae}),
@@ -121,8 +121,7 @@ def churn_training(kind: str) -> ChurnTraining:
         )
     return ChurnTraining(
         model=model,
-        status="trained" if kind == "xgboost" else "fallback: too few; the hiatus rule is used",
-        notes=(),
+        because=() if kind == "xgboost" else (Note("hiatus_rule_is_used"),),
         windows=ChurnWindows(28, 56, 500, 900, (10, 20, 30), "data"),
         grid=AsOfGrid((date(2025, 4, 7),), date(2025, 5, 5), date(2025, 6, 2)),
         parameters={"horizon_days": 28, "model": kind},
@@ -175,7 +174,7 @@ def test_a_lifetime_value_training_comes_back_as_it_was(tracking: Tracking) -> N
     assert run.data.params["holdout_days"] == "273"
     assert run.data.metrics == training.metrics
     assert run.data.tags["status"] == "trained"
-    assert run.data.tags["notes"] == "something to know"
+    assert notes_in(run.data.tags["notes"]) == (Note("not_tested"),)
     assert run.data.tags["dagster_run_id"] == "abc"
     images = [file.path for file in client.list_artifacts(logged.run_id, "plots")]
     assert images == ["plots/purchases_by_frequency.png"]
@@ -204,7 +203,7 @@ def test_a_version_has_a_model_card(tracking: Tracking) -> None:
         f"- feature schema: {SCHEMA.hash}",
         f"- code version: {code_version()}",
         "| purchases mae | 0.78* |  | 1.02 |",
-        "- something to know",
+        "- not tested: no later date is left to test on",
     ):
         assert line in lines
     assert "net revenue (refunds deducted) of the 273 days" in logged.card
@@ -379,7 +378,7 @@ def test_a_churn_fallback_is_served_and_scores(tracking: Tracking) -> None:
     logged = log_training(CHURN, training, tracking, CHURN_GATE)
     champion = load_champion(CHURN, tracking)
     assert champion.model == training.model
-    assert champion.tags["status"].startswith("fallback")
+    assert champion.tags["status"] == "fallback"
     found = served(tracking, logged.model_uri).predict(
         pd.DataFrame({"days_since_last_purchase": [20.0, 21.0]})
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from customer360.models.explanation import Explanation, ScoredCustomer
+from customer360.models.reasons import REASON_COLUMNS
 from customer360.models.spec import Figure, History, ModelSpec
 from customer360.models.training import Training
 from customer360.table_names import CUSTOMER_DAYS
@@ -72,8 +73,6 @@ class ToySpec(ModelSpec[Toy]):
             metrics["champion_brier"] = float(((once - champion.model.share) ** 2).mean())
         return ToyTraining(
             model=Toy(share),
-            status="trained",
-            notes=(),
             parameters={"customers": len(days)},
             metrics=metrics,
             plots={},
@@ -92,7 +91,7 @@ class ToySpec(ModelSpec[Toy]):
             "customer_key",
             F.lit(model.share).alias("churn_probability"),
             F.lit("low").alias("risk"),
-            *(none.alias(f"reason_{n}") for n in (1, 2, 3)),
+            *(none.alias(name) for name in REASON_COLUMNS),
             F.lit(14).alias("horizon_days"),
             F.lit(28).alias("activity_window_days"),
             F.lit(model_name).alias("model_name"),

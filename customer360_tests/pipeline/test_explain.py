@@ -83,7 +83,7 @@ def test_a_fallback_and_other_columns_are_a_line_in_place_of_topics(
     ):
         topics, note = topics_by(model, frame, "4")
         assert topics.empty
-        assert list(topics.columns) == ["topic", "log_odds", "words"]
+        assert list(topics.columns) == ["topic", "log_odds", "code", "values"]
         assert "\n" not in note
         assert note.startswith("No topics: ")
         assert re.search(said, note), note

@@ -47,7 +47,7 @@ _CUSTOMERS = pa.schema(
 # An active customer of the middle, on no list.
 _USUAL: dict[str, Any] = {
     "as_of": DAY,
-    "segment": "Need Attention",
+    "segment": "need_attention",
     "days_since_last_purchase": 20,
     "purchase_days": 4,
     "net_revenue": 200.0,

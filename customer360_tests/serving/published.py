@@ -83,7 +83,7 @@ def change(login: Login, statement: str) -> None:
 
 PEOPLE: Mapping[str, Row] = {
     "a": {
-        "segment": "Champions",
+        "segment": "champions",
         "churn_probability": 0.5,
         "churn_risk": "high",
         "m_score": 5,
@@ -94,10 +94,10 @@ PEOPLE: Mapping[str, Row] = {
         "discounted_value_12m": 70.0,
         "purchase_days": 4,
         "days_since_last_purchase": 3,
-        "next_best_action": "Retain with a personal offer",
+        "next_best_action": "retain_with_offer",
     },
     "b": {
-        "segment": "Champions",
+        "segment": "champions",
         "churn_probability": 0.8,
         "churn_risk": "high",
         "m_score": 5,
@@ -108,10 +108,10 @@ PEOPLE: Mapping[str, Row] = {
         "discounted_value_12m": 40.0,
         "purchase_days": 5,
         "days_since_last_purchase": 9,
-        "next_best_action": "Do not contact",
+        "next_best_action": "do_not_contact",
     },
     "c": {
-        "segment": "Can't Lose Them",
+        "segment": "cant_lose_them",
         "m_score": 4,
         "r_score": 1,
         "net_revenue": 150.0,
@@ -120,10 +120,10 @@ PEOPLE: Mapping[str, Row] = {
         "discounted_value_12m": 1.0,
         "purchase_days": 2,
         "days_since_last_purchase": 300,
-        "next_best_action": "Call in person",
+        "next_best_action": "call_in_person",
     },
     "d": {
-        "segment": "New Customers",
+        "segment": "new_customers",
         "churn_probability": 0.1,
         "churn_risk": "low",
         "m_score": 1,
@@ -134,7 +134,7 @@ PEOPLE: Mapping[str, Row] = {
         "discounted_value_12m": 19.0,
         "purchase_days": 1,
         "days_since_last_purchase": 1,
-        "next_best_action": "Welcome and guide to a second purchase",
+        "next_best_action": "guide_to_second_purchase",
     },
 }
 """Columns of ``gold/customer_360`` of four customers: two about to leave, one gone, one new."""
@@ -172,7 +172,7 @@ def lakehouse_tables(as_of: Sequence[date]) -> dict[str, Sequence[Row]]:
     return {
         "gold/customer_360": [key | dict(PEOPLE[str(key["customer_key"])]) for key in keys],
         "gold/churn_scores": [
-            key | {"reason_1": "Later than usual", "horizon_days": 30}
+            key | {"reason_1": "last_purchase", "horizon_days": 30}
             for key in keys
             if "churn_probability" in PEOPLE[str(key["customer_key"])]
         ],

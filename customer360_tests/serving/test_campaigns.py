@@ -94,7 +94,7 @@ def test_a_row_says_why_the_customer_is_on_the_list() -> None:
     (row,) = found.to_pylist()
     assert found.column_names == list(MEMBER_COLUMNS)
     assert (row["as_of"], row["priority"], row["churn_probability"]) == (DAY, 406.2, 0.8124)
-    assert (row["segment"], row["net_revenue"]) == ("Need Attention", 200.0)
+    assert (row["segment"], row["net_revenue"]) == ("need_attention", 200.0)
 
 
 def test_an_unknown_list_names_those_there_are() -> None:

@@ -53,7 +53,7 @@ def test_customer_360_joins_what_is_predicted(made: Marts) -> None:
     assert set(rows) == {(day, key) for day in (JANUARY, FEBRUARY) for key in "abcd"}
     about_to_leave, gone = rows[FEBRUARY, "b"], rows[FEBRUARY, "c"]
     assert about_to_leave["expected_loss"] == pytest.approx(0.8 * 50)
-    assert about_to_leave["churn_reason_1"] == "Later than usual"
+    assert about_to_leave["churn_reason_1"] == "last_purchase"
     assert about_to_leave["expected_revenue_365d_low"] == 10
     assert gone["expected_loss"] is None
     assert gone["churn_reason_1"] is None
@@ -79,7 +79,7 @@ def test_label_is_the_net_revenue_of_the_horizon(made: Marts) -> None:
 def test_segments_sum_up_the_customers(made: Marts) -> None:
     rows = {(row["as_of"], row["segment"]): row for row in made.rows["segment_summary"]}
     assert len(rows) == 6
-    champions = rows[FEBRUARY, "Champions"]
+    champions = rows[FEBRUARY, "champions"]
     assert champions["customers"] == 2
     assert champions["revenue_share"] == pytest.approx(0.8)
     assert champions["average_churn_probability"] == pytest.approx(0.65)

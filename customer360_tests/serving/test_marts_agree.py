@@ -65,8 +65,8 @@ def people(as_of: date) -> list[dict[str, Any]]:
             {
                 "as_of": as_of,
                 "customer_key": f"{n:03}",
-                "segment": "Promising",
-                "next_best_action": "Offer bundles",
+                "segment": "promising",
+                "next_best_action": "offer_bundles",
                 "churn_probability": round(float(rng.random()), 4) if active else None,
                 "churn_risk": str(rng.choice(["high", "medium", "low"])) if active else None,
                 "r_score": int(rng.integers(1, 6)),

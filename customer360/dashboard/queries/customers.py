@@ -12,6 +12,7 @@ from psycopg import sql
 
 from customer360.contracts.attributes import customer_attributes
 from customer360.dashboard.connection import Reading
+from customer360.models.reasons import Reason, reasons_in
 
 COLUMNS = (
     "customer_key",
@@ -185,7 +186,7 @@ class Customer:
 
     summary: dict[str, Any]
     profile: pd.DataFrame
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
     days: pd.DataFrame
 
 
@@ -223,11 +224,8 @@ def customer(reading: Reading, as_of: date, customer_key: str) -> Customer | Non
     )
     said = reading.frame_if(
         "gold.revenue_predictions",
-        """
-        SELECT reason_1, reason_2, reason_3 FROM gold.revenue_predictions
-        WHERE as_of = %(as_of)s AND customer_key = %(key)s
-        """,
+        "SELECT * FROM gold.revenue_predictions WHERE as_of = %(as_of)s AND customer_key = %(key)s",
         values,
     )
-    reasons = tuple(str(r) for r in said.iloc[0].dropna()) if len(said) else ()
+    reasons = reasons_in(said.iloc[0].to_dict()) if len(said) else ()
     return Customer(summary, profile, reasons, days)

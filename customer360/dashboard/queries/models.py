@@ -13,7 +13,7 @@ def versions(reading: Reading) -> pd.DataFrame:
     """Registered versions: ``model``, ``version``, ``is_champion``, …, the champion first."""
     return reading.frame(
         """
-        SELECT model, version, is_champion, trained_at, as_of, status, card
+        SELECT model, version, is_champion, trained_at, as_of, status, because, card
         FROM serving.models ORDER BY model, is_champion DESC, trained_at DESC
         """
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -11,13 +12,13 @@ import streamlit as st
 
 from customer360.contracts.attributes import customer_attributes
 from customer360.dashboard import charts, masks, tables
-from customer360.dashboard.language import Language
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries import customers, segments
+from customer360.language import CODED, Language
+from customer360.models.reasons import Reason, reasons_in
 
 ICON, PLACE = "groups", 20
 PAGE_SIZES = (25, 50, 100)
-WORDS = {"segment": "segment", "churn_risk": "risk", "next_best_action": "action"}
 OF_DAYS = {"category": "category", "channel": "channel"}
 RISKS = ("high", "medium", "low", customers.GONE)
 
@@ -51,7 +52,7 @@ def _list(page: Page) -> None:
         rows,
         "customers",
         t,
-        words=WORDS,
+        words=CODED,
         all_rows=lambda: page.source.ask(
             customers.rows, page.as_of, filters, customers.MOST_EXPORTED
         ),
@@ -190,9 +191,9 @@ def _risk(row: dict[str, Any]) -> str:
 def _reasons(page: Page, found: customers.Customer) -> None:
     t, row = page.t, found.summary
     st.markdown(f"##### {t('customer.why_churn')}")
-    why = [row[f"churn_reason_{n}"] for n in (1, 2, 3) if pd.notna(row[f"churn_reason_{n}"])]
+    why = reasons_in(row, "churn_")
     if why:
-        st.markdown("\n".join(f"{n}. {plain(t.reason(text))}" for n, text in enumerate(why, 1)))
+        st.markdown(_numbered(t, why))
     else:
         gone = pd.isna(row["churn_probability"])
         st.markdown(t("customer.no_churn_gone" if gone else "customer.no_churn_reasons"))
@@ -206,9 +207,12 @@ def _reasons(page: Page, found: customers.Customer) -> None:
             )
         )
         if found.reasons:
-            said = (plain(t.reason(text)) for text in found.reasons)
-            st.markdown("\n".join(f"{n}. {text}" for n, text in enumerate(said, 1)))
+            st.markdown(_numbered(t, found.reasons))
     st.caption(t("customer.reasons_explained"))
+
+
+def _numbered(t: Language, reasons: Sequence[Reason]) -> str:
+    return "\n".join(f"{n}. {plain(t.reason(*each))}" for n, each in enumerate(reasons, 1))
 
 
 def plain(text: str) -> str:

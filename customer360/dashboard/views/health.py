@@ -9,10 +9,10 @@ import pandas as pd
 import streamlit as st
 
 from customer360.dashboard import charts, tables
-from customer360.dashboard.language import Language
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries import health
 from customer360.dashboard.views.customers import plain
+from customer360.language import Language
 
 ICON, PLACE = "health_and_safety", 70
 STALE_DAYS = 2

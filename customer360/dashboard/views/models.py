@@ -13,6 +13,7 @@ from customer360.dashboard.page import Page
 from customer360.dashboard.queries import models
 from customer360.dashboard.views.customers import plain
 from customer360.models.comparison import MODEL, comparison, readable
+from customer360.models.notes import notes_in
 
 ICON, PLACE = "model_training", 60
 DRIFT_SHOWN = 15
@@ -47,10 +48,10 @@ def render(page: Page) -> None:
     first, second, third = st.columns(3)
     first.metric(t("models.trained"), t.day(chosen["trained_at"]), border=True)
     second.metric(t("models.as_of"), t.day(chosen["as_of"]), border=True)
-    status, _, why_not = str(chosen["status"]).partition(": ")
-    third.metric(t("models.status"), t.named("status", status), border=True)
-    if why_not:
-        page.nothing("models.fallback", reason=plain(why_not))
+    third.metric(t("models.status"), t.named("status", chosen["status"]), border=True)
+    because = "; ".join(t.note(*note) for note in notes_in(chosen["because"] or ""))
+    if because:
+        page.nothing("models.fallback", reason=plain(because))
     _figures(page, str(model), str(version))
     _performance(page, _in_gold(str(model)))
     _plots(page, str(model), str(version))

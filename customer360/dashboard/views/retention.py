@@ -8,7 +8,7 @@ import streamlit as st
 from customer360.dashboard import charts, tables
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries import customers, retention
-from customer360.dashboard.views.customers import WORDS
+from customer360.language import CODED
 from customer360.models.profit import Campaign, profit_curve
 
 ICON, PLACE = "event_repeat", 40
@@ -101,7 +101,7 @@ def _leaving(page: Page, risks: pd.DataFrame) -> None:
         rows,
         "churn-list",
         t,
-        words=WORDS,
+        words=CODED,
         all_rows=lambda: page.source.ask(
             customers.rows, page.as_of, filters, customers.MOST_EXPORTED
         ),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from customer360.contracts import Contract
 from customer360.dashboard import charts, tables
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries import segments
-from customer360.gold.rfm_segments import SEGMENTS
+from customer360.table_names import RFM
 
 ICON, PLACE = "donut_small", 30
 NOBODY = "nobody"
@@ -68,10 +69,11 @@ def _movement(page: Page) -> None:
     stayed = moves[moves["segment"] == moves["segment_before"]]["customers"].sum()
     known = moves[moves["segment_before"].notna()]["customers"].sum()
     moves["segment_before"] = moves["segment_before"].fillna(NOBODY)
+    best_first = Contract.load(RFM).column("segment").allowed_values
     cells = pd.concat(
         moves[(moves["segment_before"] == before_name) & (moves["segment"] == now_name)]
-        for before_name in (*SEGMENTS, NOBODY)
-        for now_name in SEGMENTS
+        for before_name in (*best_first, NOBODY)
+        for now_name in best_first
     )
     cells = cells.assign(
         before=[t.named("segment", name) for name in cells["segment_before"]],

@@ -7,7 +7,7 @@ import streamlit as st
 from customer360.dashboard import charts, tables
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries import overview, whales
-from customer360.dashboard.views.customers import WORDS
+from customer360.language import CODED
 
 ICON, PLACE = "diamond", 50
 SIZES = (25, 50, 100)
@@ -36,7 +36,7 @@ def render(page: Page) -> None:
     )
     rows = page.source.ask(whales.largest, page.as_of, size or SIZES[0])
     st.markdown(f"##### {t('whales.list_title', customers=len(rows))}")
-    tables.show(rows, "whales", t, words=WORDS, on_open=page.open_customer)
+    tables.show(rows, "whales", t, words=CODED, on_open=page.open_customer)
     page.customer_chooser(list(rows["customer_key"]), "whales")
     st.caption(t("whales.list_explained"))
     page.chart(
@@ -49,6 +49,6 @@ def render(page: Page) -> None:
     if leaving.empty:
         page.nothing("whales.nobody_leaves")
         return
-    tables.show(leaving, "whales-leaving", t, words=WORDS, on_open=page.open_customer)
+    tables.show(leaving, "whales-leaving", t, words=CODED, on_open=page.open_customer)
     page.customer_chooser(list(leaving["customer_key"]), "whales-leaving")
     st.caption(t("whales.leaving_explained"))

@@ -148,7 +148,7 @@ def _answer(page: Page, model: RevenueModel, order: FirstOrder) -> None:
     )
     st.markdown(f"##### {t('what_if.why')}")
     if said.reasons:
-        why = (plain(t.reason(sentence)) for sentence in said.reasons)
+        why = (plain(t.reason(*reason)) for reason in said.reasons)
         st.markdown("\n".join(f"{n}. {text}" for n, text in enumerate(why, 1)))
     else:
         st.markdown(t("what_if.no_reasons"))

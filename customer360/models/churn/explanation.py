@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from customer360.language import Language
 from customer360.models.churn.features import FEATURES
 from customer360.models.churn.model import ChurnModel, ChurnModelError
 from customer360.models.explanation import Explanation, ScoredCustomer
@@ -30,6 +31,7 @@ def explanation(about: ScoredCustomer) -> Explanation:
         )
     except NoChampionError as error:
         topics, note = _no_topics(), f"No topics: {error}"
+    english = Language("en")
     return Explanation(
         scores,
         f"{scores['churn_probability']:.1%} buy nothing in the next {scores['horizon_days']} days "
@@ -38,7 +40,7 @@ def explanation(about: ScoredCustomer) -> Explanation:
             {
                 "speaks for leaving (+) or staying (-)": row["topic"],
                 "log-odds": f"{row['log_odds']:+.2f}",
-                "the customer's own figures": row["words"],
+                "the customer's own figures": english.reason(row["code"], row["values"]),
             }
             for row in topics.to_dict("records")
         ],
@@ -57,9 +59,9 @@ def topics_by(
         scored_by: Version of the model that made the score which is explained.
 
     Returns:
-        ``topic``, ``log_odds`` (positive speaks for leaving) and ``words``; no rows where there is
-        nothing to explain by. And why there are none, or that another version than the champion
-        made the score; "" when there is nothing to say.
+        ``topic``, ``log_odds`` (positive speaks for leaving), ``code`` and ``values`` of a reason;
+        no rows where there is nothing to explain by. And why there are none, or that another
+        version than the champion made the score; "" when there is nothing to say.
     """
     model = champion.model
     if model.kind != "xgboost":
@@ -88,4 +90,4 @@ def topics_by(
 
 
 def _no_topics() -> pd.DataFrame:
-    return pd.DataFrame(columns=["topic", "log_odds", "words"])
+    return pd.DataFrame(columns=["topic", "log_odds", "code", "values"])

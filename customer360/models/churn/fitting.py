@@ -15,6 +15,7 @@ from customer360.models.baselines import fit_hiatus_rule, smoothed_rate
 from customer360.models.calibration import Calibrator, fit_calibrator
 from customer360.models.churn.features import MONOTONE_FEATURES, design_matrix, frequent_categories
 from customer360.models.churn.model import ChurnModel
+from customer360.models.notes import Note
 from customer360.models.sampling import every_nth
 
 MINIMUM_TRAINING_ROWS = 200
@@ -252,27 +253,32 @@ def importance_by_gain(booster: xgb.Booster) -> dict[str, float]:
     return {name: gains.get(name, 0.0) / total if total else 0.0 for name in names}
 
 
-def why_not(learn: pd.DataFrame, validate: pd.DataFrame) -> str | None:
+def why_not(learn: pd.DataFrame, validate: pd.DataFrame) -> Note | None:
     """Why these rows cannot teach XGBoost; ``None`` if they can."""
     if len(learn) < MINIMUM_TRAINING_ROWS:
-        return f"{len(learn)} training rows where {MINIMUM_TRAINING_ROWS} are needed"
+        return Note("too_few_rows", {"rows": len(learn), "needed": MINIMUM_TRAINING_ROWS})
     for rows, dates in ((learn, "training"), (validate, "validation")):
         smaller = int(min(rows["churned"].sum(), (1 - rows["churned"]).sum()))
         if smaller < MINIMUM_OF_A_CLASS:
-            return (
-                f"only {smaller} of {len(rows)} customers on the {dates} dates are of the "
-                f"smaller class where {MINIMUM_OF_A_CLASS} are needed"
+            return Note(
+                "smaller_class",
+                {
+                    "smaller": smaller,
+                    "rows": len(rows),
+                    "dates": dates,
+                    "needed": MINIMUM_OF_A_CLASS,
+                },
             )
     return None
 
 
-def fallback(model: ChurnModel, teaching: pd.DataFrame) -> tuple[ChurnModel, str]:
-    """The best that these rows can teach short of XGBoost, and its name in words."""
+def fallback(model: ChurnModel, teaching: pd.DataFrame) -> tuple[ChurnModel, Note]:
+    """The best that these rows can teach short of XGBoost, and which that is."""
     if not len(teaching):
-        return replace(model, kind="none"), "no score is published"
+        return replace(model, kind="none"), Note("no_score_is_published")
     model = replace(model, base_rate=smoothed_rate(teaching["churned"]))
     smaller = int(min(teaching["churned"].sum(), (1 - teaching["churned"]).sum()))
     if smaller < MINIMUM_OF_A_CLASS // 4:
-        return replace(model, kind="base_rate"), "the base rate is used instead"
+        return replace(model, kind="base_rate"), Note("base_rate_is_used")
     hiatus = fit_hiatus_rule(teaching["days_since_last_purchase"], teaching["churned"])
-    return replace(model, kind="hiatus_rule", hiatus=hiatus), "the hiatus rule is used instead"
+    return replace(model, kind="hiatus_rule", hiatus=hiatus), Note("hiatus_rule_is_used")

@@ -16,15 +16,14 @@ from customer360.models.baselines import HiatusRule
 from customer360.models.calibration import Calibrator
 from customer360.models.churn.features import FEATURES, design_matrix
 from customer360.models.churn.reasons import (
-    REASONS,
     by_topic,
     contributions,
-    no_reasons,
     silence,
     strongest_reasons,
     topics_of,
 )
 from customer360.models.lineage import column_difference
+from customer360.models.reasons import REASON_COLUMNS, no_reasons, stated
 
 Floats = NDArray[np.float64]
 
@@ -116,7 +115,7 @@ class ChurnModel:
     def reasons(
         self, features: pd.DataFrame, probabilities: Floats, booster: xgb.Booster | None = None
     ) -> pd.DataFrame:
-        """Why each customer is likely to leave: ``reason_1`` to ``reason_3``, ``None`` when fewer.
+        """Why each customer is likely to leave: `REASON_COLUMNS`, ``None`` when there are fewer.
 
         Only customers above the average churn rate, or of more than low risk, have reasons: the
         others have no leaving to explain, and exact explanations cost fifty times the score or
@@ -130,7 +129,8 @@ class ChurnModel:
         found = no_reasons(features)
         if self.kind == "hiatus_rule" and self.hiatus:
             silent = self.hiatus.flags(features["days_since_last_purchase"])
-            found.loc[silent, REASONS[0]] = silence(features[silent])
+            rows = features[silent]
+            found.loc[silent, list(REASON_COLUMNS[:2])] = stated(rows, silence(rows)).to_numpy()
         if self.kind == "xgboost":
             likely = probabilities >= min(self.base_rate, self.risk_medium)
             if likely.any():
@@ -153,7 +153,7 @@ class ChurnModel:
         return topics_of(features, topics)
 
     def risks(self, probabilities: Floats) -> NDArray[np.object_]:
-        """The risk in words by the two thresholds: high, medium or low."""
+        """The risk by the two thresholds: high, medium or low."""
         return np.where(
             probabilities >= self.risk_high,
             "high",

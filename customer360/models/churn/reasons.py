@@ -1,8 +1,8 @@
-"""Why a customer is likely to leave, in words: SHAP values by topic, the strongest three.
+"""Why a customer is likely to leave: SHAP values by topic, the strongest three as reasons.
 
 Features that tell one story (the days since the last purchase, and the same against the customer's
-own rhythm) are one topic: their contributions are added, and one sentence is said once. What is
-said are the customer's own figures; that they speak for leaving is the model's doing.
+own rhythm) are one topic: their contributions are added. What is stated are the customer's own
+figures; that they speak for leaving is the model's doing.
 
 Source: Lundberg, Erion and Lee 2018, "Consistent Individualized Feature Attribution for Tree
 Ensembles", arXiv:1802.03888; exact values, by XGBoost's ``pred_contribs``, in log-odds against the
@@ -11,7 +11,7 @@ average customer that the trees have learnt from.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -19,118 +19,84 @@ import xgboost as xgb
 from numpy.typing import NDArray
 
 from customer360.models.churn.features import CATEGORICAL_FEATURES
-from customer360.models.sentences import Sentences, Texts
+from customer360.models.reasons import Case, Topics, rounded, stated, strongest, whole
 
 Floats = NDArray[np.float64]
-
-REASONS = ("reason_1", "reason_2", "reason_3")
-"""Columns of the reasons, the strongest first."""
 
 SMALLEST_CONTRIBUTION = 0.05
 """Log-odds below which a topic is no reason: about one point of probability."""
 
 
-SENTENCES = Sentences(
-    {
-        "last_purchase": "last purchase {ago:day|days} ago",
-        "last_purchase_daily": "last purchase {ago:day|days} ago, usually buys every day",
-        "last_purchase_usual": (
-            "last purchase {ago:day|days} ago, usually buys every {gap:day|days}"
-        ),
-        "spend": "spent {now:d} in the last 90 days",
-        "spend_fell": "spend fell from {before:d} to {now:d} in 90 days",
-        "purchases": "bought on {now:day|days} in the last 90",
-        "purchases_fell": (
-            "bought on {now:day|days} in the last 90, on {before:d} in the 90 before"
-        ),
-        "history": "bought on {purchases:day|days} in all, the first {age:day|days} ago",
-        "order_value": "spends {value:.2f} an order on average",
-        "refunds": "{share:%} of the money was refunded",
-        "refunds_none": "never had a refund",
-        "variety": "bought in {categories:category|categories}, over {channels:channel|channels}",
-        "last_category": "last bought in {category}",
-        "last_category_unknown": "category of the last purchase unknown",
-        "last_channel": "last bought over {channel}",
-        "last_channel_unknown": "channel of the last purchase unknown",
-    }
-)
-"""All that is said of a topic, in English."""
-
-
-def silence(rows: pd.DataFrame) -> Texts:
-    """``last purchase 143 days ago, usually buys every 31 days``."""
+def silence(rows: pd.DataFrame) -> Sequence[Case]:
+    """Days since the last purchase, ``ago``, against the usual ``gap``."""
+    ago = whole(rows["days_since_last_purchase"])
     gap = rows["mean_days_between_purchases"].to_numpy(dtype=float)
-    return SENTENCES.say(
-        {
-            "last_purchase": np.isnan(gap),
-            "last_purchase_daily": np.round(gap) <= 1,
-            "last_purchase_usual": True,
-        },
-        ago=rows["days_since_last_purchase"],
-        gap=gap,
+    return (
+        Case("last_purchase", np.isnan(gap), {"ago": ago}),
+        Case("last_purchase_daily", np.round(gap) <= 1, {"ago": ago}),
+        Case("last_purchase_usual", True, {"ago": ago, "gap": whole(gap)}),
     )
 
 
-def recent_spend(rows: pd.DataFrame) -> Texts:
-    """``spend fell from 210 to 40 in 90 days``: the last 90 days against the 90 before."""
-    now = np.round(rows["net_revenue_90d"].to_numpy(dtype=float))
-    before = np.round(rows["net_revenue_180d"].to_numpy(dtype=float)) - now
-    return SENTENCES.say({"spend_fell": now < before, "spend": True}, now=now, before=before)
-
-
-def recent_purchases(rows: pd.DataFrame) -> Texts:
-    """``bought on 1 day in the last 90, on 4 in the 90 before``."""
-    now = rows["purchase_days_90d"].to_numpy(dtype=float)
-    before = rows["purchase_days_180d"].to_numpy(dtype=float) - now
-    return SENTENCES.say(
-        {"purchases_fell": now < before, "purchases": True}, now=now, before=before
+def recent_spend(rows: pd.DataFrame) -> Sequence[Case]:
+    """Net revenue of the last 90 days against the 90 before."""
+    now = whole(rows["net_revenue_90d"])
+    before = whole(rows["net_revenue_180d"].to_numpy(dtype=float) - now)
+    return (
+        Case("spend_fell", now < before, {"before": before, "now": now}),
+        Case("spend", True, {"now": now}),
     )
 
 
-def history(rows: pd.DataFrame) -> Texts:
-    """``bought on 5 days in all, the first 400 days ago``."""
-    purchases = rows["frequency"].to_numpy(dtype=float) + 1
-    return SENTENCES.say({"history": True}, purchases=purchases, age=rows["T"])
+def recent_purchases(rows: pd.DataFrame) -> Sequence[Case]:
+    """Purchase days of the last 90 days against the 90 before."""
+    now = whole(rows["purchase_days_90d"])
+    before = whole(rows["purchase_days_180d"]) - now
+    return (
+        Case("purchases_fell", now < before, {"now": now, "before": before}),
+        Case("purchases", True, {"now": now}),
+    )
 
 
-def order_value(rows: pd.DataFrame) -> Texts:
-    """``spends 12.50 an order on average``."""
-    value = rows["average_order_value"].to_numpy(dtype=float)
-    return SENTENCES.say({"order_value": True}, value=value)
+def history(rows: pd.DataFrame) -> Sequence[Case]:
+    """Purchase days in all, and for how many days."""
+    purchases, age = whole(rows["frequency"]) + 1, whole(rows["T"])
+    return (Case("history", True, {"purchases": purchases, "age": age}),)
 
 
-def refunds(rows: pd.DataFrame) -> Texts:
-    """``21 % of the money was refunded``."""
+def order_value(rows: pd.DataFrame) -> Sequence[Case]:
+    """The average order, in currency."""
+    return (Case("order_value", True, {"value": rounded(rows["average_order_value"])}),)
+
+
+def refunds(rows: pd.DataFrame) -> Sequence[Case]:
+    """Share of the money that was refunded."""
     share = rows["refund_rate"].to_numpy(dtype=float)
-    return SENTENCES.say({"refunds": share > 0, "refunds_none": True}, share=share)
+    return (Case("refunds", share > 0, {"share": rounded(share, 4)}), Case("refunds_none", True))
 
 
-def variety(rows: pd.DataFrame) -> Texts:
-    """``bought in 1 category, over 2 channels``."""
-    return SENTENCES.say(
-        {"variety": True},
-        categories=rows["distinct_categories"],
-        channels=rows["distinct_channels"],
-    )
+def variety(rows: pd.DataFrame) -> Sequence[Case]:
+    """In how many categories, and over how many channels, was bought."""
+    values = {name: whole(rows[f"distinct_{name}"]) for name in ("categories", "channels")}
+    return (Case("variety", True, values),)
 
 
-def last_category(rows: pd.DataFrame) -> Texts:
-    """``last bought in Books``."""
-    values = rows["last_category"]
-    return SENTENCES.say(
-        {"last_category_unknown": values.isna(), "last_category": True}, category=values
-    )
+def last_category(rows: pd.DataFrame) -> Sequence[Case]:
+    """Category of the last purchase."""
+    return known("last_category", rows["last_category"], "category")
 
 
-def last_channel(rows: pd.DataFrame) -> Texts:
-    """``last bought over web``."""
-    values = rows["last_channel"]
-    return SENTENCES.say(
-        {"last_channel_unknown": values.isna(), "last_channel": True}, channel=values
-    )
+def last_channel(rows: pd.DataFrame) -> Sequence[Case]:
+    """Channel of the last purchase."""
+    return known("last_channel", rows["last_channel"], "channel")
 
 
-TOPICS: Mapping[str, tuple[Sequence[str], Callable[[pd.DataFrame], Texts]]] = {
+def known(code: str, values: pd.Series, field: str) -> Sequence[Case]:
+    """A text of the customer's, and another code where it is not known."""
+    return (Case(f"{code}_unknown", values.isna()), Case(code, True, {field: values}))
+
+
+TOPICS: Topics = {
     "silence": (
         ("days_since_last_purchase", "overdue_ratio", "mean_days_between_purchases"),
         silence,
@@ -147,7 +113,6 @@ TOPICS: Mapping[str, tuple[Sequence[str], Callable[[pd.DataFrame], Texts]]] = {
     "last category": (("last_category",), last_category),
     "last channel": (("last_channel",), last_channel),
 }
-"""By topic: its features, and what is said of them."""
 
 
 def feature_of(column: str) -> str:
@@ -171,24 +136,13 @@ def by_topic(values: Floats, columns: Sequence[str]) -> Floats:
 
 
 def strongest_reasons(rows: pd.DataFrame, topics: Floats) -> pd.DataFrame:
-    """The three topics that speak loudest for leaving, in words; ``None`` where fewer do.
+    """The three topics that speak loudest for leaving: see `customer360.models.reasons.strongest`.
 
     Args:
         rows: Features as in ``gold/customer_features``.
         topics: From `by_topic`, a row for each of ``rows``.
-
-    Returns:
-        The columns of `REASONS`, with the index of ``rows``.
     """
-    order = np.argsort(-topics, axis=1, kind="stable")[:, : len(REASONS)]
-    order[np.take_along_axis(topics, order, axis=1) < SMALLEST_CONTRIBUTION] = -1
-    said = np.full(order.shape, None, dtype=object)
-    for number, (_, words) in enumerate(TOPICS.values()):
-        # A topic is a reason once at most in a row, so rows and places come in the same order.
-        places = order == number
-        if places.any():
-            said[places] = words(rows[places.any(axis=1)])
-    return pd.DataFrame(said, columns=list(REASONS), index=rows.index)
+    return strongest(rows, topics, TOPICS, smallest=SMALLEST_CONTRIBUTION)
 
 
 def topics_of(rows: pd.DataFrame, topics: Floats) -> pd.DataFrame:
@@ -199,22 +153,16 @@ def topics_of(rows: pd.DataFrame, topics: Floats) -> pd.DataFrame:
         topics: From `by_topic`, a row for each of ``rows``.
 
     Returns:
-        Columns ``topic``, ``log_odds`` (positive = towards leaving), ``words``, indexed as
-        ``rows``; the strongest of each row first.
+        Columns ``topic``, ``log_odds`` (positive = towards leaving), ``code`` and ``values`` as of
+        a reason, indexed as ``rows``; the strongest of each row first.
     """
     found = [
-        pd.DataFrame({"topic": name, "log_odds": topics[:, n], "words": words(rows)}, rows.index)
-        for n, (name, (_, words)) in enumerate(TOPICS.items())
+        stated(rows, cases(rows)).assign(topic=name, log_odds=topics[:, n])
+        for n, (name, (_, cases)) in enumerate(TOPICS.items())
     ]
-    everything = pd.concat(found)
+    everything = pd.concat(found)[["topic", "log_odds", "code", "values"]]
     order = np.lexsort((-everything["log_odds"].abs(), everything.index))
     return everything.iloc[order]
-
-
-def no_reasons(rows: pd.DataFrame) -> pd.DataFrame:
-    """Nothing to say of any of ``rows``."""
-    empty = np.full((len(rows), len(REASONS)), None, dtype=object)
-    return pd.DataFrame(empty, columns=list(REASONS), index=rows.index)
 
 
 def mean_contributions(booster: xgb.Booster, matrix: pd.DataFrame) -> dict[str, float]:

@@ -11,13 +11,13 @@ from pyspark.sql import functions as F
 
 from customer360.models.churn.features import FEATURES
 from customer360.models.churn.model import ChurnModel
-from customer360.models.churn.reasons import REASONS
 from customer360.models.churn.rows import active
+from customer360.models.reasons import REASON_COLUMNS
 
 SCORE_SCHEMA = (
-    "as_of date, customer_key string, churn_probability double, risk string, reason_1 string, "
-    "reason_2 string, reason_3 string, horizon_days int, activity_window_days int, "
-    "model_name string, model_version string"
+    "as_of date, customer_key string, churn_probability double, risk string, "
+    + "".join(f"{name} string, " for name in REASON_COLUMNS)
+    + "horizon_days int, activity_window_days int, model_name string, model_version string"
 )
 
 
@@ -55,7 +55,7 @@ def score(features: DataFrame, model: ChurnModel, model_name: str, model_version
                     "customer_key": batch["customer_key"],
                     "churn_probability": probabilities,
                     "risk": model.risks(probabilities),
-                    **{name: reasons[name] for name in REASONS},
+                    **{name: reasons[name] for name in REASON_COLUMNS},
                     "horizon_days": np.int32(model.horizon_days),
                     "activity_window_days": np.int32(model.activity_days),
                     "model_name": model_name,

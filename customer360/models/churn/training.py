@@ -42,6 +42,7 @@ from customer360.models.evaluation import calibration_table
 from customer360.models.leakage import LeakReport, check_leaks
 from customer360.models.lifetime_value.fitting import fit_bg_nbd
 from customer360.models.lifetime_value.maximise import NotFittedError
+from customer360.models.notes import Note
 from customer360.models.profit import Campaign, profit_curve
 from customer360.models.sampling import DatedRows, every_nth
 from customer360.models.training import Training
@@ -169,7 +170,7 @@ def train(
     if grid is None:
         return _too_short(customer_days, as_of, windows, options)
 
-    without_alive: tuple[str, ...] = ()
+    without_alive: tuple[Note, ...] = ()
     if alive is None:
         log.info("churn: fitting the buying model to compare with")
         alive, without_alive = fitted_alive(history_cells(customer_days, grid.training[0]))
@@ -192,7 +193,7 @@ def train(
     finally:
         labelled.unpersist()
     on_spark = training.parameters.get("trainer") == "spark"
-    by_spark = (f"the trees learnt on all {teaching:,} rows by xgboost.spark",) if on_spark else ()
+    by_spark = (Note("trees_by_spark", {"rows": teaching}),) if on_spark else ()
     return replace(
         training,
         notes=(*training.notes, *by_spark, *without_alive),
@@ -200,7 +201,7 @@ def train(
     )
 
 
-def fitted_alive(cells: pd.DataFrame) -> tuple[AliveBaseline | None, tuple[str, ...]]:
+def fitted_alive(cells: pd.DataFrame) -> tuple[AliveBaseline | None, tuple[Note, ...]]:
     """The baseline of the probability alive, or why it cannot be had.
 
     Args:
@@ -209,7 +210,7 @@ def fitted_alive(cells: pd.DataFrame) -> tuple[AliveBaseline | None, tuple[str, 
     try:
         return AliveBaseline(fit_bg_nbd(cells, ALIVE_UNIT_DAYS).model, ALIVE_UNIT_DAYS), ()
     except NotFittedError as error:
-        return None, (f"the probability alive is not among the baselines: {error}",)
+        return None, (Note("no_probability_alive", {"why": error.note}),)
 
 
 def train_on_rows(
@@ -242,7 +243,7 @@ def train_on_rows(
     notes = (*rows.notes(), *leaks.notes())
     comparable = champion if champion and _comparable(champion, model) else None
     if champion and not comparable:
-        notes = (*notes, "the champion reads other features: it is not judged beside")
+        notes = (*notes, Note("champion_reads_other_features"))
     log.info("churn: judging on %d rows of %s", len(judged), grid.test)
     curve = (
         profit_curve(predicted, judged[VALUE_AT_STAKE], options.campaign, judged["churned"])
@@ -252,7 +253,7 @@ def train_on_rows(
     table = calibration_table(judged["churned"], predicted)
     return ChurnTraining(
         model=model,
-        status=fitted.status,
+        because=fitted.because,
         notes=notes,
         windows=windows,
         grid=grid,
@@ -278,7 +279,7 @@ class _Fitted:
     """The trees, or the fallback that stands in for them, and what there is to say of it."""
 
     model: ChurnModel
-    status: str
+    because: tuple[Note, ...]
     facts: dict[str, float | int | str]
     metrics: dict[str, float] = field(default_factory=dict)
     importance: dict[str, float] = field(default_factory=dict)
@@ -290,7 +291,7 @@ def _fitted(
     reason = why_not(rows.learn, rows.validate)
     if reason is not None:
         model, instead = fallback(empty, rows.teaching)
-        return _Fitted(model, f"fallback: {reason}; {instead}", _kind_of(model))
+        return _Fitted(model, (reason, instead), _kind_of(model))
     log.info("churn: growing trees on %d rows", len(rows.learn))
     fit = fit_xgboost(
         rows.learn,
@@ -303,7 +304,7 @@ def _fitted(
     model = _model_of(fit, empty, rows.teaching)
     return _Fitted(
         model,
-        "trained",
+        (),
         fit.facts() | _kind_of(model),
         fit.metrics(),
         importance_by_gain(fit.booster),
@@ -403,12 +404,18 @@ def _too_short(
     model, instead = fallback(_empty_model(windows, options), frame)
     return ChurnTraining(
         model=model,
-        status=(
-            f"fallback: {windows.history_days} days of history are too short for an activity "
-            f"window of {windows.activity_days} and three horizons of {windows.horizon_days} "
-            f"days; {instead}"
+        because=(
+            Note(
+                "too_short_for_window",
+                {
+                    "history": windows.history_days,
+                    "window": windows.activity_days,
+                    "horizon": windows.horizon_days,
+                },
+            ),
+            instead,
         ),
-        notes=("not tested: no later date is left to test on",),
+        notes=(Note("not_tested"),),
         windows=windows,
         grid=None,
         parameters={

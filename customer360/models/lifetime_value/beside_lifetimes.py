@@ -9,6 +9,7 @@ from customer360.models.evaluation import prefixed
 from customer360.models.lifetime_value.lifetimes_as_is import NAME, lifetimes_as_is
 from customer360.models.lifetime_value.scoring import LifetimeValueModel
 from customer360.models.lifetime_value.validation import HOLDOUT_FEATURES, drawn, holdout_rows
+from customer360.models.notes import Note
 from customer360.models.spec import History
 from customer360.models.training import Training
 from customer360.table_names import CUSTOMER_DAYS
@@ -16,7 +17,7 @@ from customer360.table_names import CUSTOMER_DAYS
 
 def beside_lifetimes(
     training: Training[LifetimeValueModel], history: History
-) -> tuple[Mapping[str, float], Sequence[str]]:
+) -> tuple[Mapping[str, float], Sequence[Note]]:
     """Metrics and notes of a training, with those of ``lifetimes`` as a candidate.
 
     Args:
@@ -48,8 +49,10 @@ def beside_lifetimes(
     notes = [result.failure] if result.failure else []
     if result.metrics:
         notes.append(
-            f"{NAME}: BG/NBD and Gamma-Gamma fitted row by row to {result.customers:,} customers "
-            f"in {result.seconds:.1f} s"
+            Note(
+                "lifetimes_fitted",
+                {"customers": result.customers, "seconds": result.seconds},
+            )
         )
     metrics = training.metrics | prefixed(f"candidate_{NAME}", result.metrics)
     return metrics, [*training.notes, *notes]

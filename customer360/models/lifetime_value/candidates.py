@@ -21,13 +21,14 @@ from customer360.models.lifetime_value.fitting import (
 from customer360.models.lifetime_value.maximise import NotFittedError
 from customer360.models.lifetime_value.pareto_nbd import ParetoNbd
 from customer360.models.lifetime_value.scoring import LifetimeValueModel, frozen
+from customer360.models.notes import Note
 
 PAST_AVERAGE_MODEL = "fallback"
 """Name among the candidates of the model without a fit: each customer's past average."""
 
-_CARRIED_ON = "each customer's past average is carried on instead"
-_MEAN_VALUE = "each customer's mean order value is used instead"
-_BETTER = "it is used all the same: on the holdout it did better than each customer's past average"
+_CARRIED_ON = Note("past_average_is_carried_on")
+_MEAN_ORDER = Note("mean_order_value_is_used")
+_BETTER = Note("used_all_the_same")
 
 Fitter = Callable[[pd.DataFrame, float], Fit[Any]]
 
@@ -61,22 +62,21 @@ class Candidate:
 
     Attributes:
         model: The model.
-        reasons: Why a part fell back, and to what; empty when both are fitted.
+        because: Why a part fell back, and to what; empty when both are fitted.
         notes: What else the fits have to say.
         parameters: Fitted, with standard errors as ``se_*``.
         metrics: Likelihoods and sizes.
     """
 
     model: LifetimeValueModel
-    reasons: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    because: list[Note] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
     parameters: dict[str, float] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
 
-    @property
-    def why_not(self) -> str:
-        """Why the purchases could not be fitted, without what is done instead."""
-        return self.reasons[0].removesuffix(f"; {_CARRIED_ON}")
+    def left_out(self, code: str, kind: str) -> Note:
+        """A note ``code`` of this model, whose purchases could not be fitted: which, and why."""
+        return Note(code, {"rival": kind, "why": self.because[0]})
 
 
 def fitted(cells: Cells, kind: str, terms: Terms, *, at_boundary: bool = False) -> Candidate:
@@ -107,7 +107,7 @@ def _fit_purchases(candidate: Candidate, cells: Cells, kind: str, at_boundary: b
     try:
         fit = FITTERS[kind](cells.purchase_cells, candidate.model.time_unit_days)
     except NotFittedError as error:
-        candidate.reasons.append(f"{error}; {_CARRIED_ON}")
+        candidate.because += [error.note, _CARRIED_ON]
         return
     inside = fit.status == "fitted"
     candidate.notes.extend(fit.notes if inside else fit.notes[1:])
@@ -118,7 +118,7 @@ def _fit_purchases(candidate: Candidate, cells: Cells, kind: str, at_boundary: b
         )
         candidate.parameters |= _parameters(fit)
     if not inside:
-        candidate.reasons.append(f"{fit.notes[0]}; {_BETTER if at_boundary else _CARRIED_ON}")
+        candidate.because += [fit.notes[0], _BETTER if at_boundary else _CARRIED_ON]
 
 
 def _fit_values(candidate: Candidate, cells: Cells) -> None:
@@ -128,13 +128,13 @@ def _fit_values(candidate: Candidate, cells: Cells) -> None:
     try:
         fit = fit_gamma_gamma(spend)
     except NotFittedError as error:
-        candidate.reasons.append(f"{error}; {_MEAN_VALUE}")
+        candidate.because += [error.note, _MEAN_ORDER]
         return
     inside = fit.status == "fitted"
     candidate.notes.extend(fit.notes if inside else fit.notes[1:])
     candidate.metrics["gamma_gamma_log_likelihood"] = fit.log_likelihood
     if not inside:
-        candidate.reasons.append(f"{fit.notes[0]}; {_MEAN_VALUE}")
+        candidate.because += [fit.notes[0], _MEAN_ORDER]
         return
     candidate.model = replace(
         candidate.model, values=fit.model, values_covariance=frozen(fit.covariance)
@@ -159,7 +159,7 @@ def first_fitted(
     for kind in kinds:
         candidate = fitted(cells, kind, terms)
         if candidate.model.purchases:
-            candidate.notes += [f"in place of {k}: {failed.why_not}" for k, failed in failures]
+            candidate.notes += [failed.left_out("in_place_of", k) for k, failed in failures]
             return candidate
         failures.append((kind, candidate))
     if at_boundary:

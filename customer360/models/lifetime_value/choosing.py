@@ -28,6 +28,7 @@ from customer360.models.lifetime_value.validation import (
     hiatus_days,
     repeat_purchase_counts,
 )
+from customer360.models.notes import Note
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ class Choice:
     at_boundary: bool
     parameters: dict[str, float | int | str]
     metrics: dict[str, float]
-    notes: list[str]
+    notes: list[Note]
     tables: dict[str, pd.DataFrame]
 
 
@@ -123,7 +124,7 @@ def choose(
     chosen = candidates[best]
     tables, tracking = _tables(holdout, result, chosen, best, cells)
     not_fitted = [
-        f"{kind} is not among the candidates: {attempt.why_not}"
+        attempt.left_out("not_a_candidate", kind)
         for kind, attempt in attempts.items()
         if inside and kind not in inside
     ]
@@ -132,7 +133,8 @@ def choose(
         best in edge,
         _parameters(as_of, chosen, inside, rules),
         _metrics(result, candidates, inside, best) | tracking,
-        not_fitted + [f"on the calibration period: {why}" for why in chosen.reasons + chosen.notes],
+        not_fitted
+        + [Note("on_calibration", {"why": why}) for why in chosen.because + chosen.notes],
         tables,
     )
 

@@ -27,6 +27,7 @@ from customer360.models.lifetime_value.intervals import (
 from customer360.models.lifetime_value.maximise import NotFittedError
 from customer360.models.lifetime_value.purchase_model import Floats, PurchaseModel
 from customer360.models.lifetime_value.scoring import LifetimeValueModel
+from customer360.models.notes import Note
 
 WEEK_DAYS = 7
 _AT_ONCE = 4_000
@@ -163,10 +164,7 @@ def forecast(
         ValueError: ``new_customers`` has another length than ``weeks``.
     """
     if model.purchases is None:
-        raise NotFittedError(
-            "a forecast needs a fitted model of purchases, and this one is the past average; "
-            "train on more customers who came back"
-        )
+        raise NotFittedError(Note("forecast_needs_purchases"))
     order_value = np.asarray(model.expected_order_value(cells), dtype=float)
     order_variance = np.zeros(len(cells))
     x = cells["frequency"].to_numpy(dtype=float)

@@ -27,6 +27,7 @@ from customer360.models.lifetime_value.likelihoods import (
 from customer360.models.lifetime_value.maximise import FARTHEST, NotFittedError, maximise
 from customer360.models.lifetime_value.pareto_nbd import ParetoNbd
 from customer360.models.lifetime_value.purchase_model import Floats, PurchaseModel
+from customer360.models.notes import Note
 
 MINIMUM_REPEAT_BUYERS = 50
 """With fewer customers who came back, four parameters are guesswork."""
@@ -73,7 +74,7 @@ class Fit(Generic[Model]):
     log_likelihood: float
     customers: int
     status: str = "fitted"
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 def _best(
@@ -84,19 +85,19 @@ def _best(
     A flat place is where the likelihood rises towards a boundary, and there may be a higher
     maximum inside that another start leads to.
     """
-    reason, best = "no start", None
+    why, best = Note("no_start"), None
     for start in starts:
         try:
             parameters, point = maximise(likelihood, start)
         except NotFittedError as error:
-            reason = str(error)
+            why = error.note
             continue
         if best is None or point.value > best[1].value:
             best = parameters, point
         if _covariance(point, customers) is not None:
             return best
     if best is None:
-        raise NotFittedError(f"{label} did not converge ({reason})")
+        raise NotFittedError(Note("not_converged", {"model": label, "why": why}))
     return best
 
 
@@ -112,18 +113,18 @@ def _covariance(point: Point, customers: float) -> Floats | None:
 
 def _known(
     label: str, model: PurchaseModel | GammaGamma, covariance: Floats | None, far: Sequence[str]
-) -> tuple[dict[str, float], str, tuple[str, ...]]:
+) -> tuple[dict[str, float], str, tuple[Note, ...]]:
     """Standard errors, status and notes that every fit has."""
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     if far:
-        notes += (f"{label} on a boundary of its likelihood ({', '.join(far)})",)
+        notes += (Note("boundary", {"model": label, "parameters": ", ".join(far)}),)
     if covariance is None:
-        notes += (f"{label} has no standard errors: its likelihood is flat in some direction",)
+        notes += (Note("no_standard_errors", {"model": label}),)
         return {}, "boundary", notes
     errors = np.sqrt(np.diag(covariance))
     loose = [n for n, e in zip(model.names(), errors, strict=True) if e > LARGEST_LOG_ERROR]
     if loose:
-        notes += (f"{label} hardly knows {', '.join(loose)}: standard errors exceed the values",)
+        notes += (Note("hardly_known", {"model": label, "parameters": ", ".join(loose)}),)
     values = np.exp(model.log_parameters) * errors
     known = dict(zip(model.names(), values.tolist(), strict=True))
     return known, "boundary" if far else "fitted", notes
@@ -140,10 +141,8 @@ def _far(model: PurchaseModel | GammaGamma, units: dict[str, float]) -> list[str
 
 def _enough(label: str, repeat_buyers: float) -> None:
     if repeat_buyers < MINIMUM_REPEAT_BUYERS:
-        raise NotFittedError(
-            f"{label} needs {MINIMUM_REPEAT_BUYERS} customers who came back, there are "
-            f"{repeat_buyers:.0f}"
-        )
+        needs = {"model": label, "needed": MINIMUM_REPEAT_BUYERS, "there": repeat_buyers}
+        raise NotFittedError(Note("too_few_came_back", needs))
 
 
 def _plausible(label: str, model: PurchaseModel, cells: PurchaseCells, unit: float) -> None:
@@ -154,7 +153,7 @@ def _plausible(label: str, model: PurchaseModel, cells: PurchaseCells, unit: flo
     expected = float(by_age[ages] @ model.expected_purchases_of_new(ages / unit))
     if not 0.5 < expected / actual < 2:
         raise NotFittedError(
-            f"{label} expects {expected:,.0f} repeat purchases where {actual:,.0f} were made"
+            Note("implausible", {"model": label, "expected": expected, "actual": actual})
         )
 
 
@@ -186,10 +185,7 @@ def _fit_beta_geometric(
     oldest = float(seen.T.max()) / time_unit_days
     errors, status, notes = _known(label, model, covariance, _far(model, {"alpha": oldest}))
     if model.a / (model.a + model.b) < SMALLEST_DROPOUT:
-        notes += (
-            f"{label} finds no leaving in this history: everybody's probability alive is 1 "
-            "and says nothing here",
-        )
+        notes += (Note("no_leaving", {"model": label}),)
     total = float(point.value * customers)
     return Fit(model, covariance, errors, total, int(customers), status, notes)
 
@@ -256,10 +252,7 @@ def fit_pareto_nbd(cells: pd.DataFrame, time_unit_days: float = 7) -> Fit[Pareto
     errors, status, notes = _known(label, model, covariance, far)
     stays = float(np.exp(-model.s * np.log1p(oldest / model.beta)))
     if stays > 1 - SMALLEST_DROPOUT:
-        notes += (
-            f"{label} finds no leaving in this history: everybody's probability alive is 1 "
-            "and says nothing here",
-        )
+        notes += (Note("no_leaving", {"model": label}),)
     total = float(point.value * customers)
     return Fit(model, covariance, errors, total, int(customers), status, notes)
 
@@ -293,24 +286,16 @@ def fit_gamma_gamma(cells: pd.DataFrame) -> Fit[GammaGamma]:
     log_parameters = log_parameters + np.array([0.0, 0.0, np.log(scale)])
     model = GammaGamma.of_log_parameters(log_parameters)
     if model.q <= 1:
-        raise NotFittedError(
-            f"Gamma-Gamma gives q = {model.q:.2f}, with which a mean spend does not exist"
-        )
+        raise NotFittedError(Note("no_mean_spend", {"q": model.q}))
     covariance = _covariance(point, customers)
     errors, status, notes = _known(label, model, covariance, _far(model, {"v": scale}))
     correlation = frequency_value_correlation(usable)
     if abs(correlation) > CORRELATION_LIMIT:
         status = "assumption"
-        notes = (
-            f"Gamma-Gamma assumes that spend does not depend on frequency; here they correlate "
-            f"at {correlation:.2f}",
-            *notes,
-        )
+        notes = (Note("spend_depends_on_frequency", {"correlation": correlation}), *notes)
     left_out = int(repeat["customers"].sum() - customers)
     if left_out:
-        notes += (
-            f"Gamma-Gamma leaves out {left_out:,} repeat buyers whose mean spend is not positive",
-        )
+        notes += (Note("left_out_buyers", {"buyers": left_out}),)
     # The density is of the mean spend itself, not of the scaled one.
     total = point.value * customers - customers * np.log(scale)
     return Fit(model, covariance, errors, float(total), int(customers), status, notes)

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from customer360.models.evaluation import amount_metrics, prefixed
+from customer360.models.notes import Note
 
 NAME = "lifetimes"
 
@@ -27,13 +28,13 @@ class LifetimesResult:
 
     Attributes:
         metrics: ``purchases_*`` and ``revenue_*``, as of the other models; empty when it failed.
-        failure: Why a part could not be fitted, or predicts no number; empty when all went well.
+        failure: Why a part could not be fitted, or predicts no number; ``None`` when all went well.
         seconds: For both fits.
         customers: Rows that it was fitted to and judged on.
     """
 
     metrics: dict[str, float]
-    failure: str
+    failure: Note | None
     seconds: float
     customers: int
 
@@ -74,17 +75,20 @@ def lifetimes_as_is(
     except Exception as error:  # noqa: BLE001 - its own errors, SciPy's and NumPy's
         reason = " ".join(str(error).split()) or type(error).__name__
         seconds = time.perf_counter() - started
-        return LifetimesResult({}, f"lifetimes could not be fitted: {reason}", seconds, len(rows))
+        return LifetimesResult(
+            {}, Note("lifetimes_not_fitted", {"error": reason}), seconds, len(rows)
+        )
     expected = {"purchases": np.asarray(bought, dtype=float)}
     expected["revenue"] = expected["purchases"] * np.asarray(spent, dtype=float)
     metrics: dict[str, float] = {}
-    failure = ""
+    failure = None
     for amount, values in expected.items():
         actual = rows[f"actual_{amount}"].to_numpy(dtype=float)
         unknown = ~np.isfinite(values)
         if unknown.any():
-            failure = (
-                f"lifetimes predicts no number for {unknown.sum():,} of {len(rows):,} customers"
+            failure = Note(
+                "lifetimes_predicts_no_number",
+                {"customers": int(unknown.sum()), "all": len(rows)},
             )
             continue
         metrics |= prefixed(amount, amount_metrics(values, actual))

@@ -7,6 +7,7 @@ import numpy as np
 from customer360.errors import Customer360Error
 from customer360.models.lifetime_value.likelihoods import Likelihood, Point
 from customer360.models.lifetime_value.purchase_model import Floats
+from customer360.models.notes import Note, in_english
 
 LARGEST_STEP = 2.0
 """No step moves the log-parameters further: a quadratic says nothing about far places."""
@@ -22,7 +23,15 @@ FARTHEST = 25.0
 
 
 class NotFittedError(Customer360Error):
-    """A model cannot be fitted to this data; the message says why."""
+    """A model cannot be fitted to this data.
+
+    Args:
+        note: Why.
+    """
+
+    def __init__(self, note: Note) -> None:
+        self.note = note
+        super().__init__(in_english([note]))
 
 
 def _is_finite(point: Point) -> bool:
@@ -58,7 +67,7 @@ def maximise(likelihood: Likelihood, start: Floats, most_steps: int = 200) -> tu
     with np.errstate(all="ignore"):
         parameters, point = start, likelihood.at(start)
         if not _is_finite(point):
-            raise NotFittedError("the likelihood is not finite at the start")
+            raise NotFittedError(Note("not_finite_at_the_start"))
         for _ in range(most_steps):
             step = _uphill(point)
             # One more step is taken from here: Newton's doubles the digits.
@@ -76,8 +85,8 @@ def maximise(likelihood: Likelihood, start: Floats, most_steps: int = 200) -> tu
             if better is None:
                 if last:
                     return parameters, point
-                raise NotFittedError("no step from where it stopped gains anything")
+                raise NotFittedError(Note("no_step_gains"))
             parameters, point = proposed, better
             if last:
                 return parameters, point
-    raise NotFittedError(f"no maximum after {most_steps} steps")
+    raise NotFittedError(Note("no_maximum", {"steps": most_steps}))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from customer360.models.explanation import Explanation, ScoredCustomer
     from customer360.models.lifetime_value.scoring import LifetimeValueModel
     from customer360.models.lifetime_value.training import LifetimeValueTraining
+    from customer360.models.notes import Note
     from customer360.models.tracking.form import ModelForm, StoredModel
     from customer360.models.tracking.stored import Champion
     from customer360.settings import Settings
@@ -124,7 +125,7 @@ class LifetimeValueSpec(ModelSpec["LifetimeValueModel"]):
 
     def compare(
         self, training: Training[LifetimeValueModel], history: History
-    ) -> tuple[Mapping[str, float], Sequence[str]]:
+    ) -> tuple[Mapping[str, float], Sequence[Note]]:
         """Beside the `lifetimes` package too, on the same holdout."""
         from customer360.models.lifetime_value.beside_lifetimes import beside_lifetimes
 

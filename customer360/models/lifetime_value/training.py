@@ -26,6 +26,7 @@ from customer360.models.lifetime_value.cells import Cells, cells_of
 from customer360.models.lifetime_value.choosing import Choice, Holdout, choose
 from customer360.models.lifetime_value.scoring import LifetimeValueModel
 from customer360.models.lifetime_value.validation import HOLDOUT_FEATURES
+from customer360.models.notes import Note
 from customer360.models.training import Training
 from customer360.models.windows import first_purchase_day
 
@@ -166,7 +167,7 @@ def train(
     return LifetimeValueTraining(
         model=published.model,
         calibration_model=choice.chosen.model if choice else None,
-        status=f"fallback: {'; '.join(published.reasons)}" if published.reasons else "trained",
+        because=tuple(published.because),
         notes=tuple(published.notes + notes),
         parameters={
             "as_of": as_of.isoformat(),
@@ -188,16 +189,15 @@ def train(
 
 def _holdout_length(
     customer_days: DataFrame, as_of: date, holdout_days: int
-) -> tuple[int, list[str]]:
+) -> tuple[int, list[Note]]:
     """Days that the history leaves for judging, 0 for none, and what to say where it is fewer."""
     first = first_purchase_day(customer_days, as_of)
     history_days = (as_of - first).days + 1 if first else 0
     length = min(holdout_days, history_days // 2)
     if length < SHORTEST_HOLDOUT_DAYS:
-        return 0, [f"not validated: {history_days} days of history leave no holdout"]
+        return 0, [Note("not_validated", {"history": history_days})]
     if length < holdout_days:
-        shortened = f"from {holdout_days} to {length} days: half of the history"
-        return length, [f"holdout shortened {shortened}"]
+        return length, [Note("holdout_shortened", {"wanted": holdout_days, "days": length})]
     return length, []
 
 

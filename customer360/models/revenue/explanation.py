@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from customer360.models.churn.reasons import REASONS
+from customer360.language import Language
 from customer360.models.explanation import Explanation, short
+from customer360.models.reasons import reasons_in
 
 
 def explanation(scores: Mapping[str, Any]) -> Explanation:
@@ -16,5 +17,6 @@ def explanation(scores: Mapping[str, Any]) -> Explanation:
         f"a purchase with probability {scores['purchase_probability']:.1%} "
         f"(model v{scores['model_version']})"
     )
-    reasons = [scores[name] for name in REASONS if scores.get(name)]
-    return Explanation(scores, headline, lines=[f"  {reason}" for reason in reasons])
+    english = Language("en")
+    lines = [f"  {english.reason(*reason)}" for reason in reasons_in(scores)]
+    return Explanation(scores, headline, lines=lines)

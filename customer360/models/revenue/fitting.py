@@ -24,6 +24,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from xgboost import XGBClassifier, XGBRegressor
 
 from customer360.models.churn.fitting import threads_for
+from customer360.models.notes import Note
 from customer360.models.revenue.features import (
     CATEGORICAL_FEATURES,
     NUMERIC_FEATURES,
@@ -259,15 +260,15 @@ def squared_error(model: RevenueModel, rows: pd.DataFrame) -> float:
     return float(np.mean((model.predict(rows) - rows["revenue"].to_numpy(dtype=float)) ** 2))
 
 
-def why_not(learn: pd.DataFrame, validate: pd.DataFrame) -> str | None:
+def why_not(learn: pd.DataFrame, validate: pd.DataFrame) -> Note | None:
     """Why these rows cannot teach; ``None`` if they can."""
     if len(learn) < MINIMUM_ROWS:
-        return f"{len(learn)} training rows where {MINIMUM_ROWS} are needed"
+        return Note("too_few_rows", {"rows": len(learn), "needed": MINIMUM_ROWS})
     for rows, dates in ((learn, "training"), (validate, "validation")):
         buyers = int(rows["bought"].sum())
         if min(buyers, len(rows) - buyers) < MINIMUM_BUYERS:
-            return (
-                f"{buyers} of {len(rows)} customers on the {dates} dates bought again where at "
-                f"least {MINIMUM_BUYERS} must have and as many must not"
+            return Note(
+                "too_few_buyers",
+                {"buyers": buyers, "rows": len(rows), "dates": dates, "needed": MINIMUM_BUYERS},
             )
     return None

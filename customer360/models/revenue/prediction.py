@@ -22,6 +22,7 @@ from pyarrow import dataset
 
 from customer360.gold import features_sql
 from customer360.lakehouse.reading import engine, ordered_batches
+from customer360.models.reasons import REASON_COLUMNS
 from customer360.models.revenue.features import FEATURES, FIRST_ORDER_FEATURES
 from customer360.models.revenue.model import RevenueModel
 from customer360.models.revenue.order_file import (
@@ -40,9 +41,7 @@ OUTPUT = pa.schema(
         ("as_of", pa.date32()),
         ("expected_revenue", pa.float64()),
         ("purchase_probability", pa.float64()),
-        ("reason_1", pa.string()),
-        ("reason_2", pa.string()),
-        ("reason_3", pa.string()),
+        *((name, pa.string()) for name in REASON_COLUMNS),
         ("horizon_days", pa.int32()),
         ("rejected_rows", pa.int32()),
     ]

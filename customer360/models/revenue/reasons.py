@@ -1,7 +1,7 @@
-"""Why more or less is expected of a customer than of the average one, in words.
+"""Why more or less is expected of a customer than of the average one.
 
 SHAP values by topic, as for churn: features that tell one story are one topic, their contributions
-are added, and one sentence says the customer's own figures. For the trees they are shares of the
+are added, and the reason states the customer's own figures. For the trees they are shares of the
 expected revenue on the logarithmic scale: that of the amount, and for a two-stage model that of
 the probability p, whose log-odds move log p by (1 - p) times as much. For the linear model they
 are currency.
@@ -12,7 +12,7 @@ Ensembles", arXiv:1802.03888; exact values, by XGBoost's ``pred_contribs``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ from scipy.special import expit
 from sklearn.pipeline import Pipeline
 
 from customer360.models.churn import reasons as churn
+from customer360.models.reasons import Case, Topics, rounded, strongest, whole
 from customer360.models.revenue.features import (
     CATEGORICAL_FEATURES,
     FEATURES,
@@ -29,7 +30,6 @@ from customer360.models.revenue.features import (
     typed_features,
 )
 from customer360.models.revenue.model import RevenueModel
-from customer360.models.sentences import Sentences, Texts
 
 Floats = NDArray[np.float64]
 
@@ -38,140 +38,80 @@ SMALLEST_SHARE = 0.05
 linear model, is no reason."""
 
 
-SENTENCES = Sentences(
-    {
-        **churn.SENTENCES.texts,
-        "more": "more: {reason}",
-        "less": "less: {reason}",
-        "first_order": "first order {amount:.2f}",
-        "first_order_items": "first order {amount:.2f} for {items:item|items}",
-        "first_order_freight": "first order {amount:.2f}, {freight:%} of it freight",
-        "first_order_items_freight": (
-            "first order {amount:.2f} for {items:item|items}, {freight:%} of it freight"
-        ),
-        "first_order_unknown": "amount of the first order unknown",
-        "payment": "first paid by {payment_type}",
-        "payment_instalments": "first paid by {payment_type} in {instalments:d} instalments",
-        "payment_unknown": "first paid by unknown means",
-        "payment_unknown_instalments": "first paid by unknown means in {instalments:d} instalments",
-        "delivered": "first order delivered after {days:day|days}",
-        "delivered_reviewed": (
-            "first order delivered after {days:day|days} and reviewed with {score:d} of 5"
-        ),
-        "delivery_unknown": "first order not known to be delivered",
-        "delivery_unknown_reviewed": (
-            "first order not known to be delivered and reviewed with {score:d} of 5"
-        ),
-        "first_category": "first bought in {category}",
-        "first_category_unknown": "category of the first order unknown",
-        "first_channel": "first bought over {channel}",
-        "first_channel_unknown": "channel of the first order unknown",
-        "home": "lives in {place}",
-        "home_unknown": "home unknown",
-    }
-)
-"""All that is said of a topic, in English; "more" or "less" stands before each."""
-
-
-def first_order(rows: pd.DataFrame) -> Texts:
-    """``first order 80.00 for 2 items, 20 % of it freight``."""
-    amount, items, freight = (
-        rows[name] for name in ("first_order_amount", "first_order_items", "first_freight_share")
-    )
-    return SENTENCES.say(
-        {
-            "first_order_unknown": amount.isna(),
-            "first_order": items.isna() & freight.isna(),
-            "first_order_freight": items.isna(),
-            "first_order_items": freight.isna(),
-            "first_order_items_freight": True,
-        },
-        amount=amount,
-        items=items,
-        freight=freight,
+def first_order(rows: pd.DataFrame) -> Sequence[Case]:
+    """The first order: its amount in currency, its pieces, and the share that was freight."""
+    no_items, no_freight = rows["first_order_items"].isna(), rows["first_freight_share"].isna()
+    amount = {"amount": rounded(rows["first_order_amount"])}
+    items = {"items": whole(rows["first_order_items"])}
+    freight = {"freight": rounded(rows["first_freight_share"], 4)}
+    return (
+        Case("first_order_unknown", rows["first_order_amount"].isna()),
+        Case("first_order", no_items & no_freight, amount),
+        Case("first_order_freight", no_items, amount | freight),
+        Case("first_order_items", no_freight, amount | items),
+        Case("first_order_items_freight", True, amount | items | freight),
     )
 
 
-def payment(rows: pd.DataFrame) -> Texts:
-    """``first paid by credit_card in 3 instalments``."""
+def payment(rows: pd.DataFrame) -> Sequence[Case]:
+    """How the first order was paid, and in how many instalments."""
     means, instalments = rows["first_payment_type"], rows["first_installments"]
-    split = instalments.round() > 1
-    return SENTENCES.say(
-        {
-            "payment_unknown_instalments": means.isna() & split,
-            "payment_unknown": means.isna(),
-            "payment_instalments": split,
-            "payment": True,
-        },
-        payment_type=means,
-        instalments=instalments,
+    split, times = instalments.round() > 1, {"instalments": whole(instalments)}
+    return (
+        Case("payment_unknown_instalments", means.isna() & split, times),
+        Case("payment_unknown", means.isna()),
+        Case("payment_instalments", split, {"payment_type": means} | times),
+        Case("payment", True, {"payment_type": means}),
     )
 
 
-def experience(rows: pd.DataFrame) -> Texts:
-    """``first order delivered after 7 days and reviewed with 4 of 5``."""
-    days, score = rows["first_delivery_days"], rows["first_review_score"]
-    return SENTENCES.say(
-        {
-            "delivery_unknown": days.isna() & score.isna(),
-            "delivery_unknown_reviewed": days.isna(),
-            "delivered": score.isna(),
-            "delivered_reviewed": True,
-        },
-        days=days,
-        score=score,
+def experience(rows: pd.DataFrame) -> Sequence[Case]:
+    """How long the first order took, and how the customer reviewed it, of 5."""
+    late, silent = rows["first_delivery_days"].isna(), rows["first_review_score"].isna()
+    days = {"days": whole(rows["first_delivery_days"])}
+    score = {"score": whole(rows["first_review_score"])}
+    return (
+        Case("delivery_unknown", late & silent),
+        Case("delivery_unknown_reviewed", late, score),
+        Case("delivered", silent, days),
+        Case("delivered_reviewed", True, days | score),
     )
 
 
-def first_category(rows: pd.DataFrame) -> Texts:
-    """``first bought in Books``."""
-    values = rows["first_category"]
-    return SENTENCES.say(
-        {"first_category_unknown": values.isna(), "first_category": True}, category=values
+def first_category(rows: pd.DataFrame) -> Sequence[Case]:
+    """Category of the first order."""
+    return churn.known("first_category", rows["first_category"], "category")
+
+
+def first_channel(rows: pd.DataFrame) -> Sequence[Case]:
+    """Channel of the first order."""
+    return churn.known("first_channel", rows["first_channel"], "channel")
+
+
+def home(rows: pd.DataFrame) -> Sequence[Case]:
+    """Where the customer lives."""
+    state, country = ({name: rows[name]} for name in ("state", "country"))
+    no_state, no_country = rows["state"].isna(), rows["country"].isna()
+    return (
+        Case("home_unknown", no_state & no_country),
+        Case("home_country", no_state, country),
+        Case("home_state", no_country, state),
+        Case("home", True, state | country),
     )
 
 
-def first_channel(rows: pd.DataFrame) -> Texts:
-    """``first bought over web``."""
-    values = rows["first_channel"]
-    return SENTENCES.say(
-        {"first_channel_unknown": values.isna(), "first_channel": True}, channel=values
-    )
-
-
-def home(rows: pd.DataFrame) -> Texts:
-    """``lives in SP, BR``."""
-    state, country = rows["state"].notna(), rows["country"].notna()
-    comma = np.where(state & country, ", ", "").astype(object)
-    place = rows["state"].where(state, "") + comma + rows["country"].where(country, "")
-    return SENTENCES.say({"home": state | country, "home_unknown": True}, place=place)
-
-
-_CHURN = {
-    topic: churn.TOPICS[topic]
-    for topic in ("silence", "recent spend", "recent purchases", "history", "order value",
-                  "refunds", "variety", "last category", "last channel")
-}  # fmt: skip
-
-TOPICS: Mapping[str, tuple[Sequence[str], Callable[[pd.DataFrame], Texts]]] = {
-    **_CHURN,
+TOPICS: Topics = {
+    **churn.TOPICS,
     "first order": (
         ("first_order_amount", "first_order_items", "first_freight", "first_freight_share"),
         first_order,
     ),
     "payment": (("first_payment_type", "first_installments"), payment),
     "experience": (("first_delivered", "first_delivery_days", "first_review_score"), experience),
-    "first category": (
-        ("first_category",),
-        first_category,
-    ),
-    "first channel": (
-        ("first_channel",),
-        first_channel,
-    ),
+    "first category": (("first_category",), first_category),
+    "first channel": (("first_channel",), first_channel),
     "home": (("state", "country"), home),
 }
-"""By topic: its features, and what is said of them."""
 
 
 def features_of(pipeline: Pipeline) -> list[str]:
@@ -221,37 +161,31 @@ def _added(values: Floats, pipeline: Pipeline) -> Floats:
     return np.asarray(values @ belongs)
 
 
-def reasons(model: RevenueModel, frame: pd.DataFrame, top: int = 3) -> pd.DataFrame:
-    """The topics that move the expected revenue most, in words.
+def reasons(model: RevenueModel, frame: pd.DataFrame) -> pd.DataFrame:
+    """The topics that move the expected revenue most: see `customer360.models.reasons.strongest`.
 
     Args:
         model: That expects it.
         frame: At least the model's features.
-        top: How many reasons.
 
     Returns:
-        ``reason_1`` to ``reason_<top>`` with the frame's index, the strongest first: "more: …" or
-        "less: …" than of the average customer; ``None`` where there are fewer.
+        Reasons with the frame's index; of the values, ``effect`` says whether "more" or "less" is
+        expected than of the average customer.
 
     Raises:
         RevenueModelError: The frame's features differ from the model's.
     """
     model.check_features(frame.columns)
-    names = [f"reason_{n}" for n in range(1, top + 1)]
     belongs = np.array(
         [[name in features for features, _ in TOPICS.values()] for name in FEATURES], dtype=float
     )
     rows = typed_features(frame)
     topics = by_feature(model, rows) @ belongs
     smallest = SMALLEST_SHARE * (abs(model.mean_revenue) if model.kind == "linear" else 1.0)
-    order = np.argsort(-np.abs(topics), axis=1, kind="stable")[:, :top]
-    order[np.abs(np.take_along_axis(topics, order, axis=1)) < max(smallest, 1e-12)] = -1
-    said = np.full(order.shape, None, dtype=object)
-    for number, (_, words) in enumerate(TOPICS.values()):
-        # A topic is a reason once at most in a row, so rows and places come in the same order.
-        places = order == number
-        if places.any():
-            chosen = places.any(axis=1)
-            ways = {"more": topics[chosen, number] > 0, "less": True}
-            said[places] = SENTENCES.say(ways, reason=words(rows[chosen]))
-    return pd.DataFrame(said, columns=names, index=frame.index)
+    return strongest(
+        rows,
+        np.abs(topics),
+        TOPICS,
+        smallest=max(smallest, 1e-12),
+        shared={"effect": np.where(topics > 0, "more", "less")},
+    )

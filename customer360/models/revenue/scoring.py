@@ -9,13 +9,14 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from customer360.models.reasons import REASON_COLUMNS
 from customer360.models.revenue.model import RevenueModel
 from customer360.models.revenue.reasons import reasons
 
 SCORE_SCHEMA = (
     "as_of date, customer_key string, expected_revenue double, purchase_probability double, "
-    "reason_1 string, reason_2 string, reason_3 string, horizon_days int, model_name string, "
-    "model_version string"
+    + "".join(f"{name} string, " for name in REASON_COLUMNS)
+    + "horizon_days int, model_name string, model_version string"
 )
 
 

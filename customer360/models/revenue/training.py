@@ -14,6 +14,7 @@ from customer360.errors import Customer360Error
 from customer360.models.churn.fitting import threads_for
 from customer360.models.evaluation import decile_table
 from customer360.models.leakage import LeakReport, check_leaks
+from customer360.models.notes import Note
 from customer360.models.revenue.features import FEATURES, typed_features
 from customer360.models.revenue.fitting import (
     KINDS,
@@ -172,12 +173,10 @@ def train(
         HorizonError: The horizon is below one day.
     """
     history_days, horizon, grid = _dates(customer_days, as_of, horizon_days)
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     if horizon != horizon_days:
-        notes = (
-            f"the horizon is {horizon} instead of {horizon_days} days: {history_days} days of "
-            "history have room for no more",
-        )
+        days = {"days": horizon, "wanted": horizon_days, "history": history_days}
+        notes = (Note("horizon_shortened", days),)
     alone = _newest(as_of, horizon)
     dates = grid.dates if grid else (alone.validation,)
     log.info("revenue: gathering the customers of %d dates", len(dates))
@@ -234,19 +233,19 @@ def train_on_rows(
     else:
         mean = fit_mean(rows.teaching, horizon_days)
         models = {"mean": mean} if mean.kind != "none" else {}
-        fitted = _Fitted(mean, models, f"fallback: {reason}; {_instead(mean)}")
+        fitted = _Fitted(mean, models, (reason, _instead(mean)))
     model, grid = fitted.model, rows.grid
     judged = rows.test if model.kind != "none" else rows.test.head(0)
     predicted = model.predict(judged)
     notes = (*rows.notes(), *fitted.notes)
     comparable = champion if champion and _same_target(champion, model) else None
     if champion and not comparable:
-        notes = (*notes, "the champion predicts something else: it is not judged beside")
+        notes = (*notes, Note("champion_predicts_something_else"))
     log.info("revenue: judging on %d rows of %s", len(judged), grid.test)
     shuffled = importance(model, judged, seed)
     return RevenueTraining(
         model=model,
-        status=fitted.status,
+        because=fitted.because,
         notes=notes,
         horizon_days=horizon_days,
         grid=grid,
@@ -271,10 +270,10 @@ class _Fitted:
 
     model: RevenueModel
     models: Mapping[str, RevenueModel]
-    status: str
+    because: tuple[Note, ...] = ()
     parameters: Mapping[str, float | int | str] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     leaks: LeakReport = field(default_factory=LeakReport)
 
 
@@ -292,11 +291,11 @@ def _fitted(rows: DatedRows, horizon_days: int, seed: int, nthread: int | None) 
     leaks = _leaks(rows, seed, nthread)
     notes = leaks.notes()
     if model.kind == "mean":
-        notes = (*notes, "on the validation date no model came nearer than the mean")
+        notes = (*notes, Note("mean_is_nearest"))
     return _Fitted(
         model,
         candidates.models,
-        "trained",
+        (),
         candidates.parameters(),
         {f"validation_{kind}_rmse": error**0.5 for kind, error in errors.items()} | leaks.metrics(),
         notes,
@@ -320,7 +319,7 @@ def _leaks(rows: DatedRows, seed: int, nthread: int | None) -> LeakReport:
         checked["as_of"] == rows.grid.test,
         seed=seed,
         nthread=threads_for(len(checked), nthread),
-        classes="who will buy from who will not",
+        classes="buyers_from_others",
     )
 
 
@@ -340,10 +339,8 @@ def _facts(as_of: date, horizon_days: int, seed: int) -> dict[str, float | int |
     }
 
 
-def _instead(model: RevenueModel) -> str:
-    if model.kind == "none":
-        return "nothing is predicted"
-    return "everybody's prediction is the mean"
+def _instead(model: RevenueModel) -> Note:
+    return Note("nothing_is_predicted" if model.kind == "none" else "mean_is_predicted")
 
 
 def _example(rows: pd.DataFrame) -> pd.DataFrame:
@@ -356,18 +353,21 @@ def _too_short(
     horizon_days: int,
     history_days: int,
     seed: int,
-    notes: tuple[str, ...],
+    notes: tuple[Note, ...],
 ) -> RevenueTraining:
     """History without room for separate dates: one date tells the mean, nothing is tested."""
     model = fit_mean(frame, horizon_days)
     facts: Mapping[str, float | int | str] = _facts(as_of, horizon_days, seed)
     return RevenueTraining(
         model=model,
-        status=(
-            f"fallback: {history_days} days of history are too short for {HORIZONS_OF_HISTORY} "
-            f"horizons of {horizon_days} days; {_instead(model)}"
+        because=(
+            Note(
+                "too_short_for_horizons",
+                {"history": history_days, "horizons": HORIZONS_OF_HISTORY, "horizon": horizon_days},
+            ),
+            _instead(model),
         ),
-        notes=(*notes, "not tested: no later date is left to test on"),
+        notes=(*notes, Note("not_tested")),
         horizon_days=horizon_days,
         grid=None,
         parameters={

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from customer360.models.comparison import as_markdown, comparison
+from customer360.models.notes import in_english
 from customer360.models.promotion import Verdict
 from customer360.models.spec import ModelSpec
 from customer360.models.training import Training
@@ -44,10 +45,15 @@ def model_card(
         spec.purpose,
         "",
         f"When it was registered: {promoted}; {verdict.reason}.",
+        *(
+            ["", f"A fallback stands in: {in_english(training.because)}."]
+            if training.because
+            else []
+        ),
         "",
         "## Data and code",
         "",
-        *(f"- {_label(key)}: {value}" for key, value in origin.items()),
+        *(f"- {_label(key)}: {value}" for key, value in origin.items() if key != "because"),
         *_sizes(training),
         "",
         "## Target",
@@ -63,7 +69,7 @@ def model_card(
         "## Limits",
         "",
         *(f"- {limit}" for limit in (*spec.limits, *_ALWAYS)),
-        *(f"- {note}" for note in training.notes),
+        *(f"- {in_english([note])}" for note in training.notes),
     ]
     return "\n".join(lines) + "\n"
 

@@ -30,8 +30,9 @@ class ExhibitedModel:
         is_champion: Whether it is the one that scores.
         as_of: Day it was trained for.
         trained_at: When it was registered.
-        status: "trained", or "fallback: " and why.
-        notes: What else a reader must know; empty when nothing.
+        status: "trained" or "fallback"; of a model of an older release also why.
+        because: Why a fallback stands in, and which, as JSON; empty when none does.
+        notes: What else a reader must know, as JSON; empty when nothing.
         card: Model card in Markdown.
         figures: What training measured, by name.
         plots: PNG by name; of the champion only.
@@ -43,6 +44,7 @@ class ExhibitedModel:
     as_of: date
     trained_at: datetime
     status: str
+    because: str
     notes: str
     card: str
     figures: Mapping[str, float]
@@ -76,6 +78,7 @@ def _exhibit_of(mlflow: ModuleType, name: str, version: Any, is_champion: bool) 
         as_of=date.fromisoformat(version.tags["as_of"]),
         trained_at=datetime.fromtimestamp(version.creation_timestamp / 1000, UTC),
         status=version.tags.get("status", ""),
+        because=version.tags.get("because", ""),
         notes=run.data.tags.get("notes", ""),
         card=mlflow.artifacts.load_text(f"runs:/{version.run_id}/{CARD}"),
         figures=dict(run.data.metrics),

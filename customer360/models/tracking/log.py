@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from customer360.models.lineage import FeatureSchema, code_version
+from customer360.models.notes import stored as stored_notes
 from customer360.models.promotion import Gate, Verdict, decide
 from customer360.models.spec import ModelSpec
 from customer360.models.tracking.card import model_card
@@ -119,6 +120,7 @@ def log_training(
         origin = {f"delta_version/{t}": v for t, v in (table_versions or {}).items()}
         facts = {
             "status": training.status,
+            **({"because": stored_notes(training.because)} if training.because else {}),
             "as_of": training.as_of.isoformat(),
             "code_version": code_version(),
             **({"feature_schema": schema.hash} if schema else {}),
@@ -127,7 +129,7 @@ def log_training(
         with mlflow.start_run(experiment_id=experiment_id, run_name=label):
             mlflow.log_params({**training.parameters, **origin})
             mlflow.log_metrics(training.metrics)
-            notes = {"notes": "; ".join(training.notes)} if training.notes else {}
+            notes = {"notes": stored_notes(training.notes)} if training.notes else {}
             mlflow.set_tags({"model": name, **facts, **notes, **(tags or {})})
             _log_images(mlflow, training.plots)
             logged = store(mlflow, spec.form(training), schema)

@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from customer360.errors import Customer360Error
+from customer360.models.notes import Note, notes_in
 from customer360.models.spec import ModelSpec
 from customer360.models.tracking.connection import (
     CHALLENGER,
@@ -36,7 +37,8 @@ class RegisteredVersion:
         version: Its number.
         aliases: ``champion``, ``challenger`` or none.
         as_of: Day it was trained for.
-        status: "trained", or "fallback: " and why.
+        status: "trained" or "fallback"; of a model of an older release also why.
+        because: Why a fallback stands in, and which.
         figure: What it was judged by, as "brier 0.208"; empty when it was not tested.
         verdict: Why it was or was not promoted when it was trained.
     """
@@ -45,6 +47,7 @@ class RegisteredVersion:
     aliases: tuple[str, ...]
     as_of: str
     status: str
+    because: tuple[Note, ...]
     figure: str
     verdict: str
 
@@ -71,6 +74,7 @@ def registered_versions(spec: ModelSpec[Any], tracking: Tracking) -> list[Regist
                 aliases=tuple(aliases.get(str(each.version), ())),
                 as_of=each.tags.get("as_of", ""),
                 status=each.tags.get("status", ""),
+                because=notes_in(each.tags.get("because", "")),
                 figure=each.tags.get(FIGURE, ""),
                 verdict=each.tags.get("verdict", ""),
             )
@@ -148,15 +152,17 @@ class ChampionFigures:
 
     Attributes:
         version: Registered version.
-        status: "trained", or "fallback: " and why.
-        notes: What else a reader must know; empty when nothing.
+        status: "trained" or "fallback"; of a model of an older release also why.
+        because: Why a fallback stands in, and which.
+        notes: What else a reader must know.
         metrics: Figures of the model and of its baselines, by name.
         parameters: Parameters as logged.
     """
 
     version: str
     status: str
-    notes: str
+    because: tuple[Note, ...]
+    notes: tuple[Note, ...]
     metrics: dict[str, float]
     parameters: dict[str, str]
 
@@ -176,7 +182,8 @@ def champion_figures(spec: ModelSpec[Any], tracking: Tracking) -> ChampionFigure
         return ChampionFigures(
             version=str(champion.version),
             status=run.data.tags.get("status", ""),
-            notes=run.data.tags.get("notes", ""),
+            because=notes_in(run.data.tags.get("because", "")),
+            notes=notes_in(run.data.tags.get("notes", "")),
             metrics=dict(run.data.metrics),
             parameters=dict(run.data.params),
         )

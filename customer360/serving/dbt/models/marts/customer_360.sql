@@ -34,8 +34,11 @@ with stale as (
 select
     customers.*,
     churn.reason_1 as churn_reason_1,
+    churn.reason_1_values as churn_reason_1_values,
     churn.reason_2 as churn_reason_2,
+    churn.reason_2_values as churn_reason_2_values,
     churn.reason_3 as churn_reason_3,
+    churn.reason_3_values as churn_reason_3_values,
     churn.horizon_days as churn_horizon_days,
     customers.churn_probability * customers.expected_revenue_365d as expected_loss,
     value.probability_alive_low,

@@ -1,0 +1,1 @@
+"""Tests of customer360.language."""

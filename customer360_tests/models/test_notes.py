@@ -1,0 +1,71 @@
+"""Notes: kept as codes with values, and worded in every language."""
+
+from __future__ import annotations
+
+import ast
+import string
+from pathlib import Path
+
+import pytest
+
+import customer360
+from customer360.language import LANGUAGES, Language, texts
+from customer360.models.notes import Note, in_english, notes_in, stored
+
+WHY = Note("too_few_came_back", {"model": "MBG/NBD", "needed": 50, "there": 3.0})
+NOTES = (
+    Note("in_place_of", {"rival": "mbg_nbd", "why": WHY}),
+    Note("smaller_class", {"smaller": 3, "rows": 1_200, "dates": "training", "needed": 50}),
+    Note("not_tested"),
+)
+
+
+def stated() -> set[str]:
+    """Codes of all notes that the package makes."""
+    found = set()
+    for path in Path(customer360.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "Note":
+                codes = [node.args[0]] if node.args else []
+                if codes and isinstance(codes[0], ast.IfExp):
+                    codes = [codes[0].body, codes[0].orelse]
+                found |= {code.value for code in codes if isinstance(code, ast.Constant)}
+    # By a helper that is given the code.
+    return {str(code) for code in found} | {"in_place_of", "not_a_candidate"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_note_has_words_and_no_word_is_unused(language: str) -> None:
+    worded = {key.removeprefix("note.") for key in texts(language) if key.startswith("note.")}
+    assert worded == stated()
+
+
+def test_what_was_stored_is_read_and_said_as_it_was() -> None:
+    assert stored(()) == ""
+    assert notes_in("") == ()
+    again = notes_in(stored(NOTES))
+    assert (
+        in_english(again)
+        == in_english(NOTES)
+        == (
+            "in place of MBG/NBD: MBG/NBD needs 50 customers who came back, there are 3; "
+            "only 3 of 1,200 customers on the training dates are of the smaller class where 50 are "
+            "needed; not tested: no later date is left to test on"
+        )
+    )
+    assert Language("pt").note(*again[1]) == (
+        "só 3 de 1.200 clientes nas datas de treino são da classe menor, e são necessários 50"
+    )
+
+
+def test_a_text_of_an_older_release_is_said_as_it_is() -> None:
+    assert in_english(notes_in("BG/NBD: flat; not tested")) == "BG/NBD: flat; not tested"
+
+
+def test_texts_have_only_kinds_of_fields_that_are_known() -> None:
+    for key, text in texts("en").items():
+        if key.startswith("note."):
+            kinds = {kind for _, name, kind, _ in string.Formatter().parse(text) if name}
+            assert {kind for kind in kinds if kind and "|" not in kind} <= {
+                "d", "%", ".1f", ".2f", ".3f"
+            }  # fmt: skip
