@@ -9,16 +9,13 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from customer360.contracts import Contract
+from customer360.contracts.spark import spark_schema
 from customer360.models.churn.features import FEATURES
 from customer360.models.churn.model import ChurnModel
 from customer360.models.churn.rows import active
 from customer360.models.reasons import REASON_COLUMNS
-
-SCORE_SCHEMA = (
-    "as_of date, customer_key string, churn_probability double, risk string, "
-    + "".join(f"{name} string, " for name in REASON_COLUMNS)
-    + "horizon_days int, activity_window_days int, model_name string, model_version string"
-)
+from customer360.table_names import CHURN_SCORES
 
 
 def score(features: DataFrame, model: ChurnModel, model_name: str, model_version: str) -> DataFrame:
@@ -27,11 +24,11 @@ def score(features: DataFrame, model: ChurnModel, model_name: str, model_version
     Args:
         features: ``gold/customer_features``.
         model: What to score with.
-        model_name: Written beside every score.
-        model_version: Likewise.
+        model_name: Registered name of the model, written beside every score.
+        model_version: Its version, written beside every score.
 
     Returns:
-        The columns of `SCORE_SCHEMA`; ``churn_probability`` is the probability of no purchase in
+        The columns of the contract; ``churn_probability`` is the probability of no purchase in
         the ``horizon_days`` after ``as_of``; the reasons are those of `ChurnModel.reasons`. No
         rows when the model's kind is "none".
 
@@ -63,4 +60,4 @@ def score(features: DataFrame, model: ChurnModel, model_name: str, model_version
                 }
             )
 
-    return chosen.mapInPandas(scored, SCORE_SCHEMA)
+    return chosen.mapInPandas(scored, spark_schema(Contract.load(CHURN_SCORES)))

@@ -9,15 +9,11 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from customer360.models.reasons import REASON_COLUMNS
+from customer360.contracts import Contract
+from customer360.contracts.spark import spark_schema
 from customer360.models.revenue.model import RevenueModel
 from customer360.models.revenue.reasons import reasons
-
-SCORE_SCHEMA = (
-    "as_of date, customer_key string, expected_revenue double, purchase_probability double, "
-    + "".join(f"{name} string, " for name in REASON_COLUMNS)
-    + "horizon_days int, model_name string, model_version string"
-)
+from customer360.table_names import REVENUE_PREDICTIONS
 
 
 def predictions(frame: pd.DataFrame, model: RevenueModel) -> pd.DataFrame:
@@ -42,11 +38,11 @@ def score(
     Args:
         features: From `revenue_features`.
         model: What to score with.
-        model_name: Written beside every score.
-        model_version: Likewise.
+        model_name: Registered name of the model, written beside every score.
+        model_version: Its version, written beside every score.
 
     Returns:
-        The columns of `SCORE_SCHEMA`; no rows when the model's kind is "none".
+        The columns of the contract; no rows when the model's kind is "none".
 
     Raises:
         RevenueModelError: The model was trained on other features.
@@ -60,4 +56,4 @@ def score(
                 [batch[["as_of", "customer_key"]], predictions(batch, model)], axis=1
             ).assign(model_name=model_name, model_version=model_version)
 
-    return chosen.mapInPandas(scored, SCORE_SCHEMA)
+    return chosen.mapInPandas(scored, spark_schema(Contract.load(REVENUE_PREDICTIONS)))
