@@ -61,6 +61,7 @@ def warehouse_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
             partial(_publish_table, table),
         )
         for table in tables.published_tables()
+        if deployment.makes(table)
     ]
 
     def spec(name: str, deps: Sequence[str], says: str, *, personal: bool = False) -> dg.AssetSpec:
