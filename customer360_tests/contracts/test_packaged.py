@@ -45,6 +45,7 @@ def test_the_tables_of_the_design_have_contracts():
         "gold/revenue_predictions",
         "gold/customer_360",
         "gold/cohort_retention",
+        "gold/product_affinity",
         "gold/business_health",
         "gold/model_drift",
         "gold/model_performance",

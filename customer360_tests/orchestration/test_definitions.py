@@ -88,7 +88,7 @@ DBT = {
 
 SERVED = WAREHOUSE | DBT
 
-OF_LINES = {"silver/order_lines"}
+OF_LINES = {"silver/order_lines", "gold/product_affinity", "warehouse/gold/product_affinity"}
 """What there is beside these where a source tells the lines of its orders."""
 
 ONLY_FOR_RUNS = {
