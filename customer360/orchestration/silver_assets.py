@@ -130,10 +130,10 @@ def _result(work: "Workspace", made: _Made) -> dg.MaterializeResult[None]:
         if made.table == REJECTED
         else contract_results(work, Contract.load(made.table), made.days)
     )
+    key = asset_key(made.table)
+    own = [check._replace(asset_key=key) for check in made.checks]
     return dg.MaterializeResult(
-        asset_key=asset_key(made.table),
-        metadata=made.metadata,
-        check_results=[*by_contract, *made.checks],
+        asset_key=key, metadata=made.metadata, check_results=[*by_contract, *own]
     )
 
 
