@@ -7,12 +7,14 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
+from customer360.contracts import Contract
 from customer360.days import DayRange
 from customer360.errors import SettingsError
 from customer360.limits import Limits
 from customer360.settings import Settings
 from customer360.sources.base import Source
 from customer360.sources.registry import active_sources
+from customer360.table_names import ORDER_LINES
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,16 @@ class Deployment:
         """The business's zone: as set, or the sources' own when they agree, or UTC."""
         zones = {source.time_zone for source in self.sources}
         return self.settings.time_zone or (zones.pop() if len(zones) == 1 else "UTC")
+
+    def makes(self, table: str) -> bool:
+        """Whether ``table`` is made here: order lines, and what reads them, need a source of some.
+
+        Args:
+            table: As ``layer/table``.
+        """
+        if table == ORDER_LINES:
+            return any(source.has_lines for source in self.sources)
+        return all(self.makes(read) for read in Contract.load(table).reads)
 
     @property
     def limits(self) -> Limits:

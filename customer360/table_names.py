@@ -9,6 +9,7 @@ from __future__ import annotations
 CUSTOMERS = "silver/customers"
 HISTORY = "silver/customer_history"
 TRANSACTIONS = "silver/transactions"
+ORDER_LINES = "silver/order_lines"
 CUSTOMER_DAYS = "silver/customer_days"
 REJECTED = "quarantine/transactions"
 EDITS = "quarantine/edits"

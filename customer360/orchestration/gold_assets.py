@@ -67,6 +67,7 @@ def gold_assets(
         *(
             _snapshot_asset(deployment, table, Contract.load(table).reads, partial(_made_of, table))
             for table in snapshot_tables()
+            if deployment.makes(table)
         ),
         *(_scores_asset(deployment, spec) for spec in MODELS),
         _forecast_asset(deployment),

@@ -1,11 +1,18 @@
-"""The four silver tables and the checks that stop the flow when rows do not add up."""
+"""The silver tables and the checks that stop the flow when rows do not add up.
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+`STEPS` says what is made of what, and with which checks beside those of the contracts; the assets
+are made from it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from customer360.contracts import Contract
+from customer360.days import DayRange
 from customer360.deployment import Deployment
 from customer360.orchestration.contract_checks import contract_checks, contract_results
 from customer360.orchestration.failure import told
@@ -20,189 +27,233 @@ from customer360.orchestration.metadata import (
 from customer360.orchestration.partitions import days_of
 from customer360.orchestration.resources import SparkResource
 from customer360.orchestration.running import workspace
-from customer360.table_names import CUSTOMER_DAYS, CUSTOMERS, HISTORY, REJECTED, TRANSACTIONS
+from customer360.table_names import (
+    CUSTOMER_DAYS,
+    CUSTOMERS,
+    HISTORY,
+    ORDER_LINES,
+    REJECTED,
+    TRANSACTIONS,
+)
 
 if TYPE_CHECKING:
     from customer360.pipeline.load_silver import TransactionsLoaded
     from customer360.pipeline.workspace import Workspace
 
 
+@dataclass(frozen=True)
+class _Made:
+    """What a step did to one of its tables.
+
+    Attributes:
+        table: Which.
+        metadata: What Dagster shows of it.
+        checks: Results of the step's own checks of it.
+        days: The days made again, whose rows its contract's checks look at; None: all rows.
+    """
+
+    table: str
+    metadata: Mapping[str, Any]
+    checks: Sequence[dg.AssetCheckResult] = ()
+    days: Sequence[date] | None = None
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One computation, and the tables that come out of it.
+
+    Attributes:
+        tables: They; the first gives the step its name.
+        reads: Tables that are made before, beside bronze.
+        make: Makes them of some days.
+        from_bronze: It reads the sources' rows.
+        checks: By table, name and description of the checks beside those of its contract.
+    """
+
+    tables: tuple[str, ...]
+    make: Callable[[dg.AssetExecutionContext, "Workspace", DayRange], Sequence[_Made]]
+    reads: tuple[str, ...] = ()
+    from_bronze: bool = True
+    checks: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
 def silver_assets(
     deployment: Deployment, partitions: dg.PartitionsDefinition
 ) -> list[dg.AssetsDefinition]:
-    """Assets of silver/customers, customer_history, transactions and customer_days."""
+    """Assets of the silver tables that the deployment makes, and of what they refuse."""
+    return [_asset(deployment, partitions, step) for step in STEPS]
+
+
+def _asset(
+    deployment: Deployment, partitions: dg.PartitionsDefinition, step: _Step
+) -> dg.AssetsDefinition:
     bronze = [f"bronze/{table}" for source in deployment.sources for table in source.tables]
+    tables = [table for table in step.tables if deployment.makes(table)]
+    checked = [table for table in tables if table != REJECTED]  # which has no key
 
     @dg.multi_asset(
-        name="silver__customers",
-        specs=[table_spec(Contract.load(CUSTOMERS), partitions=partitions, deps=bronze)],
-        check_specs=contract_checks(Contract.load(CUSTOMERS)),
-        backfill_policy=dg.BackfillPolicy.single_run(),
-    )
-    @told
-    def customers(
-        context: dg.AssetExecutionContext, spark: SparkResource
-    ) -> Iterator[dg.MaterializeResult[None]]:
-        from customer360.pipeline import load_silver
-
-        work = workspace(context, spark, deployment)
-        written = load_silver.load_customers(work, days_of(context))
-        yield dg.MaterializeResult(
-            asset_key=asset_key(CUSTOMERS),
-            metadata=commit_metadata(written, rows_changed=written.rows)
-            | {"dagster/row_count": work.lakehouse.rows(CUSTOMERS)},
-            check_results=contract_results(work, Contract.load(CUSTOMERS)),
-        )
-
-    @dg.multi_asset(
-        name="silver__customer_history",
-        # After the customers, whom it refers to.
-        specs=[
-            table_spec(Contract.load(HISTORY), partitions=partitions, deps=[*bronze, CUSTOMERS])
-        ],
-        check_specs=[
-            *contract_checks(Contract.load(HISTORY)),
-            _check(HISTORY, "one_current_version", "Exactly one version a customer is current."),
-        ],
-        backfill_policy=dg.BackfillPolicy.single_run(),
-    )
-    @told
-    def customer_history(
-        context: dg.AssetExecutionContext, spark: SparkResource
-    ) -> Iterator[dg.MaterializeResult[None]]:
-        from customer360.pipeline import audit, load_silver
-
-        work = workspace(context, spark, deployment)
-        written = load_silver.load_customer_history(work, days_of(context))
-        found = audit.audit_history(work)
-        yield dg.MaterializeResult(
-            asset_key=asset_key(HISTORY),
-            metadata=commit_metadata(written) | {"dagster/row_count": found.versions},
-            check_results=[
-                *contract_results(work, Contract.load(HISTORY)),
-                dg.AssetCheckResult(
-                    check_name="one_current_version",
-                    passed=found.current == found.customers,
-                    metadata={"customers": found.customers, "current_versions": found.current},
-                ),
-            ],
-        )
-
-    @dg.multi_asset(
-        name="silver__transactions",
+        name=step.tables[0].replace("/", "__"),
         specs=[
             table_spec(
-                Contract.load(TRANSACTIONS),
+                Contract.load(table),
                 partitions=partitions,
-                deps=[*bronze, CUSTOMERS],
-                skippable=True,
-            ),
-            table_spec(
-                Contract.load(REJECTED),
-                partitions=partitions,
-                deps=[*bronze, CUSTOMERS],
-                skippable=True,
-            ),
+                deps=[*(bronze if step.from_bronze else ()), *step.reads],
+                skippable=len(tables) > 1,
+            )
+            for table in tables
         ],
         check_specs=[
-            _check(
-                TRANSACTIONS,
-                "rows_accounted",
-                "Rows in = rows kept + duplicates + corrections + rows excluded, for every source.",
+            *(check for table in checked for check in contract_checks(Contract.load(table))),
+            *(
+                dg.AssetCheckSpec(name, asset=asset_key(table), description=says, blocking=True)
+                for table in checked
+                for name, says in step.checks.get(table, {}).items()
             ),
-            _check(
-                TRANSACTIONS,
-                "orders_agree",
-                "Few orders have rows that contradict each other: none where the mapping says "
-                "`conflicts: stop`; else no more of the money, or of more than a few rows, than "
-                "may be in quarantine.",
-            ),
-            _check(
-                TRANSACTIONS,
-                "exclusions_share",
-                "What is left out though neither the mapping nor the source's own rules say so "
-                "(unknown customers, sales below zero, other money) is no more of the rows, or of "
-                "the money, than may be in quarantine; most rows are of the mapping's currency.",
-            ),
-            *contract_checks(Contract.load(TRANSACTIONS)),
         ],
-        can_subset=True,
+        can_subset=len(tables) > 1,
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     @told
-    def transactions(
+    def silver(
         context: dg.AssetExecutionContext, spark: SparkResource
     ) -> Iterator[dg.MaterializeResult[None]]:
-        from customer360.pipeline import audit, load_silver
-
         work = workspace(context, spark, deployment)
-        days = days_of(context)
-        loaded = load_silver.load_transactions(work, days)
-        astray = audit.rows_astray(work, loaded.days, loaded.accounting)
-        astray += audit.money_astray(work, loaded.days, loaded.money)
-        mended = [day for day in loaded.days if day not in days]
-        made: dg.MaterializeResult[None] = dg.MaterializeResult(
-            asset_key=asset_key(TRANSACTIONS),
-            metadata=commit_metadata(loaded.written)
-            | {
-                "earlier_days_mended": day_list(mended),
-                "accounting": dg.MetadataValue.md(_accounting_table(loaded)),
-            },
-            check_results=[
-                dg.AssetCheckResult(
-                    check_name="rows_accounted",
-                    passed=not astray and all(a.missing == 0 for a in loaded.accounting.values()),
-                    metadata={f"{n}_missing": a.missing for n, a in loaded.accounting.items()},
-                    description="; ".join(astray) or None,
-                ),
-                _agreement(context, work, loaded),
-                _exclusions(work, loaded),
-                *contract_results(work, Contract.load(TRANSACTIONS), loaded.days),
-            ],
-        )
-        excluded: dict[str, int] = {}
-        for accounting in loaded.accounting.values():
-            for reason, rows in accounting.excluded.items():
-                excluded[reason] = excluded.get(reason, 0) + rows
-        rejected: dg.MaterializeResult[None] = dg.MaterializeResult(
-            asset_key=asset_key(REJECTED),
-            metadata={
-                "dagster/row_count": sum(excluded.values()),
-                "reasons": count_table(excluded, "reason"),
-            },
-        )
-        yield from selected(context, [made, rejected])
+        made = step.make(context, work, days_of(context))
+        yield from selected(context, [_result(work, each) for each in made])
 
-    @dg.multi_asset(
-        name="silver__customer_days",
-        specs=[
-            table_spec(Contract.load(CUSTOMER_DAYS), partitions=partitions, deps=[TRANSACTIONS])
-        ],
-        check_specs=contract_checks(Contract.load(CUSTOMER_DAYS)),
-        backfill_policy=dg.BackfillPolicy.single_run(),
+    return silver
+
+
+def _result(work: "Workspace", made: _Made) -> dg.MaterializeResult[None]:
+    by_contract = (
+        []
+        if made.table == REJECTED
+        else contract_results(work, Contract.load(made.table), made.days)
     )
-    @told
-    def customer_days(
-        context: dg.AssetExecutionContext, spark: SparkResource
-    ) -> Iterator[dg.MaterializeResult[None]]:
-        from customer360.pipeline import load_silver
+    key = asset_key(made.table)
+    own = [check._replace(asset_key=key) for check in made.checks]
+    return dg.MaterializeResult(
+        asset_key=key, metadata=made.metadata, check_results=[*by_contract, *own]
+    )
 
-        work = workspace(context, spark, deployment)
-        days = days_of(context)
-        written, made = load_silver.load_customer_days(work, days)
-        yield dg.MaterializeResult(
-            asset_key=asset_key(CUSTOMER_DAYS),
-            metadata=commit_metadata(
-                written, earlier_days_mended=day_list([day for day in made if day not in days])
+
+# What computes is imported where it runs: loading the definitions must not load Spark.
+
+
+def _customers(
+    context: dg.AssetExecutionContext, work: "Workspace", days: DayRange
+) -> Sequence[_Made]:
+    from customer360.pipeline import load_silver
+
+    written = load_silver.load_customers(work, days)
+    rows = {"dagster/row_count": work.lakehouse.rows(CUSTOMERS)}
+    return [_Made(CUSTOMERS, commit_metadata(written, rows_changed=written.rows) | rows)]
+
+
+def _customer_history(
+    context: dg.AssetExecutionContext, work: "Workspace", days: DayRange
+) -> Sequence[_Made]:
+    from customer360.pipeline import audit, load_silver
+
+    written = load_silver.load_customer_history(work, days)
+    found = audit.audit_history(work)
+    current = dg.AssetCheckResult(
+        check_name="one_current_version",
+        passed=found.current == found.customers,
+        metadata={"customers": found.customers, "current_versions": found.current},
+    )
+    rows = {"dagster/row_count": found.versions}
+    return [_Made(HISTORY, commit_metadata(written) | rows, [current])]
+
+
+def _transactions(
+    context: dg.AssetExecutionContext, work: "Workspace", days: DayRange
+) -> Sequence[_Made]:
+    from customer360.pipeline import audit, load_silver
+
+    loaded = load_silver.load_transactions(work, days)
+    astray = audit.rows_astray(work, loaded.days, loaded.accounting)
+    astray += audit.money_astray(work, loaded.days, loaded.money)
+    mended = day_list([day for day in loaded.days if day not in days])
+    accounted = dg.AssetCheckResult(
+        check_name="rows_accounted",
+        passed=not astray and all(a.missing == 0 for a in loaded.accounting.values()),
+        metadata={f"{n}_missing": a.missing for n, a in loaded.accounting.items()},
+        description="; ".join(astray) or None,
+    )
+    made = [
+        _Made(
+            TRANSACTIONS,
+            commit_metadata(
+                loaded.written,
+                earlier_days_mended=mended,
+                accounting=dg.MetadataValue.md(_accounting_table(loaded)),
             ),
-            check_results=contract_results(work, Contract.load(CUSTOMER_DAYS), made),
+            [accounted, _agreement(context, work, loaded), _exclusions(work, loaded)],
+            loaded.days,
         )
+    ]
+    if loaded.lines is not None:
+        found = audit.lines_astray(work, loaded.days)
+        add_up = dg.AssetCheckResult(
+            check_name="lines_add_up",
+            passed=found.count == 0,
+            metadata={"orders_differing": found.count},
+            description=found.told,
+        )
+        metadata = commit_metadata(loaded.lines, earlier_days_mended=mended)
+        made.append(_Made(ORDER_LINES, metadata, [add_up], loaded.days))
+    excluded: dict[str, int] = {}
+    for accounting in loaded.accounting.values():
+        for reason, rows in accounting.excluded.items():
+            excluded[reason] = excluded.get(reason, 0) + rows
+    reasons = count_table(excluded, "reason")
+    made.append(_Made(REJECTED, {"dagster/row_count": sum(excluded.values()), "reasons": reasons}))
+    return made
 
-    return [customers, customer_history, transactions, customer_days]
+
+def _customer_days(
+    context: dg.AssetExecutionContext, work: "Workspace", days: DayRange
+) -> Sequence[_Made]:
+    from customer360.pipeline import load_silver
+
+    written, made = load_silver.load_customer_days(work, days)
+    mended = day_list([day for day in made if day not in days])
+    return [_Made(CUSTOMER_DAYS, commit_metadata(written, earlier_days_mended=mended), days=made)]
 
 
-def _check(table: str, name: str, description: str) -> dg.AssetCheckSpec:
-    return dg.AssetCheckSpec(name, asset=asset_key(table), description=description, blocking=True)
+STEPS = (
+    _Step((CUSTOMERS,), _customers),
+    _Step(
+        (HISTORY,),
+        _customer_history,
+        reads=(CUSTOMERS,),  # whom it refers to
+        checks={HISTORY: {"one_current_version": "Exactly one version a customer is current."}},
+    ),
+    _Step(
+        (TRANSACTIONS, ORDER_LINES, REJECTED),
+        _transactions,
+        reads=(CUSTOMERS,),
+        checks={
+            TRANSACTIONS: {
+                "rows_accounted": "Rows in = rows kept + duplicates + corrections + rows excluded, "
+                "for every source.",
+                "orders_agree": "Few orders have rows that contradict each other: none where the "
+                "mapping says `conflicts: stop`; else no more of the money, or of more than a few "
+                "rows, than may be in quarantine.",
+                "exclusions_share": "What is left out though neither the mapping nor the source's "
+                "own rules say so (unknown customers, sales below zero, other money) is no more of "
+                "the rows, or of the money, than may be in quarantine; most rows are of the "
+                "mapping's currency.",
+            },
+            ORDER_LINES: {
+                "lines_add_up": "The lines of every order add up to it in silver/transactions.",
+            },
+        },
+    ),
+    _Step((CUSTOMER_DAYS,), _customer_days, reads=(TRANSACTIONS,), from_bronze=False),
+)
+"""In the order they are made."""
 
 
 def _agreement(

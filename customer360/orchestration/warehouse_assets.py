@@ -75,6 +75,7 @@ def warehouse_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
     copies = [
         _asset(deployment, [_copy_spec(deployment, table)], partial(_publish_table, table))
         for table in tables.published_tables()
+        if deployment.makes(table)
     ]
     made = [
         _asset(

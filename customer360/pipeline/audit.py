@@ -13,7 +13,7 @@ from datetime import date
 from decimal import Decimal
 
 from customer360.contracts import MONEY, Column, Contract
-from customer360.contracts.sql import sql_name
+from customer360.contracts.sql import sql_name, sql_text
 from customer360.days import DayRange
 from customer360.lakehouse.tables import days_predicate
 from customer360.pipeline.workspace import Workspace
@@ -21,7 +21,7 @@ from customer360.pipeline.worth import reads_plainly, worth_in_bronze
 from customer360.silver.money import LoadedMoney
 from customer360.silver.transactions import Accounting
 from customer360.sources.base import Source
-from customer360.table_names import AS_OF, HEALTH, HISTORY, TRANSACTIONS
+from customer360.table_names import AS_OF, HEALTH, HISTORY, ORDER_LINES, TRANSACTIONS
 
 
 @dataclass(frozen=True)
@@ -126,23 +126,24 @@ def rows_astray(
     """Sources of which a load of silver/transactions counted other rows than the tables hold.
 
     Bronze is counted by its rows' own dates, so it tells only where these are business dates and
-    a row becomes one transaction; silver where a transaction is made of one row.
+    a row becomes one transaction.
     """
     astray = []
-    made = dict(
-        work.tables.ask(
-            f"SELECT source, count(*) FROM made WHERE {days_predicate('business_date', days)} "
-            "GROUP BY ALL",
-            made=TRANSACTIONS,
-        )
-    )
+    made: dict[str, dict[str, int]] = {}
     for source in work.deployment.sources:
         account, name = accounting[source.name], source.name
-        if not source.order_lines and made.get(name, 0) != account.kept:
-            astray.append(
-                f"{name}: {account.kept:,} rows were kept, {made.get(name, 0):,} are in "
-                f"{TRANSACTIONS}"
+        table = ORDER_LINES if source.order_lines else TRANSACTIONS
+        if table not in made:
+            made[table] = dict(
+                work.tables.ask(
+                    f"SELECT source, count(*) FROM made "
+                    f"WHERE {days_predicate('business_date', days)} GROUP BY ALL",
+                    made=table,
+                )
             )
+        there = made[table].get(name, 0)
+        if there != account.kept:
+            astray.append(f"{name}: {account.kept:,} rows were kept, {there:,} are in {table}")
         if source.splits_rows or source.event_zones != {work.deployment.zone_of(source)}:
             continue
         ((accepted,),) = work.tables.ask(
@@ -155,6 +156,44 @@ def rows_astray(
                 f"{account.rows_in:,} came to {TRANSACTIONS}"
             )
     return astray
+
+
+def lines_astray(work: Workspace, days: Collection[date]) -> Breach:
+    """Orders of silver/transactions on ``days`` whose money is not that of their lines.
+
+    And lines whose order is not there. Of a source whose rows are lines every order has some.
+    """
+    whole = [source.name for source in work.deployment.sources if source.order_lines]
+    of_lines = ", ".join(map(sql_text, whole)) or "NULL"
+    within = days_predicate("business_date", days)
+    differing = f"""
+        WITH added AS (
+            SELECT source, order_id, kind, business_date, sum(amount) AS amount
+            FROM lines WHERE {within} GROUP BY ALL
+        ),
+        stated AS (
+            SELECT source, order_id, kind, business_date, sum(amount) AS amount
+            FROM orders WHERE {within} GROUP BY ALL
+        )
+        SELECT source, order_id, kind, business_date, stated.amount, added.amount
+        FROM stated FULL JOIN added USING (source, order_id, kind, business_date)
+        WHERE stated.amount IS DISTINCT FROM added.amount
+        AND (added.amount IS NOT NULL OR source IN ({of_lines}))
+        """
+    tables = {"lines": ORDER_LINES, "orders": TRANSACTIONS}
+    ((count,),) = work.tables.ask(f"SELECT count(*) FROM ({differing})", **tables)
+    if not count:
+        return Breach(0, None)
+    ((source, order, kind, day, of_order, of_its_lines),) = work.tables.ask(
+        f"{differing} ORDER BY ALL LIMIT 1", **tables
+    )
+    return Breach(
+        count,
+        f"{count:,} orders of {TRANSACTIONS} are not what their lines in {ORDER_LINES} add up to, "
+        f"e.g. {kind} {order} of {source} on {day}: {'none' if of_order is None else of_order} and "
+        f"{'none' if of_its_lines is None else of_its_lines}; nothing is made of them: run "
+        f"`{work.deployment.settings.command(f'run --from {day} --to {day}')}`",
+    )
 
 
 def money_astray(

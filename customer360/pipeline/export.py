@@ -10,6 +10,7 @@ from typing import Any
 
 from pyarrow import compute
 
+from customer360.contracts import Contract
 from customer360.deployment import Deployment
 from customer360.errors import Customer360Error, listed
 from customer360.lakehouse.reading import Tables, engine, ordered_batches, schema_of
@@ -21,16 +22,13 @@ from customer360.serving.eligibility import judged
 from customer360.serving.list_files import scratch_folder, swap_in, write_files
 from customer360.serving.options import Contacts, FileFormat
 from customer360.settings import Settings
-from customer360.table_names import AS_OF, CHURN_SCORES, CUSTOMER_360, CUSTOMERS, LIFETIME_VALUE
+from customer360.table_names import AS_OF, CUSTOMER_360, CUSTOMERS
 
 ELSEWHERE = "elsewhere.jsonl"
 """In the exports folder: a line for each export that was written to another folder.
 
 Whoever must erase a person from all exports reads here where else to look.
 """
-
-_SCORES = (CHURN_SCORES, LIFETIME_VALUE)
-"""What ``gold/customer_360`` has of the models."""
 
 
 class ExportError(Customer360Error):
@@ -176,10 +174,11 @@ def export_list(
 
 def _model_versions(tables: Tables, as_of: date) -> dict[str, list[str]]:
     """Versions of the models that scored the snapshot; none for one that did not."""
+    of_models = Contract.load(CUSTOMER_360).reads
     return {
         spec.name: sorted(tables.values(spec.scores, "model_version", {AS_OF: as_of}))
         for spec in models_by_title().values()
-        if spec.scores in _SCORES
+        if spec.scores in of_models
     }
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial, reduce
 
-from pyspark.sql import DataFrame, Observation
+from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
 from customer360.contracts import Contract
@@ -18,6 +18,7 @@ from customer360.pipeline import account
 from customer360.pipeline.bronze_accounts import DELIVERY_DAY
 from customer360.pipeline.definitions import defined_anew, definitions_note
 from customer360.pipeline.order_days import (
+    OrderDays,
     around,
     bronze_versions,
     changed_event_days,
@@ -39,11 +40,19 @@ from customer360.silver import customer_days as silver_customer_days
 from customer360.silver import customer_history as silver_history
 from customer360.silver import customers as silver_customers
 from customer360.silver import money as silver_money
+from customer360.silver import order_lines as silver_order_lines
 from customer360.silver import transactions as silver_transactions
 from customer360.silver.money import LoadedMoney
 from customer360.silver.transactions import Accounting
 from customer360.sources.base import ChangingSource, Source
-from customer360.table_names import CUSTOMER_DAYS, CUSTOMERS, HISTORY, REJECTED, TRANSACTIONS
+from customer360.table_names import (
+    CUSTOMER_DAYS,
+    CUSTOMERS,
+    HISTORY,
+    ORDER_LINES,
+    REJECTED,
+    TRANSACTIONS,
+)
 
 # Below this size the customer keys travel to every task, which spares a shuffle of all
 # transactions; 64 characters a key make it some 100 MB.
@@ -56,6 +65,7 @@ class TransactionsLoaded:
 
     Attributes:
         written: The commit.
+        lines: The commit of silver/order_lines; None where no source has lines.
         quarantine: The commit of ``quarantine/transactions``.
         days: The days made again: those asked for and those that late rows touched.
         accounting: Where each source's rows went.
@@ -63,6 +73,7 @@ class TransactionsLoaded:
     """
 
     written: Commit
+    lines: Commit | None
     quarantine: Commit | None
     days: tuple[date, ...]
     accounting: Mapping[str, Accounting]
@@ -110,6 +121,9 @@ def _touched_days(work: Workspace, days: DayRange, versions: dict[str, int]) -> 
     touched = set(days)
     seen = consumed_bronze(lakehouse, TRANSACTIONS)
     anew = defined_anew(work, TRANSACTIONS) if lakehouse.exists(TRANSACTIONS) else set()
+    if lakehouse.exists(TRANSACTIONS) and not lakehouse.exists(ORDER_LINES):
+        # An older release loaded them: their lines are still to be made, of all days.
+        anew |= {source.name for source in work.deployment.sources if source.has_lines}
     for source in work.deployment.sources:
         margin = zone_margin(work, source)
         table = source.transactions_table
@@ -185,110 +199,200 @@ def _prepared(work: Workspace, source: Source, days: Collection[date] | None) ->
     )
 
 
-def load_transactions(work: Workspace, days: DayRange) -> TransactionsLoaded:
-    """Make silver/transactions of ``days`` again, and of the days that their orders touch."""
-    lakehouse = work.lakehouse
-    # First: what changes from here on is for the next run to notice.
-    versions = bronze_versions(work)
-    touched, orders = order_days(
-        work, _touched_days(work, days, versions), partial(_prepared, work)
-    )
-    customers = lakehouse.read(CUSTOMERS)
-    few = lakehouse.rows(CUSTOMERS) <= _BROADCAST_CUSTOMERS
-    folders = lakehouse.folders(
-        TRANSACTIONS, "business_date", new=_folders_like_bronze(work, touched)
-    )
-    made: list[DataFrame] = []
-    excluded: list[DataFrame] = []
-    in_conflict: dict[str, Callable[[], DataFrame]] = {}
-    observed: dict[str, tuple[Observation, Observation, Observation]] = {}
-    for source in work.deployment.sources:
+@dataclass(frozen=True)
+class _Settled:
+    """What the rows of one source come to on the days that are made again; nothing has run yet.
+
+    Attributes:
+        source: Whose.
+        observed: What is counted on the way, of rows received, judged and settled.
+        excluded: The rows left out, as ``quarantine/transactions`` has them.
+        kept: The rows that count, orders or order lines. The first write of them counts on the way.
+        again: Settles all rows once more, with nothing counted.
+    """
+
+    source: Source
+    observed: tuple[Observation, Observation, Observation]
+    excluded: DataFrame
+    kept: DataFrame
+    again: Callable[[], DataFrame]
+
+
+@dataclass(frozen=True)
+class _Load:
+    """One load of silver/transactions and of what is made with it.
+
+    Attributes:
+        work: Where.
+        days: The days that are made again.
+        orders: What each source's orders need.
+        folders: How silver/transactions is laid out, and what is made with it.
+    """
+
+    work: Workspace
+    days: set[date]
+    orders: Mapping[str, OrderDays]
+    folders: Folders
+
+    @property
+    def together(self) -> Column:
+        """What the rows of one file have in common."""
+        return self.folders.of("business_date")
+
+    def judged(self, source: Source, rows: DataFrame) -> DataFrame:
+        """``rows`` of which those of customers whom the source does not know are excluded."""
+        if not source.has_customers:
+            return rows
+        lakehouse = self.work.lakehouse
+        own = lakehouse.read(CUSTOMERS).where(F.col("source") == source.name)
+        keys = own.select("customer_key")
+        few = lakehouse.rows(CUSTOMERS) <= _BROADCAST_CUSTOMERS
+        return silver_transactions.known(rows, F.broadcast(keys) if few else keys)
+
+    def standing(self, source: Source) -> DataFrame | None:
+        """Which rows stand of the orders that lie on several days; None where there are none."""
+        needed = self.orders[source.name]
+        if needed.moved is None:
+            return None
+        everywhere = _prepared(self.work, source, self.days | needed.read)
+        come = everywhere.where(F.col("business_date") <= F.lit(newest_day(self.work, self.days)))
+        return silver_transactions.standing_rows(self.judged(source, come), needed.moved)
+
+    def rejected(self, rows: DataFrame) -> DataFrame:
+        """Excluded ones of ``rows`` as ``quarantine/transactions`` has them."""
+        return silver_transactions.rejected(
+            rows, ingested_at=self.work.started_at, run_id=self.work.run_id
+        )
+
+    def settled(self, source: Source) -> _Settled:
+        """The rows of ``source``, each stage counted as it passes."""
         seen = (Observation(), Observation(), Observation())
-
-        def judged(rows: DataFrame, source: Source = source) -> DataFrame:
-            if not source.has_customers:
-                return rows
-            keys = customers.where(F.col("source") == source.name).select("customer_key")
-            return silver_transactions.known(rows, F.broadcast(keys) if few else keys)
-
-        of_days = days_predicate("business_date", touched)
-        received = _prepared(work, source, touched).where(of_days)
+        of_days = days_predicate("business_date", self.days)
+        received = _prepared(self.work, source, self.days).where(of_days)
         counted = received.observe(
             seen[0],
             *silver_transactions.received_counts(),
             *silver_money.received_money(source.currency),
         )
-        rows = judged(counted).observe(
+        rows = self.judged(source, counted).observe(
             seen[1],
             *silver_transactions.excluded_counts(
                 source.exclusion_reasons, source.stated_exclusions
             ),
             *silver_money.excluded_money(),
         )
-        excluded.append(
-            silver_transactions.rejected(rows, ingested_at=work.started_at, run_id=work.run_id)
-        )
-        moved, standing = orders[source.name].moved, None
-        if moved is not None:
-            everywhere = _prepared(work, source, touched | orders[source.name].read)
-            come = everywhere.where(F.col("business_date") <= F.lit(newest_day(work, touched)))
-            standing = silver_transactions.standing_rows(judged(come), moved)
         settle = partial(
             silver_transactions.settled,
-            together=folders.of("business_date"),
-            partitions=work.shuffle_partitions,
+            together=self.together,
+            partitions=self.work.shuffle_partitions,
             lines=source.order_lines,
-            standing=standing,
+            standing=self.standing(source),
         )
         # Without the file's name, a long text that only quarantine needs.
         settled = settle(rows.drop("_source_file")).observe(
             seen[2], *silver_transactions.settled_counts(), *silver_money.settled_money()
         )
-        single = silver_transactions.kept(settled)
-        in_conflict[source.name] = partial(settle, judged(received))
-        made.append(silver_transactions.made_of(single, order_lines=source.order_lines))
-        observed[source.name] = seen
-    written = lakehouse.replace_days(
-        Contract.load(TRANSACTIONS),
-        reduce(DataFrame.unionByName, made),
-        "business_date",
-        touched,
-        folders=folders,
-        note=days_note(touched, bronze=versions, **definitions_note(work)),
-    )
-    accounting = {
-        name: Accounting.of(*(observation.get for observation in seen))
-        for name, seen in observed.items()
-    }
-    money = {
-        name: LoadedMoney.of(*(observation.get for observation in seen))
-        for name, seen in observed.items()
-    }
-    excluded += [
-        silver_transactions.rejected(
-            silver_transactions.conflicting(settled_again()),
-            ingested_at=work.started_at,
-            run_id=work.run_id,
+        again = partial(settle, self.judged(source, received))
+        kept = silver_transactions.kept(settled)
+        return _Settled(source, seen, self.rejected(rows), kept, again)
+
+    def write_lines(self, sources: Sequence[_Settled]) -> Commit:
+        """Make silver/order_lines of what ``sources``, which have lines, have kept."""
+        return self.work.lakehouse.replace_days(
+            Contract.load(ORDER_LINES),
+            reduce(DataFrame.unionByName, map(self._lines, sources)),
+            "business_date",
+            self.days,
+            folders=self.folders,
+            note=days_note(self.days),
         )
-        for name, settled_again in in_conflict.items()
-        if accounting[name].conflicts  # else the rows need not be settled once more
-    ]
-    quarantine = None
-    some = any(a.excluded for a in accounting.values())
-    if some or lakehouse.exists(REJECTED):
+
+    def _lines(self, of: _Settled) -> DataFrame:
+        if of.source.order_lines:
+            return silver_order_lines.of_lines(of.kept)
+        return silver_order_lines.of_orders(
+            silver_transactions.kept(of.again()),
+            of.source.staged_lines(_bronze_of(self.work, of.source, self.days)),
+            partitions=self.work.shuffle_partitions,
+        )
+
+    def write_transactions(self, sources: Sequence[_Settled], note: str) -> Commit:
+        """Make silver/transactions of what ``sources`` have kept."""
+        return self.work.lakehouse.replace_days(
+            Contract.load(TRANSACTIONS),
+            reduce(DataFrame.unionByName, map(self._orders, sources)),
+            "business_date",
+            self.days,
+            folders=self.folders,
+            note=note,
+        )
+
+    def _orders(self, of: _Settled) -> DataFrame:
+        if not of.source.order_lines:
+            return silver_transactions.orders(of.kept)
+        lines = self.work.lakehouse.read_days(ORDER_LINES, "business_date", self.days)
+        return silver_transactions.orders_from_lines(
+            silver_order_lines.stored(
+                lines.where(F.col("source") == of.source.name),
+                together=self.together,
+                partitions=self.work.shuffle_partitions,
+            )
+        )
+
+    def write_quarantine(
+        self, sources: Sequence[_Settled], accounting: Mapping[str, Accounting]
+    ) -> Commit | None:
+        """Make quarantine/transactions of what was left out, or was the last time."""
+        some = any(a.excluded for a in accounting.values())
+        if not some and not self.work.lakehouse.exists(REJECTED):
+            return None
+        excluded = [each.excluded for each in sources]
+        # Else the rows need not be settled once more.
+        contrary = (each for each in sources if accounting[each.source.name].conflicts)
+        excluded += [
+            self.rejected(silver_transactions.conflicting(each.again())) for each in contrary
+        ]
         rejected = reduce(DataFrame.unionByName, excluded)
         if not some:  # the rows need not be looked at once more
             rejected = rejected.where(F.lit(False))
-        quarantine = lakehouse.replace_days(
+        return self.work.lakehouse.replace_days(
             Contract.load(REJECTED),
             rejected.repartition(1),
             "business_date",
-            touched,
+            self.days,
             folders=Folders.NONE,
         )
+
+
+def load_transactions(work: Workspace, days: DayRange) -> TransactionsLoaded:
+    """Make silver/transactions of ``days`` again, and of the days that their orders touch.
+
+    Before it silver/order_lines, where a source has lines; of a source whose rows are lines, the
+    orders are then made of those. What says which bronze they are made of is written last, with the
+    transactions: a load that is stopped before makes the same days again.
+    """
+    lakehouse = work.lakehouse
+    # First: what changes from here on is for the next run to notice.
+    versions = bronze_versions(work)
+    touched, orders = order_days(
+        work, _touched_days(work, days, versions), partial(_prepared, work)
+    )
+    folders = lakehouse.folders(
+        TRANSACTIONS, "business_date", new=_folders_like_bronze(work, touched)
+    )
+    load = _Load(work, touched, orders, folders)
+    sources = [load.settled(source) for source in work.deployment.sources]
+    with_lines = [each for each in sources if each.source.has_lines]
+    lines = load.write_lines(with_lines) if with_lines else None
+    note = days_note(touched, bronze=versions, **definitions_note(work))
+    written = load.write_transactions(sources, note)
+    observed = {each.source.name: [seen.get for seen in each.observed] for each in sources}
+    accounting = {name: Accounting.of(*seen) for name, seen in observed.items()}
+    money = {name: LoadedMoney.of(*seen) for name, seen in observed.items()}
+    quarantine = load.write_quarantine(sources, accounting)
     for needed in orders.values():
         release(needed)
-    return TransactionsLoaded(written, quarantine, tuple(sorted(touched)), accounting, money)
+    return TransactionsLoaded(written, lines, quarantine, tuple(sorted(touched)), accounting, money)
 
 
 def load_customer_days(work: Workspace, days: DayRange) -> tuple[Commit, tuple[date, ...]]:

@@ -61,11 +61,20 @@ def make_snapshots(work: Workspace, table: str, as_of: Sequence[date]) -> Snapsh
     """Make ``table``, one of `snapshot_tables`, of all ``as_of`` dates in one pass."""
     # First: what changes while the table is made is for the next look to notice.
     note, stale = stale_snapshots.noted(work.tables, table, as_of)
+    frame = computed_snapshots(work, table, as_of)
+    return SnapshotsMade(replace_snapshots(work, table, frame, as_of, note=note), stale)
+
+
+def computed_snapshots(work: Workspace, table: str, as_of: Sequence[date]) -> DataFrame:
+    """The rows that `make_snapshots` writes, as its module makes them of what its contract reads.
+
+    Nothing is computed before they are asked for.
+    """
     contract = Contract.load(table)
     module = importlib.import_module(f"customer360.gold.{contract.name}")
     read = {name: _read(work, name, as_of) for name in contract.reads}
-    frame = module.snapshot(Inputs(read, as_of, work.deployment.zone))
-    return SnapshotsMade(replace_snapshots(work, table, frame, as_of, note=note), stale)
+    frame: DataFrame = module.snapshot(Inputs(read, as_of, work.deployment.zone))
+    return frame
 
 
 def _read(work: Workspace, table: str, as_of: Sequence[date]) -> DataFrame:

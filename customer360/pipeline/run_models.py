@@ -12,8 +12,6 @@ from typing import Any
 from pyspark.sql import DataFrame
 
 from customer360.errors import Customer360Error, TableNotFoundError, listed
-from customer360.gold.customer_features import customer_features
-from customer360.gold.first_orders import first_orders
 from customer360.lakehouse.delta_log import Commit
 from customer360.models.lineage import FeatureSchema
 from customer360.models.notes import Note
@@ -28,10 +26,14 @@ from customer360.models.tracking import (
     log_training,
 )
 from customer360.models.training import Model, Training
-from customer360.pipeline.make_gold import replace_snapshots, snapshot_dates, snapshots
+from customer360.pipeline.make_gold import (
+    computed_snapshots,
+    replace_snapshots,
+    snapshot_dates,
+    snapshots,
+)
 from customer360.pipeline.workspace import Workspace
 from customer360.settings import Settings
-from customer360.table_names import CUSTOMER_DAYS, FEATURES, FIRST_ORDERS, HISTORY, TRANSACTIONS
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +103,8 @@ def train(
     training = fit(work, spec, as_of)
     settings = work.deployment.settings
     log.info("logging the training in MLflow, and deciding which version scores")
-    features = spec.feature_frame(partial(_computed, work, as_of))
+    # As they are made today; only their columns are asked for.
+    features = spec.feature_frame(lambda table: computed_snapshots(work, table, [as_of]))
     logged = log_training(
         spec,
         training,
@@ -113,18 +116,6 @@ def train(
     )
     export(spec, settings)
     return training, logged
-
-
-def _computed(work: Workspace, as_of: date, table: str) -> DataFrame:
-    """A snapshot that features are made of, as it is made today; nothing is computed."""
-    read = work.lakehouse.read
-    if table == FEATURES:
-        return customer_features(read(CUSTOMER_DAYS), [as_of])
-    if table == FIRST_ORDERS:
-        return first_orders(
-            read(TRANSACTIONS), read(HISTORY), [as_of], time_zone=work.deployment.zone
-        )
-    return read(table)
 
 
 def export(spec: ModelSpec[Any], settings: Settings) -> None:

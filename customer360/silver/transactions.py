@@ -108,8 +108,8 @@ def prepared(
             name none are taken to be in it. None accepts any.
 
     Returns:
-        The silver columns plus ``line_key``, ``excluded_because`` (null for a good row),
-        ``changed_at``, ``_delivered_on``, ``_row_hash``, ``_source_file`` and ``_nothing`` (a
+        The silver columns plus ``line_key``, ``product_id``, ``excluded_because`` (null for a good
+        row), ``changed_at``, ``_delivered_on``, ``_row_hash``, ``_source_file`` and ``_nothing`` (a
         refund of nothing, which is never excluded). No row is dropped. A row without an event time
         is excluded under its delivery date. The session's time zone must be UTC.
     """
@@ -142,6 +142,7 @@ def prepared(
         F.col("installments").cast("int").alias("installments"),
         F.col("freight").cast("decimal(18,2)").alias("freight"),
         text.tidy(F.col("category")).alias("category"),
+        text.identifier(F.col("product_id")).alias("product_id"),
         text.identifier(F.col("related_order_id")).alias("related_order_id"),
         F.col("delivered_on").cast("date").alias("delivered_on"),
         F.col("review_score").cast("int").alias("review_score"),
@@ -282,6 +283,7 @@ def settled(
         else named.repartition(partitions, TOGETHER)
     )
     content = [name for name in _columns() if name not in ("source", "order_id", "entry")]
+    content += ["product_id"] if lines else []
     stated = [column for name in content for column in (F.col(name), F.col(name).isNull())]
     with_content = by_file.withColumn("_content", F.xxhash64(*stated))
     newest_first = Window.partitionBy(TOGETHER, *_LINE).orderBy(

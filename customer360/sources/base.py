@@ -28,6 +28,8 @@ class Source(ABC):
         time_zone: IANA zone of the source's local times.
         closed: The data set no longer grows, so partitions end with its last day.
         order_lines: Staged rows are order lines, to be summed to orders.
+        has_lines: It tells what an order is made of, line by line: its rows are lines, or
+            `staged_lines` gives those of its orders.
         has_customers: The source has its own customer master: a transaction whose customer is
             not in it is excluded. Otherwise customers derive from transactions.
         states_keys: Rows have ids of their own, which stay when a row is corrected. Where a key is
@@ -50,6 +52,7 @@ class Source(ABC):
     time_zone: str
     closed: bool
     order_lines: bool
+    has_lines: bool = False
     has_customers: bool
     states_keys: bool = True
     conflicts: Conflicts | None = None
@@ -119,6 +122,18 @@ class Source(ABC):
     @abstractmethod
     def staged_transactions(self, bronze: Mapping[str, DataFrame]) -> DataFrame:
         """Transactions (orders or order lines) from the bronze tables, typed, not deduplicated."""
+
+    def staged_lines(self, bronze: Mapping[str, DataFrame]) -> DataFrame:
+        """What orders are made of, where the staged transactions are orders: each line once.
+
+        Returns:
+            ``order_id`` and ``line_key`` (string), ``product_id``, ``category`` (string or null),
+            ``quantity`` (pieces), ``amount`` (money, of which ``freight`` is the shipping).
+
+        Raises:
+            NotImplementedError: The source has no such lines.
+        """
+        raise NotImplementedError(f"{self.name} has no lines beside its orders")
 
 
 @dataclass(frozen=True)

@@ -105,6 +105,7 @@ _STATES = (
     "items",
     "freight",
     "category",
+    "product_id",
 )
 """Roles that say what was sold or given back. Others describe the customer, or change with time."""
 _HOW = ("channel", "payment_type")
@@ -138,7 +139,7 @@ class MappedSource(Source, Generic[MappingT]):
         self.currency = mapping.currency
         self.time_zone = mapping.time_zone
         self.closed = mapping.closed
-        self.order_lines = mapping.grain == "lines"
+        self.order_lines = self.has_lines = mapping.grain == "lines"
         self.conflicts = mapping.conflicts
         self.states_keys = mapping.grain == "orders" or mapping.columns.line_id is not None
         self.splits_rows = self._has("refunded")
@@ -264,7 +265,14 @@ class MappedSource(Source, Generic[MappingT]):
                 occurred_at
             )
         pieces = self._role("items" if self._has("items") else "quantity")
-        plain = ("channel", "category", "payment_type", "delivered_on", "reviewed_on")
+        plain = (
+            "channel",
+            "category",
+            "product_id",
+            "payment_type",
+            "delivered_on",
+            "reviewed_on",
+        )
         return staged.transactions(
             rows,
             order_id=self._role("order_id"),

@@ -145,6 +145,9 @@ class OrderColumns(Strict):
     category: str | None = Field(
         None, description="Category of what was sold.", examples=["category"]
     )
+    product_id: str | None = Field(
+        None, description="Product of the line, as the source calls it.", examples=["StockCode"]
+    )
     payment_type: str | None = Field(
         None, description="How it was paid.", examples=["Payment Method"]
     )
@@ -441,8 +444,9 @@ class RowMapping(Strict):
 
     @model_validator(mode="after")
     def _lines(self) -> RowMapping:
-        if self.grain == "orders" and self.columns.line_id is not None:
-            raise ValueError("columns.line_id needs grain: lines")
+        for role in ("line_id", "product_id"):
+            if self.grain == "orders" and self.columns.headers(role):
+                raise ValueError(f"columns.{role} needs grain: lines")
         if self.grain == "orders" and self.discounts:
             raise ValueError("discounts are lines of an order: they need grain: lines")
         if self.dates_from and self.dates_to and self.dates_to < self.dates_from:

@@ -80,6 +80,7 @@ class OlistSource(Source):
     time_zone = "America/Sao_Paulo"
     closed = True
     order_lines = False
+    has_lines = True
     has_customers = True
     exclusion_reasons = (NOT_APPROVED,)
     stated_exclusions = (NOT_APPROVED,)
@@ -173,11 +174,7 @@ class OlistSource(Source):
         people = _once(self._typed(bronze, "olist_customers"), "customer_id").select(
             "customer_id", "customer_unique_id"
         )
-        sold = _sold(
-            self._typed(bronze, "olist_order_items"),
-            self._typed(bronze, "olist_products"),
-            self._typed(bronze, "olist_category_translation"),
-        )
+        sold = _sold(self._lines(bronze))
         rows = (
             self._typed(bronze, "olist_orders")
             .join(people, "customer_id", "left")
@@ -210,6 +207,28 @@ class OlistSource(Source):
             excluded_because=F.when(status == "created", NOT_APPROVED),
         )
 
+    def staged_lines(self, bronze: Mapping[str, DataFrame]) -> DataFrame:
+        """One row an item; orders that are known by their payments only have none."""
+        from pyspark.sql import functions as F
+
+        return self._lines(bronze).select(
+            "order_id",
+            F.col("order_item_id").cast("string").alias("line_key"),
+            "product_id",
+            "category",
+            F.lit(1).alias("quantity"),
+            "amount",
+            "freight",
+        )
+
+    def _lines(self, bronze: Mapping[str, DataFrame]) -> DataFrame:
+        """Each item once, with its category and its money."""
+        return _lines(
+            self._typed(bronze, "olist_order_items"),
+            self._typed(bronze, "olist_products"),
+            self._typed(bronze, "olist_category_translation"),
+        )
+
     def _typed(self, bronze: Mapping[str, DataFrame], table: str) -> DataFrame:
         return staged.typed(bronze[table], self.contract(table))
 
@@ -219,8 +238,8 @@ class OlistSource(Source):
         return F.to_utc_timestamp(column, self.time_zone)
 
 
-def _sold(items: DataFrame, products: DataFrame, translation: DataFrame) -> DataFrame:
-    """Money, pieces and category of each order that has items."""
+def _lines(items: DataFrame, products: DataFrame, translation: DataFrame) -> DataFrame:
+    """Each item once: its price, ``amount`` with ``freight``, and the category of its product."""
     from pyspark.sql import functions as F
 
     english = _once(translation, "product_category_name").select(
@@ -235,13 +254,24 @@ def _sold(items: DataFrame, products: DataFrame, translation: DataFrame) -> Data
     return (
         _once(items, "order_id", "order_item_id")
         .join(categories, "product_id", "left")
-        .groupBy("order_id")
-        .agg(
-            F.sum((F.col("price") + F.col("freight_value")).cast(_MONEY)).alias("sold"),
-            F.sum(F.col("freight_value").cast(_MONEY)).alias("freight"),
-            F.count("*").alias("pieces"),
-            F.max_by("category", F.struct("price", -F.col("order_item_id"))).alias("category"),
+        .withColumns(
+            {
+                "amount": (F.col("price") + F.col("freight_value")).cast(_MONEY),
+                "freight": F.col("freight_value").cast(_MONEY),
+            }
         )
+    )
+
+
+def _sold(lines: DataFrame) -> DataFrame:
+    """Money, pieces and category of each order that has items, from its `_lines`."""
+    from pyspark.sql import functions as F
+
+    return lines.groupBy("order_id").agg(
+        F.sum("amount").alias("sold"),
+        F.sum("freight").alias("freight"),
+        F.count("*").alias("pieces"),
+        F.max_by("category", F.struct("price", -F.col("order_item_id"))).alias("category"),
     )
 
 

@@ -30,6 +30,7 @@ TRANSACTION_COLUMNS = {
     "installments": "int",
     "freight": "decimal(18,2)",
     "category": "string",
+    "product_id": "string",
     "related_order_id": "string",
     "delivered_on": "date",
     "review_score": "int",

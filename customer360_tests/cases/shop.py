@@ -81,6 +81,8 @@ class Shop:
         load_silver.load_customer_days(self.work, days)
         assert not audit.rows_astray(self.work, silver.days, silver.accounting)
         assert not audit.money_astray(self.work, silver.days, silver.money)
+        if self.source.has_lines:
+            assert audit.lines_astray(self.work, silver.days).told is None
         assert not reconcile(self.work.tables, self.work.deployment).differences
         loaded = Loaded(bronze, silver)
         assert loaded.account.missing == 0

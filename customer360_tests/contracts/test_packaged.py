@@ -35,6 +35,7 @@ def test_the_tables_of_the_design_have_contracts():
         "silver/customers",
         "silver/customer_history",
         "silver/transactions",
+        "silver/order_lines",
         "silver/customer_days",
         "gold/customer_features",
         "gold/first_orders",
@@ -44,6 +45,7 @@ def test_the_tables_of_the_design_have_contracts():
         "gold/revenue_predictions",
         "gold/customer_360",
         "gold/cohort_retention",
+        "gold/product_affinity",
         "gold/business_health",
         "gold/model_drift",
         "gold/model_performance",
@@ -125,7 +127,8 @@ def test_allowed_values_are_those_that_the_code_gives():
     assert set(Contract.load("gold/customer_360").column("next_best_action").allowed_values) == (
         actions
     )
-    assert Contract.load("silver/transactions").column("kind").allowed_values == transactions.KINDS
+    for table in ("silver/transactions", "silver/order_lines"):
+        assert Contract.load(table).column("kind").allowed_values == transactions.KINDS
 
 
 def test_the_data_model_page_is_what_the_contracts_say():

@@ -20,6 +20,7 @@ def test_they_are_those_whose_contract_says_what_they_read() -> None:
         "gold/customer_360",
         "gold/customer_features",
         "gold/first_orders",
+        "gold/product_affinity",
         "gold/rfm_segments",
     }
     for table in packaged_tables():

@@ -88,6 +88,9 @@ DBT = {
 
 SERVED = WAREHOUSE | DBT
 
+OF_LINES = {"silver/order_lines", "gold/product_affinity", "warehouse/gold/product_affinity"}
+"""What there is beside these where a source tells the lines of its orders."""
+
 ONLY_FOR_RUNS = {
     "dagster_dbt",
     "dagster_pyspark",
@@ -214,6 +217,30 @@ def test_lineage_runs_from_bronze_to_customer_360(definitions: dg.Definitions) -
         "exports/whales",
         "exports/win_back",
     }
+
+
+def test_only_where_a_source_has_lines_are_there_lines_and_what_is_made_of_them(
+    definitions: dg.Definitions, tmp_path: Path
+) -> None:
+    home = load_settings(
+        tmp_path, start_date=date(2011, 1, 1), end_date=date(2011, 1, 31), sources=("files",),
+        files_mapping=("online_retail",), files_path=tmp_path,
+    )  # fmt: skip
+    with_lines = build_definitions(home)
+    own = ("bronze/", "quarantine/")
+    found, without = (
+        {key for key in specs(each) if not key.startswith(own)}
+        for each in (with_lines, definitions)
+    )
+    assert found - without == OF_LINES
+    assert without <= found
+    graph = with_lines.resolve_asset_graph()
+    lines = dg.AssetKey(["silver", "order_lines"])
+    assert {key.name for key in graph.get(lines).check_keys} == {
+        "lines_add_up", "keys_unique", "customers_known",
+    }  # fmt: skip
+    made_of_lines = graph.get_ancestor_asset_keys(dg.AssetKey(["silver", "transactions"]))
+    assert graph.get_ancestor_asset_keys(lines) == made_of_lines
 
 
 def test_blocking_checks_guard_rows(definitions: dg.Definitions) -> None:

@@ -30,6 +30,7 @@ TRANSACTION = {
     "installments": ("int", None),
     "freight": ("decimal(18,2)", None),
     "category": ("string", "Books"),
+    "product_id": ("string", None),
     "related_order_id": ("string", None),
     "delivered_on": ("date", None),
     "review_score": ("int", None),

@@ -48,6 +48,7 @@ def test_the_smallest_mapping_has_sensible_defaults() -> None:
         (("grain", "date_format: YYYY-MM-DD\ngrain"), "date_format: 'YYYY' in 'YYYY-MM-DD' mean"),
         (("grain", "date_in_name: sales.csv\ngrain"), "date_in_name: 'sales.csv' must hold yyyy"),
         (("columns: {", "columns: {line_id: Line, "), "columns.line_id needs grain: lines"),
+        (("columns: {", "columns: {product_id: Sku, "), "columns.product_id needs grain: lines"),
         (("columns: {", "columns: {line_id: No, "), "columns.line_id: False is not text; put"),
         (("grain", "exclude: [{column: A, equals: B}]\ngrain"), "exclude.0.reason is missing"),
         (

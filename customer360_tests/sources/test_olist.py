@@ -169,6 +169,20 @@ def test_each_rule_of_the_orders(tables: dict[str, DataFrame]) -> None:
     }  # fmt: skip
 
 
+def test_each_item_once_is_a_line_of_its_order(tables: dict[str, DataFrame]) -> None:
+    found = OlistSource(Path("unused")).staged_lines(tables)
+    names = ("order_id", "line_key", "product_id", "category", "quantity", "amount", "freight")
+    money = Decimal
+    assert {tuple(row) for row in found.select(*names).collect()} == {
+        ("o1", "1", "toy", "toys", 1, money("11.50"), money("1.50")),
+        ("o1", "2", "gamer", "pc_gamer", 1, money("99.90"), money("0.00")),
+        ("o1", "10", "toy", "toys", 1, money("101.90"), money("2.00")),
+        ("o2", "1", "toy", "toys", 1, money("5.10"), money("0.10")),
+        ("o3", "1", "unnamed", None, 1, money("7.00"), money("0.00")),
+        ("o8", "1", "toy", "toys", 1, money("2.00"), money("1.00")),
+    }
+
+
 def test_times_are_utc_of_sao_paulo(tables: dict[str, DataFrame]) -> None:
     found = OlistSource(Path("unused")).staged_transactions(tables)
     times = {row.order_id: row.occurred_at for row in found.collect()}

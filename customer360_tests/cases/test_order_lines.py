@@ -1,0 +1,162 @@
+"""silver/order_lines beside silver/transactions: corrected, moved, taken back, stopped half-way.
+
+`Shop.load` holds the lines of the days it makes against their orders each time.
+"""
+
+from __future__ import annotations
+
+import shutil
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from customer360.lakehouse.tables import Lakehouse
+from customer360.table_names import ORDER_LINES, TRANSACTIONS
+from customer360_tests.cases.shop import Shop, open_shop
+from customer360_tests.cases.test_what_replaces_takes_away import assert_as_from_scratch
+
+MARCH: dict[str, Any] = {"first": date(2024, 3, 1), "last": date(2024, 3, 31), "history": True}
+MAPPING = """
+name: mill
+time_zone: Europe/Lisbon
+currency: EUR
+grain: lines
+closed: true
+date_in_name: "sales_{yyyy-MM-dd}.csv"
+columns: {order_id: nr, line_id: line, customer_id: who, occurred_at: at, amount: sum,
+          product_id: sku, category: kind, quantity: pieces}
+cancellations:
+  - {column: state, equals: [back], kind: refund}
+discounts:
+  - {column: kind, equals: [voucher]}
+"""
+HEAD = "nr,line,who,at,sum,sku,kind,pieces,state"
+FILES = {
+    "sales_2024-03-05.csv": (HEAD, "1,1,ann,2024-03-05 09:00:00,10.00,A,toys,2,",
+                             "1,2,,2024-03-05 09:00:00,5.00,B,books,1,",
+                             "1,3,,2024-03-05 09:00:00,-2.00,,voucher,1,",
+                             "2,1,bob,2024-03-05 10:00:00,7.00,A,toys,1,"),
+    "sales_2024-03-09.csv": (HEAD, "3,1,ann,2024-03-09 09:00:00,20.00,C,garden,1,",
+                             "4,1,bob,2024-03-09 11:00:00,7.00,A,toys,1,back"),
+}  # fmt: skip
+
+
+def lines_of(shop: Shop) -> list[tuple[Any, ...]]:
+    return shop.rows(
+        ORDER_LINES, "business_date", "order_id", "line_key", "kind", "product_id", "quantity",
+        "amount",
+    )  # fmt: skip
+
+
+LOADED = [
+    ("2024-03-05", "1", "1", "sale", "A", "2", "10.00"),
+    ("2024-03-05", "1", "2", "sale", "B", "1", "5.00"),
+    ("2024-03-05", "1", "3", "sale", None, "1", "-2.00"),
+    ("2024-03-05", "2", "1", "sale", "A", "1", "7.00"),
+    ("2024-03-09", "3", "1", "sale", "C", "1", "20.00"),
+    ("2024-03-09", "4", "1", "refund", "A", "1", "7.00"),
+]
+
+
+def test_lines_are_corrected_moved_and_taken_back_with_their_orders(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    shop = open_shop(spark, tmp_path / "shop", MAPPING, FILES, **MARCH)
+    shop.load()
+    assert lines_of(shop) == LOADED
+    # Line 2 of order 1 was another product; order 2 was really on the 7th, order 5 is late.
+    shop.deliver(
+        "sales_2024-03-12.csv", HEAD, "1,2,,2024-03-05 09:00:00,6.00,D,books,1,",
+        "2,1,bob,2024-03-07 10:00:00,7.00,A,toys,1,", "5,1,eve,2024-03-02 10:00:00,1.00,E,food,1,",
+    )  # fmt: skip
+    loaded = shop.load(date(2024, 3, 12))
+    assert {day.day for day in loaded.silver.days} == {2, 5, 7, 12}
+    corrected = [
+        ("2024-03-02", "5", "1", "sale", "E", "1", "1.00"),
+        ("2024-03-05", "1", "1", "sale", "A", "2", "10.00"),
+        ("2024-03-05", "1", "2", "sale", "D", "1", "6.00"),
+        ("2024-03-05", "1", "3", "sale", None, "1", "-2.00"),
+        ("2024-03-07", "2", "1", "sale", "A", "1", "7.00"),
+        *LOADED[4:],
+    ]
+    assert lines_of(shop) == corrected
+    assert shop.orders() == [
+        ("2024-03-02", "5", "sale", "1.00"),
+        ("2024-03-05", "1", "sale", "14.00"),
+        ("2024-03-07", "2", "sale", "7.00"),
+        ("2024-03-09", "3", "sale", "20.00"),
+        ("2024-03-09", "4", "refund", "7.00"),
+    ]
+    # The 9th comes again without its sale; and two lines of one order contradict each other.
+    shop.deliver(
+        "sales_2024-03-09.csv", HEAD, FILES["sales_2024-03-09.csv"][2],
+        "6,1,eve,2024-03-09 12:00:00,3.00,E,food,1,", "6,1,eve,2024-03-09 12:00:00,3.00,F,food,1,",
+        "6,2,eve,2024-03-09 12:00:00,4.00,G,food,1,",
+    )  # fmt: skip
+    shop.load(date(2024, 3, 9))
+    assert lines_of(shop) == [*corrected[:-2], LOADED[-1]]
+    assert shop.reasons() == {"conflicting_rows": 3}
+    assert_as_from_scratch(shop, tmp_path / "fresh", mapping=MAPPING)
+
+
+def test_a_load_stopped_between_the_two_tables_is_made_good_by_the_next(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where that is of other days: what was consumed is noted with the second table."""
+    shop = open_shop(spark, tmp_path / "shop", MAPPING, FILES, **MARCH)
+    shop.load()
+    shop.deliver("sales_2024-03-12.csv", HEAD, "2,1,bob,2024-03-07 10:00:00,8.00,D,toys,1,")
+    replace_days = Lakehouse.replace_days
+
+    def killed(self: Lakehouse, contract: Any, *given: Any, **named: Any) -> Any:
+        if contract.table == TRANSACTIONS:
+            raise KeyboardInterrupt
+        return replace_days(self, contract, *given, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Lakehouse, "replace_days", killed)
+        with pytest.raises(KeyboardInterrupt):
+            shop.load(date(2024, 3, 12))
+    assert ("2024-03-07", "2", "1", "sale", "D", "1", "8.00") in lines_of(shop)
+    assert ("2024-03-05", "2", "sale", "7.00") in shop.orders()  # still as it was
+    shop.load(date(2024, 3, 20))
+    assert lines_of(shop) == [
+        *LOADED[:3],
+        ("2024-03-07", "2", "1", "sale", "D", "1", "8.00"),
+        *LOADED[4:],
+    ]
+    assert shop.orders() == [
+        ("2024-03-05", "1", "sale", "13.00"),
+        ("2024-03-07", "2", "sale", "8.00"),
+        ("2024-03-09", "3", "sale", "20.00"),
+        ("2024-03-09", "4", "refund", "7.00"),
+    ]
+
+
+def test_what_an_older_release_loaded_gets_its_lines_with_the_next_load(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    shop = open_shop(spark, tmp_path / "shop", MAPPING, FILES, **MARCH)
+    shop.load()
+    shutil.rmtree(tmp_path / "shop" / "lakehouse" / ORDER_LINES)
+    shop.load(date(2024, 3, 20))
+    assert lines_of(shop) == LOADED
+    # A day on which nothing was sold has an account too.
+    loaded = shop.load(date(2024, 3, 25))
+    assert loaded.silver.days == (date(2024, 3, 25),)
+    assert loaded.account.rows_in == loaded.account.kept == 0
+
+
+def test_orders_without_lines_leave_no_table_of_them(spark: SparkSession, tmp_path: Path) -> None:
+    mapping = (
+        "name: mill\ntime_zone: Europe/Lisbon\ncurrency: EUR\ngrain: orders\nclosed: true\n"
+        "columns: {order_id: nr, customer_id: who, occurred_at: at, amount: sum}\n"
+    )
+    rows = ("nr,who,at,sum", "1,ann,2024-03-05 09:00:00,10.00")
+    shop = open_shop(spark, tmp_path, mapping, {"orders.csv": rows}, **MARCH)
+    shop.load()
+    assert not shop.lakehouse.exists(ORDER_LINES)
+    assert not shop.work.deployment.makes(ORDER_LINES)
