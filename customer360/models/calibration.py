@@ -130,7 +130,8 @@ def fit_isotonic(labels: ArrayLike, scores: ArrayLike) -> Calibrator:
     levels = np.clip(fitted.x[starts], least, 1 - least)
     if len(starts) == 1:
         return Calibrator()
-    inside = (centres > 0) & (centres < 1)
+    # Nearer to a corner, the line to it would be too steep to be drawn in doubles.
+    inside = (centres > _SMALLEST) & (centres < 1 - _SMALLEST)
     return Calibrator(
         "isotonic",
         scores=(0.0, *centres[inside].tolist(), 1.0),

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from customer360.models.calibration import (
@@ -101,6 +101,7 @@ rows = st.lists(st.tuples(st.integers(0, 1), st.floats(0, 1)), min_size=10, max_
 
 
 @given(rows, st.lists(st.floats(0, 1), min_size=2, max_size=20))
+@example([(0, 0.0)] * 9 + [(1, 2.2250738585e-313)], [0.0, 2.2250738585e-313])
 def test_the_curve_never_falls_and_stays_between_0_and_1(
     pairs: list[tuple[int, float]], asked: list[float]
 ) -> None:
