@@ -199,7 +199,7 @@ def _transactions(
             check_name="lines_add_up",
             passed=found.count == 0,
             metadata={"orders_differing": found.count},
-            description=found.told,
+            description=found.description,
         )
         metadata = commit_metadata(loaded.lines, earlier_days_mended=mended)
         made.append(_Made(ORDER_LINES, metadata, [add_up], loaded.days))

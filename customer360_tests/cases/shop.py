@@ -82,7 +82,7 @@ class Shop:
         assert not audit.rows_astray(self.work, silver.days, silver.accounting)
         assert not audit.money_astray(self.work, silver.days, silver.money)
         if self.source.has_lines:
-            assert audit.lines_astray(self.work, silver.days).told is None
+            assert audit.lines_astray(self.work, silver.days).description is None
         assert not reconcile(self.work.tables, self.work.deployment).differences
         loaded = Loaded(bronze, silver)
         assert loaded.account.missing == 0
