@@ -89,6 +89,7 @@ DBT = {
 SERVED = WAREHOUSE | DBT
 
 ONLY_FOR_RUNS = {
+    "altair",
     "dagster_dbt",
     "dagster_pyspark",
     "dbt",
@@ -105,6 +106,7 @@ ONLY_FOR_RUNS = {
     "scipy",
     "sklearn",
     "streamlit",
+    "vl_convert",
     "xgboost",
 }
 """Packages that loading the definitions must not import."""
