@@ -508,8 +508,8 @@ class MappedSource(Source, Generic[MappingT]):
         elif len(parts) == 1:
             amount = parts[0]
         else:
-            there = [F.coalesce(part.try_cast(_EXACT), F.lit(0).cast(_EXACT)) for part in parts]
-            amount = functools.reduce(lambda a, b: a + b, there)
+            amounts = [F.coalesce(part.try_cast(_EXACT), F.lit(0).cast(_EXACT)) for part in parts]
+            amount = functools.reduce(lambda a, b: a + b, amounts)
         if self._has("discount"):
             whole = amount.try_cast(_EXACT)
             off = F.coalesce(F.abs(self._role("discount").try_cast(_EXACT)), F.lit(0).cast(_EXACT))

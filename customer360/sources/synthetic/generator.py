@@ -162,12 +162,12 @@ def _locked(folder: Path) -> Iterator[None]:
 def _existing(folder: Path, wanted: Manifest, overwrite: bool) -> Manifest | None:
     """The data set that is there, when it is the one wanted; None when one must be made."""
     try:
-        found = read_manifest(folder)
+        existing = read_manifest(folder)
     except SyntheticDataError:
         if not overwrite:
             raise
         return None
-    if found is None:
+    if existing is None:
         foreign = [part for part in _PARTS if (folder / part).exists()]
         if foreign and not (folder / _PARTIAL).exists():
             raise SyntheticDataError(
@@ -175,9 +175,9 @@ def _existing(folder: Path, wanted: Manifest, overwrite: bool) -> Manifest | Non
                 "move it away or choose another folder"
             )
         return None
-    theirs, ours = found.arguments(), wanted.arguments()
+    theirs, ours = existing.arguments(), wanted.arguments()
     if theirs == ours:
-        return found
+        return existing
     if overwrite:
         return None
     raise SyntheticDataError(
@@ -188,22 +188,24 @@ def _existing(folder: Path, wanted: Manifest, overwrite: bool) -> Manifest | Non
 
 def _difference(theirs: dict[str, Any], ours: dict[str, Any]) -> str:
     """The first few arguments that differ, as ``seed 42 (asked for 7)``."""
-    told = []
+    differences = []
     for name, value in ours.items():
         other = theirs.get(name)
         if other == value:
             continue
         if isinstance(value, dict) and isinstance(other, dict):
             inner = [key for key in value if other.get(key) != value[key]]
-            told += [
+            differences += [
                 f"{name}.{key} {other.get(key)!r} (asked for {value[key]!r})"
                 if not isinstance(value[key], list)
                 else f"other {name}.{key}"
                 for key in inner
             ]
         else:
-            told.append(f"{name} {other} (asked for {value})")
-    return ", ".join(told[:3]) + (f" and {len(told) - 3} more" if len(told) > 3 else "")
+            differences.append(f"{name} {other} (asked for {value})")
+    return ", ".join(differences[:3]) + (
+        f" and {len(differences) - 3} more" if len(differences) > 3 else ""
+    )
 
 
 def _move_into_place(folder: Path, partial: Path) -> None:
