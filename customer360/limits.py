@@ -51,11 +51,11 @@ class LeftOut:
         Of a single row nothing can be concluded: the tolerance is for it. All of the money, where
         it cannot be told of any row: nothing is left that could be read.
         """
-        told = self.of_rows - self.unknown
+        valued = self.of_rows - self.unknown
         if not self.of_money:
-            return 1.0 if self.unknown and told <= 0 else 0.0
+            return 1.0 if self.unknown and valued <= 0 else 0.0
         counted = self.unknown if self.unknown > 1 else 0
-        guessed = self.of_money / told * counted if told > 0 else Decimal(0)
+        guessed = self.of_money / valued * counted if valued > 0 else Decimal(0)
         return float((self.money + guessed) / (self.of_money + guessed))
 
     def over(self, limits: Limits) -> bool:
