@@ -410,12 +410,14 @@ def predicted_and_actual(expected: ArrayLike, actual: ArrayLike, subtitle: str) 
     perfect = Series("Perfect", OTHER, dashed=True)
 
     def logarithmic(column: str, title: str, lowest: float) -> dict[str, Any]:
+        powers = _powers_of_ten(lowest, most)
         return {
             "shorthand": f"{column}:Q",
             "title": title,
             "scale": alt.Scale(type="symlog", constant=1, domain=[lowest, most]),
+            # Vega thins out values beyond its count of ticks, and of these labels that overlap.
             "axis": alt.Axis(
-                values=_powers_of_ten(lowest, most), format=PLAIN, labelOverlap="greedy"
+                values=powers, tickCount=len(powers), format=PLAIN, labelOverlap="greedy"
             ),
         }
 
