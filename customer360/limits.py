@@ -41,7 +41,7 @@ class LeftOut:
 
     @property
     def share(self) -> float:
-        """Share of the rows."""
+        """Share of the rows that are left out, 0 to 1."""
         return self.rows / self.of_rows if self.of_rows else 0.0
 
     @property
@@ -59,7 +59,7 @@ class LeftOut:
         return float((self.money + guessed) / (self.of_money + guessed))
 
     def over(self, limits: Limits) -> bool:
-        """Whether it is too much."""
+        """Whether the rows, or their money, are more than the limits allow."""
         if not self.rows:
             return False
         too_many = self.share > limits.rows and self.rows > limits.tolerance

@@ -213,13 +213,13 @@ def ranked_bars(
     """
     chart = alt.Chart(frame, height=max(120, 28 * len(frame) + 50))
     bars = chart.mark_bar() if isinstance(colour, alt.Color) else chart.mark_bar(color=colour)
-    told = ".1%" if number_format.endswith("%") else ",.4~f"
+    precise = ".1%" if number_format.endswith("%") else ",.4~f"
     encoded = bars.encode(
         alt.X(f"{value}:Q", title=x, axis=alt.Axis(format=number_format, tickCount=8)),
         alt.Y(f"{name}:N", title=y, sort=None, axis=alt.Axis(labelOverlap=False)),
         tooltip=[
             alt.Tooltip(f"{name}:N", title=y or " "),
-            alt.Tooltip(f"{value}:Q", title=x, format=told),
+            alt.Tooltip(f"{value}:Q", title=x, format=precise),
         ],
     )
     return encoded.encode(color=colour) if isinstance(colour, alt.Color) else encoded

@@ -30,7 +30,7 @@ YEARS_FROM = 1970
 """First year that two digits mean, unless a mapping says otherwise: 70 is 1970, 69 is 2069."""
 
 BIRTH_YEARS_FROM = 1920
-"""The same for birth dates, which lie a lifetime before the orders."""
+"""First year that two digits of a birth date mean: it lies a lifetime before the orders."""
 
 TWO_DIGIT_YEARS = "twoDigitYearsFrom"
 """Property of a column of times: they are read as people write them, two-digit years from here."""

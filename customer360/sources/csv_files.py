@@ -45,7 +45,7 @@ CONTROL_CHARACTERS = r"[\x{00}-\x{08}\x{0B}\x{0C}\x{0E}-\x{1F}\x{7F}-\x{9F}]"
 """Regular expression (Java's) of characters that no text is meant to hold."""
 
 CONTROL_CHARACTERS_OF_PYTHON = re.sub(r"\\x\{(\w+)\}", r"\\x\1", CONTROL_CHARACTERS)
-"""The same in Python's notation."""
+"""`CONTROL_CHARACTERS` in the notation of Python."""
 
 
 @dataclass(frozen=True)

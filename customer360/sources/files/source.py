@@ -220,7 +220,7 @@ class FilesSource(MappedSource[FileMapping]):
 
     @property
     def _has_sheets(self) -> bool:
-        """Files may be spreadsheets."""
+        """Whether the mapping or a file's name says that there are spreadsheets."""
         of_name = (self.path, *self.only, self.mapping.files, self.mapping.date_in_name)
         return self.mapping.format == "xlsx" or any(
             str(name).lower().endswith(SPREADSHEETS) for name in of_name if name is not None
@@ -387,7 +387,7 @@ def _written_as(formats: str) -> str:
 
 
 def _date_in(template: str) -> Column:
-    """The day in ``_source_file``."""
+    """The day that ``template`` finds in ``_source_file``; null where it has none."""
     from pyspark.sql import functions as F
 
     pattern = name_pattern(template)

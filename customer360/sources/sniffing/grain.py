@@ -269,18 +269,9 @@ def _repeats(
     """Whether order ids repeat, and what tells the rows of one apart."""
     order = queries.of("order_id")
     different = f"(SELECT DISTINCT * FROM sample WHERE {order} IS NOT NULL AND {queries.sales})"
-    counted = [column.name for column in columns if column.name != roles["order_id"].column.name]
-    differs = ", ".join(f"count(*) FILTER (c{n} > 1) AS d{n}" for n in range(len(counted)))
-    inner = ", ".join(
-        f"count(DISTINCT coalesce({sql_name(one)}, '')) AS c{n}" for n, one in enumerate(counted)
-    )
-    row = queries.row(
-        f"SELECT count(*), sum(n), {differs} FROM (SELECT {order}, count(*) AS n, {inner} "
-        f"FROM {different} GROUP BY {order} HAVING count(*) > 1)"
-    )
     ids = queries.number(f"SELECT count(DISTINCT {order}) FROM sample WHERE {queries.sales}")
-    repeated, on = int(row[0] or 0), int(row[1] or 0)
-    shares = {one: int(row[n + 2]) / repeated for n, one in enumerate(counted) if repeated}
+    others = [column.name for column in columns if column.name != roles["order_id"].column.name]
+    repeated, on, shares = _differences(queries, order, others, different)
     if not repeated:
         whose = "the order id" if ids == 1 else f"each of the {ids:,} order ids"
         profile.why = f"{whose} stands on one row"
@@ -307,12 +298,10 @@ def _repeats(
     of_items = {roles[role].column.name for role in item}
     amount = roles["amount"].column.name if "amount" in roles else None
     differing = _listed(sorted(changing)[:4]) or "little"
-    state = {one for one in changing if words.is_named(one, words.KINDS)}
-    changed = roles["changed_at"].column.name if "changed_at" in roles else None
-    if (state or changed in changing) and not changing & of_items and amount not in changing:
+    if not changing & of_items and amount not in changing and _are_states(changing, roles):
         profile.states = True
         profile.why = f"{repeats} in {differing}: rows are states of an order"
-        if changed is None:
+        if "changed_at" not in roles:
             profile.decide.append(
                 "grain: rows are states of an order; name the column of a row's last change as "
                 "changed_at, or leave all but the last state out by `exclude`"
@@ -331,6 +320,32 @@ def _repeats(
             f"SELECT count(*) FROM (SELECT 1 FROM {different} GROUP BY {order}, {line} "
             f"HAVING count(*) > 1 OR {line} IS NULL)"
         )
+
+
+def _differences(
+    queries: _Queries, order: str, columns: Sequence[str], rows: str
+) -> tuple[int, int, dict[str, float]]:
+    """Order ids that stand on several of the ``rows``, and how many rows these are.
+
+    And by column, the share of these ids whose rows differ in it.
+    """
+    differs = ", ".join(f"count(*) FILTER (c{n} > 1) AS d{n}" for n in range(len(columns)))
+    values = ", ".join(
+        f"count(DISTINCT coalesce({sql_name(one)}, '')) AS c{n}" for n, one in enumerate(columns)
+    )
+    counts = queries.row(
+        f"SELECT count(*), sum(n), {differs} FROM (SELECT {order}, count(*) AS n, {values} "
+        f"FROM {rows} GROUP BY {order} HAVING count(*) > 1)"
+    )
+    repeated, on = int(counts[0] or 0), int(counts[1] or 0)
+    shares = {one: int(counts[n + 2]) / repeated for n, one in enumerate(columns) if repeated}
+    return repeated, on, shares
+
+
+def _are_states(changing: set[str], roles: dict[str, Chosen]) -> bool:
+    """Whether the columns in which an order's rows differ say what became of it, or when."""
+    changed = roles["changed_at"].column.name if "changed_at" in roles else None
+    return changed in changing or any(words.is_named(one, words.KINDS) for one in changing)
 
 
 def rows_of_items(column: str) -> bool:
@@ -400,24 +415,14 @@ def _below_zero(
     if not count:
         return
     first = money[0]
-    if profile.grain == "lines":
-        for column in columns:
-            if column.name in {chosen.column.name for chosen in roles.values()} or column.is_time:
-                continue
-            values = queries.column(
-                f"SELECT DISTINCT {sql_name(column.name)} FROM sample WHERE {queries.sales} "
-                f"AND ({below}) AND {sql_name(column.name)} IS NOT NULL ORDER BY 1 LIMIT 20"
-            )
-            called = [text for text in values if words.is_named(text, f".*({words.DISCOUNTS}).*")]
-            if called:
-                why = "lines below zero that are called so"
-                profile.discounts.append(Rule(column.name, tuple(called), why=why))
-                listed = ", ".join(map(sql_text, called))
-                below = f"({below}) AND coalesce({sql_name(column.name)} NOT IN ({listed}), true)"
-                count = queries.number(
-                    f"SELECT count(*) FROM sample WHERE {queries.sales} AND ({below})"
-                )
-                break
+    discounts = (
+        _discount_lines(queries, columns, roles, below) if profile.grain == "lines" else None
+    )
+    if discounts is not None:
+        profile.discounts.append(discounts)
+        listed = ", ".join(map(sql_text, discounts.equals))
+        below = f"({below}) AND coalesce({sql_name(discounts.column)} NOT IN ({listed}), true)"
+        count = queries.number(f"SELECT count(*) FROM sample WHERE {queries.sales} AND ({below})")
     if not count:
         return
     order = queries.of("order_id")
@@ -453,6 +458,24 @@ def _below_zero(
     )
     why = f"{count:,} {rows} under discounts"
     profile.cancellations.append(Rule(roles[first].column.name, test="below: 0", why=why))
+
+
+def _discount_lines(
+    queries: _Queries, columns: Sequence[Column], roles: dict[str, Chosen], below: str
+) -> Rule | None:
+    """The lines below zero that a column without a role calls discounts, if one does."""
+    taken = {chosen.column.name for chosen in roles.values()}
+    for column in columns:
+        if column.name in taken or column.is_time:
+            continue
+        values = queries.column(
+            f"SELECT DISTINCT {sql_name(column.name)} FROM sample WHERE {queries.sales} "
+            f"AND ({below}) AND {sql_name(column.name)} IS NOT NULL ORDER BY 1 LIMIT 20"
+        )
+        called = [text for text in values if words.is_named(text, f".*({words.DISCOUNTS}).*")]
+        if called:
+            return Rule(column.name, tuple(called), why="lines below zero that are called so")
+    return None
 
 
 def _listed(values: Sequence[str]) -> str:

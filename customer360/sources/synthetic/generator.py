@@ -120,9 +120,9 @@ def generate(
             partial = folder / _PARTIAL
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir()
-            made = _Run(partial, wanted, progress or (lambda done, total: None)).make()
+            manifest = _Run(partial, wanted, progress or (lambda done, total: None)).make()
             _move_into_place(folder, partial)
-            return made
+            return manifest
     except OSError as error:
         raise SyntheticDataError(
             f"{folder}: cannot generate here: {error.strerror or error}; check space and "
@@ -276,9 +276,9 @@ class _Run:
                 self._write(table, defects, renderer, layout, rows_writer)
         shutil.rmtree(self.folder / "records")
         self._write_shop_time()
-        made = replace(self.wanted, counts=self.counts)
-        (self.folder / "truth" / "manifest.json").write_text(made.to_json())
-        return made
+        manifest = replace(self.wanted, counts=self.counts)
+        (self.folder / "truth" / "manifest.json").write_text(manifest.to_json())
+        return manifest
 
     def _step(self) -> None:
         self.done += 1
@@ -393,17 +393,17 @@ class _Run:
             rows = self._read(table, bucket, layout)
             content, damage = renderer.render(rows)
             self._write_days(table, bucket, rows, content, renderer.dictionaries)
-            found = np.bincount(damage.codes, minlength=len(defects) + 1)
-            return self._truth_rows(table, defects, rows, damage), found, len(rows)
+            by_defect = np.bincount(damage.codes, minlength=len(defects) + 1)
+            return self._truth_rows(table, defects, rows, damage), by_defect, len(rows)
 
-        total, found_in_all = 0, np.zeros(len(defects) + 1, dtype=np.int64)
-        for truth_rows, found, rows in _in_order(bucket_written, self.buckets):
+        total, of_all_buckets = 0, np.zeros(len(defects) + 1, dtype=np.int64)
+        for truth_rows, by_defect, rows in _in_order(bucket_written, self.buckets):
             rows_writer.write_table(truth_rows)
-            found_in_all += found
+            of_all_buckets += by_defect
             total += rows
             self._step()
         self.counts[_ROWS_OF[table]] = total
-        for defect, count in zip(defects, found_in_all[1:].tolist(), strict=True):
+        for defect, count in zip(defects, of_all_buckets[1:].tolist(), strict=True):
             self.counts[defect.name] = count
 
     def _read(self, table: str, bucket: int, layout: np.dtype[Any]) -> NDArray[Any]:
