@@ -45,13 +45,13 @@ class DayRange:
 
 def ranges_of(days: Iterable[date], within: timedelta = timedelta(days=1)) -> tuple[DayRange, ...]:
     """The ranges that hold ``days``, in order; days no further than ``within`` apart are in one."""
-    found: list[DayRange] = []
+    ranges: list[DayRange] = []
     for day in sorted(set(days)):
-        if found and day - found[-1].last <= within:
-            found[-1] = DayRange(found[-1].first, day)
+        if ranges and day - ranges[-1].last <= within:
+            ranges[-1] = DayRange(ranges[-1].first, day)
         else:
-            found.append(DayRange(day, day))
-    return tuple(found)
+            ranges.append(DayRange(day, day))
+    return tuple(ranges)
 
 
 def parse_day(text: str, setting: str) -> date:

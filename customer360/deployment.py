@@ -89,10 +89,10 @@ class Deployment:
     def available(self) -> DayRange:
         """The business days that the active sources hold, together; days to come are none."""
         ranges = [source.available() for source in self.sources]
-        found = ranges[0]
+        days = ranges[0]
         for other in ranges[1:]:
-            found = found.union(other)
-        return found
+            days = days.union(other)
+        return days
 
     def today(self) -> date:
         """The day that it is for the business."""

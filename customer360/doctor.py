@@ -115,11 +115,11 @@ def check_python(
     """Python is one that the package is made for."""
     version = version or platform.python_version()
     wanted = requires("customer360")
-    found = f"{version} at {sys.executable}"
+    actual = f"{version} at {sys.executable}"
     if SpecifierSet(wanted).contains(version, prereleases=True):
-        return Check("Python", "ok", found)
+        return Check("Python", "ok", actual)
     return Check(
-        "Python", "fail", found, f"install a Python {wanted}, remove .venv and run `make setup`"
+        "Python", "fail", actual, f"install a Python {wanted}, remove .venv and run `make setup`"
     )
 
 
@@ -139,12 +139,12 @@ def check_packages(
         if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
             continue
         try:
-            found = version(requirement.name)
+            installed = version(requirement.name)
         except metadata.PackageNotFoundError:
             wrong.append(f"{requirement} (not installed)")
             continue
-        if not requirement.specifier.contains(found, prereleases=True):
-            wrong.append(f"{requirement} (found {found})")
+        if not requirement.specifier.contains(installed, prereleases=True):
+            wrong.append(f"{requirement} (found {installed})")
     if wrong:
         return Check("Packages", "fail", f"unmet: {', '.join(sorted(set(wrong)))}", "`make setup`")
     return Check("Packages", "ok", f"{distribution} {version(distribution)} and what it needs")
@@ -169,18 +169,18 @@ def check_java(
     command = str(Path(home) / "bin" / "java") if home else which("java")
     if command is None:
         return Check("Java", "fail", "none on PATH, and JAVA_HOME is not set", remedy)
-    said = (run or _java_version)(command)
-    if said is None:
+    output = (run or _java_version)(command)
+    if output is None:
         where = f"JAVA_HOME={home}" if home else command
         return Check("Java", "fail", f"{where} does not run", remedy)
     # openjdk version "17.0.15" 2025-04-15; before Java 9 it was "1.8.0_402".
-    match = re.search(r'version "(?:1\.)?(\d+)([^"]*)"', said)
+    match = re.search(r'version "(?:1\.)?(\d+)([^"]*)"', output)
     if match is None:
         return Check("Java", "warn", f"{command} does not say its version", remedy)
-    found = f"{match[1]}{match[2]} at {command}"
+    actual = f"{match[1]}{match[2]} at {command}"
     if int(match[1]) < MINIMUM_JAVA:
-        return Check("Java", "fail", found, remedy)
-    return Check("Java", "ok", found)
+        return Check("Java", "fail", actual, remedy)
+    return Check("Java", "ok", actual)
 
 
 def _java_version(command: str) -> str | None:
@@ -224,13 +224,13 @@ def check_memory(driver_memory: str, *, available: Callable[[], int | None] | No
     free = (available or available_memory)()
     if free is None:
         return Check("Memory", "ok", f"unknown on {platform.system()}; the heap is {driver_memory}")
-    found = f"{_size(free)} available, Spark's heap is {driver_memory}"
+    actual = f"{_size(free)} available, Spark's heap is {driver_memory}"
     if free >= heap + PYTHON_MEMORY:
-        return Check("Memory", "ok", found)
+        return Check("Memory", "ok", actual)
     return Check(
         "Memory",
         "warn" if free >= heap else "fail",
-        found,
+        actual,
         f"free {_size(heap + PYTHON_MEMORY)}, or lower CUSTOMER360_SPARK_DRIVER_MEMORY",
     )
 
@@ -273,14 +273,14 @@ def check_disk(
     free: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free,
 ) -> Check:
     """Room for the deployment, in bytes, on the disk that holds or will hold ``home``."""
-    there = _nearest(home)
-    found = free(there)
-    text = f"{_size(found)} free on the disk of {there}"
-    if found >= minimum:
+    folder = _nearest(home)
+    free_bytes = free(folder)
+    text = f"{_size(free_bytes)} free on the disk of {folder}"
+    if free_bytes >= minimum:
         return Check("Disk", "ok", text)
     return Check(
         "Disk",
-        "fail" if found < minimum // 4 else "warn",
+        "fail" if free_bytes < minimum // 4 else "warn",
         text,
         f"free {_size(minimum)}, or put the deployment elsewhere by --home or CUSTOMER360_HOME",
     )
@@ -288,17 +288,17 @@ def check_disk(
 
 def check_home(home: Path) -> Check:
     """The home can be written to, or made."""
-    there = _nearest(home)
+    folder = _nearest(home)
     remedy = "choose another by --home or CUSTOMER360_HOME, or change its owner"
-    if not there.is_dir():
-        return Check("Home", "fail", f"{there} is a file", remedy)
+    if not folder.is_dir():
+        return Check("Home", "fail", f"{folder} is a file", remedy)
     try:
         # Asking os.access would believe permission bits that root or a read-only mount overrule.
-        with tempfile.TemporaryFile(dir=there):
+        with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        return Check("Home", "fail", f"{there} cannot be written to: {error.strerror}", remedy)
-    state = "" if there == home.absolute() else " (will be made)"
+        return Check("Home", "fail", f"{folder} cannot be written to: {error.strerror}", remedy)
+    state = "" if folder == home.absolute() else " (will be made)"
     return Check("Home", "ok", f"{home.absolute()}{state}")
 
 

@@ -165,7 +165,7 @@ def _acquire(
     lock: FileLock, home: Path, wait_seconds: float, tell: Callable[[str], None] | None
 ) -> None:
     until = time.monotonic() + wait_seconds
-    told = None
+    announced = None
     patience = 0.0
     while True:
         try:
@@ -176,9 +176,9 @@ def _acquire(
             if left <= 0:
                 raise _busy(home, wait_seconds) from None
         writer = _shown(home)
-        if tell is not None and writer != told:
+        if tell is not None and writer != announced:
             tell(f"waiting for {writer}, which writes {home}")
-            told = writer
+            announced = writer
         patience = min(left, _LOOK_AGAIN_SECONDS)
 
 

@@ -41,7 +41,7 @@ class LeftOut:
 
     @property
     def share(self) -> float:
-        """Share of the rows."""
+        """Share of the rows that are left out, 0 to 1."""
         return self.rows / self.of_rows if self.of_rows else 0.0
 
     @property
@@ -51,15 +51,15 @@ class LeftOut:
         Of a single row nothing can be concluded: the tolerance is for it. All of the money, where
         it cannot be told of any row: nothing is left that could be read.
         """
-        told = self.of_rows - self.unknown
+        valued = self.of_rows - self.unknown
         if not self.of_money:
-            return 1.0 if self.unknown and told <= 0 else 0.0
+            return 1.0 if self.unknown and valued <= 0 else 0.0
         counted = self.unknown if self.unknown > 1 else 0
-        guessed = self.of_money / told * counted if told > 0 else Decimal(0)
+        guessed = self.of_money / valued * counted if valued > 0 else Decimal(0)
         return float((self.money + guessed) / (self.of_money + guessed))
 
     def over(self, limits: Limits) -> bool:
-        """Whether it is too much."""
+        """Whether the rows, or their money, are more than the limits allow."""
         if not self.rows:
             return False
         too_many = self.share > limits.rows and self.rows > limits.tolerance

@@ -32,16 +32,16 @@ def table_of_tables(details: Sequence[TableDetails]) -> Table:
     return shown
 
 
-def table_of_account(found: Reconciled) -> Table:
+def table_of_account(account: Reconciled) -> Table:
     """Where every row is, from the files to gold, with its money."""
-    return _table_of_lines("Where every row is", found.lines, found.currency)
+    return _table_of_lines("Where every row is", account.lines, account.currency)
 
 
-def table_of_left_out(found: Reconciled) -> RenderableType:
+def table_of_left_out(account: Reconciled) -> RenderableType:
     """What is in no order, why, and how much money that is."""
-    if not found.left_out:
+    if not account.left_out:
         return Text("Every row that came in is in the tables.")
-    return _table_of_lines("Left out, and why", found.left_out, found.currency)
+    return _table_of_lines("Left out, and why", account.left_out, account.currency)
 
 
 def _table_of_lines(title: str, lines: Sequence[Line], currency: str) -> Table:

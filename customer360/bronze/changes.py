@@ -118,10 +118,10 @@ def digest(rows: DataFrame) -> DataFrame:
 
 def differing_days(before: DataFrame, after: DataFrame) -> set[date]:
     """Event dates on which two states of a table differ; reads a row a day of each."""
-    found = [
+    digests = [
         {(row[0], row[1], row[2]) for row in digest(rows).collect()} for rows in (before, after)
     ]
-    return {day for day, *_ in found[0] ^ found[1] if day is not None}
+    return {day for day, *_ in digests[0] ^ digests[1] if day is not None}
 
 
 def _taken(rows: DataFrame, why: str) -> DataFrame:

@@ -49,9 +49,9 @@ def main() -> None:
             err.print_exception()
             for note in getattr(error, "__notes__", ()):
                 err.print(note, markup=False, highlight=False)
-        said = " ".join(str(error).split()) or type(error).__name__
+        message = " ".join(str(error).split()) or type(error).__name__
         if not isinstance(error, Customer360Error):
-            said = f"{type(error).__name__}: {said}"
-            said += "" if verbose else "; --verbose shows the trace"
-        err.print(f"[red]error:[/red] {escape(said)}", highlight=False, soft_wrap=True)
+            message = f"{type(error).__name__}: {message}"
+            message += "" if verbose else "; --verbose shows the trace"
+        err.print(f"[red]error:[/red] {escape(message)}", highlight=False, soft_wrap=True)
         sys.exit(1)

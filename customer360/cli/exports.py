@@ -99,15 +99,15 @@ def export(
     _print_export(export_list(settings, campaign, as_of_day, options, run_id="command line"))
 
 
-def _print_export(found: Export) -> None:
-    manifest = found.manifest
+def _print_export(written: Export) -> None:
+    manifest = written.manifest
     say(
         f"{manifest['rows']:,} customers on the list {manifest['list']} of {manifest['as_of']}: "
-        f"{', '.join(str(found.folder / file) for file in manifest['files'])}",
+        f"{', '.join(str(written.folder / file) for file in manifest['files'])}",
     )
     left_out = {reason: count for reason, count in manifest["left_out"].items() if count}
     if left_out:
-        told = ", ".join(
+        reasons = ", ".join(
             f"{count:,} {reason.replace('_', ' ')}" for reason, count in left_out.items()
         )
-        say(f"left out: {told}")
+        say(f"left out: {reasons}")

@@ -59,11 +59,11 @@ def check(
 
     settings = load_settings(home)
     limits = Deployment(settings, (source,)).limits
-    found = check_source(spark_session(settings), source, limits=limits, personal=personal)
+    outcome = check_source(spark_session(settings), source, limits=limits, personal=personal)
     if format is Format.TABLE:
-        _print(found, personal=personal)
+        _print(outcome, personal=personal)
     else:
-        print_records([asdict(found)], format)
+        print_records([asdict(outcome)], format)
 
 
 @commands.command("map", rich_help_panel=PANEL)
@@ -91,23 +91,25 @@ def map_files(
     _must_be_there(paths)
     from customer360.sources.sniffing import draft
 
-    found = draft(paths, name=name, time_zone=time_zone, currency=currency)
+    drafted = draft(paths, name=name, time_zone=time_zone, currency=currency)
     if to is None:
-        typer.echo(found.text, nl=False)
+        typer.echo(drafted.text, nl=False)
         return
     try:
-        to.write_text(found.text, encoding="utf-8")
+        to.write_text(drafted.text, encoding="utf-8")
     except OSError as error:
         raise SettingsError(f"{to}: {(error.strerror or str(error)).lower()}") from None
-    looked = f"all rows ({found.rows:,})" if found.whole else f"only the first {found.rows:,} rows"
-    say(f"Written to {escape(str(to))}; {looked} were looked at.")
-    for each in found.decide:
-        say(f"To decide: {escape(each)}")
+    extent = (
+        f"all rows ({drafted.rows:,})" if drafted.whole else f"only the first {drafted.rows:,} rows"
+    )
+    say(f"Written to {escape(str(to))}; {extent} were looked at.")
+    for question in drafted.decide:
+        say(f"To decide: {escape(question)}")
     files = escape(" ".join(shlex.quote(str(path)) for path in paths))
-    if found.as_is:
-        say(f"The ready mapping {found.ready} reads this as it is:")
-    which = found.ready if found.as_is else shlex.quote(str(to))
-    say(f"Then: customer360 check --mapping {escape(str(which))} {files}")
+    if drafted.as_is:
+        say(f"The ready mapping {drafted.ready} reads this as it is:")
+    mapping = drafted.ready if drafted.as_is else shlex.quote(str(to))
+    say(f"Then: customer360 check --mapping {escape(str(mapping))} {files}")
 
 
 def _must_be_there(paths: Sequence[Path]) -> None:
@@ -116,50 +118,50 @@ def _must_be_there(paths: Sequence[Path]) -> None:
             raise SettingsError(f"{path}: there is no such file or folder")
 
 
-def _print(found: Checked, *, personal: bool) -> None:
+def _print(checked: Checked, *, personal: bool) -> None:
     from rich.table import Table
 
     def money(value: object) -> str:
-        return f"{value:,.2f} {found.currency}"
+        return f"{value:,.2f} {checked.currency}"
 
     shown = Table(title="What would come in", title_justify="left", show_header=False)
     lines = {
-        "rows in the files": f"{found.rows:,}",
-        "refused, to quarantine": f"{found.refused:,}",
-        "left out by a reason": f"{sum(each.rows for each in found.excluded):,}",
-        "repeats of a row, counted once": f"{found.repeats:,}",
-        "rows that later ones replace": f"{found.corrections:,}",
-        "days": f"{found.first} to {found.last}" if found.first else "none",
-        "orders": f"{found.orders:,}",
-        "refunds": f"{found.refunds:,}",
-        "cancelled": f"{found.cancelled:,}",
-        "customers": f"{found.customers:,}",
-        "orders without a customer": f"{found.anonymous:,}",
-        "sold": money(found.sold),
-        "given back": money(found.given_back),
-        "net": money(found.sold - found.given_back),
+        "rows in the files": f"{checked.rows:,}",
+        "refused, to quarantine": f"{checked.refused:,}",
+        "left out by a reason": f"{sum(exclusion.rows for exclusion in checked.excluded):,}",
+        "repeats of a row, counted once": f"{checked.repeats:,}",
+        "rows that later ones replace": f"{checked.corrections:,}",
+        "days": f"{checked.first} to {checked.last}" if checked.first else "none",
+        "orders": f"{checked.orders:,}",
+        "refunds": f"{checked.refunds:,}",
+        "cancelled": f"{checked.cancelled:,}",
+        "customers": f"{checked.customers:,}",
+        "orders without a customer": f"{checked.anonymous:,}",
+        "sold": money(checked.sold),
+        "given back": money(checked.given_back),
+        "net": money(checked.sold - checked.given_back),
     }
     for name, value in lines.items():
         shown.add_row(name, value)
     out.print(shown)
 
-    def named(each: Refused) -> str:
-        return escape(each.reason) + (f" ({escape(each.says)})" if each.says else "")
+    def named(refusal: Refused) -> str:
+        return escape(refusal.reason) + (f" ({escape(refusal.says)})" if refusal.says else "")
 
-    for each in found.quarantined:
-        say(f"Quarantine, {named(each)}: {counted_rows(each.rows)}, such as")
-        for example in each.examples:
+    for refusal in checked.quarantined:
+        say(f"Quarantine, {named(refusal)}: {counted_rows(refusal.rows)}, such as")
+        for example in refusal.examples:
             say(f"  [dim]{escape(example)}[/dim]")
-    if found.quarantined and not personal:
+    if checked.quarantined and not personal:
         say("[dim]what may be personal is hidden in them: --personal shows it[/dim]")
-    for each in found.set_aside:
-        say(f"Without this value, {named(each)}: {counted_rows(each.rows)}")
-    for each in found.excluded:
-        worth = f", {money(each.money)}" if each.money is not None else ""
-        say(f"Left out, {escape(each.reason)}: {counted_rows(each.rows)}{worth}")
-    for stop in found.stops:
+    for refusal in checked.set_aside:
+        say(f"Without this value, {named(refusal)}: {counted_rows(refusal.rows)}")
+    for exclusion in checked.excluded:
+        worth = f", {money(exclusion.money)}" if exclusion.money is not None else ""
+        say(f"Left out, {escape(exclusion.reason)}: {counted_rows(exclusion.rows)}{worth}")
+    for stop in checked.stops:
         say(f"A run would stop: {escape(stop)}")
-    for doubt in found.suspicions:
+    for doubt in checked.suspicions:
         say(f"Look at this: {escape(doubt)}")
-    if not (found.quarantined or found.set_aside or found.excluded or found.suspicions):
+    if not (checked.quarantined or checked.set_aside or checked.excluded or checked.suspicions):
         say("Nothing is refused or left out, and nothing looks wrong.")

@@ -82,9 +82,9 @@ def serve(
 
 
 def _of_session(number: int) -> list[psutil.Process]:
-    found = []
+    processes = []
     for process in psutil.process_iter():
         with suppress(ProcessLookupError, PermissionError):
             if os.getsid(process.pid) == number:
-                found.append(process)
-    return found
+                processes.append(process)
+    return processes

@@ -58,20 +58,20 @@ def list_(
 
     from customer360.pipeline.quarantine import held
 
-    found = held(tables, deployment)
+    groups = held(tables, deployment)
     if as_json:
-        print_records([asdict(each) for each in found], Format.JSON)
+        print_records([asdict(group) for group in groups], Format.JSON)
         return
-    if not found:
+    if not groups:
         say("Nothing is in quarantine.")
         return
     columns = ["table", "source", "reason", "rows", f"money ({deployment.currency})"]
     print_table(
         [*columns, "delivered", "files"],
-        [_listed(each, columns[-1]) for each in found],
+        [_listed(group, columns[-1]) for group in groups],
         title="In quarantine; a row with two reasons is in two lines",
     )
-    command = deployment.settings.command(f"quarantine show {found[0].table.partition('/')[2]}")
+    command = deployment.settings.command(f"quarantine show {groups[0].table.partition('/')[2]}")
     say(f"{command}  [dim]shows the rows[/dim]")
 
 
@@ -179,16 +179,16 @@ def _load(settings: Settings, deployment: Deployment, tables: Tables, table: str
     from customer360.orchestration.run import load_again
     from customer360.pipeline.replay import edited_days, loads_of, waiting
 
-    found = waiting(tables, deployment, table)
+    pending = waiting(tables, deployment, table)
     bounds = cover(deployment, {}, None, None)
     settings = settings.model_copy(update=bounds)
     covering = Deployment.of(settings)
     newest = covering.last_day()
-    days = {day for day in found.days if settings.start_date <= day <= newest}
-    later = sorted(found.days - days)
+    days = {day for day in pending.days if settings.start_date <= day <= newest}
+    later = sorted(pending.days - days)
     if later:
         say(f"{escape(listed([str(day) for day in later]))}: loaded when the day is over")
-    ranges = found.within(days).ranges(newest)
+    ranges = pending.within(days).ranges(newest)
     if not ranges:
         say("Nothing in quarantine waits to be loaded again.")
         return False
@@ -216,21 +216,21 @@ def _open(settings: Settings) -> tuple[Deployment, Tables]:
     return Deployment.of(settings), Tables(settings.lakehouse_dir)
 
 
-def _listed(each: Held, money: str) -> dict[str, object]:
-    stated = "" if each.money is None else f"{each.money:,.2f}"
-    if each.money is not None and each.unread:
-        stated += f" and {counted_rows(each.unread)} unread"
+def _listed(group: Held, money: str) -> dict[str, object]:
+    stated = "" if group.money is None else f"{group.money:,.2f}"
+    if group.money is not None and group.unread:
+        stated += f" and {counted_rows(group.unread)} unread"
     days = "whole"
-    if each.first is not None:
-        days = str(each.first) if each.first == each.last else f"{each.first} to {each.last}"
+    if group.first is not None:
+        days = str(group.first) if group.first == group.last else f"{group.first} to {group.last}"
     return {
-        "table": each.table,
-        "source": each.source or "",
-        "reason": each.reason,
-        "rows": f"{each.rows:,}",
+        "table": group.table,
+        "source": group.source or "",
+        "reason": group.reason,
+        "rows": f"{group.rows:,}",
         money: stated,
         "delivered": days,
-        "files": listed(each.files, _FILES),
+        "files": listed(group.files, _FILES),
     }
 
 
@@ -272,14 +272,14 @@ def _print_rows(rows: list[HeldRow], hidden: dict[str, tuple[str, ...]]) -> None
         say("No such row is in quarantine.")
         return
     for row in rows:
-        said = _record(row, hidden)
+        record = _record(row, hidden)
         when = f", delivered {row.delivered_on}" if row.delivered_on is not None else ""
         edited = f", edited by {row.edited_by}" if row.edited_by is not None else ""
         say(
-            f"[bold]{said['row']}[/bold] {escape(', '.join(row.reasons))}  "
+            f"[bold]{record['row']}[/bold] {escape(', '.join(row.reasons))}  "
             f"[dim]{escape(f'{row.file or row.table}{when}{edited}')}[/dim]"
         )
-        values = said["values"]
+        values = record["values"]
         if isinstance(values, dict):
             shown = "  ".join(f"{name}={'' if v is None else v}" for name, v in values.items())
         else:
@@ -316,8 +316,8 @@ def _write(path: Path, text: str, *, private: bool) -> None:
 
 def _print_changes(before: list[Held], after: list[Held]) -> None:
     """What came in, and what is still refused."""
-    was = {(each.table, each.source, each.reason): each.rows for each in before}
-    now = {(each.table, each.source, each.reason): each.rows for each in after}
+    was = {(group.table, group.source, group.reason): group.rows for group in before}
+    now = {(group.table, group.source, group.reason): group.rows for group in after}
     lines: list[dict[str, object]] = [
         {
             "table": key[0],
@@ -336,27 +336,27 @@ def _print_outcomes(deployment: Deployment, tables: Tables) -> None:
     """What became of the edits there are."""
     from customer360.pipeline.row_edits import GONE, REFUSED, outcomes, row_name
 
-    found: list[Outcome] = [
+    results: list[Outcome] = [
         outcome
         for source in deployment.sources
         for table in source.tables
         for outcome in outcomes(tables, source, table)
     ]
-    if not found:
+    if not results:
         return
     counts: dict[str, int] = {}
-    for each in found:
-        counts[each.what] = counts.get(each.what, 0) + 1
+    for result in results:
+        counts[result.what] = counts.get(result.what, 0) + 1
     say(f"Edited rows: {', '.join(f'{rows:,} {what}' for what, rows in counts.items())}")
-    told = [each for each in found if each.what in (REFUSED, GONE)]
-    for each in told[:_NAMED]:
-        row, by = row_name(each.edit.row), each.edit.edited_by
-        if each.what == REFUSED:
-            say(f"  {row} of {each.edit.table}: {escape(', '.join(each.reasons))}")
+    failed = [result for result in results if result.what in (REFUSED, GONE)]
+    for result in failed[:_NAMED]:
+        row, by = row_name(result.edit.row), result.edit.edited_by
+        if result.what == REFUSED:
+            say(f"  {row} of {result.edit.table}: {escape(', '.join(result.reasons))}")
         else:
             say(
-                f"  {row} of {each.edit.table}, edited by {escape(by)}: no row that is delivered "
+                f"  {row} of {result.edit.table}, edited by {escape(by)}: no row that is delivered "
                 "is like it any more"
             )
-    if len(told) > _NAMED:
-        say(f"  and {len(told) - _NAMED:,} more")
+    if len(failed) > _NAMED:
+        say(f"  and {len(failed) - _NAMED:,} more")

@@ -87,7 +87,7 @@ def run(
     settings = load_settings(home, **chosen).model_copy(update=forgotten)
     deployment = Deployment.of(settings)
     days = cover(deployment, chosen, first_day, last_day)
-    for doubt in (doubt for each in deployment.sources for doubt in each.suspicions()):
+    for doubt in (doubt for active in deployment.sources for doubt in active.suspicions()):
         say(f"Look at this: {escape(doubt)}")
     settings = settings.model_copy(update=days)
     deployment = Deployment.of(settings)
@@ -149,10 +149,10 @@ def cover(
 ) -> dict[str, object]:
     """Partition bounds that hold the sources' days: a deployment's days only ever grow."""
     settings = deployment.settings
-    found = deployment.available()
+    available = deployment.available()
     # What is still to come waits for its day: it does not move the end of a finished data set.
-    newest = min(found.last, deployment.today())
-    start = min(found.first, first or found.first)
+    newest = min(available.last, deployment.today())
+    start = min(available.first, first or available.first)
     bounds: dict[str, object] = {}
     if "start_date" not in settings.model_fields_set or start < settings.start_date:
         bounds["start_date"] = start

@@ -59,16 +59,16 @@ def show(
     import duckdb
 
     try:
-        found = tables.select(table, where, limit)
+        rows = tables.select(table, where, limit)
     except duckdb.Error as error:
         if not where:
             raise
         raise SettingsError(f"--where {where!r} on {table}: {first_line(error)}") from error
-    records = plain_rows(found)
+    records = plain_rows(rows)
     if format is Format.TABLE:
-        print_rich(found.column_names, records)
+        print_rich(rows.column_names, records)
     else:
-        print_records(records, format, found.column_names)
+        print_records(records, format, rows.column_names)
 
 
 class AccountOpenError(Customer360Error):
@@ -90,15 +90,15 @@ def reconcile(
     from customer360.pipeline.account import reconcile as account
 
     settings = load_settings(home)
-    found = account(Tables(settings.lakehouse_dir), Deployment.of(settings))
+    balance = account(Tables(settings.lakehouse_dir), Deployment.of(settings))
     if format is Format.TABLE:
-        out.print(table_of_account(found))
+        out.print(table_of_account(balance))
     else:
-        print_records([asdict(line) for line in found.lines], format)
-    if found.differences:
-        more = len(found.differences) - 1
+        print_records([asdict(line) for line in balance.lines], format)
+    if balance.differences:
+        more = len(balance.differences) - 1
         raise AccountOpenError(
-            found.differences[0] + (f" (and {more} more tables differ)" if more else "")
+            balance.differences[0] + (f" (and {more} more tables differ)" if more else "")
         )
     if format is Format.TABLE:
         say("The account closes.")

@@ -47,27 +47,27 @@ def status(home: Home = None, verbose: Verbose = False) -> None:
 
     settings = load_settings(home)
     if settings.warehouse_url is None:
-        there = (settings.warehouse_dir / "PG_VERSION").exists()
-        state = "up" if is_running(settings) else "down" if there else "not made yet"
+        exists = (settings.warehouse_dir / "PG_VERSION").exists()
+        state = "up" if is_running(settings) else "down" if exists else "not made yet"
         say(f"the deployment's own PostgreSQL in {settings.warehouse_dir}: {state}")
-        if not there:
+        if not exists:
             say("`customer360 run` makes and fills it")
             return
     login = reader_login(settings)
     if login is None:
         say("nothing was published to it yet: `customer360 run --steps publish`")
         return
-    found = publications(login)
+    published = publications(login)
     say(f"{login.shown} answers")
     print_table(
         ["table", "rows", "published"],
         [
             {
-                "table": each.table,
-                "rows": f"{each.rows:,}",
-                "published": f"{each.published_at:%Y-%m-%d %H:%M:%S %Z}",
+                "table": table.table,
+                "rows": f"{table.rows:,}",
+                "published": f"{table.published_at:%Y-%m-%d %H:%M:%S %Z}",
             }
-            for each in found
+            for table in published
         ],
     )
 

@@ -105,7 +105,7 @@ def broken(frame: DataFrame, contract: Contract) -> BrokenContractError:
         for rule, condition in stored_rules(contract)
     )
     key = ", ".join(quoted(name) for name in _shown_key(contract))
-    found = (
+    counts = (
         _of_contract(frame, contract)
         .selectExpr(f"CASE {rules} END AS reason", f"struct({key}) AS key")
         .where("reason IS NOT NULL")
@@ -114,15 +114,15 @@ def broken(frame: DataFrame, contract: Contract) -> BrokenContractError:
         .orderBy(F.desc("rows"), "reason")
         .collect()
     )
-    told = []
-    for reason, rows, example in found:
+    examples = []
+    for reason, rows, example in counts:
         shown = ", ".join(f"{name} {value}" for name, value in example.asDict().items())
-        told.append(f"{reason} in {counted_rows(rows)}, e.g. {shown}")
+        examples.append(f"{reason} in {counted_rows(rows)}, e.g. {shown}")
     return BrokenContractError(
-        f"{contract.table} breaks its contract: {listed(told, 3) or 'a row of it did'}; nothing "
-        "was written: correct what makes the table, or the rule in "
+        f"{contract.table} breaks its contract: {listed(examples, 3) or 'a row of it did'}; "
+        "nothing was written: correct what makes the table, or the rule in "
         f"contracts/{contract.layer}/{contract.name}.odcs.yaml",
-        {reason: rows for reason, rows, _ in found},
+        {reason: rows for reason, rows, _ in counts},
     )
 
 
@@ -138,21 +138,21 @@ def _shown_key(contract: Contract) -> tuple[str, ...]:
 def _of_contract(frame: DataFrame, contract: Contract) -> DataFrame:
     """``frame``, which has the columns of the contract; of bronze, with the masks of its rules."""
     stated = {field.name: field.dataType.simpleString() for field in table_schema(contract).fields}
-    there = {field.name: field.dataType.simpleString() for field in frame.schema.fields}
-    absent = [name for name in stated if name not in there]
+    given = {field.name: field.dataType.simpleString() for field in frame.schema.fields}
+    absent = [name for name in stated if name not in given]
     if absent:
         raise ContractError(
             f"{contract.table} cannot be written: the rows lack column {listed(absent)} of its "
             "contract"
         )
     other = [
-        f"{name} is {there[name]}, by its contract {kind}"
+        f"{name} is {given[name]}, by its contract {kind}"
         for name, kind in stated.items()
-        if there[name] != kind
+        if given[name] != kind
     ]
     if other:
         raise ContractError(f"{contract.table} cannot be written: column {listed(other)}")
-    if contract.layer == "bronze" and not set(violation_columns(contract)) <= set(there):
+    if contract.layer == "bronze" and not set(violation_columns(contract)) <= set(given):
         return with_violations(frame, contract)
     return frame
 

@@ -112,28 +112,28 @@ class Rule:
 @functools.lru_cache(maxsize=256)
 def rules(contract: Contract) -> tuple[Rule, ...]:
     """The contract's row rules, in the order of reasons: malformed first, then by column."""
-    found = [Rule("row", "malformed")]
+    row_rules = [Rule("row", "malformed")]
     for column in contract.columns:
         if column.required:
-            found.append(Rule(column.name, "required"))
+            row_rules.append(Rule(column.name, "required"))
         parsed = _parse_kind(column)
         if parsed is not None:
-            found.append(Rule(column.name, parsed, column.format or column.logical_type))
+            row_rules.append(Rule(column.name, parsed, column.format or column.logical_type))
         elif column.logical_type == "string" and column.format is not None:
-            found.append(Rule(column.name, "format", column.format))
+            row_rules.append(Rule(column.name, "format", column.format))
         if IDENTIFIER in column.properties:
-            found.append(Rule(column.name, "spreadsheet_number"))
+            row_rules.append(Rule(column.name, "spreadsheet_number"))
         if PLAUSIBLE in column.properties:
-            found.append(Rule(column.name, "implausible_date"))
-        found += [Rule(column.name, kind, bound) for kind, bound in column.bounds.items()]
+            row_rules.append(Rule(column.name, "implausible_date"))
+        row_rules += [Rule(column.name, kind, bound) for kind, bound in column.bounds.items()]
         rest = {
             "min_length": column.min_length,
             "max_length": column.max_length,
             "pattern": column.pattern,
             "allowed_values": column.allowed_values or None,
         }
-        found += [Rule(column.name, kind, lim) for kind, lim in rest.items() if lim is not None]
-    return tuple(found)
+        row_rules += [Rule(column.name, kind, lim) for kind, lim in rest.items() if lim is not None]
+    return tuple(row_rules)
 
 
 def violation_columns(contract: Contract) -> tuple[str, ...]:
@@ -169,6 +169,32 @@ def with_violations(
             f"contract {contract.table}: the rows lack column {listed(absent)}; "
             f"they have {listed(df.columns)}"
         )
+    read, checked = _readings(df, contract)
+    # A text is read in a projection of its own, so that the rules which look at it do not each
+    # read it again. Without something nondeterministic the optimizer would push a filter on the
+    # mask down to the scan, and every rule's reading with it.
+    staged = df.selectExpr("*", *read)
+    masks = _masks(contract, checked, malformed=CORRUPT_RECORD in df.columns)
+    added = []
+    if event_date is not None:
+        events = [c.value for c in checked if c.column.name == contract.event_time]
+        added.append(f"CAST({events[0] if events else 'NULL'} AS date) AS {quoted(event_date)}")
+    if money is not None:
+        worth = _money(checked, contract, malformed=CORRUPT_RECORD in df.columns)
+        added.append(f"CAST({worth} AS decimal(38,2)) AS {quoted(money)}")
+    marked = staged.selectExpr(
+        *(quoted(name) for name in df.columns),
+        *added,
+        *(
+            f"{mask} | CAST(shiftright(spark_partition_id(), 31) AS bigint) AS {name}"
+            for mask, name in zip(masks, violation_columns(contract), strict=True)
+        ),
+    )
+    return _without_no_rows(marked, contract)
+
+
+def _readings(df: DataFrame, contract: Contract) -> tuple[list[str], list[_Checked]]:
+    """SQL of the columns that read each text once, and the contract's columns read so."""
     types_of = {field.name: field.dataType for field in df.schema.fields}
     read: list[str] = []
     checked: list[_Checked] = []
@@ -194,31 +220,16 @@ def with_violations(
             if words:  # what could be read is no such word
                 missing = f"({value} IS NULL AND ({missing} OR {is_null_word(text, words)}))"
             checked.append(_Checked(column, value, missing, f"{value} IS NULL"))
-    # A text is read in a projection of its own, so that the rules which look at it do not each
-    # read it again. Without something nondeterministic the optimizer would push a filter on the
-    # mask down to the scan, and every rule's reading with it.
-    staged = df.selectExpr("*", *read)
-    masks = _masks(contract, checked, malformed=CORRUPT_RECORD in df.columns)
-    added = []
-    if event_date is not None:
-        events = [c.value for c in checked if c.column.name == contract.event_time]
-        added.append(f"CAST({events[0] if events else 'NULL'} AS date) AS {quoted(event_date)}")
-    if money is not None:
-        worth = _money(checked, contract, malformed=CORRUPT_RECORD in df.columns)
-        added.append(f"CAST({worth} AS decimal(38,2)) AS {quoted(money)}")
-    marked = staged.selectExpr(
-        *(quoted(name) for name in df.columns),
-        *added,
-        *(
-            f"{mask} | CAST(shiftright(spark_partition_id(), 31) AS bigint) AS {name}"
-            for mask, name in zip(masks, violation_columns(contract), strict=True)
-        ),
-    )
+    return read, checked
+
+
+def _without_no_rows(marked: DataFrame, contract: Contract) -> DataFrame:
+    """``marked`` with no violation where the contract's `NO_ROW` says that a row is none."""
     no_row = contract.properties.get(NO_ROW)
     if no_row is None:
         return marked
     # Asked only of rows that break a rule, which are few.
-    malformed = f"{CORRUPT_RECORD} IS NULL" if CORRUPT_RECORD in df.columns else "true"
+    malformed = f"{CORRUPT_RECORD} IS NULL" if CORRUPT_RECORD in marked.columns else "true"
     forgiven = {
         name: F.expr(
             f"CASE WHEN {name} <> 0 AND {malformed} AND ({no_row}) THEN 0L ELSE {name} END"
@@ -241,13 +252,13 @@ def stored_rules(contract: Contract) -> tuple[tuple[Rule, str], ...]:
     """
     if contract.layer == "bronze":
         masks, forgiven = violation_columns(contract), _forgiven(contract)
-        found = [
+        of_columns = [
             (rule, _breaks(masks, n)) for n, rule in enumerate(rules(contract)) if n not in forgiven
         ]
     else:
-        found = [rule for column in contract.columns for rule in _stored_rules(column)]
+        of_columns = [rule for column in contract.columns for rule in _stored_rules(column)]
     return (
-        *found,
+        *of_columns,
         *(
             (Rule(column.name, "required"), f"{quoted(column.name)} IS NULL")
             for column in contract.stored_columns[len(contract.columns) :]
@@ -278,10 +289,10 @@ def _kept(contract: Contract) -> str:
 def _stored_rules(column: Column) -> list[tuple[Rule, str]]:
     value = quoted(column.name)
     item = _Checked(column, value, f"{value} IS NULL", _unreadable(column))
-    found = [(Rule(column.name, "required"), item.missing)] if column.required else []
+    conditions = [(Rule(column.name, "required"), item.missing)] if column.required else []
     if item.unreadable is not None:
-        found.append((Rule(column.name, "type"), item.unreadable))
-    return found + [(Rule(column.name, kind), broken) for kind, broken in _limits(item)]
+        conditions.append((Rule(column.name, "type"), item.unreadable))
+    return conditions + [(Rule(column.name, kind), broken) for kind, broken in _limits(item)]
 
 
 def _unreadable(column: Column) -> str | None:
@@ -353,18 +364,6 @@ def reasons(mask: str | Sequence[str] | None, contract: Contract) -> SparkColumn
         for n, rule in enumerate(rules(contract))
     )
     return F.expr(f"array_compact(array({every}))")
-
-
-def violation_counts(contract: Contract) -> tuple[SparkColumn, ...]:
-    """Aggregates, each named by its reason, that count the rows which break a rule.
-
-    They fit ``DataFrame.agg`` and ``DataFrame.observe``: all counts in the pass already made.
-    """
-    names = violation_columns(contract)
-    return tuple(
-        F.expr(f"count_if({_breaks(names, n)}) AS {quoted(rule.reason)}")
-        for n, rule in enumerate(rules(contract))
-    )
 
 
 def typed_value(column: Column) -> SparkColumn:
@@ -484,7 +483,7 @@ def _column_masks(item: _Checked, position: dict[tuple[str, str], int]) -> dict[
         cases.append((item.unreadable, position[column.name, str(_parse_kind(column))]))
     limits = [(broken, position[column.name, kind]) for kind, broken in _limits(item)]
     numbers = [n for _, n in (*cases, *limits) if n is not None]
-    found: dict[int, str] = {}
+    masks: dict[int, str] = {}
     for word in {n // RULES_A_MASK for n in numbers}:
 
         def bits(n: int | None, word: int = word) -> str:
@@ -497,33 +496,35 @@ def _column_masks(item: _Checked, position: dict[tuple[str, str], int]) -> dict[
             for condition, n in limits
             if n // RULES_A_MASK == word
         ]
-        found[word] = f"CASE {whens} ELSE {' | '.join(broken) or '0L'} END"
-    return found
+        masks[word] = f"CASE {whens} ELSE {' | '.join(broken) or '0L'} END"
+    return masks
 
 
 def _limits(item: _Checked) -> list[tuple[str, str]]:
     """What breaks each rule on a value that is there and could be read."""
     column, value = item.column, item.value
-    found: list[tuple[str, str]] = []
+    conditions: list[tuple[str, str]] = []
     if column.logical_type == "string" and column.format is not None:
-        found.append(("format", f"NOT {value} RLIKE {_text(_STRING_FORMATS[column.format])}"))
+        conditions.append(("format", f"NOT {value} RLIKE {_text(_STRING_FORMATS[column.format])}"))
     signs = {"minimum": "<", "exclusive_minimum": "<=", "maximum": ">", "exclusive_maximum": ">="}
     for kind, bound in column.bounds.items():
-        found.append((kind, f"{value} {signs[kind]} {_literal(column, bound)}"))
+        conditions.append((kind, f"{value} {signs[kind]} {_literal(column, bound)}"))
     if IDENTIFIER in column.properties:
-        found.append(("spreadsheet_number", damaged_sql(value)))
+        conditions.append(("spreadsheet_number", damaged_sql(value)))
     if PLAUSIBLE in column.properties:
-        found.append(("implausible_date", implausible_sql(value, column.properties[PLAUSIBLE])))
+        conditions.append(
+            ("implausible_date", implausible_sql(value, column.properties[PLAUSIBLE]))
+        )
     if column.min_length is not None:
-        found.append(("min_length", f"length({value}) < {column.min_length}"))
+        conditions.append(("min_length", f"length({value}) < {column.min_length}"))
     if column.max_length is not None:
-        found.append(("max_length", f"length({value}) > {column.max_length}"))
+        conditions.append(("max_length", f"length({value}) > {column.max_length}"))
     if column.pattern is not None:
-        found.append(("pattern", f"NOT {value} RLIKE {_text(column.pattern)}"))
+        conditions.append(("pattern", f"NOT {value} RLIKE {_text(column.pattern)}"))
     if column.allowed_values:
         allowed = ", ".join(_literal(column, allowed) for allowed in column.allowed_values)
-        found.append(("allowed_values", f"{value} NOT IN ({allowed})"))
-    return found
+        conditions.append(("allowed_values", f"{value} NOT IN ({allowed})"))
+    return conditions
 
 
 def _money(checked: Sequence[_Checked], contract: Contract, *, malformed: bool) -> str:

@@ -441,15 +441,15 @@ BOOKKEEPING = (
 
 def packaged_tables() -> tuple[str, ...]:
     """The tables whose contracts ship with the package, in the order of the layers."""
-    found: list[str] = []
+    tables: list[str] = []
     for layer in LAYERS:
         folder = resources.files(__package__).joinpath(layer)
         if folder.is_dir():
             names = sorted(entry.name for entry in folder.iterdir())
-            found += [
+            tables += [
                 f"{layer}/{name.removesuffix(_SUFFIX)}" for name in names if name.endswith(_SUFFIX)
             ]
-    return tuple(found)
+    return tuple(tables)
 
 
 @functools.cache
@@ -632,12 +632,12 @@ class _Reader:
         return links[0].to
 
     def _custom(self, stated: list[CustomProperty] | None, at: str) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        properties: dict[str, Any] = {}
         for i, entry in enumerate(stated or []):
             if not entry.property:
                 raise self._error(f"{at}.customProperties.{i}.property", "is missing")
-            found[entry.property] = entry.value
-        return found
+            properties[entry.property] = entry.value
+        return properties
 
 
 def _bound_problem(logical_type: str, kind: str, bound: Any) -> str | None:
@@ -679,9 +679,9 @@ def _model_in(annotation: Any) -> type[pydantic.BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel):
         return annotation
     for part in getattr(annotation, "__args__", ()):
-        found = _model_in(part)
-        if found is not None:
-            return found
+        model = _model_in(part)
+        if model is not None:
+            return model
     return None
 
 

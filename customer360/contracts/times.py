@@ -30,7 +30,7 @@ YEARS_FROM = 1970
 """First year that two digits mean, unless a mapping says otherwise: 70 is 1970, 69 is 2069."""
 
 BIRTH_YEARS_FROM = 1920
-"""The same for birth dates, which lie a lifetime before the orders."""
+"""First year that two digits of a birth date mean: it lies a lifetime before the orders."""
 
 TWO_DIGIT_YEARS = "twoDigitYearsFrom"
 """Property of a column of times: they are read as people write them, two-digit years from here."""
@@ -182,15 +182,15 @@ def python_format(pattern: str) -> str:
             parts.append(token)
         else:
             parts.append(_known(token, pattern)[1])
-    found = "".join(parts)
+    python = "".join(parts)
     for what, letters in (
         ("year", ("%Y", "%y")),
         ("month", ("%m", "%b", "%B")),
         ("day", ("%d",)),
     ):
-        if not any(letter in found for letter in letters):
+        if not any(letter in python for letter in letters):
             raise ValueError(f"{pattern!r} has no {what}; {_EXAMPLE}")
-    return found
+    return python
 
 
 def matching(pattern: str) -> str:
@@ -212,8 +212,8 @@ def matching(pattern: str) -> str:
 
 def time_sql(text: str, stated: str, years_from: int) -> str:
     """SQL of the timestamp that ``text`` (trimmed) is in one of the formats; null where in none."""
-    found = [_one_sql(text, pattern, years_from) for pattern in formats_in(stated)]
-    return found[0] if len(found) == 1 else f"coalesce({', '.join(found)})"
+    expressions = [_one_sql(text, pattern, years_from) for pattern in formats_in(stated)]
+    return expressions[0] if len(expressions) == 1 else f"coalesce({', '.join(expressions)})"
 
 
 def read_times(
@@ -229,17 +229,19 @@ def read_times(
     """
     import pandas as pd
 
-    found = pd.Series(pd.NaT, index=texts.index, dtype="datetime64[ns]")
+    results = pd.Series(pd.NaT, index=texts.index, dtype="datetime64[ns]")
     for pattern in formats_in(stated):
-        rest = texts[found.isna()]
+        rest = texts[results.isna()]
         rest = rest[_matches(rest, matching(pattern))]
         if not len(rest):
             continue
         times = _one_read(rest, pattern, years_from)
         if times.dt.tz is not None:
             times = times.dt.tz_convert(time_zone or "UTC").dt.tz_localize(None)
-        found = found.where(found.notna(), times.astype("datetime64[ns]").reindex(found.index))
-    return found
+        results = results.where(
+            results.notna(), times.astype("datetime64[ns]").reindex(results.index)
+        )
+    return results
 
 
 def plausible_days(stated: Sequence[str | None], today: date) -> tuple[date, date]:
@@ -260,15 +262,15 @@ def implausible_sql(value: str, stated: Sequence[str | None]) -> str:
 
 def swapped(stated: str) -> str | None:
     """The formats with day and month in each other's place; None where months have names."""
-    found = []
+    formats = []
     for whole in stated.split(SEPARATOR):
         parts = re.split(r"('(?:[^']|'')*')", whole)
         letters = "".join(parts[::2])
         if whole in NUMBERS or "MMM" in letters or "d" not in letters:
             return None
         parts[::2] = [part.translate(str.maketrans("dM", "Md")) for part in parts[::2]]
-        found.append("".join(parts))
-    return SEPARATOR.join(found)
+        formats.append("".join(parts))
+    return SEPARATOR.join(formats)
 
 
 def guesses(texts: Sequence[str]) -> list[str]:
@@ -284,14 +286,14 @@ def readings(texts: Sequence[str]) -> dict[str, pd.Series[bool]]:
     import pandas as pd
 
     series = pd.Series(list(texts), dtype="str").str.strip()
-    found = {}
+    masks = {}
     for day, time in product(_GUESSED_DAYS, _GUESSED_TIMES):
         if not _matches(series, matching(day + time)).any():
             continue
         read = read_times(series, day + time, YEARS_FROM, None).notna()
         if read.any():
-            found[day + time] = read
-    return found
+            masks[day + time] = read
+    return masks
 
 
 def contradiction(patterns: Sequence[str]) -> str | None:
@@ -362,18 +364,18 @@ def _matches(texts: pd.Series[str], pattern: str) -> pd.Series[bool]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    found = pc.match_substring_regex(pa.array(texts, pa.string()), pattern)
-    return pd.Series(found.fill_null(False).to_numpy(zero_copy_only=False), index=texts.index)
+    matches = pc.match_substring_regex(pa.array(texts, pa.string()), pattern)
+    return pd.Series(matches.fill_null(False).to_numpy(zero_copy_only=False), index=texts.index)
 
 
 def _written_out(pattern: str) -> Iterable[str]:
     """The pattern without its brackets, longest first."""
-    found = re.search(r"\[([^\[\]]*)\]", pattern)
-    if found is None or pattern in NUMBERS:
+    optional = re.search(r"\[([^\[\]]*)\]", pattern)
+    if optional is None or pattern in NUMBERS:
         return [pattern]
-    before, after = pattern[: found.start()], pattern[found.end() :]
+    before, after = pattern[: optional.start()], pattern[optional.end() :]
     return [
-        *_written_out(before + found.group(1) + after),
+        *_written_out(before + optional.group(1) + after),
         *_written_out(before + after),
     ]
 
@@ -399,14 +401,14 @@ def _letters(pattern: str) -> list[str]:
 def _lenient(pattern: str) -> list[tuple[str, bool]]:
     """Tokens with whether they are letters; pairs that stand alone shortened to one letter."""
     tokens = _tokens(pattern)
-    found = []
+    shortened = []
     for n, (token, verbatim) in enumerate(tokens):
         beside = [tokens[m] for m in (n - 1, n + 1) if 0 <= m < len(tokens)]
         digits = any(not other for _, other in beside)
         alone = not verbatim and not digits and token[:1] in _SHORT and len(token) == 2
         short = token[0] if alone else {"y": "yyyy"}.get(token, token)
-        found.append((token if verbatim else short, not verbatim))
-    return found
+        shortened.append((token if verbatim else short, not verbatim))
+    return shortened
 
 
 def _known(token: str, pattern: str) -> tuple[str, str]:
@@ -421,7 +423,7 @@ def _known(token: str, pattern: str) -> tuple[str, str]:
 
 
 def _of_python(pattern: str) -> str:
-    return re.sub("%-?.", lambda found: _OF_PYTHON.get(found[0], found[0]), pattern)
+    return re.sub("%-?.", lambda letter: _OF_PYTHON.get(letter[0], letter[0]), pattern)
 
 
 def _instead(pattern: str) -> str:

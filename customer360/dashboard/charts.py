@@ -14,18 +14,19 @@ import pandas as pd
 from babel.numbers import get_decimal_symbol, get_group_symbol
 
 from customer360.language import Language
-
-BLUE, SKY, GREEN, ORANGE, VERMILION, PINK, GREY = (
-    "#0072B2",
-    "#56B4E9",
-    "#009E73",
-    "#E69F00",
-    "#D55E00",
-    "#CC79A7",
-    "#7F7F7F",
+from customer360.plotting import (
+    BLUE,
+    GREEN,
+    GREY,
+    HEIGHT,
+    ORANGE,
+    SKY,
+    VERMILION,
+    dated,
+    time_axis,
 )
+
 SCALE: Any = "cividis"
-HEIGHT = 300
 
 _WIDTHS = ("wide", "abbreviated")
 
@@ -62,37 +63,6 @@ def configured(chart: Any, language: Language) -> Any:
     )
 
 
-def dated(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
-    """``frame`` with dates as Altair wants them."""
-    return frame.assign(**{name: pd.to_datetime(frame[name]) for name in columns})
-
-
-def _time_axis(time: str, title: str, *, months: bool) -> alt.X:
-    if not months:
-        return alt.X(f"{time}:T", title=title, timeUnit="yearmonthdate")
-    # A month is a name and no moment: its label belongs under the middle of its bar.
-    axis = alt.Axis(format="%b %Y", labelAngle=0, labelOverlap=True)
-    return alt.X(f"{time}:O", title=title, timeUnit="yearmonth", axis=axis)
-
-
-def bars_over_time(
-    frame: pd.DataFrame, time: str, value: str, *, x: str, y: str, months: bool
-) -> alt.Chart:
-    """One bar a month, or a day that a period begins with."""
-    return (
-        alt.Chart(dated(frame, time), height=HEIGHT)
-        .mark_bar(color=BLUE)
-        .encode(
-            _time_axis(time, x, months=months),
-            alt.Y(f"{value}:Q", title=y, axis=alt.Axis(format="~s")),
-            [
-                alt.Tooltip(f"{time}:T", title=x),
-                alt.Tooltip(f"{value}:Q", title=y, format=",.0f"),
-            ],
-        )
-    )
-
-
 def stacked_over_time(
     frame: pd.DataFrame, time: str, parts: Mapping[str, str], *, x: str, y: str
 ) -> alt.Chart:
@@ -103,7 +73,7 @@ def stacked_over_time(
         alt.Chart(long, height=HEIGHT)
         .mark_bar()
         .encode(
-            _time_axis(time, x, months=True),
+            time_axis(time, x, months=True),
             alt.Y("value:Q", title=y, axis=alt.Axis(format="~s")),
             alt.Color(
                 "part:N",
@@ -197,30 +167,6 @@ def concentration(frame: pd.DataFrame, *, x: str, y: str) -> Any:
         .encode(alt.X("customers:Q"), alt.Y("share:Q"))
     )
     return alt.layer(curve, equal)
-
-
-def ranked_bars(
-    frame: pd.DataFrame,
-    name: str,
-    value: str,
-    *,
-    x: str,
-    y: str | None = None,
-    percent: bool = False,
-    colour: alt.Color | str = BLUE,
-) -> alt.Chart:
-    """One horizontal bar a row, in the frame's order."""
-    chart = alt.Chart(frame, height=max(120, 28 * len(frame) + 50))
-    bars = chart.mark_bar() if isinstance(colour, alt.Color) else chart.mark_bar(color=colour)
-    encoded = bars.encode(
-        alt.X(f"{value}:Q", title=x, axis=alt.Axis(format="%" if percent else "~s", tickCount=8)),
-        alt.Y(f"{name}:N", title=y, sort=None, axis=alt.Axis(labelOverlap=False)),
-        tooltip=[
-            alt.Tooltip(f"{name}:N", title=y or " "),
-            alt.Tooltip(f"{value}:Q", title=x, format=".1%" if percent else ",.4~f"),
-        ],
-    )
-    return encoded.encode(color=colour) if isinstance(colour, alt.Color) else encoded
 
 
 def shifts(names: Mapping[str, str]) -> alt.Color:
@@ -322,39 +268,6 @@ def heat_map(
     return alt.layer(cells, words)
 
 
-def profit(
-    table: pd.DataFrame, best_share: float, names: tuple[str, str], *, x: str, y: str
-) -> Any:
-    """Expected profit by share contacted, and where it is largest.
-
-    Args:
-        table: ``share`` and ``expected``.
-        best_share: Where the profit is largest.
-        names: What the curve and the mark are called.
-        x: Title of the customers' axis.
-        y: Title of the money axis.
-    """
-    curve = (
-        alt.Chart(table.assign(part=names[0]), height=HEIGHT)
-        .mark_line(color=BLUE, strokeWidth=2)
-        .encode(
-            alt.X("share:Q", title=x, axis=alt.Axis(format="%")),
-            alt.Y("expected:Q", title=y, axis=alt.Axis(format="~s")),
-            tooltip=[
-                alt.Tooltip("share:Q", title=x, format=".1%"),
-                alt.Tooltip("expected:Q", title=y, format=",.0f"),
-            ],
-        )
-    )
-    mark = (
-        alt.Chart(pd.DataFrame({"share": [best_share]}))
-        .mark_rule(color=VERMILION, strokeDash=[5, 4], strokeWidth=2)
-        .encode(alt.X("share:Q"), tooltip=[alt.Tooltip("share:Q", title=names[1], format=".1%")])
-    )
-    zero = alt.Chart(pd.DataFrame({"expected": [0]})).mark_rule(color=GREY).encode(y="expected:Q")
-    return alt.layer(zero, curve, mark)
-
-
 def timeline(
     days: pd.DataFrame, names: tuple[str, str], more: Mapping[str, str], *, x: str, y: str
 ) -> alt.Chart:
@@ -384,35 +297,3 @@ def timeline(
             ],
         )
     )
-
-
-def calibration(frame: pd.DataFrame, names: tuple[str, str], *, x: str, y: str) -> Any:
-    """What came by what was said, a point a tenth of the customers; on the line it is the same.
-
-    Args:
-        frame: ``decile``, ``customers``, ``predicted`` and ``actual``.
-        names: What a tenth and its customers are called.
-        x: Title of the axis of what was said.
-        y: Title of the axis of what came.
-    """
-    most = float(frame[["predicted", "actual"]].max().max())
-    line = (
-        alt.Chart(pd.DataFrame({"predicted": [0, most], "actual": [0, most]}), height=HEIGHT)
-        .mark_line(color=GREY, strokeDash=[4, 4])
-        .encode(alt.X("predicted:Q", title=x), alt.Y("actual:Q", title=y))
-    )
-    points = (
-        alt.Chart(frame)
-        .mark_line(point={"size": 70, "filled": True}, color=BLUE)
-        .encode(
-            alt.X("predicted:Q"),
-            alt.Y("actual:Q"),
-            tooltip=[
-                alt.Tooltip("decile:O", title=names[0]),
-                alt.Tooltip("customers:Q", title=names[1], format=","),
-                alt.Tooltip("predicted:Q", title=x, format=",.3~f"),
-                alt.Tooltip("actual:Q", title=y, format=",.3~f"),
-            ],
-        )
-    )
-    return alt.layer(line, points)

@@ -64,7 +64,7 @@ class Page:
         """A chart under its title, and what it says for those who are no statisticians.
 
         Args:
-            chart: From `customer360.dashboard.charts`.
+            chart: From `customer360.dashboard.charts` or `customer360.plotting`.
             key: Texts ``<key>.title`` and ``<key>.explained``.
             values: For the placeholders of the texts.
         """

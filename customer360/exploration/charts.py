@@ -4,150 +4,151 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
+import altair as alt
 import pandas as pd
-from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from customer360.models.plot_style import BASELINE, MODEL, OTHER, new_figure, png, thousands
+from customer360 import plotting
+from customer360.plotting import BASELINE, MODEL, OTHER, AnyChart, Series, diagonal, figure, strokes
 
 
-def order_values(histogram: pd.DataFrame, currency: str) -> bytes:
+def order_values(histogram: pd.DataFrame, currency: str) -> AnyChart:
     """Histogram of what an order was sold for."""
-    figure, axes = new_figure(
-        "What is an order worth?", "Sales by amount, before refunds; up to the 99th percentile"
+    return figure(
+        plotting.histogram(histogram, "orders", x=f"Amount of the order ({currency})", y="Orders"),
+        "What is an order worth?",
+        "Sales by amount, before refunds; up to the 99th percentile",
     )
-    widths = histogram["to"] - histogram["from"]
-    axes.bar(histogram["from"], histogram["orders"], widths, align="edge", color=MODEL)
-    axes.set_xlabel(f"Amount of the order ({currency})")
-    axes.set_ylabel("Orders")
-    axes.yaxis.set_major_formatter(thousands)
-    axes.grid(axis="x", visible=False)
-    return png(figure)
 
 
-def purchases(table: pd.DataFrame) -> bytes:
+def purchases(table: pd.DataFrame) -> AnyChart:
     """Customers by how many days they have bought on."""
-    figure, axes = new_figure(
-        "How often do customers buy?", "Customers by days with a purchase; the last bar is or more"
+    edges = table.assign(**{"from": table["purchases"] - 0.5, "to": table["purchases"] + 0.5})
+    return figure(
+        plotting.histogram(edges, "customers", x="Purchase days", y="Customers", whole=True),
+        "How often do customers buy?",
+        "Customers by days with a purchase; the last bar is or more",
     )
-    axes.bar(table["purchases"], table["customers"], color=MODEL)
-    axes.set_xlabel("Purchase days")
-    axes.set_ylabel("Customers")
-    axes.yaxis.set_major_formatter(thousands)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.grid(axis="x", visible=False)
-    return png(figure)
 
 
-def gaps(table: pd.DataFrame) -> bytes:
+def gaps(table: pd.DataFrame) -> AnyChart:
     """How many of all gaps between purchases are over after so many days."""
-    figure, axes = new_figure(
-        "How long do customers wait?", "Share of the gaps between purchases that end within so long"
-    )
     share = table["times"].cumsum() / table["times"].sum()
-    axes.plot(table["gap_days"], share, color=MODEL, linewidth=1.8, drawstyle="steps-post")
-    for part in (0.5, 0.9):
-        day = int(table["gap_days"][share >= part].iloc[0])
-        axes.axvline(day, color=BASELINE, linestyle="--", linewidth=1)
-        axes.annotate(f" {part:.0%} within {day} days", (day, part), color=BASELINE, va="top")
-    axes.set_ylim(0, 1)
-    axes.set_xlim(left=0)
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.set_xlabel("Days between two purchase days of a customer")
-    axes.set_ylabel("Share of gaps")
-    return png(figure)
+    curve = (
+        alt.Chart(table.assign(share=share))
+        .mark_line(color=MODEL, strokeWidth=1.8, interpolate="step-after")
+        .encode(
+            alt.X(
+                "gap_days:Q",
+                title="Days between two purchase days of a customer",
+                scale=alt.Scale(domainMin=0),
+            ),
+            alt.Y(**plotting.share_axis("share", "Share of gaps")),
+        )
+    )
+    days = {part: int(table["gap_days"][share >= part].iloc[0]) for part in (0.5, 0.9)}
+    marks = alt.Chart(
+        pd.DataFrame(
+            {
+                "gap_days": days.values(),
+                "share": days.keys(),
+                "words": [f"{part:.0%} within {day} days" for part, day in days.items()],
+            }
+        )
+    ).encode(alt.X("gap_days:Q"))
+    rules = marks.mark_rule(color=BASELINE, strokeDash=[5, 4])
+    words = marks.mark_text(color=BASELINE, align="left", baseline="top", dx=5, dy=3).encode(
+        alt.Y("share:Q"), alt.Text("words:N")
+    )
+    return figure(
+        alt.layer(curve, rules, words),
+        "How long do customers wait?",
+        "Share of the gaps between purchases that end within so long",
+    )
 
 
-def missing(table: pd.DataFrame) -> bytes:
+def missing(table: pd.DataFrame) -> AnyChart:
     """Columns with missing values, by share."""
-    some = table[table["share"] > 0].sort_values("share")
-    figure, axes = new_figure(
+    some = table[table["share"] > 0].sort_values("share", ascending=False)
+    some = some.assign(name=some["table"] + "." + some["column"])
+    bars = plotting.ranked_bars(some, "name", "share", x="Share of rows", number_format="%")
+    return figure(
+        bars.encode(alt.X(**plotting.share_axis("share", "Share of rows"))),
         "What is not known?",
         "Share of rows without a value; columns that are always filled are left out",
-        (7.5, 0.26 * len(some) + 1.6),
+        (600, 21 * len(some) + 130),
     )
-    axes.barh(some["table"] + "." + some["column"], some["share"], color=MODEL)
-    axes.set_xlim(0, 1)
-    axes.xaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.set_xlabel("Share of rows")
-    axes.grid(axis="y", visible=False)
-    return png(figure)
 
 
-def correlations(table: pd.DataFrame) -> bytes:
+def correlations(table: pd.DataFrame) -> AnyChart:
     """Heat map of rank correlations; purple and orange are told apart by the colour-blind."""
-    figure, axes = new_figure(
+    names = list(table.columns)
+    long = table.rename_axis("down").reset_index().melt(["down"], names, "across", "correlation")
+    cells = (
+        alt.Chart(long)
+        .mark_rect()
+        .encode(
+            alt.X("across:N", title=None, sort=names, axis=alt.Axis(labelAngle=-90)),
+            alt.Y("down:N", title=None, sort=names),
+            alt.Color(
+                "correlation:Q",
+                scale=alt.Scale(scheme="purpleorange", domain=[-1, 1], reverse=True),
+                legend=alt.Legend(orient="right", title="Rank correlation"),
+            ),
+        )
+    )
+    return figure(
+        cells,
         "Which features say the same?",
         "Spearman's rank correlation between features of the customers",
-        (8.5, 7.5),
+        (680, 600),
     )
-    picture = axes.imshow(table.to_numpy(), cmap="PuOr", vmin=-1, vmax=1)
-    places = np.arange(len(table))
-    axes.set_xticks(places, list(table.columns), rotation=90, fontsize=8)
-    axes.set_yticks(places, list(table.columns), fontsize=8)
-    axes.grid(visible=False)
-    figure.colorbar(picture, ax=axes, shrink=0.7, label="Rank correlation")
-    return png(figure)
 
 
-def lorenz(curve: pd.DataFrame, gini: float, top: Mapping[float, float]) -> bytes:
+def lorenz(curve: pd.DataFrame, gini: float, top: Mapping[float, float]) -> AnyChart:
     """Lorenz curve of net revenue over customers."""
-    figure, axes = new_figure(
+    equal, customers = (
+        Series("All bring the same", OTHER, dashed=True),
+        Series("Customers", MODEL),
+    )
+    line = (
+        alt.Chart(curve.assign(series=customers.name))
+        .mark_line()
+        .encode(
+            alt.X(**plotting.share_axis("customers", "Share of customers, the smallest first")),
+            alt.Y(**plotting.share_axis("revenue", "Share of net revenue")),
+            *strokes([equal, customers]),
+        )
+    )
+    return figure(
+        alt.layer(diagonal(1.0, "customers", "revenue", equal, [equal, customers]), line),
         "How concentrated is revenue?",
         f"Lorenz curve; Gini {gini:.2f}, the top 20 % bring {top[0.20]:.0%} of net revenue",
-        (5.6, 5.2),
+        (450, 420),
     )
-    axes.plot([0, 1], [0, 1], color=OTHER, linestyle="--", linewidth=1, label="All bring the same")
-    axes.plot(curve["customers"], curve["revenue"], color=MODEL, linewidth=1.8, label="Customers")
-    axes.set_xlim(0, 1)
-    axes.set_ylim(0, 1)
-    axes.set_aspect("equal")
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(PercentFormatter(1.0))
-    axes.set_xlabel("Share of customers, the smallest first")
-    axes.set_ylabel("Share of net revenue")
-    axes.legend(loc="upper left")
-    return png(figure)
 
 
-def repeat_rates(table: pd.DataFrame, title: str, days: int) -> bytes:
+def repeat_rates(table: pd.DataFrame, title: str, days: int) -> AnyChart:
     """Repeat rates with their intervals, the largest group on top."""
-    rows = table.iloc[::-1]
-    figure, axes = new_figure(
+    names = [f"{row.value} (n = {row.customers:,})" for row in table.itertuples()]
+    base = alt.Chart(table.assign(name=names)).encode(alt.Y("name:N", title=None, sort=None))
+    intervals = base.mark_errorbar(ticks=True, color=OTHER).encode(
+        alt.X("low:Q", title="Repeat rate", axis=alt.Axis(format="%")), alt.X2("high:Q")
+    )
+    rates = base.mark_circle(color=MODEL, size=60, opacity=1).encode(alt.X("rate:Q"))
+    return figure(
+        alt.layer(intervals, rates),
         title,
         f"Customers who bought again within {days} days, with 90 % Wilson intervals",
-        (7.5, 0.3 * len(rows) + 1.6),
+        (600, 24 * len(table) + 130),
     )
-    names = [f"{row.value} (n = {row.customers:,})" for row in rows.itertuples()]
-    # Rounding can leave an end on the wrong side of the rate by a hair.
-    gaps_to_ends = np.array([rows["rate"] - rows["low"], rows["high"] - rows["rate"]]).clip(min=0)
-    axes.errorbar(
-        rows["rate"].to_numpy(),
-        names,
-        xerr=gaps_to_ends,
-        fmt="o",
-        color=MODEL,
-        ecolor=OTHER,
-        capsize=3,
-    )
-    axes.set_xlim(left=0)
-    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    axes.set_xlabel("Repeat rate")
-    return png(figure)
 
 
-def cohorts(table: pd.DataFrame) -> bytes:
+def cohorts(table: pd.DataFrame) -> AnyChart:
     """New customers by month of their first purchase."""
-    figure, axes = new_figure(
-        "How many customers are won?", "Customers by month of their first purchase"
+    return figure(
+        plotting.bars_over_time(
+            table, "month", "customers", x="Month", y="New customers", months=True
+        ),
+        "How many customers are won?",
+        "Customers by month of their first purchase",
     )
-    places = np.arange(len(table))
-    axes.bar(places, table["customers"], color=MODEL)
-    step = max(len(table) // 12, 1)
-    months = [f"{month:%Y-%m}" for month in table["month"]]
-    axes.set_xticks(places[::step], months[::step], rotation=45, ha="right")
-    axes.set_xlabel("Month")
-    axes.set_ylabel("New customers")
-    axes.yaxis.set_major_formatter(thousands)
-    axes.grid(axis="x", visible=False)
-    return png(figure)

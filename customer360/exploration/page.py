@@ -8,6 +8,7 @@ import pandas as pd
 
 from customer360.exploration import charts
 from customer360.exploration.aggregates import CORRELATION_ROWS, Exploration
+from customer360.plotting import AnyChart, png
 from customer360.report import Section, page
 
 _REPEAT_TITLES = {
@@ -19,7 +20,7 @@ _REPEAT_TITLES = {
 
 def charts_of(exploration: Exploration, currency: str) -> dict[str, bytes]:
     """The plots that the data has something for, as PNG by name."""
-    made: dict[str, bytes] = {}
+    made: dict[str, AnyChart] = {}
     if len(exploration.order_values):
         made["order_values"] = charts.order_values(exploration.order_values, currency)
     if len(exploration.purchases):
@@ -38,7 +39,7 @@ def charts_of(exploration: Exploration, currency: str) -> dict[str, bytes]:
         made["correlations"] = charts.correlations(exploration.correlations)
     if (exploration.missing["share"] > 0).any():
         made["missing"] = charts.missing(exploration.missing)
-    return made
+    return {name: png(chart) for name, chart in made.items()}
 
 
 def main_figures(exploration: Exploration) -> dict[str, str]:

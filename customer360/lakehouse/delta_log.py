@@ -191,7 +191,7 @@ class TableLogs:
         )
 
     def rows(self, table: str) -> int:
-        """Rows of ``table``."""
+        """How many rows ``table`` has, by its log."""
         return self.details(table).rows
 
     @cached_property

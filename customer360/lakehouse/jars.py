@@ -118,13 +118,13 @@ def resolve(folder: Path | None = None) -> tuple[Path, ...]:
             env=os.environ | {"PYSPARK_PYTHON": sys.executable},
         )
         for target in jar_paths(folder):
-            found = list(Path(scratch).rglob(f"*{target.name}"))
-            if not found:
+            downloaded = list(Path(scratch).rglob(f"*{target.name}"))
+            if not downloaded:
                 raise EnvironmentError360(
                     f"could not download {target.name}: {_reason(run.stderr)}"
                 )
             part = target.with_suffix(".part")
-            shutil.copyfile(found[0], part)
+            shutil.copyfile(downloaded[0], part)
             part.replace(target)
     return jar_paths(folder)
 

@@ -53,8 +53,8 @@ class Tables(TableLogs):
             dataset: Any = self.dataset(table, version=version)
         except TableNotFoundError:
             return False
-        found = dataset.filesystem.get_file_info(dataset.files)
-        return all(file.type != fs.FileType.NotFound for file in found)
+        files = dataset.filesystem.get_file_info(dataset.files)
+        return all(file.type != fs.FileType.NotFound for file in files)
 
     def select(self, table: str, where: str | None, limit: int) -> pa.Table:
         """Some rows of ``table``.

@@ -185,11 +185,11 @@ def _check(session: SparkSession, wanted: Mapping[str, str]) -> None:
         if name in (*_NOT_COMPARED, _REMOTE) or name.startswith("spark.hadoop."):
             continue
         try:
-            found = session.conf.get(name)
+            current = session.conf.get(name)
         except AnalysisException:
-            found = None
-        if found != value:
+            current = None
+        if current != value:
             raise SettingsError(
-                f"the running Spark session has {name}={found}, but {value} was asked for; "
+                f"the running Spark session has {name}={current}, but {value} was asked for; "
                 "stop that session or use another process"
             )

@@ -1,45 +1,65 @@
-"""The plots of the models, as PNG bytes: for MLflow, for Dagster's metadata, for a report."""
+"""The plots of the models, for MLflow, for Dagster's metadata and for a report.
+
+Each is a chart that `customer360.plotting.png` makes an image of.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import Any
 
+import altair as alt
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import PercentFormatter
 from numpy.typing import ArrayLike
 
-from customer360.models.plot_style import ACTUAL, BASELINE, MODEL, OTHER
-from customer360.models.plot_style import new_figure as _figure
-from customer360.models.plot_style import png as _png
-from customer360.models.plot_style import thousands as _thousands
+from customer360 import plotting
+from customer360.plotting import (
+    ACTUAL,
+    BASELINE,
+    GREEN,
+    MODEL,
+    OTHER,
+    PINK,
+    PLAIN,
+    AnyChart,
+    Series,
+    diagonal,
+    figure,
+    grouped_bars,
+    share_axis,
+    strokes,
+)
+
+SQUARE = (450.0, 420.0)
+DRAWN_POINTS = 1_000
+"""Points of a line: more than the picture has pixels across."""
+
+_ACTUAL, _MODEL = Series("Actual", ACTUAL), Series("Model", MODEL)
 
 
-def revenue_by_decile(table: pd.DataFrame, holdout_days: int) -> bytes:
+def revenue_by_decile(table: pd.DataFrame, holdout_days: int) -> AnyChart:
     """Holdout revenue a customer by tenth of what was expected: expected and actual.
 
     Args:
         table: As `customer360.models.evaluation.decile_table` gives it.
         holdout_days: Length of the holdout.
     """
-    figure, axes = _figure(
+    return figure(
+        grouped_bars(
+            table,
+            {"actual": _ACTUAL, "expected": _MODEL},
+            [str(decile) for decile in table["decile"]],
+            x="Tenth of the customers, most expected first",
+            y="Mean revenue per customer (currency)",
+        ),
         "Are the customers of whom most is expected those who bring it?",
         f"Net revenue in the {holdout_days} days held out, by tenth of the expected revenue",
     )
-    spots, width = np.arange(len(table)), 0.4
-    axes.bar(spots - width / 2, table["actual"], width, label="Actual", color=ACTUAL)
-    axes.bar(spots + width / 2, table["expected"], width, label="Model", color=MODEL)
-    axes.set_xticks(spots, [str(decile) for decile in table["decile"]])
-    axes.set_xlabel("Tenth of the customers, most expected first")
-    axes.set_ylabel("Mean revenue per customer (currency)")
-    axes.yaxis.set_major_formatter(_thousands)
-    axes.grid(axis="x", visible=False)
-    axes.legend()
-    return _png(figure)
 
 
-def purchases_by_frequency(table: pd.DataFrame, holdout_days: int) -> bytes:
+def purchases_by_frequency(table: pd.DataFrame, holdout_days: int) -> AnyChart:
     """Holdout purchases a customer by past frequency: actual, model and past average.
 
     Args:
@@ -47,16 +67,18 @@ def purchases_by_frequency(table: pd.DataFrame, holdout_days: int) -> bytes:
             ``model``, ``past_average``, the last three a customer.
         holdout_days: Length of the holdout.
     """
-    return _purchases_by(
-        table,
-        _or_more(table["frequency"]),
+    return figure(
+        _purchases_by(
+            table,
+            _or_more(table["frequency"]),
+            "Repeat purchases before the holdout (n = customers)",
+        ),
         "Do past purchases foretell the next ones?",
         f"Purchases in the {holdout_days} days held out, by repeat purchases before them",
-        "Repeat purchases before the holdout (n = customers)",
     )
 
 
-def purchases_by_recency(table: pd.DataFrame, holdout_days: int) -> bytes:
+def purchases_by_recency(table: pd.DataFrame, holdout_days: int) -> AnyChart:
     """Holdout purchases a customer by recency: actual, model and past average.
 
     Args:
@@ -65,69 +87,65 @@ def purchases_by_recency(table: pd.DataFrame, holdout_days: int) -> bytes:
         holdout_days: Length of the holdout.
     """
     edges = table["recency"].astype(int).tolist()
-    return _purchases_by(
-        table,
-        ["none" if edge == 0 else f"≤ {edge}" for edge in edges],
+    return figure(
+        _purchases_by(
+            table,
+            ["none" if edge == 0 else f"≤ {edge}" for edge in edges],
+            "Days from the first to the last purchase (n = customers; none = bought once)",
+        ),
         "Does the last purchase foretell the next ones?",
         f"Purchases in the {holdout_days} days held out, by recency: first to last purchase before",
-        "Days from the first to the last purchase (n = customers; none = bought once)",
     )
 
 
 def _or_more(frequencies: pd.Series) -> list[str]:
     """Each frequency as text; the last one stands for all from 7 on."""
-    found = frequencies.astype(int)
-    last = int(found.max())
-    return [f"{each}{'+' if each == last and last >= 7 else ''}" for each in found]
+    counts = frequencies.astype(int)
+    last = int(counts.max())
+    return [f"{count}{'+' if count == last and last >= 7 else ''}" for count in counts]
 
 
-def _purchases_by(
-    table: pd.DataFrame, labels: Sequence[str], title: str, subtitle: str, axis: str
-) -> bytes:
-    figure, axes = _figure(title, subtitle)
-    spots = np.arange(len(table))
-    width = 0.27
-    for shift, (column, label, color) in enumerate(
-        (
-            ("actual", "Actual", ACTUAL),
-            ("model", "Model", MODEL),
-            ("past_average", "Baseline: past average carried on", BASELINE),
-        )
-    ):
-        axes.bar(spots + (shift - 1) * width, table[column], width, label=label, color=color)
-    counts = table["customers"].astype(int)
-    ticks = [f"{label}\nn={n:,}" for label, n in zip(labels, counts, strict=True)]
-    axes.set_xticks(spots, ticks, fontsize=9 if len(ticks) <= 8 else 7)
-    axes.set_xlabel(axis)
-    axes.set_ylabel("Mean purchases per customer")
-    axes.grid(axis="x", visible=False)
-    axes.legend(loc="upper left")
-    return _png(figure)
+def _with_customers(labels: Sequence[str], customers: pd.Series) -> list[list[str]]:
+    """Labels of two lines: the group, and how many are in it."""
+    return [
+        [label, f"n={count:,}"] for label, count in zip(labels, customers.astype(int), strict=True)
+    ]
 
 
-def frequency_histogram(table: pd.DataFrame) -> bytes:
+def _purchases_by(table: pd.DataFrame, labels: Sequence[str], axis: str) -> alt.Chart:
+    return grouped_bars(
+        table,
+        {
+            "actual": _ACTUAL,
+            "model": _MODEL,
+            "past_average": Series("Baseline: past average carried on", BASELINE),
+        },
+        _with_customers(labels, table["customers"]),
+        x=axis,
+        y="Mean purchases per customer",
+    )
+
+
+def frequency_histogram(table: pd.DataFrame) -> AnyChart:
     """Customers by repeat purchases in the calibration period: counted, and by the model.
 
     Args:
         table: Columns ``frequency`` (the last one "or more"), ``actual``, ``expected``.
     """
-    figure, axes = _figure(
+    return figure(
+        grouped_bars(
+            table,
+            {"actual": _ACTUAL, "expected": _MODEL},
+            _or_more(table["frequency"]),
+            x="Repeat purchases",
+            y="Customers",
+        ),
         "Does the model buy as often as the customers?",
         "Repeat purchases in the calibration period, to which the model was fitted",
     )
-    spots, width = np.arange(len(table)), 0.4
-    axes.bar(spots - width / 2, table["actual"], width, label="Actual", color=ACTUAL)
-    axes.bar(spots + width / 2, table["expected"], width, label="Model", color=MODEL)
-    axes.set_xticks(spots, _or_more(table["frequency"]))
-    axes.set_xlabel("Repeat purchases")
-    axes.set_ylabel("Customers")
-    axes.yaxis.set_major_formatter(_thousands)
-    axes.grid(axis="x", visible=False)
-    axes.legend()
-    return _png(figure)
 
 
-def tracking_weekly(table: pd.DataFrame) -> bytes:
+def tracking_weekly(table: pd.DataFrame) -> AnyChart:
     """Repeat purchases in each week: actual and model.
 
     Args:
@@ -137,7 +155,7 @@ def tracking_weekly(table: pd.DataFrame) -> bytes:
     return _tracking(table, "", "Repeat purchases in the week")
 
 
-def tracking_cumulative(table: pd.DataFrame) -> bytes:
+def tracking_cumulative(table: pd.DataFrame) -> AnyChart:
     """Repeat purchases up to the end of each week: actual and model.
 
     Args:
@@ -147,31 +165,42 @@ def tracking_cumulative(table: pd.DataFrame) -> bytes:
     return _tracking(table, "cumulative_", "Repeat purchases up to the week's end")
 
 
-def _tracking(table: pd.DataFrame, prefix: str, label: str) -> bytes:
-    figure, axes = _figure(
+def _tracking(table: pd.DataFrame, prefix: str, label: str) -> AnyChart:
+    begin = Series("The holdout begins", BASELINE, dashed=True)
+    held_out = table.loc[table["holdout"], "week"]
+    of = [_ACTUAL, _MODEL, *([begin] if len(held_out) else [])]
+    long = pd.concat(
+        pd.DataFrame(
+            {"week": table["week"], "purchases": table[f"{prefix}{column}"], "series": series.name}
+        )
+        for column, series in (("actual", _ACTUAL), ("expected", _MODEL))
+    )
+    lines = (
+        alt.Chart(long)
+        .mark_line(strokeWidth=1.5)
+        .encode(
+            alt.X("week:Q", title="Week since the first purchase of all"),
+            alt.Y(
+                "purchases:Q",
+                title=label,
+                axis=alt.Axis(format=PLAIN),
+                scale=alt.Scale(domainMin=0),
+            ),
+            *strokes(of),
+        )
+    )
+    drawn: AnyChart = lines
+    if len(held_out):
+        first = pd.DataFrame({"week": [float(held_out.min()) - 0.5], "series": begin.name})
+        drawn = alt.layer(lines, alt.Chart(first).mark_rule().encode(alt.X("week:Q"), *strokes(of)))
+    return figure(
+        drawn,
         "Does the model keep track of the customers?",
         f"{label}, of the customers who first bought before the holdout",
     )
-    week = table["week"]
-    axes.plot(week, table[f"{prefix}actual"], color=ACTUAL, linewidth=1.5, label="Actual")
-    axes.plot(week, table[f"{prefix}expected"], color=MODEL, linewidth=1.8, label="Model")
-    if table["holdout"].any():
-        axes.axvline(
-            float(week[table["holdout"]].min()) - 0.5,
-            color=BASELINE,
-            linestyle="--",
-            linewidth=1.2,
-            label="The holdout begins",
-        )
-    axes.set_xlabel("Week since the first purchase of all")
-    axes.set_ylabel(label)
-    axes.set_ylim(bottom=0)
-    axes.yaxis.set_major_formatter(_thousands)
-    axes.legend(loc="best")
-    return _png(figure)
 
 
-def buyers_by_probability_alive(table: pd.DataFrame, holdout_days: int) -> bytes:
+def buyers_by_probability_alive(table: pd.DataFrame, holdout_days: int) -> AnyChart:
     """Share who bought in the holdout by tenth of the probability alive, actual and expected.
 
     Args:
@@ -179,94 +208,61 @@ def buyers_by_probability_alive(table: pd.DataFrame, holdout_days: int) -> bytes
             ``bought``, the last three means a customer.
         holdout_days: Length of the holdout.
     """
-    figure, axes = _figure(
+    alive = [f"{probability:.2f}" for probability in table["probability_alive"]]
+    return figure(
+        grouped_bars(
+            table,
+            {
+                "bought": _ACTUAL,
+                "expected": Series("Model: probability of one purchase or more", MODEL),
+            },
+            _with_customers(alive, table["customers"]),
+            x="Mean probability alive of each tenth (n = customers)",
+            y="Share with a purchase",
+            number_format="%",
+        ),
         "Do those come back who are probably alive?",
         f"Share who bought in the {holdout_days} days held out; being alive itself cannot be seen",
     )
-    spots, width = np.arange(len(table)), 0.4
-    axes.bar(spots - width / 2, table["bought"], width, label="Actual", color=ACTUAL)
-    axes.bar(
-        spots + width / 2,
-        table["expected"],
-        width,
-        label="Model: probability of one purchase or more",
-        color=MODEL,
-    )
-    ticks = [
-        f"{alive:.2f}\nn={customers:,}"
-        for alive, customers in zip(
-            table["probability_alive"], table["customers"].astype(int), strict=True
-        )
-    ]
-    axes.set_xticks(spots, ticks, fontsize=8)
-    axes.set_xlabel("Mean probability alive of each tenth (n = customers)")
-    axes.set_ylabel("Share with a purchase")
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.grid(axis="x", visible=False)
-    axes.legend(loc="upper left")
-    return _png(figure)
 
 
-def probability_alive(histogram: pd.DataFrame, as_of: date) -> bytes:
+def probability_alive(histogram: pd.DataFrame, as_of: date) -> AnyChart:
     """Histogram of the probability alive of repeat buyers: under BG/NBD all others have 1.
 
     Args:
         histogram: Columns ``from``, ``to`` (edges) and ``customers``.
         as_of: Day the probability speaks of.
     """
-    figure, axes = _figure(
+    return figure(
+        plotting.histogram(histogram, "customers", x="Probability alive", y="Customers"),
         "How many repeat buyers are still customers?",
         f"Probability alive at {as_of}; customers with at least one repeat purchase",
     )
-    axes.bar(
-        histogram["from"],
-        histogram["customers"],
-        histogram["to"] - histogram["from"],
-        align="edge",
-        color=MODEL,
-        edgecolor="white",
-        linewidth=0.8,
-    )
-    axes.set_xlim(0, 1)
-    axes.set_xlabel("Probability alive")
-    axes.set_ylabel("Customers")
-    axes.yaxis.set_major_formatter(_thousands)
-    axes.grid(axis="x", visible=False)
-    return _png(figure)
 
 
-def calibration(table: pd.DataFrame, subtitle: str) -> bytes:
+def calibration(table: pd.DataFrame, subtitle: str) -> AnyChart:
     """Predicted against observed churn rate by tenth of risk.
 
     Args:
         table: Columns ``group``, ``customers``, ``predicted``, ``observed``.
         subtitle: What was tested, on which day.
     """
-    figure, axes = _figure("Does the churn probability mean what it says?", subtitle, (5.6, 5.2))
-    axes.plot([0, 1], [0, 1], color=OTHER, linestyle="--", linewidth=1, label="Perfect")
-    sizes = 30 + 170 * table["customers"] / table["customers"].max()
-    axes.plot(table["predicted"], table["observed"], color=MODEL, linewidth=1.5)
-    axes.scatter(
-        table["predicted"],
-        table["observed"],
-        s=sizes,
-        color=MODEL,
-        edgecolor="white",
-        zorder=3,
-        label="Model, by tenth of risk",
+    return figure(
+        plotting.calibration(
+            table.rename(columns={"group": "decile", "observed": "actual"}),
+            ("Tenth of risk", "Customers"),
+            x="Predicted churn rate",
+            y="Observed churn rate",
+            shares=True,
+            legend=("Perfect", "Model, by tenth of risk"),
+        ),
+        "Does the churn probability mean what it says?",
+        subtitle,
+        SQUARE,
     )
-    axes.set_xlim(0, 1)
-    axes.set_ylim(0, 1)
-    axes.set_aspect("equal")
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(PercentFormatter(1.0))
-    axes.set_xlabel("Predicted churn rate")
-    axes.set_ylabel("Observed churn rate")
-    axes.legend(loc="upper left")
-    return _png(figure)
 
 
-def gains(labels: ArrayLike, scores: Mapping[str, ArrayLike], subtitle: str) -> bytes:
+def gains(labels: ArrayLike, scores: Mapping[str, ArrayLike], subtitle: str) -> AnyChart:
     """Share of the churners caught by contacting the riskiest share of customers.
 
     Args:
@@ -274,49 +270,60 @@ def gains(labels: ArrayLike, scores: Mapping[str, ArrayLike], subtitle: str) -> 
         scores: By name, the model first; higher = riskier. Ties are drawn as straight lines.
         subtitle: What was tested, on which day.
     """
-    y = np.asarray(labels, dtype=float)
-    figure, axes = _figure("How many leavers does the list catch?", subtitle, (5.6, 5.2))
-    colors = (MODEL, BASELINE, ACTUAL, "#059669", "#7c3aed")
-    drawn_last = len(scores) + 2  # the model lies on top of its baselines
-    for place, ((name, values), color) in enumerate(zip(scores.items(), colors, strict=False)):
-        s = np.asarray(values, dtype=float)
-        order = np.argsort(-s, kind="stable")
-        ends = np.flatnonzero(np.append(np.diff(s[order]) != 0, True))
-        contacted = np.insert((ends + 1) / len(y), 0, 0.0)
-        caught = np.insert(np.cumsum(y[order])[ends] / y.sum(), 0, 0.0)
-        axes.plot(
-            contacted, caught, color=color, linewidth=1.8, label=name, zorder=drawn_last - place
+    palette = (MODEL, BASELINE, ACTUAL, GREEN, PINK)
+    curves = [Series(name, colour) for name, colour in zip(scores, palette, strict=False)]
+    at_random = Series("At random", OTHER, dashed=True)
+    of = [*curves, at_random]
+    # What is drawn last lies on top: the model.
+    long = pd.concat(
+        _gains_curve(labels, scores[series.name]).assign(series=series.name)
+        for series in reversed(curves)
+    )
+    lines = (
+        alt.Chart(long)
+        .mark_line(strokeWidth=1.8)
+        .encode(
+            alt.X(**share_axis("contacted", "Share of active customers contacted, riskiest first")),
+            alt.Y(**share_axis("caught", "Share of churners among them")),
+            *strokes(of),
         )
-    axes.plot([0, 1], [0, 1], color=OTHER, linestyle="--", linewidth=1, label="At random")
-    axes.set_xlim(0, 1)
-    axes.set_ylim(0, 1)
-    axes.set_aspect("equal")
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(PercentFormatter(1.0))
-    axes.set_xlabel("Share of active customers contacted, riskiest first")
-    axes.set_ylabel("Share of churners among them")
-    axes.legend(loc="lower right")
-    return _png(figure)
+    )
+    return figure(
+        alt.layer(diagonal(1.0, "contacted", "caught", at_random, of), lines),
+        "How many leavers does the list catch?",
+        subtitle,
+        SQUARE,
+    )
 
 
-def feature_importance(importance: Mapping[str, float], top: int = 15) -> bytes:
+def _gains_curve(labels: ArrayLike, scores: ArrayLike) -> pd.DataFrame:
+    """Columns ``contacted`` and ``caught``, shares from 0 to 1, at most `DRAWN_POINTS` rows."""
+    churned, risk = np.asarray(labels, dtype=float), np.asarray(scores, dtype=float)
+    order = np.argsort(-risk, kind="stable")
+    ends = np.flatnonzero(np.append(np.diff(risk[order]) != 0, True))
+    contacted = np.insert((ends + 1) / len(churned), 0, 0.0)
+    caught = np.insert(np.cumsum(churned[order])[ends] / churned.sum(), 0, 0.0)
+    points = min(len(contacted), DRAWN_POINTS)
+    shown = np.linspace(0, len(contacted) - 1, points).round().astype(int)
+    return pd.DataFrame({"contacted": contacted[shown], "caught": caught[shown]})
+
+
+def feature_importance(importance: Mapping[str, float], top: int = 15) -> AnyChart:
     """The features that lowered the loss most, as shares of the whole gain.
 
     Args:
         importance: Share of the total gain by feature.
         top: How many to draw.
     """
-    chosen = sorted(importance.items(), key=lambda item: (item[1], item[0]))[-top:]
-    figure, axes = _figure(
+    largest = _largest(importance, top)
+    return figure(
+        plotting.ranked_bars(
+            largest, "feature", "value", x="Share of total gain", number_format="%"
+        ),
         "What the churn model looks at",
-        f"Share of the total gain in XGBoost's trees, {len(chosen)} largest of {len(importance)}",
-        (7.5, 0.28 * len(chosen) + 1.6),
+        f"Share of the total gain in XGBoost's trees, {len(largest)} largest of {len(importance)}",
+        _size_of_bars(largest),
     )
-    axes.barh([name for name, _ in chosen], [share for _, share in chosen], color=MODEL)
-    axes.xaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.set_xlabel("Share of total gain")
-    axes.grid(axis="y", visible=False)
-    return _png(figure)
 
 
 def shap_importance(
@@ -326,7 +333,7 @@ def shap_importance(
     *,
     moved: str = "the churn probability",
     scale: str = "log-odds",
-) -> bytes:
+) -> AnyChart:
     """The features that move a prediction most, by mean |SHAP value|.
 
     Args:
@@ -336,22 +343,21 @@ def shap_importance(
         moved: What is predicted.
         scale: What the values are in.
     """
-    chosen = sorted(importance.items(), key=lambda item: (item[1], item[0]))[-top:]
-    figure, axes = _figure(
+    largest = _largest(importance, top)
+    return figure(
+        plotting.ranked_bars(
+            largest, "feature", "value", x=f"Mean |contribution| in {scale}", number_format=PLAIN
+        ),
         f"What moves {moved}",
-        f"Mean |SHAP value| of {customers:,} test customers, {len(chosen)} largest of "
+        f"Mean |SHAP value| of {customers:,} test customers, {len(largest)} largest of "
         f"{len(importance)}",
-        (7.5, 0.28 * len(chosen) + 1.6),
+        _size_of_bars(largest),
     )
-    axes.barh([name for name, _ in chosen], [value for _, value in chosen], color=MODEL)
-    axes.set_xlabel(f"Mean |contribution| in {scale}")
-    axes.grid(axis="y", visible=False)
-    return _png(figure)
 
 
 def permutation_importance(
     means: Mapping[str, float], errors: Mapping[str, float], customers: int, top: int = 15
-) -> bytes:
+) -> AnyChart:
     """How much larger the error becomes when a feature's values are shuffled among customers.
 
     Args:
@@ -360,26 +366,37 @@ def permutation_importance(
         customers: How many customers were judged.
         top: How many to draw.
     """
-    chosen = sorted(means.items(), key=lambda item: (item[1], item[0]))[-top:]
-    figure, axes = _figure(
+    largest = _largest(means, top)
+    error = largest["feature"].map(errors)
+    spans = largest.assign(low=largest["value"] - error, high=largest["value"] + error)
+    bars = plotting.ranked_bars(
+        spans, "feature", "value", x="Rise of the RMSE (currency)", number_format=PLAIN
+    )
+    ranges = (
+        alt.Chart(spans)
+        .mark_rule(color=ACTUAL, strokeWidth=1.5)
+        .encode(alt.X("low:Q"), alt.X2("high:Q"), alt.Y("feature:N", sort=None))
+    )
+    return figure(
+        alt.layer(bars, ranges),
         "What the revenue model cannot do without",
         f"RMSE with a feature shuffled among {customers:,} test customers, "
-        f"{len(chosen)} largest of {len(means)}",
-        (7.5, 0.28 * len(chosen) + 1.6),
+        f"{len(largest)} largest of {len(means)}",
+        _size_of_bars(largest),
     )
-    axes.barh(
-        [name for name, _ in chosen],
-        [value for _, value in chosen],
-        xerr=[errors[name] for name, _ in chosen],
-        color=MODEL,
-        ecolor=ACTUAL,
-    )
-    axes.set_xlabel("Rise of the RMSE (currency)")
-    axes.grid(axis="y", visible=False)
-    return _png(figure)
 
 
-def predicted_and_actual(expected: ArrayLike, actual: ArrayLike, subtitle: str) -> bytes:
+def _largest(values: Mapping[str, float], top: int) -> pd.DataFrame:
+    """Columns ``feature`` and ``value`` of the ``top`` largest, the largest first."""
+    items = sorted(values.items(), key=lambda item: (item[1], item[0]), reverse=True)[:top]
+    return pd.DataFrame(items, columns=["feature", "value"])
+
+
+def _size_of_bars(rows: pd.DataFrame) -> tuple[float, float]:
+    return 600, 22 * len(rows) + 130
+
+
+def predicted_and_actual(expected: ArrayLike, actual: ArrayLike, subtitle: str) -> AnyChart:
     """Every customer's predicted against actual revenue, both axes logarithmic beyond 1.
 
     Args:
@@ -387,23 +404,50 @@ def predicted_and_actual(expected: ArrayLike, actual: ArrayLike, subtitle: str) 
         actual: What came; may be negative.
         subtitle: What was tested, on which day.
     """
-    e, a = np.asarray(expected, dtype=float), np.asarray(actual, dtype=float)
-    figure, axes = _figure("How far is each customer from the prediction?", subtitle, (5.6, 5.2))
-    most = float(max(e.max(initial=1.0), a.max(initial=1.0)))
-    axes.plot([0, most], [0, most], color=OTHER, linestyle="--", linewidth=1, label="Perfect")
-    axes.scatter(e, a, s=6, color=MODEL, alpha=0.3, linewidths=0, rasterized=True)
-    axes.set_xscale("symlog", linthresh=1.0)
-    axes.set_yscale("symlog", linthresh=1.0)
-    axes.set_xlim(left=0)
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(_thousands)
-    axes.set_xlabel("Predicted revenue (currency)")
-    axes.set_ylabel("Actual revenue (currency)")
-    axes.legend(loc="upper left")
-    return _png(figure)
+    points = pd.DataFrame({"expected": expected, "actual": actual}, dtype=float)
+    most = max(1.0, float(points.max().max()))
+    least = min(0.0, float(points["actual"].min()))
+    perfect = Series("Perfect", OTHER, dashed=True)
+
+    def logarithmic(column: str, title: str, lowest: float) -> dict[str, Any]:
+        powers = _powers_of_ten(lowest, most)
+        return {
+            "shorthand": f"{column}:Q",
+            "title": title,
+            "scale": alt.Scale(type="symlog", constant=1, domain=[lowest, most]),
+            # Vega thins out values beyond its count of ticks, and of these labels that overlap.
+            "axis": alt.Axis(
+                values=powers, tickCount=len(powers), format=PLAIN, labelOverlap="greedy"
+            ),
+        }
+
+    scatter = (
+        alt.Chart(points)
+        .mark_circle(size=5, color=MODEL, opacity=0.3)
+        .encode(
+            alt.X(**logarithmic("expected", "Predicted revenue (currency)", 0.0)),
+            alt.Y(**logarithmic("actual", "Actual revenue (currency)", least)),
+        )
+    )
+    return figure(
+        alt.layer(scatter, diagonal(most, "expected", "actual", perfect, [perfect])),
+        "How far is each customer from the prediction?",
+        subtitle,
+        SQUARE,
+    )
 
 
-def profit(table: pd.DataFrame, best_share: float, subtitle: str) -> bytes:
+def _powers_of_ten(lowest: float, highest: float) -> list[float]:
+    """0 and the powers of ten on both its sides, as far as the values go."""
+    powers = [10.0**exponent for exponent in range(16)]
+    return [
+        *(-power for power in reversed(powers) if -power >= lowest),
+        0.0,
+        *(power for power in powers if power <= highest),
+    ]
+
+
+def profit(table: pd.DataFrame, best_share: float, subtitle: str) -> AnyChart:
     """Profit of a retention campaign by the share of customers contacted.
 
     Args:
@@ -411,28 +455,17 @@ def profit(table: pd.DataFrame, best_share: float, subtitle: str) -> bytes:
         best_share: Share with the largest expected profit.
         subtitle: What was tested, on which day, and what a contact costs and brings.
     """
-    figure, axes = _figure("How many customers is it worth contacting?", subtitle)
-    axes.axhline(0, color=OTHER, linewidth=1)
-    axes.plot(table["share"], table["expected"], color=MODEL, linewidth=1.8, label="Expected")
-    if table["observed"].notna().any():
-        axes.plot(
-            table["share"],
-            table["observed"],
-            color=ACTUAL,
-            linewidth=1.2,
-            label="As it turned out, had the campaign been run",
-        )
-    axes.axvline(
-        best_share,
-        color=BASELINE,
-        linestyle="--",
-        linewidth=1.2,
-        label=f"Best expected: the riskiest {best_share:.0%}",
+    known = table["observed"].notna().any()
+    return figure(
+        plotting.profit(
+            table,
+            best_share,
+            ("Expected", f"Best expected: the riskiest {best_share:.0%}"),
+            x="Share of active customers contacted, riskiest first",
+            y="Profit (currency)",
+            observed="As it turned out, had the campaign been run" if known else None,
+            number_format=PLAIN,
+        ),
+        "How many customers is it worth contacting?",
+        subtitle,
     )
-    axes.set_xlim(0, 1)
-    axes.xaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.yaxis.set_major_formatter(_thousands)
-    axes.set_xlabel("Share of active customers contacted, riskiest first")
-    axes.set_ylabel("Profit (currency)")
-    axes.legend(loc="best")
-    return _png(figure)

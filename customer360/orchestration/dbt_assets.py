@@ -1,4 +1,8 @@
-"""The warehouse's staging views and marts as assets, each dbt test as a check of its model."""
+"""The warehouse's staging views and marts as assets, each dbt test as a check of its model.
+
+dbt's events are read here and not by dagster-dbt's ``stream()``, which leaves out the results of
+unit tests and makes no checks of them (0.29.27: ``DbtCoreCliEventMessage.is_result_event``).
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping

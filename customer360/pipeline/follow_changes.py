@@ -1,6 +1,6 @@
 """Bronze kept equal to a table that changes in place, and quarantine with it.
 
-A look at the source gives either all its rows, which replace the table, or those that may have
+A poll of the source gives either all its rows, which replace the table, or those that may have
 changed, which are merged by key. Where the source stood is a note of the commit that brought
 bronze there, so a run that was killed looks again from where the last whole one stood. The note
 also names the event dates that changed: silver makes those days again, whatever days it is asked.
@@ -30,7 +30,7 @@ from customer360.lakehouse.delta_log import Commit
 from customer360.pipeline.bronze_accounts import WHOLE, BronzeLoaded, DeliveryCount, left_out
 from customer360.pipeline.edited_rows import edits_of, edits_print
 from customer360.pipeline.workspace import Workspace, days_note, newest_note
-from customer360.sources.base import ChangingSource, Look
+from customer360.sources.base import ChangingSource, Poll
 from customer360.table_names import quarantine_of
 
 
@@ -44,12 +44,12 @@ def follow_changes(work: Workspace, source: ChangingSource, table: str) -> Bronz
     step = _Step(work, source, table)
     seen = step.known.get("seen")
     if seen is not None:
-        with source.look(work.spark, table, seen) as look:
-            loaded = step.load(look)
+        with source.poll(work.spark, table, seen) as poll:
+            loaded = step.load(poll)
         if loaded is not None:
             return loaded
-    with source.look(work.spark, table, None) as look:
-        loaded = step.load(look)
+    with source.poll(work.spark, table, None) as poll:
+        loaded = step.load(poll)
     assert loaded is not None
     return loaded
 
@@ -71,11 +71,11 @@ class _Step:
         self.set_aside: Mapping[str, int] = {}
         self.money: Mapping[str, Any] = {}
 
-    def load(self, look: Look) -> BronzeLoaded | None:
-        """Load what ``look`` sees; None when rows came to light that only a whole look reads."""
+    def load(self, poll: Poll) -> BronzeLoaded | None:
+        """Load what ``poll`` holds; None when rows came to light that only a whole poll reads."""
         work = self.work
         received = ingest.received(
-            look.raw,
+            poll.raw,
             self.contract,
             ingested_at=work.started_at,
             run_id=work.run_id,
@@ -84,11 +84,11 @@ class _Step:
         try:
             self._check_key(received)
             self._count_set_aside(received)
-            if look.whole:
-                return self._replace(look, received)
-            if look.keys is not None and self._unseen(look.keys, received):
+            if poll.whole:
+                return self._replace(poll, received)
+            if poll.keys is not None and self._unseen(poll.keys, received):
                 return None
-            return self._merge(look, received)
+            return self._merge(poll, received)
         finally:
             received.unpersist()
 
@@ -127,7 +127,7 @@ class _Step:
         self.money = values
 
     def _unseen(self, keys: DataFrame, received: DataFrame) -> bool:
-        """Whether the source has rows that no look has seen: older than their watermark says."""
+        """Whether the source has rows that no poll has read: older than their watermark says."""
         seen = self._keys(self.work.lakehouse.read(self.bronze)).unionByName(self._keys(received))
         strange = keys.join(seen, list(self.key), "left_anti")
         quarantine = self.work.lakehouse.read(self.quarantine)
@@ -136,7 +136,7 @@ class _Step:
         )
         return strange.count() > waiting.count()
 
-    def _replace(self, look: Look, received: DataFrame) -> BronzeLoaded:
+    def _replace(self, poll: Poll, received: DataFrame) -> BronzeLoaded:
         lakehouse = self.work.lakehouse
         accepted = ingest.accepted(received, self.contract)
         days: set[date] = set()
@@ -150,11 +150,11 @@ class _Step:
         quarantine = self._write_quarantine(received, gone, kept=bronze_changes.is_deleted())
         written = None
         if days or not self.known:
-            written = lakehouse.replace_all(self.contract, accepted, note=self._note(look, days))
-        return self._loaded(written, quarantine, look.rows, None)
+            written = lakehouse.replace_all(self.contract, accepted, note=self._note(poll, days))
+        return self._loaded(written, quarantine, poll.rows, None)
 
     def _finds_gone(self, old: DataFrame | None) -> bool:
-        """Whether a whole look shows which rows of bronze the source has no more.
+        """Whether a whole poll shows which rows of bronze the source has no more.
 
         Also after an edit or a change of the mapping, as long as rows are told apart as before.
         """
@@ -168,10 +168,10 @@ class _Step:
         absent = [field for field in fields if field.name not in old.columns]
         return old.withColumns({f.name: F.lit(None).cast(f.dataType) for f in absent})
 
-    def _merge(self, look: Look, received: DataFrame) -> BronzeLoaded:
+    def _merge(self, poll: Poll, received: DataFrame) -> BronzeLoaded:
         lakehouse = self.work.lakehouse
         changes = bronze_changes.changes(
-            received, self.contract, self.key, lakehouse.read(self.bronze), look.keys
+            received, self.contract, self.key, lakehouse.read(self.bronze), poll.keys
         ).persist()
         try:
             days = {
@@ -181,7 +181,7 @@ class _Step:
                 if day is not None
             }
             gone = changes.where(F.col("_gone") == DELETED)
-            quarantine = self._write_quarantine(received, gone, kept="true", present=look.keys)
+            quarantine = self._write_quarantine(received, gone, kept="true", present=poll.keys)
             written = None
             if days:  # every bronze row has one: without a day there is no change to note
                 names = [field.name for field in table_schema(self.contract).fields]
@@ -189,14 +189,14 @@ class _Step:
                     self.contract,
                     changes,
                     bronze_changes.merge_clauses(self.key, names),
-                    note=self._note(look, days),
+                    note=self._note(poll, days),
                     copied=True,
                 )
         finally:
             changes.unpersist()
-        if look.keys is not None:
-            return self._loaded(written, quarantine, look.keys.count(), None)
-        return self._loaded(written, quarantine, look.rows, received)
+        if poll.keys is not None:
+            return self._loaded(written, quarantine, poll.keys.count(), None)
+        return self._loaded(written, quarantine, poll.rows, received)
 
     def _write_quarantine(
         self,
@@ -262,8 +262,8 @@ class _Step:
             left_out(self.money, quarantined - reasons[LEFT_OUT], raw),
         )
 
-    def _note(self, look: Look, days: set[date]) -> str:
-        return days_note(days, definition=self.definition, seen=look.seen)
+    def _note(self, poll: Poll, days: set[date]) -> str:
+        return days_note(days, definition=self.definition, seen=poll.watermark)
 
     @property
     def _quoted_key(self) -> list[str]:

@@ -137,15 +137,15 @@ class Source(ABC):
 
 
 @dataclass(frozen=True)
-class Look:
-    """What one look at a table that changes in place found.
+class Poll:
+    """What was read at once of a table that changes in place.
 
     Attributes:
         raw: Rows as `Source.read_raw` gives them: all there are, or those that may have changed.
         rows: How many, by the source's own count.
         whole: ``raw`` holds all rows there are.
-        seen: Up to where changes are known now, to be given to the next look; None where only a
-            whole look finds them.
+        watermark: Up to where changes are known now, to be given to the next poll; None where
+            only a whole one finds them.
         keys: The keys of all rows there are, where the source was asked to find deleted rows and
             ``raw`` does not hold them all.
     """
@@ -153,7 +153,7 @@ class Look:
     raw: DataFrame
     rows: int
     whole: bool
-    seen: str | None
+    watermark: str | None
     keys: DataFrame | None = None
 
 
@@ -169,16 +169,16 @@ class ChangingSource(Source):
 
     @abstractmethod
     def key(self, table: str) -> tuple[str, ...]:
-        """Bronze columns that tell rows apart; none where looks are whole and deletes unnoticed."""
+        """Bronze columns that tell rows apart; none where polls are whole and deletes unnoticed."""
 
     @abstractmethod
-    def look(
-        self, spark: SparkSession, table: str, seen: str | None
-    ) -> AbstractContextManager[Look]:
+    def poll(
+        self, spark: SparkSession, table: str, watermark: str | None
+    ) -> AbstractContextManager[Poll]:
         """One state of the table, which its frames read as long as the ``with`` lasts.
 
         Args:
             spark: The session.
             table: Bronze table, without the layer.
-            seen: Where an earlier look stood; None looks at everything.
+            watermark: Where an earlier poll stood; None reads everything.
         """

@@ -289,8 +289,8 @@ def rows_of_cells(
         pa.string(),
     )
     names, repeated = numbered(header)
-    said = {"header": _BETWEEN.join(names), "repeated": _BETWEEN.join(repeated)}
-    return pa.table(columns).replace_schema_metadata(said)
+    metadata = {"header": _BETWEEN.join(names), "repeated": _BETWEEN.join(repeated)}
+    return pa.table(columns).replace_schema_metadata(metadata)
 
 
 def _cell(value: object, decimal: str) -> str | None:
@@ -330,8 +330,8 @@ def _filled(table: pa.Table, form: TextForm, file: Path) -> pa.Table:
     if others:
         order = (own.notna() & (filled != filled.shift())).cumsum()
         blank = rows.loc[whole, others].apply(lambda column: column.str.strip().eq("").fillna(True))
-        there = rows.loc[whole, others].mask(blank)
-        rows.loc[whole, others] = there.groupby(order).ffill()
+        present = rows.loc[whole, others].mask(blank)
+        rows.loc[whole, others] = present.groupby(order).ffill()
     import pyarrow as pa
 
     return pa.Table.from_pandas(

@@ -45,7 +45,7 @@ CONTROL_CHARACTERS = r"[\x{00}-\x{08}\x{0B}\x{0C}\x{0E}-\x{1F}\x{7F}-\x{9F}]"
 """Regular expression (Java's) of characters that no text is meant to hold."""
 
 CONTROL_CHARACTERS_OF_PYTHON = re.sub(r"\\x\{(\w+)\}", r"\\x\1", CONTROL_CHARACTERS)
-"""The same in Python's notation."""
+"""`CONTROL_CHARACTERS` in the notation of Python."""
 
 
 @dataclass(frozen=True)
@@ -127,30 +127,30 @@ def _look(file: Path, size: int, mtime: int, form: TextForm) -> CsvShape:
     with reading(file, form.encoding) as stream:
         names, trailing = _beginning(file, stream, form)
     with reading(file, form.encoding) as stream:
-        seen = _scan(stream, form)
+        scan = _scan(stream, form)
     many_lines = False
-    if len(seen.odd_lines):
+    if len(scan.odd_lines):
         with reading(file, form.encoding) as stream:
-            many_lines = _check_quotes(file, stream, form, seen, len(names))
+            many_lines = _check_quotes(file, stream, form, scan, len(names))
     returns = False
-    if seen.lone_returns and seen.line_end == "\n":
+    if scan.lone_returns and scan.line_end == "\n":
         with reading(file, form.encoding) as stream:
             returns = _has_returns(stream, form)
     header, repeated = numbered(names)
-    encoding = WINDOWS_1252 if seen.windows else form.encoding
+    encoding = WINDOWS_1252 if scan.windows else form.encoding
     return CsvShape(
         header,
         repeated,
         many_lines=many_lines,
         trailing=trailing,
-        controls=seen.controls,
+        controls=scan.controls,
         returns=returns,
         encoding=encoding,
     )
 
 
 @dataclass(frozen=True)
-class _Seen:
+class _Scan:
     """What is in a file's bytes: line numbers with an odd number of quotation marks, and more."""
 
     odd_lines: NDArray[np.int64]
@@ -160,7 +160,7 @@ class _Seen:
     line_end: str
 
 
-def _scan(stream: IO[bytes], form: TextForm) -> _Seen:
+def _scan(stream: IO[bytes], form: TextForm) -> _Scan:
     """Decode everything, and look at the bytes, chunk by chunk and not row by row."""
     encoding = form.encoding
     decoder = codecs.getincrementaldecoder(codec(encoding))()
@@ -207,7 +207,7 @@ def _scan(stream: IO[bytes], form: TextForm) -> _Seen:
     if marks % 2:
         odd.append(np.array([line + 1]))
     lines = np.concatenate(odd) if odd else np.array([], dtype=np.int64)
-    return _Seen(lines, found_control, found_windows, found_return, line_end)
+    return _Scan(lines, found_control, found_windows, found_return, line_end)
 
 
 def _has_returns(stream: IO[bytes], form: TextForm) -> bool:
@@ -344,7 +344,7 @@ def numbered(names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(header), tuple(repeated)
 
 
-def _check_quotes(file: Path, stream: IO[bytes], form: TextForm, seen: _Seen, columns: int) -> bool:
+def _check_quotes(file: Path, stream: IO[bytes], form: TextForm, scan: _Scan, columns: int) -> bool:
     """Whether quoted values go over several lines; one that never ends is named by its line.
 
     Only lines with an odd number of quotation marks can begin or end such a value. Whatever the
@@ -354,8 +354,8 @@ def _check_quotes(file: Path, stream: IO[bytes], form: TextForm, seen: _Seen, co
     Raises:
         BrokenFileError: A value never ends.
     """
-    text = lines_of(stream, form, newline=seen.line_end)  # lines as they were counted
-    odd_lines = set(seen.odd_lines.tolist())
+    text = lines_of(stream, form, newline=scan.line_end)  # lines as they were counted
+    odd_lines = set(scan.odd_lines.tolist())
     opened, span, spans = 0, [], False
     try:
         for number, line in enumerate(text, start=1):
@@ -496,16 +496,16 @@ def raise_missing(
                     f"columns separated by {name}",
                     f'write `delimiter: "{other}"` in the mapping'.replace("\t", "\\t"),
                 )
-    found = f"only {listed(list(header), 12)}"
+    actual = f"only {listed(list(header), 12)}"
     spelt = {name.lower(): name for name in header}
     near = [spelt[name.lower()] for name in missing if name.lower() in spelt]
-    what = "column" if len(missing) == 1 else "columns"
+    noun = "column" if len(missing) == 1 else "columns"
     remedy = _near(header, missing)
     if near:
         remedy = f"{listed(near)} differs in case: write it so under columns in the mapping"
     if not near and form is not None and (skip := _header_below(file, missing, form)):
         remedy = f"the header is in line {skip + 1}: write `skip_lines: {skip}` in the mapping"
-    raise BrokenFileError(shown_name(file), f"{what} {listed(list(missing), 12)}", found, remedy)
+    raise BrokenFileError(shown_name(file), f"{noun} {listed(list(missing), 12)}", actual, remedy)
 
 
 def _near(header: Sequence[str], missing: Sequence[str]) -> str:

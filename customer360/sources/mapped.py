@@ -227,24 +227,7 @@ class MappedSource(Source, Generic[MappingT]):
         """One row for each line or order, by the rules of this module."""
         from pyspark.sql import functions as F
 
-        rows = self._typed(bronze)
-        signed = self._signed_amount()
-        kind = F.lit("sale")
-        for cancellation in reversed(self.mapping.cancellations):
-            fits = self._fits(cancellation)
-            kind = F.when(fits, F.lit(cancellation.kind)).otherwise(kind)
-        rows = rows.withColumn("__kind", kind).withColumn("__signed", signed)
-        excluded = F.when((F.col("__kind") == "sale") & (F.col("__signed") < 0), NEGATIVE_AMOUNT)
-        for exclusion in reversed(self.mapping.exclude):
-            fits = self._fits(exclusion)
-            if exclusion.only is not None:
-                fits = fits & (F.col("__kind") == exclusion.only)
-            excluded = F.when(fits, F.lit(exclusion.reason)).otherwise(excluded)
-        if self._continued:
-            excluded = F.when(F.col(_CONTINUES), F.lit(CONTINUATION)).otherwise(excluded)
-        for fits, reason in self._exclusions():
-            excluded = F.when(fits, F.lit(reason)).otherwise(excluded)
-        rows = rows.withColumn("__excluded", excluded)
+        rows = self._with_kinds(self._typed(bronze))
         amount: Column = F.abs("__signed")
         if self.mapping.discounts:
             rows = self._with_discounts(rows)
@@ -295,9 +278,30 @@ class MappedSource(Source, Generic[MappingT]):
             **({"nothing": F.col("__nothing")} if self._has("refunded") else {}),
         )
 
+    def _with_kinds(self, rows: DataFrame) -> DataFrame:
+        """``rows`` with their ``__kind``, ``__signed`` amount, and why one is ``__excluded``."""
+        from pyspark.sql import functions as F
+
+        kind = F.lit("sale")
+        for cancellation in reversed(self.mapping.cancellations):
+            fits = self._fits(cancellation)
+            kind = F.when(fits, F.lit(cancellation.kind)).otherwise(kind)
+        rows = rows.withColumn("__kind", kind).withColumn("__signed", self._signed_amount())
+        excluded = F.when((F.col("__kind") == "sale") & (F.col("__signed") < 0), NEGATIVE_AMOUNT)
+        for exclusion in reversed(self.mapping.exclude):
+            fits = self._fits(exclusion)
+            if exclusion.only is not None:
+                fits = fits & (F.col("__kind") == exclusion.only)
+            excluded = F.when(fits, F.lit(exclusion.reason)).otherwise(excluded)
+        if self._continued:
+            excluded = F.when(F.col(_CONTINUES), F.lit(CONTINUATION)).otherwise(excluded)
+        for fits, reason in self._exclusions():
+            excluded = F.when(fits, F.lit(reason)).otherwise(excluded)
+        return rows.withColumn("__excluded", excluded)
+
     @property
     def _delivery(self) -> Delivery:
-        """How bronze rows come."""
+        """How bronze rows come, as a contract names it: `daily` or as an `extract`."""
         return "extract"
 
     def _stated(self) -> list[str]:
@@ -354,7 +358,7 @@ class MappedSource(Source, Generic[MappingT]):
         return self._as_instant("occurred_at")
 
     def _as_instant(self, role: str) -> Column:
-        """The time of a role, UTC."""
+        """The time of a role, moved from the source's time zone to UTC."""
         from pyspark.sql import functions as F
 
         return F.to_utc_timestamp(self._role(role).cast("timestamp"), self.time_zone)
@@ -516,8 +520,8 @@ class MappedSource(Source, Generic[MappingT]):
         elif len(parts) == 1:
             amount = parts[0]
         else:
-            there = [F.coalesce(part.try_cast(_EXACT), F.lit(0).cast(_EXACT)) for part in parts]
-            amount = functools.reduce(lambda a, b: a + b, there)
+            amounts = [F.coalesce(part.try_cast(_EXACT), F.lit(0).cast(_EXACT)) for part in parts]
+            amount = functools.reduce(lambda a, b: a + b, amounts)
         if self._has("discount"):
             whole = amount.try_cast(_EXACT)
             off = F.coalesce(F.abs(self._role("discount").try_cast(_EXACT)), F.lit(0).cast(_EXACT))

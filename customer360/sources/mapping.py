@@ -526,10 +526,10 @@ def parse(model: type[MappingT], text: str, *, where: str) -> MappingT:
         problem = " ".join(str(getattr(error, "problem", None) or "cannot be parsed").split())
         raise SettingsError(f"mapping {where}: is not YAML{line}: {problem}") from None
     if not isinstance(data, dict):
-        found = "nothing" if data is None else f"only {str(data)[:40]!r}"
+        actual = "nothing" if data is None else f"only {str(data)[:40]!r}"
         raise SettingsError(
             f"mapping {where}: expected keys such as name, columns, time_zone, each on a line of "
-            f"its own as `name: shop`, found {found}"
+            f"its own as `name: shop`, found {actual}"
         )
     try:
         return model(**{str(key): value for key, value in data.items()})
@@ -614,5 +614,5 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     """The model in an annotation such as ``list[Cancellation]`` or ``Columns | None``."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    found = (_model_in(inner) for inner in get_args(annotation))
-    return next((inner for inner in found if inner is not None), None)
+    models = (_model_in(inner) for inner in get_args(annotation))
+    return next((inner for inner in models if inner is not None), None)

@@ -134,10 +134,10 @@ _KINDS = {
 
 
 def mappings_markdown() -> str:
-    """The whole page."""
+    """The page of all keys and roles, `PATH`, from the models of mappings and their contracts."""
     lines = [_HEADER]
-    for title, (keys, said) in {**_SHARED, **_OF_FILES}.items():
-        lines += _section(title, FileMapping, keys, said)
+    for title, (keys, explanation) in {**_SHARED, **_OF_FILES}.items():
+        lines += _section(title, FileMapping, keys, explanation)
     lines += _roles()
     lines += _section(
         "Conditions",
@@ -154,20 +154,12 @@ def mappings_markdown() -> str:
     for title, rule in further.items():
         own = tuple(name for name in rule.model_fields if name not in Condition.model_fields)
         lines += _table(rule, own, title)
-    for title, (keys, said) in _OF_TABLES.items():
-        lines += _section(title, PostgresMapping, keys, said)
+    for title, (keys, explanation) in _OF_TABLES.items():
+        lines += _section(title, PostgresMapping, keys, explanation)
     inside: dict[str, type[BaseModel]] = {"Of `watermark`": Watermark, "Of `deletes`": SoftDelete}
     for title, inner in inside.items():
         lines += _table(inner, tuple(inner.model_fields), title)
     return "\n".join(lines).rstrip() + "\n"
-
-
-def documented() -> dict[type[BaseModel], set[str]]:
-    """The keys of each mapping that the page has, by their names in YAML."""
-    shared = {key for keys, _ in _SHARED.values() for key in keys}
-    files = {key for keys, _ in _OF_FILES.values() for key in keys}
-    tables = {key for keys, _ in _OF_TABLES.values() for key in keys}
-    return {FileMapping: shared | files, PostgresMapping: shared | tables}
 
 
 def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
@@ -183,11 +175,13 @@ def with_key(model: type[BaseModel], key: str, value: object) -> str:
     return yaml.safe_dump(data, allow_unicode=True, sort_keys=False)
 
 
-def _section(title: str, model: type[BaseModel], keys: Sequence[str], said: str) -> Iterator[str]:
+def _section(
+    title: str, model: type[BaseModel], keys: Sequence[str], explanation: str
+) -> Iterator[str]:
     yield from (f"## {title}", "")
     yield from _table(model, keys, "Key")
-    if said:
-        yield from (said, "")
+    if explanation:
+        yield from (explanation, "")
 
 
 def _table(model: type[BaseModel], keys: Sequence[str], title: str) -> Iterator[str]:

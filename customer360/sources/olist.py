@@ -114,14 +114,14 @@ class OlistSource(Source):
             BrokenFileError: There is none, or the zip it should be in is damaged.
         """
         name = FILES[table]
-        found = {file.name: file for file in self._files}
+        present = {file.name: file for file in self._files}
         for candidate in (name, f"{name}.gz"):
-            if candidate in found:
-                return found[candidate]
+            if candidate in present:
+                return present[candidate]
         raise BrokenFileError(
             str(self.path),
             f"{name} or {name}.gz in it",
-            listed(sorted(found)) or "no CSV file of Olist's",
+            listed(sorted(present)) or "no CSV file of Olist's",
             "point olist_path at the folder or zip with the nine files",
         )
 

@@ -101,8 +101,8 @@ def read_csv(
     wanted = _wanted(contract, headers)
     alike: dict[tuple[CsvShape, TextForm | None], list[Path]] = {}
     for file in files:
-        found = readable_with(file, list(wanted.values()), form, cache, decimal)
-        alike.setdefault((found.shape, found.form), []).append(found.file)
+        source = readable_with(file, list(wanted.values()), form, cache, decimal)
+        alike.setdefault((source.shape, source.form), []).append(source.file)
     frames = [_frame(spark, group, shape, form, wanted) for (shape, form), group in alike.items()]
     return _union(frames) if frames else empty(spark, contract)
 
@@ -117,12 +117,12 @@ def readable_with(
     """
     if not is_spreadsheet(file):
         check_csv(file, wanted, form)
-    found = readable(file, form, cache or Path(_scratch().name), decimal)
-    missing = [name for name in wanted if name not in found.shape.header]
+    source = readable(file, form, cache or Path(_scratch().name), decimal)
+    missing = [name for name in wanted if name not in source.shape.header]
     if missing:
-        raise_missing(file, found.shape.header, missing, wanted, None)
-    refuse_repeated(file, found.shape.repeated, wanted)
-    return found
+        raise_missing(file, source.shape.header, missing, wanted, None)
+    refuse_repeated(file, source.shape.repeated, wanted)
+    return source
 
 
 def _frame(
@@ -132,7 +132,10 @@ def _frame(
     form: TextForm | None,
     wanted: Mapping[str, str],
 ) -> DataFrame:
-    """Rows of files that are alike."""
+    """Rows of ``files`` that have one ``shape`` and ``form``, as `read_csv` gives them.
+
+    ``form`` is None for copies in Parquet, ``wanted`` has the files' name of each column.
+    """
     from pyspark.sql import functions as F
 
     fields = [f"_c{position}" for position in range(len(shape.header))]
@@ -143,27 +146,7 @@ def _frame(
         schema = ", ".join(f"{name} string" for name in (*fields, CORRUPT))
         raw = spark.read.format("parquet").schema(schema).load(paths)
     else:
-        # A field more than the header: what rows have that end with a delimiter too much.
-        further = [_BEYOND] if shape.trailing or form.short_rows else []
-        broken = [] if form.short_rows else [CORRUPT]
-        raw = (
-            spark.read.format("csv")
-            .schema(", ".join(f"{name} string" for name in (*fields, *further, *broken)))
-            .options(
-                header=True,
-                sep=form.delimiter,
-                encoding=_SPARK_NAMES[form.encoding],
-                # Where no value goes over several lines, Spark can split the file.
-                multiLine=shape.many_lines or form.encoding == "utf-16",
-                quote=form.quote or "",
-                escape=form.escape or form.quote or "\\",
-                mode="PERMISSIVE",
-                columnNameOfCorruptRecord=CORRUPT,
-                # Pruned, a row with the wrong number of fields would look whole.
-                columnPruning=False,
-            )
-            .load(paths)
-        )
+        raw = _raw_csv(spark, paths, fields, shape, form)
         if form.short_rows:  # such a row is read whole; one with more fields than names is broken
             line = F.concat_ws(
                 form.delimiter, *(F.coalesce(c, F.lit("")) for c in (*fields, _BEYOND))
@@ -181,13 +164,44 @@ def _frame(
     # A row of nothing but white space is none, as spreadsheets leave them below the data.
     marks = "" if form is None else f"{form.delimiter}{form.quote or ''}"
     line = F.translate(corrupt, marks, "") if marks else corrupt
-    said = F.concat_ws("", *(F.col(at) for at in fields), line)
-    return raw.where(said.rlike(r"[^\s\p{Z}\p{Cc}]")).select(
+    content = F.concat_ws("", *(F.col(at) for at in fields), line)
+    return raw.where(content.rlike(r"[^\s\p{Z}\p{Cc}]")).select(
         *(text(where[name]).alias(column) for column, name in wanted.items()),
         _rescued(extra).alias("_rescued"),
         _file_name().alias("_source_file"),
         F.lit(None).cast("date").alias("_delivered_on"),
         corrupt.alias(CORRUPT),
+    )
+
+
+def _raw_csv(
+    spark: SparkSession,
+    paths: Sequence[str],
+    fields: Sequence[str],
+    shape: CsvShape,
+    form: TextForm,
+) -> DataFrame:
+    """Text columns ``fields``; `_BEYOND`, a field more, where rows may have one; `CORRUPT`."""
+    # A field more than the header: what rows have that end with a delimiter too much.
+    further = [_BEYOND] if shape.trailing or form.short_rows else []
+    broken = [] if form.short_rows else [CORRUPT]
+    return (
+        spark.read.format("csv")
+        .schema(", ".join(f"{name} string" for name in (*fields, *further, *broken)))
+        .options(
+            header=True,
+            sep=form.delimiter,
+            encoding=_SPARK_NAMES[form.encoding],
+            # Where no value goes over several lines, Spark can split the file.
+            multiLine=shape.many_lines or form.encoding == "utf-16",
+            quote=form.quote or "",
+            escape=form.escape or form.quote or "\\",
+            mode="PERMISSIVE",
+            columnNameOfCorruptRecord=CORRUPT,
+            # Pruned, a row with the wrong number of fields would look whole.
+            columnPruning=False,
+        )
+        .load(list(paths))
     )
 
 
@@ -224,36 +238,16 @@ def read_parquet(
         if nanoseconds:  # what pandas writes by default, and Spark reads as numbers or not at all
             spark.conf.set("spark.sql.legacy.parquet.nanosAsLong", "true")
         raw = spark.read.parquet(*(_spark_path(file) for file in group))
-        types = dict(raw.dtypes)
-
-        def text(name: str, types: Mapping[str, str] = types, schema: pa.Schema = schema) -> Column:
-            column, kind = F.col(f"`{name}`"), types[name]
-            stored = schema.field(name).type
-            if kind == "bigint" and str(stored).startswith("timestamp[ns"):
-                column = F.timestamp_micros(F.floor(column / 1000).cast("bigint"))
-                kind = "timestamp" if stored.tz else "timestamp_ntz"
-            if kind == "timestamp":
-                column = F.from_utc_timestamp(column, time_zone)
-            if kind.startswith("timestamp"):
-                return F.date_format(column, timestamp_pattern)
-            if kind == "date":
-                return F.date_format(column, date_pattern)
-            if kind in ("double", "float"):
-                whole = (column == F.floor(column)) & (F.abs(column) < 1e15)
-                return F.when(whole, column.cast("bigint").cast("string")).otherwise(
-                    column.cast("string")
-                )
-            if kind.startswith(("array", "map", "struct")):
-                return F.to_json(column)
-            plain = column.cast("string")
-            if kind == "string":
-                return F.regexp_replace(plain, CONTROL_CHARACTERS, "")
-            return plain
-
-        extra = {name: text(name) for name in raw.columns if name not in wanted.values()}
+        text = {
+            name: _parquet_text(
+                name, kind, schema.field(name).type, time_zone, timestamp_pattern, date_pattern
+            )
+            for name, kind in raw.dtypes
+        }
+        extra = {name: text[name] for name in raw.columns if name not in wanted.values()}
         frames.append(
             raw.select(
-                *(text(name).alias(column) for column, name in wanted.items()),
+                *(text[name].alias(column) for column, name in wanted.items()),
                 _rescued(extra).alias("_rescued"),
                 _file_name().alias("_source_file"),
                 F.lit(None).cast("date").alias("_delivered_on"),
@@ -261,6 +255,45 @@ def read_parquet(
             )
         )
     return _union(frames) if frames else empty(spark, contract)
+
+
+def _parquet_text(
+    name: str,
+    kind: str,
+    stored: pa.DataType,
+    time_zone: str,
+    timestamp_pattern: str,
+    date_pattern: str,
+) -> Column:
+    """A Parquet column as `read_parquet` writes it.
+
+    Args:
+        name: Of the column.
+        kind: Its type as Spark reads it.
+        stored: Its type in the file.
+        time_zone: Of instants.
+        timestamp_pattern: Of times.
+        date_pattern: Of days.
+    """
+    from pyspark.sql import functions as F
+
+    column = F.col(f"`{name}`")
+    if kind == "bigint" and str(stored).startswith("timestamp[ns"):
+        column = F.timestamp_micros(F.floor(column / 1000).cast("bigint"))
+        kind = "timestamp" if stored.tz else "timestamp_ntz"
+    if kind == "timestamp":
+        column = F.from_utc_timestamp(column, time_zone)
+    if kind.startswith("timestamp"):
+        return F.date_format(column, timestamp_pattern)
+    if kind == "date":
+        return F.date_format(column, date_pattern)
+    if kind in ("double", "float"):
+        whole = (column == F.floor(column)) & (F.abs(column) < 1e15)
+        return F.when(whole, column.cast("bigint").cast("string")).otherwise(column.cast("string"))
+    if kind.startswith(("array", "map", "struct")):
+        return F.to_json(column)
+    plain = column.cast("string")
+    return F.regexp_replace(plain, CONTROL_CHARACTERS, "") if kind == "string" else plain
 
 
 def empty(spark: SparkSession, contract: Contract) -> DataFrame:
@@ -285,11 +318,11 @@ def check_parquet(file: Path, wanted: Sequence[str]) -> pa.Schema:
     except OSError as error:
         raise BrokenFileError(shown_name(file), "a Parquet file", reason(error, file)) from None
     except pa.ArrowInvalid as error:
-        found = "an empty file" if file.stat().st_size == 0 else first_line(error)
+        problem = "an empty file" if file.stat().st_size == 0 else first_line(error)
         raise BrokenFileError(
             shown_name(file),
             "a Parquet file",
-            found,
+            problem,
             "deliver it again; of text files, write `format: csv` in the mapping",
         ) from None
     missing = [name for name in wanted if name not in schema.names]
@@ -299,7 +332,7 @@ def check_parquet(file: Path, wanted: Sequence[str]) -> pa.Schema:
 
 
 @dataclass
-class TimesSeen:
+class TimeProfile:
     """What a column of times holds.
 
     Attributes:
@@ -399,9 +432,9 @@ class TimesSeen:
         import pandas as pd
 
         if self.today is not None:
-            come = times < pd.Timestamp(self.today) + pd.Timedelta(days=1)
-            self.later.update(times[~come].dt.date)
-            times = times[come]
+            past = times < pd.Timestamp(self.today) + pd.Timedelta(days=1)
+            self.later.update(times[~past].dt.date)
+            times = times[past]
         if not len(times):
             return
         first, last = times.min().date(), times.max().date()
@@ -426,7 +459,7 @@ def times_in(
     time_zone: str | None = None,
     bounds: tuple[date, date] | None = None,
     today: date | None = None,
-) -> TimesSeen:
+) -> TimeProfile:
     """What ``column`` of the files holds, without Spark, read as bronze's check reads it.
 
     Args:
@@ -445,18 +478,18 @@ def times_in(
     """
     import pandas as pd
 
-    seen = TimesSeen(bounds=bounds, today=today)
+    profile = TimeProfile(bounds=bounds, today=today)
     for file in files:
         for values in _column(file, column, form, cache):
             times: Any = values.drop_duplicates().dropna()
             if pd.api.types.is_datetime64_any_dtype(times):
                 if times.dt.tz is not None and time_zone:
                     times = times.dt.tz_convert(time_zone)
-                seen.take_typed(times)
+                profile.take_typed(times)
                 continue
             texts = times.astype("str").str.strip()
-            seen.take(texts[texts != ""], formats, years_from, time_zone)
-    return seen
+            profile.take(texts[texts != ""], formats, years_from, time_zone)
+    return profile
 
 
 def day_range(
@@ -476,7 +509,7 @@ def day_range(
     Raises:
         BrokenFileError: A file is broken, or no value of the column is a date.
     """
-    seen = times_in(
+    profile = times_in(
         files,
         column,
         formats,
@@ -485,11 +518,11 @@ def day_range(
         cache=cache,
         time_zone=time_zone,
     )
-    return days_of(seen, files, column, formats)
+    return days_of(profile, files, column, formats)
 
 
 def days_of(
-    seen: TimesSeen,
+    profile: TimeProfile,
     files: Sequence[Path],
     column: str,
     formats: str,
@@ -497,10 +530,10 @@ def days_of(
     place: Callable[[str], str] = lambda _: "",
     too_long: Callable[[], BrokenFileError | None] = lambda: None,
 ) -> DayRange:
-    """The days that were seen.
+    """The days of a column of times.
 
     Args:
-        seen: The times.
+        profile: What the column holds.
         files: Where they stand.
         column: Whose they are.
         formats: As they should be written.
@@ -512,46 +545,46 @@ def days_of(
             taken for each other.
     """
     names = listed([file.name for file in files]) or "no file"
-    if seen.first is None and seen.later:
-        return DayRange(min(seen.later), min(seen.later))
-    if seen.first is None or seen.last is None:
-        if not seen.examples and (ragged := too_long()) is not None:
+    if profile.first is None and profile.later:
+        return DayRange(min(profile.later), min(profile.later))
+    if profile.first is None or profile.last is None:
+        if not profile.examples and (ragged := too_long()) is not None:
             raise ragged
-        found = "no value there"
+        example = "no value there"
         remedy = "name the column of the times under columns as occurred_at in the mapping"
-        if seen.bounds is not None and seen.implausible and not seen.unread:
-            first, last = seen.bounds
+        if profile.bounds is not None and profile.implausible and not profile.unread:
+            first, last = profile.bounds
             raise BrokenFileError(
                 names,
                 f"dates from {first} to {last} in column {column}",
-                listed(seen.implausible_examples),
+                listed(profile.implausible_examples),
                 "check the date format; if they are meant, write dates_from and dates_to in the "
                 "mapping",
             )
-        if seen.examples:
-            found = f"{seen.examples[0]}{place(seen.examples[0])}"
+        if profile.examples:
+            example = f"{profile.examples[0]}{place(profile.examples[0])}"
             remedy = (
                 "write date_format in the mapping as the dates are written, such as "
                 '"dd/MM/yyyy HH:mm" (d day, M month, y year, H hour, m minute), or name another '
                 "column as occurred_at"
             )
-            likely = guesses(seen.examples)
+            likely = guesses(profile.examples)
             if likely:
                 written = " or ".join(f'date_format: "{pattern}"' for pattern in likely[:2])
                 remedy = f"write {written} in the mapping"
-        raise BrokenFileError(names, f"dates like {formats} in column {column}", found, remedy)
-    every = seen.read + seen.unread
-    if seen.swapped_unread and seen.swapped == every > seen.read:
+        raise BrokenFileError(names, f"dates like {formats} in column {column}", example, remedy)
+    every = profile.read + profile.unread
+    if profile.swapped_unread and profile.swapped == every > profile.read:
         other = swapped(formats)
         raise BrokenFileError(
             names,
             f"dates like {formats} in column {column}",
-            f"{seen.examples[0]}{place(seen.examples[0])} and others, {seen.unread} of {every} "
-            "different values, that are dates only with day and month the other way round, as "
-            "all values are",
+            f"{profile.examples[0]}{place(profile.examples[0])} and others, {profile.unread} of "
+            f"{every} different values, that are dates only with day and month the other way "
+            "round, as all values are",
             f'write date_format: "{other}" in the mapping',
         )
-    return DayRange(seen.first, seen.last)
+    return DayRange(profile.first, profile.last)
 
 
 def fingerprint(files: Iterable[Path]) -> str:
@@ -577,8 +610,8 @@ def unpack(archive: Path, names: Collection[str], into: Path) -> list[Path]:
     folder = into / f"{archive.stem}-{version.hexdigest()[:12]}"
     try:
         with zipfile.ZipFile(archive) as opened:
-            found = {Path(info.filename).name: info for info in opened.infolist()}
-            chosen = {name: info for name, info in found.items() if name in names}
+            members = {Path(info.filename).name: info for info in opened.infolist()}
+            chosen = {name: info for name, info in members.items() if name in names}
             folder.mkdir(parents=True, exist_ok=True)
             for name, info in chosen.items():
                 target = folder / name
@@ -613,25 +646,17 @@ def place_of(
         cache: As for `read_csv`.
     """
     for file in files:
-        found = readable_with(file, [column], form, cache)
-        at = found.shape.header.index(column)
-        if found.form is None:  # a sheet's rows, or those of a copy
-            rows = (v for values in _column(file, column, form, cache) for v in values)
-            for number, text in enumerate(rows, start=form.skip_lines + 2):
+        source = readable_with(file, [column], form, cache)
+        position = source.shape.header.index(column)
+        if source.form is None:  # a sheet's rows, or those of a copy
+            texts = (text for batch in _column(file, column, form, cache) for text in batch)
+            for number, text in enumerate(texts, start=form.skip_lines + 2):
                 if str(text).strip() == value:
                     return f" in row {number} of {file.name}"
             continue
-        with reading(file, form.encoding) as stream:
-            lines = lines_of(stream, form, errors="replace")
-            try:
-                for _ in itertools.islice(lines, form.skip_lines):
-                    pass
-                read = csv.reader(lines, **dialect(form))
-                for row in read:
-                    if len(row) > at and row[at].strip() == value:
-                        return f" at line {form.skip_lines + read.line_num} of {file.name}"
-            finally:
-                lines.detach()
+        for line, row in _numbered_rows(file, form):
+            if len(row) > position and row[position].strip() == value:
+                return f" at line {line} of {file.name}"
     return ""
 
 
@@ -644,26 +669,42 @@ def too_long(files: Sequence[Path], form: TextForm, cache: Path | None) -> Broke
         cache: As for `read_csv`.
     """
     for file in files:
-        found = readable_with(file, [], form, cache)
-        if found.form is None:
+        source = readable_with(file, [], form, cache)
+        if source.form is None:
             continue
-        with reading(file, form.encoding) as stream:
-            lines = lines_of(stream, form, errors="replace")
-            try:
-                read = csv.reader(itertools.islice(lines, form.skip_lines, None), **dialect(form))
-                for row in itertools.islice(read, 1, 100):
-                    if len(row) > len(found.shape.header) + found.shape.trailing:
-                        at = form.skip_lines + read.line_num
-                        return BrokenFileError(
-                            f"{file.name}, line {at}",
-                            f"{len(found.shape.header)} values, as the header has",
-                            f"{len(row)}",
-                            f"put values that hold a {form.delimiter!r} in quotation marks (a "
-                            "decimal comma?), or write the right delimiter in the mapping",
-                        )
-            finally:
-                lines.detach()
+        columns = len(source.shape.header)
+        for line, row in itertools.islice(_numbered_rows(file, form), 1, 100):
+            if len(row) > columns + source.shape.trailing:
+                return BrokenFileError(
+                    f"{file.name}, line {line}",
+                    f"{columns} values, as the header has",
+                    f"{len(row)}",
+                    f"put values that hold a {form.delimiter!r} in quotation marks (a "
+                    "decimal comma?), or write the right delimiter in the mapping",
+                )
     return None
+
+
+def _numbered_rows(file: Path, form: TextForm) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a text file from its header on, each with the line that it ends on.
+
+    A lone carriage return ends a line only where no line feed does.
+    """
+    with reading(file, form.encoding) as stream:
+        text = lines_of(stream, form, errors="replace")
+        ends: Counter[str] = Counter()
+
+        def counted() -> Iterator[str]:
+            for line in text:
+                ends[line[-1] if line[-1] in "\r\n" else ""] += 1
+                yield line
+
+        try:
+            rows = csv.reader(itertools.islice(counted(), form.skip_lines, None), **dialect(form))
+            for row in rows:
+                yield (ends["\n"] or ends["\r"]) + ends[""], row
+        finally:
+            text.detach()
 
 
 def columns_of(file: Path, form: TextForm, cache: Path | None) -> tuple[str, ...]:
@@ -677,10 +718,10 @@ def columns_of(file: Path, form: TextForm, cache: Path | None) -> tuple[str, ...
 
 def different_values(file: Path, column: str, form: TextForm, cache: Path | None) -> set[str]:
     """The values of a column of few different ones, trimmed."""
-    found: set[str] = set()
+    different: set[str] = set()
     for values in _column(file, column, form, cache):
-        found |= set(values.dropna().astype("str").drop_duplicates().str.strip())
-    return found - {""}
+        different |= set(values.dropna().astype("str").drop_duplicates().str.strip())
+    return different - {""}
 
 
 def _column(
@@ -698,23 +739,23 @@ def _column(
             plain = stored.to_pandas()
             yield plain.str.replace(_CONTROLS, "", regex=True) if is_text else plain
         return
-    found = readable_with(file, [column], form, cache)
-    position = found.shape.header.index(column)
-    if found.form is None:
-        copy = pq.ParquetFile(found.file).iter_batches(columns=[f"_c{position}"])
+    source = readable_with(file, [column], form, cache)
+    position = source.shape.header.index(column)
+    if source.form is None:
+        copy = pq.ParquetFile(source.file).iter_batches(columns=[f"_c{position}"])
         texts: Iterable[Any] = (batch.column(0).to_pandas() for batch in copy)
     else:
-        texts = _csv_column(found, found.form, position)
+        texts = _csv_column(source, source.form, position)
     for values in texts:
-        yield values.str.replace(_CONTROLS, "", regex=True) if found.shape.controls else values
+        yield values.str.replace(_CONTROLS, "", regex=True) if source.shape.controls else values
 
 
-def _csv_column(found: Readable, form: TextForm, position: int) -> Iterator[pd.Series[str]]:
+def _csv_column(source: Readable, form: TextForm, position: int) -> Iterator[pd.Series[str]]:
     import pandas as pd
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
-    names = [f"f{n}" for n in range(len(found.shape.header) + found.shape.trailing)]
+    names = [f"f{n}" for n in range(len(source.shape.header) + source.shape.trailing)]
 
     short: list[str] = []
 
@@ -725,7 +766,7 @@ def _csv_column(found: Readable, form: TextForm, position: int) -> Iterator[pd.S
 
     try:
         reader = arrow_csv.open_csv(
-            found.file,
+            source.file,
             # The header is read as a row: it is no date, and its spelling does not matter.
             read_options=arrow_csv.ReadOptions(
                 column_names=names, encoding=_SPARK_NAMES[form.encoding], block_size=1 << 24
@@ -735,7 +776,7 @@ def _csv_column(found: Readable, form: TextForm, position: int) -> Iterator[pd.S
                 quote_char=form.quote or False,
                 double_quote=form.escape is None,
                 escape_char=form.escape or False,
-                newlines_in_values=found.shape.many_lines,
+                newlines_in_values=source.shape.many_lines,
                 invalid_row_handler=beside,
             ),
             convert_options=arrow_csv.ConvertOptions(
@@ -744,9 +785,9 @@ def _csv_column(found: Readable, form: TextForm, position: int) -> Iterator[pd.S
         )
         for number, batch in enumerate(reader):
             values = batch.column(0).to_pandas()
-            yield values.iloc[1:] if number == 0 and not found.shape.trailing else values
+            yield values.iloc[1:] if number == 0 and not source.shape.trailing else values
     except pa.ArrowInvalid as error:
-        raise BrokenFileError(found.file.name, "a CSV file", first_line(error)) from None
+        raise BrokenFileError(source.file.name, "a CSV file", first_line(error)) from None
     if short:
         rows = csv.reader(short, **dialect(form))
         yield pd.Series([row[position] for row in rows if len(row) > position], dtype="str")

@@ -41,11 +41,11 @@ def known_encoding(name: str) -> str:
         ValueError: There is no such encoding of text.
     """
     try:
-        found = codecs.lookup({"ansi": WINDOWS_1252}.get(name.lower(), name))
-        "a".encode(found.name)
+        codec = codecs.lookup({"ansi": WINDOWS_1252}.get(name.lower(), name))
+        "a".encode(codec.name)
     except (LookupError, TypeError, ValueError):
         raise ValueError(
             f"{name!r} is no encoding; usual ones are utf-8, windows-1252, latin-1, utf-16, cp850, "
             "iso-8859-2, iso-8859-15, cp1250, cp1251, shift_jis and gb18030"
         ) from None
-    return {"iso8859-1": "latin-1", "utf-8-sig": "utf-8"}.get(found.name, found.name)
+    return {"iso8859-1": "latin-1", "utf-8-sig": "utf-8"}.get(codec.name, codec.name)

@@ -69,9 +69,9 @@ def test_the_third_row_alone_is_deleted(spark: SparkSession, shop: Database, not
     filled(shop, kind, *marks)
     source = shop.source(MAPPING)
     (table,) = source.tables
-    with source.look(spark, table, None) as look:
+    with source.poll(spark, table, None) as poll:
         now = datetime.now(UTC)
-        received = ingest.received(look.raw, source.contract(table), ingested_at=now, run_id="test")
+        received = ingest.received(poll.raw, source.contract(table), ingested_at=now, run_id="test")
         bronze = ingest.accepted(received, source.contract(table))
         staged = source.staged_transactions({table: bronze}).orderBy("order_id").collect()
     assert [(row.order_id, row.excluded_because) for row in staged] == [

@@ -42,6 +42,7 @@ from customer360.models.tracking import (
     rollback,
 )
 from customer360.models.windows import AsOfGrid, ChurnWindows
+from customer360.plotting import png
 
 AS_OF = date(2025, 6, 30)
 SCHEMA = FeatureSchema(
@@ -94,7 +95,7 @@ def lifetime_value_training(
         metrics={"purchases_mae": mae, "baseline_past_average_purchases_mae": 1.02}
         | ({} if champion_mae is None else {"champion_purchases_mae": champion_mae}),
         tables={"purchases_by_frequency": table},
-        plots={"purchases_by_frequency": plots.purchases_by_frequency(table, 273)},
+        plots={"purchases_by_frequency": png(plots.purchases_by_frequency(table, 273))},
         sample=sample,
         as_of=as_of,
         calibration_as_of=None,

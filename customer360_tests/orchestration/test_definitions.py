@@ -92,6 +92,7 @@ OF_LINES = {"silver/order_lines", "gold/product_affinity", "warehouse/gold/produ
 """What there is beside these where a source tells the lines of its orders."""
 
 ONLY_FOR_RUNS = {
+    "altair",
     "dagster_dbt",
     "dagster_pyspark",
     "dbt",
@@ -108,6 +109,7 @@ ONLY_FOR_RUNS = {
     "scipy",
     "sklearn",
     "streamlit",
+    "vl_convert",
     "xgboost",
 }
 """Packages that loading the definitions must not import."""

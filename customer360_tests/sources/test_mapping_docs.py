@@ -11,7 +11,6 @@ from customer360.sources.files.mapping import FileMapping
 from customer360.sources.mapping import Columns, parse
 from customer360.sources.mapping_docs import (
     PATH,
-    documented,
     fields_of,
     mappings_markdown,
     with_key,
@@ -34,8 +33,9 @@ def test_the_page_is_current() -> None:
 
 
 def test_every_key_is_on_the_page() -> None:
-    for model, keys in documented().items():
-        assert keys == set(fields_of(model))
+    page = mappings_markdown()
+    for model in (FileMapping, PostgresMapping):
+        assert [key for key in fields_of(model) if f"\n| `{key}` |" not in page] == []
 
 
 def test_every_key_and_role_is_described_by_an_example() -> None:

@@ -237,6 +237,32 @@ def test_day_range_passes_over_what_is_no_date(tmp_path: Path) -> None:
         readers.day_range([file], "at", "yyyy-MM-dd")
 
 
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        ("id,note,amount\n1,x,2\n2,y,twelve\n", " at line 3 of a.csv"),
+        ('id,note,amount\r\n1,"x\ry",2\r\n2,"of\r\ntwo",twelve', " at line 4 of a.csv"),
+        ('id,"no\rte",amount\n1,x,2\n2,y,twelve\n', " at line 3 of a.csv"),
+        ("id,note,amount\r1,x,2\r2,y,twelve", " at line 3 of a.csv"),
+        ("id,note,amount\n1,x,2\n", ""),
+    ],
+)
+def test_a_value_stands_at_the_line_that_an_editor_shows(
+    tmp_path: Path, content: str, place: str
+) -> None:
+    """A lone carriage return within a value ends no line, but those of old Macs do."""
+    file = write(tmp_path / "a.csv", content)
+    form = TextForm()
+    assert readers.place_of([file], "amount", "twelve", form=form, cache=tmp_path) == place
+
+
+def test_the_line_of_a_row_that_is_too_long(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", 'id,note\n1,"x\ry"\n2,y,1,5\n')
+    error = readers.too_long([file], TextForm(), tmp_path)
+    assert error is not None
+    assert str(error).startswith("a.csv, line 3: expected 2 values, as the header has")
+
+
 def test_fingerprint_changes_with_the_files(tmp_path: Path) -> None:
     one, two = write(tmp_path / "1", "a"), write(tmp_path / "2", "b")
     before = readers.fingerprint([one, two])

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from customer360 import plotting
 from customer360.dashboard import charts, tables
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries import health
@@ -128,7 +129,7 @@ def _quarantine(page: Page) -> None:
     top = rows.groupby("rule")["rows"].sum().reset_index()
     top = top.sort_values("rows", ascending=False).head(REASONS_SHOWN)
     page.chart(
-        charts.ranked_bars(top, "rule", "rows", x=t("axis.rows")),
+        plotting.ranked_bars(top, "rule", "rows", x=t("axis.rows")),
         "health.quarantine",
     )
     tables.show(rows, "quarantine", t)

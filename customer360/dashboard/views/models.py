@@ -7,6 +7,7 @@ import re
 import pandas as pd
 import streamlit as st
 
+from customer360 import plotting
 from customer360.dashboard import charts, tables
 from customer360.dashboard.figures import wording
 from customer360.dashboard.page import Page
@@ -102,7 +103,7 @@ def _performance(page: Page, model: str) -> None:
     )
     of = rows[(rows["prediction"] == which[0]) & (rows["horizon_days"] == which[1])]
     page.chart(
-        charts.calibration(
+        plotting.calibration(
             of,
             (t("column.decile"), t("column.customers")),
             x=t("axis.predicted"),
@@ -144,7 +145,14 @@ def _drift(page: Page, model: str) -> None:
         shift=top["shift"].map(names), feature=[t.named("column", f) for f in top["feature"]]
     )
     page.chart(
-        charts.ranked_bars(top, "feature", "psi", x=t("axis.psi"), colour=charts.shifts(names)),
+        plotting.ranked_bars(
+            top,
+            "feature",
+            "psi",
+            x=t("axis.psi"),
+            number_format=plotting.PLAIN,
+            colour=charts.shifts(names),
+        ),
         "models.drift",
         reference=t.day(reference),
         as_of=t.day(page.as_of),

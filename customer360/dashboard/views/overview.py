@@ -8,6 +8,7 @@ from datetime import date, timedelta
 
 import streamlit as st
 
+from customer360 import plotting
 from customer360.dashboard import charts, tables
 from customer360.dashboard.connection import NotMadeError
 from customer360.dashboard.page import Page
@@ -143,7 +144,7 @@ def _revenue(page: Page, first: date, last: date) -> None:
     grain: overview.Grain = "day" if length <= 45 else "week" if length <= 200 else "month"
     rows = page.source.ask(overview.revenue, first, last, grain)
     page.chart(
-        charts.bars_over_time(
+        plotting.bars_over_time(
             rows,
             "period",
             "net_revenue",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from customer360 import plotting
 from customer360.dashboard import charts, tables
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries import customers, retention
@@ -147,7 +148,7 @@ def _profit(page: Page) -> None:
         customers=groups["customers"],
     )
     page.chart(
-        charts.profit(
+        plotting.profit(
             curve.table,
             curve.best_share,
             (t("retention.expected_profit"), t("retention.best")),

@@ -96,9 +96,10 @@ def pictures(
     curve: ProfitCurve | None = None,
 ) -> dict[str, bytes]:
     """Plots of the model on the test rows, as PNG images by name."""
-    from customer360.models import plots  # matplotlib is not for the workers that score
+    from customer360.models import plots  # Altair is not for the workers that score
+    from customer360.plotting import AnyChart, png
 
-    drawn: dict[str, bytes] = {}
+    drawn: dict[str, AnyChart] = {}
     subtitle = f"{len(test):,} active customers on {grid.test}, the {model.horizon_days} days after"
     if len(table):
         drawn["calibration"] = plots.calibration(table, subtitle)
@@ -119,4 +120,4 @@ def pictures(
         drawn["profit"] = plots.profit(curve.table, curve.best_share, subtitle)
     if importance:
         drawn["feature_importance"] = plots.feature_importance(importance)
-    return drawn
+    return {name: png(chart) for name, chart in drawn.items()}

@@ -90,9 +90,10 @@ def _pictures(
     tables: Mapping[str, pd.DataFrame], holdout_days: int, as_of: date
 ) -> dict[str, bytes]:
     """The plots of those tables that have rows, as PNG images by name."""
-    from customer360.models import plots  # matplotlib is not for the workers that score
+    from customer360.models import plots  # Altair is not for the workers that score
+    from customer360.plotting import AnyChart, png
 
-    draw: dict[str, Callable[[pd.DataFrame], bytes]] = {
+    draw: dict[str, Callable[[pd.DataFrame], AnyChart]] = {
         "purchases_by_frequency": lambda table: plots.purchases_by_frequency(table, holdout_days),
         "purchases_by_recency": lambda table: plots.purchases_by_recency(table, holdout_days),
         "frequency_histogram": plots.frequency_histogram,
@@ -107,7 +108,7 @@ def _pictures(
     if "tracking" in shown:
         drawn["tracking_weekly"] = plots.tracking_weekly(shown["tracking"])
         drawn["tracking_cumulative"] = plots.tracking_cumulative(shown["tracking"])
-    return drawn
+    return {name: png(chart) for name, chart in drawn.items()}
 
 
 def train(

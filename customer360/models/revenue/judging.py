@@ -172,7 +172,8 @@ def pictures(
     shuffled: tuple[Mapping[str, float], Mapping[str, float]],
 ) -> dict[str, bytes]:
     """Plots of the model on the test rows, as PNG images by name."""
-    from customer360.models import plots  # matplotlib is not for the workers that score
+    from customer360.models import plots  # Altair is not for the workers that score
+    from customer360.plotting import png
 
     if not len(test):
         return {}
@@ -197,4 +198,4 @@ def pictures(
         drawn["permutation_importance"] = plots.permutation_importance(
             *shuffled, len(every_nth(test, IMPORTANCE_ROWS))
         )
-    return drawn
+    return {name: png(chart) for name, chart in drawn.items()}

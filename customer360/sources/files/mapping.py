@@ -203,10 +203,10 @@ class FileMapping(RowMapping):
     @classmethod
     def _pattern(cls, pattern: str | list[str]) -> str | list[str]:
         every = [pattern] if isinstance(pattern, str) else pattern
-        for each in every:
-            if SEPARATOR.strip() in each:
-                raise ValueError(f"{each!r} holds |; give several formats as a list")
-            check_format(each)
+        for letter in every:
+            if SEPARATOR.strip() in letter:
+                raise ValueError(f"{letter!r} holds |; give several formats as a list")
+            check_format(letter)
         problem = contradiction(every)
         if problem is not None:
             raise ValueError(f"{problem}; state the one that the files have")
@@ -299,11 +299,11 @@ class FileMapping(RowMapping):
         """The day in a file's name, or null when it has none there."""
         if self.date_in_name is None:
             return None
-        found = re.fullmatch(name_pattern(self.date_in_name), file_name)
-        if found is None:
+        parts = re.fullmatch(name_pattern(self.date_in_name), file_name)
+        if parts is None:
             return None
         try:
-            return date(int(found["year"]), int(found["month"]), int(found["day"]))
+            return date(int(parts["year"]), int(parts["month"]), int(parts["day"]))
         except ValueError:
             return None
 
@@ -318,18 +318,18 @@ def name_pattern(template: str) -> str:
     if "/" in template:
         raise ValueError(f"{template!r} names a folder, only the file's name may be dated")
     groups = {"yyyy": r"(?<year>\d{4})", "MM": r"(?<month>\d{2})", "dd": r"(?<day>\d{2})"}
-    found: list[str] = []
+    dated: list[str] = []
     parts: list[str] = []
     for position, text in enumerate(re.split(r"\{([^}]*)\}", template)):
         for piece in re.findall(r"yyyy|MM|dd|.", text) if position % 2 else list(text):
             if position % 2 and piece in groups:
-                found.append(piece)
+                dated.append(piece)
                 parts.append(groups[piece])
             elif position % 2 and piece.isalpha():
                 raise ValueError(f"{piece!r} in the braces of {template!r} is unknown; {example}")
             else:
                 parts.append({"*": ".*", "?": "."}.get(piece, re.escape(piece)))
-    if sorted(found) != ["MM", "dd", "yyyy"]:
+    if sorted(dated) != ["MM", "dd", "yyyy"]:
         raise ValueError(f"{template!r} must hold yyyy, MM and dd once, in braces; {example}")
     return "".join(parts).replace("(?<", "(?P<") + r"(\.gz)?"
 
@@ -347,10 +347,10 @@ def load_mapping(name: str | Path) -> FileMapping:
     Raises:
         SettingsError: There is no such file, or what is in it is wrong; one line says where.
     """
-    found = shared.load(FileMapping, __package__, name)
-    if found.path is not None and not found.path.is_absolute():
-        found = found.model_copy(update={"path": Path(name).parent / found.path})
-    return found
+    mapping = shared.load(FileMapping, __package__, name)
+    if mapping.path is not None and not mapping.path.is_absolute():
+        mapping = mapping.model_copy(update={"path": Path(name).parent / mapping.path})
+    return mapping
 
 
 def parse_mapping(text: str, *, where: str) -> FileMapping:

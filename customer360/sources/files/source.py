@@ -86,10 +86,12 @@ class FilesSource(MappedSource[FileMapping]):
             return name
         try:
             files = [file for file in self.files() if file.name == name]
-            found = readers.place_of(files, column, value, form=self.mapping.text, cache=self.cache)
+            location = readers.place_of(
+                files, column, value, form=self.mapping.text, cache=self.cache
+            )
         except BrokenFileError:  # it is another file by now
             return name
-        return found.removeprefix(" at ").removeprefix(" in ") or name
+        return location.removeprefix(" at ").removeprefix(" in ") or name
 
     def files(self) -> list[Path]:
         """The raw files there are now, by name.
@@ -107,9 +109,9 @@ class FilesSource(MappedSource[FileMapping]):
                 "give --path FILE-OR-FOLDER, or write `path:` in the mapping",
             )
         if self.path.is_dir():
-            found = {file for glob in self.mapping.globs for file in self.path.glob(glob)}
+            matches = {file for glob in self.mapping.globs for file in self.path.glob(glob)}
             files = sorted(
-                (file for file in found if file.is_file() and not file.name.startswith(".")),
+                (file for file in matches if file.is_file() and not file.name.startswith(".")),
                 key=lambda file: (file.name, file),
             )
         else:
@@ -118,14 +120,14 @@ class FilesSource(MappedSource[FileMapping]):
             files = [file for file in files if self.mapping.delivered_on(file.name) is not None]
         if not files:
             wanted = self.mapping.date_in_name or " or ".join(self.mapping.globs)
-            found_there = "no such file" if self.path.is_dir() else "nothing there"
+            problem = "no such file" if self.path.is_dir() else "nothing there"
             if self.path.is_file():
-                found_there = "a file of another name"
+                problem = "a file of another name"
             remedy = "give another --path, or write `path:` in the mapping"
             if self.path.exists():
                 named = "date_in_name" if self.mapping.date_in_name else "files"
                 remedy = f"write `{named}:` in the mapping as the files are named"
-            raise BrokenFileError(str(self.path), f"files like {wanted}", found_there, remedy)
+            raise BrokenFileError(str(self.path), f"files like {wanted}", problem, remedy)
         return files
 
     def available(self) -> DayRange:
@@ -218,7 +220,7 @@ class FilesSource(MappedSource[FileMapping]):
 
     @property
     def _has_sheets(self) -> bool:
-        """Files may be spreadsheets."""
+        """Whether the mapping or a file's name says that there are spreadsheets."""
         of_name = (self.path, *self.only, self.mapping.files, self.mapping.date_in_name)
         return self.mapping.format == "xlsx" or any(
             str(name).lower().endswith(SPREADSHEETS) for name in of_name if name is not None
@@ -237,19 +239,19 @@ class FilesSource(MappedSource[FileMapping]):
         self._refuse_other_currencies(spoken_for)
         self._doubts = self._refunds_nobody_named(spoken_for)
         if mapping.date_in_name is not None:
-            days = [mapping.delivered_on(file.name) for file in files]
-            dated = [day for day in days if day is not None]
+            delivered = [mapping.delivered_on(file.name) for file in files]
+            dated = [day for day in delivered if day is not None]
             return DayRange(*self._plausible(dated))
-        seen = self._times(files, mapping.columns.occurred_at)
-        if seen.doubt:
+        profile = self._times(files, mapping.columns.occurred_at)
+        if profile.doubt:
             self._doubts.append(
-                f"{self.name}: no day of the {len(seen.days)} in column "
+                f"{self.name}: no day of the {len(profile.days)} in column "
                 f"{mapping.columns.occurred_at} is after the twelfth of a month: if month comes "
                 f'first in the file, write date_format: "{swapped(mapping.time_formats)}"'
             )
-        self._doubts += self._far_off(seen)
-        found = readers.days_of(
-            seen,
+        self._doubts += self._far_off(profile)
+        days = readers.days_of(
+            profile,
             files,
             mapping.columns.occurred_at,
             mapping.time_formats,
@@ -263,11 +265,11 @@ class FilesSource(MappedSource[FileMapping]):
             too_long=functools.partial(readers.too_long, files, mapping.text, self.cache),
         )
         if mapping.columns.refunded_at is None:
-            return found
+            return days
         given_back = self._times(files, mapping.columns.refunded_at)
         if given_back.first is None or given_back.last is None:
-            return found
-        return found.union(DayRange(given_back.first, given_back.last))
+            return days
+        return days.union(DayRange(given_back.first, given_back.last))
 
     def _plausible(self, days: list[date]) -> tuple[date, date]:
         """First and last of the days in file names that can be meant."""
@@ -291,7 +293,7 @@ class FilesSource(MappedSource[FileMapping]):
     def _today(self) -> date:
         return datetime.now(ZoneInfo(self.time_zone)).date()
 
-    def _times(self, files: list[Path], column: str) -> readers.TimesSeen:
+    def _times(self, files: list[Path], column: str) -> readers.TimeProfile:
         mapping = self.mapping
         return readers.times_in(
             files,
@@ -305,36 +307,36 @@ class FilesSource(MappedSource[FileMapping]):
             today=self._today,
         )
 
-    def _far_off(self, seen: readers.TimesSeen) -> list[str]:
+    def _far_off(self, profile: readers.TimeProfile) -> list[str]:
         """What is strange about the first and last days."""
-        column, found = self.mapping.columns.occurred_at, []
-        if seen.bounds is not None and seen.implausible and seen.read:
-            first, last = seen.bounds
-            found.append(
+        column, doubts = self.mapping.columns.occurred_at, []
+        if profile.bounds is not None and profile.implausible and profile.read:
+            first, last = profile.bounds
+            doubts.append(
                 f"{self.name}: column {column} has dates before {first} or after {last}, such as "
-                f"{listed(seen.implausible_examples)}: their rows go to quarantine; if they are "
+                f"{listed(profile.implausible_examples)}: their rows go to quarantine; if they are "
                 "meant, write dates_from and dates_to in the mapping"
             )
-        if seen.later:
-            found.append(
+        if profile.later:
+            doubts.append(
                 f"{self.name}: column {column} has dates of days to come, up to "
-                f"{max(seen.later)}: their rows wait for these days"
+                f"{max(profile.later)}: their rows wait for these days"
             )
-        early, late = seen.lone(at_end=False), seen.lone(at_end=True)
+        early, late = profile.lone(at_end=False), profile.lone(at_end=True)
         if early is not None:
-            found.append(
+            doubts.append(
                 f"{self.name}: column {column} has dates long before all others: the first is "
-                f"{seen.first}, the others begin in {early:%Y-%m}. Every day between them is made: "
-                f"if it is a slip, write dates_from: {early} in the mapping"
+                f"{profile.first}, the others begin in {early:%Y-%m}. Every day between them is "
+                f"made: if it is a slip, write dates_from: {early} in the mapping"
             )
         if late is not None:
             after = (late.replace(day=28) + timedelta(days=4)).replace(day=1)
-            found.append(
+            doubts.append(
                 f"{self.name}: column {column} has dates long after all others: the last is "
-                f"{seen.last}, the others end in {late:%Y-%m}. Every day between them is made: if "
-                f"it is a slip, write dates_to: {after - timedelta(days=1)} in the mapping"
+                f"{profile.last}, the others end in {late:%Y-%m}. Every day between them is made: "
+                f"if it is a slip, write dates_to: {after - timedelta(days=1)} in the mapping"
             )
-        return found
+        return doubts
 
     def _refuse_other_currencies(self, files: list[Path]) -> None:
         """Refuse money that the files say is of another currency, in a column nobody named."""
@@ -385,7 +387,7 @@ def _written_as(formats: str) -> str:
 
 
 def _date_in(template: str) -> Column:
-    """The day in ``_source_file``."""
+    """The day that ``template`` finds in ``_source_file``; null where it has none."""
     from pyspark.sql import functions as F
 
     pattern = name_pattern(template)

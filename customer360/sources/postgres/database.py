@@ -66,8 +66,8 @@ class Database:
             # The snapshot lives as long as this transaction, which is idle while others read.
             cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
             # What libpq found in a password file on this machine, executors may not find on theirs.
-            found = {"password": connection.info.password} if connection.info.password else {}
-            yield State(self.shown, {**self.parameters, **found}, mapping, cursor)
+            state = {"password": connection.info.password} if connection.info.password else {}
+            yield State(self.shown, {**self.parameters, **state}, mapping, cursor)
 
 
 class State:
@@ -149,41 +149,40 @@ class State:
             return f"{name}::numeric::text"
         return f"{name}::text"
 
-    def since(self, seen: str | None) -> str:
-        """The condition for rows that may have changed since the watermark stood at ``seen``.
+    def since(self, watermark: str | None) -> str:
+        """The condition for rows that may have changed since it stood at ``watermark``.
 
         Raises:
             DatabaseSourceError: The watermark column's type has no order in time.
         """
-        mark = self._mapping.watermark
-        if mark is None or seen is None:
+        stated = self._mapping.watermark
+        if stated is None or watermark is None:
             return "true"
-        kind, name = self.types[mark.column], f"q.{_identifier(mark.column)}"
+        kind, name = self.types[stated.column], f"q.{_identifier(stated.column)}"
         if kind in TIMES:
             # By type: a local time without an interval would become a day's text.
-            less = f"CAST({_literal(str(mark.overlap or '1 day'))} AS interval)"
+            less = f"CAST({_literal(str(stated.overlap or '1 day'))} AS interval)"
         else:
-            less = (
-                f"CAST({_literal(str(1000 if mark.overlap is None else mark.overlap))} AS bigint)"
-            )
+            overlap = 1000 if stated.overlap is None else stated.overlap
+            less = f"CAST({_literal(str(overlap))} AS bigint)"
         # A row without a watermark could have changed at any time.
-        return f"({name} >= CAST({_literal(seen)} AS {kind}) - {less} OR {name} IS NULL)"
+        return f"({name} >= CAST({_literal(watermark)} AS {kind}) - {less} OR {name} IS NULL)"
 
-    def count_and_watermark(self, seen: str | None) -> tuple[int, str | None]:
-        """Rows since ``seen``, and where the watermark stands now.
+    def count_and_watermark(self, watermark: str | None) -> tuple[int, str | None]:
+        """Rows since ``watermark``, and where the watermark stands now.
 
         A time in the future does not move it: everything until then would be missed.
 
         Raises:
             DatabaseSourceError: The watermark column's type has no order in time.
         """
-        mark = self._mapping.watermark
-        if mark is None:
+        stated = self._mapping.watermark
+        if stated is None:
             return int(self.value(f"SELECT count(*) FROM {self.rows}")), None
-        kind, name = self.types[mark.column], f"max(q.{_identifier(mark.column)})"
+        kind, name = self.types[stated.column], f"max(q.{_identifier(stated.column)})"
         if kind not in (*TIMES, *_COUNTERS):
             raise self._error(
-                f"has {mark.column} (watermark) as {kind}, which does not say what is newer; "
+                f"has {stated.column} (watermark) as {kind}, which does not say what is newer; "
                 "name a time or a growing whole number"
             )
         zone = _literal(self._mapping.time_zone)
@@ -193,14 +192,14 @@ class State:
             "date": f"(now() AT TIME ZONE {zone})::date",
         }
         newest = f"least({name}, {limits[kind]})" if kind in limits else name
-        if seen is not None:
-            newest = f"greatest({newest}, CAST({_literal(seen)} AS {kind}))"
-        rows, mark_now = self.one(
-            f"SELECT count(*), ({newest})::text FROM {self.rows} WHERE {self.since(seen)}"
+        if watermark is not None:
+            newest = f"greatest({newest}, CAST({_literal(watermark)} AS {kind}))"
+        rows, newest_now = self.one(
+            f"SELECT count(*), ({newest})::text FROM {self.rows} WHERE {self.since(watermark)}"
         )
-        return int(rows), mark_now
+        return int(rows), newest_now
 
-    def check_soft_delete(self, seen: str | None) -> None:
+    def check_soft_delete(self, watermark: str | None) -> None:
         """Nothing, where the soft-delete column of each row read says whether it is deleted.
 
         Raises:
@@ -215,7 +214,7 @@ class State:
         text = f"q.{_identifier(deletes.column)}::text"
         words = self.value(
             f"SELECT array_agg(word) FROM (SELECT DISTINCT {text} AS word FROM {self.rows} "
-            f"WHERE {says_neither(text)} AND {self.since(seen)} ORDER BY 1 LIMIT 3) AS words"
+            f"WHERE {says_neither(text)} AND {self.since(watermark)} ORDER BY 1 LIMIT 3) AS words"
         )
         if words:
             raise self._error(
@@ -283,7 +282,7 @@ class State:
             columns = described.description or []
             names = [column.name for column in columns]
             oids = [column.type_code for column in columns]
-            found = self._cursor.execute(
+            formatted = self._cursor.execute(
                 "SELECT format_type(oid, NULL) FROM unnest(%s::oid[]) WITH ORDINALITY AS t (oid, n)"
                 " ORDER BY n",
                 [oids],
@@ -293,7 +292,7 @@ class State:
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise self._error(f"has {listed(twice)} more than once; give each its own name")
-        return dict(zip(names, (str(row[0]) for row in found), strict=True))
+        return dict(zip(names, (str(row[0]) for row in formatted), strict=True))
 
     def _error(self, problem: str) -> DatabaseSourceError:
         mapping = self._mapping

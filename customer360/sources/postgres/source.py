@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from customer360.contracts.times import plausible_days
 from customer360.days import DayRange
 from customer360.sources import staged
-from customer360.sources.base import ChangingSource, Look
+from customer360.sources.base import ChangingSource, Poll
 from customer360.sources.mapped import MappedSource
 from customer360.sources.postgres.copying import Copy, DatabaseSourceError
 from customer360.sources.postgres.database import Database, State, select
@@ -79,11 +79,11 @@ class PostgresSource(MappedSource[PostgresMapping], ChangingSource):
         return DayRange(date.fromisoformat(first), date.fromisoformat(last))
 
     def fingerprint(self, table: str) -> str:
-        """Changes with what is asked of the database; whether rows changed only a look tells."""
+        """Changes with what is asked of the database; whether rows changed only a poll tells."""
         return hashlib.sha256(self.mapping.model_dump_json().encode()).hexdigest()
 
     def read_raw(self, spark: SparkSession, table: str, start: date, end: date) -> DataFrame:
-        """All rows as text, each slice as it is when it is read; `look` reads one state."""
+        """All rows as text, each slice as it is when it is read; `poll` reads one state."""
         with self.database.state(self.mapping) as state:
             return self._frame(spark, state, None, state.slices())
 
@@ -92,24 +92,24 @@ class PostgresSource(MappedSource[PostgresMapping], ChangingSource):
         return tuple(self._names[column] for column in self.mapping.key_columns)
 
     @contextmanager
-    def look(self, spark: SparkSession, table: str, seen: str | None) -> Iterator[Look]:
-        """One state of the rows; with a watermark ``seen``, only those since, less the overlap.
+    def poll(self, spark: SparkSession, table: str, watermark: str | None) -> Iterator[Poll]:
+        """One state of the rows; with a ``watermark``, only those since, less the overlap.
 
         Raises:
             DatabaseSourceError: The server is not reached, refuses, or goes away meanwhile.
         """
         with self.database.state(self.mapping) as state, _named():
-            state.check_soft_delete(seen)
-            rows, mark = state.count_and_watermark(seen)
+            state.check_soft_delete(watermark)
+            rows, newest = state.count_and_watermark(watermark)
             slices = state.slices()
             snapshot = state.export()
-            whole = seen is None
-            since = state.since(seen)
-            yield Look(
+            whole = watermark is None
+            since = state.since(watermark)
+            yield Poll(
                 self._frame(spark, state, snapshot, slices, since),
                 rows,
                 whole,
-                mark,
+                newest,
                 None if whole or not self.finds_deleted else self._keys(spark, state, snapshot),
             )
 
@@ -197,7 +197,7 @@ def _named() -> Iterator[None]:
         raise
     except Exception as error:  # Spark's class for it depends on the kind of session
         text = str(error)
-        _, found, said = text.partition(f"{DatabaseSourceError.__name__}: ")
-        if not found:
+        _, marker, message = text.partition(f"{DatabaseSourceError.__name__}: ")
+        if not marker:
             raise
-        raise DatabaseSourceError(said.splitlines()[0].strip()) from None
+        raise DatabaseSourceError(message.splitlines()[0].strip()) from None

@@ -24,7 +24,7 @@ from customer360.sources.files.mapping import (
     shipped_mappings,
 )
 from customer360.sources.mapping import NAME
-from customer360.sources.sniffing.grain import RowsSeen, Rule, look_at_rows
+from customer360.sources.sniffing.grain import RowProfile, Rule, look_at_rows
 from customer360.sources.sniffing.roles import DAYS, MONEY, TIMES, Chosen, choose, serial_of
 from customer360.sources.sniffing.sample import Sample, files_in, look_at
 from customer360.sources.sniffing.values import Column, Marks, columns_of, marks_of
@@ -73,13 +73,13 @@ class Drafted:
 
 
 @dataclass(frozen=True)
-class _Look:
-    """All that was seen of the files."""
+class _Profile:
+    """What the files are like: their columns, roles, rows and marks of numbers."""
 
     sample: Sample
     columns: Sequence[Column]
     roles: dict[str, Chosen]
-    rows: RowsSeen
+    rows: RowProfile
     marks: Marks
 
 
@@ -108,10 +108,10 @@ def draft(
     money = [roles[role].column for role in (*MONEY, "quantity") if role in roles]
     marks = marks_of(money)
     ready = _ready(sample.header)
-    rows = RowsSeen() if ready else look_at_rows(sample.rows, columns, roles, marks.mark)
-    look = _Look(sample, columns, roles, rows, marks)
+    rows = RowProfile() if ready else look_at_rows(sample.rows, columns, roles, marks.mark)
+    profile = _Profile(sample, columns, roles, rows, marks)
     own = name or (ready if ready is not None else _name_of(paths[0]))
-    page = _Page(look, own, time_zone, currency)
+    page = _Page(profile, own, time_zone, currency)
     text = page.text(ready)
     return Drafted(
         text=text,
@@ -137,17 +137,19 @@ def _ready(header: Sequence[str]) -> str | None:
 def _name_of(path: Path) -> str:
     """A source's name from that of a file or folder."""
     stem = path.absolute().name if path.is_dir() else path.name.split(".")[0]
-    found = plain(stem).replace(" ", "_").lstrip("0123456789_")[:50] or "shop"
-    return f"my_{found}" if found in BUILT_IN or not re.fullmatch(NAME, found) else found
+    name = plain(stem).replace(" ", "_").lstrip("0123456789_")[:50] or "shop"
+    return f"my_{name}" if name in BUILT_IN or not re.fullmatch(NAME, name) else name
 
 
 class _Page:
     """The lines of a mapping, and what is to be decided."""
 
-    def __init__(self, look: _Look, name: str, time_zone: str | None, currency: str | None) -> None:
-        self.look = look
+    def __init__(
+        self, profile: _Profile, name: str, time_zone: str | None, currency: str | None
+    ) -> None:
+        self.profile = profile
         self.name = name
-        self.decide: list[str] = [*look.sample.decide]
+        self.decide: list[str] = [*profile.sample.decide]
         self.as_is = False
         self.time_zone = time_zone
         self.currency = currency
@@ -158,14 +160,14 @@ class _Page:
         return "\n".join([*self._top(ready), *body]).rstrip() + "\n"
 
     def _top(self, ready: str | None) -> list[str]:
-        sample = self.look.sample
+        sample = self.profile.sample
         names = [file.name for file in sample.files]
         of = names[0] if len(names) == 1 else f"{len(names)} files"
         count = counted_rows(sample.rows.num_rows)
-        looked = f"all {count}" if sample.whole else f"only its first {count} were looked at"
+        extent = f"all {count}" if sample.whole else f"only its first {count} were looked at"
         lines = [
             *_prose(
-                f"A start, by `customer360 map` from {of} ({looked}): read it, mend it, "
+                f"A start, by `customer360 map` from {of} ({extent}): read it, mend it, "
                 "then see what comes in by `customer360 check --mapping THIS_FILE FILE`. "
                 "docs/mappings.md has every key."
             )
@@ -179,21 +181,21 @@ class _Page:
             lines += ["#", *_prose(say)]
         if self.decide:
             lines += ["#", "# To decide:"]
-            for each in self.decide:
-                lines += _prose(each, first="# - ", rest="#   ")
+            for question in self.decide:
+                lines += _prose(question, first="# - ", rest="#   ")
         return [*lines, ""]
 
     def _new(self) -> list[str]:
         """A mapping from what was seen alone."""
-        look = self.look
+        profile = self.profile
         lines = _key("name", self.name)
         lines += self._files()
         lines += ["", *self._form(), *self._numbers()]
         lines += ["", *self._place(), *self._dates()]
         lines += ["", *self._grain(), "", *self._columns()]
-        lines += self._rules("cancellations", look.rows.cancellations)
-        lines += self._rules("discounts", look.rows.discounts)
-        lines += self._rules("exclude", look.rows.exclude)
+        lines += self._rules("cancellations", profile.rows.cancellations)
+        lines += self._rules("discounts", profile.rows.discounts)
+        lines += self._rules("exclude", profile.rows.exclude)
         return lines
 
     def _after(self, ready: str) -> list[str]:
@@ -237,39 +239,41 @@ class _Page:
 
     def _reads_all(self, shipped: FileMapping) -> bool:
         """Whether a mapping's formats read the times of these files."""
-        column = next((c for c in self.look.columns if c.name == shipped.columns.occurred_at), None)
+        column = next(
+            (c for c in self.profile.columns if c.name == shipped.columns.occurred_at), None
+        )
         if column is None or column.stored:
             return column is not None
         texts = pd.Series(list(column.texts), dtype="str")
         return bool(read_times(texts, shipped.time_formats, YEARS_FROM, None).notna().all())
 
     def _files(self) -> list[str]:
-        sample = self.look.sample
+        sample = self.profile.sample
         endings = sorted(
             {file.name.removesuffix(".gz").rpartition(".")[2] for file in sample.files}
         )
         lines = _key("files", f"*.{endings[0]}")
         if sample.format == "parquet":
             lines += _key("format", "parquet")
-        if "sheet" in sample.said:
-            lines += _key("sheet", sample.form.sheet, sample.said["sheet"])
+        if "sheet" in sample.evidence:
+            lines += _key("sheet", sample.form.sheet, sample.evidence["sheet"])
         return lines
 
     def _form(self) -> list[str]:
-        sample, form = self.look.sample, self.look.sample.form
+        sample, form = self.profile.sample, self.profile.sample.form
         lines: list[str] = []
         if sample.format == "csv":
-            lines += _key("delimiter", form.delimiter, sample.said.get("delimiter", ""))
-            lines += _key("encoding", form.encoding, sample.said.get("encoding", ""))
+            lines += _key("delimiter", form.delimiter, sample.evidence.get("delimiter", ""))
+            lines += _key("encoding", form.encoding, sample.evidence.get("encoding", ""))
             if form.quote != '"':
-                lines += _key("quote", form.quote or "none", sample.said.get("quote", ""))
+                lines += _key("quote", form.quote or "none", sample.evidence.get("quote", ""))
             if form.escape is not None:
                 lines += _key("escape", form.escape, "stands before quotation marks within values")
         if form.skip_lines:
-            lines += _key("skip_lines", form.skip_lines, sample.said.get("skip_lines", ""))
-        if self.look.rows.fill_down:
+            lines += _key("skip_lines", form.skip_lines, sample.evidence.get("skip_lines", ""))
+        if self.profile.rows.fill_down:
             why = "rows without an order id continue the order above"
-            lines += _key("fill_down", list(self.look.rows.fill_down), why)
+            lines += _key("fill_down", list(self.profile.rows.fill_down), why)
         if sample.broken:
             self.decide.append(
                 f"{counted_rows(sample.broken)} without as many values as the header: such "
@@ -278,7 +282,7 @@ class _Page:
         return lines
 
     def _numbers(self) -> list[str]:
-        marks = self.look.marks
+        marks = self.profile.marks
         if marks.decide:
             self.decide.append(marks.decide)
         lines: list[str] = []
@@ -286,7 +290,7 @@ class _Page:
             lines += _key("decimal_separator", marks.decimal, marks.why)
         coins = [
             chosen.column.name
-            for role, chosen in self.look.roles.items()
+            for role, chosen in self.profile.roles.items()
             if role in MONEY and counts_coins(chosen.column.name)
         ]
         if coins:
@@ -298,7 +302,7 @@ class _Page:
         if self.time_zone:
             lines += _key("time_zone", self.time_zone)
         else:
-            own = self.look.roles.get("occurred_at")
+            own = self.profile.roles.get("occurred_at")
             offset = own is not None and (
                 own.column.times.instants or (serial_of(own.column) or "").startswith("unix")
             )
@@ -313,10 +317,10 @@ class _Page:
 
     def _stated_currency(self) -> tuple[str | None, str]:
         """The currency that the files state, and where."""
-        roles = self.look.roles
+        roles = self.profile.roles
         if "currency" in roles:
             column = roles["currency"].column
-            values = self.look.sample.rows.column(column.name).drop_null().to_pylist()
+            values = self.profile.sample.rows.column(column.name).drop_null().to_pylist()
             counts = pd.Series(values, dtype="str").str.upper().value_counts()
             codes = [str(code) for code in counts.index if re.fullmatch("[A-Z]{3}", str(code))]
             if codes:
@@ -347,24 +351,24 @@ class _Page:
 
     def _dates(self) -> list[str]:
         lines: list[str] = []
-        roles = self.look.roles
+        roles = self.profile.roles
         formats: list[str] = []
         for role in TIMES:
             if role not in roles or roles[role].column.stored:
                 continue
             column = roles[role].column
             serial = serial_of(column) if not column.is_time else None
-            found = [serial] if serial else list(column.times.formats)
+            own = [serial] if serial else list(column.times.formats)
             if role == "occurred_at":
-                lines += self._date_format(column, found)
-                formats = found
-            elif not column.times.unclear and not set(found) <= set(formats):
-                if any(has_offset(a) != has_offset(b) for a in found for b in formats) or (
-                    contradiction([*formats, *found])
+                lines += self._date_format(column, own)
+                formats = own
+            elif not column.times.unclear and not set(own) <= set(formats):
+                if any(has_offset(a) != has_offset(b) for a in own for b in formats) or (
+                    contradiction([*formats, *own])
                 ):
                     self.decide.append(f"{column.name}: its times are not like those of the orders")
                 else:
-                    formats = list(dict.fromkeys((*formats, *found)))
+                    formats = list(dict.fromkeys((*formats, *own)))
                     lines = [line for line in lines if not line.startswith("date_format:")]
                     lines += _key("date_format", formats)
         days = [roles[role].column for role in DAYS if role in roles]
@@ -385,16 +389,16 @@ class _Page:
             *_key("day_format", stated if len(stated) > 1 else stated[0], f"of {named}"),
         ]
 
-    def _date_format(self, column: Column, found: list[str]) -> list[str]:
+    def _date_format(self, column: Column, formats: list[str]) -> list[str]:
         """The format of the orders' times, or the choice there is."""
         times, every = column.times, len(column.texts)
-        looked = "" if every == column.distinct else " looked at"
-        if not found:
+        extent = "" if every == column.distinct else " looked at"
+        if not formats:
             self.decide.append(f"date_format: no format that people use reads {column.name}")
             return []
-        if found[0] == _DEFAULT_TIME == found[-1] and times.read == every:
-            said = f"Times are {_DEFAULT_TIME}, as usual: all {every:,} values{looked} of "
-            return _prose(said + column.name)
+        if formats[0] == _DEFAULT_TIME == formats[-1] and times.read == every:
+            sentence = f"Times are {_DEFAULT_TIME}, as usual: all {every:,} values{extent} of "
+            return _prose(sentence + column.name)
         if times.unclear:
             hint = self._in_order(column)
             self.decide.append(
@@ -402,7 +406,7 @@ class _Page:
                 f"{column.name}, on different days{hint}"
             )
             lines = [
-                f"# date_format: TO DECIDE. Each reads all {every:,} values{looked} of "
+                f"# date_format: TO DECIDE. Each reads all {every:,} values{extent} of "
                 f"{column.name}:"
             ]
             return [
@@ -414,7 +418,7 @@ class _Page:
             ]
         share = 100 * times.read / every if column.is_time else 100
         exact = "100" if share == 100 else f"{min(share, 99.9):.1f}"
-        why = f"{exact} % of {every:,} values{looked} of {column.name}"
+        why = f"{exact} % of {every:,} values{extent} of {column.name}"
         if times.other_read:
             why += f"; {times.other[0]} would read {times.other_read:,}"
         if share < 100:
@@ -422,15 +426,15 @@ class _Page:
                 f"date_format: {every - times.read:,} of {every:,} values of {column.name} not "
                 "read by it: such rows go to quarantine"
             )
-        lines = _key("date_format", found if len(found) > 1 else found[0], why)
-        if any(re.search("(?<!y)yy(?!y)", one) for one in found):
+        lines = _key("date_format", formats if len(formats) > 1 else formats[0], why)
+        if any(re.search("(?<!y)yy(?!y)", one) for one in formats):
             lines += ["# two_digit_years_from: 1970      # 97 is 1997, 12 is 2012"]
         return lines
 
     def _in_order(self, column: Column) -> str:
         """Which way round the rows are in order of time, if one alone."""
         texts = pd.Series(
-            self.look.sample.rows.column(column.name).drop_null().to_pylist()[:5000], dtype="str"
+            self.profile.sample.rows.column(column.name).drop_null().to_pylist()[:5000], dtype="str"
         )
         shares = []
         for formats in (column.times.formats, column.times.other):
@@ -442,7 +446,7 @@ class _Page:
         return ""
 
     def _grain(self) -> list[str]:
-        rows = self.look.rows
+        rows = self.profile.rows
         self.decide += rows.decide
         lines = _key("grain", rows.grain, rows.why)
         if rows.alike:
@@ -453,15 +457,15 @@ class _Page:
         return lines
 
     def _columns(self) -> list[str]:
-        look, lines = self.look, ["columns:"]
+        profile, lines = self.profile, ["columns:"]
         used: set[str] = set()
         for role, value, why in self._roles():
             lines += _key(role, value, why, indent="  ")
             used |= set(value if isinstance(value, list) else [value])
         lines += self._perhaps(used)
-        rules = [*look.rows.cancellations, *look.rows.discounts, *look.rows.exclude]
+        rules = [*profile.rows.cancellations, *profile.rows.discounts, *profile.rows.exclude]
         used |= {rule.column for rule in rules}
-        left = [column.name for column in look.columns if column.name not in used]
+        left = [column.name for column in profile.columns if column.name not in used]
         for name in left:
             if is_named(name, f".*({DISCOUNTS}).*"):
                 self.decide.append(
@@ -477,21 +481,21 @@ class _Page:
 
     def _roles(self) -> list[tuple[str, str | list[str], str]]:
         """Each role to state, its columns and why."""
-        look = self.look
-        seen, roles = look.rows, look.roles
-        found: list[tuple[str, str | list[str], str]] = []
+        profile = self.profile
+        rows, roles = profile.rows, profile.roles
+        stated: list[tuple[str, str | list[str], str]] = []
         for role in ("order_id", "occurred_at"):
             if role not in roles:
-                found.append((role, TO_NAME, "TO DECIDE: no column looks like it"))
+                stated.append((role, TO_NAME, "TO DECIDE: no column looks like it"))
                 self.decide.append(f"columns.{role}: no column looks like it; name one")
-        money = [role for role in seen.amount if role in roles]
-        if len(money) < len(seen.amount):
-            found.append(("amount", TO_NAME, "TO DECIDE: no column looks like money"))
+        money = [role for role in rows.amount if role in roles]
+        if len(money) < len(rows.amount):
+            stated.append(("amount", TO_NAME, "TO DECIDE: no column looks like money"))
             self.decide.append("columns.amount: no column looks like money; name one")
-        left_out = {"discount"} | ({"amount", "unit_price"} - set(seen.amount))
-        if seen.grain == "orders" or not seen.numbered:
+        left_out = {"discount"} | ({"amount", "unit_price"} - set(rows.amount))
+        if rows.grain == "orders" or not rows.numbered:
             left_out |= {"line_id"}
-        if not seen.states:
+        if not rows.states:
             left_out |= {"changed_at"}
         if "refunded" not in roles:
             left_out |= {"refunded_at"}
@@ -500,20 +504,20 @@ class _Page:
                 continue
             column = chosen.column
             value: str | list[str] = column.name
-            if role == "order_id" and len(seen.order_id) > 1:
-                value = list(seen.order_id)
-            found.append((role, value, _why(chosen)))
+            if role == "order_id" and len(rows.order_id) > 1:
+                value = list(rows.order_id)
+            stated.append((role, value, _why(chosen)))
         if "customer_id" not in roles:
             self.decide.append(
                 "columns.customer_id: no column looks like it; without one every sale is anonymous"
             )
         order = list(FileMapping.model_fields["columns"].annotation.model_fields)  # type: ignore[union-attr]
-        return sorted(found, key=lambda one: order.index(one[0]))
+        return sorted(stated, key=lambda one: order.index(one[0]))
 
     def _perhaps(self, used: set[str]) -> list[str]:
         """Roles that may be meant, and are not stated."""
-        look, lines = self.look, []
-        roles, seen = look.roles, look.rows
+        profile, lines = self.profile, []
+        roles, rows = profile.roles, profile.rows
         if "discount" in roles:
             column = roles["discount"].column
             used.add(column.name)
@@ -521,13 +525,13 @@ class _Page:
                 f"  # discount: {_value(column.name)}  # if the amount is what was to pay before it"
             )
         for role in ("amount", "unit_price"):
-            if role in roles and role not in seen.amount:
+            if role in roles and role not in rows.amount:
                 used.add(roles[role].column.name)
                 lines.append(
                     f"  # {role}: {_value(roles[role].column.name)}  # instead of "
-                    f"{' and '.join(seen.amount)}"
+                    f"{' and '.join(rows.amount)}"
                 )
-        if "line_id" in roles and seen.grain == "lines" and not seen.numbered:
+        if "line_id" in roles and rows.grain == "lines" and not rows.numbered:
             column = roles["line_id"].column
             used.add(column.name)
             lines.append(f"  # {column.name} does not tell the lines of an order apart")
@@ -552,14 +556,14 @@ class _Page:
 def _why(chosen: Chosen) -> str:
     """What speaks for a column, without any of its values."""
     column = chosen.column
-    said = chosen.why
+    reason = chosen.why
     if column.filled < column.rows:
         blank = 100 * (column.rows - column.filled) / column.rows
-        said += f"; {blank:.0f} % blank" if blank >= 1 else "; a few are blank"
-    said += f"; {column.distinct:,} different"
+        reason += f"; {blank:.0f} % blank" if blank >= 1 else "; a few are blank"
+    reason += f"; {column.distinct:,} different"
     if chosen.also:
-        said += f"; also possible: {', '.join(chosen.also[:3])}"
-    return said
+        reason += f"; also possible: {', '.join(chosen.also[:3])}"
+    return reason
 
 
 def _is_key(line: str) -> bool:

@@ -40,7 +40,7 @@ class Rule:
 
 
 @dataclass
-class RowsSeen:
+class RowProfile:
     """What the rows are.
 
     Attributes:
@@ -74,7 +74,7 @@ class RowsSeen:
 
 def look_at_rows(
     rows: pa.Table, columns: Sequence[Column], roles: dict[str, Chosen], decimal: str
-) -> RowsSeen:
+) -> RowProfile:
     """What ``rows`` are, by the columns of ``roles``.
 
     Args:
@@ -83,26 +83,26 @@ def look_at_rows(
         roles: Those that were found.
         decimal: Mark of the decimals.
     """
-    seen = RowsSeen(order_id=tuple(_name(roles, "order_id")))
+    profile = RowProfile(order_id=tuple(_name(roles, "order_id")))
     with duckdb.connect() as connection:
         connection.register("sample", rows)
-        asked = _Asked(connection, roles, decimal)
-        seen.alike = rows.num_rows - asked.number(
+        queries = _Queries(connection, roles, decimal)
+        profile.alike = rows.num_rows - queries.number(
             "SELECT count(*) FROM (SELECT DISTINCT * FROM sample)"
         )
-        _kinds(seen, asked, columns, roles)
-        if not seen.order_id:
-            return seen
-        _totals(seen, asked, roles)
-        _blanks(seen, asked, roles)
-        asked.leave_out(seen)
-        _repeats(seen, asked, columns, roles)
-        _money(seen, asked, roles)
-        _below_zero(seen, asked, columns, roles)
-    return seen
+        _kinds(profile, queries, columns, roles)
+        if not profile.order_id:
+            return profile
+        _totals(profile, queries, roles)
+        _blanks(profile, queries, roles)
+        queries.leave_out(profile)
+        _repeats(profile, queries, columns, roles)
+        _money(profile, queries, roles)
+        _below_zero(profile, queries, columns, roles)
+    return profile
 
 
-class _Asked:
+class _Queries:
     """Questions about the rows, by SQL."""
 
     def __init__(
@@ -117,8 +117,8 @@ class _Asked:
         return int(self.row(sql)[0] or 0)
 
     def row(self, sql: str) -> tuple[Any, ...]:
-        found = self.connection.execute(sql).fetchone()
-        return found if found is not None else (0,)
+        row = self.connection.execute(sql).fetchone()
+        return row if row is not None else (0,)
 
     def column(self, sql: str) -> list[str]:
         return [str(row[0]) for row in self.connection.execute(sql).fetchall()]
@@ -136,9 +136,9 @@ class _Asked:
     def below(self, role: str) -> str:
         return f"regexp_matches({self.of(role)}, {sql_text(_NEGATIVE)})"
 
-    def leave_out(self, seen: RowsSeen) -> None:
+    def leave_out(self, profile: RowProfile) -> None:
         """Ask about sales alone from now on."""
-        rules = [*seen.cancellations, *seen.exclude]
+        rules = [*profile.cancellations, *profile.exclude]
         fits = [
             f"coalesce({sql_name(rule.column)} IN ({', '.join(map(sql_text, rule.equals))}), false)"
             for rule in rules
@@ -152,7 +152,7 @@ def _name(roles: dict[str, Chosen], role: str) -> list[str]:
 
 
 def _kinds(
-    seen: RowsSeen, asked: _Asked, columns: Sequence[Column], roles: dict[str, Chosen]
+    profile: RowProfile, queries: _Queries, columns: Sequence[Column], roles: dict[str, Chosen]
 ) -> None:
     """What columns of few values say of a row: refunded, cancelled, not paid."""
     taken = {chosen.column.name for role, chosen in roles.items() if role != "name"}
@@ -171,29 +171,29 @@ def _kinds(
         if not named and column.distinct > 12:
             continue
         if refunds and "refunded" in roles:
-            seen.decide.append(
+            profile.decide.append(
                 f"{column.name}: rows that are {_listed(refunds)} count as sales less what "
                 f"{roles['refunded'].column.name} says"
             )
         elif refunds:
-            seen.cancellations.append(_given_back(asked, column.name, refunds, roles))
+            profile.cancellations.append(_given_back(queries, column.name, refunds, roles))
         if partly and named and "refunded" not in roles:
-            seen.decide.append(
+            profile.decide.append(
                 f"{column.name}: rows that are {_listed(partly)} count whole: no column says how "
                 "much was given back; name it as refunded if there is one"
             )
         if cancelled:
             rule = Rule(column.name, cancelled, kind="cancelled", why=f"{column.name} says so")
-            seen.cancellations.append(rule)
+            profile.cancellations.append(rule)
         if not_paid and named:
             why = "no money has come: leave the rule out if such orders count"
-            seen.exclude.append(Rule(column.name, not_paid, reason="not_paid", why=why))
+            profile.exclude.append(Rule(column.name, not_paid, reason="not_paid", why=why))
         if tests:
-            seen.exclude.append(Rule(column.name, tests, reason="test", why="no real order"))
+            profile.exclude.append(Rule(column.name, tests, reason="test", why="no real order"))
 
 
 def _given_back(
-    asked: _Asked, column: str, refunds: Sequence[str], roles: dict[str, Chosen]
+    queries: _Queries, column: str, refunds: Sequence[str], roles: dict[str, Chosen]
 ) -> Rule:
     """What rows are that a column calls given back.
 
@@ -206,19 +206,19 @@ def _given_back(
     if "order_id" not in roles:
         return rule
     is_refund = f"coalesce({sql_name(column)} IN ({', '.join(map(sql_text, refunds))}), false)"
-    keys = [asked.of(role) for role in ("order_id", "line_id") if role in roles]
-    beside = asked.number(
+    keys = [queries.of(role) for role in ("order_id", "line_id") if role in roles]
+    beside = queries.number(
         f"SELECT count(*) FROM (SELECT 1 FROM sample GROUP BY {', '.join(keys)} "
         f"HAVING count_if({is_refund}) > 0 AND count_if(NOT {is_refund}) > 0)"
     )
     below = " OR ".join(
-        f"coalesce({asked.below(role)}, false)"
+        f"coalesce({queries.below(role)}, false)"
         for role in ("amount", "quantity", "unit_price")
         if role in roles
     )
     if "related_order_id" in roles:
-        below = f"{below or 'false'} OR {asked.of('related_order_id')} IS NOT NULL"
-    of_its_own = asked.number(
+        below = f"{below or 'false'} OR {queries.of('related_order_id')} IS NOT NULL"
+    of_its_own = queries.number(
         f"SELECT count(*) FROM sample WHERE {is_refund} AND ({below or 'false'})"
     )
     if beside or of_its_own or words.is_named(column, words.TYPES):
@@ -227,110 +227,125 @@ def _given_back(
     return Rule(column, tuple(refunds), kind="cancelled", why=why)
 
 
-def _totals(seen: RowsSeen, asked: _Asked, roles: dict[str, Chosen]) -> None:
+def _totals(profile: RowProfile, queries: _Queries, roles: dict[str, Chosen]) -> None:
     column = roles["order_id"].column
-    found = [text for text in column.texts if words.plain(text.rstrip(":")) in words.TOTALS]
-    if found:
+    totals = [text for text in column.texts if words.plain(text.rstrip(":")) in words.TOTALS]
+    if totals:
         why = "a sum of the rows above, and no order"
-        seen.exclude.append(Rule(column.name, tuple(sorted(found)), reason="total", why=why))
+        profile.exclude.append(Rule(column.name, tuple(sorted(totals)), reason="total", why=why))
 
 
-def _blanks(seen: RowsSeen, asked: _Asked, roles: dict[str, Chosen]) -> None:
+def _blanks(profile: RowProfile, queries: _Queries, roles: dict[str, Chosen]) -> None:
     """Rows without an order id below one that has it continue that order."""
-    order = asked.of("order_id")
+    order = queries.of("order_id")
     others = [role for role in ("customer_id", "occurred_at") if role in roles]
-    blank = " AND ".join(f"{asked.of(role)} IS NULL" for role in others) or "true"
+    blank = " AND ".join(f"{queries.of(role)} IS NULL" for role in others) or "true"
     money = [role for role in ("amount", "unit_price", "quantity") if role in roles]
-    there = " OR ".join(f"{asked.of(role)} IS NOT NULL" for role in money) or "false"
-    continued = asked.number(
-        f"SELECT count(*) FROM sample WHERE {order} IS NULL AND {blank} AND ({there})"
+    with_money = " OR ".join(f"{queries.of(role)} IS NOT NULL" for role in money) or "false"
+    continued = queries.number(
+        f"SELECT count(*) FROM sample WHERE {order} IS NULL AND {blank} AND ({with_money})"
     )
-    every = asked.number("SELECT count(*) FROM sample")
+    every = queries.number("SELECT count(*) FROM sample")
     if continued > every / 20:
         fields = dict.fromkeys(roles[role].column.name for role in ("order_id", *others))
-        seen.fill_down = tuple(fields)
-        asked.connection.execute(
+        profile.fill_down = tuple(fields)
+        queries.connection.execute(
             "CREATE TEMP VIEW numbered AS SELECT *, row_number() OVER () AS __row FROM sample"
         )
         filled = ", ".join(
             f"last_value({sql_name(one)} IGNORE NULLS) OVER (ORDER BY __row) AS {sql_name(one)}"
             for one in fields
         )
-        asked.connection.execute(
+        queries.connection.execute(
             f"CREATE TEMP TABLE filled AS SELECT * EXCLUDE (__row) REPLACE ({filled}) FROM numbered"
         )
-        asked.connection.unregister("sample")
-        asked.connection.execute("CREATE TEMP VIEW sample AS FROM filled")
+        queries.connection.unregister("sample")
+        queries.connection.execute("CREATE TEMP VIEW sample AS FROM filled")
 
 
 def _repeats(
-    seen: RowsSeen, asked: _Asked, columns: Sequence[Column], roles: dict[str, Chosen]
+    profile: RowProfile, queries: _Queries, columns: Sequence[Column], roles: dict[str, Chosen]
 ) -> None:
     """Whether order ids repeat, and what tells the rows of one apart."""
-    order = asked.of("order_id")
-    different = f"(SELECT DISTINCT * FROM sample WHERE {order} IS NOT NULL AND {asked.sales})"
-    counted = [column.name for column in columns if column.name != roles["order_id"].column.name]
-    differs = ", ".join(f"count(*) FILTER (c{n} > 1) AS d{n}" for n in range(len(counted)))
-    inner = ", ".join(
-        f"count(DISTINCT coalesce({sql_name(one)}, '')) AS c{n}" for n, one in enumerate(counted)
-    )
-    row = asked.row(
-        f"SELECT count(*), sum(n), {differs} FROM (SELECT {order}, count(*) AS n, {inner} "
-        f"FROM {different} GROUP BY {order} HAVING count(*) > 1)"
-    )
-    ids = asked.number(f"SELECT count(DISTINCT {order}) FROM sample WHERE {asked.sales}")
-    repeated, on = int(row[0] or 0), int(row[1] or 0)
-    shares = {one: int(row[n + 2]) / repeated for n, one in enumerate(counted) if repeated}
+    order = queries.of("order_id")
+    different = f"(SELECT DISTINCT * FROM sample WHERE {order} IS NOT NULL AND {queries.sales})"
+    ids = queries.number(f"SELECT count(DISTINCT {order}) FROM sample WHERE {queries.sales}")
+    others = [column.name for column in columns if column.name != roles["order_id"].column.name]
+    repeated, on, shares = _differences(queries, order, others, different)
     if not repeated:
         whose = "the order id" if ids == 1 else f"each of the {ids:,} order ids"
-        seen.why = f"{whose} stands on one row"
-        if seen.cancellations:
-            seen.why += ", but for what takes it back"
+        profile.why = f"{whose} stands on one row"
+        if profile.cancellations:
+            profile.why += ", but for what takes it back"
         return
-    said = f"{repeated:,} of {ids:,} order ids stand on several rows that differ, {on:,} in all"
+    repeats = f"{repeated:,} of {ids:,} order ids stand on several rows that differ, {on:,} in all"
     customer = shares.get(roles["customer_id"].column.name, 0) if "customer_id" in roles else 0
     if customer > 0.5:
-        parts = _parts(asked, columns, roles, different)
+        parts = _parts(queries, columns, roles, different)
         if parts:
-            seen.order_id = (parts, *seen.order_id)
-            seen.why = f"{said}; with {parts} they are told apart"
+            profile.order_id = (parts, *profile.order_id)
+            profile.why = f"{repeats}; with {parts} they are told apart"
             return
-        seen.why = said
-        seen.decide.append(
-            f"order_id: {said}, and for different customers: the number was cut or rounded (a "
+        profile.why = repeats
+        profile.decide.append(
+            f"order_id: {repeats}, and for different customers: the number was cut or rounded (a "
             "spreadsheet does so), or further columns belong to it: "
             "order_id: [that column, this column]"
         )
         return
     changing = {one for one, share in shares.items() if share > 0.5}
-    item = {asked_role for asked_role in ("quantity", "unit_price") if asked_role in roles}
+    item = {role for role in ("quantity", "unit_price") if role in roles}
     of_items = {roles[role].column.name for role in item}
     amount = roles["amount"].column.name if "amount" in roles else None
-    said_of = _listed(sorted(changing)[:4]) or "little"
-    state = {one for one in changing if words.is_named(one, words.KINDS)}
-    changed = roles["changed_at"].column.name if "changed_at" in roles else None
-    if (state or changed in changing) and not changing & of_items and amount not in changing:
-        seen.states = True
-        seen.why = f"{said} in {said_of}: rows are states of an order"
-        if changed is None:
-            seen.decide.append(
+    differing = _listed(sorted(changing)[:4]) or "little"
+    if not changing & of_items and amount not in changing and _are_states(changing, roles):
+        profile.states = True
+        profile.why = f"{repeats} in {differing}: rows are states of an order"
+        if "changed_at" not in roles:
+            profile.decide.append(
                 "grain: rows are states of an order; name the column of a row's last change as "
                 "changed_at, or leave all but the last state out by `exclude`"
             )
         return
     constant = amount is not None and shares.get(amount, 0) == 0
     if constant and len(item) < 2 and not any(rows_of_items(one) for one in changing & of_items):
-        seen.why = f"{said}, but not in {amount}: it is the order's, and counts once"
-        seen.decide.append(f"grain: {said}; {amount} is the same on all rows of an order")
+        profile.why = f"{repeats}, but not in {amount}: it is the order's, and counts once"
+        profile.decide.append(f"grain: {repeats}; {amount} is the same on all rows of an order")
         return
-    seen.grain = "lines"
-    seen.why = f"{said}, in {said_of}"
+    profile.grain = "lines"
+    profile.why = f"{repeats}, in {differing}"
     if "line_id" in roles:
-        line = asked.of("line_id")
-        seen.numbered = not asked.number(
+        line = queries.of("line_id")
+        profile.numbered = not queries.number(
             f"SELECT count(*) FROM (SELECT 1 FROM {different} GROUP BY {order}, {line} "
             f"HAVING count(*) > 1 OR {line} IS NULL)"
         )
+
+
+def _differences(
+    queries: _Queries, order: str, columns: Sequence[str], rows: str
+) -> tuple[int, int, dict[str, float]]:
+    """Order ids that stand on several of the ``rows``, and how many rows these are.
+
+    And by column, the share of these ids whose rows differ in it.
+    """
+    differs = ", ".join(f"count(*) FILTER (c{n} > 1) AS d{n}" for n in range(len(columns)))
+    values = ", ".join(
+        f"count(DISTINCT coalesce({sql_name(one)}, '')) AS c{n}" for n, one in enumerate(columns)
+    )
+    counts = queries.row(
+        f"SELECT count(*), sum(n), {differs} FROM (SELECT {order}, count(*) AS n, {values} "
+        f"FROM {rows} GROUP BY {order} HAVING count(*) > 1)"
+    )
+    repeated, on = int(counts[0] or 0), int(counts[1] or 0)
+    shares = {one: int(counts[n + 2]) / repeated for n, one in enumerate(columns) if repeated}
+    return repeated, on, shares
+
+
+def _are_states(changing: set[str], roles: dict[str, Chosen]) -> bool:
+    """Whether the columns in which an order's rows differ say what became of it, or when."""
+    changed = roles["changed_at"].column.name if "changed_at" in roles else None
+    return changed in changing or any(words.is_named(one, words.KINDS) for one in changing)
 
 
 def rows_of_items(column: str) -> bool:
@@ -339,17 +354,17 @@ def rows_of_items(column: str) -> bool:
 
 
 def _parts(
-    asked: _Asked, columns: Sequence[Column], roles: dict[str, Chosen], different: str
+    queries: _Queries, columns: Sequence[Column], roles: dict[str, Chosen], different: str
 ) -> str | None:
     """A column that together with the order id tells orders apart."""
     taken = {chosen.column.name for chosen in roles.values()}
-    order = asked.of("order_id")
+    order = queries.of("order_id")
     for column in columns:
         if column.name in taken or column.is_time or not 1 < column.distinct <= column.rows / 2:
             continue
         if column.filled < column.rows or not words.is_named(column.name, words.PARTS_OF_ID):
             continue
-        left = asked.number(
+        left = queries.number(
             f"SELECT count(*) FROM (SELECT 1 FROM {different} GROUP BY {sql_name(column.name)}, "
             f"{order} HAVING count(*) > 1)"
         )
@@ -358,76 +373,66 @@ def _parts(
     return None
 
 
-def _money(seen: RowsSeen, asked: _Asked, roles: dict[str, Chosen]) -> None:
+def _money(profile: RowProfile, queries: _Queries, roles: dict[str, Chosen]) -> None:
     """Whether an amount or quantity times price is a row's money."""
     both = "quantity" in roles and "unit_price" in roles
     if not both:
         return
     if "amount" not in roles:
-        seen.amount = ("quantity", "unit_price")
+        profile.amount = ("quantity", "unit_price")
         return
-    if seen.grain == "orders":
+    if profile.grain == "orders":
         return
-    product = f"{asked.value('quantity')} * {asked.value('unit_price')}"
-    equal, every = asked.row(
-        f"SELECT count(*) FILTER (abs(abs({product}) - abs({asked.value('amount')})) < 0.02), "
-        f"count(*) FROM sample WHERE {asked.of('amount')} IS NOT NULL AND {asked.sales}"
+    product = f"{queries.value('quantity')} * {queries.value('unit_price')}"
+    equal, every = queries.row(
+        f"SELECT count(*) FILTER (abs(abs({product}) - abs({queries.value('amount')})) < 0.02), "
+        f"count(*) FROM sample WHERE {queries.of('amount')} IS NOT NULL AND {queries.sales}"
     )
     if equal >= 0.9 * every:
         return
-    order, amount = asked.of("order_id"), asked.of("amount")
-    varied = asked.number(
-        f"SELECT count(*) FROM (SELECT 1 FROM sample WHERE {asked.sales} "
+    order, amount = queries.of("order_id"), queries.of("amount")
+    varied = queries.number(
+        f"SELECT count(*) FROM (SELECT 1 FROM sample WHERE {queries.sales} "
         f"GROUP BY {order} HAVING count(DISTINCT {amount}) > 1)"
     )
     if not varied:
-        seen.amount = ("quantity", "unit_price")
-        seen.decide.append(
+        profile.amount = ("quantity", "unit_price")
+        profile.decide.append(
             f"amount: {roles['amount'].column.name} is the same on all lines of an order, the "
             "order's total; quantity and unit_price are taken instead"
         )
 
 
 def _below_zero(
-    seen: RowsSeen, asked: _Asked, columns: Sequence[Column], roles: dict[str, Chosen]
+    profile: RowProfile, queries: _Queries, columns: Sequence[Column], roles: dict[str, Chosen]
 ) -> None:
     """Rows below zero that nothing else says are refunds: refunds, or discounts of their order."""
-    money = [role for role in seen.amount if role in roles]
+    money = [role for role in profile.amount if role in roles]
     if not money:
         return
-    below = " OR ".join(f"coalesce({asked.below(role)}, false)" for role in money)
-    count = asked.number(f"SELECT count(*) FROM sample WHERE {asked.sales} AND ({below})")
+    below = " OR ".join(f"coalesce({queries.below(role)}, false)" for role in money)
+    count = queries.number(f"SELECT count(*) FROM sample WHERE {queries.sales} AND ({below})")
     if not count:
         return
     first = money[0]
-    if seen.grain == "lines":
-        for column in columns:
-            if column.name in {chosen.column.name for chosen in roles.values()} or column.is_time:
-                continue
-            found = asked.column(
-                f"SELECT DISTINCT {sql_name(column.name)} FROM sample WHERE {asked.sales} "
-                f"AND ({below}) AND {sql_name(column.name)} IS NOT NULL ORDER BY 1 LIMIT 20"
-            )
-            called = [text for text in found if words.is_named(text, f".*({words.DISCOUNTS}).*")]
-            if called:
-                why = "lines below zero that are called so"
-                seen.discounts.append(Rule(column.name, tuple(called), why=why))
-                listed = ", ".join(map(sql_text, called))
-                below = f"({below}) AND coalesce({sql_name(column.name)} NOT IN ({listed}), true)"
-                count = asked.number(
-                    f"SELECT count(*) FROM sample WHERE {asked.sales} AND ({below})"
-                )
-                break
+    discounts = (
+        _discount_lines(queries, columns, roles, below) if profile.grain == "lines" else None
+    )
+    if discounts is not None:
+        profile.discounts.append(discounts)
+        listed = ", ".join(map(sql_text, discounts.equals))
+        below = f"({below}) AND coalesce({sql_name(discounts.column)} NOT IN ({listed}), true)"
+        count = queries.number(f"SELECT count(*) FROM sample WHERE {queries.sales} AND ({below})")
     if not count:
         return
-    order = asked.of("order_id")
-    start = asked.column(
+    order = queries.of("order_id")
+    start = queries.column(
         f"SELECT DISTINCT regexp_extract({order}, '^[A-Za-z]+') FROM sample "
-        f"WHERE {asked.sales} AND ({below}) AND {order} IS NOT NULL"
+        f"WHERE {queries.sales} AND ({below}) AND {order} IS NOT NULL"
     )
     letters = start[0] if len(start) == 1 else ""
-    if letters and not asked.number(
-        f"SELECT count(*) FROM sample WHERE {asked.sales} AND NOT ({below}) "
+    if letters and not queries.number(
+        f"SELECT count(*) FROM sample WHERE {queries.sales} AND NOT ({below}) "
         f"AND starts_with({order}, {sql_text(letters)})"
     ):
         rows = (
@@ -437,13 +442,13 @@ def _below_zero(
         )
         why = f"the {count:,} {rows} that begin so"
         ids = roles["order_id"].column.name
-        seen.cancellations.append(Rule(ids, test=f"starts_with: {letters}", why=why))
+        profile.cancellations.append(Rule(ids, test=f"starts_with: {letters}", why=why))
         return
     if len(money) > 1:
         first = max(
             money,
-            key=lambda role: asked.number(
-                f"SELECT count(*) FROM sample WHERE {asked.sales} AND {asked.below(role)}"
+            key=lambda role: queries.number(
+                f"SELECT count(*) FROM sample WHERE {queries.sales} AND {queries.below(role)}"
             ),
         )
     rows = (
@@ -452,7 +457,25 @@ def _below_zero(
         else ("rows are below zero; if they are discounts, name them")
     )
     why = f"{count:,} {rows} under discounts"
-    seen.cancellations.append(Rule(roles[first].column.name, test="below: 0", why=why))
+    profile.cancellations.append(Rule(roles[first].column.name, test="below: 0", why=why))
+
+
+def _discount_lines(
+    queries: _Queries, columns: Sequence[Column], roles: dict[str, Chosen], below: str
+) -> Rule | None:
+    """The lines below zero that a column without a role calls discounts, if one does."""
+    taken = {chosen.column.name for chosen in roles.values()}
+    for column in columns:
+        if column.name in taken or column.is_time:
+            continue
+        values = queries.column(
+            f"SELECT DISTINCT {sql_name(column.name)} FROM sample WHERE {queries.sales} "
+            f"AND ({below}) AND {sql_name(column.name)} IS NOT NULL ORDER BY 1 LIMIT 20"
+        )
+        called = [text for text in values if words.is_named(text, f".*({words.DISCOUNTS}).*")]
+        if called:
+            return Rule(column.name, tuple(called), why="lines below zero that are called so")
+    return None
 
 
 def _listed(values: Sequence[str]) -> str:

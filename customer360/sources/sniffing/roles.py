@@ -61,15 +61,15 @@ def choose(columns: Sequence[Column]) -> dict[str, Chosen]:
     order = {role: n for n, role in enumerate(ROLES)}
     place = {column.name: n for n, column in enumerate(columns)}
     ranked = sorted(scores, key=lambda at: (-scores[at], order[at[0]], place[at[1]]))
-    found: dict[str, Chosen] = {}
+    choices: dict[str, Chosen] = {}
     taken: set[str] = set()
     for role, name in ranked:
-        if role not in found and name not in taken:
+        if role not in choices and name not in taken:
             others = [other for at, other in ranked if at == role and other != name]
-            found[role] = Chosen(named[name], "by its name", tuple(others))
+            choices[role] = Chosen(named[name], "by its name", tuple(others))
             taken.add(name)
-    _without_names(found, [column for column in columns if column.name not in taken])
-    return {role: found[role] for role in ROLES if role in found}
+    _without_names(choices, [column for column in columns if column.name not in taken])
+    return {role: choices[role] for role in ROLES if role in choices}
 
 
 def serial_of(column: Column) -> str | None:
@@ -131,28 +131,28 @@ def _is_time(column: Column) -> bool:
     return column.is_time and column.times.formats != ("yyyyMMdd",)
 
 
-def _without_names(found: dict[str, Chosen], left: Sequence[Column]) -> None:
+def _without_names(choices: dict[str, Chosen], left: Sequence[Column]) -> None:
     """Roles that no name told, from the values of columns without a role."""
-    if "occurred_at" not in found:
+    if "occurred_at" not in choices:
         times = [column for column in left if _is_time(column)]
         times.sort(key=lambda column: -column.filled)
         if times:
             why = "the only column of times" if len(times) == 1 else "the first column of times"
-            found["occurred_at"] = Chosen(times[0], why, tuple(c.name for c in times[1:]))
-    if "amount" not in found and "unit_price" not in found:
+            choices["occurred_at"] = Chosen(times[0], why, tuple(c.name for c in times[1:]))
+    if "amount" not in choices and "unit_price" not in choices:
         money = [c for c in left if c.is_number and not _is_time(c) and c.numbers.fraction]
         if money:
             why = "the only" if len(money) == 1 else "the last"
             others = tuple(column.name for column in money[:-1])
-            found["amount"] = Chosen(money[-1], f"{why} column of numbers with decimals", others)
-    used = {chosen.column.name for chosen in found.values()}
-    if "order_id" not in found:
+            choices["amount"] = Chosen(money[-1], f"{why} column of numbers with decimals", others)
+    used = {chosen.column.name for chosen in choices.values()}
+    if "order_id" not in choices:
         ids = [c for c in left if c.unique and c.name not in used and _fits("order_id", c)]
         ids = [c for c in ids if not c.is_email]
         if ids:
             why = "no name says so, but every row has a value of its own"
-            found["order_id"] = Chosen(ids[0], why, tuple(c.name for c in ids[1:]))
-    if "customer_id" not in found and "email" in found:
-        found["customer_id"] = Chosen(
-            found["email"].column, "no other column tells customers apart"
+            choices["order_id"] = Chosen(ids[0], why, tuple(c.name for c in ids[1:]))
+    if "customer_id" not in choices and "email" in choices:
+        choices["customer_id"] = Chosen(
+            choices["email"].column, "no other column tells customers apart"
         )

@@ -41,7 +41,7 @@ class Sample:
         instants: Columns that the file itself stores as times.
         whole: All rows of all files are here.
         broken: Rows that do not have as many values as the header.
-        said: By key of the mapping: what it was told from.
+        evidence: By key of the mapping: what it was told from.
         decide: What the user is to look at.
     """
 
@@ -52,7 +52,7 @@ class Sample:
     instants: frozenset[str] = frozenset()
     whole: bool = True
     broken: int = 0
-    said: dict[str, str] = field(default_factory=dict)
+    evidence: dict[str, str] = field(default_factory=dict)
     decide: list[str] = field(default_factory=list)
 
     @property
@@ -67,7 +67,7 @@ def files_in(paths: Sequence[Path]) -> list[Path]:
     Raises:
         SettingsError: There is none in a folder, or they are of several kinds.
     """
-    found: list[Path] = []
+    files: list[Path] = []
     for path in paths:
         if path.is_dir():
             known = (*_ENDINGS, *copies.SPREADSHEETS, ".parquet")
@@ -79,16 +79,16 @@ def files_in(paths: Sequence[Path]) -> list[Path]:
             )
             if not inside:
                 raise SettingsError(f"{path}: no CSV, spreadsheet or Parquet file is in it")
-            found += inside
+            files += inside
         else:
-            found.append(path)
-    kinds = {_format(file) for file in found}
+            files.append(path)
+    kinds = {_format(file) for file in files}
     if len(kinds) > 1:
         raise SettingsError(
-            f"{listed([file.name for file in found])}: a mapping describes files of one kind; name "
+            f"{listed([file.name for file in files])}: a mapping describes files of one kind; name "
             "those of one"
         )
-    return found
+    return files
 
 
 def look_at(files: Sequence[Path]) -> Sample:
@@ -152,16 +152,16 @@ def _of_text(file: Path, size: int) -> Sample:
         raise BrokenFileError(file.name, "a CSV file with a header", "an empty file")
     if not whole:
         data = data[: data.rfind(b"\n") + 1] or data
-    encoding, told, sure = encoding_of(data)
+    encoding, reason, sure = encoding_of(data)
     with tempfile.TemporaryDirectory(prefix="customer360-") as folder:
         copy = Path(folder) / file.name.removesuffix(".gz")
         copy.write_text(
             data.decode(csv_files.codec(encoding), errors="replace"), encoding="utf-8", newline=""
         )
-        found = sniff_text(copy, file.name)
-        shape = csv_files.look(copy, found.form)
-        table = copies.rows_of_csv(copy, found.form, shape)
-    decide = list(found.decide)
+        sniffed = sniff_text(copy, file.name)
+        shape = csv_files.look(copy, sniffed.form)
+        table = copies.rows_of_csv(copy, sniffed.form, shape)
+    decide = list(sniffed.decide)
     if not sure:
         decide.append(f"encoding: {encoding} is likely, not certain: look whether names read well")
     corrupt = table.column(copies.CORRUPT)
@@ -174,11 +174,11 @@ def _of_text(file: Path, size: int) -> Sample:
     return Sample(
         files=(file,),
         format="csv",
-        form=replace(found.form, encoding=encoding),
+        form=replace(sniffed.form, encoding=encoding),
         rows=_named(table, shape.header, corrupt),
         whole=whole,
         broken=broken,
-        said={"encoding": told, **found.said},
+        evidence={"encoding": reason, **sniffed.evidence},
         decide=decide,
     )
 
@@ -193,13 +193,13 @@ def _of_sheets(file: Path, rows: int) -> Sample:
             file.name, "a sheet with a header and rows", f"none in {listed(list(sheets))}"
         )
     sheet, skipped = next(iter(tables.items()))
-    said, decide = {}, []
+    evidence, decide = {}, []
     if len(sheets) > 1:
-        said["sheet"] = f"the first that holds a table; there are {listed(list(sheets))}"
+        evidence["sheet"] = f"the first that holds a table; there are {listed(list(sheets))}"
         if len(tables) > 1:
             decide.append(f"sheet: {listed(list(tables))} each hold a table; {sheet} was looked at")
     if skipped:
-        said["skip_lines"] = f"the header is in row {skipped + 1}"
+        evidence["skip_lines"] = f"the header is in row {skipped + 1}"
     form = TextForm(sheet=sheet if len(sheets) > 1 else None, skip_lines=skipped)
     table = copies.rows_of_cells(sheets[sheet], form, file, sheet, ".")
     return Sample(
@@ -208,7 +208,7 @@ def _of_sheets(file: Path, rows: int) -> Sample:
         form=form,
         rows=_named(table, copies.header_of(table.schema), table.column(copies.CORRUPT)),
         whole=len(sheets[sheet]) <= rows,
-        said=said,
+        evidence=evidence,
         decide=decide,
     )
 

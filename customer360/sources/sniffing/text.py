@@ -31,17 +31,17 @@ _TYPED = re.compile(r"[-+(]?[^\w\s]?\s?\d[\d.,:/ T-]*|.+@.+")
 
 
 @dataclass(frozen=True)
-class TextFound:
+class SniffedText:
     """How a text is taken apart, and what was seen of that.
 
     Attributes:
         form: For the file as it is.
-        said: By key of the mapping: what it was told from.
+        evidence: By key of the mapping: what it was told from.
         decide: What the user is to look at.
     """
 
     form: TextForm
-    said: dict[str, str] = field(default_factory=dict)
+    evidence: dict[str, str] = field(default_factory=dict)
     decide: list[str] = field(default_factory=list)
 
 
@@ -86,7 +86,7 @@ def _fits_words(text: str) -> bool:
     return strange <= len(words) / 5
 
 
-def sniff_text(copy: Path, name: str) -> TextFound:
+def sniff_text(copy: Path, name: str) -> SniffedText:
     """How a UTF-8 copy of a text's beginning is taken apart.
 
     Raises:
@@ -101,29 +101,29 @@ def sniff_text(copy: Path, name: str) -> TextFound:
             "write a mapping by hand and state `delimiter:` if something else parts them",
         )
     form = TextForm(delimiter=delimiter, quote=quote or '"', escape=escape)
-    skipped, said = _header(copy, form, name)
+    skipped, evidence = _header(copy, form, name)
     form = replace(form, skip_lines=skipped)
-    return _unclosed(copy, form, said)
+    return _unclosed(copy, form, evidence)
 
 
 def _dialect(copy: Path) -> tuple[str | None, str | None, str | None]:
     """Delimiter, quotation mark and escape character, by DuckDB's sniffer."""
-    found = None
+    sniffed = None
     with duckdb.connect() as connection:
         for leniently in ("", ", null_padding=true"):  # the first wants rows of one length
             try:
-                found = connection.execute(
+                sniffed = connection.execute(
                     "SELECT Delimiter, Quote, Escape, len(Columns) "
                     f"FROM sniff_csv($file, all_varchar=true{leniently})",
                     {"file": str(copy)},
                 ).fetchone()
             except duckdb.Error:
                 continue
-            if found is not None and found[3] > 1:
+            if sniffed is not None and sniffed[3] > 1:
                 break
-    if found is None or found[3] < 2:
+    if sniffed is None or sniffed[3] < 2:
         return None, None, None
-    delimiter, quote, escape = (None if value == "(empty)" else value for value in found[:3])
+    delimiter, quote, escape = (None if value == "(empty)" else value for value in sniffed[:3])
     return delimiter, quote, escape if escape not in (None, quote) else None
 
 
@@ -150,10 +150,10 @@ def _header(copy: Path, form: TextForm, name: str) -> tuple[int, dict[str, str]]
                 continue
             if any(_TYPED.fullmatch(value) for value in names):
                 break
-            said = {"delimiter": f"{len(row)} columns"}
+            evidence = {"delimiter": f"{len(row)} columns"}
             if line:
-                said["skip_lines"] = f"the header is in line {line + 1}"
-            return line, said
+                evidence["skip_lines"] = f"the header is in line {line + 1}"
+            return line, evidence
     raise BrokenFileError(
         name,
         "a line with the columns' names",
@@ -162,7 +162,7 @@ def _header(copy: Path, form: TextForm, name: str) -> tuple[int, dict[str, str]]
     )
 
 
-def _unclosed(copy: Path, form: TextForm, said: dict[str, str]) -> TextFound:
+def _unclosed(copy: Path, form: TextForm, evidence: dict[str, str]) -> SniffedText:
     """The form, without quotation marks if one never closes and no value needs them."""
     utf8 = replace(form, encoding="utf-8")
     try:
@@ -179,5 +179,5 @@ def _unclosed(copy: Path, form: TextForm, said: dict[str, str]) -> TextFound:
             "some value begins with a quotation mark that never closes, and every line has the "
             "same number of values if quotation marks are letters like others"
         )
-        return TextFound(plain, {**said, "quote": why})
-    return TextFound(form, said)
+        return SniffedText(plain, {**evidence, "quote": why})
+    return SniffedText(form, evidence)

@@ -133,19 +133,19 @@ class Column:
         return self._share(_EMAIL) >= 0.6
 
     def _share(self, pattern: re.Pattern[str]) -> float:
-        found = sum(pattern.fullmatch(text) is not None for text in self.texts)
-        return found / len(self.texts) if self.texts else 0.0
+        matches = sum(pattern.fullmatch(text) is not None for text in self.texts)
+        return matches / len(self.texts) if self.texts else 0.0
 
 
 def columns_of(rows: pa.Table, stored: Iterable[str]) -> list[Column]:
     """The columns of a sample's rows."""
-    found = []
+    columns = []
     for name in rows.column_names:
         column = rows.column(name)
         different = pc.drop_null(pc.unique(column))
         step = max(1, len(different) // MOST)
         texts = different.take(pa.array(range(0, len(different), step), pa.int64())).to_pylist()
-        found.append(
+        columns.append(
             Column(
                 name,
                 rows.num_rows,
@@ -155,12 +155,12 @@ def columns_of(rows: pa.Table, stored: Iterable[str]) -> list[Column]:
                 name in set(stored),
             )
         )
-    return found
+    return columns
 
 
 def numbers_in(texts: Sequence[str]) -> Numbers:
     """What ``texts``, all different, are as numbers."""
-    found = Numbers()
+    counts = Numbers()
     read = negative = fraction = 0
     for text in texts:
         without, signs = _SIGN.subn("", text, count=1)
@@ -168,24 +168,24 @@ def numbers_in(texts: Sequence[str]) -> Numbers:
         if not _BODY.fullmatch(body):
             continue
         if three := _THREE.fullmatch(body):
-            found.three[three.group(1)] += 1
+            counts.three[three.group(1)] += 1
         elif groups := _GROUPS.fullmatch(body):
-            found.thousands[groups.group(1)] += 1
+            counts.thousands[groups.group(1)] += 1
         elif (both := _BOTH.fullmatch(body)) and both.group(1) != both.group(2):
-            found.thousands[both.group(1)] += 1
-            found.decimal[both.group(2)] += 1
+            counts.thousands[both.group(1)] += 1
+            counts.decimal[both.group(2)] += 1
             fraction += 1
         elif part := _FRACTION.fullmatch(body):
-            found.decimal[part.group(1)] += 1
+            counts.decimal[part.group(1)] += 1
             fraction += 1
         elif not _WHOLE.fullmatch(body):
             continue
         read += 1
         negative += any(mark in without for mark in "-−–(")
         if signs and (stated := _SIGN.search(text)):
-            found.signs[stated.group(0)] += 1
+            counts.signs[stated.group(0)] += 1
     return Numbers(
-        read, negative, found.decimal, found.thousands, found.three, fraction, found.signs
+        read, negative, counts.decimal, counts.thousands, counts.three, fraction, counts.signs
     )
 
 

@@ -328,8 +328,8 @@ def is_named(header: str, pattern: str) -> bool:
 
 def currency_in(header: str) -> str | None:
     """The currency's code in a header such as ``Total (EUR)``."""
-    found = [word.upper() for word in plain(header).split()[1:] if word.upper() in SIGNS_OF]
-    return found[0] if found else None
+    codes = [word.upper() for word in plain(header).split()[1:] if word.upper() in SIGNS_OF]
+    return codes[0] if codes else None
 
 
 def without_currency(header: str) -> str:

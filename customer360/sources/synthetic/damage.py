@@ -57,13 +57,13 @@ class Damage:
     @property
     def patches(self) -> dict[str, tuple[Ints, list[str | None]]]:
         """By column: rows, ascending, and their new values."""
-        found = {}
+        changes = {}
         for column, parts in self._values.items():
             at = np.concatenate([part[0] for part in parts])
             values = [value for part in parts for value in part[1]]
             order = np.argsort(at, kind="stable")
-            found[column] = (self.positions[at[order]], [values[i] for i in order])
-        return found
+            changes[column] = (self.positions[at[order]], [values[i] for i in order])
+        return changes
 
 
 def deliver(

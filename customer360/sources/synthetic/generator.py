@@ -120,9 +120,9 @@ def generate(
             partial = folder / _PARTIAL
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir()
-            made = _Run(partial, wanted, progress or (lambda done, total: None)).make()
+            manifest = _Run(partial, wanted, progress or (lambda done, total: None)).make()
             _move_into_place(folder, partial)
-            return made
+            return manifest
     except OSError as error:
         raise SyntheticDataError(
             f"{folder}: cannot generate here: {error.strerror or error}; check space and "
@@ -162,12 +162,12 @@ def _locked(folder: Path) -> Iterator[None]:
 def _existing(folder: Path, wanted: Manifest, overwrite: bool) -> Manifest | None:
     """The data set that is there, when it is the one wanted; None when one must be made."""
     try:
-        found = read_manifest(folder)
+        existing = read_manifest(folder)
     except SyntheticDataError:
         if not overwrite:
             raise
         return None
-    if found is None:
+    if existing is None:
         foreign = [part for part in _PARTS if (folder / part).exists()]
         if foreign and not (folder / _PARTIAL).exists():
             raise SyntheticDataError(
@@ -175,9 +175,9 @@ def _existing(folder: Path, wanted: Manifest, overwrite: bool) -> Manifest | Non
                 "move it away or choose another folder"
             )
         return None
-    theirs, ours = found.arguments(), wanted.arguments()
+    theirs, ours = existing.arguments(), wanted.arguments()
     if theirs == ours:
-        return found
+        return existing
     if overwrite:
         return None
     raise SyntheticDataError(
@@ -188,22 +188,24 @@ def _existing(folder: Path, wanted: Manifest, overwrite: bool) -> Manifest | Non
 
 def _difference(theirs: dict[str, Any], ours: dict[str, Any]) -> str:
     """The first few arguments that differ, as ``seed 42 (asked for 7)``."""
-    told = []
+    differences = []
     for name, value in ours.items():
         other = theirs.get(name)
         if other == value:
             continue
         if isinstance(value, dict) and isinstance(other, dict):
             inner = [key for key in value if other.get(key) != value[key]]
-            told += [
+            differences += [
                 f"{name}.{key} {other.get(key)!r} (asked for {value[key]!r})"
                 if not isinstance(value[key], list)
                 else f"other {name}.{key}"
                 for key in inner
             ]
         else:
-            told.append(f"{name} {other} (asked for {value})")
-    return ", ".join(told[:3]) + (f" and {len(told) - 3} more" if len(told) > 3 else "")
+            differences.append(f"{name} {other} (asked for {value})")
+    return ", ".join(differences[:3]) + (
+        f" and {len(differences) - 3} more" if len(differences) > 3 else ""
+    )
 
 
 def _move_into_place(folder: Path, partial: Path) -> None:
@@ -274,9 +276,9 @@ class _Run:
                 self._write(table, defects, renderer, layout, rows_writer)
         shutil.rmtree(self.folder / "records")
         self._write_shop_time()
-        made = replace(self.wanted, counts=self.counts)
-        (self.folder / "truth" / "manifest.json").write_text(made.to_json())
-        return made
+        manifest = replace(self.wanted, counts=self.counts)
+        (self.folder / "truth" / "manifest.json").write_text(manifest.to_json())
+        return manifest
 
     def _step(self) -> None:
         self.done += 1
@@ -391,17 +393,17 @@ class _Run:
             rows = self._read(table, bucket, layout)
             content, damage = renderer.render(rows)
             self._write_days(table, bucket, rows, content, renderer.dictionaries)
-            found = np.bincount(damage.codes, minlength=len(defects) + 1)
-            return self._truth_rows(table, defects, rows, damage), found, len(rows)
+            by_defect = np.bincount(damage.codes, minlength=len(defects) + 1)
+            return self._truth_rows(table, defects, rows, damage), by_defect, len(rows)
 
-        total, found_in_all = 0, np.zeros(len(defects) + 1, dtype=np.int64)
-        for truth_rows, found, rows in _in_order(bucket_written, self.buckets):
+        total, of_all_buckets = 0, np.zeros(len(defects) + 1, dtype=np.int64)
+        for truth_rows, by_defect, rows in _in_order(bucket_written, self.buckets):
             rows_writer.write_table(truth_rows)
-            found_in_all += found
+            of_all_buckets += by_defect
             total += rows
             self._step()
         self.counts[_ROWS_OF[table]] = total
-        for defect, count in zip(defects, found_in_all[1:].tolist(), strict=True):
+        for defect, count in zip(defects, of_all_buckets[1:].tolist(), strict=True):
             self.counts[defect.name] = count
 
     def _read(self, table: str, bucket: int, layout: np.dtype[Any]) -> NDArray[Any]:

@@ -64,13 +64,13 @@ class SyntheticSource(Source):
         Raises:
             SyntheticDataError: There is no complete data set.
         """
-        found = read_manifest(self.folder)
-        if found is None:
+        manifest = read_manifest(self.folder)
+        if manifest is None:
             raise SyntheticDataError(
                 f"source synthetic: no complete data set in {self.folder}; run "
                 "`customer360 generate`"
             )
-        return found
+        return manifest
 
     def available(self) -> DayRange:
         """The days the data set was made for.

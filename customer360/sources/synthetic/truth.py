@@ -162,12 +162,12 @@ class Truth:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "truth"
-        found = read_manifest(folder)
-        if found is None:
+        manifest = read_manifest(folder)
+        if manifest is None:
             raise SyntheticDataError(
                 f"{folder}: no complete synthetic data set here; run `customer360 generate`"
             )
-        self.manifest = found
+        self.manifest = manifest
 
     def customers(self) -> Any:
         """Arrow table of :data:`CUSTOMERS_SCHEMA`."""

@@ -32,9 +32,9 @@ TABLE = (
 
 
 def looked(spark: SparkSession, source: PostgresSource) -> list[dict[str, Any]]:
-    with source.look(spark, source.transactions_table, None) as look:
-        rows = [row.asDict() for row in look.raw.collect()]
-        assert look.rows == len(rows)
+    with source.poll(spark, source.transactions_table, None) as poll:
+        rows = [row.asDict() for row in poll.raw.collect()]
+        assert poll.rows == len(rows)
     return rows
 
 
@@ -118,10 +118,10 @@ def test_each_row_is_read_once_however_it_is_sliced(
 def test_all_slices_see_the_state_at_the_look(spark: SparkSession, shop: Shop) -> None:
     shop.run(TABLE, "INSERT INTO orders SELECT n, 'ann', now(), n FROM generate_series(1, 50) n")
     source = shop.source(ORDERS + "partition_by: id\n")
-    with source.look(spark, source.transactions_table, None) as look:
+    with source.poll(spark, source.transactions_table, None) as poll:
         shop.run("DELETE FROM orders WHERE id > 10", "UPDATE orders SET total = 0")
-        rows = look.raw.collect()
-    assert look.rows == 50
+        rows = poll.raw.collect()
+    assert poll.rows == 50
     assert sum(Decimal(row["total"]) for row in rows) == 50 * 51 / 2
 
 
@@ -137,9 +137,9 @@ def test_instants_and_local_times_become_the_same_hours(spark: SparkSession, sho
     )
 
     def staged(source: PostgresSource) -> list[tuple[Any, ...]]:
-        with source.look(spark, source.transactions_table, None) as look:
+        with source.poll(spark, source.transactions_table, None) as poll:
             rows = source.staged_transactions(
-                {source.transactions_table: look.raw.selectExpr("*", "1L AS _row_hash")}
+                {source.transactions_table: poll.raw.selectExpr("*", "1L AS _row_hash")}
             )
             return sorted((r.order_id, r.occurred_at, r.amount) for r in rows.collect())
 
@@ -173,8 +173,8 @@ columns: {order_id: id, line_id: line, occurred_at: placed_at, quantity: pieces,
           unit_price: price, delivered_on: sent}
 cancellations: [{column: status, equals: void, kind: cancelled}]
 """)
-    with source.look(spark, "shop_postgres_lines", None) as look:
-        raw = look.raw.cache()
+    with source.poll(spark, "shop_postgres_lines", None) as poll:
+        raw = poll.raw.cache()
         assert good(raw, source) == 3
         found = source.staged_transactions(
             {"shop_postgres_lines": raw.selectExpr("*", "1L AS _row_hash")}
@@ -218,7 +218,7 @@ def test_what_is_wrong_is_named(
     source = shop.source(ORDERS.replace(*change), make_conninfo(shop.url, user=role))
     with (
         pytest.raises(DatabaseSourceError, match=said) as error,
-        source.look(spark, source.transactions_table, None),
+        source.poll(spark, source.transactions_table, None),
     ):
         pass
     assert "\n" not in str(error.value)
@@ -253,7 +253,7 @@ def test_what_fails_on_an_executor_is_one_line(spark: SparkSession, shop: Shop) 
     )
     with (
         pytest.raises(Customer360Error, match="division by zero") as error,
-        source.look(spark, source.transactions_table, None) as look,
+        source.poll(spark, source.transactions_table, None) as poll,
     ):
-        look.raw.collect()
+        poll.raw.collect()
     assert "\n" not in str(error.value)
