@@ -180,7 +180,7 @@ class _Counted:
 @dataclass
 class _Fitted:
     model: LifetimeValueModel
-    because: list[Note] = field(default_factory=list)
+    fallbacks: list[tuple[Note, Note]] = field(default_factory=list)  # why, and what instead
     notes: list[Note] = field(default_factory=list)
     parameters: dict[str, float] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
@@ -273,7 +273,7 @@ def _fitted(
     try:
         purchases = FITTERS[kind](cells, time_unit_days)
     except NotFittedError as error:
-        found.because += [error.note, _CARRIED_ON]
+        found.fallbacks.append((error.note, _CARRIED_ON))
     else:
         inside = purchases.status == "fitted"
         found.notes.extend(purchases.notes if inside else purchases.notes[1:])
@@ -283,11 +283,12 @@ def _fitted(
             found.parameters |= asdict(purchases.model)
             found.parameters |= {f"se_{k}": v for k, v in purchases.standard_errors.items()}
         if not inside:
-            found.because += [purchases.notes[0], _BETTER if at_boundary else _CARRIED_ON]
+            instead = _BETTER if at_boundary else _CARRIED_ON
+            found.fallbacks.append((purchases.notes[0], instead))
     try:
         values = fit_gamma_gamma(spend)
     except NotFittedError as error:
-        found.because += [error.note, _MEAN_ORDER]
+        found.fallbacks.append((error.note, _MEAN_ORDER))
     else:
         inside = values.status == "fitted"
         found.notes.extend(values.notes if inside else values.notes[1:])
@@ -298,7 +299,7 @@ def _fitted(
             found.parameters |= {f"se_{k}": v for k, v in values.standard_errors.items()}
             found.metrics["population_mean_order_value"] = gg.population_mean
         else:
-            found.because += [values.notes[0], _MEAN_ORDER]
+            found.fallbacks.append((values.notes[0], _MEAN_ORDER))
     found.metrics["frequency_value_correlation"] = frequency_value_correlation(spend)
     found.model = LifetimeValueModel(
         time_unit_days,
@@ -312,9 +313,9 @@ def _fitted(
     return found
 
 
-def _without(code: str, kind: str, fallen_back: _Fitted) -> Note:
-    """A note of a model whose purchases could not be fitted: which, and why."""
-    return Note(code, {"rival": kind, "why": fallen_back.because[0]})
+def _why(fallen_back: _Fitted) -> Note:
+    """Why a model's purchases could not be fitted."""
+    return fallen_back.fallbacks[0][0]
 
 
 def _first_fitted(
@@ -334,7 +335,9 @@ def _first_fitted(
     for kind in kinds:
         found = _fitted(counted, kind, time_unit_days, annual_discount_rate)
         if found.model.purchases:
-            found.notes += [_without("in_place_of", other, one) for other, one in tried]
+            found.notes += [
+                Note("in_place_of", {"rival": other, "why": _why(one)}) for other, one in tried
+            ]
             return found
         tried.append((kind, found))
     if at_boundary:
@@ -377,7 +380,7 @@ def _judged(
     tried = {kind: _fitted(counted, kind, time_unit_days, annual_discount_rate) for kind in kinds}
     fitted = {kind: found for kind, found in tried.items() if found.model.purchases}
     notes = [
-        _without("not_a_candidate", kind, found)
+        Note("not_a_candidate", {"rival": kind, "why": _why(found)})
         for kind, found in tried.items()
         if fitted and kind not in fitted
     ]
@@ -430,7 +433,11 @@ def _judged(
         metrics |= prefixed(CHAMPION, figures[CHAMPION])
     for baseline in NAIVE_RULES:
         metrics |= prefixed(f"baseline_{baseline}", figures[baseline])
-    notes += [Note("on_calibration", {"why": why}) for why in chosen.because + chosen.notes]
+    notes += [
+        Note("calibrated_by_fallback", {"why": why, "instead": instead})
+        for why, instead in chosen.fallbacks
+    ]
+    notes += [Note("on_calibration", {"why": note}) for note in chosen.notes]
     tables = {
         "purchases_by_frequency": diagnostics.purchases_by_frequency(
             result.cells, chosen.model, holdout_days
@@ -600,7 +607,7 @@ def train(
     return LifetimeValueTraining(
         model=published.model,
         calibration_model=judged.chosen.model if judged else None,
-        because=tuple(published.because),
+        because=tuple(note for pair in published.fallbacks for note in pair),
         notes=tuple(published.notes + notes),
         parameters=parameters,
         metrics={name: float(value) for name, value in metrics.items() if np.isfinite(value)},
