@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import string
+import subprocess
+import sys
 
 import pytest
 
@@ -89,3 +91,16 @@ def test_numbers_are_written_as_the_language_does() -> None:
         "0,25", "0,1235", "1.235", "-12.346", "0,000081"
     ]  # fmt: skip
     assert english.money(None) == english.percent(float("nan")) == "–"
+
+
+def test_the_command_line_may_say_words_without_loading_anything_heavy() -> None:
+    told = """
+import sys
+import customer360.language
+print(sorted(name for name in sys.modules if name.startswith("customer360.")))
+print([name for name in ("pandas", "numpy", "pyarrow", "duckdb", "mlflow") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    ours, heavy = done.stdout.splitlines()
+    assert ours == "['customer360.language', 'customer360.language.language']"
+    assert heavy == "[]"

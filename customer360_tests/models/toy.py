@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from customer360.models.explanation import Explanation, ScoredCustomer
-from customer360.models.reasons import REASON_COLUMNS
 from customer360.models.spec import Figure, History, ModelSpec
 from customer360.models.training import Training
 from customer360.table_names import CUSTOMER_DAYS
@@ -84,6 +83,8 @@ class ToySpec(ModelSpec[Toy]):
         self, features: DataFrame, model: Toy, model_name: str, model_version: str
     ) -> DataFrame:
         from pyspark.sql import functions as F
+
+        from customer360.models.reasons import REASON_COLUMNS
 
         none = F.lit(None).cast("string")
         return features.select(

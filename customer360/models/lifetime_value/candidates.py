@@ -62,21 +62,22 @@ class Candidate:
 
     Attributes:
         model: The model.
-        because: Why a part fell back, and to what; empty when both are fitted.
+        fallbacks: Why a part fell back, and to what; empty when both are fitted.
         notes: What else the fits have to say.
         parameters: Fitted, with standard errors as ``se_*``.
         metrics: Likelihoods and sizes.
     """
 
     model: LifetimeValueModel
-    because: list[Note] = field(default_factory=list)
+    fallbacks: list[tuple[Note, Note]] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     parameters: dict[str, float] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
 
-    def left_out(self, code: str, kind: str) -> Note:
-        """A note ``code`` of this model, whose purchases could not be fitted: which, and why."""
-        return Note(code, {"rival": kind, "why": self.because[0]})
+    @property
+    def why_not(self) -> Note:
+        """Why the purchases could not be fitted."""
+        return self.fallbacks[0][0]
 
 
 def fitted(cells: Cells, kind: str, terms: Terms, *, at_boundary: bool = False) -> Candidate:
@@ -107,7 +108,7 @@ def _fit_purchases(candidate: Candidate, cells: Cells, kind: str, at_boundary: b
     try:
         fit = FITTERS[kind](cells.purchase_cells, candidate.model.time_unit_days)
     except NotFittedError as error:
-        candidate.because += [error.note, _CARRIED_ON]
+        candidate.fallbacks.append((error.note, _CARRIED_ON))
         return
     inside = fit.status == "fitted"
     candidate.notes.extend(fit.notes if inside else fit.notes[1:])
@@ -118,7 +119,7 @@ def _fit_purchases(candidate: Candidate, cells: Cells, kind: str, at_boundary: b
         )
         candidate.parameters |= _parameters(fit)
     if not inside:
-        candidate.because += [fit.notes[0], _BETTER if at_boundary else _CARRIED_ON]
+        candidate.fallbacks.append((fit.notes[0], _BETTER if at_boundary else _CARRIED_ON))
 
 
 def _fit_values(candidate: Candidate, cells: Cells) -> None:
@@ -128,13 +129,13 @@ def _fit_values(candidate: Candidate, cells: Cells) -> None:
     try:
         fit = fit_gamma_gamma(spend)
     except NotFittedError as error:
-        candidate.because += [error.note, _MEAN_ORDER]
+        candidate.fallbacks.append((error.note, _MEAN_ORDER))
         return
     inside = fit.status == "fitted"
     candidate.notes.extend(fit.notes if inside else fit.notes[1:])
     candidate.metrics["gamma_gamma_log_likelihood"] = fit.log_likelihood
     if not inside:
-        candidate.because += [fit.notes[0], _MEAN_ORDER]
+        candidate.fallbacks.append((fit.notes[0], _MEAN_ORDER))
         return
     candidate.model = replace(
         candidate.model, values=fit.model, values_covariance=frozen(fit.covariance)
@@ -159,7 +160,9 @@ def first_fitted(
     for kind in kinds:
         candidate = fitted(cells, kind, terms)
         if candidate.model.purchases:
-            candidate.notes += [failed.left_out("in_place_of", k) for k, failed in failures]
+            candidate.notes += [
+                Note("in_place_of", {"rival": k, "why": failed.why_not}) for k, failed in failures
+            ]
             return candidate
         failures.append((kind, candidate))
     if at_boundary:

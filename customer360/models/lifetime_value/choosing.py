@@ -124,7 +124,7 @@ def choose(
     chosen = candidates[best]
     tables, tracking = _tables(holdout, result, chosen, best, cells)
     not_fitted = [
-        attempt.left_out("not_a_candidate", kind)
+        Note("not_a_candidate", {"rival": kind, "why": attempt.why_not})
         for kind, attempt in attempts.items()
         if inside and kind not in inside
     ]
@@ -134,7 +134,11 @@ def choose(
         _parameters(as_of, chosen, inside, rules),
         _metrics(result, candidates, inside, best) | tracking,
         not_fitted
-        + [Note("on_calibration", {"why": why}) for why in chosen.because + chosen.notes],
+        + [
+            Note("calibrated_by_fallback", {"why": why, "instead": instead})
+            for why, instead in chosen.fallbacks
+        ]
+        + [Note("on_calibration", {"why": note}) for note in chosen.notes],
         tables,
     )
 

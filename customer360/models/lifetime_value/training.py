@@ -168,7 +168,7 @@ def train(
     return LifetimeValueTraining(
         model=published.model,
         calibration_model=choice.chosen.model if choice else None,
-        because=tuple(published.because),
+        because=tuple(note for pair in published.fallbacks for note in pair),
         notes=tuple(published.notes + notes),
         parameters={
             "as_of": as_of.isoformat(),
