@@ -75,8 +75,8 @@ class Reading:
 
     def value(self, query: Query, parameters: Mapping[str, object] | None = None) -> Any:
         """The first column of the first row of the answer; None when it has no rows."""
-        found = self.frame(query, parameters)
-        return found.iat[0, 0] if len(found) else None
+        frame = self.frame(query, parameters)
+        return frame.iat[0, 0] if len(frame) else None
 
     def has(self, table: str) -> bool:
         """Whether ``schema.table`` is there."""
@@ -84,13 +84,13 @@ class Reading:
 
     def columns(self, table: str) -> tuple[str, ...]:
         """Columns of ``schema.table``; none when it is not there."""
-        found = self.frame(
+        frame = self.frame(
             "SELECT attname FROM pg_attribute "
             "WHERE attrelid = to_regclass(%(t)s) AND attnum > 0 AND NOT attisdropped "
             "ORDER BY attnum",
             {"t": table},
         )
-        return tuple(found["attname"])
+        return tuple(frame["attname"])
 
     def frame_if(
         self, table: str, query: Query, parameters: Mapping[str, object] | None = None

@@ -128,11 +128,11 @@ def answer(model: RevenueModel, order: FirstOrder) -> Answer:
         raise RevenueModelError(
             "the revenue model has learnt nothing yet: train it on more history"
         )
-    said = predictions(order.features(), model).iloc[0].to_dict()
+    prediction = predictions(order.features(), model).iloc[0].to_dict()
     return Answer(
-        float(said["expected_revenue"]),
-        float(said["purchase_probability"]),
-        reasons_in(said),
+        float(prediction["expected_revenue"]),
+        float(prediction["purchase_probability"]),
+        reasons_in(prediction),
         model.mean_revenue,
         model.horizon_days,
     )

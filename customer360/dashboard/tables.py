@@ -124,18 +124,18 @@ def named(rows: pd.DataFrame, t: Language, words: Mapping[str, str]) -> pd.DataF
 
 def headings(rows: pd.DataFrame, t: Language) -> dict[str, Any]:
     """Headings, units and number formats of the columns of ``rows``."""
-    found: dict[str, Any] = {}
+    columns: dict[str, Any] = {}
     for name in rows.columns:
         label = t(f"column.{name}")
         if name in MONEY:
             label = f"{label} ({t.currency})"
-            found[name] = st.column_config.NumberColumn(label, format="localized", step=0.01)
+            columns[name] = st.column_config.NumberColumn(label, format="localized", step=0.01)
         elif name in SHARES:
-            found[name] = st.column_config.NumberColumn(label, format="%.1f%%")
+            columns[name] = st.column_config.NumberColumn(label, format="%.1f%%")
         elif name == "customer_key":
-            found[name] = st.column_config.TextColumn(label, width="small")
+            columns[name] = st.column_config.TextColumn(label, width="small")
         elif pd.api.types.is_integer_dtype(rows[name].dtype):
-            found[name] = st.column_config.NumberColumn(label, format="localized")
+            columns[name] = st.column_config.NumberColumn(label, format="localized")
         else:
-            found[name] = st.column_config.Column(label)
-    return found
+            columns[name] = st.column_config.Column(label)
+    return columns

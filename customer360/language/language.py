@@ -58,11 +58,11 @@ def texts(language: str) -> Mapping[str, str]:
 
 
 def _flat(nested: Mapping[str, Any], above: str = "") -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
+    pairs: list[tuple[str, str]] = []
     for name, value in nested.items():
         key = f"{above}{name}"
-        found += _flat(value, f"{key}.") if isinstance(value, dict) else [(key, str(value).strip())]
-    return found
+        pairs += _flat(value, f"{key}.") if isinstance(value, dict) else [(key, str(value).strip())]
+    return pairs
 
 
 def _languages() -> Iterator[str]:
@@ -208,14 +208,14 @@ class Language:
             return code
         fields: dict[str, Any] = json.loads(values)
         effect = fields.pop("effect", None)
-        said = self(
+        sentence = self(
             f"reason.{code}",
             **{
                 name: self.named(name, value) if isinstance(value, str) else value
                 for name, value in fields.items()
             },
         )
-        return said if effect is None else self(f"effect.{effect}", reason=said)
+        return sentence if effect is None else self(f"effect.{effect}", reason=sentence)
 
     def note(self, code: str, values: Mapping[str, Any]) -> str:
         """What a reader of a model must know, as a sentence without its full stop.
@@ -225,13 +225,13 @@ class Language:
             values: Likewise; a note among them is a pair of both.
         """
         known = texts(self.code)
-        said = {
+        values_written = {
             name: self.note(*value)
             if isinstance(value, list | tuple)
             else known.get(f"{name}.{value}", value)
             for name, value in values.items()
         }
-        return self(f"note.{code}", **said)
+        return self(f"note.{code}", **values_written)
 
 
 @functools.cache

@@ -124,8 +124,8 @@ def strongest(
             chosen = places.any(axis=1)
             some = rows[chosen]
             beside = {name: of[chosen, number] for name, of in (shared or {}).items()}
-            found = stated(some, cases(some), beside)
-            codes[places], values[places] = found["code"], found["values"]
+            stated_reasons = stated(some, cases(some), beside)
+            codes[places], values[places] = stated_reasons["code"], stated_reasons["values"]
     columns = {
         name: of[:, place]
         for place, reason in enumerate(REASONS)
@@ -154,9 +154,9 @@ def reasons_in(row: Mapping[Any, Any], prefix: str = "") -> tuple[Reason, ...]:
         row: With columns `REASON_COLUMNS`; one of an older release has no values.
         prefix: What the columns' names begin with.
     """
-    found = (
+    reasons = (
         Reason(row[prefix + name], row.get(prefix + values_column(name)))
         for name in REASONS
         if isinstance(row.get(prefix + name), str)
     )
-    return tuple(found)
+    return tuple(reasons)

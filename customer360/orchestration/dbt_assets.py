@@ -12,7 +12,7 @@ import dagster as dg
 
 from customer360.deployment import Deployment
 from customer360.orchestration.dbt_specs import Manifest, check_specs, model_specs
-from customer360.orchestration.failure import told
+from customer360.orchestration.failure import failing_in_one_line
 from customer360.orchestration.resources import SparkResource
 from customer360.orchestration.warehouse_assets import WarehouseResource
 from customer360.serving import marts
@@ -45,7 +45,7 @@ def dbt_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
         check_specs=list(checks.values()),
         can_subset=True,
     )
-    @told
+    @failing_in_one_line
     def build(
         context: dg.AssetExecutionContext,
         spark: SparkResource,  # only for the home that it holds: no session starts
@@ -99,11 +99,11 @@ def _results(
     waiting: dict[dg.AssetKey, list[dg.AssetCheckResult]] = defaultdict(list)
     made: set[dg.AssetKey] = set()
     for event in events:
-        kind, level, said = (event["info"][name] for name in ("name", "level", "msg"))
+        kind, level, message = (event["info"][name] for name in ("name", "level", "msg"))
         if level in ("warn", "error"):
-            context.log.warning("%s", said.strip())
+            context.log.warning("%s", message.strip())
         elif kind in _RESULTS:
-            context.log.info("%s", said.strip())
+            context.log.info("%s", message.strip())
         if kind not in _RESULTS:
             continue
         data = event["data"]
@@ -132,12 +132,12 @@ def _figures(owner: Login, key: dg.AssetKey, data: Mapping[str, Any]) -> dict[st
 
 def _check_result(spec: dg.AssetCheckSpec, data: Mapping[str, Any]) -> dg.AssetCheckResult:
     status, rows = data["status"], data["num_failures"]
-    said = f"{rows} rows break it" if status in ("fail", "warn") else f"{status}, see the log"
+    outcome = f"{rows} rows break it" if status in ("fail", "warn") else f"{status}, see the log"
     return dg.AssetCheckResult(
         asset_key=spec.asset_key,
         check_name=spec.name,
         passed=status == "pass",
         severity=dg.AssetCheckSeverity.WARN if status == "warn" else dg.AssetCheckSeverity.ERROR,
-        description=None if status == "pass" else f"dbt test {spec.name}: {said}",
+        description=None if status == "pass" else f"dbt test {spec.name}: {outcome}",
         metadata={"rows": rows},
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from customer360.deployment import Deployment
-from customer360.orchestration.failure import told
+from customer360.orchestration.failure import failing_in_one_line
 from customer360.orchestration.metadata import as_of_deps, asset_key, count_table
 from customer360.orchestration.partitions import AS_OF_PARTITIONS, as_of_dates
 from customer360.orchestration.resources import SparkResource
@@ -47,7 +47,7 @@ def _export_asset(deployment: Deployment, campaign: CampaignList) -> dg.AssetsDe
         ],
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
-    @told
+    @failing_in_one_line
     def export(
         context: dg.AssetExecutionContext, spark: SparkResource
     ) -> Iterator[dg.MaterializeResult[None]]:

@@ -25,7 +25,7 @@ TOLD_BY = {
 NO_REASON = "no reason was kept"
 
 
-def told(body: Body) -> Body:
+def failing_in_one_line(body: Body) -> Body:
     """Let an asset's error be what Dagster shows of the failed step, in one line.
 
     Dagster would say that an error occurred while it executed the step, and why only under two

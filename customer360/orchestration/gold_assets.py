@@ -15,7 +15,7 @@ from customer360.models.lifetime_value.spec import LIFETIME_VALUE as LIFETIME_VA
 from customer360.models.registry import MODELS
 from customer360.models.spec import ModelSpec
 from customer360.orchestration.contract_checks import contract_checks, contract_results
-from customer360.orchestration.failure import told
+from customer360.orchestration.failure import failing_in_one_line
 from customer360.orchestration.metadata import (
     asset_key,
     commit_metadata,
@@ -91,8 +91,8 @@ def _scores_asset(deployment: Deployment, spec: ModelSpec[Any]) -> dg.AssetsDefi
     def scored(work: "Workspace", as_of: Sequence[date]) -> Made:
         from customer360.pipeline import run_models
 
-        found = run_models.score(work, spec, as_of)
-        return Made(found.written, {"model_version": found.model_version})
+        scored_with = run_models.score(work, spec, as_of)
+        return Made(scored_with.written, {"model_version": scored_with.model_version})
 
     return _snapshot_asset(deployment, spec.scores, [*spec.scored_from, spec.asset], scored)
 
@@ -114,7 +114,7 @@ def _snapshot_asset(
         check_specs=checks,
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
-    @told
+    @failing_in_one_line
     def snapshot(
         context: dg.AssetExecutionContext, spark: SparkResource
     ) -> Iterator[dg.MaterializeResult[None]]:
@@ -126,8 +126,8 @@ def _snapshot_asset(
         made = make(work, as_of)
         result = _made(context, work, contract, as_of, made.written, made.metadata)
         if table == FEATURES:
-            told = _told_of_stale(context, asset_key(table), made.stale, deployment.settings)
-            result = result._replace(check_results=[*(result.check_results or ()), told])
+            stale_check = _stale_check(context, asset_key(table), made.stale, deployment.settings)
+            result = result._replace(check_results=[*(result.check_results or ()), stale_check])
         yield result
 
     return snapshot
@@ -141,7 +141,7 @@ def _days_unchanged(contract: Contract) -> dg.AssetCheckSpec:
     )
 
 
-def _told_of_stale(
+def _stale_check(
     context: dg.AssetExecutionContext,
     key: dg.AssetKey,
     stale: Sequence[date],
@@ -149,15 +149,15 @@ def _told_of_stale(
 ) -> dg.AssetCheckResult:
     from customer360.pipeline.stale_snapshots import remedy
 
-    told = remedy(stale, settings) if stale else None
-    if told is not None:
-        context.log.warning("%s", told)
+    sentence = remedy(stale, settings) if stale else None
+    if sentence is not None:
+        context.log.warning("%s", sentence)
     return dg.AssetCheckResult(
         asset_key=key,
         check_name="days_unchanged",
         passed=not stale,
         severity=dg.AssetCheckSeverity.WARN,
-        description=told,
+        description=sentence,
         metadata={"stale_snapshots": len(stale)},
     )
 
@@ -205,7 +205,7 @@ def _forecast_asset(deployment: Deployment) -> dg.AssetsDefinition:
         can_subset=True,
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
-    @told
+    @failing_in_one_line
     def forecast(
         context: dg.AssetExecutionContext, spark: SparkResource
     ) -> Iterator[dg.MaterializeResult[None]]:
@@ -214,12 +214,12 @@ def _forecast_asset(deployment: Deployment) -> dg.AssetsDefinition:
         work = workspace(context, spark, deployment)
         as_of = as_of_dates(context, deployment)
         require_snapshots(context, work, [FEATURES], as_of)
-        found = make_forecast(work, as_of)
-        more: dict[str, Any] = {"model_version": found.model_version}
-        if found.note:
-            context.log.warning("%s", found.note)
-            more["note"] = found.note
-        commits = (found.revenue_forecast, found.customer_equity)
+        result = make_forecast(work, as_of)
+        more: dict[str, Any] = {"model_version": result.model_version}
+        if result.note:
+            context.log.warning("%s", result.note)
+            more["note"] = result.note
+        commits = (result.revenue_forecast, result.customer_equity)
         wanted = [
             (contract, written)
             for contract, written in zip(contracts, commits, strict=True)
@@ -264,7 +264,7 @@ def _health_asset(
         ],
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
-    @told
+    @failing_in_one_line
     def business_health(
         context: dg.AssetExecutionContext, spark: SparkResource
     ) -> Iterator[dg.MaterializeResult[None]]:
@@ -272,25 +272,30 @@ def _health_asset(
 
         work = workspace(context, spark, deployment)
         written, days = make_gold.make_business_health(work, days_of(context))
-        here, there = audit.revenue_of(work, days)
-        found = account.reconcile(work.tables, work.deployment)
+        in_health, in_transactions = audit.revenue_of(work, days)
+        reconciled = account.reconcile(work.tables, work.deployment)
         yield dg.MaterializeResult(
             asset_key=asset_key(HEALTH),
             metadata=commit_metadata(
-                written, days_made=str(days), left_out=_left_out(found, work.deployment.currency)
+                written,
+                days_made=str(days),
+                left_out=_left_out(reconciled, work.deployment.currency),
             ),
             check_results=[
                 *contract_results(work, Contract.load(HEALTH), list(days)),
                 dg.AssetCheckResult(
                     check_name="account_closes",
-                    passed=not found.differences,
-                    metadata={"differences": len(found.differences)},
-                    description=found.differences[0] if found.differences else None,
+                    passed=not reconciled.differences,
+                    metadata={"differences": len(reconciled.differences)},
+                    description=reconciled.differences[0] if reconciled.differences else None,
                 ),
                 dg.AssetCheckResult(
                     check_name="revenue_reconciles",
-                    passed=here == there,
-                    metadata={"business_health": str(here), "transactions": str(there)},
+                    passed=in_health == in_transactions,
+                    metadata={
+                        "business_health": str(in_health),
+                        "transactions": str(in_transactions),
+                    },
                 ),
             ],
         )
@@ -298,12 +303,12 @@ def _health_asset(
     return business_health
 
 
-def _left_out(found: "Reconciled", currency: str) -> dg.MarkdownMetadataValue:
+def _left_out(reconciled: "Reconciled", currency: str) -> dg.MarkdownMetadataValue:
     """What is in no order: in quarantine, excluded or waiting, and how much money that is."""
-    if not found.left_out:
+    if not reconciled.left_out:
         return dg.MetadataValue.md("nothing")
     lines = [f"| source | table | why | rows | {currency} |", "|---|---|---|---:|---:|"]
-    for line in found.left_out:
+    for line in reconciled.left_out:
         money = "" if line.money is None else f"{line.money:,.2f}"
         lines.append(
             f"| {line.source} | {line.table} | {line.what} | {line.rows or 0:,} | {money} |"

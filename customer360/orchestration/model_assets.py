@@ -9,7 +9,7 @@ import dagster as dg
 from customer360.deployment import Deployment
 from customer360.models.registry import MODELS
 from customer360.models.spec import ModelSpec
-from customer360.orchestration.failure import told
+from customer360.orchestration.failure import failing_in_one_line
 from customer360.orchestration.metadata import as_of_deps, asset_key
 from customer360.orchestration.partitions import AS_OF_PARTITIONS, as_of_dates
 from customer360.orchestration.resources import SparkResource
@@ -59,7 +59,7 @@ def _model_asset(deployment: Deployment, spec: ModelSpec[Any]) -> dg.AssetsDefin
             for check, meaning in checks.items()
         ],
     )
-    @told
+    @failing_in_one_line
     def model(
         context: dg.AssetExecutionContext, spark: SparkResource
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:

@@ -9,7 +9,7 @@ from customer360.contracts import Contract
 from customer360.deployment import Deployment
 from customer360.models.registry import MODELS
 from customer360.orchestration.contract_checks import contract_checks, contract_results
-from customer360.orchestration.failure import told
+from customer360.orchestration.failure import failing_in_one_line
 from customer360.orchestration.metadata import asset_key, commit_metadata, day_list, table_spec
 from customer360.orchestration.partitions import AS_OF_PARTITIONS, as_of_dates
 from customer360.orchestration.resources import SparkResource
@@ -67,7 +67,7 @@ def _drift_asset(deployment: Deployment) -> dg.AssetsDefinition:
         ],
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
-    @told
+    @failing_in_one_line
     def model_drift(
         context: dg.AssetExecutionContext, spark: SparkResource
     ) -> Iterator[dg.MaterializeResult[None]]:
@@ -150,7 +150,7 @@ def _performance_asset(deployment: Deployment) -> dg.AssetsDefinition:
         ],
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
-    @told
+    @failing_in_one_line
     def model_performance(
         context: dg.AssetExecutionContext, spark: SparkResource
     ) -> Iterator[dg.MaterializeResult[None]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from customer360.deployment import Deployment
-from customer360.orchestration.failure import told
+from customer360.orchestration.failure import failing_in_one_line
 from customer360.orchestration.metadata import as_of_deps, asset_key
 from customer360.orchestration.partitions import AS_OF_PARTITIONS, as_of_dates
 from customer360.orchestration.resources import SparkResource
@@ -49,7 +49,7 @@ def report_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
         ],
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
-    @told
+    @failing_in_one_line
     def exploration(
         context: dg.AssetExecutionContext, spark: SparkResource
     ) -> Iterator[dg.MaterializeResult[None]]:

@@ -15,7 +15,7 @@ from customer360.contracts import Contract
 from customer360.days import DayRange
 from customer360.deployment import Deployment
 from customer360.orchestration.contract_checks import contract_checks, contract_results
-from customer360.orchestration.failure import told
+from customer360.orchestration.failure import failing_in_one_line
 from customer360.orchestration.metadata import (
     asset_key,
     commit_metadata,
@@ -113,7 +113,7 @@ def _asset(
         can_subset=len(tables) > 1,
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
-    @told
+    @failing_in_one_line
     def silver(
         context: dg.AssetExecutionContext, spark: SparkResource
     ) -> Iterator[dg.MaterializeResult[None]]:
@@ -156,13 +156,13 @@ def _customer_history(
     from customer360.pipeline import audit, load_silver
 
     written = load_silver.load_customer_history(work, days)
-    found = audit.audit_history(work)
+    versions = audit.audit_history(work)
     current = dg.AssetCheckResult(
         check_name="one_current_version",
-        passed=found.current == found.customers,
-        metadata={"customers": found.customers, "current_versions": found.current},
+        passed=versions.current == versions.customers,
+        metadata={"customers": versions.customers, "current_versions": versions.current},
     )
-    rows = {"dagster/row_count": found.versions}
+    rows = {"dagster/row_count": versions.versions}
     return [_Made(HISTORY, commit_metadata(written) | rows, [current])]
 
 
@@ -194,12 +194,12 @@ def _transactions(
         )
     ]
     if loaded.lines is not None:
-        found = audit.lines_astray(work, loaded.days)
+        astray_lines = audit.lines_astray(work, loaded.days)
         add_up = dg.AssetCheckResult(
             check_name="lines_add_up",
-            passed=found.count == 0,
-            metadata={"orders_differing": found.count},
-            description=found.description,
+            passed=astray_lines.count == 0,
+            metadata={"orders_differing": astray_lines.count},
+            description=astray_lines.description,
         )
         metadata = commit_metadata(loaded.lines, earlier_days_mended=mended)
         made.append(_Made(ORDER_LINES, metadata, [add_up], loaded.days))
@@ -262,20 +262,20 @@ def _agreement(
     """The check ``orders_agree``: a warning where a few orders are set aside."""
     from customer360.pipeline import conflicts
 
-    stops, told = False, []
+    stops, sentences = False, []
     for source in work.deployment.sources:
         account = loaded.accounting[source.name]
         if account.conflicts:
-            told.append(conflicts.explained(work, source, account))
+            sentences.append(conflicts.explained(work, source, account))
             stops |= conflicts.too_many(source, account, work.deployment.limits)
-    if told and not stops:
-        context.log.warning(" ".join(told))
+    if sentences and not stops:
+        context.log.warning(" ".join(sentences))
     return dg.AssetCheckResult(
         check_name="orders_agree",
-        passed=not told,
+        passed=not sentences,
         severity=dg.AssetCheckSeverity.ERROR if stops else dg.AssetCheckSeverity.WARN,
         metadata={f"{n}_conflicts": a.conflicts for n, a in loaded.accounting.items()},
-        description=" ".join(told) or None,
+        description=" ".join(sentences) or None,
     )
 
 
@@ -283,7 +283,7 @@ def _exclusions(work: "Workspace", loaded: "TransactionsLoaded") -> dg.AssetChec
     from customer360.pipeline import other_currencies, refusals
 
     limits = work.deployment.limits
-    told = [
+    sentences = [
         refusals.exclusions_explained(work, source, loaded.accounting[source.name])
         for source in work.deployment.sources
         if loaded.accounting[source.name].untold.over(limits)
@@ -292,13 +292,13 @@ def _exclusions(work: "Workspace", loaded: "TransactionsLoaded") -> dg.AssetChec
         other_currencies.mostly_other(work, source, loaded.accounting[source.name])
         for source in work.deployment.sources
     )
-    told += [line for line in foreign if line is not None]
+    sentences += [line for line in foreign if line is not None]
     return dg.AssetCheckResult(
         check_name="exclusions_share",
-        passed=not told,
+        passed=not sentences,
         metadata={f"{n}_money": str(a.untold.money) for n, a in loaded.accounting.items()}
         | {f"{n}_rows": a.untold.rows for n, a in loaded.accounting.items()},
-        description=" ".join(told) or None,
+        description=" ".join(sentences) or None,
     )
 
 

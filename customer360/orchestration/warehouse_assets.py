@@ -10,7 +10,7 @@ import dagster as dg
 from customer360.contracts import Contract
 from customer360.deployment import Deployment
 from customer360.models.registry import MODELS
-from customer360.orchestration.failure import told
+from customer360.orchestration.failure import failing_in_one_line
 from customer360.orchestration.metadata import asset_key, column_schema
 from customer360.orchestration.resources import SparkResource
 from customer360.orchestration.run_history import publish_runs
@@ -159,7 +159,7 @@ def _runs_asset(deployment: Deployment) -> dg.AssetsDefinition:
     )
 
     @dg.multi_asset(name="__".join(spec.key.path), specs=[spec])
-    @told
+    @failing_in_one_line
     def runs(
         context: dg.AssetExecutionContext,
         spark: SparkResource,  # only for the home that it holds: no session starts
@@ -247,7 +247,7 @@ def _asset(
         name=name or "__".join(specs[0].key.path),
         specs=specs,
     )
-    @told
+    @failing_in_one_line
     def published(
         context: dg.AssetExecutionContext,
         spark: SparkResource,

@@ -83,18 +83,18 @@ class TransactionsLoaded:
 def load_customers(work: Workspace, days: DayRange) -> Commit:
     """Bring silver/customers up to what was delivered on ``days``."""
     versions = bronze_versions(work)
-    found = profile_rows(work, days, CUSTOMERS, versions)
+    profiles = profile_rows(work, days, CUSTOMERS, versions)
     return _replace_people(
-        work, CUSTOMERS, silver_customers.latest(found.rows), found.concerned, versions
+        work, CUSTOMERS, silver_customers.latest(profiles.rows), profiles.concerned, versions
     )
 
 
 def load_customer_history(work: Workspace, days: DayRange) -> Commit:
     """Bring silver/customer_history up to what was delivered on ``days``."""
     versions = bronze_versions(work)
-    found = profile_rows(work, days, HISTORY, versions)
+    profiles = profile_rows(work, days, HISTORY, versions)
     return _replace_people(
-        work, HISTORY, silver_history.history(found.rows), found.concerned, versions
+        work, HISTORY, silver_history.history(profiles.rows), profiles.concerned, versions
     )
 
 

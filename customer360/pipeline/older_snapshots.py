@@ -40,7 +40,7 @@ def older_snapshots(tables: Tables, table: str, dates: Collection[date]) -> Mapp
         return {}
     columns = [column for column in Contract.load(table).columns if column.allowed_values]
     stored = set(tables.dataset(table).schema.names)
-    told = " ".join(
+    cases = " ".join(
         f"WHEN {sql_name(column.name)} NOT IN "
         f"({', '.join(sql_text(str(value)) for value in column.allowed_values)}) "
         f"THEN {sql_text(f'{column.name} is ')} || {sql_name(column.name)}"
@@ -48,14 +48,14 @@ def older_snapshots(tables: Tables, table: str, dates: Collection[date]) -> Mapp
         if column.name in stored
     )
     days = ", ".join(f"DATE '{day}'" for day in sorted(dates))
-    found = tables.ask(
+    rows = tables.ask(
         f"""
-        SELECT {AS_OF}, min(CASE {told} END) AS other FROM rows
+        SELECT {AS_OF}, min(CASE {cases} END) AS other FROM rows
         WHERE {AS_OF} IN ({days}) GROUP BY {AS_OF} HAVING other IS NOT NULL ORDER BY {AS_OF}
         """,
         rows=table,
     )
-    return dict(found)
+    return dict(rows)
 
 
 def refuse_older(tables: Tables, table: str, dates: Collection[date], settings: Settings) -> None:

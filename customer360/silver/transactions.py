@@ -321,13 +321,13 @@ def settled(
             .otherwise(outcome)
         )
     outcome = F.when(F.col(_NOTHING), NOTHING).otherwise(outcome)
-    found = ranked.withColumn(OUTCOME, outcome).drop(
+    outcomes = ranked.withColumn(OUTCOME, outcome).drop(
         "_rank", "_greatest", "_least", "_content", "_stands", "_stands_on"
     )
     if lines:
-        return _of_whole_orders(found)
+        return _of_whole_orders(outcomes)
     conflict = F.col(OUTCOME) == CONFLICT
-    return found.withColumn("excluded_because", F.when(conflict, CONFLICTING_ROWS))
+    return outcomes.withColumn("excluded_because", F.when(conflict, CONFLICTING_ROWS))
 
 
 def _of_whole_orders(lines: DataFrame) -> DataFrame:
@@ -562,8 +562,8 @@ class Accounting:
     @classmethod
     def of(cls, *observed: Mapping[str, int | Decimal | None]) -> Accounting:
         """From the three observations' values (``Observation.get``), in any order."""
-        found = {name: value or 0 for values in observed for name, value in values.items()}
-        counts = {name: int(value) for name, value in found.items()}
+        sums = {name: value or 0 for values in observed for name, value in values.items()}
+        counts = {name: int(value) for name, value in sums.items()}
         prefix = "excluded:"
         return cls(
             rows_in=counts["rows_in"],
@@ -575,13 +575,13 @@ class Accounting:
                 for name, n in sorted(counts.items())
                 if name.startswith(prefix) and n
             },
-            money=Decimal(found["money"]),
-            money_in_conflict=Decimal(found["money_in_conflict"]),
+            money=Decimal(sums["money"]),
+            money_in_conflict=Decimal(sums["money_in_conflict"]),
             untold=LeftOut(
                 counts.get("untold", 0),
                 counts.get("of_rows", 0),
-                Decimal(found.get("untold_money", 0)),
-                Decimal(found.get("of_money", 0)),
+                Decimal(sums.get("untold_money", 0)),
+                Decimal(sums.get("of_money", 0)),
                 counts.get("untold_unknown", 0),
             ),
         )

@@ -332,7 +332,7 @@ def test_a_night_that_failed_is_told_until_it_is_made_good(
     with open_warehouse(shop_home).owner.connect() as owner:
         owner.execute("DELETE FROM serving.runs")
         tables.insert(owner, "serving.runs", [FAILED, *later])
-        found = health.told_runs(Reading(owner))
+        found = health.newest_ended_runs(Reading(owner))
         owner.rollback()
     assert list(found["job"]) == told
     assert set(found["seconds"]) == {300}

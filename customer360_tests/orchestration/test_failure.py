@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from customer360.errors import SettingsError
-from customer360.orchestration.failure import first_failure, told
+from customer360.orchestration.failure import failing_in_one_line, first_failure
 
 
 def failed(error: Exception, *, generator: bool) -> dg.ExecuteInProcessResult:
@@ -19,7 +19,7 @@ def failed(error: Exception, *, generator: bool) -> dg.ExecuteInProcessResult:
         yield once()
 
     body = dg.multi_asset(name="silver__customers", specs=[dg.AssetSpec(["silver", "customers"])])(
-        told(step_by_step if generator else once)
+        failing_in_one_line(step_by_step if generator else once)
     )
     # An instance of its own: Dagster otherwise asks the one that was opened last in this process,
     # which another test may have closed.

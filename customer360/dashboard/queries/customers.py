@@ -81,14 +81,14 @@ def is_key(text: str) -> bool:
 
 def regions(reading: Reading, as_of: date) -> tuple[str, ...]:
     """States, or countries where there is no state, in which customers live."""
-    found = reading.frame(
+    frame = reading.frame(
         sql.SQL(
             "SELECT {region} AS region FROM marts.customer_360 "
             "WHERE as_of = %(as_of)s AND {region} IS NOT NULL GROUP BY 1 ORDER BY 1 LIMIT 500"
         ).format(region=_REGION),
         {"as_of": as_of},
     )
-    return tuple(found["region"])
+    return tuple(frame["region"])
 
 
 def _where(
@@ -196,13 +196,13 @@ MOST_DAYS = 500
 def customer(reading: Reading, as_of: date, customer_key: str) -> Customer | None:
     """Everything about one customer; None when nobody has that key at that date."""
     values = {"as_of": as_of, "key": customer_key}
-    found = reading.frame(
+    rows = reading.frame(
         "SELECT * FROM marts.customer_360 WHERE as_of = %(as_of)s AND customer_key = %(key)s",
         values,
     )
-    if found.empty:
+    if rows.empty:
         return None
-    summary = {str(name): value for name, value in found.iloc[0].items()}
+    summary = {str(name): value for name, value in rows.iloc[0].items()}
     published = reading.columns("silver.customers")
     columns = [sql.Identifier(name) for name in PROFILE if name in published]
     profile = reading.frame_if(
@@ -222,10 +222,10 @@ def customer(reading: Reading, as_of: date, customer_key: str) -> Customer | Non
         """,
         values | {"limit": MOST_DAYS},
     )
-    said = reading.frame_if(
+    predictions = reading.frame_if(
         "gold.revenue_predictions",
         "SELECT * FROM gold.revenue_predictions WHERE as_of = %(as_of)s AND customer_key = %(key)s",
         values,
     )
-    reasons = reasons_in(said.iloc[0].to_dict()) if len(said) else ()
+    reasons = reasons_in(predictions.iloc[0].to_dict()) if len(predictions) else ()
     return Customer(summary, profile, reasons, days)

@@ -17,7 +17,7 @@ MADE_GOOD_BY = {
 `customer360 run` that do their work."""
 
 
-def told_runs(reading: Reading) -> pd.DataFrame:
+def newest_ended_runs(reading: Reading) -> pd.DataFrame:
     """Runs whose end people must know of, the newest first, each with its ``seconds``.
 
     The newest that has ended; and the newest of a job in `MADE_GOOD_BY` that did not succeed, until

@@ -29,12 +29,12 @@ def figures(reading: Reading, model: str, version: str) -> dict[str, float]:
         """,
         {"model": model, "version": version},
     )
-    found: dict[str, float] = {}
+    by_name: dict[str, float] = {}
     for ending, column in (("", "value"), ("_low", "low"), ("_high", "high")):
         known = rows.dropna(subset=[column]) if len(rows) else rows
         for row in known.to_dict("records"):
-            found[f"{row['figure']}{ending}"] = float(row[column])
-    return found
+            by_name[f"{row['figure']}{ending}"] = float(row[column])
+    return by_name
 
 
 def plots(reading: Reading, model: str, version: str) -> pd.DataFrame:

@@ -45,13 +45,13 @@ def figures(reading: Reading, as_of: date, first: date, last: date) -> dict[str,
         """,
         days,
     ).astype(float)
-    found: dict[str, float] = {str(name): value for name, value in sums.iloc[0].items()}
-    sold, active = found["gross_revenue"], _active_customers(reading, as_of, first, last)
-    return found | {
+    totals: dict[str, float] = {str(name): value for name, value in sums.iloc[0].items()}
+    sold, active = totals["gross_revenue"], _active_customers(reading, as_of, first, last)
+    return totals | {
         "active_customers": float(active),
-        "returning_customers": float(active) - found["new_customers"],
-        "refund_rate": found["refunded"] / sold if sold else float("nan"),
-        "average_order_value": sold / found["orders"] if found["orders"] else float("nan"),
+        "returning_customers": float(active) - totals["new_customers"],
+        "refund_rate": totals["refunded"] / sold if sold else float("nan"),
+        "average_order_value": sold / totals["orders"] if totals["orders"] else float("nan"),
     }
 
 
@@ -67,7 +67,7 @@ def _active_customers(reading: Reading, as_of: date, first: date, last: date) ->
                 {"as_of": as_of, "first": first},
             )
         )
-    found = reading.value(
+    count = reading.value(
         f"""
         SELECT count(*) AS customers FROM (
             SELECT DISTINCT customer_key FROM silver.customer_days
@@ -76,7 +76,7 @@ def _active_customers(reading: Reading, as_of: date, first: date, last: date) ->
         """,
         {"first": first, "last": last},
     )
-    return int(found)
+    return int(count)
 
 
 def revenue(reading: Reading, first: date, last: date, grain: Grain) -> pd.DataFrame:

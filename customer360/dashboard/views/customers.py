@@ -36,17 +36,17 @@ def _list(page: Page) -> None:
     t = page.t
     page.heading("customers")
     filters = _filters(page)
-    found = page.source.ask(customers.count, page.as_of, filters)
-    if not found:
+    count = page.source.ask(customers.count, page.as_of, filters)
+    if not count:
         page.nothing("customers.nobody")
         return
-    size_at, number_at, said_at = st.columns([1, 1, 3], vertical_alignment="bottom")
+    size_at, number_at, count_at = st.columns([1, 1, 3], vertical_alignment="bottom")
     size = size_at.selectbox(t("customers.rows"), PAGE_SIZES, key="rows")
-    pages = -(-found // size)
+    pages = -(-count // size)
     number = number_at.number_input(
         t("customers.page", pages=t.number(pages)), 1, pages, 1, key=f"page-{hash(filters)}"
     )
-    said_at.markdown(t("customers.found", customers=t.number(found)))
+    count_at.markdown(t("customers.found", customers=t.number(count)))
     rows = page.source.ask(customers.rows, page.as_of, filters, size, (number - 1) * size)
     tables.show(
         rows,
@@ -127,30 +127,30 @@ def _one(page: Page, key: str) -> None:
     if st.button(t("customer.back"), icon=":material/arrow_back:"):
         del st.query_params["customer"]
         st.rerun()
-    found = page.source.ask(customers.customer, page.as_of, key)
-    if found is None:
+    customer = page.source.ask(customers.customer, page.as_of, key)
+    if customer is None:
         page.nothing("customer.unknown", as_of=t.day(page.as_of))
         return
     allowed = page.settings.dashboard_personal_data
-    profile = masks.masked(found.profile, allowed=allowed)
+    profile = masks.masked(customer.profile, allowed=allowed)
     name = profile["name"].iat[0] if len(profile) and "name" in profile else None
     st.title(plain(str(name)) if name else t("customer.title", short=f"{key[:12]}…"))
     st.caption(t("customer.key", customer_key=key, as_of=t.day(page.as_of)))
-    _cards(page, found)
+    _cards(page, customer)
     reasons, action = st.columns(2)
     with reasons:
-        _reasons(page, found)
+        _reasons(page, customer)
     with action:
         st.markdown(f"##### {t('customer.action')}")
-        st.success(t.named("action", found.summary["next_best_action"]), icon=":material/flag:")
+        st.success(t.named("action", customer.summary["next_best_action"]), icon=":material/flag:")
         st.caption(t("customer.action_explained"))
-        _rfm(page, found.summary)
-    _timeline(page, found.days)
+        _rfm(page, customer.summary)
+    _timeline(page, customer.days)
     _profile(page, profile, allowed=allowed)
 
 
-def _cards(page: Page, found: customers.Customer) -> None:
-    t, row = page.t, found.summary
+def _cards(page: Page, customer: customers.Customer) -> None:
+    t, row = page.t, customer.summary
     first, second, third, fourth = st.columns(4)
     with first.container(border=True, height="stretch"):
         st.caption(t("column.segment"))
@@ -188,8 +188,8 @@ def _risk(row: dict[str, Any]) -> str:
     return customers.GONE if pd.isna(row["churn_risk"]) else str(row["churn_risk"])
 
 
-def _reasons(page: Page, found: customers.Customer) -> None:
-    t, row = page.t, found.summary
+def _reasons(page: Page, customer: customers.Customer) -> None:
+    t, row = page.t, customer.summary
     st.markdown(f"##### {t('customer.why_churn')}")
     why = reasons_in(row, "churn_")
     if why:
@@ -206,8 +206,8 @@ def _reasons(page: Page, found: customers.Customer) -> None:
                 value=t.money(row["expected_revenue"]),
             )
         )
-        if found.reasons:
-            st.markdown(_numbered(t, found.reasons))
+        if customer.reasons:
+            st.markdown(_numbered(t, customer.reasons))
     st.caption(t("customer.reasons_explained"))
 
 
@@ -225,7 +225,7 @@ def plain(text: str) -> str:
 def _rfm(page: Page, row: dict[str, Any]) -> None:
     t = page.t
     st.markdown(f"##### {t('customer.rfm', score=row['rfm_score'])}")
-    said = {
+    measures = {
         "recency": t.days(row["days_since_last_purchase"]),
         "frequency": t.days(row["purchase_days"]),
         "money": t.money(row["net_revenue"]),
@@ -234,7 +234,7 @@ def _rfm(page: Page, row: dict[str, Any]) -> None:
     st.markdown(
         "\n".join(
             f"- {t(f'customer.{part}', score=row[scores[part]], value=plain(value))}"
-            for part, value in said.items()
+            for part, value in measures.items()
         )
     )
     st.caption(t("customer.rfm_explained"))

@@ -39,12 +39,12 @@ def _runs(page: Page) -> None:
     t = page.t
     st.markdown(f"##### {t('health.last_run_title')}")
     rows = page.source.ask_now(health.runs)
-    told = page.source.ask_now(health.told_runs)
-    if told.empty:
+    runs = page.source.ask_now(health.newest_ended_runs)
+    if runs.empty:
         page.nothing("health.no_runs")
-    for run in told.itertuples():
-        _told(page, run)
-    if len(told) and set(told["status"]) != {"success"}:
+    for run in runs.itertuples():
+        _outcome(page, run)
+    if len(runs) and set(runs["status"]) != {"success"}:
         st.markdown(t("health.again"))
         # All that any run does; what was done already is done once more, at no harm.
         st.code(page.settings.command("run"), language="shell")
@@ -55,22 +55,22 @@ def _runs(page: Page) -> None:
     st.caption(t("health.runs_explained", zone=t.zone))
 
 
-def _told(page: Page, run: Any) -> None:
+def _outcome(page: Page, run: Any) -> None:
     t = page.t
-    said = {
+    values = {
         "job": t.named("health.job", run.job),
         "at": t.moment(run.ended_at),
         "took": _took(run.seconds),
     }
     if run.status == "success":
-        st.success(t("health.succeeded", **said), icon=":material/check_circle:")
+        st.success(t("health.succeeded", **values), icon=":material/check_circle:")
         return
     if run.status == "canceled":
-        st.warning(t("health.stopped", **said), icon=":material/cancel:")
+        st.warning(t("health.stopped", **values), icon=":material/cancel:")
     else:
         step = t("health.no_step") if pd.isna(run.failed_step) else plain(run.failed_step)
         why = t("health.why", step=step, reason=plain(run.error))
-        st.error(f"{t('health.failed', **said)}\n\n{why}", icon=":material/error:")
+        st.error(f"{t('health.failed', **values)}\n\n{why}", icon=":material/error:")
 
 
 def _took(seconds: float) -> str:

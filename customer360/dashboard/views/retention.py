@@ -79,8 +79,8 @@ def _leaving(page: Page, risks: pd.DataFrame) -> None:
         )
     )
     filters = customers.Filters(sort="expected_loss", risks=("high", "medium", "low"))
-    found = page.source.ask(customers.count, page.as_of, filters)
-    pages = max(1, -(-found // PAGE_SIZE))
+    count = page.source.ask(customers.count, page.as_of, filters)
+    pages = max(1, -(-count // PAGE_SIZE))
     number = st.number_input(
         t("customers.page", pages=t.number(pages)), 1, pages, 1, key="loss-page", width=200
     )
@@ -159,7 +159,7 @@ def _profit(page: Page) -> None:
     )
     if curve.best_share > 0:
         people = float(groups["customers"].sum())
-        said = t(
+        advice = t(
             "retention.advice",
             share=t.percent(curve.best_share, 0),
             customers=t.number(curve.best_share * people),
@@ -172,7 +172,7 @@ def _profit(page: Page) -> None:
             profit=_escaped(t.short_money(curve.best_expected)),
             everybody=_escaped(t.short_money(curve.everybody)),
         )
-        st.success(said, icon=":material/campaign:")
+        st.success(advice, icon=":material/campaign:")
     else:
         st.warning(t("retention.no_profit"), icon=":material/block:")
     with st.expander(t("retention.assumes_title")):

@@ -132,24 +132,26 @@ def _form(page: Page, model: RevenueModel) -> FirstOrder | None:
 
 def _answer(page: Page, model: RevenueModel, order: FirstOrder) -> None:
     t = page.t
-    said = answer(model, order)
+    prediction = answer(model, order)
     first, second, third = st.columns(3)
     first.metric(
-        t("what_if.expected", days=said.horizon_days),
-        t.money(said.expected_revenue, 2),
+        t("what_if.expected", days=prediction.horizon_days),
+        t.money(prediction.expected_revenue, 2),
         border=True,
     )
-    second.metric(t("what_if.probability"), t.percent(said.purchase_probability, 0), border=True)
+    second.metric(
+        t("what_if.probability"), t.percent(prediction.purchase_probability, 0), border=True
+    )
     third.metric(
         t("what_if.average"),
-        t.money(said.average_revenue, 2),
+        t.money(prediction.average_revenue, 2),
         help=t("what_if.average_help"),
         border=True,
     )
     st.markdown(f"##### {t('what_if.why')}")
-    if said.reasons:
-        why = (plain(t.reason(*reason)) for reason in said.reasons)
+    if prediction.reasons:
+        why = (plain(t.reason(*reason)) for reason in prediction.reasons)
         st.markdown("\n".join(f"{n}. {text}" for n, text in enumerate(why, 1)))
     else:
         st.markdown(t("what_if.no_reasons"))
-    st.caption(t("what_if.explained", days=said.horizon_days))
+    st.caption(t("what_if.explained", days=prediction.horizon_days))

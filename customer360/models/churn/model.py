@@ -126,11 +126,11 @@ class ChurnModel:
             probabilities: Their churn probabilities, from `probabilities`.
             booster: As for `probabilities`.
         """
-        found = no_reasons(features)
+        reasons = no_reasons(features)
         if self.kind == "hiatus_rule" and self.hiatus:
             silent = self.hiatus.flags(features["days_since_last_purchase"])
             rows = features[silent]
-            found.loc[silent, list(REASON_COLUMNS[:2])] = stated(rows, silence(rows)).to_numpy()
+            reasons.loc[silent, list(REASON_COLUMNS[:2])] = stated(rows, silence(rows)).to_numpy()
         if self.kind == "xgboost":
             likely = probabilities >= min(self.base_rate, self.risk_medium)
             if likely.any():
@@ -138,8 +138,8 @@ class ChurnModel:
                 seen = design_matrix(rows, self.categories)
                 values = contributions(booster or self.load_booster(), seen)
                 topics = by_topic(values, list(seen.columns))
-                found[likely] = strongest_reasons(rows, topics).to_numpy()
-        return found
+                reasons[likely] = strongest_reasons(rows, topics).to_numpy()
+        return reasons
 
     def explain(self, features: pd.DataFrame) -> pd.DataFrame:
         """What speaks for and against leaving, by topic: see `reasons.topics_of`.

@@ -123,8 +123,8 @@ def feature_of(column: str) -> str:
 
 def contributions(booster: xgb.Booster, matrix: pd.DataFrame) -> Floats:
     """SHAP values in log-odds: one row a customer, one column a column of ``matrix``."""
-    found = booster.predict(xgb.DMatrix(matrix), pred_contribs=True)
-    return np.asarray(found[:, :-1], dtype=float)
+    shap_values = booster.predict(xgb.DMatrix(matrix), pred_contribs=True)
+    return np.asarray(shap_values[:, :-1], dtype=float)
 
 
 def by_topic(values: Floats, columns: Sequence[str]) -> Floats:
@@ -156,11 +156,11 @@ def topics_of(rows: pd.DataFrame, topics: Floats) -> pd.DataFrame:
         Columns ``topic``, ``log_odds`` (positive = towards leaving), ``code`` and ``values`` as of
         a reason, indexed as ``rows``; the strongest of each row first.
     """
-    found = [
+    by_topic_rows = [
         stated(rows, cases(rows)).assign(topic=name, log_odds=topics[:, n])
         for n, (name, (_, cases)) in enumerate(TOPICS.items())
     ]
-    everything = pd.concat(found)[["topic", "log_odds", "code", "values"]]
+    everything = pd.concat(by_topic_rows)[["topic", "log_odds", "code", "values"]]
     order = np.lexsort((-everything["log_odds"].abs(), everything.index))
     return everything.iloc[order]
 

@@ -135,9 +135,9 @@ def by_feature(model: RevenueModel, frame: pd.DataFrame) -> Floats:
 
     On the logarithmic scale for trees, in currency for the linear model; zero for the mean.
     """
-    found = np.zeros((len(frame), len(FEATURES)))
+    contributions = np.zeros((len(frame), len(FEATURES)))
     if model.amount is None or not len(frame):
-        return found
+        return contributions
     rows = typed_features(frame)
     if model.kind == "linear":
         matrix = model.amount[:-1].transform(rows)
@@ -145,8 +145,8 @@ def by_feature(model: RevenueModel, frame: pd.DataFrame) -> Floats:
     if model.kind == "two_stage" and model.purchase is not None:
         values = _shap(model.purchase, rows)
         doubt = 1 - expit(values.sum(axis=1))
-        found += doubt[:, None] * _added(values[:, :-1], model.purchase)
-    return found + _added(_shap(model.amount, rows)[:, :-1], model.amount)
+        contributions += doubt[:, None] * _added(values[:, :-1], model.purchase)
+    return contributions + _added(_shap(model.amount, rows)[:, :-1], model.amount)
 
 
 def _shap(pipeline: Pipeline, rows: pd.DataFrame) -> Floats:
