@@ -24,10 +24,10 @@ from typing import Any
 import duckdb
 
 from customer360.contracts import Contract
+from customer360.contracts.attributes import attributes_of
 from customer360.days import DayRange
 from customer360.gold import features_sql
 from customer360.gold.rfm_segments import SEGMENT_GRID, VALUE_OF_SUM
-from customer360.silver import customer_history
 from customer360.sources.synthetic.process import CATEGORIES
 
 Steps = dict[str, float]
@@ -472,7 +472,7 @@ class DuckPipeline:
         )
 
     def _history(self) -> None:
-        profile = customer_history.PROFILE
+        profile = attributes_of("silver/customer_history")
         stated = ", ".join(
             f"arg_max({name}, {{'a': _delivered_on, 'b': _row_hash}}) AS {name}"
             for name in profile

@@ -89,6 +89,7 @@ class Column:
     required: bool = False
     unique: bool = False
     description: str = ""
+    business_name: str = ""
     unit: str | None = None
     classification: str | None = None
     minimum: float | int | str | None = None
@@ -578,6 +579,7 @@ class _Reader:
                 required=bool(stated.required),
                 unique=bool(stated.unique),
                 description=_one_line(stated.description),
+                business_name=stated.businessName or "",
                 unit=None if custom.get("unit") is None else str(custom["unit"]),
                 classification=stated.classification,
                 minimum=options.get("minimum"),

@@ -13,34 +13,14 @@ from customer360.dashboard.connection import NotMadeError, PublishedMeanwhileErr
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries.deployment import Published, published
 from customer360.dashboard.source import Source
-from customer360.dashboard.views import (
-    customers,
-    health,
-    models,
-    overview,
-    retention,
-    segments,
-    whales,
-    what_if,
-)
+from customer360.dashboard.views import all_views
+from customer360.dashboard.views.customers import plain
 from customer360.errors import Customer360Error
 from customer360.language import LANGUAGES, Language
 from customer360.serving.warehouse import WarehouseError, reader_login
 from customer360.settings import Settings, load_settings
 
 log = logging.getLogger("customer360.dashboard")
-
-# In the order of the menu: module and icon by name, which is the address too.
-VIEWS: dict[str, tuple[ModuleType, str]] = {
-    "overview": (overview, "monitoring"),
-    "customers": (customers, "groups"),
-    "segments": (segments, "donut_small"),
-    "retention": (retention, "event_repeat"),
-    "whales": (whales, "diamond"),
-    "models": (models, "model_training"),
-    "health": (health, "health_and_safety"),
-    "what_if": (what_if, "science"),
-}
 
 _MOST_RERUNS = 3
 
@@ -70,8 +50,8 @@ def main() -> None:
                 assert problem is not None
                 _say(problem, t)
                 return
-            settings, source, there = opened
-            page = Page(source, settings, there, chosen, t, open_customer)
+            settings, source, snapshot = opened
+            page = Page(source, settings, snapshot, chosen, t, open_customer)
             _guarded(lambda: view.render(page), t)
 
         return run
@@ -80,11 +60,11 @@ def main() -> None:
         name: st.Page(
             runner(view),
             title=t(f"{name}.title"),
-            icon=f":material/{icon}:",
+            icon=f":material/{view.ICON}:",
             url_path=name,
             default=name == "overview",
         )
-        for name, (view, icon) in VIEWS.items()
+        for name, view in all_views().items()
     }
 
     def open_customer(key: str) -> None:
@@ -115,7 +95,7 @@ def _from_address(name: str, allowed: tuple[str, ...], otherwise: str) -> str:
     return str(value)
 
 
-def _sidebar(t: Language, there: Published | None) -> None:
+def _sidebar(t: Language, snapshot: Published | None) -> None:
     st.segmented_control(
         t("common.language"),
         list(LANGUAGES),
@@ -123,17 +103,17 @@ def _sidebar(t: Language, there: Published | None) -> None:
         key="lang",
         required=True,
     )
-    if there is None or not there.as_of:
+    if snapshot is None or not snapshot.as_of:
         return
     st.selectbox(
         t("common.as_of"),
-        [day.isoformat() for day in there.as_of],
+        [day.isoformat() for day in snapshot.as_of],
         format_func=lambda day: t.day(date.fromisoformat(day)),
         key="as_of",
         help=t("common.as_of_help"),
     )
-    if there.published_at is not None:
-        st.caption(t("common.published", at=t.moment(there.published_at)))
+    if snapshot.published_at is not None:
+        st.caption(t("common.published", at=t.moment(snapshot.published_at)))
 
 
 def _open() -> tuple[Settings, Source, Published]:
@@ -148,11 +128,11 @@ def _open() -> tuple[Settings, Source, Published]:
     try:
         with reader.reading() as reading:
             version = reading.version()
-            there = published(reading)
+            snapshot = published(reading)
     except WarehouseError:
         _readers().clear()
         raise
-    return settings, Source(reader, str(settings.home.absolute()), version), there
+    return settings, Source(reader, str(settings.home.absolute()), version), snapshot
 
 
 @st.cache_resource(show_spinner=False)
@@ -215,7 +195,7 @@ def _say(error: Exception, t: Language) -> None:
 
 def _inert(error: Exception) -> str:
     """The message as text: nothing in it is Markdown."""
-    return customers.plain(str(error))
+    return plain(str(error))
 
 
 if __name__ == "__main__":

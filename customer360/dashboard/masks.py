@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
+from customer360.contracts import Contract
+from customer360.table_names import CUSTOMERS
+
 HIDDEN = "•••"
 
 
@@ -34,17 +37,12 @@ def hidden(value: str) -> str:
     return HIDDEN
 
 
-MASKS: Mapping[str, Callable[[str], str]] = {
+_MASKS: Mapping[str, Callable[[str], str]] = {
     "name": masked_name,
     "email": masked_email,
     "phone": masked_phone,
-    "address": hidden,
-    "birth_date": hidden,
-    "tax_id": hidden,
-    "postal_code": hidden,
-    "source_customer_id": hidden,
 }
-"""By column of ``silver/customers`` that holds personal data."""
+"""What is left to be recognised by those who know the customer; of all else nothing is."""
 
 
 def masked(rows: pd.DataFrame, *, allowed: bool) -> pd.DataFrame:
@@ -57,7 +55,8 @@ def masked(rows: pd.DataFrame, *, allowed: bool) -> pd.DataFrame:
     if allowed:
         return rows
     shown = rows.copy()
-    for name, mask in MASKS.items():
+    for name in Contract.load(CUSTOMERS).personal_columns:
+        mask = _MASKS.get(name, hidden)
         if name in shown:
             shown[name] = [None if pd.isna(value) else mask(str(value)) for value in shown[name]]
     return shown

@@ -166,8 +166,8 @@ def histogram(frame: DataFrame, column: str) -> pd.DataFrame:
 
     What lies above is left out of the picture: one order of a reseller would flatten all others.
     """
-    found = frame.agg(F.percentile_approx(column, 0.99).cast("double").alias("top")).first()
-    top = found["top"] if found else None
+    row = frame.agg(F.percentile_approx(column, 0.99).cast("double").alias("top")).first()
+    top = row["top"] if row else None
     if not top or top <= 0:
         return pd.DataFrame(columns=["from", "to", "orders"])
     place = F.floor(F.col(column).cast("double") / top * _HISTOGRAM_BINS)
@@ -252,8 +252,8 @@ def lorenz_curve(base: DataFrame) -> pd.DataFrame:
     revenue = F.greatest(F.col("net_revenue"), F.lit(0.0))
     spent = base.select(revenue.alias("revenue"))
     shares = [n / _LORENZ_POINTS for n in range(1, _LORENZ_POINTS)]
-    found = spent.agg(F.percentile_approx("revenue", shares).alias("edges")).first()
-    edges = sorted(set(found["edges"] or ())) if found else []
+    row = spent.agg(F.percentile_approx("revenue", shares).alias("edges")).first()
+    edges = sorted(set(row["edges"] or ())) if row else []
     nothing = pd.DataFrame({"customers": [0.0], "revenue": [0.0]})
     if not edges:
         return nothing

@@ -17,51 +17,52 @@ _REPEAT_TITLES = {
 }
 
 
-def charts_of(found: Exploration, currency: str) -> dict[str, bytes]:
+def charts_of(exploration: Exploration, currency: str) -> dict[str, bytes]:
     """The plots that the data has something for, as PNG by name."""
     made: dict[str, bytes] = {}
-    if len(found.order_values):
-        made["order_values"] = charts.order_values(found.order_values, currency)
-    if len(found.purchases):
-        made["purchases"] = charts.purchases(found.purchases)
-    if len(found.gaps):
-        made["gaps"] = charts.gaps(found.gaps)
-    if found.top_shares:
-        made["lorenz"] = charts.lorenz(found.lorenz, found.gini, found.top_shares)
+    if len(exploration.order_values):
+        made["order_values"] = charts.order_values(exploration.order_values, currency)
+    if len(exploration.purchases):
+        made["purchases"] = charts.purchases(exploration.purchases)
+    if len(exploration.gaps):
+        made["gaps"] = charts.gaps(exploration.gaps)
+    if exploration.top_shares:
+        made["lorenz"] = charts.lorenz(exploration.lorenz, exploration.gini, exploration.top_shares)
     for split, title in _REPEAT_TITLES.items():
-        rows = found.repeat_rates[found.repeat_rates["split"] == split]
+        rows = exploration.repeat_rates[exploration.repeat_rates["split"] == split]
         if len(rows):
-            made[f"repeat_by_{split}"] = charts.repeat_rates(rows, title, found.repeat_days)
-    if len(found.cohorts):
-        made["cohorts"] = charts.cohorts(found.cohorts)
-    if len(found.correlations):
-        made["correlations"] = charts.correlations(found.correlations)
-    if (found.missing["share"] > 0).any():
-        made["missing"] = charts.missing(found.missing)
+            made[f"repeat_by_{split}"] = charts.repeat_rates(rows, title, exploration.repeat_days)
+    if len(exploration.cohorts):
+        made["cohorts"] = charts.cohorts(exploration.cohorts)
+    if len(exploration.correlations):
+        made["correlations"] = charts.correlations(exploration.correlations)
+    if (exploration.missing["share"] > 0).any():
+        made["missing"] = charts.missing(exploration.missing)
     return made
 
 
-def main_figures(found: Exploration) -> dict[str, str]:
+def main_figures(exploration: Exploration) -> dict[str, str]:
     """The figures that a reader wants first, by name."""
-    figures = dict(found.period)
-    for share, revenue in found.top_shares.items():
+    figures = dict(exploration.period)
+    for share, revenue in exploration.top_shares.items():
         figures[f"Revenue of the top {share:.0%} of customers"] = f"{revenue:.1%}"
-    if found.top_shares:
-        figures["Gini coefficient of revenue"] = f"{found.gini:.3f}"
+    if exploration.top_shares:
+        figures["Gini coefficient of revenue"] = f"{exploration.gini:.3f}"
     return figures
 
 
-def html_page(found: Exploration, pictures: Mapping[str, bytes], name: str) -> str:
+def html_page(exploration: Exploration, pictures: Mapping[str, bytes], name: str) -> str:
     """One page that needs no other file.
 
     Args:
-        found: The figures.
+        exploration: The figures.
         pictures: Plots by name, as `charts_of` makes them.
         name: What was explored: the sources.
     """
-    figures = pd.DataFrame(main_figures(found).items(), columns=["figure", "value"])
+    figures = pd.DataFrame(main_figures(exploration).items(), columns=["figure", "value"])
+    missing = exploration.missing.sort_values("share", ascending=False)
     return page(
-        f"Exploration of {name}, up to {found.as_of}",
+        f"Exploration of {name}, up to {exploration.as_of}",
         [
             Section("The period", tables={"": figures}),
             Section(
@@ -73,32 +74,32 @@ def html_page(found: Exploration, pictures: Mapping[str, bytes], name: str) -> s
                 ],
                 pictures=pictures,
             ),
-            _repeat_rates(found),
+            _repeat_rates(exploration),
             Section(
                 "Missing values",
                 tables={
                     "": pd.DataFrame(
                         {
-                            "column": found.missing["table"] + "." + found.missing["column"],
-                            "rows without a value": found.missing["share"].map("{:.1%}".format),
+                            "column": missing["table"] + "." + missing["column"],
+                            "rows without a value": missing["share"].map("{:.1%}".format),
                         }
-                    ).loc[found.missing["share"].sort_values(ascending=False).index]
+                    )
                 },
             ),
         ],
     )
 
 
-def _repeat_rates(found: Exploration) -> Section:
-    rates = found.repeat_rates
-    said = [
-        f"Of the customers whose first purchase was at least {found.repeat_days} days before "
-        f"{found.as_of}, those who bought again within {found.repeat_days} days. Intervals are "
+def _repeat_rates(exploration: Exploration) -> Section:
+    rates, days = exploration.repeat_rates, exploration.repeat_days
+    notes = [
+        f"Of the customers whose first purchase was at least {days} days before "
+        f"{exploration.as_of}, those who bought again within {days} days. Intervals are "
         "Wilson's, 90 %. The largest groups are shown."
     ]
     absent = [split for split in _REPEAT_TITLES if split not in set(rates["split"])]
     if absent:
-        said.append(f"Not known in this data: {', '.join(absent)}.")
+        notes.append(f"Not known in this data: {', '.join(absent)}.")
     shown = pd.DataFrame(
         {
             "by": rates["split"],
@@ -111,4 +112,4 @@ def _repeat_rates(found: Exploration) -> Section:
             ],
         }
     )
-    return Section("Repeat rates", said, {"": shown} if len(rates) else {})
+    return Section("Repeat rates", notes, {"": shown} if len(rates) else {})

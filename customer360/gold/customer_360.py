@@ -8,6 +8,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from customer360.contracts import Contract
+from customer360.contracts.attributes import attributes_of
 from customer360.gold import rfm_segments as rfm
 from customer360.gold.high_value import HIGH_VALUE_FROM
 from customer360.gold.profiles import with_profile
@@ -41,9 +42,6 @@ FEATURES = (
     "last_channel",
 )
 """Columns taken over from gold/customer_features: those that a marketer reads."""
-
-PROFILE = ("city", "state", "country", "loyalty_tier", "marketing_consent")
-"""Columns taken over from silver/customer_history: nothing in them names a person."""
 
 
 class Rule(NamedTuple):
@@ -104,14 +102,15 @@ def customer_360(
     churn_scores: DataFrame,
     lifetime_value: DataFrame,
     customer_history: DataFrame,
-    customers: DataFrame | None = None,
+    customers: DataFrame,
     *,
     time_zone: str = "UTC",
 ) -> DataFrame:
     """Join what gold knows of each customer as of a day, and choose the next best action.
 
-    The profile is the one that was valid at the end of the as-of day; a customer whose history
-    begins later than that has the earliest one known.
+    Attributes are those that the contracts of this table and of ``silver/customers`` share, as they
+    were valid at the end of the as-of day where the history has them; a customer whose history
+    begins later than that has the earliest ones known.
 
     Args:
         features: ``gold/customer_features``: says which customers and as-of dates there are.
@@ -119,8 +118,7 @@ def customer_360(
         churn_scores: ``gold/churn_scores``; customers without a row have nulls.
         lifetime_value: ``gold/lifetime_value``; customers without a row have nulls.
         customer_history: ``silver/customer_history``; versions must not overlap.
-        customers: ``silver/customers``, only for ``acquisition_channel``, which never changes;
-            null without it.
+        customers: ``silver/customers``, for attributes without a history.
         time_zone: Where the business's days begin and end.
 
     Returns:
@@ -147,14 +145,13 @@ def customer_360(
         )
         .join(lifetime_value.select(*key, *values), key, "left")
     )
+    attributes = attributes_of(CUSTOMER_360)
+    dated = [name for name in attributes if name in attributes_of(HISTORY)]
     rows = with_profile(
-        rows, customer_history, PROFILE, time_zone=time_zone, earliest_counts_from_ever=True
+        rows, customer_history, dated, time_zone=time_zone, earliest_counts_from_ever=True
     )
-    if customers is None:
-        rows = rows.withColumn("acquisition_channel", F.lit(None).cast("string"))
-    else:
-        channels = customers.select("customer_key", "acquisition_channel")
-        rows = rows.join(channels, "customer_key", "left")
+    undated = [name for name in attributes if name not in dated]
+    rows = rows.join(customers.select("customer_key", *undated), "customer_key", "left")
     return rows.withColumn("next_best_action", next_best_action()).select(
         *Contract.load(CUSTOMER_360).column_names
     )

@@ -96,7 +96,7 @@ class ScoreGroups:
             kept_below = all_kept[:, None] - kept.cumsum(axis=1)
             pairs = (churned * (kept_below + kept / 2)).sum(axis=1)
             precision = np.where(reached > 0, caught / np.maximum(reached, 1), 0.0)
-            found = {
+            figures = {
                 "roc_auc": pairs / (all_churned * all_kept),
                 "pr_auc": (churned * precision).sum(axis=1) / all_churned,
             }
@@ -107,11 +107,11 @@ class ScoreGroups:
                         for n, r, c in zip(customers, reached, caught, strict=True)
                     ]
                 )
-                found[lift_name(share)] = within / (share * all_churned)
+                figures[lift_name(share)] = within / (share * all_churned)
             loss = kept @ self.kept_loss + churned @ self.churned_loss
-            found["brier"] = loss / customers
-            found["calibration_error"] = self._calibration_error(churned, everybody)
-        return found
+            figures["brier"] = loss / customers
+            figures["calibration_error"] = self._calibration_error(churned, everybody)
+        return figures
 
     def _calibration_error(self, churned: Floats, everybody: Floats) -> Floats:
         customers = everybody.sum(axis=1, keepdims=True)
@@ -163,17 +163,17 @@ def bootstrap_intervals(
     groups = ScoreGroups.of(y, probabilities)
     values = groups.figures(groups.kept[None, :], groups.churned[None, :])
     drawn = groups.figures(*groups.resampled(resamples, seed))
-    found = {}
+    intervals = {}
     for name, value in values.items():
         figures = drawn[name][np.isfinite(drawn[name])]
         if not len(figures):
             continue
         edges = np.quantile(figures, [(1 - level) / 2, (1 + level) / 2])
         low, high = edges - (figures.mean() - value[0])
-        found[name] = Interval(
+        intervals[name] = Interval(
             float(value[0]), max(float(low), 0.0), min(float(high), _UPPER_LIMITS.get(name, np.inf))
         )
-    return found
+    return intervals
 
 
 def amount_intervals(
@@ -224,15 +224,15 @@ def amount_intervals(
             for _ in range(resamples)
         ]
     )
-    found = {}
+    intervals = {}
     for name, value, of_resamples in zip(
         ("mae", "rmse", "bias", "normalized_gini"), values, drawn.T, strict=True
     ):
         finite = of_resamples[np.isfinite(of_resamples)]
         if np.isfinite(value) and len(finite):
             low, high = np.quantile(finite, [(1 - level) / 2, (1 + level) / 2])
-            found[name] = Interval(value, float(low), float(high))
-    return found
+            intervals[name] = Interval(value, float(low), float(high))
+    return intervals
 
 
 def _area(group: NDArray[np.intp], amounts: Floats, times: Floats) -> Floats:

@@ -124,13 +124,13 @@ def readable(table: pd.DataFrame, wording: Wording = PLAIN) -> pd.DataFrame:
     if table.empty:
         return table
     rows = [row for _, row in table.iterrows()]
-    found = {
+    columns = {
         FIGURE: [wording.figure(row["figure"]) for row in rows],
         MODEL: [_shown(row, MODEL, wording) for row in rows],
         INTERVAL: [_interval(row, wording) for row in rows],
         **{name: [_shown(row, name, wording) for row in rows] for name in _others(table)},
     }
-    return pd.DataFrame({wording.heading(name): column for name, column in found.items()})
+    return pd.DataFrame({wording.heading(name): column for name, column in columns.items()})
 
 
 def by_model(table: pd.DataFrame, figures: Sequence[str]) -> pd.DataFrame:
@@ -149,17 +149,17 @@ def by_model(table: pd.DataFrame, figures: Sequence[str]) -> pd.DataFrame:
         return pd.DataFrame()
     others = _others(table)
     prefix = _shared_words(list(some["figure"])) if len(some) > 1 else ""
-    found: dict[str, list[str]] = {
+    columns: dict[str, list[str]] = {
         MODEL: [MODEL, "  90 % from", "  90 % to", *map(_spaced, others)]
     }
     for _, row in some.iterrows():
         bounds = [_ENGLISH.significant(row[end]) for end in ("low", "high")]
         shown = [_shown(row, MODEL), *bounds, *(_shown(row, name) for name in others)]
-        found[_spaced(row["figure"].removeprefix(prefix))] = shown
-    rows = pd.DataFrame(found)
+        columns[_spaced(row["figure"].removeprefix(prefix))] = shown
+    rows = pd.DataFrame(columns)
     # A row in which nobody has a figure says nothing.
-    said = (rows.drop(columns=MODEL) != "").any(axis=1)
-    return rows[said].reset_index(drop=True)
+    has_figures = (rows.drop(columns=MODEL) != "").any(axis=1)
+    return rows[has_figures].reset_index(drop=True)
 
 
 def _shared_words(names: Sequence[str]) -> str:

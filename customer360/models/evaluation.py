@@ -33,14 +33,14 @@ def lift_at(labels: ArrayLike, scores: ArrayLike, share: float = 0.1) -> float:
     """
     y = np.asarray(labels, dtype=float)
     s = np.asarray(scores, dtype=float)
-    wanted = share * len(y)
+    targeted = share * len(y)
     if not y.sum():
         return float("nan")
     order = np.argsort(-s, kind="stable")
-    cut = s[order[min(int(np.ceil(wanted)), len(y)) - 1]]
+    cut = s[order[min(int(np.ceil(targeted)), len(y)) - 1]]
     above, tied = s > cut, s == cut
-    caught = y[above].sum() + y[tied].mean() * (wanted - above.sum())
-    return float(caught / wanted / y.mean())
+    caught = y[above].sum() + y[tied].mean() * (targeted - above.sum())
+    return float(caught / targeted / y.mean())
 
 
 def lift_name(share: float) -> str:
@@ -181,7 +181,7 @@ class AmountSums:
         n = self.customers
         if not n:
             return {}
-        found = {
+        metrics = {
             "total_expected": self.expected,
             "total_actual": self.actual,
             "bias": (self.expected - self.actual) / n,
@@ -189,7 +189,7 @@ class AmountSums:
             "rmse": float(np.sqrt(self.squared_error / n)),
         }
         if self.actual:
-            found["total_ratio"] = self.expected / self.actual
+            metrics["total_ratio"] = self.expected / self.actual
         spread_expected = self.expected_squared - self.expected**2 / n
         spread_actual = self.actual_squared - self.actual**2 / n
         # A constant forecast leaves rounding noise, not spread: it has no correlation.
@@ -197,10 +197,10 @@ class AmountSums:
             spread_expected > 1e-9 * self.expected_squared
             and spread_actual > 1e-9 * self.actual_squared
         ):
-            found["correlation"] = (self.product - self.expected * self.actual / n) / float(
+            metrics["correlation"] = (self.product - self.expected * self.actual / n) / float(
                 np.sqrt(spread_expected * spread_actual)
             )
-        return found
+        return metrics
 
 
 def amount_metrics(expected: ArrayLike, actual: ArrayLike) -> dict[str, float]:
@@ -279,14 +279,14 @@ def order_metrics(expected: ArrayLike, actual: ArrayLike) -> dict[str, float]:
     came = table[table["actual"] > 0]
     # A forecast that is the same for everybody has no order, and numpy would warn.
     ordered = e.min() < e.max() and a.min() < a.max()
-    found = {
+    metrics = {
         "spearman": float(ranks["e"].corr(ranks["a"])) if ordered else float("nan"),
         "normalized_gini": normalized_gini(e, a),
         # The lift of the top tenth, times the tenth.
         "top_decile_capture": lift_at(a, e, 0.1) * 0.1,
         "decile_mape": float(((came["expected"] - came["actual"]).abs() / came["actual"]).mean()),
     }
-    return {name: value for name, value in found.items() if np.isfinite(value)}
+    return {name: value for name, value in metrics.items() if np.isfinite(value)}
 
 
 def prefixed(prefix: str, metrics: Mapping[str, float]) -> dict[str, float]:

@@ -92,7 +92,7 @@ class LeakReport:
 
     def notes(self) -> tuple[Note, ...]:
         """What was found, a note each; empty when nothing was."""
-        found = tuple(
+        notes = tuple(
             Note(
                 "leak_suspected",
                 {
@@ -106,19 +106,19 @@ class LeakReport:
         )
         if self.collapsed:
             aucs = {"before": self.same_day_auc, "after": self.later_day_auc}
-            found += (Note("leak_or_drift", aucs),)
-        return found
+            notes += (Note("leak_or_drift", aucs),)
+        return notes
 
     def metrics(self) -> dict[str, float]:
         """The findings as flat figures to log."""
-        found = {
+        metrics = {
             "leak_suspects": float(len(self.suspects)),
             "leak_collapsed": float(self.collapsed),
         }
         if self.same_day_auc is not None and self.later_day_auc is not None:
-            found["leak_same_day_roc_auc"] = self.same_day_auc
-            found["leak_later_day_roc_auc"] = self.later_day_auc
-        return found
+            metrics["leak_same_day_roc_auc"] = self.same_day_auc
+            metrics["leak_later_day_roc_auc"] = self.later_day_auc
+        return metrics
 
 
 def separation_auc(labels: ArrayLike, values: ArrayLike) -> float:
@@ -175,12 +175,12 @@ def suspects(features: pd.DataFrame, labels: ArrayLike) -> tuple[Suspect, ...]:
         )
         for name, column in features.items()
     )
-    found = [
+    suspected = [
         one
         for one in judged
         if one.auc > SUSPICIOUS_AUC or one.information > SUSPICIOUS_INFORMATION
     ]
-    return tuple(sorted(found, key=lambda one: (-max(one.auc, one.information), one.feature)))
+    return tuple(sorted(suspected, key=lambda one: (-max(one.auc, one.information), one.feature)))
 
 
 def auc_error(auc: float, positives: int, negatives: int) -> float:
@@ -244,8 +244,8 @@ def check_leaks(
     """
     y = np.asarray(labels).astype(int)
     own, later = (np.asarray(rows).astype(bool) for rows in (own_day, later_day))
-    found = suspects(features, y)
+    leaking = suspects(features, y)
     aucs = _collapse(features, y, own, later, seed, nthread)
     if aucs is None:
-        return LeakReport(found, rows=len(features), classes=classes)
-    return LeakReport(found, *aucs, rows=len(features), classes=classes)
+        return LeakReport(leaking, rows=len(features), classes=classes)
+    return LeakReport(leaking, *aucs, rows=len(features), classes=classes)

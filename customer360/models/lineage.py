@@ -89,10 +89,10 @@ class FeatureSchema:
             for name, kind in self.columns
             if now.get(name, kind) != kind
         ]
-        told = [*([difference] if difference else []), *retyped]
-        if told:
+        differences = [*([difference] if difference else []), *retyped]
+        if differences:
             raise FeatureSchemaError(
-                f"{model} was trained on other features: they are now {' and '.join(told)}; "
+                f"{model} was trained on other features: they are now {' and '.join(differences)}; "
                 "train it again"
             )
 
@@ -108,14 +108,14 @@ def column_difference(trained: Sequence[str], offered: Sequence[str]) -> str:
     """How the columns offered differ from those trained on, in words; empty when they do not."""
     gone = [name for name in trained if name not in offered]
     new = [name for name in offered if name not in trained]
-    told = [
+    differences = [
         f"{what} {', '.join(names)}"
         for what, names in (("without", gone), ("with the new", new))
         if names
     ]
-    if not told and list(trained) != list(offered):
+    if not differences and list(trained) != list(offered):
         return "in another order"
-    return " and ".join(told)
+    return " and ".join(differences)
 
 
 @functools.cache
@@ -128,10 +128,10 @@ def code_version() -> str:
 
 
 def _sources(folder: Traversable, at: str) -> list[tuple[str, Traversable]]:
-    found: list[tuple[str, Traversable]] = []
+    files: list[tuple[str, Traversable]] = []
     for entry in folder.iterdir():
         if entry.is_dir():
-            found += _sources(entry, f"{at}{entry.name}/")
+            files += _sources(entry, f"{at}{entry.name}/")
         elif entry.name.endswith((".py", ".yaml")):
-            found.append((f"{at}{entry.name}", entry))
-    return found
+            files.append((f"{at}{entry.name}", entry))
+    return files

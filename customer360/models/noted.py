@@ -42,11 +42,11 @@ def noted(uri: str, what: str, ask: Callable[[], Any]) -> Any:
     kept = _read(note)
     if kept.get("of") == before:
         return kept["said"]
-    said = ask()
+    answer = ask()
     # Opening a database for the first time, MLflow changes it.
     if _state(database) == before:
-        _write(note, {"of": before, "said": said})
-    return said
+        _write(note, {"of": before, "said": answer})
+    return answer
 
 
 def _state(database: Path) -> list[Any] | None:
@@ -54,21 +54,21 @@ def _state(database: Path) -> list[Any] | None:
     try:
         with database.open("rb") as stream:
             changes = stream.read(_CHANGES.stop)[_CHANGES].hex()
-        found = database.stat()
+        status = database.stat()
     except OSError:
         return None
     # With a write-ahead log, the file itself stays as it is for a while.
     if database.with_name(f"{database.name}-wal").exists():
         return None
-    return [__version__, changes, found.st_size, found.st_mtime_ns]
+    return [__version__, changes, status.st_size, status.st_mtime_ns]
 
 
 def _read(note: Path) -> dict[str, Any]:
     try:
-        found = json.loads(note.read_text(encoding="utf-8"))
+        content = json.loads(note.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def _write(note: Path, content: dict[str, Any]) -> None:

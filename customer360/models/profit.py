@@ -108,7 +108,7 @@ class ProfitCurve:
     def metrics(self) -> dict[str, float]:
         """Flat figures to log, profits a thousand customers so that sizes compare."""
         customers = float(self.table["customers"].iloc[-1])
-        found = {
+        metrics = {
             "profit_best_share": self.best_share,
             "profit_best_threshold": self.best_threshold,
             "profit_best_per_1000": self.best_expected / customers * 1_000,
@@ -116,7 +116,7 @@ class ProfitCurve:
             "profit_everybody_per_1000": self.everybody / customers * 1_000,
             "profit_by_gain_per_1000": self.by_gain / customers * 1_000,
         }
-        return {name: value for name, value in found.items() if np.isfinite(value)}
+        return {name: value for name, value in metrics.items() if np.isfinite(value)}
 
 
 NOBODY = float(np.nextafter(1.0, 2.0))

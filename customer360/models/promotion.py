@@ -95,11 +95,11 @@ def decide(
             "judged on this holdout",
         )
     if not _better(own, other, gate.figure, gate.margin):
-        asked = f" by the {gate.margin:.1%} asked for" if gate.margin else ""
+        margin = f" by the {gate.margin:.1%} asked for" if gate.margin else ""
         return Verdict(
             False,
             True,
-            f"its {gate.figure} {own:.4g} does not beat the champion's {other:.4g}{asked}; "
+            f"its {gate.figure} {own:.4g} does not beat the champion's {other:.4g}{margin}; "
             f"v{champion} stays",
         )
     return Verdict(

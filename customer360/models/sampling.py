@@ -20,6 +20,7 @@ class DatedRows:
     """Labelled rows by what their as-of dates are for.
 
     Attributes:
+        labelled: All of them, as they came.
         learn: Rows that a model is fitted to.
         validate: Rows of the date that chooses and calibrates.
         test: Rows of the latest date, which no fit and no choice sees.
@@ -27,6 +28,7 @@ class DatedRows:
         all_rows: Rows there were before sampling.
     """
 
+    labelled: pd.DataFrame
     learn: pd.DataFrame
     validate: pd.DataFrame
     test: pd.DataFrame
@@ -40,7 +42,8 @@ class DatedRows:
             frame[frame["as_of"].isin(days)].reset_index(drop=True)
             for days in (grid.training, [grid.validation], [grid.test])
         )
-        return cls(learn, validate, test, grid, len(frame) if all_rows is None else all_rows)
+        before = len(frame) if all_rows is None else all_rows
+        return cls(frame, learn, validate, test, grid, before)
 
     @property
     def teaching(self) -> pd.DataFrame:

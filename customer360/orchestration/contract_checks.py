@@ -53,18 +53,18 @@ def contract_results(
     where = "true"
     if days is not None and contract.partition_by is not None:
         where = days_predicate(contract.partition_by, days)
-    found = audit_keys(work, contract, where)
-    breaches = [(KEYS_UNIQUE, "repeated_keys", found.repeated)]
+    audit = audit_keys(work, contract, where)
+    breaches = [(KEYS_UNIQUE, "repeated_keys", audit.repeated)]
     breaches += [
         (_known(contract.column(name)), f"unknown_{name}", breach)
-        for name, breach in found.unknown.items()
+        for name, breach in audit.unknown.items()
     ]
     return [
         dg.AssetCheckResult(
             asset_key=asset_key(contract.table),
             check_name=name,
             passed=breach.count == 0,
-            description=breach.told,
+            description=breach.description,
             metadata={label: breach.count},
         )
         for name, label, breach in breaches

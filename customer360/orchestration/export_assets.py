@@ -57,7 +57,7 @@ def _export_asset(deployment: Deployment, campaign: CampaignList) -> dg.AssetsDe
 
         settings = deployment.settings
         day = as_of_dates(context, deployment)[-1]
-        found = export_list(
+        exported = export_list(
             settings, campaign, day, ExportOptions.of(settings), run_id=context.run.run_id
         )
         yield from newest_only(
@@ -66,10 +66,10 @@ def _export_asset(deployment: Deployment, campaign: CampaignList) -> dg.AssetsDe
             day,
             {
                 "as_of": str(day),
-                "dagster/partition_row_count": found.manifest["rows"],
-                "left_out": count_table(found.manifest["left_out"], "reason"),
+                "dagster/partition_row_count": exported.manifest["rows"],
+                "left_out": count_table(exported.manifest["left_out"], "reason"),
                 "contacts": contacts.value,
-                "manifest": dg.MetadataValue.path(found.folder / f"{campaign.name}.{MANIFEST}"),
+                "manifest": dg.MetadataValue.path(exported.folder / f"{campaign.name}.{MANIFEST}"),
             },
         )
 

@@ -50,10 +50,10 @@ def told(body: Body) -> Body:
 
 
 def _shown(error: Exception) -> dg.Failure:
-    said = first_line(error)
+    reason = first_line(error)
     if not isinstance(error, Customer360Error):
-        said = f"{type(error).__name__}: {said}"
-    return dg.Failure(said, allow_retries=False)
+        reason = f"{type(error).__name__}: {reason}"
+    return dg.Failure(reason, allow_retries=False)
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,8 @@ def first_failure(events: Sequence[dg.DagsterEvent]) -> Failure:
         if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             check = event.asset_check_evaluation_data
             if not check.passed and check.severity is dg.AssetCheckSeverity.ERROR:
-                said = check.description or f"the check {check.check_name} failed"
-                return Failure(check.asset_key.to_user_string(), _one_line(said))
+                reason = check.description or f"the check {check.check_name} failed"
+                return Failure(check.asset_key.to_user_string(), _one_line(reason))
         if event.is_step_failure:
             step = asset_name(event.step_key) if event.step_key else None
             return _failure(step, event.step_failure_data.error)
@@ -113,10 +113,10 @@ def _failure(step: str | None, error: Any) -> Failure:
     kind = error.cls_name or "Error"
     if _is_ours(error):
         return Failure(step, lines[0].partition(": ")[2], kind, trace)
-    said = lines[0].rpartition("Error: ")[2]
+    reason = lines[0].rpartition("Error: ")[2]
     # The first line of Java's errors only says that there is one.
-    said = next((line.removeprefix(": ") for line in lines if line.startswith(": ")), said)
-    return Failure(step, said, kind, trace)
+    reason = next((line.removeprefix(": ") for line in lines if line.startswith(": ")), reason)
+    return Failure(step, reason, kind, trace)
 
 
 def _is_ours(error: Any) -> bool:

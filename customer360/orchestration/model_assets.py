@@ -120,7 +120,7 @@ def _training_metadata(training: "Training[Any]", logged: "LoggedTraining") -> d
         "mlflow_run_id": logged.run_id,
         "model_version": f"{logged.model_name} v{logged.version}",
         "promotion": logged.verdict.reason,
-        "metrics": dg.MetadataValue.md(_figures(training.metrics)),
+        "metrics": dg.MetadataValue.md(_metrics_table(training.metrics)),
         "parameters": dg.MetadataValue.json(dict(training.parameters)),
     }
     for name, notes in (("fallback", training.because), ("notes", training.notes)):
@@ -138,7 +138,7 @@ def _training_metadata(training: "Training[Any]", logged: "LoggedTraining") -> d
     return metadata
 
 
-def _figures(metrics: Mapping[str, float]) -> str:
+def _metrics_table(metrics: Mapping[str, float]) -> str:
     lines = ["| figure | value |", "|---|---:|"]
     lines += [f"| {name} | {value:,.4g} |" for name, value in metrics.items()]
     return "\n".join(lines)

@@ -76,8 +76,8 @@ def _drift_asset(deployment: Deployment) -> dg.AssetsDefinition:
         work = workspace(context, spark, deployment)
         as_of = as_of_dates(context, deployment)
         require_snapshots(context, work, [FEATURES, *_scores()], as_of)
-        found = monitor.make_model_drift(work, as_of)
-        counts = found.rows["as_of"].value_counts()
+        drift = monitor.make_model_drift(work, as_of)
+        counts = drift.rows["as_of"].value_counts()
         for day in as_of:
             context.add_asset_metadata(
                 {"dagster/partition_row_count": int(counts.get(day, 0))},
@@ -87,36 +87,36 @@ def _drift_asset(deployment: Deployment) -> dg.AssetsDefinition:
         yield dg.MaterializeResult(
             asset_key=asset_key(DRIFT),
             metadata=commit_metadata(
-                found.written, as_of=day_list(as_of), references="; ".join(found.notes)
+                drift.written, as_of=day_list(as_of), references="; ".join(drift.notes)
             ),
             check_results=[
                 *contract_results(work, Contract.load(DRIFT), as_of),
-                _stable(FEATURES_STABLE, "feature", found, settings.drift_limit),
-                _stable(SCORES_STABLE, "score", found, settings.drift_limit),
+                _stable(FEATURES_STABLE, "feature", drift, settings.drift_limit),
+                _stable(SCORES_STABLE, "score", drift, settings.drift_limit),
             ],
         )
 
     return model_drift
 
 
-def _stable(check: str, kind: str, found: "monitor.Drift", limit: float) -> dg.AssetCheckResult:
+def _stable(check: str, kind: str, drift: "monitor.Drift", limit: float) -> dg.AssetCheckResult:
     """Passed when nothing of ``kind`` is above the limit and above what chance alone gives."""
-    watched = found.rows[found.rows["kind"] == kind]
+    watched = drift.rows[drift.rows["kind"] == kind]
     above = (watched["psi"] > limit) & (watched["psi"] > watched["psi_by_chance"])
     drifted = watched[above].sort_values("psi", ascending=False)
-    told = "; ".join(found.notes)
+    description = "; ".join(drift.notes)
     if len(drifted):
         named = ", ".join(
             f"{row.model} {row.feature} {row.psi:.2f} ({row.as_of})"
             for row in drifted.head(_NAMED).itertuples()
         )
         more = f" and {len(drifted) - _NAMED} more" if len(drifted) > _NAMED else ""
-        told = f"above {limit:g}: {named}{more}; {told}"
+        description = f"above {limit:g}: {named}{more}; {description}"
     return dg.AssetCheckResult(
         check_name=check,
         passed=drifted.empty,
         severity=dg.AssetCheckSeverity.WARN,
-        description=told,
+        description=description,
         metadata={
             "compared": len(watched),
             "drifted": len(drifted),
@@ -157,17 +157,17 @@ def _performance_asset(deployment: Deployment) -> dg.AssetsDefinition:
         from customer360.pipeline import monitor
 
         work = workspace(context, spark, deployment)
-        found = monitor.make_model_performance(work, as_of_dates(context, deployment))
+        performance = monitor.make_model_performance(work, as_of_dates(context, deployment))
         yield dg.MaterializeResult(
             asset_key=asset_key(PERFORMANCE),
             metadata={
-                **(commit_metadata(found.written) if found.written else {}),
-                "judged": day_list(found.judged),
-                "figures": dg.MetadataValue.md(_figures(found.figures)),
+                **(commit_metadata(performance.written) if performance.written else {}),
+                "judged": day_list(performance.judged),
+                "figures": dg.MetadataValue.md(_figures_table(performance.figures)),
             },
             check_results=[
-                *contract_results(work, Contract.load(PERFORMANCE), found.judged),
-                _realised(found.figures, settings.calibration_limit, settings.forecast_limit),
+                *contract_results(work, Contract.load(PERFORMANCE), performance.judged),
+                _realised(performance.figures, settings.calibration_limit, settings.forecast_limit),
             ],
         )
 
@@ -180,17 +180,17 @@ def _realised(
     from customer360.models.monitoring import judge
 
     judgements = judge(figures, calibration_limit, forecast_limit)
-    missed = [each.told for each in judgements if each.missed]
-    told = missed or [each.told for each in judgements] or ["no horizon has passed yet"]
+    missed = [each.sentence for each in judgements if each.missed]
+    sentences = missed or [each.sentence for each in judgements] or ["no horizon has passed yet"]
     return dg.AssetCheckResult(
         check_name=REALISED_PERFORMANCE,
         passed=not missed,
         severity=dg.AssetCheckSeverity.WARN,
-        description="; ".join(told),
+        description="; ".join(sentences),
     )
 
 
-def _figures(figures: "pd.DataFrame") -> str:
+def _figures_table(figures: "pd.DataFrame") -> str:
     import pandas as pd
 
     if figures.empty:

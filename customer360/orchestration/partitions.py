@@ -55,10 +55,10 @@ def as_of_dates(context: dg.AssetExecutionContext, deployment: Deployment) -> li
             none: a range of partitions that were added in another order is empty.
     """
     if not context.partition_keys:
-        asked = context.partition_key_range
+        requested = context.partition_key_range
         raise SettingsError(
-            f"there is no as-of date from {asked.start} to {asked.end}, in the order in which "
-            "Dagster knows them; `customer360 run --as-of` puts them in order of date"
+            f"there is no as-of date from {requested.start} to {requested.end}, in the order in "
+            "which Dagster knows them; `customer360 run --as-of` puts them in order of date"
         )
     dates = sorted(parse_day(key, "as-of partition") for key in context.partition_keys)
     for day in dates:
@@ -88,13 +88,13 @@ def check_day(deployment: Deployment, day: date, *, as_of: bool = False) -> None
 
 def known_as_of_dates(instance: dg.DagsterInstance) -> list[date]:
     """As-of dates that Dagster knows; a partition that is no date is passed over."""
-    found = []
+    dates = []
     for key in _keys(instance):
         try:
-            found.append(date.fromisoformat(key))
+            dates.append(date.fromisoformat(key))
         except ValueError:
             continue
-    return found
+    return dates
 
 
 def add_as_of_dates(instance: dg.DagsterInstance, dates: Collection[date]) -> None:

@@ -70,17 +70,17 @@ def report_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
 
 
 def _preview(report: "ExplorationReport") -> dict[str, Any]:
-    found: dict[str, Any] = {
+    metadata: dict[str, Any] = {
         "figures": dg.MetadataValue.md(_table(report.figures)),
         "link": dg.MetadataValue.url(report.path.absolute().as_uri()),
     }
     picture = report.pictures.get(_PREVIEWED, b"")
     if 0 < len(picture) <= _LARGEST_PREVIEW:
         encoded = base64.b64encode(picture).decode()
-        found[f"plot_{_PREVIEWED}"] = dg.MetadataValue.md(
+        metadata[f"plot_{_PREVIEWED}"] = dg.MetadataValue.md(
             f"![{_PREVIEWED}](data:image/png;base64,{encoded})"
         )
-    return found
+    return metadata
 
 
 def _table(figures: Mapping[str, str]) -> str:

@@ -76,24 +76,24 @@ class Plan:
                 ends before it begins.
         """
         if first is None or last is None:
-            found = deployment.available()
-            if first is not None and first > found.last:
+            available = deployment.available()
+            if first is not None and first > available.last:
                 raise SettingsError(
-                    f"--from {first} is after the last day that the sources have, {found.last}: "
-                    "give an earlier one, or --to as well"
+                    f"--from {first} is after the last day that the sources have, "
+                    f"{available.last}: give an earlier one, or --to as well"
                 )
-            if last is not None and last < found.first:
+            if last is not None and last < available.first:
                 raise SettingsError(
-                    f"--to {last} is before the first day that the sources have, {found.first}: "
-                    "give a later one, or --from as well"
+                    f"--to {last} is before the first day that the sources have, "
+                    f"{available.first}: give a later one, or --from as well"
                 )
-            if last is None and deployment.is_not_over(found.first):
+            if last is None and deployment.is_not_over(available.first):
                 raise SettingsError(
-                    f"the sources hold nothing before {found.first}, and that day is not over: "
+                    f"the sources hold nothing before {available.first}, and that day is not over: "
                     "days are loaded when they are whole; run it again when it is"
                 )
             yesterday = deployment.today() - timedelta(days=1)
-            first, last = first or found.first, last or min(found.last, yesterday)
+            first, last = first or available.first, last or min(available.last, yesterday)
         days = DayRange(first, last)
         dates = tuple(sorted(set(as_of))) or (days.last,)
         for day in (days.first, days.last):
@@ -276,8 +276,8 @@ def _record(settings: Settings, instance: dg.DagsterInstance, say: Say) -> None:
     try:
         record_runs(settings, instance)
     except Exception as error:  # noqa: BLE001 - not worth a failure, and never in place of one
-        told = escape(first_line(error))
-        say(f"[yellow]the dashboard does not know of this run: {told}[/yellow]")
+        reason = escape(first_line(error))
+        say(f"[yellow]the dashboard does not know of this run: {reason}[/yellow]")
 
 
 def _chosen(

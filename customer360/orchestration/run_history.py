@@ -78,8 +78,8 @@ def record_runs(settings: Settings, instance: dg.DagsterInstance) -> bool:
     if reader is None:
         return False
     with reader.connect() as connection:
-        found = connection.execute("SELECT to_regclass('serving.publications')").fetchone()
-    if found is None or found[0] is None:
+        row = connection.execute("SELECT to_regclass('serving.publications')").fetchone()
+    if row is None or row[0] is None:
         return False
     publish_runs(
         instance, open_warehouse(settings).owner, personal_data=settings.publish_personal_data
@@ -110,10 +110,10 @@ def runs_sensor(settings: Settings) -> dg.SensorDefinition:
             return dg.SkipReason("no run has ended since")
         try:
             with let_go_after(settings):
-                there = record_runs(settings, context.instance)
+                recorded = record_runs(settings, context.instance)
         except Customer360Error as error:
             return dg.SkipReason(str(error))  # the cursor stays, so the next tick tries again
-        if not there:
+        if not recorded:
             return dg.SkipReason("there is no warehouse yet")
         return dg.SensorResult(cursor=seen)
 
@@ -132,28 +132,30 @@ def _rows(instance: dg.DagsterInstance, personal_data: bool) -> Iterator[tuple[A
             _instant(record.start_time) or record.create_timestamp,
             _instant(record.end_time),
             failed.step if failed else None,
-            _told(failed, personal_data) if failed else None,
+            _reason_for_readers(failed, personal_data) if failed else None,
         )
 
 
 def _records(instance: dg.DagsterInstance) -> list[dg.RunRecord]:
     """The newest runs, and the newest of each of `KEPT_JOBS` that has ended; each once."""
-    found = list(instance.get_run_records(dg.RunsFilter(statuses=list(STATUSES)), limit=RUNS_KEPT))
+    records = list(
+        instance.get_run_records(dg.RunsFilter(statuses=list(STATUSES)), limit=RUNS_KEPT)
+    )
     for job in KEPT_JOBS:
-        found += instance.get_run_records(dg.RunsFilter(job_name=job, statuses=ENDED), limit=1)
-    return list({record.dagster_run.run_id: record for record in found}.values())
+        records += instance.get_run_records(dg.RunsFilter(job_name=job, statuses=ENDED), limit=1)
+    return list({record.dagster_run.run_id: record for record in records}.values())
 
 
 def _failure_of(instance: dg.DagsterInstance, run_id: str) -> Failure:
-    found = instance.get_records_for_run(run_id, of_type=TOLD_BY).records
-    events = (record.event_log_entry.dagster_event for record in found)
+    records = instance.get_records_for_run(run_id, of_type=TOLD_BY).records
+    events = (record.event_log_entry.dagster_event for record in records)
     return first_failure([event for event in events if event is not None])
 
 
-def _told(failed: Failure, personal_data: bool) -> str:
-    told = failed.reason if personal_data or failed.kind is None else failed.kind
+def _reason_for_readers(failed: Failure, personal_data: bool) -> str:
+    reason = failed.reason if personal_data or failed.kind is None else failed.kind
     # PostgreSQL has no such character, which a broken file may bring into a message.
-    return told.replace("\0", "")
+    return reason.replace("\0", "")
 
 
 def _instant(timestamp: float | None) -> datetime | None:

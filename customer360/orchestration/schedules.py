@@ -131,10 +131,10 @@ def gold_sensor(settings: Settings, gold: Sequence[dg.AssetKey]) -> dg.SensorDef
         if not loads:
             return dg.SkipReason(f"{NIGHTLY} has loaded nothing since")
         newest = loads[-1]
-        found = [days for load in loads if (days := _days_loaded(load.dagster_run))]
-        if not found:
+        loaded_ranges = [days for load in loads if (days := _days_loaded(load.dagster_run))]
+        if not loaded_ranges:
             return dg.SkipReason(f"run {newest.dagster_run.run_id} of {NIGHTLY} says of no days")
-        days = reduce(DayRange.union, found)
+        days = reduce(DayRange.union, loaded_ranges)
         made = (day for day in made_as_of_dates(settings) if day in days)
         append_as_of_dates(context.instance, [days.last, *made])
         wanted = [day for day in known_as_of_dates(context.instance) if day in days]
@@ -194,15 +194,15 @@ def new_files_sensor(deployment: Deployment) -> dg.SensorDefinition:
             seen = "\n".join(s.fingerprint(table) for s in watched for table in s.tables)
             if seen == context.cursor:
                 return dg.SkipReason("no new files")
-            found = watched[0].available()
+            available = watched[0].available()
             for source in watched[1:]:
-                found = found.union(source.available())
+                available = available.union(source.available())
         except BrokenFileError as error:
             return dg.SkipReason(str(error))
-        first = max(found.first, deployment.settings.start_date)
-        last = min(found.last, deployment.last_day())
+        first = max(available.first, deployment.settings.start_date)
+        last = min(available.last, deployment.last_day())
         if last < first:
-            return dg.SkipReason(f"the files hold {found}, no day of which has a partition yet")
+            return dg.SkipReason(f"the files hold {available}, no day of which has a partition yet")
         request = dg.RunRequest(
             run_key=f"files {hash_of(seen)}", tags=range_tags(DayRange(first, last))
         )

@@ -1,6 +1,7 @@
 """The warehouse's tables as assets, each a copy of what the lakehouse or the registry has."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -49,113 +50,112 @@ def warehouse_key(table: str) -> dg.AssetKey:
     return dg.AssetKey(["warehouse", *table.split(".")])
 
 
+@dataclass(frozen=True)
+class _OwnTables:
+    """Tables that are made for the warehouse alone, together, and not copied.
+
+    Attributes:
+        tables: What each is, by its name there.
+        deps: What they are made from, as ``layer/table``.
+        publish: Makes them.
+        asset: Name of the asset, where there are several tables.
+    """
+
+    tables: Mapping[str, str]
+    deps: Sequence[str]
+    publish: Publish
+    asset: str | None = None
+
+
 def warehouse_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
     """Assets of all published tables.
 
     They have no partitions: a copy is brought up to date as a whole, with what changed.
     """
-    assets = [
-        _asset(
-            deployment,
-            [_copy_spec(deployment, table)],
-            partial(_publish_table, table),
-        )
+    copies = [
+        _asset(deployment, [_copy_spec(deployment, table)], partial(_publish_table, table))
         for table in tables.published_tables()
     ]
-
-    def spec(name: str, deps: Sequence[str], says: str, *, personal: bool = False) -> dg.AssetSpec:
-        return dg.AssetSpec(
-            key=warehouse_key(name),
-            deps=[asset_key(table) for table in deps],
-            group_name="warehouse",
-            owners=["team:data-engineering"],
-            kinds={"postgres"},
-            tags={"layer": "warehouse", "personal_data": "yes" if personal else "no"},
-            description=says,
-        )
-
-    models = [spec.asset for spec in MODELS]
-    assets.append(
+    made = [
         _asset(
             deployment,
-            [
-                spec(
-                    tables.REVENUE_EXAMPLES,
-                    (CUSTOMER_DAYS, TRANSACTIONS, HISTORY),
-                    "Features of customers at the as-of dates that the revenue model learns from.",
-                )
-            ],
-            _publish_revenue_examples,
+            [_own_spec(name, each.deps, what) for name, what in each.tables.items()],
+            each.publish,
+            each.asset,
         )
-    )
-    assets.append(
-        _asset(
-            deployment,
-            [
-                spec(tables.MODELS.name, models, "Registered model versions and their cards."),
-                spec(tables.MODEL_FIGURES.name, models, "Figures of every registered version."),
-                spec(tables.MODEL_PLOTS.name, models, "Plots of the champions."),
-            ],
-            _publish_models,
-            name="warehouse__models",
-        )
-    )
+        for each in _own_tables(deployment)
+    ]
+    return [*copies, *made, _runs_asset(deployment)]
+
+
+def _own_tables(deployment: Deployment) -> Sequence[_OwnTables]:
     bronze = [f"bronze/{table}" for source in deployment.sources for table in source.tables]
-    assets.append(
-        _asset(
-            deployment,
-            [
-                spec(tables.ROW_ACCOUNTING.name, [*bronze, TRANSACTIONS], "Rows received, by day."),
-                spec(
-                    tables.QUARANTINE.name, [*bronze, TRANSACTIONS], "Quarantined rows by reason."
-                ),
-            ],
+    return (
+        _OwnTables(
+            {
+                tables.REVENUE_EXAMPLES: "Features of customers at the as-of dates that the "
+                "revenue model learns from."
+            },
+            (CUSTOMER_DAYS, TRANSACTIONS, HISTORY),
+            _publish_revenue_examples,
+        ),
+        _OwnTables(
+            {
+                tables.MODELS.name: "Registered model versions and their cards.",
+                tables.MODEL_FIGURES.name: "Figures of every registered version.",
+                tables.MODEL_PLOTS.name: "Plots of the champions.",
+            },
+            [spec.asset for spec in MODELS],
+            _publish_models,
+            "warehouse__models",
+        ),
+        _OwnTables(
+            {
+                tables.ROW_ACCOUNTING.name: "Rows received, by day.",
+                tables.QUARANTINE.name: "Quarantined rows by reason.",
+            },
+            [*bronze, TRANSACTIONS],
             _publish_health,
-            name="warehouse__health",
-        )
-    )
-    assets.append(
-        _asset(
-            deployment,
-            [
-                spec(
-                    tables.SUPPRESSED_CUSTOMERS.name,
-                    (CUSTOMERS,),
-                    "Customers who must not be written to: whom the suppression list names.",
-                )
-            ],
+            "warehouse__health",
+        ),
+        _OwnTables(
+            {
+                tables.SUPPRESSED_CUSTOMERS.name: "Customers who must not be written to: whom the "
+                "suppression list names."
+            },
+            (CUSTOMERS,),
             _publish_suppressed_customers,
-        )
-    )
-    assets.append(
-        _asset(
-            deployment,
-            [
-                spec(
-                    tables.DEPLOYMENT.name,
-                    [TRANSACTIONS],
-                    "What a reader must know of the deployment.",
-                )
-            ],
+        ),
+        _OwnTables(
+            {tables.DEPLOYMENT.name: "What a reader must know of the deployment."},
+            (TRANSACTIONS,),
             _publish_deployment,
-        )
+        ),
     )
-    assets.append(
-        _runs_asset(
-            deployment,
-            spec(
-                tables.RUNS.name,
-                [],
-                "What became of the newest runs, and why.",
-                personal=deployment.settings.publish_personal_data,  # errors quote rows
-            ),
-        )
-    )
-    return assets
 
 
-def _runs_asset(deployment: Deployment, spec: dg.AssetSpec) -> dg.AssetsDefinition:
+def _own_spec(
+    name: str, deps: Sequence[str], description: str, *, personal: bool = False
+) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        key=warehouse_key(name),
+        deps=[asset_key(table) for table in deps],
+        group_name="warehouse",
+        owners=["team:data-engineering"],
+        kinds={"postgres"},
+        tags={"layer": "warehouse", "personal_data": "yes" if personal else "no"},
+        description=description,
+    )
+
+
+def _runs_asset(deployment: Deployment) -> dg.AssetsDefinition:
     """Made from Dagster's own storage: it needs no Spark."""
+    spec = _own_spec(
+        tables.RUNS.name,
+        (),
+        "What became of the newest runs, and why.",
+        personal=deployment.settings.publish_personal_data,  # errors quote rows
+    )
 
     @dg.multi_asset(name="__".join(spec.key.path), specs=[spec])
     @told
@@ -164,12 +164,12 @@ def _runs_asset(deployment: Deployment, spec: dg.AssetSpec) -> dg.AssetsDefiniti
         spark: SparkResource,  # only for the home that it holds: no session starts
         warehouse: dg.ResourceParam[WarehouseResource],
     ) -> dg.MaterializeResult[None]:
-        made = publish_runs(
+        published = publish_runs(
             context.instance,
             warehouse.open().owner,
             personal_data=deployment.settings.publish_personal_data,
         )
-        return dg.MaterializeResult(asset_key=spec.key, metadata=_figures(made))
+        return dg.MaterializeResult(asset_key=spec.key, metadata=_counts(published))
 
     return runs
 
@@ -239,7 +239,7 @@ def _publish_deployment(work: "Workspace", to: Warehouse) -> Sequence[Published 
 def _asset(
     deployment: Deployment,
     specs: Sequence[dg.AssetSpec],
-    put: Publish,
+    publish: Publish,
     name: str | None = None,
 ) -> dg.AssetsDefinition:
     @dg.multi_asset(
@@ -253,19 +253,22 @@ def _asset(
         warehouse: dg.ResourceParam[WarehouseResource],
     ) -> Iterator[dg.MaterializeResult[None]]:
         work = workspace(context, spark, deployment)
-        done = put(work, warehouse.open())
-        figures = {warehouse_key(each.table): each for each in done if each is not None}
-        for each in specs:
-            yield dg.MaterializeResult(asset_key=each.key, metadata=_figures(figures.get(each.key)))
+        changed = {
+            warehouse_key(each.table): each
+            for each in publish(work, warehouse.open())
+            if each is not None
+        }
+        for spec in specs:
+            yield dg.MaterializeResult(asset_key=spec.key, metadata=_counts(changed.get(spec.key)))
 
     return published
 
 
-def _figures(made: Published | None) -> dict[str, int | str]:
-    if made is None:
+def _counts(published: Published | None) -> dict[str, int | str]:
+    if published is None:
         return {"status": "up to date before this run"}
     return {
-        "dagster/row_count": made.rows,
-        "changed_rows": made.changed,
-        "removed_rows": made.removed,
+        "dagster/row_count": published.rows,
+        "changed_rows": published.changed,
+        "removed_rows": published.removed,
     }

@@ -25,6 +25,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from customer360.contracts.reasons import DELETED
 from customer360.days import DayRange, ranges_of
 from customer360.deployment import Deployment
 from customer360.errors import counted_rows
@@ -46,7 +47,7 @@ _NOTHING = Decimal(0)
 
 
 @dataclass(frozen=True)
-class Held:
+class DayHoldings:
     """What the tables hold of one source's day.
 
     Attributes:
@@ -64,12 +65,12 @@ class Held:
     gross: Decimal | None = _NOTHING
 
 
-Account = dict[str, dict[date, Held]]
+Account = dict[str, dict[date, DayHoldings]]
 """By source and day; days of which nothing is held are left out."""
 
 
 @dataclass(frozen=True)
-class Noted:
+class NotedAccount:
     """What was noted when silver was made last.
 
     Attributes:
@@ -101,12 +102,12 @@ class Noted:
         }
 
     @classmethod
-    def of(cls, text: Mapping[str, Any]) -> Noted:
+    def of(cls, text: Mapping[str, Any]) -> NotedAccount:
         """From `text`."""
         made = (DayRange(*map(date.fromisoformat, pair)) for pair in text["made"])
         held = {
             source: {
-                date.fromisoformat(day): Held(
+                date.fromisoformat(day): DayHoldings(
                     bronze, silver, excluded, Decimal(net), Decimal(gross[0]) if gross else None
                 )
                 for day, (bronze, silver, excluded, net, *gross) in days.items()
@@ -145,10 +146,10 @@ class Reconciled:
     left_out: Sequence[Line] = field(default_factory=tuple)
 
 
-def note_of(tables: Tables) -> Noted | None:
+def note_of(tables: Tables) -> NotedAccount | None:
     """The newest note; None where an older release made the tables."""
     note = newest_note(tables, CUSTOMER_DAYS, _NOTE)
-    return None if note is None else Noted.of(note[_NOTE])
+    return None if note is None else NotedAccount.of(note[_NOTE])
 
 
 def noted_account(
@@ -165,7 +166,7 @@ def noted_account(
             newest = tables.maximum(TRANSACTIONS, "business_date")
             first = deployment.settings.start_date
             made |= set(DayRange(first, newest)) if newest and newest >= first else set()
-        return {_NOTE: Noted(ranges_of(made), _held(tables, deployment, made)).text()}
+        return {_NOTE: NotedAccount(ranges_of(made), _held(tables, deployment, made)).text()}
     now = _held(tables, deployment, days)
     replaced = set(days)
     held = {
@@ -176,7 +177,7 @@ def noted_account(
         for source in {*known.held, *now}
     }
     made = replaced.union(*map(set, known.made))
-    return {_NOTE: Noted(ranges_of(made), held).text()}
+    return {_NOTE: NotedAccount(ranges_of(made), held).text()}
 
 
 def raw_note(
@@ -205,10 +206,10 @@ def reconcile(tables: Tables, deployment: Deployment) -> Reconciled:
     for source in deployment.sources:
         accepted: list[_Accepted] = []
         for table in source.tables:
-            found = _accepted(tables, source, table)
-            _received(tables, source, table, found, lines, wrong, left_out)
+            accepted_by_table = _accepted(tables, source, table)
+            _received(tables, source, table, accepted_by_table, lines, wrong, left_out)
             if table == source.transactions_table:
-                accepted = found
+                accepted = accepted_by_table
         own = [each for each in made if each.source == source.name]
         out = [each for each in excluded if each.source == source.name]
         lines += _by_silver(deployment, source, accepted, own, out, noted, left_out)
@@ -228,7 +229,7 @@ def reconcile(tables: Tables, deployment: Deployment) -> Reconciled:
     return Reconciled(lines, wrong, deployment.currency, left_out)
 
 
-def waiting(found: Reconciled) -> list[str]:
+def waiting(reconciled: Reconciled) -> list[str]:
     """What waits for its day, a sentence each."""
     until = {
         _TODAY: ("of today", "tomorrow"),
@@ -238,7 +239,7 @@ def waiting(found: Reconciled) -> list[str]:
     return [
         f"{counted_rows(line.rows or 0)} of {line.source} {until[line.what][0]} "
         f"wait{'' if line.rows != 1 else 's'} until {until[line.what][1]}"
-        for line in found.left_out
+        for line in reconciled.left_out
         if line.what in until
     ]
 
@@ -253,61 +254,93 @@ def _received(
     left_out: list[Line],
 ) -> None:
     """Files, bronze and quarantine of one table."""
-    bronze, quarantine = f"bronze/{table}", quarantine_of(table)
-    daily = source.delivery(table) == "daily"
-    by_day = Counter[date | None]()
+    bronze = f"bronze/{table}"
+    accepted_by_day = Counter[date | None]()
     worth: Decimal | None = None
     for each in accepted:
-        by_day[each.delivered] += each.rows
+        accepted_by_day[each.delivered] += each.rows
         worth = worth if each.worth is None else (worth or _NOTHING) + each.worth
-    refused: list[tuple[Any, ...]] = []
-    if tables.exists(quarantine):
-        refused = tables.ask(
-            f"""
-            SELECT {DELIVERY_DAY}, array_to_string(reasons, ' and '), count(*),
-                   sum({worth_sql(source, table, of_raw)})
-            FROM rows GROUP BY ALL ORDER BY 2
-            """,
-            rows=quarantine,
+    reasons, refused_by_day = _refused(tables, source, table)
+    raw, differing = _against_files(tables, source, table, accepted_by_day, refused_by_day)
+    for of_day, received, accepted_rows, refused_rows in differing[:1]:
+        more = f" (and {len(differing) - 1} other days)" if len(differing) > 1 else ""
+        wrong.append(
+            f"{bronze}: {received:,} rows {of_day}came in, {accepted_rows:,} are in it and "
+            f"{refused_rows:,} in {quarantine_of(table)}{more}: load these days again"
         )
+    refused_money = [line.money for line in reasons if line.money is not None]
+    whole = None if worth is None else _cents(sum(refused_money, worth))
+    lines.append(Line(source.name, "files", "rows received", raw, whole))
+    lines.append(Line(source.name, bronze, "accepted", accepted_by_day.total(), _cents(worth)))
+    lines.extend(reasons)
+    left_out.extend(reasons)
+
+
+def _refused(tables: Tables, source: Source, table: str) -> tuple[list[Line], Counter[date | None]]:
+    """What is in a bronze table's quarantine, by reason; and how many of it files brought, by day.
+
+    A row that the source has deleted since is there, and was accepted when it came.
+    """
+    quarantine = quarantine_of(table)
+    refused_by_day = Counter[date | None]()
+    if not tables.exists(quarantine):
+        return [], refused_by_day
+    groups = tables.ask(
+        f"""
+        SELECT {DELIVERY_DAY}, array_to_string(reasons, ' and '), count(*),
+               sum({worth_sql(source, table, of_raw)})
+        FROM rows GROUP BY ALL ORDER BY 2
+        """,
+        rows=quarantine,
+    )
     reasons: dict[str, Line] = {}
-    refused_by_day: dict[date | None, int] = {}
-    for day, reason, rows, money in refused:
+    for day, reason, rows, money in groups:
         before = reasons.get(reason, Line(source.name, quarantine, reason, 0))
         total = before.money if money is None else (before.money or _NOTHING) + money
         reasons[reason] = Line(source.name, quarantine, reason, (before.rows or 0) + rows, total)
-        if reason != "deleted_at_source":
-            refused_by_day[day] = refused_by_day.get(day, 0) + rows
-    raw, differing = None, []
-    if daily:
+        if reason != DELETED:
+            refused_by_day[day] += rows
+    return list(reasons.values()), refused_by_day
+
+
+def _against_files(
+    tables: Tables,
+    source: Source,
+    table: str,
+    accepted: Counter[date | None],
+    refused: Counter[date | None],
+) -> tuple[int | None, list[tuple[str, int, int, int]]]:
+    """Rows that the files had, where that was noted, and where they are not accounted for.
+
+    Args:
+        tables: Where the tables are.
+        source: Whose table it is.
+        table: The bronze table, without its layer.
+        accepted: Its rows by day of delivery.
+        refused: Those of its quarantine.
+
+    Returns:
+        Rows received, and ``(of which day, received, accepted, refused)`` where they differ.
+    """
+    bronze = f"bronze/{table}"
+    if source.delivery(table) == "daily":
         stated = _raw_by_day(tables, bronze)
-        if stated is not None:
-            known = all(day in stated for day in (*by_day, *refused_by_day))
-            raw = sum(stated.values()) if known else None
-            # A home of an older release states the days that were loaded since.
-            every = sorted(stated)
-            differing = [
-                (f"of {day} ", stated.get(day, 0), by_day.get(day, 0), refused_by_day.get(day, 0))
-                for day in every
-                if stated.get(day, 0) != by_day.get(day, 0) + refused_by_day.get(day, 0)
-            ]
-    elif not isinstance(source, ChangingSource):
-        raw = _raw_of_extract(tables, bronze)
-        here, set_aside = by_day.total(), sum(refused_by_day.values())
-        if raw is not None and raw != here + set_aside:
-            differing = [("", raw, here, set_aside)]
-    for of_day, received, here, set_aside in differing[:1]:
-        more = f" (and {len(differing) - 1} other days)" if len(differing) > 1 else ""
-        wrong.append(
-            f"{bronze}: {received:,} rows {of_day}came in, {here:,} are in it and {set_aside:,} in "
-            f"{quarantine}{more}: load these days again"
-        )
-    refused_money = [line.money for line in reasons.values() if line.money is not None]
-    whole = None if worth is None else _cents(sum(refused_money, worth))
-    lines.append(Line(source.name, "files", "rows received", raw, whole))
-    lines.append(Line(source.name, bronze, "accepted", by_day.total(), _cents(worth)))
-    lines.extend(reasons.values())
-    left_out.extend(reasons.values())
+        if stated is None:
+            return None, []
+        # A home of an older release states the days that were loaded since.
+        known = all(day in stated for day in (*accepted, *refused))
+        differing = [
+            (f"of {day} ", stated[day], accepted[day], refused[day])
+            for day in sorted(stated)
+            if stated[day] != accepted[day] + refused[day]
+        ]
+        return sum(stated.values()) if known else None, differing
+    if isinstance(source, ChangingSource):
+        return None, []
+    raw = _raw_of_extract(tables, bronze)
+    if raw is None or raw == accepted.total() + refused.total():
+        return raw, []
+    return raw, [("", raw, accepted.total(), refused.total())]
 
 
 def _by_silver(
@@ -316,7 +349,7 @@ def _by_silver(
     accepted: Sequence[_Accepted],
     made: Sequence[_Made],
     excluded: Sequence[_Excluded],
-    noted: Noted | None,
+    noted: NotedAccount | None,
     left_out: list[Line],
 ) -> list[Line]:
     """What silver made of the accepted rows."""
@@ -381,7 +414,7 @@ _TAKEN = "taken up"
 _TODAY, _TOMORROW, _LATER = "waiting: of today", "waiting: of tomorrow", "waiting: of later days"
 
 
-def _place(day: date | None, noted: Noted | None, today: date, last: date) -> str:
+def _place(day: date | None, noted: NotedAccount | None, today: date, last: date) -> str:
     """Where an accepted row is, by its own date."""
     if day is None:
         return "left out by the mapping, without a date"
@@ -397,10 +430,10 @@ def _place(day: date | None, noted: Noted | None, today: date, last: date) -> st
 
 
 def _against_note(
-    deployment: Deployment, source: Source, held: Mapping[date, Held], noted: Noted
+    deployment: Deployment, source: Source, held: Mapping[date, DayHoldings], noted: NotedAccount
 ) -> list[str]:
     """Days on which a table has not what silver was made from, or made: the first of each."""
-    was = noted.held.get(source.name, {})
+    was, none = noted.held.get(source.name, {}), DayHoldings()
     days = sorted(day for day in {*was, *held} if noted.has_made(day))
     tables = {
         "bronze": f"bronze/{source.transactions_table}",
@@ -409,32 +442,31 @@ def _against_note(
         "net": TRANSACTIONS,
         "gross": TRANSACTIONS,
     }
-    found: list[str] = []
+    differences: list[str] = []
     for name, table in tables.items():
-        differing = [
-            (day, getattr(was.get(day, Held()), name), getattr(held.get(day, Held()), name))
+        figures = (
+            (day, getattr(was.get(day, none), name), getattr(held.get(day, none), name))
             for day in days
-            if getattr(was.get(day, Held()), name)
-            not in (None, getattr(held.get(day, Held()), name))
-        ]
+        )
+        differing = [(day, then, now) for day, then, now in figures if then not in (None, now)]
         money = name in ("net", "gross")
-        if not differing or (money and any(line.startswith(TRANSACTIONS) for line in found)):
+        if not differing or (money and any(line.startswith(TRANSACTIONS) for line in differences)):
             continue
         day, then, now = differing[0]
         unit = f"{source.currency} {name}" if money else "rows"
         more = f" (and {len(differing) - 1} other days)" if len(differing) > 1 else ""
-        found.append(
+        differences.append(
             f"{table}: {now:,} {unit} of {source.name} on {day}, where {then:,} were accounted "
             f"for{more}: run "
             f"`{deployment.settings.command(f'run --steps etl --from {day} --to {day}')}`"
         )
     stray = sorted(day for day in held if held[day].silver and not noted.has_made(day))
     if stray:
-        found.append(
+        differences.append(
             f"{TRANSACTIONS}: rows of {source.name} on {stray[0]}, which was never made: run "
             f"`{deployment.settings.command('run --steps etl')}`"
         )
-    return found
+    return differences
 
 
 def _gold(tables: Tables, made: Sequence[_Made], wrong: list[str]) -> list[Line]:
@@ -528,19 +560,19 @@ class _Excluded:
 
 
 def _accepted(tables: Tables, source: Source, table: str) -> list[_Accepted]:
-    found = tables.ask(
+    rows = tables.ask(
         f"""
         SELECT {DELIVERY_DAY}, _event_date, count(*), sum({worth_in_bronze(source, table)})
         FROM rows GROUP BY ALL
         """,
         rows=f"bronze/{table}",
     )
-    return [_Accepted(*row) for row in found]
+    return [_Accepted(*row) for row in rows]
 
 
 def _made(tables: Tables, days: Collection[date] | None) -> list[_Made]:
     named = "customer_key IS NOT NULL"
-    found = tables.ask(
+    rows_by_day = tables.ask(
         f"""
         SELECT source, business_date, count(*), sum({_SIGNED}), sum(amount),
                count(*) FILTER (kind = 'sale'), count(*) FILTER (kind = 'refund'),
@@ -555,7 +587,7 @@ def _made(tables: Tables, days: Collection[date] | None) -> list[_Made]:
         _Made(
             source, day, rows, Decimal(net), Decimal(gross), orders, refunds, Decimal(own), *counts
         )
-        for source, day, rows, net, gross, orders, refunds, own, *counts in found
+        for source, day, rows, net, gross, orders, refunds, own, *counts in rows_by_day
     ]
 
 
@@ -564,7 +596,7 @@ def _excluded(
 ) -> list[_Excluded]:
     if not tables.exists(REJECTED):
         return []
-    found = tables.ask(
+    rows = tables.ask(
         f"""
         SELECT raw ->> '$.source', business_date, reasons[1], count(*),
                sum({worth_rejected(deployment)})
@@ -573,21 +605,21 @@ def _excluded(
         """,
         rows=REJECTED,
     )
-    return [_Excluded(*row) for row in found]
+    return [_Excluded(*row) for row in rows]
 
 
 def _held(tables: Tables, deployment: Deployment, days: Collection[date]) -> Account:
     """What the tables hold now of ``days``."""
     bronze: dict[str, Counter[date]] = {}
     for source in deployment.sources:
-        found = tables.ask(
+        counts = tables.ask(
             f"""
             SELECT _event_date, count(*) FROM rows
             WHERE {_within("_event_date", days)} GROUP BY ALL
             """,
             rows=f"bronze/{source.transactions_table}",
         )
-        bronze[source.name] = Counter(dict(found))
+        bronze[source.name] = Counter(dict(counts))
     return _account(bronze, _made(tables, days), _excluded(tables, deployment, days))
 
 
@@ -603,13 +635,13 @@ def _account(
     accepted = {(source, day): n for source, days in bronze.items() for day, n in days.items()}
     account: Account = {}
     for source, day in {*accepted, *silver, *kept_out}:
-        there = silver.get((source, day))
-        account.setdefault(source, {})[day] = Held(
+        stored = silver.get((source, day))
+        account.setdefault(source, {})[day] = DayHoldings(
             accepted.get((source, day), 0),
-            there.rows if there else 0,
+            stored.rows if stored else 0,
             kept_out[source, day],
-            there.net if there else _NOTHING,
-            there.gross if there else _NOTHING,
+            stored.net if stored else _NOTHING,
+            stored.gross if stored else _NOTHING,
         )
     return account
 

@@ -30,11 +30,11 @@ class Breach:
 
     Attributes:
         count: Keys, or values, that break it; should be none.
-        told: Table, rule, count and one of them, in a line; None where there are none.
+        description: Table, rule, count and one of them, in a line; None where there are none.
     """
 
     count: int
-    told: str | None
+    description: str | None
 
 
 @dataclass(frozen=True)
@@ -66,15 +66,17 @@ def audit_keys(work: Workspace, contract: Contract, where: str = "true") -> Keys
     ((repeated,),) = work.tables.ask(
         f"SELECT count(*) FROM (SELECT 1 {of_key.format(alike)})", made=contract.table
     )
-    told = None
+    description = None
     if repeated:
         names = ", ".join([first, *rest])
         example = work.tables.ask(
             f"SELECT {names} {of_key.format(names)} ORDER BY ALL LIMIT 1", made=contract.table
         )
-        told = _told(contract, f"{repeated:,} keys on several rows", contract.primary_key, example)
+        description = _sentence(
+            contract, f"{repeated:,} keys on several rows", contract.primary_key, example
+        )
     return KeysAudit(
-        Breach(repeated, told),
+        Breach(repeated, description),
         {
             column.name: _unknown(work, contract, column, where)
             for column in contract.columns
@@ -93,14 +95,16 @@ def _unknown(work: Workspace, contract: Contract, column: Column, where: str) ->
         """
     tables = {"made": contract.table, "other": table}
     ((count,),) = work.tables.ask(f"SELECT count(*) FROM ({unknown})", **tables)
-    told = None
+    description = None
     if count:
         example = work.tables.ask(f"{unknown} ORDER BY ALL LIMIT 1", **tables)
-        told = _told(contract, f"{count:,} values not in {table}", (column.name,), example)
-    return Breach(count, told)
+        description = _sentence(
+            contract, f"{count:,} values not in {table}", (column.name,), example
+        )
+    return Breach(count, description)
 
 
-def _told(
+def _sentence(
     contract: Contract, what: str, names: Sequence[str], rows: Sequence[Sequence[object]]
 ) -> str:
     """One line of what is wrong, with the key or value in ``rows``, where it names no person."""
@@ -173,10 +177,10 @@ def money_astray(
         account, name, unit = money[source.name], source.name, source.currency
         if account.missing:
             astray.append(f"{name}: {account.missing:,} {unit} of what came went nowhere")
-        there = Decimal(made.get(name) or 0)
-        if there != account.kept:
+        stored = Decimal(made.get(name) or 0)
+        if stored != account.kept:
             astray.append(
-                f"{name}: {account.kept:,} {unit} were kept, {there:,} are in {TRANSACTIONS}"
+                f"{name}: {account.kept:,} {unit} were kept, {stored:,} are in {TRANSACTIONS}"
             )
         if not reads_plainly(source) or source.event_zones != {work.deployment.zone_of(source)}:
             continue
@@ -235,10 +239,10 @@ def audit_history(work: Workspace) -> HistoryAudit:
 def rows_by_date(work: Workspace, table: str, as_of: Sequence[date]) -> dict[date, int]:
     """Rows of each of a gold table's snapshots of ``as_of``."""
     of_dates = days_predicate(AS_OF, as_of)
-    found = work.tables.ask(
+    counts = work.tables.ask(
         f"SELECT {AS_OF}, count(*) FROM snapshots WHERE {of_dates} GROUP BY ALL", snapshots=table
     )
-    return dict.fromkeys(as_of, 0) | dict(found)
+    return dict.fromkeys(as_of, 0) | dict(counts)
 
 
 def revenue_of(work: Workspace, days: DayRange) -> tuple[Decimal, Decimal]:

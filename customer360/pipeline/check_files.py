@@ -182,15 +182,15 @@ def _stops(
             )
         )
     )
-    found = []
+    reasons = []
     if refused.over(limits):
-        found.append(f"{share_of(refused, limits, source.currency)} refused")
+        reasons.append(f"{share_of(refused, limits, source.currency)} refused")
     if account.untold.over(limits):
         share = share_of(account.untold, limits, source.currency)
-        found.append(f"{share} left out though nobody said so")
+        reasons.append(f"{share} left out though nobody said so")
     if too_many(source, account, limits):
-        found.append(f"{account.conflicts:,} of {account.rows_in:,} rows in conflict")
-    return found
+        reasons.append(f"{account.conflicts:,} of {account.rows_in:,} rows in conflict")
+    return reasons
 
 
 def _counted(
@@ -271,7 +271,7 @@ def _quarantined(
             F.max("row").alias("last"),
         )
     )
-    found = sorted(by_reason.collect(), key=lambda row: (-row["rows"], row["reason"]))
+    reasons = sorted(by_reason.collect(), key=lambda row: (-row["rows"], row["reason"]))
     return [
         Refused(
             row["reason"],
@@ -286,7 +286,7 @@ def _quarantined(
                 )
             ),
         )
-        for row in found
+        for row in reasons
     ]
 
 
@@ -311,26 +311,26 @@ def _example(reason: str, place: str | None, row: Row, shown: Collection[str] | 
     """A refused row and where it stands, without what is not to be shown."""
     raw = row["raw"]
     if shown is None:
-        said = raw[:_LONGEST]
+        text = raw[:_LONGEST]
     elif reason == MALFORMED:
-        said = f"{HIDDEN}, {len(raw):,} characters"
+        text = f"{HIDDEN}, {len(raw):,} characters"
     else:
         values = json.loads(raw).items()
         stated = {
             name: value if name in shown or value is None else HIDDEN for name, value in values
         }
-        said = json.dumps(stated, ensure_ascii=False, separators=(",", ":"))[:_LONGEST]
-    return f"{place}: {said}" if place else said
+        text = json.dumps(stated, ensure_ascii=False, separators=(",", ":"))[:_LONGEST]
+    return f"{place}: {text}" if place else text
 
 
 def _set_aside(received: DataFrame, contract: Contract) -> list[Refused]:
     counts = set_aside_counts(contract)
     if not counts:
         return []
-    (found,) = received.agg(*counts).collect()
+    (counted,) = received.agg(*counts).collect()
     return [
         Refused(reason, int(rows), says=_in_words(reason, contract))
-        for reason, rows in found.asDict().items()
+        for reason, rows in counted.asDict().items()
         if rows
     ]
 
@@ -367,12 +367,12 @@ def _repeated_ids(rows: DataFrame, source: Source) -> list[str]:
     """Orders whose id stands on rows with other content: lines, or a key that is not whole."""
     if source.order_lines:
         return []
-    said = F.xxhash64("customer_key", "occurred_at", "amount", "kind")
+    content = F.xxhash64("customer_key", "occurred_at", "amount", "kind")
     # Where rows say when they changed, they are states of an order.
     sales = rows.where("excluded_because IS NULL AND kind = 'sale' AND changed_at IS NULL")
     repeated = (
         sales.groupBy("order_id")
-        .agg(F.count_distinct(said).alias("contents"), F.count(F.lit(1)).alias("rows"))
+        .agg(F.count_distinct(content).alias("contents"), F.count(F.lit(1)).alias("rows"))
         .where("contents > 1")
     )
     (total,) = repeated.agg(F.count(F.lit(1)), F.min("order_id"), F.sum("rows")).collect()

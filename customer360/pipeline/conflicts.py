@@ -54,7 +54,7 @@ def explained(work: Workspace, source: Source, account: Accounting) -> str:
 
     Values are shown of columns that surely hold nothing personal only.
     """
-    found = (
+    conflicting = (
         work.lakehouse.read(REJECTED)
         .where(F.arrays_overlap("reasons", F.array(*map(F.lit, CONFLICTS))))
         .select(
@@ -70,7 +70,7 @@ def explained(work: Workspace, source: Source, account: Accounting) -> str:
     )
     contract = source.contract(source.transactions_table)
     shown = shown_columns(source, source.transactions_table)
-    hashes = sorted({row["_row_hash"] for row in found if row["_row_hash"] is not None})
+    hashes = sorted({row["_row_hash"] for row in conflicting if row["_row_hash"] is not None})
     stated = (
         work.lakehouse.read(f"bronze/{source.transactions_table}")
         .where(F.col("_row_hash").isin(hashes))
@@ -80,13 +80,13 @@ def explained(work: Workspace, source: Source, account: Accounting) -> str:
     )
     content = {row["_row_hash"]: _fields(row.asDict()) for row in stated}
     orders: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-    for row in found:
+    for row in conflicting:
         orders[row["order_id"]].append(content.get(row["_row_hash"], {}))
-    reasons = {row["reason"] for row in found}
+    reasons = {row["reason"] for row in conflicting}
     examples = "; ".join(
         _example(order, rows, shown) for order, rows in list(orders.items())[:_EXAMPLES]
     )
-    what = next(said for reason, said in _WHAT.items() if reason in reasons)
+    what = next(meaning for reason, meaning in _WHAT.items() if reason in reasons)
     rows = f"{account.conflicts:,} rows of {source.name} are"
     if account.conflicts == 1:
         rows = f"1 row of {source.name} is"

@@ -31,18 +31,18 @@ class ExplorationReport:
 def write_exploration(work: Workspace, as_of: date) -> ExplorationReport:
     """Explore what happened up to ``as_of`` and write ``reports/exploration-<as_of>.html``."""
     lakehouse, deployment = work.lakehouse, work.deployment
-    found = explore(
+    exploration = explore(
         lakehouse.read(TRANSACTIONS),
         lakehouse.read(CUSTOMERS),
         lakehouse.read(CUSTOMER_DAYS),
         snapshots(work, FEATURES, [as_of]),
         as_of,
     )
-    pictures = charts_of(found, deployment.currency)
+    pictures = charts_of(exploration, deployment.currency)
     names = ", ".join(source.name for source in deployment.sources)
     path = deployment.settings.reports_dir / f"exploration-{as_of}.html"
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_suffix(".tmp")
-    scratch.write_text(html_page(found, pictures, names), encoding="utf-8")
+    scratch.write_text(html_page(exploration, pictures, names), encoding="utf-8")
     scratch.replace(path)
-    return ExplorationReport(path, main_figures(found), pictures)
+    return ExplorationReport(path, main_figures(exploration), pictures)

@@ -120,8 +120,8 @@ class _Step:
     def _count_set_aside(self, received: DataFrame) -> None:
         money = money_counts(self.contract, ingest.WORTH, F.col(IS_LEFT_OUT))
         counts = (*set_aside_counts(self.contract), *money)
-        found = received.agg(*counts).first() if counts else None
-        values = found.asDict() if found is not None else {}
+        counted = received.agg(*counts).first() if counts else None
+        values = counted.asDict() if counted is not None else {}
         names = set_aside_reasons(self.contract)
         self.set_aside = {name: int(values[name]) for name in names if values.get(name)}
         self.money = values
@@ -170,30 +170,30 @@ class _Step:
 
     def _merge(self, look: Look, received: DataFrame) -> BronzeLoaded:
         lakehouse = self.work.lakehouse
-        found = bronze_changes.changes(
+        changes = bronze_changes.changes(
             received, self.contract, self.key, lakehouse.read(self.bronze), look.keys
         ).persist()
         try:
             days = {
                 day
                 for column in ("_event_date", "_was_on")
-                for (day,) in found.select(column).distinct().collect()
+                for (day,) in changes.select(column).distinct().collect()
                 if day is not None
             }
-            gone = found.where(F.col("_gone") == DELETED)
+            gone = changes.where(F.col("_gone") == DELETED)
             quarantine = self._write_quarantine(received, gone, kept="true", present=look.keys)
             written = None
             if days:  # every bronze row has one: without a day there is no change to note
                 names = [field.name for field in table_schema(self.contract).fields]
                 written = lakehouse.merge(
                     self.contract,
-                    found,
+                    changes,
                     bronze_changes.merge_clauses(self.key, names),
                     note=self._note(look, days),
                     copied=True,
                 )
         finally:
-            found.unpersist()
+            changes.unpersist()
         if look.keys is not None:
             return self._loaded(written, quarantine, look.keys.count(), None)
         return self._loaded(written, quarantine, look.rows, received)
@@ -225,8 +225,8 @@ class _Step:
                 old = old.where(bronze_changes.is_deleted()).unionByName(still)
             again = rows.select("_row_hash").distinct()
             old = bronze_changes.without(old, settled).join(again, "_row_hash", "left_anti")
-            there = [column for column in rows.columns if column in old.columns]
-            rows = rows.unionByName(old.select(*there), allowMissingColumns=True)
+            shared = [column for column in rows.columns if column in old.columns]
+            rows = rows.unionByName(old.select(*shared), allowMissingColumns=True)
         return work.lakehouse.replace_all(Contract.load(name), rows)
 
     def _loaded(

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from customer360.contracts import Contract
+from customer360.contracts.spark import spark_schema
 from customer360.lakehouse.delta_log import Commit
 from customer360.models.lifetime_value import forecast_tables
 from customer360.models.lifetime_value.spec import LIFETIME_VALUE
@@ -66,14 +68,15 @@ def make_forecast(work: Workspace, as_of: Sequence[date]) -> ForecastResult:
             customers = int(cells["customers"].sum())
             equities.append(forecast_tables.customer_equity_row(forecast, customers, day, *version))
 
-    def replaced(table: str, rows: list[Any], schema: str) -> Commit:
+    def replaced(table: str, rows: list[Any]) -> Commit:
+        schema = spark_schema(Contract.load(table))
         return replace_snapshots(
             work, table, work.spark.createDataFrame(rows, schema).coalesce(1), as_of
         )
 
     return ForecastResult(
-        replaced(REVENUE_FORECAST, weeks, forecast_tables.REVENUE_FORECAST_SCHEMA),
-        replaced(CUSTOMER_EQUITY, equities, forecast_tables.CUSTOMER_EQUITY_SCHEMA),
+        replaced(REVENUE_FORECAST, weeks),
+        replaced(CUSTOMER_EQUITY, equities),
         champion.version,
         note,
     )

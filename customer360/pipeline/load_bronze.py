@@ -231,8 +231,8 @@ def _raw_rows_by_day(raw: DataFrame) -> dict[date, int]:
 
 def _has_rows(work: Workspace, table: str, days: DayRange) -> bool:
     query = f"SELECT count(*) FROM rows WHERE {days_predicate(DELIVERY_DAY, list(days))}"
-    ((found,),) = work.tables.ask(query, rows=table)
-    return bool(found)
+    ((exists,),) = work.tables.ask(query, rows=table)
+    return bool(exists)
 
 
 def _rows_by_day(work: Workspace, table: str, days: DayRange) -> dict[date, int]:
@@ -259,9 +259,9 @@ def _as_broken_file(error: Exception, table: str) -> BrokenFileError | None:
     text = str(error)
     if "FAILED_READ_FILE" not in text and "CANNOT_READ_FILE" not in text:
         return None
-    found = re.search(r"file:(/\S+?)[.,]?(\s|$)", text)
+    named = re.search(r"file:(/\S+?)[.,]?(\s|$)", text)
     return BrokenFileError(
-        shown_name(Path(unquote(found[1]))) if found else table,
+        shown_name(Path(unquote(named[1]))) if named else table,
         f"a readable file of bronze/{table}",
         "one that breaks off or is damaged",
         "deliver it again; nothing was written",

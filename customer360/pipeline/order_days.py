@@ -72,7 +72,7 @@ def changed_event_days(
     Returns:
         The dates; None where it cannot be told any more, so that any may have changed.
     """
-    found: set[date] = set()
+    changed: set[date] = set()
     for name in source.tables:
         table = f"bronze/{name}"
         before, after = seen.get(table), now[table]
@@ -82,22 +82,22 @@ def changed_event_days(
             return None  # deleted and made again
         own = name == source.transactions_table
         if isinstance(source, ChangingSource):
-            found |= changed_days(work.lakehouse, table, before, after)
+            changed |= changed_days(work.lakehouse, table, before, after)
         elif source.delivery(name) == "daily":
             if own:
                 replaced = changed_days(work.lakehouse, table, before, after)
                 days = _replaced_event_days(work, table, before, replaced)
                 if days is None:
                     return None
-                found |= days
+                changed |= days
         elif not own:
             return None  # what an order's other tables say of it may concern any day
         else:
             days = _differing(work, table, before)
             if days is None:
                 return None
-            found |= days
-    return found
+            changed |= days
+    return changed
 
 
 def order_days(
@@ -112,18 +112,18 @@ def order_days(
     """
     newest = newest_day(work, touched)
     made = set(touched)
-    found = {
+    orders = {
         source.name: _moved(work, source, made, newest, prepared)
         for source in work.deployment.sources
     }
-    for needed in found.values():
+    for needed in orders.values():
         made |= needed.read
     if made != touched:
         # The days that came along hold other orders, which have their own other days.
         for source in work.deployment.sources:
-            release(found[source.name])
-            found[source.name] = _moved(work, source, made, newest, prepared)
-    return made, found
+            release(orders[source.name])
+            orders[source.name] = _moved(work, source, made, newest, prepared)
+    return made, orders
 
 
 def newest_day(work: Workspace, touched: Collection[date]) -> date:
@@ -153,8 +153,8 @@ def _moved(
             return OrderDays(moved, frozenset(days))
         moved.unpersist()
         return none
-    here = prepared(source, days).where(days_predicate("business_date", days))
-    known = [here.select("order_id"), *_known_on(work, source, days)]
+    of_days = prepared(source, days).where(days_predicate("business_date", days))
+    known = [of_days.select("order_id"), *_known_on(work, source, days)]
     concerned = reduce(DataFrame.unionByName, known).distinct()
     rows = _up_to(prepared(source, None), newest)
     theirs = rows.join(F.broadcast(concerned), "order_id", "left_semi")
@@ -269,5 +269,5 @@ def _asked(work: Workspace, table: str, before: int, query: str) -> set[date] | 
     """
     if not work.tables.keeps(table, before):
         return None
-    found = work.tables.ask(query, {"earlier": before}, earlier=table, later=table)
-    return {day for (day,) in found if day is not None}
+    rows = work.tables.ask(query, {"earlier": before}, earlier=table, later=table)
+    return {day for (day,) in rows if day is not None}

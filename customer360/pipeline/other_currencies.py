@@ -23,7 +23,7 @@ def mostly_other(work: Workspace, source: Source, account: Accounting) -> str | 
     if 2 * account.excluded.get(OTHER_CURRENCY, 0) <= account.rows_in:
         return None
     own = f"(raw ->> '$.source') = {sql_text(source.name)}"
-    found = work.tables.ask(
+    counts = work.tables.ask(
         f"""
         SELECT raw ->> '$.currency', count(*) FROM rejected
         WHERE {own} AND list_contains(reasons, '{OTHER_CURRENCY}') GROUP BY ALL ORDER BY 2 DESC, 1
@@ -41,10 +41,10 @@ def mostly_other(work: Workspace, source: Source, account: Accounting) -> str | 
         rejected=REJECTED,
         made=TRANSACTIONS,
     )
-    foreign = sum(count for _, count in found)
+    foreign = sum(count for _, count in counts)
     if 2 * foreign <= rows:
         return None
-    codes = [code for code, _ in found]
+    codes = [code for code, _ in counts]
     return (
         f"{foreign:,} of {rows:,} rows of {source.name} are in {listed(codes)}, where the mapping "
         f"says currency: {source.currency}; write `currency: {codes[0]}` if that is its money, or "

@@ -113,10 +113,10 @@ def _concerned(
             return None
         replaced = changed_days(lakehouse, name, since, versions[name])
         now[table] = now[table].where(days_predicate(DELIVERY_DAY, replaced | set(days)))
-        there = _rows_before(work, name, since, replaced)
-        if there is None:
+        rows_before = _rows_before(work, name, since, replaced)
+        if rows_before is None:
             return None
-        came_again |= there > 0
+        came_again |= rows_before > 0
         earlier = lakehouse.read(name, version=since)
         before[table] = earlier.where(days_predicate(DELIVERY_DAY, replaced))
     named = source.staged_customers(now).select(_OWN)

@@ -88,16 +88,16 @@ class HeldRow:
 def held(tables: Tables, deployment: Deployment) -> list[Held]:
     """All that is in quarantine, by table and reason."""
     of_table = _sources(deployment)
-    found: list[Held] = []
+    groups: list[Held] = []
     for table in quarantine_tables(tables):
         if table == REJECTED:
-            found += _rejected_by_silver(tables, deployment)
+            groups += _rejected_by_silver(tables, deployment)
             continue
         name = table.removeprefix(LAYER)
         source = of_table.get(name)
         money = worth_sql(source, name, of_raw) if source is not None else None
-        found += _by_reason(tables, table, sql_text(source.name if source else None), money, _DAY)
-    return sorted(found, key=lambda each: (each.table, -each.rows, each.reason))
+        groups += _by_reason(tables, table, sql_text(source.name if source else None), money, _DAY)
+    return sorted(groups, key=lambda each: (each.table, -each.rows, each.reason))
 
 
 def quarantine_tables(tables: Tables) -> list[str]:
@@ -141,15 +141,15 @@ def held_rows(
         reason: Only rows with this reason.
         limit: Rows at most.
     """
-    wanted = f"list_contains(reasons, {sql_text(reason)})" if reason else "true"
+    condition = f"list_contains(reasons, {sql_text(reason)})" if reason else "true"
     at_most = f"LIMIT {limit}" if limit is not None else ""
     if table == REJECTED:
-        return _rows_of_silver(tables, deployment, wanted, at_most)
+        return _rows_of_silver(tables, deployment, condition, at_most)
     own = columns_of(tables, table)
     rows = tables.ask(
         f"""
         SELECT {_id(own)} AS id, reasons, _source_file, _delivered_on, raw,
-            {_edited(own)} FROM rows WHERE {wanted}
+            {_edited(own)} FROM rows WHERE {condition}
         ORDER BY _delivered_on, _source_file, id {at_most}
         """,
         rows=table,
@@ -166,21 +166,21 @@ def rows_with_ids(
     """
     if not ids:
         return {}
-    wanted = ", ".join(map(str, sorted(ids)))
+    listed = ", ".join(map(str, sorted(ids)))
     quarantine = quarantine_of(table)
-    found = _bronze_rows(tables, source, table, "id", ids)
+    rows_by_id = _bronze_rows(tables, source, table, "id", ids)
     if tables.exists(quarantine):
         own = columns_of(tables, quarantine)
         rows = tables.ask(
             f"""
             SELECT {_id(own)} AS id, reasons, _source_file, _delivered_on, raw, {_edited(own)}
-            FROM rows WHERE id IN ({wanted}) AND NOT list_contains(reasons, '{DELETED}')
+            FROM rows WHERE id IN ({listed}) AND NOT list_contains(reasons, '{DELETED}')
             """,
             rows=quarantine,
         )
         for each in rows:
-            found.setdefault(each[0], _held_row(table, each))
-    return found
+            rows_by_id.setdefault(each[0], _held_row(table, each))
+    return rows_by_id
 
 
 def edits_loaded(
@@ -192,29 +192,29 @@ def edits_loaded(
     """
     if not ids:
         return {}
-    found: dict[int, set[datetime | None]] = {}
+    loaded: dict[int, set[datetime | None]] = {}
     for name in (f"bronze/{table}", quarantine_of(table)):
         if not tables.exists(name):
             continue
         own = columns_of(tables, name)
-        there = f"NOT list_contains(reasons, '{DELETED}')" if "reasons" in own else "true"
+        still_delivered = f"NOT list_contains(reasons, '{DELETED}')" if "reasons" in own else "true"
         rows = tables.ask(
             f"""
             SELECT DISTINCT {_id(own)} AS id, {_edited(own)} FROM rows
-            WHERE id IN ({", ".join(map(str, ids))}) AND {there}
+            WHERE id IN ({", ".join(map(str, ids))}) AND {still_delivered}
             """,
             rows=name,
         )
         for id_, _, at in rows:
-            found.setdefault(id_, set()).add(at)
-    return found
+            loaded.setdefault(id_, set()).add(at)
+    return loaded
 
 
 def delivery_days(tables: Tables, table: str, ids: Collection[int]) -> set[date | None]:
     """The days on which rows with these ids were delivered; None of tables that come whole."""
     if not ids:
         return set()
-    found: set[date | None] = set()
+    days: set[date | None] = set()
     for name in (f"bronze/{table}", quarantine_of(table)):
         if tables.exists(name):
             rows = tables.ask(
@@ -224,8 +224,8 @@ def delivery_days(tables: Tables, table: str, ids: Collection[int]) -> set[date 
                 """,
                 rows=name,
             )
-            found |= {day for (day,) in rows}
-    return found
+            days |= {day for (day,) in rows}
+    return days
 
 
 def kept_out_on(tables: Tables, source: Source, *, but: Sequence[str] = ()) -> set[date]:
@@ -291,15 +291,15 @@ def _rejected_by_silver(tables: Tables, deployment: Deployment) -> list[Held]:
 
 
 def _rows_of_silver(
-    tables: Tables, deployment: Deployment, wanted: str, at_most: str
+    tables: Tables, deployment: Deployment, condition: str, at_most: str
 ) -> list[HeldRow]:
     """Bronze rows of transactions that silver kept out, those of an order beside each other."""
-    found: list[HeldRow] = []
+    held_rows: list[HeldRow] = []
     for source in deployment.sources:
         rows = tables.ask(
             f"""
             SELECT DISTINCT {of_raw("order_id")} AS order_id, _row_hash, reasons FROM rows
-            WHERE {of_raw("source")} = {sql_text(source.name)} AND {wanted}
+            WHERE {of_raw("source")} = {sql_text(source.name)} AND {condition}
             AND _row_hash IS NOT NULL ORDER BY order_id, _row_hash {at_most}
             """,
             rows=REJECTED,
@@ -307,19 +307,19 @@ def _rows_of_silver(
         reasons = {row_hash: tuple(why) for _, row_hash, why in rows}
         table = source.transactions_table
         stated = _bronze_rows(tables, source, table, "_row_hash", reasons)
-        found += [
+        held_rows += [
             replace(stated[row_hash], reasons=why)
             for row_hash, why in reasons.items()
             if row_hash in stated
         ]
-    return found
+    return held_rows
 
 
 def _bronze_rows(
-    tables: Tables, source: Source, table: str, by: str, wanted: Collection[int]
+    tables: Tables, source: Source, table: str, by: str, identifiers: Collection[int]
 ) -> dict[int, HeldRow]:
     """Rows of a bronze table by what is ``wanted`` of ``by``: ``_row_hash`` or ``id``."""
-    if not wanted or not tables.exists(f"bronze/{table}"):
+    if not identifiers or not tables.exists(f"bronze/{table}"):
         return {}
     own = columns_of(tables, f"bronze/{table}")
     names = [name for name in source.contract(table).column_names if name in own]
@@ -328,13 +328,13 @@ def _bronze_rows(
         f"""
         SELECT DISTINCT ON ({by}) _row_hash, {_id(own)} AS id, _source_file, _delivered_on,
             _rescued, {_edited(own)}, {values} FROM rows
-        WHERE {by} IN ({", ".join(map(str, wanted))}) ORDER BY {by}, _delivered_on
+        WHERE {by} IN ({", ".join(map(str, identifiers))}) ORDER BY {by}, _delivered_on
         """,
         rows=f"bronze/{table}",
     )
-    found: dict[int, HeldRow] = {}
+    held_rows: dict[int, HeldRow] = {}
     for row_hash, id_, file, day, rescued, edited_by, edited_at, *texts in rows:
-        found[id_ if by == "id" else row_hash] = HeldRow(
+        held_rows[id_ if by == "id" else row_hash] = HeldRow(
             table=table,
             row=id_,
             reasons=(),
@@ -345,7 +345,7 @@ def _bronze_rows(
             edited_by=edited_by,
             edited_at=edited_at,
         )
-    return found
+    return held_rows
 
 
 def _held_row(table: str, row: tuple[Any, ...]) -> HeldRow:

@@ -86,17 +86,17 @@ def accepting(left_out: LeftOut, work: Workspace) -> str:
 
 
 def _example(work: Workspace, table: str, reason: str, column_name: str, shown: bool) -> _Example:
-    found = work.tables.ask(
+    rows = work.tables.ask(
         f"""
         SELECT _source_file, raw FROM rows WHERE list_contains(reasons, {sql_text(reason)})
         ORDER BY _ingested_at DESC, _source_file, raw LIMIT {_LOOKED_AT}
         """,
         rows=quarantine_of(table),
     )
-    if not found:
+    if not rows:
         return _Example(table, None, ())
-    file = found[0][0] or table
-    values = [str(value) for value in (_value(raw, column_name) for _, raw in found) if value]
+    file = rows[0][0] or table
+    values = [str(value) for value in (_value(raw, column_name) for _, raw in rows) if value]
     if not values or not shown:
         return _Example(file, None, ())
     return _Example(file, values[0][:_LONGEST], values)
@@ -119,12 +119,12 @@ def _sentence(
             "or short_rows in the mapping may differ from the file's"
         )
     column, header = contract.column(name), source.header_of(table, name)
-    wanted, remedy = _wanted(column, kind, example.others)
-    found = "another value" if example.value is None else f"'{example.value}'"
+    expected, remedy = _wanted(column, kind, example.others)
+    shown = "another value" if example.value is None else f"'{example.value}'"
     if kind == "required":
-        found = "nothing"
+        shown = "nothing"
     tail = f"; {remedy}" if remedy else ""
-    return f"{example.file}: column {header} has {found}, expected {wanted}{tail}"
+    return f"{example.file}: column {header} has {shown}, expected {expected}{tail}"
 
 
 def _wanted(column: Column, kind: str, values: Sequence[str]) -> tuple[str, str]:
@@ -175,13 +175,13 @@ _REMEDIES = {
 
 def exclusions_explained(work: Workspace, source: Source, account: Accounting) -> str:
     """Why silver leaves so much out, in one line: the commonest reason, an order and a remedy."""
-    untold = {
+    unintended = {
         reason: rows
         for reason, rows in account.excluded.items()
         if reason not in (*source.stated_exclusions, *CONFLICTS)
     }
-    reason = max(untold, key=lambda name: (untold[name], name))
-    found = work.tables.ask(
+    reason = max(unintended, key=lambda name: (unintended[name], name))
+    examples = work.tables.ask(
         f"""
         SELECT _source_file, raw ->> '$.order_id', raw ->> '$.amount', raw ->> '$.currency'
         FROM rows WHERE list_contains(reasons, {sql_text(reason)})
@@ -191,15 +191,16 @@ def exclusions_explained(work: Workspace, source: Source, account: Accounting) -
         rows=REJECTED,
     )
     such = ""
-    if found:
-        file, order, amount, currency = found[0]
+    if examples:
+        file, order, amount, currency = examples[0]
         worth = f" of {Decimal(amount):,.2f} {currency}" if amount else ""
         such = f", such as order {order}{worth} in {file or source.name}"
     remedy = _REMEDIES.get(reason, "")
     look = f"`{work.deployment.settings.command(f'show {REJECTED}')}`"
     return (
         f"{share_of(account.untold, work.deployment.limits, source.currency)} of {source.name} are "
-        f"left out of {TRANSACTIONS} though nobody said so, {untold[reason]:,} for {reason}{such}"
+        f"left out of {TRANSACTIONS} though nobody said so, {unintended[reason]:,} for {reason}"
+        f"{such}"
         f"{f'; {remedy}' if remedy else ''}. Look by {look}; to leave them out all the same, name "
         "them by a rule under exclude in the mapping, or "
         f"{accepting(account.untold, work)}"

@@ -40,8 +40,8 @@ class Waiting:
 
     def ranges(self, newest: date) -> list[DayRange]:
         """The loads that take: days near each other are one; ``newest`` serves what comes whole."""
-        found = loads_of(self.days)
-        return found or ([DayRange(newest, newest)] if self.whole else [])
+        ranges = loads_of(self.days)
+        return ranges or ([DayRange(newest, newest)] if self.whole else [])
 
 
 def waiting(tables: Tables, deployment: Deployment, table: str | None = None) -> Waiting:
@@ -59,14 +59,14 @@ def waiting(tables: Tables, deployment: Deployment, table: str | None = None) ->
         for name in source.tables:
             if table not in (None, name):
                 continue
-            found: set[date | None] = set()
+            waiting_days: set[date | None] = set()
             if tables.exists(quarantine_of(name)):
-                found |= _days_waiting(tables, quarantine_of(name))
+                waiting_days |= _days_waiting(tables, quarantine_of(name))
             unloaded = [o.edit.row for o in outcomes(tables, source, name) if o.what == WAITING]
-            found |= delivery_days(tables, name, unloaded)
-            if None in found:
+            waiting_days |= delivery_days(tables, name, unloaded)
+            if None in waiting_days:
                 whole.append(name)
-            days |= found
+            days |= waiting_days
         if table == OF_SILVER:
             days |= kept_out_on(tables, source)
         elif table in (None, source.transactions_table):
@@ -77,7 +77,7 @@ def waiting(tables: Tables, deployment: Deployment, table: str | None = None) ->
 
 def edited_days(tables: Tables, deployment: Deployment) -> set[date]:
     """The days that edited transactions say they are of."""
-    found: set[date] = set()
+    days: set[date] = set()
     for source in deployment.sources:
         bronze = f"bronze/{source.transactions_table}"
         if tables.exists(bronze) and "_edited_row" in columns_of(tables, bronze):
@@ -86,8 +86,8 @@ def edited_days(tables: Tables, deployment: Deployment) -> set[date]:
                 "WHERE _edited_row IS NOT NULL AND _event_date IS NOT NULL",
                 rows=bronze,
             )
-            found |= {day for (day,) in rows}
-    return found
+            days |= {day for (day,) in rows}
+    return days
 
 
 def loads_of(days: Iterable[date]) -> list[DayRange]:

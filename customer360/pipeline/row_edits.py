@@ -51,10 +51,10 @@ def row_name(row: int) -> str:
 
 def row_of(name: str) -> int | None:
     """The id that `row_name` wrote; None of any other text."""
-    found = _ID.fullmatch(name.strip().lower())
-    if found is None:
+    match = _ID.fullmatch(name.strip().lower())
+    if match is None:
         return None
-    number = int(found[1], 16)
+    number = int(match[1], 16)
     return number - (1 << 64) if number >> 63 else number
 
 
@@ -168,14 +168,14 @@ def _stated(path: Path, lines: Any, names: Sequence[str], command: str) -> Itera
                 f"{where}: expected {len(names)} values as in the header, found {len(values)}; put "
                 "values that hold the delimiter in quotation marks"
             )
-        said = dict(zip(names, values, strict=True))
-        row = row_of(said[ROW])
+        stated = dict(zip(names, values, strict=True))
+        row = row_of(stated[ROW])
         if row is None:
             raise EditsError(
                 f"{where}: expected an id like row-0123456789abcdef in column {ROW}, found "
-                f"{said[ROW]!r}; leave that column as `{command}` wrote it"
+                f"{stated[ROW]!r}; leave that column as `{command}` wrote it"
             )
-        drop = said.get(DROP)
+        drop = stated.get(DROP)
         word = None if drop is None else drop.strip().lower()
         if word is not None and word not in (*_YES, *_NO):
             raise EditsError(
@@ -184,9 +184,9 @@ def _stated(path: Path, lines: Any, names: Sequence[str], command: str) -> Itera
             )
         yield Stated(
             line=lines.line_num,
-            table=(said.get(TABLE) or "").strip() or None,
+            table=(stated.get(TABLE) or "").strip() or None,
             row=row,
-            values={n: v or None for n, v in said.items() if not n.startswith("_")},
+            values={n: v or None for n, v in stated.items() if not n.startswith("_")},
             left_out=None if word is None else word in _YES,
         )
 
@@ -249,23 +249,23 @@ def edits_from(
                 f"{where}: {row_name(each.row)} stands on line {same.line} too, with other values; "
                 "rows that were delivered alike have one id, and one edit"
             )
-    found: list[Edit] = []
+    edits: list[Edit] = []
     for name, lines in by_table.items():
         known = known_edits(tables, name)
-        there = rows_with_ids(tables, sources[name], name, lines)
+        held = rows_with_ids(tables, sources[name], name, lines)
         for row, each in lines.items():
             where = f"--edits {path} line {each.line}"
-            if row not in there and row not in known:
+            if row not in held and row not in known:
                 again = deployment.settings.command(f"quarantine show {name} --to {path}")
                 raise EditsError(
                     f"{where}: {row_name(row)} is no row of {name}, neither in bronze nor in "
                     "quarantine: the file is of another deployment (--home), or of before a change "
                     f"of the mapping or the data; write it again by `{again}`"
                 )
-            edit = _edit(sources[name], name, each, there.get(row), known.get(row), where, by, at)
+            edit = _edit(sources[name], name, each, held.get(row), known.get(row), where, by, at)
             if edit is not None:
-                found.append(edit)
-    return found
+                edits.append(edit)
+    return edits
 
 
 def _edit(
@@ -366,9 +366,9 @@ LOADED, REFUSED, DROPPED, WAITING, GONE = (
 def outcomes(tables: Tables, source: Source, table: str) -> list[Outcome]:
     """What became of each edit of bronze table ``table``."""
     edits = known_edits(tables, table)
-    there = rows_with_ids(tables, source, table, edits)
+    held = rows_with_ids(tables, source, table, edits)
     loaded = edits_loaded(tables, table, edits)
-    return [_outcome(edit, there.get(row), loaded.get(row, ())) for row, edit in edits.items()]
+    return [_outcome(edit, held.get(row), loaded.get(row, ())) for row, edit in edits.items()]
 
 
 def _outcome(edit: Edit, row: HeldRow | None, loaded: Collection[datetime | None]) -> Outcome:

@@ -46,12 +46,12 @@ def days_digests(tables: Tables, dates: Collection[date]) -> dict[date, str]:
         """,
         days=CUSTOMER_DAYS,
     )
-    found = {}
+    digests = {}
     for day in dates:
         upto = [(rows, total) for business_date, rows, total in by_day if business_date <= day]
         rows, total = (sum(each) for each in zip(*upto, strict=True)) if upto else (0, 0)
-        found[day] = f"{rows}-{int(total) % 2**64:016x}"
-    return found
+        digests[day] = f"{rows}-{int(total) % 2**64:016x}"
+    return digests
 
 
 def digests_note(
@@ -77,9 +77,9 @@ def digests_noted(tables: TableLogs, table: str) -> dict[date, str]:
         tables: The tables.
         table: One of `NOTED`.
     """
-    there = set(tables.partition_values(table, AS_OF))
+    existing = set(tables.partition_values(table, AS_OF))
     stated = (newest_note(tables, table, _MADE_OF) or {}).get(_MADE_OF, {})
-    return {date.fromisoformat(day): of for day, of in stated.items() if day in there}
+    return {date.fromisoformat(day): of for day, of in stated.items() if day in existing}
 
 
 def noted(tables: Tables, table: str, as_of: Sequence[date]) -> tuple[str | None, list[date]]:

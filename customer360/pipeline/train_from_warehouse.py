@@ -13,6 +13,7 @@ from customer360.models.lineage import FeatureSchema
 from customer360.models.revenue.features import typed_features
 from customer360.models.revenue.spec import REVENUE
 from customer360.models.revenue.training import RevenueTraining, train_on_rows
+from customer360.models.sampling import DatedRows
 from customer360.models.tracking import LoggedTraining, log_training
 from customer360.models.windows import AsOfGrid
 from customer360.pipeline.run_models import champion_beside, export, gate_of, tracking_of
@@ -57,15 +58,15 @@ def read_base_table(login: Login, max_rows: int) -> tuple[pd.DataFrame, int]:
                     "revenue_horizon_days lower, and publish again"
                 )
             share = min(1.0, max_rows / rows)
-            found = reader.execute(
+            cursor = reader.execute(
                 f"SELECT as_of, {features}, net_revenue_next::double precision AS revenue, "
                 f"bought_next AS bought FROM {BASE_TABLE} WHERE net_revenue_next IS NOT NULL "
                 "AND ('x' || left(md5(customer_key), 8))::bit(32)::bigint < %s "
                 "ORDER BY as_of, customer_key",
                 [int(share * 2**32)],
             )
-            names = [column.name for column in found.description or ()]
-            frame = pd.DataFrame(found.fetchall(), columns=names)
+            names = [column.name for column in cursor.description or ()]
+            frame = pd.DataFrame(cursor.fetchall(), columns=names)
             labels = frame[["as_of", "revenue", "bought"]]
             return labels.join(typed_features(frame)), int(horizon)
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
@@ -91,8 +92,7 @@ def train_revenue_from_warehouse(
     grid = AsOfGrid(tuple(reversed(dates[:-2])), dates[-2], dates[-1])
     champion, notes = champion_beside(REVENUE, settings)
     training = train_on_rows(
-        frame,
-        grid,
+        DatedRows.of(frame, grid),
         horizon,
         grid.test + timedelta(days=horizon),
         champion=champion.model if champion else None,

@@ -83,8 +83,8 @@ def write_files(
     with _writers(scratch, name, formats, target, private) as writers:
         for batch in batches:
             table = pa.Table.from_batches([batch]).cast(schema)
-            for found in pc.value_counts(table["left_out"].drop_null()).to_pylist():
-                counts[found["values"]] += found["counts"]
+            for group in pc.value_counts(table["left_out"].drop_null()).to_pylist():
+                counts[group["values"]] += group["counts"]
             stays = table.filter(pc.is_null(table["left_out"])).drop_columns("left_out")
             if not stays.num_rows:
                 continue

@@ -135,8 +135,8 @@ def row_count(owner: Login, mart: str) -> int:
     """Rows of a mart."""
     query = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(MARTS, mart))
     with owner.connect() as connection:
-        found = connection.execute(query).fetchone()
-    return int(found[0]) if found else 0
+        row = connection.execute(query).fetchone()
+    return int(row[0]) if row else 0
 
 
 def write_docs(settings: Settings, owner: Login) -> Path:
@@ -222,21 +222,21 @@ def _events(
         stderr=subprocess.STDOUT,
         text=True,
     )
-    said = []
+    messages = []
     try:
         for line in process.stdout or ():
             try:
                 event = json.loads(line)
             except ValueError:
                 # Of Python, not of dbt: it did not even start.
-                said.append(line.strip())
+                messages.append(line.strip())
                 continue
             if event["info"]["level"] == "error":
-                said.append(_one_line(event["info"]["msg"]))
+                messages.append(_one_line(event["info"]["msg"]))
             yield event
         if process.wait() and not results.exists():
             raise MartsError(
-                f"dbt {' '.join(arguments)}: {said[-1] if said else 'failed'}; "
+                f"dbt {' '.join(arguments)}: {messages[-1] if messages else 'failed'}; "
                 f"see {logs / 'dbt.log'}"
             )
     finally:
@@ -252,5 +252,5 @@ def _events(
 def _one_line(message: str) -> str:
     """What is wrong, of a message of dbt that begins with headings and where it is."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
-    told = (line for line in lines if not _HEADING.match(line))
-    return next(told, lines[0] if lines else "failed")
+    lines_of_content = (line for line in lines if not _HEADING.match(line))
+    return next(lines_of_content, lines[0] if lines else "failed")

@@ -204,12 +204,12 @@ def last_origin(owner: Login, table: PublishedTable) -> Origin | None:
     with owner.connect() as connection:
         if not (_exists(connection, PUBLICATIONS) and _exists(connection, table.name)):
             return None
-        found = connection.execute(
+        row = connection.execute(
             f"SELECT run_id, delta_version, delta_table FROM {PUBLICATIONS} WHERE table_name = %s "
             "ORDER BY published_at DESC LIMIT 1",
             [table.name.replace(".", "/")],
         ).fetchone()
-        return Origin(*found) if found else None
+        return Origin(*row) if row else None
 
 
 def newest_slice(owner: Login, table: PublishedTable) -> date | None:
@@ -217,12 +217,12 @@ def newest_slice(owner: Login, table: PublishedTable) -> date | None:
     with owner.connect() as connection:
         if table.sliced_by is None or not _exists(connection, table.name):
             return None
-        found = connection.execute(
+        row = connection.execute(
             sql.SQL("SELECT max({}) FROM {}").format(
                 sql.Identifier(table.sliced_by), table.identifier
             )
         ).fetchone()
-        return found[0] if found else None
+        return row[0] if row else None
 
 
 def publications(login: Login) -> list[Publication]:
@@ -230,11 +230,11 @@ def publications(login: Login) -> list[Publication]:
     with login.connect() as connection:
         if not _exists(connection, PUBLICATIONS):
             return []
-        found = connection.execute(
+        rows = connection.execute(
             f"SELECT DISTINCT ON (table_name) table_name, rows, published_at FROM {PUBLICATIONS} "
             "ORDER BY table_name, published_at DESC"
         )
-        return [Publication(*row) for row in found]
+        return [Publication(*row) for row in rows]
 
 
 def has_columns(owner: Login, table: PublishedTable) -> bool:
@@ -360,10 +360,10 @@ def _bounds(
     if table.sliced_by is None:
         return None, None
     day = sql.Identifier(table.sliced_by)
-    found = session.execute(
+    row = session.execute(
         sql.SQL("SELECT min({0}), max({0}) FROM {1}").format(day, scratch)
     ).fetchone()
-    return (found[0], found[1]) if found else (None, None)
+    return (row[0], row[1]) if row else (None, None)
 
 
 def _definitions(table: PublishedTable) -> sql.Composed:
@@ -375,8 +375,8 @@ def _definitions(table: PublishedTable) -> sql.Composed:
 
 def _prepare(session: psycopg.Connection[Any], table: PublishedTable) -> None:
     """Make the table, or give it the columns that it has by now."""
-    there = _columns(session, table)
-    if not there:
+    existing = _columns(session, table)
+    if not existing:
         session.execute(
             sql.SQL("CREATE TABLE {} ({}, PRIMARY KEY ({}))").format(
                 table.identifier,
@@ -392,7 +392,7 @@ def _prepare(session: psycopg.Connection[Any], table: PublishedTable) -> None:
             )
         return
     for name, kind in table.columns.items():
-        if name not in there:
+        if name not in existing:
             session.execute(
                 sql.SQL("ALTER TABLE {} ADD COLUMN {} {}").format(
                     table.identifier,
@@ -400,12 +400,12 @@ def _prepare(session: psycopg.Connection[Any], table: PublishedTable) -> None:
                     sql.SQL(kind),
                 )
             )
-        elif there[name] != kind:
+        elif existing[name] != kind:
             raise WarehouseError(
-                f"{table.name}.{name} is {there[name]} in the warehouse and {kind} by its "
+                f"{table.name}.{name} is {existing[name]} in the warehouse and {kind} by its "
                 f"contract: DROP TABLE {table.name} CASCADE there, and publish again"
             )
-    for name in there.keys() - table.columns.keys():
+    for name in existing.keys() - table.columns.keys():
         # A column that may not be there any more, such as personal data, does not stay.
         session.execute(
             sql.SQL("ALTER TABLE {} DROP COLUMN {} CASCADE").format(
@@ -416,20 +416,20 @@ def _prepare(session: psycopg.Connection[Any], table: PublishedTable) -> None:
 
 def _columns(session: psycopg.Connection[Any], table: PublishedTable) -> dict[str, str]:
     schema, name = table.name.split(".")
-    found = session.execute(
+    rows = session.execute(
         "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute "
         "JOIN pg_class ON pg_class.oid = attrelid JOIN pg_namespace n ON n.oid = relnamespace "
         "WHERE nspname = %s AND relname = %s AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
         [schema, name],
     )
     return {
-        column: kind.replace("timestamp with time zone", "timestamptz") for column, kind in found
+        column: kind.replace("timestamp with time zone", "timestamptz") for column, kind in rows
     }
 
 
 def _exists(session: psycopg.Connection[Any], name: str) -> bool:
-    found = session.execute("SELECT to_regclass(%s)", [name]).fetchone()
-    return found is not None and found[0] is not None
+    row = session.execute("SELECT to_regclass(%s)", [name]).fetchone()
+    return row is not None and row[0] is not None
 
 
 def _spark_type(kind: str) -> str:

@@ -122,14 +122,14 @@ def _refuse_unread(
     if first is None:
         return
     line, column = first
-    wanted = {
+    expected = {
         "customer_key": "64 hexadecimal digits",
         "source_customer_id": f"an id with its source, one of {listed(sources)}, in column source",
         "email": "an e-mail address or its SHA-256",
         "phone": "a phone number with + and country code in front, or its SHA-256; or set column "
         "country or the setting default_country",
     }[column]
-    raise SuppressionError(f"{path}, row {line}, column {column}: expected {wanted}; {_KEPT}")
+    raise SuppressionError(f"{path}, row {line}, column {column}: expected {expected}; {_KEPT}")
 
 
 def _batches(path: Path, sources: Sequence[str], secret: bytes) -> Iterator[pa.RecordBatch]:

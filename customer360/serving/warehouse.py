@@ -322,8 +322,8 @@ def _prepare(owner: Login, reader: Login, *, make_role: bool) -> None:
         # One at a time: two processes that create the same schema at once fail each other.
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('customer360.prepare'))")
         try:
-            found = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [name])
-            if make_role and not found.rowcount:
+            existing = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [name])
+            if make_role and not existing.rowcount:
                 connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(role))
                 _set_password(connection, name, reader.parameters["password"])
         except psycopg.errors.InsufficientPrivilege:
@@ -335,11 +335,11 @@ def _prepare(owner: Login, reader: Login, *, make_role: bool) -> None:
             sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(LOADING))
         )
         for schema in READABLE:
-            here = {"schema": sql.Identifier(schema), "role": role}
+            names = {"schema": sql.Identifier(schema), "role": role}
             for statement in (
                 "CREATE SCHEMA IF NOT EXISTS {schema}",
                 "GRANT USAGE ON SCHEMA {schema} TO {role}",
                 "GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role}",
                 "ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT SELECT ON TABLES TO {role}",
             ):
-                connection.execute(sql.SQL(statement).format(**here))
+                connection.execute(sql.SQL(statement).format(**names))

@@ -12,7 +12,8 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-PROFILE = ("city", "state", "country", "loyalty_tier", "marketing_consent")
+from customer360.contracts.attributes import attributes_of
+from customer360.table_names import HISTORY
 
 
 def history(profiles: DataFrame) -> DataFrame:
@@ -26,9 +27,10 @@ def history(profiles: DataFrame) -> DataFrame:
         The columns of ``silver/customer_history``. Consecutive equal profiles are one version;
         exactly one version a customer is current.
     """
+    attributes = attributes_of(HISTORY)
     # Everything below works customer by customer, on this one shuffle.
     observed = profiles.select(
-        "customer_key", *PROFILE, "updated_at", "_delivered_on", "_row_hash"
+        "customer_key", *attributes, "updated_at", "_delivered_on", "_row_hash"
     ).repartition("customer_key")
     customer = Window.partitionBy("customer_key")
     in_time = customer.orderBy("updated_at")
@@ -48,16 +50,16 @@ def history(profiles: DataFrame) -> DataFrame:
     moments = (
         observed.withColumn("updated_at", at)
         .groupBy("customer_key", "updated_at")
-        .agg(*(stated(name) for name in PROFILE))
+        .agg(*(stated(name) for name in attributes))
     )
     # What is blank is as it was.
     known = moments.select(
         "customer_key",
         F.col("updated_at").alias("valid_from"),
-        *(F.last(name, ignorenulls=True).over(in_time).alias(name) for name in PROFILE),
+        *(F.last(name, ignorenulls=True).over(in_time).alias(name) for name in attributes),
     )
     in_versions = customer.orderBy("valid_from")
-    profile = F.struct(*PROFILE)
+    profile = F.struct(*attributes)
     before = F.lag(profile).over(in_versions)
     # A version begins at the customer's first profile, or at one unlike the one before.
     begins = before.isNull() | ~profile.eqNullSafe(before)
@@ -65,7 +67,7 @@ def history(profiles: DataFrame) -> DataFrame:
     valid_to = F.lead("valid_from").over(in_versions)
     return versions.withColumn("valid_to", valid_to).select(
         "customer_key",
-        *PROFILE,
+        *attributes,
         "valid_from",
         "valid_to",
         F.col("valid_to").isNull().alias("is_current"),

@@ -14,15 +14,42 @@ last. A customer known only by transactions has no profile: the source gives the
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from customer360.contracts import Contract
+from customer360.contracts.attributes import customer_attributes
 from customer360.silver import text
 from customer360.silver.keys import customer_key
 from customer360.table_names import CUSTOMERS
 
-_WRITTEN = ("name", "address", "city", "state", "country")  # as people write them, in any alphabet
+
+def _code(text_: Column) -> Column:
+    return text.code(text_.cast("string"))
+
+
+def _word(text_: Column) -> Column:
+    return F.lower(text.tidy(text_))
+
+
+_TIDIED: Mapping[str, Callable[[Column], Column]] = {
+    "email": text.email,
+    "phone": text.phone,
+    "tax_id": text.tax_id,
+    "postal_code": _code,
+    "acquisition_channel": _word,
+    "loyalty_tier": _word,
+}
+"""How the texts of an attribute are made alike; others are taken as people write them."""
+
+_CASED: Mapping[str, Callable[[Column], Column]] = {
+    "name": text.cased,
+    "city": text.cased,
+    "state": text.region,
+}
+"""Attributes whose case is mended."""
 
 
 def prepared(staged: DataFrame, *, source: str, secret: bytes) -> DataFrame:
@@ -46,32 +73,27 @@ def prepared(staged: DataFrame, *, source: str, secret: bytes) -> DataFrame:
         F.col("_delivered_on").cast("timestamp"),
         F.lit("1970-01-01 00:00:00").cast("timestamp"),
     )
+    attributes = customer_attributes().values()
+    texts = [each.name for each in attributes if each.physical_type == "string"]
+    typed = [each for each in attributes if each.physical_type != "string"]
     # Step by step, because each rule uses its text several times: one nested expression would
     # repeat the rules inside it as often.
     tidy = staged.select(
         text.identifier(F.col("source_customer_id")).alias("source_customer_id"),
-        *(text.tidy(F.col(name)).alias(name) for name in _WRITTEN),
-        text.email(F.col("email")).alias("email"),
-        text.phone(F.col("phone")).alias("phone"),
-        text.tax_id(F.col("tax_id")).alias("tax_id"),
-        text.code(F.col("postal_code").cast("string")).alias("postal_code"),
-        F.lower(text.tidy(F.col("acquisition_channel"))).alias("acquisition_channel"),
-        F.lower(text.tidy(F.col("loyalty_tier"))).alias("loyalty_tier"),
-        F.col("birth_date").cast("date").alias("birth_date"),
-        F.col("marketing_consent").cast("boolean").alias("marketing_consent"),
-        F.col("signed_up_on").cast("date").alias("signed_up_on"),
+        *(_TIDIED.get(name, text.tidy)(F.col(name)).alias(name) for name in texts),
+        *(F.col(each.name).cast(each.physical_type).alias(each.name) for each in typed),
         known_since.alias("updated_at"),
         F.col("_delivered_on").cast("date").alias("_delivered_on"),
         F.col("_row_hash").cast("long").alias("_row_hash"),
     ).where(F.col("source_customer_id").isNotNull())
-    composed = tidy.withColumns({name: text.composed(F.col(name)) for name in _WRITTEN})
+    composed = tidy.withColumns(
+        {name: text.composed(F.col(name)) for name in texts if name not in _TIDIED}
+    )
     return composed.withColumns(
         {
             "customer_key": customer_key(source, F.col("source_customer_id"), secret),
             "source": F.lit(source),
-            "name": text.cased(F.col("name")),
-            "city": text.cased(F.col("city")),
-            "state": text.region(F.col("state")),
+            **{name: mended(F.col(name)) for name, mended in _CASED.items()},
         }
     ).select(*Contract.load(CUSTOMERS).column_names)
 

@@ -72,9 +72,9 @@ class LoadedMoney:
     @classmethod
     def of(cls, *observed: Mapping[str, Any]) -> LoadedMoney:
         """From the three observations' values, in any order."""
-        found = {name: value for values in observed for name, value in values.items()}
+        sums = {name: value for values in observed for name, value in values.items()}
         names = ("received", "stated", "excluded", "kept", "duplicates", "corrections", "conflicts")
-        return cls(*(Decimal(found[f"money_{name}"] or 0) for name in names))
+        return cls(*(Decimal(sums[f"money_{name}"] or 0) for name in names))
 
     @property
     def missing(self) -> Decimal:

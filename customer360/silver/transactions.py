@@ -501,8 +501,8 @@ def excluded_counts(reasons: Sequence[str] = (), stated: Sequence[str] = ()) -> 
     """
     why = F.col("excluded_because")
     named = tuple(dict.fromkeys((*REASONS, *reasons)))
-    told = F.coalesce(why.isin(*stated), F.lit(False)) if stated else F.lit(False)
-    untold, worth = why.isNotNull() & ~told, F.abs("amount")
+    intended = F.coalesce(why.isin(*stated), F.lit(False)) if stated else F.lit(False)
+    untold, worth = why.isNotNull() & ~intended, F.abs("amount")
     return (
         F.count(why).alias("excluded"),
         *(F.count_if(why == reason).alias(f"excluded:{reason}") for reason in named),
@@ -510,8 +510,8 @@ def excluded_counts(reasons: Sequence[str] = (), stated: Sequence[str] = ()) -> 
         F.count_if(untold).alias("untold"),
         F.sum(F.when(untold, worth)).alias("untold_money"),
         F.count_if(untold & worth.isNull()).alias("untold_unknown"),
-        F.count_if(~told & ~F.col(_NOTHING)).alias("of_rows"),
-        F.sum(F.when(~told, worth)).alias("of_money"),
+        F.count_if(~intended & ~F.col(_NOTHING)).alias("of_rows"),
+        F.sum(F.when(~intended, worth)).alias("of_money"),
     )
 
 

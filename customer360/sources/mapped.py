@@ -34,6 +34,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from customer360.contracts import PERSONAL, SET_ASIDE, Contract
 from customer360.contracts import Column as ContractColumn
+from customer360.contracts.attributes import customer_attributes
 from customer360.contracts.identifiers import CUSTOMER, IDENTIFIER, NULL_WORDS, ROW, trimmed_sql
 from customer360.contracts.numbers import (
     decimal_sql,
@@ -85,13 +86,11 @@ _ROW_IDS = ("order_id", "line_id", "related_order_id")
 _TEXT_TESTS = ("equals", "starts_with", "matches", "blank")
 _EXACT = "decimal(18,6)"
 _CONTINUES = "__continues"
-_DAYS = ("birth_date", "signed_up_on", "delivered_on", "reviewed_on")
+_DAYS = ("delivered_on", "reviewed_on")
 _COUNTS = ("installments", "review_score")
 _LEAST: Mapping[str, int | str] = {
     "review_score": 1,
     "installments": 0,
-    "birth_date": "1850-01-01",
-    "signed_up_on": "1700-01-01",
 }
 _STATES = (
     "order_id",
@@ -431,6 +430,7 @@ class MappedSource(Source, Generic[MappingT]):
         return " OR ".join(rule for rule in rules if rule is not None) or None
 
     def _column(self, name: str, role: str | None, header: str, personal: bool) -> ContractColumn:
+        attribute = customer_attributes().get(role or "")
         kind = "string"
         if role in _NUMBERS:
             kind = "number"
@@ -438,10 +438,10 @@ class MappedSource(Source, Generic[MappingT]):
             kind = "timestamp"
         elif role in _DAYS:
             kind = "date"
-        elif role == "marketing_consent":
-            kind = "boolean"
         elif role in _COUNTS:
             kind = "integer"
+        elif attribute is not None:
+            kind = attribute.logical_type
         written = self._written("number" if kind == "integer" else kind)
         properties = dict(written.get("properties", {}))
         if role in _DATED:
@@ -460,7 +460,7 @@ class MappedSource(Source, Generic[MappingT]):
             else f"{described} In the {self.place}: {header}.",
             unit=self.currency if role in _MONEY else None,
             classification=PERSONAL if personal else None,
-            minimum=_LEAST.get(role or ""),
+            minimum=_LEAST.get(role or "") if attribute is None else attribute.minimum,
             maximum=5 if role == "review_score" else None,
             format="email" if role == "email" else written.get("format"),
             properties=properties | self._read_as(role, kind),

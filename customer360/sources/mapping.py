@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import date
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar, get_args
 from zoneinfo import ZoneInfo
 
 import yaml
@@ -20,42 +20,23 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    create_model,
     field_validator,
     model_validator,
 )
 
+from customer360.contracts.attributes import customer_attributes
 from customer360.contracts.times import READABLE
 from customer360.errors import SettingsError, listed
 
+CUSTOMER_ROLES = tuple(customer_attributes())
+"""Roles that describe the customer rather than the order."""
+
 PERSONAL_ROLES = (
     "customer_id",
-    "name",
-    "email",
-    "phone",
-    "address",
-    "birth_date",
-    "tax_id",
-    "postal_code",
+    *(name for name, attribute in customer_attributes().items() if attribute.is_personal),
 )
 """Roles that hold personal data."""
-
-CUSTOMER_ROLES = (
-    "name",
-    "email",
-    "phone",
-    "address",
-    "birth_date",
-    "tax_id",
-    "city",
-    "state",
-    "postal_code",
-    "country",
-    "acquisition_channel",
-    "loyalty_tier",
-    "marketing_consent",
-    "signed_up_on",
-)
-"""Roles that describe the customer rather than the order."""
 
 ANONYMOUS = (
     "0",
@@ -108,8 +89,8 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Columns(Strict):
-    """The source's column of everything the project wants to know; what is absent is null.
+class OrderColumns(Strict):
+    """The source's column of everything there is to know of an order; what is absent is null.
 
     ``order_id`` and ``related_order_id`` may be several columns, which together are the id;
     ``amount`` may be several, which are added.
@@ -185,43 +166,9 @@ class Columns(Strict):
     reviewed_on: str | None = Field(
         None, description="Day the customer gave the score.", examples=["reviewed"]
     )
-    name: str | None = Field(None, description="Name of the customer.", examples=["Billing Name"])
-    email: str | None = Field(
-        None, description="E-mail address of the customer.", examples=["Email"]
-    )
-    phone: str | None = Field(
-        None, description="Telephone number of the customer.", examples=["Phone"]
-    )
-    address: str | None = Field(
-        None, description="Street address of the customer.", examples=["Street"]
-    )
-    birth_date: str | None = Field(
-        None, description="Birth date of the customer.", examples=["born"]
-    )
-    tax_id: str | None = Field(None, description="Tax number of the customer.", examples=["vat_id"])
-    city: str | None = Field(None, description="City of the customer.", examples=["City"])
-    state: str | None = Field(
-        None, description="State or region of the customer.", examples=["State"]
-    )
-    postal_code: str | None = Field(
-        None, description="Postal code of the customer.", examples=["Zip"]
-    )
-    country: str | None = Field(None, description="Country of the customer.", examples=["Country"])
-    acquisition_channel: str | None = Field(
-        None, description="What brought the customer.", examples=["utm_source"]
-    )
-    loyalty_tier: str | None = Field(
-        None, description="Tier in the loyalty programme.", examples=["tier"]
-    )
-    marketing_consent: str | None = Field(
-        None, description="May the customer be written to?", examples=["Accepts Marketing"]
-    )
-    signed_up_on: str | None = Field(
-        None, description="Day the customer signed up.", examples=["registered"]
-    )
 
     @model_validator(mode="after")
-    def _money(self) -> Columns:
+    def _money(self) -> Self:
         if self.amount is None and (self.quantity is None or self.unit_price is None):
             raise ValueError("amount is missing: name it, or both quantity and unit_price")
         if self.amount is not None and self.unit_price is not None:
@@ -245,6 +192,28 @@ class Columns(Strict):
     def pairs(self) -> list[tuple[str, str]]:
         """Every role with each of its columns."""
         return [(role, header) for role in type(self).model_fields for header in self.headers(role)]
+
+
+if TYPE_CHECKING:
+    Columns = OrderColumns
+else:
+    # The attributes of a customer are the contract's: see `customer360.contracts.attributes`.
+    Columns = create_model(
+        "Columns",
+        __base__=OrderColumns,
+        __doc__="The source's column of everything the project wants to know.",
+        **{
+            name: (
+                str | None,
+                Field(
+                    None,
+                    description=attribute.business_name,
+                    examples=[attribute.properties.get("header", name)],
+                ),
+            )
+            for name, attribute in customer_attributes().items()
+        },
+    )
 
 
 class Condition(Strict):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from customer360.contracts import Contract
+from customer360.contracts.attributes import customer_attributes
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -47,20 +48,7 @@ changed the row, null where it does not say;
 
 CUSTOMER_COLUMNS = {
     "source_customer_id": "string",
-    "name": "string",
-    "email": "string",
-    "phone": "string",
-    "address": "string",
-    "birth_date": "date",
-    "tax_id": "string",
-    "city": "string",
-    "state": "string",
-    "postal_code": "string",
-    "country": "string",
-    "acquisition_channel": "string",
-    "loyalty_tier": "string",
-    "marketing_consent": "boolean",
-    "signed_up_on": "date",
+    **{name: attribute.physical_type for name, attribute in customer_attributes().items()},
     "updated_at": "timestamp",
     "_delivered_on": "date",
     "_row_hash": "bigint",

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
 from customer360.dashboard import app
+from customer360.dashboard.views import all_views
 from customer360.dashboard.views.health import broken_rule
 from customer360.language import Language
 from customer360.serving.warehouse import open_warehouse
@@ -61,7 +62,7 @@ def said(test: AppTest) -> str:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("name", app.VIEWS)
+@pytest.mark.parametrize("name", all_views())
 def test_every_page_works(shown, name: str, language: str) -> None:
     test = shown(name, language)
     assert not test.exception
@@ -302,7 +303,7 @@ def test_what_if_answers(shown) -> None:
 
 
 def test_what_if_explains_in_portuguese(shown, monkeypatch) -> None:
-    monkeypatch.setattr(app.VIEWS["what_if"][0], "load", lambda _: model())
+    monkeypatch.setattr(all_views()["what_if"], "load", lambda _: model())
     test = shown("what_if", "pt")
     assert set(test.selectbox(key="try-first_category").options) == {"Livros", "Games", "Garden"}
     test.number_input(key="try-amount").set_value(1234.5)
@@ -325,7 +326,7 @@ def empty_home(tmp_path_factory) -> Settings:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("name", app.VIEWS)
+@pytest.mark.parametrize("name", all_views())
 def test_an_empty_warehouse_says_what_to_do(empty_home, monkeypatch, name, language) -> None:
     monkeypatch.setenv(HOME_VARIABLE, str(empty_home.home))
     test = page(name, language)
@@ -370,7 +371,7 @@ def half_home(tmp_path_factory) -> Settings:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("name", app.VIEWS)
+@pytest.mark.parametrize("name", all_views())
 def test_a_half_built_warehouse_shows_what_there_is(half_home, monkeypatch, name, language) -> None:
     monkeypatch.setenv(HOME_VARIABLE, str(half_home.home))
     test = page(name, language)
@@ -419,7 +420,7 @@ def test_what_nobody_foresaw_is_one_line_too(shown, monkeypatch, caplog) -> None
     def broken(*_: object) -> None:
         raise RuntimeError("a secret of the inside")
 
-    monkeypatch.setattr(app.VIEWS["segments"][0], "render", broken)
+    monkeypatch.setattr(all_views()["segments"], "render", broken)
     test = shown("segments")
     assert not test.exception
     assert len(test.error) == 1

@@ -16,6 +16,7 @@ from customer360.contracts.reasons import LEFT_OUT
 from customer360.dashboard import app, tables
 from customer360.dashboard.figures import named, wording
 from customer360.dashboard.queries.customers import COLUMNS, PROFILE, SORTABLE
+from customer360.dashboard.views import all_views
 from customer360.language import LANGUAGES, Language, texts
 from customer360.models.baselines import NAIVE_RULES
 from customer360.models.comparison import comparison, readable
@@ -26,8 +27,8 @@ from customer360.models.evaluation import (
     rule_metrics,
 )
 from customer360.models.lifetime_value.beta_geometric import BgNbd
+from customer360.models.lifetime_value.candidates import PAST_AVERAGE_MODEL
 from customer360.models.lifetime_value.pareto_nbd import ParetoNbd
-from customer360.models.lifetime_value.training import PAST_AVERAGE_MODEL
 from customer360.models.registry import MODELS
 from customer360.models.revenue.fitting import KINDS
 from customer360.silver import transactions
@@ -97,7 +98,7 @@ def test_no_text_is_missing() -> None:
 
 
 def test_every_page_has_a_title_and_says_what_it_is_for() -> None:
-    assert [n for n in app.VIEWS if not {f"{n}.title", f"{n}.about"} <= set(texts("en"))] == []
+    assert [n for n in all_views() if not {f"{n}.title", f"{n}.about"} <= set(texts("en"))] == []
 
 
 def test_every_column_has_a_heading() -> None:

@@ -159,6 +159,7 @@ def test_the_profile_is_the_one_at_the_end_of_the_day(
     features: DataFrame,
     churn_scores: DataFrame,
     lifetime_value: DataFrame,
+    customers: DataFrame,
     time_zone: str,
     cities: list[str],
 ) -> None:
@@ -173,6 +174,7 @@ def test_the_profile_is_the_one_at_the_end_of_the_day(
         churn_scores,
         lifetime_value,
         profiles,
+        customers,
         time_zone=time_zone,
     )
     found = rows.where("customer_key = 'ana'").orderBy("as_of").collect()
@@ -180,7 +182,11 @@ def test_the_profile_is_the_one_at_the_end_of_the_day(
 
 
 def test_a_history_that_begins_later_lends_its_earliest_profile(
-    spark: SparkSession, features: DataFrame, churn_scores: DataFrame, lifetime_value: DataFrame
+    spark: SparkSession,
+    features: DataFrame,
+    churn_scores: DataFrame,
+    lifetime_value: DataFrame,
+    customers: DataFrame,
 ) -> None:
     profiles = history(
         spark,
@@ -190,7 +196,9 @@ def test_a_history_that_begins_later_lends_its_earliest_profile(
         ("ben", "Natal", "2024-06-01 00:00:00", None),
         ("no purchase", "Recife", "2024-01-01 00:00:00", None),
     )
-    rows = customer_360(features, rfm_segments(features), churn_scores, lifetime_value, profiles)
+    rows = customer_360(
+        features, rfm_segments(features), churn_scores, lifetime_value, profiles, customers
+    )
     assert rows_of(rows, "as_of", "customer_key", "city") == [
         (EARLIER, "ana", "Santos"),
         (AS_OF, "ana", "Rio"),

@@ -23,7 +23,7 @@ from customer360.models.churn.features import (
 from customer360.models.churn.model import ChurnModel, ChurnModelError
 from customer360.models.churn.rows import labelled_rows
 from customer360.models.churn.scoring import score
-from customer360.models.churn.training import ChurnTraining, train
+from customer360.models.churn.training import ChurnOptions, ChurnTraining, train
 from customer360.models.notes import Note, in_english
 from customer360.models.windows import ChurnWindows
 from customer360_tests.gold.frames import bought, customer_days, returned
@@ -46,7 +46,7 @@ def shop_days(spark: SparkSession) -> Iterator[DataFrame]:
 
 @pytest.fixture(scope="module")
 def trained(shop_days: DataFrame) -> ChurnTraining:
-    return train(shop_days, SHOP_END, nthread=2)
+    return train(shop_days, SHOP_END, ChurnOptions(nthread=2))
 
 
 def test_active_and_churned_at_the_edges_of_the_windows(spark: SparkSession) -> None:
@@ -152,13 +152,15 @@ def test_same_data_same_model_whatever_the_order_and_the_keys(
         .orderBy(F.rand(3))
         .repartition(3)
     )
-    again = train(renamed, SHOP_END, nthread=2)
+    again = train(renamed, SHOP_END, ChurnOptions(nthread=2))
     assert again.metrics == trained.metrics
     assert again.model == trained.model
 
 
 def test_sampling_keeps_within_the_limit_and_says_so(shop_days: DataFrame) -> None:
-    found = train(shop_days, SHOP_END, max_training_rows=600, nthread=2, trainer="local")
+    found = train(
+        shop_days, SHOP_END, ChurnOptions(max_training_rows=600, nthread=2, trainer="local")
+    )
     used = found.parameters
     assert int(used["training_rows"]) + int(used["validation_rows"]) <= 600
     assert int(used["test_rows"]) <= 600
@@ -169,7 +171,7 @@ def test_more_rows_than_the_driver_holds_train_on_spark(
     shop_days: DataFrame, trained: ChurnTraining
 ) -> None:
     """The trees learn on all rows, the sample tunes, calibrates and judges."""
-    found = train(shop_days, SHOP_END, max_training_rows=600, nthread=2)
+    found = train(shop_days, SHOP_END, ChurnOptions(max_training_rows=600, nthread=2))
     assert found.status == "trained"
     assert found.parameters["trainer"] == "spark"
     assert trained.parameters["trainer"] == "local"
@@ -178,7 +180,9 @@ def test_more_rows_than_the_driver_holds_train_on_spark(
     )
     assert Note("trees_by_spark", {"rows": everything}) in found.notes
     # Said and done: not the trees that grow here on the same sample.
-    sampled = train(shop_days, SHOP_END, max_training_rows=600, nthread=2, trainer="local")
+    sampled = train(
+        shop_days, SHOP_END, ChurnOptions(max_training_rows=600, nthread=2, trainer="local")
+    )
     assert sampled.parameters["training_rows"] == found.parameters["training_rows"]
     assert found.model.booster != sampled.model.booster
     assert "xgboost.spark" not in in_english(sampled.notes)

@@ -13,11 +13,17 @@ from customer360.models.baselines import AliveBaseline
 from customer360.models.churn.features import design_matrix
 from customer360.models.churn.fitting import matrix
 from customer360.models.churn.model import ChurnModel
-from customer360.models.churn.training import ChurnTraining, fitted_alive, train_on_rows
+from customer360.models.churn.training import (
+    ChurnOptions,
+    ChurnTraining,
+    fitted_alive,
+    train_on_rows,
+)
 from customer360.models.evaluation import probability_metrics
 from customer360.models.lifetime_value.beta_geometric import BgNbd
 from customer360.models.notes import in_english
 from customer360.models.profit import Campaign, profit_curve
+from customer360.models.sampling import DatedRows
 from customer360_tests.models.churn_rows import (
     AS_OF,
     GRID,
@@ -32,7 +38,13 @@ CAMPAIGN = Campaign(contact_cost=3.0, success_rate=0.1, margin=0.3)
 
 def trained_on(rows: pd.DataFrame) -> ChurnTraining:
     alive = AliveBaseline(BgNbd(0.243, 4.414, 0.793, 2.426))
-    return train_on_rows(rows, GRID, WINDOWS, AS_OF, alive=alive, campaign=CAMPAIGN, nthread=1)
+    return train_on_rows(
+        DatedRows.of(rows, GRID),
+        WINDOWS,
+        AS_OF,
+        ChurnOptions(campaign=CAMPAIGN, nthread=1),
+        alive=alive,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +123,9 @@ def test_trees_that_grow_elsewhere_are_the_ones_that_score(rows: pd.DataFrame) -
         one = matrix(rows, categories)
         return xgb.train({"max_depth": 1, "objective": "binary:logistic"}, one, 1), 1, 0.6
 
-    found = train_on_rows(rows, GRID, WINDOWS, AS_OF, nthread=1, grow=stump)
+    found = train_on_rows(
+        DatedRows.of(rows, GRID), WINDOWS, AS_OF, ChurnOptions(nthread=1), grow=stump
+    )
     assert len(asked) == 1
     assert found.model.load_booster().num_boosted_rounds() == 1
     assert (found.metrics["trees"], found.metrics["validation_log_loss"]) == (1, 0.6)

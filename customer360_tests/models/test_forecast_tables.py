@@ -8,11 +8,13 @@ import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 
+from customer360.contracts import Contract
 from customer360.gold.customer_features import customer_features
 from customer360.models.lifetime_value import forecast_tables
 from customer360.models.lifetime_value.beta_geometric import BgNbd
 from customer360.models.lifetime_value.fitting import fit_bg_nbd, fit_gamma_gamma
 from customer360.models.lifetime_value.scoring import LifetimeValueModel, frozen
+from customer360.table_names import REVENUE_FORECAST
 from customer360_tests.gold.frames import bought, customer_days
 from customer360_tests.models.data import CALIBRATION_END, cdnow_calibration
 
@@ -69,8 +71,7 @@ def test_weeks_follow_each_other_from_the_day_after(model: LifetimeValueModel) -
     # 2,357 customers came in 39 weeks: so many are expected, with what they buy again.
     assert rows["new_purchases"].iloc[0] > 2357 / 39
     assert rows["new_purchases"].is_monotonic_increasing
-    names = [column.split()[0] for column in forecast_tables.REVENUE_FORECAST_SCHEMA.split(", ")]
-    assert rows.columns.tolist() == names
+    assert rows.columns.tolist() == list(Contract.load(REVENUE_FORECAST).column_names)
 
 
 def test_the_order_of_cells_does_not_matter(model: LifetimeValueModel) -> None:

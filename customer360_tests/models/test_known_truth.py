@@ -22,6 +22,7 @@ from customer360.models.lifetime_value.fitting import (
 from customer360.models.lifetime_value.gamma_gamma import GammaGamma
 from customer360.models.lifetime_value.pareto_nbd import ParetoNbd
 from customer360.models.lifetime_value.scoring import LifetimeValueModel, frozen
+from customer360.models.sampling import DatedRows
 from customer360_tests.models.churn_rows import AS_OF, GRID, WINDOWS, dated, labelled
 from customer360_tests.models.simulated import SPEND, simulated
 
@@ -114,7 +115,7 @@ def test_intervals_of_fitted_models_hold_90_percent(
 
 def test_churn_probabilities_of_200_000_customers_are_calibrated() -> None:
     """Taught by 50,000 customers a date, judged on 200,000 others drawn by the same truth."""
-    trained = train_on_rows(dated(50_000, seed=1), GRID, WINDOWS, AS_OF)
+    trained = train_on_rows(DatedRows.of(dated(50_000, seed=1), GRID), WINDOWS, AS_OF)
     assert trained.status == "trained"
     assert trained.metrics["test_calibration_error"] < 0.02
     fresh = labelled(200_000, seed=99)

@@ -11,15 +11,12 @@ from pyspark.sql import SparkSession
 
 from customer360.gold.customer_features import customer_features
 from customer360.models.lifetime_value.beta_geometric import BgNbd
+from customer360.models.lifetime_value.cells import value_cells
 from customer360.models.lifetime_value.fitting import fit_gamma_gamma
 from customer360.models.lifetime_value.gamma_gamma import GammaGamma
+from customer360.models.lifetime_value.scores_table import score
 from customer360.models.lifetime_value.scoring import KnownScores, LifetimeValueModel, frozen
-from customer360.models.lifetime_value.training import (
-    LifetimeValueTraining,
-    score,
-    train,
-    value_cells,
-)
+from customer360.models.lifetime_value.training import LifetimeValueTraining, train
 from customer360.models.notes import Note, in_english
 from customer360_tests.gold.frames import bought, customer_days, returned
 from customer360_tests.models.data import (
@@ -57,7 +54,6 @@ def cdnow(spark: SparkSession) -> LifetimeValueTraining:
         HOLDOUT_END,
         model="bg_nbd",
         holdout_days=273,
-        time_unit_days=7,
     )
 
 

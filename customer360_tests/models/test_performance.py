@@ -152,8 +152,8 @@ def figures(prediction: str, customers: int, predicted: float, actual: float) ->
 def test_what_is_worse_than_its_limit_has_missed(prediction, customers, predicted, missed):
     (found,) = judge(figures(prediction, customers, predicted, 0.5), 0.1, 0.25)
     assert found.missed is missed
-    assert prediction in found.told
-    assert "v3" in found.told
+    assert prediction in found.sentence
+    assert "v3" in found.sentence
 
 
 def test_nothing_judged_is_no_figure():

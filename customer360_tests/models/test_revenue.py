@@ -30,6 +30,7 @@ from customer360.models.revenue.training import (
     horizon_for,
     train_on_rows,
 )
+from customer360.models.sampling import DatedRows
 from customer360_tests.models.revenue_rows import (
     AS_OF,
     GRID,
@@ -44,7 +45,7 @@ from customer360_tests.models.revenue_rows import (
 
 @cache
 def training() -> RevenueTraining:
-    return train_on_rows(dated(1_500), GRID, HORIZON_DAYS, AS_OF, nthread=1)
+    return train_on_rows(DatedRows.of(dated(1_500), GRID), HORIZON_DAYS, AS_OF, nthread=1)
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +110,8 @@ def test_what_the_truth_rests_on_is_what_the_model_cannot_do_without(
 @pytest.mark.usefixtures("quick")
 def test_the_same_rows_and_seed_make_the_same_model(trained: RevenueTraining) -> None:
     once, again = (
-        train_on_rows(dated(300), GRID, HORIZON_DAYS, AS_OF, nthread=1) for _ in range(2)
+        train_on_rows(DatedRows.of(dated(300), GRID), HORIZON_DAYS, AS_OF, nthread=1)
+        for _ in range(2)
     )
     assert again.model.fingerprint() == once.model.fingerprint()
     assert again.metrics == once.metrics
@@ -221,7 +223,7 @@ def test_contributions_of_the_line_add_up_to_the_prediction() -> None:
 def test_too_few_buyers_leave_the_mean_and_say_so() -> None:
     rows = dated(300)
     rows.loc[rows["as_of"] != GRID.test, ["bought", "revenue"]] = [0, 0.0]
-    found = train_on_rows(rows, GRID, HORIZON_DAYS, AS_OF)
+    found = train_on_rows(DatedRows.of(rows, GRID), HORIZON_DAYS, AS_OF)
     assert in_english(found.because) == (
         "0 of 600 customers on the training dates bought again where at least 20 must "
         "have and as many must not; everybody's prediction is the mean"
@@ -230,7 +232,7 @@ def test_too_few_buyers_leave_the_mean_and_say_so() -> None:
     assert found.model.predict(customers(2)).tolist() == [0.0, 0.0]
     assert reasons(found.model, customers(2)).isna().all().all()
     assert found.metrics["test_mae"] == found.metrics["baseline_mean_mae"]
-    nobody = train_on_rows(rows.head(0), GRID, HORIZON_DAYS, AS_OF)
+    nobody = train_on_rows(DatedRows.of(rows.head(0), GRID), HORIZON_DAYS, AS_OF)
     assert (nobody.model.kind, nobody.metrics, nobody.plots) == ("none", {}, {})
 
 
@@ -243,7 +245,7 @@ def test_the_mean_wins_where_what_was_learnt_does_not_last() -> None:
     rule_holds = rows["as_of"] != GRID.validation
     rows["bought"] = ((games == rule_holds) ^ (random.random(len(rows)) < 0.1)).astype(int)
     rows["revenue"] = rows["bought"] * 10.0
-    found = train_on_rows(rows, GRID, HORIZON_DAYS, AS_OF, nthread=1)
+    found = train_on_rows(DatedRows.of(rows, GRID), HORIZON_DAYS, AS_OF, nthread=1)
     assert (found.model.kind, found.status) == ("mean", "trained")
     assert Note("mean_is_nearest") in found.notes
     taught = rows[rows["as_of"] != GRID.test]["revenue"].mean()
@@ -257,7 +259,7 @@ def test_the_mean_wins_where_what_was_learnt_does_not_last() -> None:
 def test_a_column_that_knows_the_label_is_named() -> None:
     rows = dated(600)
     rows["first_review_score"] = rows["bought"] * 4 + 1.0
-    found = train_on_rows(rows, GRID, HORIZON_DAYS, AS_OF, nthread=1)
+    found = train_on_rows(DatedRows.of(rows, GRID), HORIZON_DAYS, AS_OF, nthread=1)
     assert not found.leaks.passed
     said = "first_review_score alone tells who will buy from who will not"
     assert said in in_english(found.notes)
@@ -267,12 +269,14 @@ def test_a_column_that_knows_the_label_is_named() -> None:
 def test_the_champion_is_judged_on_the_same_rows(trained: RevenueTraining) -> None:
     rows = dated(400, seed=50)
     champion = trained.model
-    found = train_on_rows(rows, GRID, HORIZON_DAYS, AS_OF, nthread=1, champion=champion)
+    found = train_on_rows(
+        DatedRows.of(rows, GRID), HORIZON_DAYS, AS_OF, nthread=1, champion=champion
+    )
     test = rows[rows["as_of"] == GRID.test]
     error = champion.predict(test) - test["revenue"].to_numpy()
     assert found.metrics["champion_rmse"] == pytest.approx(np.sqrt(np.mean(error**2)))
     other = replace(champion, horizon_days=28)
-    unlike = train_on_rows(rows, GRID, HORIZON_DAYS, AS_OF, nthread=1, champion=other)
+    unlike = train_on_rows(DatedRows.of(rows, GRID), HORIZON_DAYS, AS_OF, nthread=1, champion=other)
     assert "champion_rmse" not in unlike.metrics
     assert Note("champion_predicts_something_else") in unlike.notes
 

@@ -26,6 +26,7 @@ from customer360.models.revenue.reasons import reasons
 from customer360.models.revenue.rows import outcomes
 from customer360.models.revenue.scoring import score
 from customer360.models.revenue.training import train, train_on_rows
+from customer360.models.sampling import DatedRows
 from customer360.silver import customer_days
 from customer360_tests.gold.frames import bought, day, returned, rows_of, table
 from customer360_tests.gold.frames import customer_days as days_frame
@@ -36,7 +37,7 @@ from customer360_tests.models.revenue_rows import AS_OF, GRID, HORIZON_DAYS, dat
 
 @cache
 def model() -> RevenueModel:
-    return train_on_rows(dated(400), GRID, HORIZON_DAYS, AS_OF, nthread=1).model
+    return train_on_rows(DatedRows.of(dated(400), GRID), HORIZON_DAYS, AS_OF, nthread=1).model
 
 
 def test_outcomes_are_of_the_days_after_up_to_the_horizon(spark: SparkSession) -> None:

@@ -43,12 +43,12 @@ def test_repeated_orders_and_unknown_customers_are_found(work) -> None:
     found = audit.audit_keys(work, ORDERS)
     assert (found.repeated.count, found.unknown["customer_key"].count) == (1, 1)
     (key,) = one.select(*ORDERS.primary_key).collect()
-    assert found.repeated.told == (
+    assert found.repeated.description == (
         "silver/transactions breaks its contract: 1 keys on several rows, e.g. "
         + ", ".join(f"{name} {value}" for name, value in key.asDict().items())
         + "; nothing is made of it: correct what makes the table, and run again"
     )
-    assert found.unknown["customer_key"].told == (
+    assert found.unknown["customer_key"].description == (
         "silver/transactions breaks its contract: 1 values not in silver/customers, e.g. "
         f"customer_key {'f' * 64}; nothing is made of it: correct what makes the table, and run "
         "again"

@@ -14,9 +14,9 @@ from customer360.errors import TableNotFoundError
 from customer360.lakehouse.tables import Lakehouse
 from customer360.models.lifetime_value.beta_geometric import BgNbd
 from customer360.models.lifetime_value.gamma_gamma import GammaGamma
+from customer360.models.lifetime_value.scores_table import score
 from customer360.models.lifetime_value.scoring import LifetimeValueModel
 from customer360.models.lifetime_value.spec import LIFETIME_VALUE
-from customer360.models.lifetime_value.training import score
 from customer360.models.tracking import Champion
 from customer360.pipeline import forecast
 from customer360.pipeline.forecast import make_forecast

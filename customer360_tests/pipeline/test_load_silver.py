@@ -49,7 +49,7 @@ def test_the_audits_find_nothing_and_count_right(at_once: tuple[Home, Loaded]) -
     work = at_once[0].workspace()
     for table in ("transactions", "customers", "customer_history", "customer_days"):
         found = audit.audit_keys(work, Contract.load(f"silver/{table}"))
-        assert {each.told for each in (found.repeated, *found.unknown.values())} == {None}
+        assert {each.description for each in (found.repeated, *found.unknown.values())} == {None}
     customers = work.lakehouse.read("silver/customers").count()
     assert customers > 50
     history = audit.audit_history(work)

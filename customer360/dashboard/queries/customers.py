@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 from psycopg import sql
 
+from customer360.contracts.attributes import customer_attributes
 from customer360.dashboard.connection import Reading
 from customer360.models.reasons import Reason, reasons_in
 
@@ -42,23 +43,7 @@ GONE = "gone"
 """Risk of a customer who was silent for so long that churn is no question any more."""
 
 MOST_EXPORTED = 100_000
-PROFILE = (
-    "source",
-    "source_customer_id",
-    "name",
-    "email",
-    "phone",
-    "address",
-    "birth_date",
-    "tax_id",
-    "city",
-    "state",
-    "country",
-    "acquisition_channel",
-    "loyalty_tier",
-    "marketing_consent",
-    "signed_up_on",
-)
+PROFILE = ("source", "source_customer_id", *customer_attributes())
 _SEARCHED = ("name", "email", "source_customer_id")
 _REGION = sql.SQL("coalesce(state, country)")
 
@@ -218,8 +203,8 @@ def customer(reading: Reading, as_of: date, customer_key: str) -> Customer | Non
     if found.empty:
         return None
     summary = {str(name): value for name, value in found.iloc[0].items()}
-    there = reading.columns("silver.customers")
-    columns = [sql.Identifier(name) for name in PROFILE if name in there]
+    published = reading.columns("silver.customers")
+    columns = [sql.Identifier(name) for name in PROFILE if name in published]
     profile = reading.frame_if(
         "silver.customers",
         sql.SQL("SELECT {} FROM silver.customers WHERE customer_key = %(key)s").format(

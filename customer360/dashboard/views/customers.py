@@ -10,15 +10,16 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from customer360.contracts.attributes import customer_attributes
 from customer360.dashboard import charts, masks, tables
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries import customers, segments
 from customer360.language import CODED, Language
 from customer360.models.reasons import Reason, reasons_in
 
+ICON, PLACE = "groups", 20
 PAGE_SIZES = (25, 50, 100)
 OF_DAYS = {"category": "category", "channel": "channel"}
-OF_PROFILES = {"acquisition_channel": "acquisition_channel", "loyalty_tier": "loyalty_tier"}
 RISKS = ("high", "medium", "low", customers.GONE)
 
 
@@ -282,4 +283,5 @@ def _known(t: Language, name: str, value: Any) -> str:
         return t("common.affirmed" if value else "common.denied")
     if isinstance(value, date):
         return t.day(value)
-    return t.named(OF_PROFILES[name], value) if name in OF_PROFILES else str(value)
+    attribute = customer_attributes().get(name)
+    return str(value) if attribute is None or attribute.is_personal else t.named(name, value)

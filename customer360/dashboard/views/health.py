@@ -14,6 +14,7 @@ from customer360.dashboard.queries import health
 from customer360.dashboard.views.customers import plain
 from customer360.language import Language
 
+ICON, PLACE = "health_and_safety", 70
 STALE_DAYS = 2
 """Days after the newest business date from which an open deployment's data are called old."""
 

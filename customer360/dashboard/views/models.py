@@ -15,6 +15,7 @@ from customer360.dashboard.views.customers import plain
 from customer360.models.comparison import MODEL, comparison, readable
 from customer360.models.notes import notes_in
 
+ICON, PLACE = "model_training", 60
 DRIFT_SHOWN = 15
 _HEADING = re.compile(r"^(#+) ", re.MULTILINE)
 

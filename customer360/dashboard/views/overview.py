@@ -13,6 +13,7 @@ from customer360.dashboard.connection import NotMadeError
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries import overview
 
+ICON, PLACE = "monitoring", 10
 PERIODS: dict[str, int | None] = {"30": 30, "90": 90, "365": 365, "all": None, "own": None}
 """Periods by name and their days; ``own`` is two dates."""
 

@@ -11,6 +11,7 @@ from customer360.dashboard.queries import customers, retention
 from customer360.language import CODED
 from customer360.models.profit import Campaign, profit_curve
 
+ICON, PLACE = "event_repeat", 40
 PERIODS = (12, 24, 36)
 PAGE_SIZE = 25
 

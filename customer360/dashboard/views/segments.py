@@ -11,6 +11,7 @@ from customer360.dashboard.page import Page
 from customer360.dashboard.queries import segments
 from customer360.table_names import RFM
 
+ICON, PLACE = "donut_small", 30
 NOBODY = "nobody"
 """Segment of those who had not bought yet."""
 

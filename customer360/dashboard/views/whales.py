@@ -9,6 +9,7 @@ from customer360.dashboard.page import Page
 from customer360.dashboard.queries import overview, whales
 from customer360.language import CODED
 
+ICON, PLACE = "diamond", 50
 SIZES = (25, 50, 100)
 LEAVING_SHOWN = 50
 

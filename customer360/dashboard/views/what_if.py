@@ -9,6 +9,8 @@ from customer360.dashboard.page import Page
 from customer360.dashboard.views.customers import plain
 from customer360.models.revenue.model import RevenueModel, RevenueModelError
 
+ICON, PLACE = "science", 80
+
 
 def render(page: Page) -> None:
     """A form for a first order, and the model's answer with its explanation."""

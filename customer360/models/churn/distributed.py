@@ -77,8 +77,8 @@ def design_columns(categories: Mapping[str, Sequence[str]]) -> dict[str, Column]
     columns = {name: F.coalesce(F.col(name).cast("double"), missing) for name in NUMERIC_FEATURES}
     for name, values in categories.items():
         for value in values:
-            said = F.coalesce(F.col(name) == value, F.lit(False))
-            columns[column_name(name, value)] = said.cast("double")
+            equal = F.coalesce(F.col(name) == value, F.lit(False))
+            columns[column_name(name, value)] = equal.cast("double")
     return columns
 
 

@@ -85,8 +85,8 @@ def topics_by(
         else f"The score is of v{scored_by}, the topics are of the champion, v{champion.version}: "
         "score the day again to have both of one"
     )
-    found = model.explain(features.select(FEATURES).to_pandas())
-    return found.reset_index(drop=True), note
+    topics = model.explain(features.select(FEATURES).to_pandas())
+    return topics.reset_index(drop=True), note
 
 
 def _no_topics() -> pd.DataFrame:

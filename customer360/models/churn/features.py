@@ -90,7 +90,7 @@ def column_name(name: str, value: str) -> str:
 
 def frequent_categories(rows: pd.DataFrame) -> dict[str, tuple[str, ...]]:
     """The most frequent values of each categorical feature, ties in alphabetical order."""
-    found: dict[str, tuple[str, ...]] = {}
+    frequent: dict[str, tuple[str, ...]] = {}
     for name in CATEGORICAL_FEATURES:
         counts = rows[name].dropna().value_counts()
         ranked = sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))
@@ -99,5 +99,5 @@ def frequent_categories(rows: pd.DataFrame) -> dict[str, tuple[str, ...]]:
             column_name(name, str(value)): str(value)
             for value, _ in reversed(ranked[:MOST_CATEGORIES])
         }
-        found[name] = tuple(sorted(by_column.values()))
-    return found
+        frequent[name] = tuple(sorted(by_column.values()))
+    return frequent

@@ -49,7 +49,7 @@ def judged_metrics(
         return {}
     y, silence = test["churned"].to_numpy(), test["days_since_last_purchase"].to_numpy()
     constant = np.full(len(y), model.base_rate)
-    found = prefixed(
+    metrics = prefixed(
         "test",
         {
             **ranking_metrics(y, predicted),
@@ -60,11 +60,11 @@ def judged_metrics(
             "churn_rate": float(y.mean()),
         },
     )
-    found |= prefixed("baseline_base_rate", probability_metrics(y, constant))
-    found |= prefixed("baseline_recency_ranking", ranking_metrics(y, silence))
+    metrics |= prefixed("baseline_base_rate", probability_metrics(y, constant))
+    metrics |= prefixed("baseline_recency_ranking", ranking_metrics(y, silence))
     if model.hiatus:
         by_rule = model.hiatus.probabilities(silence)
-        found |= prefixed(
+        metrics |= prefixed(
             "baseline_hiatus_rule",
             {
                 **ranking_metrics(y, by_rule),
@@ -73,16 +73,16 @@ def judged_metrics(
             },
         )
     for name, probabilities in (others or {}).items():
-        found |= prefixed(
+        metrics |= prefixed(
             f"baseline_{name}",
             {**ranking_metrics(y, probabilities), **probability_metrics(y, probabilities)},
         )
     if champion is not None:
         scores = champion.probabilities(test)
-        found |= prefixed(
+        metrics |= prefixed(
             "champion", {**ranking_metrics(y, scores), **probability_metrics(y, scores)}
         )
-    return found
+    return metrics
 
 
 def pictures(

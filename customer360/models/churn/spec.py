@@ -107,13 +107,11 @@ class ChurnSpec(ModelSpec["ChurnModel"]):
 
     def train(self, history: History, champion: Champion[ChurnModel] | None) -> ChurnTraining:
         """On labels that are complete; windows, limits and the campaign's costs as set."""
-        from customer360.models.churn.training import train
+        from customer360.models.churn.training import ChurnOptions, train
         from customer360.models.profit import Campaign
 
         settings = history.settings
-        return train(
-            history.read(CUSTOMER_DAYS),
-            history.as_of,
+        options = ChurnOptions(
             horizon_days=settings.churn_horizon_days,
             activity_days=settings.churn_activity_days,
             max_training_rows=settings.churn_max_training_rows,
@@ -121,6 +119,11 @@ class ChurnSpec(ModelSpec["ChurnModel"]):
             campaign=Campaign(
                 settings.churn_contact_cost, settings.churn_success_rate, settings.churn_margin
             ),
+        )
+        return train(
+            history.read(CUSTOMER_DAYS),
+            history.as_of,
+            options,
             champion=champion.model if champion else None,
         )
 

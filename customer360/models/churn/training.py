@@ -66,8 +66,6 @@ VALUE_AT_STAKE = "net_revenue_365d"
 """What is lost with a customer: a year like the last one. Known for everybody and in currency,
 where an expected value would need the other model."""
 
-DEFAULT_CAMPAIGN = Campaign()
-
 ALIVE_UNIT_DAYS = 7
 """The buying model among the baselines counts in weeks."""
 
@@ -103,19 +101,44 @@ class ChurnTraining(Training[ChurnModel]):
         return self.windows.describe() + tested
 
 
+@dataclass(frozen=True, kw_only=True)
+class ChurnOptions:
+    """What a training may be told; nothing of it comes from the data.
+
+    Attributes:
+        horizon_days: Overrides the data's own horizon.
+        activity_days: Overrides the data's own activity window.
+        max_training_rows: Rows (customer x as-of date) on the driver, at most, to learn from and
+            again to test on.
+        risk_thresholds: Churn probabilities from which the risk is "medium" and "high".
+        campaign: What keeping a customer costs and brings; for the profit curve.
+        parameters: Override `XGBOOST_PARAMETERS`.
+        seed: Same seed, same data: same model.
+        nthread: Threads for XGBoost, at most; all cores when not given.
+        trainer: Where the trees grow: "local" in this process, on the sample; "spark" by
+            `xgboost.spark`, on all rows; "auto" on Spark when there are more than
+            ``max_training_rows`` and the session allows it.
+    """
+
+    horizon_days: int | None = None
+    activity_days: int | None = None
+    max_training_rows: int = 1_000_000
+    risk_thresholds: tuple[float, float] = (RISK_MEDIUM, RISK_HIGH)
+    campaign: Campaign = field(default_factory=Campaign)
+    parameters: Mapping[str, float | int | str] | None = None
+    seed: int = 0
+    nthread: int | None = None
+    trainer: Trainer = "auto"
+
+
+DEFAULTS = ChurnOptions()
+
+
 def train(
     customer_days: DataFrame,
     as_of: date,
+    options: ChurnOptions = DEFAULTS,
     *,
-    horizon_days: int | None = None,
-    activity_days: int | None = None,
-    max_training_rows: int = 1_000_000,
-    risk_thresholds: tuple[float, float] = (RISK_MEDIUM, RISK_HIGH),
-    campaign: Campaign = DEFAULT_CAMPAIGN,
-    parameters: Mapping[str, float | int | str] | None = None,
-    seed: int = 0,
-    nthread: int | None = None,
-    trainer: Trainer = "auto",
     alive: AliveBaseline | None = None,
     champion: ChurnModel | None = None,
 ) -> ChurnTraining:
@@ -127,78 +150,54 @@ def train(
     Args:
         customer_days: ``silver/customer_days``.
         as_of: Last day used; the test date is one horizon before it.
-        horizon_days: Setting that overrides the data's own horizon.
-        activity_days: Setting that overrides the data's own activity window.
-        max_training_rows: Rows (customer x as-of date) on the driver, at most, to learn from and
-            again to test on.
-        risk_thresholds: Churn probabilities from which the risk is "medium" and "high".
-        campaign: What keeping a customer costs and brings; for the profit curve.
-        parameters: Override `XGBOOST_PARAMETERS`.
-        seed: Same seed, same data: same model.
-        nthread: Threads for XGBoost, at most; all cores when not given.
-        trainer: Where the trees grow: "local" in this process, on the sample; "spark" by
-            `xgboost.spark`, on all rows; "auto" on Spark when there are more than
-            ``max_training_rows`` and the session allows it.
+        options: Windows, limits and costs.
         alive: A buying model that knows nothing later than the newest training date, to be a
             baseline; BG/NBD is fitted when not given.
         champion: The model in use: judged on the same test rows, as ``champion_*``, if it was
             trained on the same features and means the same by churn.
 
     Raises:
-        TrainerError: "spark" in a Spark Connect session.
+        TrainerError: ``options.trainer`` is "spark" in a Spark Connect session.
     """
     windows = choose_windows(
-        customer_days, as_of, horizon_days=horizon_days, activity_days=activity_days
+        customer_days,
+        as_of,
+        horizon_days=options.horizon_days,
+        activity_days=options.activity_days,
     )
     first = first_purchase_day(customer_days, as_of)
     grid = as_of_grid(first, as_of, windows) if first else None
     if grid is None:
-        return _too_short(
-            customer_days,
-            as_of,
-            windows,
-            _empty_model(windows, risk_thresholds),
-            seed,
-            max_training_rows,
-        )
+        return _too_short(customer_days, as_of, windows, options)
 
     without_alive: tuple[Note, ...] = ()
     if alive is None:
         log.info("churn: fitting the buying model to compare with")
         alive, without_alive = fitted_alive(history_cells(customer_days, grid.training[0]))
     log.info("churn: gathering the customers active on %d dates", len(grid.dates))
-    rows = labelled_rows(customer_days, grid.dates, windows).persist()
+    labelled = labelled_rows(customer_days, grid.dates, windows).persist()
     try:
-        frame, sizes = sampled_rows(rows, grid, max_training_rows)
+        frame, sizes = sampled_rows(labelled, grid, options.max_training_rows)
         teaching = sum(count for day, count in sizes.items() if day != grid.test)
-        on_spark = trains_on_spark(trainer, rows, teaching, max_training_rows)
-        taught = rows.where(F.col("as_of") != F.lit(grid.test))
+        on_spark = trains_on_spark(options.trainer, labelled, teaching, options.max_training_rows)
+        taught = labelled.where(F.col("as_of") != F.lit(grid.test))
         training = train_on_rows(
-            frame,
-            grid,
+            DatedRows.of(frame, grid, sum(sizes.values())),
             windows,
             as_of,
-            all_rows=sum(sizes.values()),
+            options,
             alive=alive,
-            risk_thresholds=risk_thresholds,
-            campaign=campaign,
-            parameters=parameters,
-            seed=seed,
-            nthread=nthread,
             grow=partial(grown_on_spark, taught, grid.validation) if on_spark else None,
             champion=champion,
         )
     finally:
-        rows.unpersist()
+        labelled.unpersist()
     on_spark = training.parameters.get("trainer") == "spark"
     by_spark = (Note("trees_by_spark", {"rows": teaching}),) if on_spark else ()
     return replace(
         training,
         notes=(*training.notes, *by_spark, *without_alive),
-        parameters={
-            **training.parameters,
-            "max_training_rows": max_training_rows,
-        },
+        parameters=training.parameters | {"max_training_rows": options.max_training_rows},
     )
 
 
@@ -215,103 +214,120 @@ def fitted_alive(cells: pd.DataFrame) -> tuple[AliveBaseline | None, tuple[Note,
 
 
 def train_on_rows(
-    frame: pd.DataFrame,
-    grid: AsOfGrid,
+    rows: DatedRows,
     windows: ChurnWindows,
     as_of: date,
+    options: ChurnOptions = DEFAULTS,
     *,
-    all_rows: int | None = None,
     alive: AliveBaseline | None = None,
-    risk_thresholds: tuple[float, float] = (RISK_MEDIUM, RISK_HIGH),
-    campaign: Campaign = DEFAULT_CAMPAIGN,
-    parameters: Mapping[str, float | int | str] | None = None,
-    seed: int = 0,
-    nthread: int | None = None,
     grow: Grow | None = None,
     champion: ChurnModel | None = None,
 ) -> ChurnTraining:
     """`train` from labelled rows in memory on: no Spark from here.
 
     Args:
-        frame: Labelled rows of all dates of ``grid``: ``as_of``, ``churned``, the features.
-        grid: The dates that teach, validate and test.
+        rows: Labelled rows: ``as_of``, ``churned``, the features.
         windows: The definition's windows.
         as_of: Day the training is made for.
-        all_rows: Rows there were before sampling; those of ``frame`` when not given.
+        options: As for `train`; its windows are not looked at.
         alive: A buying model fitted before the validation date, to be a baseline.
-        risk_thresholds: As for `train`.
-        campaign: As for `train`.
-        parameters: As for `train`.
-        seed: As for `train`.
-        nthread: As for `train`.
         grow: Grows the trees elsewhere, on all rows; see `fit_xgboost`.
         champion: As for `train`.
     """
-    rows = DatedRows.of(frame, grid, all_rows)
-    test = rows.test
-    empty = _empty_model(windows, risk_thresholds)
-    facts = _facts(windows, as_of, empty, seed) | rows.parameters() | campaign.parameters()
-
-    looked_at = every_nth(frame, LEAK_ROWS)
-    leaks = check_leaks(
-        design_matrix(looked_at, frequent_categories(rows.learn)),
-        looked_at["churned"],
-        looked_at["as_of"] == grid.training[0],
-        looked_at["as_of"] == grid.test,
-        seed=seed,
-        nthread=threads_for(len(looked_at), nthread),
-    )
-    importance: dict[str, float] = {}
-    metrics = leaks.metrics()
-    because: tuple[Note, ...] = ()
-    reason = why_not(rows.learn, rows.validate)
-    if reason is None:
-        log.info("churn: growing trees on %d rows", len(rows.learn))
-        fit = fit_xgboost(
-            rows.learn, rows.validate, parameters=parameters, seed=seed, nthread=nthread, grow=grow
-        )
-        model = _model_of(fit, empty, rows.teaching)
-        importance = importance_by_gain(fit.booster)
-        metrics |= fit.metrics()
-        facts |= fit.facts()
-    else:
-        model, instead = fallback(empty, rows.teaching)
-        because = (reason, instead)
-    facts["model"] = model.kind
-    if model.hiatus:
-        facts["hiatus_rule_days"] = model.hiatus.threshold_days
-
+    leaks = _leaks(rows, options)
+    fitted = _fitted(rows, _empty_model(windows, options), options, grow)
+    model, grid = fitted.model, rows.grid
     others = _further_baselines(model, rows, alive)
-    judged = test if model.kind != "none" else test.head(0)
+    judged = rows.test if model.kind != "none" else rows.test.head(0)
     predicted = model.probabilities(judged)
     notes = (*rows.notes(), *leaks.notes())
     comparable = champion if champion and _comparable(champion, model) else None
     if champion and not comparable:
         notes = (*notes, Note("champion_reads_other_features"))
     log.info("churn: judging on %d rows of %s", len(judged), grid.test)
-    metrics |= judged_metrics(model, predicted, judged, others, comparable)
     curve = (
-        profit_curve(predicted, judged[VALUE_AT_STAKE], campaign, judged["churned"])
+        profit_curve(predicted, judged[VALUE_AT_STAKE], options.campaign, judged["churned"])
         if len(judged)
         else None
     )
-    if curve is not None:
-        metrics |= curve.metrics()
     table = calibration_table(judged["churned"], predicted)
     return ChurnTraining(
         model=model,
-        because=because,
+        because=fitted.because,
         notes=notes,
         windows=windows,
         grid=grid,
-        parameters=facts,
-        metrics=metrics,
+        parameters=_facts(windows, as_of, options)
+        | rows.parameters()
+        | options.campaign.parameters()
+        | fitted.facts,
+        metrics=leaks.metrics()
+        | fitted.metrics
+        | judged_metrics(model, predicted, judged, others, comparable)
+        | (curve.metrics() if curve else {}),
         calibration=table,
-        feature_importance=importance,
-        plots=pictures(model, predicted, judged, table, importance, grid, others, curve),
-        sample=_example(test),
+        feature_importance=fitted.importance,
+        plots=pictures(model, predicted, judged, table, fitted.importance, grid, others, curve),
+        sample=_example(rows.test),
         as_of=as_of,
         leaks=leaks,
+    )
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """The trees, or the fallback that stands in for them, and what there is to say of it."""
+
+    model: ChurnModel
+    because: tuple[Note, ...]
+    facts: dict[str, float | int | str]
+    metrics: dict[str, float] = field(default_factory=dict)
+    importance: dict[str, float] = field(default_factory=dict)
+
+
+def _fitted(
+    rows: DatedRows, empty: ChurnModel, options: ChurnOptions, grow: Grow | None
+) -> _Fitted:
+    reason = why_not(rows.learn, rows.validate)
+    if reason is not None:
+        model, instead = fallback(empty, rows.teaching)
+        return _Fitted(model, (reason, instead), _kind_of(model))
+    log.info("churn: growing trees on %d rows", len(rows.learn))
+    fit = fit_xgboost(
+        rows.learn,
+        rows.validate,
+        parameters=options.parameters,
+        seed=options.seed,
+        nthread=options.nthread,
+        grow=grow,
+    )
+    model = _model_of(fit, empty, rows.teaching)
+    return _Fitted(
+        model,
+        (),
+        fit.facts() | _kind_of(model),
+        fit.metrics(),
+        importance_by_gain(fit.booster),
+    )
+
+
+def _kind_of(model: ChurnModel) -> dict[str, float | int | str]:
+    facts: dict[str, float | int | str] = {"model": model.kind}
+    if model.hiatus:
+        facts["hiatus_rule_days"] = model.hiatus.threshold_days
+    return facts
+
+
+def _leaks(rows: DatedRows, options: ChurnOptions) -> LeakReport:
+    """Whether a feature, as the model sees it, knows who will leave."""
+    checked = every_nth(rows.labelled, LEAK_ROWS)
+    return check_leaks(
+        design_matrix(checked, frequent_categories(rows.learn)),
+        checked["churned"],
+        checked["as_of"] == rows.grid.training[0],
+        checked["as_of"] == rows.grid.test,
+        seed=options.seed,
+        nthread=threads_for(len(checked), options.nthread),
     )
 
 
@@ -353,25 +369,23 @@ def _comparable(champion: ChurnModel, model: ChurnModel) -> bool:
     return champion.kind != "none" and champion.features == model.features
 
 
-def _empty_model(windows: ChurnWindows, risk_thresholds: tuple[float, float]) -> ChurnModel:
+def _empty_model(windows: ChurnWindows, options: ChurnOptions) -> ChurnModel:
+    medium, high = options.risk_thresholds
     return ChurnModel(
-        "none",
-        windows.horizon_days,
-        windows.activity_days,
-        risk_medium=risk_thresholds[0],
-        risk_high=risk_thresholds[1],
+        "none", windows.horizon_days, windows.activity_days, risk_medium=medium, risk_high=high
     )
 
 
 def _facts(
-    windows: ChurnWindows, as_of: date, model: ChurnModel, seed: int
+    windows: ChurnWindows, as_of: date, options: ChurnOptions
 ) -> dict[str, float | int | str]:
+    medium, high = options.risk_thresholds
     return {
         "as_of": as_of.isoformat(),
         **windows.parameters(),
-        "risk_medium_from": model.risk_medium,
-        "risk_high_from": model.risk_high,
-        "seed": seed,
+        "risk_medium_from": medium,
+        "risk_high_from": high,
+        "seed": options.seed,
     }
 
 
@@ -380,18 +394,14 @@ def _example(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _too_short(
-    customer_days: DataFrame,
-    as_of: date,
-    windows: ChurnWindows,
-    empty: ChurnModel,
-    seed: int,
-    max_rows: int,
+    customer_days: DataFrame, as_of: date, windows: ChurnWindows, options: ChurnOptions
 ) -> ChurnTraining:
     """History without room for separate dates: one date teaches a fallback, nothing is tested."""
     only = as_of - timedelta(days=windows.horizon_days)
     alone = AsOfGrid((only,), only, only)
-    frame, _ = sampled_rows(labelled_rows(customer_days, [only], windows), alone, max_rows)
-    model, instead = fallback(empty, frame)
+    labelled = labelled_rows(customer_days, [only], windows)
+    frame, _ = sampled_rows(labelled, alone, options.max_training_rows)
+    model, instead = fallback(_empty_model(windows, options), frame)
     return ChurnTraining(
         model=model,
         because=(
@@ -409,7 +419,7 @@ def _too_short(
         windows=windows,
         grid=None,
         parameters={
-            **_facts(windows, as_of, empty, seed),
+            **_facts(windows, as_of, options),
             "model": model.kind,
             "training_rows": len(frame),
         },

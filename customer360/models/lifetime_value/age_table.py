@@ -47,13 +47,13 @@ class AgeTable:
         weights = _lagrange(np.asarray(2 * (doublings - panel) - 1, dtype=float))
         ends = np.append(starts[1:], len(order))
         width = next(iter(self._known.values())).shape[1] if self._known else 0
-        found = np.zeros((len(order), width))
+        interpolated = np.zeros((len(order), width))
         for key, start, end in zip(distinct, starts, ends, strict=True):
             rows = order[start:end]
             # Added up in a fixed order: a matrix product rounds by how many rows there are.
             for j, values in enumerate(self._known[int(key)]):
-                found[rows] += weights[rows, j, None] * values
-        return found
+                interpolated[rows] += weights[rows, j, None] * values
+        return interpolated
 
     def _learn(self, keys: list[int]) -> None:
         if not keys:

@@ -101,10 +101,10 @@ class _BetaGeometric(PurchaseModel):
         x, t_x, big_t = as_floats(frequency, recency, T)
         survived = self._survived(x)
         # r (log alpha - log(alpha + T)) as one logarithm: alpha may be huge.
-        found = gammaln(r + x) - gammaln(r) - r * np.log1p(big_t / alpha)
-        found += -x * np.log(alpha + big_t)
-        found += betaln(a, b + survived) - betaln(a, b)
-        return np.asarray(found + np.logaddexp(0, self._log_odds_of_death(x, t_x, big_t)))
+        log_likelihoods = gammaln(r + x) - gammaln(r) - r * np.log1p(big_t / alpha)
+        log_likelihoods += -x * np.log(alpha + big_t)
+        log_likelihoods += betaln(a, b + survived) - betaln(a, b)
+        return np.asarray(log_likelihoods + np.logaddexp(0, self._log_odds_of_death(x, t_x, big_t)))
 
     def probability_alive(self, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike) -> Floats:
         """Probability that the customer has not left: [PA]."""
@@ -130,14 +130,14 @@ class _BetaGeometric(PurchaseModel):
         Gamma(r + x, alpha + T) and p is Beta(a, b + purchases survived).
         """
         x, big_t = as_floats(frequency, T)
-        found = np.empty(x.shape)
+        purchases = np.empty(x.shape)
         for frequency_ in np.unique(x):
             same = x == frequency_
             b = self.b + float(self._survived(frequency_))
-            found[same] = discounted_purchases_while_alive(
+            purchases[same] = discounted_purchases_while_alive(
                 self.r + float(frequency_), self.a, b, rate * (self.alpha + big_t[same])
             )
-        return found
+        return purchases
 
     def survival_if_alive(
         self, purchases: ArrayLike, t: ArrayLike, frequency: ArrayLike, T: ArrayLike

@@ -195,7 +195,7 @@ def forecast(
             for one in spend_models(model.values, model.values_covariance)
         ]
         loose_value = float(np.std(np.log(values)))
-    found = pd.DataFrame({"week": np.arange(1, weeks + 1)})
+    table = pd.DataFrame({"week": np.arange(1, weeks + 1)})
     for name, mean, variance, loose in (
         ("purchases", best.purchases, best.purchase_variance, 0.0),
         ("revenue", best.revenue, best.revenue_variance, loose_value),
@@ -203,17 +203,17 @@ def forecast(
         by_model = np.stack([getattr(one, name) for one in others], axis=1)
         whole = variance + deviation(by_model) ** 2 + (loose * mean) ** 2
         low, high = _bounds(mean, whole)
-        found[name], found[f"{name}_low"], found[f"{name}_high"] = mean, low, high
+        table[name], table[f"{name}_low"], table[f"{name}_high"] = mean, low, high
     if new_customers is not None:
         arrivals = np.asarray(new_customers, dtype=float)
         if arrivals.ndim == 0:
             arrivals = np.full(weeks, float(arrivals))
         if len(arrivals) != weeks:
             raise ValueError(f"new_customers has {len(arrivals)} weeks, the forecast {weeks}")
-        found["new_purchases"], found["new_revenue"] = _new(model, model.purchases, arrivals)
+        table["new_purchases"], table["new_revenue"] = _new(model, model.purchases, arrivals)
     equity_low = equity_high = float("nan")
     if model.purchases_covariance is not None and best.equity > 0:
         logs = np.log([one.equity for one in others])
         factor = float(np.exp(Z * np.hypot(np.std(logs), loose_value)))
         equity_low, equity_high = best.equity / factor, best.equity * factor
-    return Forecast(found, best.equity, equity_low, equity_high)
+    return Forecast(table, best.equity, equity_low, equity_high)

@@ -88,12 +88,12 @@ def _best(
     why, best = Note("no_start"), None
     for start in starts:
         try:
-            found, point = maximise(likelihood, start)
+            parameters, point = maximise(likelihood, start)
         except NotFittedError as error:
             why = error.note
             continue
         if best is None or point.value > best[1].value:
-            best = found, point
+            best = parameters, point
         if _covariance(point, customers) is not None:
             return best
     if best is None:
@@ -107,8 +107,8 @@ def _covariance(point: Point, customers: float) -> Floats | None:
     curvature = np.linalg.eigvalsh(information)
     if curvature[0] <= 1e-9 * curvature[-1] or curvature[0] < 1e-3:
         return None
-    found = np.linalg.inv(information)
-    return np.asarray((found + found.T) / 2)
+    inverse = np.linalg.inv(information)
+    return np.asarray((inverse + inverse.T) / 2)
 
 
 def _known(
@@ -178,8 +178,8 @@ def _fit_beta_geometric(
         few = BetaGeometricLikelihood(seen.sample(SAMPLE_CELLS), kind, time_unit_days)
         starts.insert(0, _best(label, few, customers, starts)[0])
     likelihood = BetaGeometricLikelihood(seen, kind, time_unit_days)
-    found, point = _best(label, likelihood, customers, starts)
-    model = kind.of_log_parameters(found)
+    log_parameters, point = _best(label, likelihood, customers, starts)
+    model = kind.of_log_parameters(log_parameters)
     _plausible(label, model, seen, time_unit_days)
     covariance = _covariance(point, customers)
     oldest = float(seen.T.max()) / time_unit_days
@@ -244,8 +244,8 @@ def fit_pareto_nbd(cells: pd.DataFrame, time_unit_days: float = 7) -> Fit[Pareto
             yield near.x
 
     customers = float(seen.customers.sum())
-    found, point = _best(label, likelihood, customers, neighbourhoods())
-    model = ParetoNbd.of_log_parameters(found)
+    fitted, point = _best(label, likelihood, customers, neighbourhoods())
+    model = ParetoNbd.of_log_parameters(fitted)
     _plausible(label, model, seen, unit)
     covariance = _covariance(point, customers)
     far = _far(model, {"alpha": oldest, "beta": oldest})
@@ -282,9 +282,9 @@ def fit_gamma_gamma(cells: pd.DataFrame) -> Fit[GammaGamma]:
     likelihood = GammaGammaLikelihood(x, m / scale, weights)
     starts = [np.log(s) for s in ([2.0, 3.0, 1.0], [6.0, 4.0, 0.5], [1.0, 1.5, 1.0])]
     customers = float(weights.sum())
-    found, point = _best(label, likelihood, customers, starts)
-    found = found + np.array([0.0, 0.0, np.log(scale)])
-    model = GammaGamma.of_log_parameters(found)
+    log_parameters, point = _best(label, likelihood, customers, starts)
+    log_parameters = log_parameters + np.array([0.0, 0.0, np.log(scale)])
+    model = GammaGamma.of_log_parameters(log_parameters)
     if model.q <= 1:
         raise NotFittedError(Note("no_mean_spend", {"q": model.q}))
     covariance = _covariance(point, customers)

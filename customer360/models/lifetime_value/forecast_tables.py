@@ -26,16 +26,6 @@ AMOUNTS = (
     "new_revenue",
 )
 
-_MODEL = "model_name string, model_version string"
-REVENUE_FORECAST_SCHEMA = (
-    "as_of date, week int, week_start date, week_end date, "
-    + ", ".join(f"{name} double" for name in AMOUNTS)
-    + f", {_MODEL}"
-)
-CUSTOMER_EQUITY_SCHEMA = (
-    f"as_of date, customers bigint, equity double, equity_low double, equity_high double, {_MODEL}"
-)
-
 
 def base_cells(features: DataFrame) -> DataFrame:
     """Count the customers of one as-of date by history, with what they spend: for `forecast`.
@@ -88,10 +78,10 @@ def forecast_of(model: LifetimeValueModel, cells: pd.DataFrame) -> Forecast:
 
 
 def revenue_forecast_rows(
-    found: Forecast, as_of: date, model_name: str, model_version: str
+    forecast: Forecast, as_of: date, model_name: str, model_version: str
 ) -> pd.DataFrame:
-    """The rows of gold/revenue_forecast, as `REVENUE_FORECAST_SCHEMA` names them."""
-    rows = found.weeks[["week", *AMOUNTS]].copy()
+    """The rows of gold/revenue_forecast, in the columns of its contract."""
+    rows = forecast.weeks[["week", *AMOUNTS]].copy()
     week = rows["week"].tolist()
     rows.insert(0, "as_of", as_of)
     rows.insert(2, "week_start", [as_of + timedelta(days=WEEK_DAYS * (n - 1) + 1) for n in week])
@@ -100,11 +90,11 @@ def revenue_forecast_rows(
 
 
 def customer_equity_row(
-    found: Forecast, customers: int, as_of: date, model_name: str, model_version: str
+    forecast: Forecast, customers: int, as_of: date, model_name: str, model_version: str
 ) -> tuple[date, int, float | None, float | None, float | None, str, str]:
     """The row of gold/customer_equity; null where nothing is known: see `Forecast`."""
     equity, low, high = (
         float(value) if np.isfinite(value) else None
-        for value in (found.equity, found.equity_low, found.equity_high)
+        for value in (forecast.equity, forecast.equity_low, forecast.equity_high)
     )
     return as_of, customers, equity, low, high, model_name, model_version

@@ -57,9 +57,11 @@ class GammaGamma:
         """Log-likelihood of each mean spend over ``frequency`` purchases: [GG] eq. 1a."""
         x, m = np.asarray(frequency, dtype=float), np.asarray(monetary_value, dtype=float)
         p, q, v = self.p, self.q, self.v
-        found = gammaln(p * x + q) - gammaln(p * x) - gammaln(q) + q * np.log(v)
-        found += (p * x - 1) * np.log(m) + p * x * np.log(x) - (p * x + q) * np.log(x * m + v)
-        return np.asarray(found)
+        log_likelihoods = gammaln(p * x + q) - gammaln(p * x) - gammaln(q) + q * np.log(v)
+        log_likelihoods += (
+            (p * x - 1) * np.log(m) + p * x * np.log(x) - (p * x + q) * np.log(x * m + v)
+        )
+        return np.asarray(log_likelihoods)
 
     def expected_order_value(self, frequency: ArrayLike, monetary_value: ArrayLike) -> Floats:
         """Expected spend a purchase: own and population mean, weighed by evidence, [GG] eq. 5.

@@ -83,9 +83,9 @@ def cubature_models(model: Model, covariance: ArrayLike | None) -> list[Model]:
     variances, directions = np.linalg.eigh(np.asarray(covariance, dtype=float))
     deviations = np.minimum(np.sqrt(np.maximum(variances, 0.0)), LARGEST_DEVIATION)
     steps = np.sqrt(len(deviations)) * deviations * directions
-    here = model.log_parameters
+    center = model.log_parameters
     return [
-        type(model).of_log_parameters(here + sign * step) for step in steps.T for sign in (1, -1)
+        type(model).of_log_parameters(center + sign * step) for step in steps.T for sign in (1, -1)
     ]
 
 

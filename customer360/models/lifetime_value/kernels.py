@@ -173,7 +173,7 @@ def pareto_nbd_table(
             steepness = (n / (alpha + start) + (s + 1) / (beta + start)) / unit
             panels = int(min(max(np.ceil(steepness), 1.0), _MOST_PANELS))
             base_a, base_b = np.log1p(start / alpha), np.log1p(start / beta)
-            found = by_r = by_alpha = by_s = by_beta = 0.0
+            total = by_r = by_alpha = by_s = by_beta = 0.0
             width = (end - start) / panels
             for panel in range(panels):
                 for k in range(nodes):
@@ -184,14 +184,14 @@ def pareto_nbd_table(
                         la, lb = np.log1p(t / alpha), np.log1p(t / beta)
                     term = np.exp(-n * (la - base_a) - s * (lb - base_b))
                     term *= s * width * _UNIT_WEIGHTS[k] / (beta + t)
-                    found += term
+                    total += term
                     by_r -= term * r * la
                     by_alpha += term * n * t / (alpha + t)
                     by_s += term * (1 - s * lb)
                     by_beta += term * (s * t - beta) / (beta + t)
             fall = n * (np.log1p(end / alpha) - base_a) + s * (np.log1p(end / beta) - base_b)
             kept = np.exp(-fall)
-            table[i, day, 0] = found + kept * table[i, day + 1, 0]
+            table[i, day, 0] = total + kept * table[i, day + 1, 0]
             table[i, day, 1] = by_r + kept * table[i, day + 1, 1]
             table[i, day, 2] = by_alpha + kept * table[i, day + 1, 2]
             table[i, day, 3] = by_s + kept * table[i, day + 1, 3]

@@ -73,10 +73,10 @@ def lifetimes_as_is(
             )
             spent = spend.conditional_expected_average_profit(frequency, value)
     except Exception as error:  # noqa: BLE001 - its own errors, SciPy's and NumPy's
-        said = " ".join(str(error).split()) or type(error).__name__
+        reason = " ".join(str(error).split()) or type(error).__name__
         seconds = time.perf_counter() - started
         return LifetimesResult(
-            {}, Note("lifetimes_not_fitted", {"error": said}), seconds, len(rows)
+            {}, Note("lifetimes_not_fitted", {"error": reason}), seconds, len(rows)
         )
     expected = {"purchases": np.asarray(bought, dtype=float)}
     expected["revenue"] = expected["purchases"] * np.asarray(spent, dtype=float)

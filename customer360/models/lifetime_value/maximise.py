@@ -65,28 +65,28 @@ def maximise(likelihood: Likelihood, start: Floats, most_steps: int = 200) -> tu
         NotFittedError: Not finite at the start, or no maximum within ``most_steps``.
     """
     with np.errstate(all="ignore"):
-        here, point = start, likelihood.at(start)
+        parameters, point = start, likelihood.at(start)
         if not _is_finite(point):
             raise NotFittedError(Note("not_finite_at_the_start"))
         for _ in range(most_steps):
             step = _uphill(point)
             # One more step is taken from here: Newton's doubles the digits.
             last = point.gradient @ step < SMALLEST_GAIN or np.abs(point.gradient).max() < FLAT
-            share, found = 1.0, None
+            share, better = 1.0, None
             # Rounding of the value itself is no loss.
             slack = 1e-15 * abs(point.value)
             while share > 1e-6:
-                there = np.clip(here + share * step, -FARTHEST, FARTHEST)
-                candidate = likelihood.at(there)
+                proposed = np.clip(parameters + share * step, -FARTHEST, FARTHEST)
+                candidate = likelihood.at(proposed)
                 if _is_finite(candidate) and candidate.value >= point.value - slack:
-                    found = candidate
+                    better = candidate
                     break
                 share /= 4
-            if found is None:
+            if better is None:
                 if last:
-                    return here, point
+                    return parameters, point
                 raise NotFittedError(Note("no_step_gains"))
-            here, point = there, found
+            parameters, point = proposed, better
             if last:
-                return here, point
+                return parameters, point
     raise NotFittedError(Note("no_maximum", {"steps": most_steps}))

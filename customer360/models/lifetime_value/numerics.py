@@ -92,15 +92,15 @@ def mean_reciprocal_beta(z: ArrayLike, a: ArrayLike, b: ArrayLike) -> Floats:
         b: Second shape, positive. Each distinct pair of shapes costs one set of nodes.
     """
     z_, a_, b_ = np.broadcast_arrays(*(np.asarray(v, dtype=float) for v in (z, a, b)))
-    flat, found = z_.ravel(), np.empty(z_.size)
+    flat, means = z_.ravel(), np.empty(z_.size)
     # A complex number a pair: numpy sorts those many times faster than rows.
     pairs, where = np.unique(a_.ravel() + 1j * b_.ravel(), return_inverse=True)
     order = np.argsort(where, kind="stable")
     ends = np.searchsorted(where[order], np.arange(len(pairs) + 1))
     for pair, start, end in zip(pairs, ends[:-1], ends[1:], strict=True):
         rows = order[start:end]
-        found[rows] = _mean_reciprocal(flat[rows], float(pair.real), float(pair.imag))
-    return found.reshape(z_.shape)
+        means[rows] = _mean_reciprocal(flat[rows], float(pair.real), float(pair.imag))
+    return means.reshape(z_.shape)
 
 
 def mean_reciprocal_gamma(c: ArrayLike, shape: float) -> Floats:
@@ -109,11 +109,11 @@ def mean_reciprocal_gamma(c: ArrayLike, shape: float) -> Floats:
     flat = np.ascontiguousarray(c_).ravel()
     if shape >= SMALL_SHAPE:
         g, w = gamma_rule(shape)
-        found = _in_chunks(flat, len(g), lambda v: (1 / (v[:, None] + g)) @ w)
+        means = _in_chunks(flat, len(g), lambda v: (1 / (v[:, None] + g)) @ w)
     else:
         g, w = gamma_rule(shape + 1)
-        found = _in_chunks(flat, len(g), lambda v: (1 - shape * (1 / (v[:, None] + g)) @ w) / v)
-    return found.reshape(c_.shape)
+        means = _in_chunks(flat, len(g), lambda v: (1 - shape * (1 / (v[:, None] + g)) @ w) / v)
+    return means.reshape(c_.shape)
 
 
 def discounted_purchases_while_alive(n: float, a: float, b: float, rate: ArrayLike) -> Floats:

@@ -68,9 +68,9 @@ class ParetoNbd(PurchaseModel):
         """Log-likelihood of each history: [PN] eq. 18."""
         r, alpha, s, beta = self.r, self.alpha, self.s, self.beta
         x, t_x, big_t = as_floats(frequency, recency, T)
-        found = gammaln(r + x) - gammaln(r) - x * np.log(alpha + t_x)
-        found -= r * np.log1p(t_x / alpha) + s * np.log1p(t_x / beta)
-        return np.asarray(found + np.log(self._parts(x, t_x, big_t)[1]))
+        log_likelihoods = gammaln(r + x) - gammaln(r) - x * np.log(alpha + t_x)
+        log_likelihoods -= r * np.log1p(t_x / alpha) + s * np.log1p(t_x / beta)
+        return np.asarray(log_likelihoods + np.log(self._parts(x, t_x, big_t)[1]))
 
     def probability_alive(self, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike) -> Floats:
         """Probability that the customer has not left: [PN] eq. 34."""
@@ -118,10 +118,10 @@ class ParetoNbd(PurchaseModel):
             return np.asarray(betainc(whole, self.r + x, lived / (self.alpha + big_t + lived)))
 
         stays = np.exp(-self.s * np.log1p(t_ / (self.beta + big_t)))
-        found = stays * made(t_)
+        survival = stays * made(t_)
         nodes, weights = np.polynomial.legendre.leggauss(_DEATH_TIMES)
         for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
             left_by = node * (1 - stays)
             lived = (self.beta + big_t) * np.expm1(-np.log1p(-left_by) / self.s)
-            found = found + (1 - stays) * weight * made(np.minimum(lived, t_))
-        return np.where(y > 0, found, 1.0)
+            survival = survival + (1 - stays) * weight * made(np.minimum(lived, t_))
+        return np.where(y > 0, survival, 1.0)

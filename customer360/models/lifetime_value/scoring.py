@@ -163,10 +163,10 @@ class LifetimeValueModel:
         """
         known = known or KnownScores(self)
         order_value, order_deviation = self._order_value(features)
-        found: dict[str, Floats] = {}
+        figures: dict[str, Floats] = {}
 
         def add(name: str, middle: Floats, low: Floats, high: Floats) -> None:
-            found[name], found[f"{name}_low"], found[f"{name}_high"] = middle, low, high
+            figures[name], figures[f"{name}_low"], figures[f"{name}_high"] = middle, low, high
 
         cells = known.of(features)
         scale = self.spend_scale(features)
@@ -191,7 +191,7 @@ class LifetimeValueModel:
         ):
             bounds = (cells[f"{cell}{end}"] * scale for end in ("_low", "_high"))
             add(name, cells[cell] * order_value, *bounds)
-        return pd.DataFrame(found, index=features.index)
+        return pd.DataFrame(figures, index=features.index)
 
     def _order_value(self, features: pd.DataFrame) -> tuple[Floats, Floats]:
         """Expected order value, and what is not known of its logarithm (NaN = nothing known)."""
@@ -287,8 +287,8 @@ class KnownExpectations:
     def of(self, frequency: ArrayLike, age_days: ArrayLike) -> Floats:
         """A row a customer, a column a horizon."""
         codes = (_whole(frequency) << _DAY_BITS) | _whole(age_days)
-        wanted, where = np.unique(codes, return_inverse=True)
-        new = self._rows.add_new(wanted)
+        distinct, where = np.unique(codes, return_inverse=True)
+        new = self._rows.add_new(distinct)
         if len(new):
             values = self._model.expected_purchases_if_alive(
                 self._times[None, :],
@@ -296,7 +296,7 @@ class KnownExpectations:
                 (new & ((1 << _DAY_BITS) - 1))[:, None] / self._unit,
             )
             self._values = np.concatenate([self._values, values])
-        return np.asarray(self._values[self._rows.of(wanted)][where])
+        return np.asarray(self._values[self._rows.of(distinct)][where])
 
 
 class KnownScores:
@@ -368,14 +368,14 @@ class KnownScores:
         unknown = np.full(len(frequency), np.nan)
         rate = past_average_purchases(frequency, age_days, 1.0)
         discount = (1 + self._model.annual_discount_rate) ** (-np.arange(1, MONTHS + 1) / MONTHS)
-        found = dict.fromkeys(("alive", "alive_low", "alive_high"), unknown)
+        figures = dict.fromkeys(("alive", "alive_low", "alive_high"), unknown)
         for days in self._horizons:
-            found[f"purchases_{days}"] = rate * days
+            figures[f"purchases_{days}"] = rate * days
             for name in ("purchases", "revenue"):
-                found |= {f"{name}_{days}{end}": unknown for end in ("_low", "_high")}
-        found["year"] = rate * YEAR_DAYS * float(discount.mean())
+                figures |= {f"{name}_{days}{end}": unknown for end in ("_low", "_high")}
+        figures["year"] = rate * YEAR_DAYS * float(discount.mean())
         more = ("year_low", "year_high", "residual", "residual_low", "residual_high")
-        return found | dict.fromkeys(more, unknown)
+        return figures | dict.fromkeys(more, unknown)
 
     def _cells(self, frequency: Integers, recency: Integers, T: Integers) -> dict[str, Floats]:
         """Figures of distinct histories."""
@@ -389,40 +389,42 @@ class KnownScores:
             T / model.time_unit_days,
         )
         alive = model.purchases.probability_alive(*history)
-        found: dict[str, Floats] = {"alive": alive}
+        figures: dict[str, Floats] = {"alive": alive}
         if model.purchases_covariance is None:
             unknown = np.full(len(alive), np.nan)
-            found |= {"alive_low": unknown, "alive_high": unknown}
+            figures |= {"alive_low": unknown, "alive_high": unknown}
         else:
             chances = np.stack([one.probability_alive(*history) for one in self._uncertain], axis=1)
-            found["alive_low"], found["alive_high"] = probability_bounds(
+            figures["alive_low"], figures["alive_high"] = probability_bounds(
                 alive, deviation(log_odds(chances))
             )
         for k, days in enumerate(self._horizons):
-            found[f"purchases_{days}"] = alive * expected[:, k]
+            figures[f"purchases_{days}"] = alive * expected[:, k]
             ahead = self._outlooks[days]
             low, high = ahead.purchases(pair, alive)
-            found[f"purchases_{days}_low"], found[f"purchases_{days}_high"] = low, high
+            figures[f"purchases_{days}_low"], figures[f"purchases_{days}_high"] = low, high
             if model.values is not None:
                 low, high = ahead.revenue(pair, alive)
-            found[f"revenue_{days}_low"], found[f"revenue_{days}_high"] = low, high
+            figures[f"revenue_{days}_low"], figures[f"revenue_{days}_high"] = low, high
         year, residual, life = expected[:, len(self._horizons) :].T
-        found["year"], found["residual"] = alive * year, alive * residual
+        figures["year"], figures["residual"] = alive * year, alive * residual
         unknown = np.full(len(alive), np.nan)
-        found |= dict.fromkeys(("year_low", "year_high", "residual_low", "residual_high"), unknown)
+        figures |= dict.fromkeys(
+            ("year_low", "year_high", "residual_low", "residual_high"), unknown
+        )
         # Bounds of what comes undiscounted, times the mean discount of it.
         if YEAR_DAYS in self._horizons:
             discount = year / expected[:, self._horizons.index(YEAR_DAYS)]
             for end in ("_low", "_high"):
-                found[f"year{end}"] = found[f"revenue_{YEAR_DAYS}{end}"] * discount
+                figures[f"year{end}"] = figures[f"revenue_{YEAR_DAYS}{end}"] * discount
         if LIFE_DAYS in self._looked_ahead:
             ahead = self._outlooks[LIFE_DAYS]
             bounds = ahead.purchases(pair, alive)
             if model.values is not None:
                 bounds = ahead.revenue(pair, alive)
             for end, bound in zip(("_low", "_high"), bounds, strict=True):
-                found[f"residual{end}"] = bound * residual / life
-        return found
+                figures[f"residual{end}"] = bound * residual / life
+        return figures
 
     def _pairs(self, frequency: Integers, T: Integers) -> Integers:
         """Rows of each (frequency, T), computing those not met before."""
@@ -468,8 +470,8 @@ def predictive_intervals(
         Columns ``purchases_low``, ``purchases_high``, ``revenue_low``, ``revenue_high``; NaN with
         the past-average fallback.
     """
-    found = KnownScores(model, (days,)).of(features)
+    scores = KnownScores(model, (days,)).of(features)
     scale = model.spend_scale(features)
-    bounds = {f"purchases_{end}": found[f"purchases_{days}_{end}"] for end in ("low", "high")}
-    bounds |= {f"revenue_{end}": found[f"revenue_{days}_{end}"] * scale for end in ("low", "high")}
+    bounds = {f"purchases_{end}": scores[f"purchases_{days}_{end}"] for end in ("low", "high")}
+    bounds |= {f"revenue_{end}": scores[f"revenue_{days}_{end}"] * scale for end in ("low", "high")}
     return pd.DataFrame(bounds, index=features.index)

@@ -110,6 +110,7 @@ class LifetimeValueSpec(ModelSpec["LifetimeValueModel"]):
         self, history: History, champion: Champion[LifetimeValueModel] | None
     ) -> LifetimeValueTraining:
         """On everything up to the day, judged on a holdout; purchase model and time unit as set."""
+        from customer360.models.lifetime_value.candidates import Terms
         from customer360.models.lifetime_value.training import train
 
         settings = history.settings
@@ -118,8 +119,7 @@ class LifetimeValueSpec(ModelSpec["LifetimeValueModel"]):
             history.as_of,
             model=settings.lifetime_value_model,
             holdout_days=settings.lifetime_value_holdout_days,
-            time_unit_days=settings.lifetime_value_time_unit_days,
-            annual_discount_rate=settings.discount_rate_annual,
+            terms=Terms(settings.lifetime_value_time_unit_days, settings.discount_rate_annual),
             champion=champion.judged if champion else None,
         )
 
@@ -135,7 +135,7 @@ class LifetimeValueSpec(ModelSpec["LifetimeValueModel"]):
         self, features: DataFrame, model: LifetimeValueModel, model_name: str, model_version: str
     ) -> DataFrame:
         """Every customer."""
-        from customer360.models.lifetime_value.training import score
+        from customer360.models.lifetime_value.scores_table import score
 
         return score(features, model, model_name, model_version)
 

@@ -188,15 +188,15 @@ def evaluate(
             if model.purchases
         }
         for batch in batches:
-            found = {name: batch[name].to_numpy() for name in kept}
+            columns = {name: batch[name].to_numpy() for name in kept}
             for name, model in models.items():
                 by_model = model.expected_purchases(batch, ahead, known.get(name))[:, 0]
-                found[f"{name}_purchases"] = by_model
-                found[f"{name}_revenue"] = by_model * model.expected_order_value(batch)
+                columns[f"{name}_purchases"] = by_model
+                columns[f"{name}_revenue"] = by_model * model.expected_order_value(batch)
             for name, amounts in rules.expectations(batch).items():
                 for amount, values in zip(_AMOUNTS, amounts, strict=True):
-                    found[f"{name}_{amount}"] = values
-            yield pd.DataFrame(found)
+                    columns[f"{name}_{amount}"] = values
+            yield pd.DataFrame(columns)
 
     joined = holdout_rows(features, customer_days, calibration_as_of, holdout_days)
     judged = joined.mapInPandas(expected, schema).persist()
@@ -228,5 +228,5 @@ def _outcome_cells(judged: DataFrame) -> pd.DataFrame:
         F.sum(bought).alias("purchases"),
         F.count_if(bought > 0).alias("buyers"),
     )
-    found = cells.toArrow().to_pandas().sort_values(["frequency", "recency", "T"])
-    return found.reset_index(drop=True)
+    counted = cells.toArrow().to_pandas().sort_values(["frequency", "recency", "T"])
+    return counted.reset_index(drop=True)

@@ -194,8 +194,8 @@ def psi(profile: Profile, frame: DataFrame) -> pd.DataFrame:
         )
     columns = ["as_of", "feature", "customers", "reference_customers"]
     columns += ["psi", "psi_by_chance", "shift"]
-    found = pd.DataFrame(rows, columns=columns)
-    return found.sort_values(["as_of", "feature"], ignore_index=True)
+    table = pd.DataFrame(rows, columns=columns)
+    return table.sort_values(["as_of", "feature"], ignore_index=True)
 
 
 def population_stability_index(reference: ArrayLike, now: ArrayLike) -> float:
@@ -231,15 +231,15 @@ def _edges(quantiles: Sequence[float] | None) -> tuple[float, ...]:
 
 
 def _frequent_categories(frame: DataFrame, names: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    found: dict[str, list[str]] = {name: [] for name in names}
+    frequent: dict[str, list[str]] = {name: [] for name in names}
     if names:
         pairs = [F.struct(F.lit(n).alias("feature"), F.col(n).alias("value")) for n in names]
         counted = frame.select(F.inline(F.array(*pairs))).groupBy("feature", "value").count()
         most = Window.partitionBy("feature").orderBy(F.desc("count"), "value")
         ranked = counted.where("value IS NOT NULL").withColumn("rank", F.row_number().over(most))
         for row in ranked.where(F.col("rank") <= MOST_CATEGORIES).orderBy("rank").collect():
-            found[row["feature"]].append(row["value"])
-    return {name: tuple(values) for name, values in found.items()}
+            frequent[row["feature"]].append(row["value"])
+    return {name: tuple(values) for name, values in frequent.items()}
 
 
 def _number(name: str) -> Column:

@@ -20,20 +20,6 @@ from customer360.models.churn.rows import labels
 
 TENTHS = 10
 
-PERFORMANCE_COLUMNS = (
-    "as_of",
-    "prediction",
-    "horizon_days",
-    "model_version",
-    "decile",
-    "customers",
-    "predicted",
-    "actual",
-    "mean_absolute_error",
-    "mean_squared_error",
-)
-"""Columns of `performance_by_decile`."""
-
 FIGURE_COLUMNS = [
     "as_of",
     "prediction",
@@ -109,9 +95,10 @@ def performance_by_decile(outcomes: DataFrame, predicted: str, actual: str) -> D
         actual: Column of what came of it.
 
     Returns:
-        The columns of `PERFORMANCE_COLUMNS`: ``prediction`` is the name of the predicted column;
-        ``decile`` 1 holds the highest predictions, and customers of whom the same was predicted
-        share one, so some may be missing; ``predicted`` and ``actual`` are means a customer.
+        The columns of ``gold/model_performance`` but the model's name: ``prediction`` is the name
+        of the predicted column; ``decile`` 1 holds the highest predictions, and customers of whom
+        the same was predicted share one, so some may be missing; ``predicted`` and ``actual`` are
+        means a customer.
     """
     rows = outcomes.select(
         "as_of",
@@ -137,7 +124,6 @@ def performance_by_decile(outcomes: DataFrame, predicted: str, actual: str) -> D
             F.avg(F.abs(error)).alias("mean_absolute_error"),
             F.avg(error * error).alias("mean_squared_error"),
         )
-        .select(*PERFORMANCE_COLUMNS)
     )
 
 
@@ -197,7 +183,7 @@ def _roc_auc(customers: np.ndarray, share: np.ndarray) -> float:
 class Judgement:
     """One row of `realised_figures` held against its limit: in words, and whether it missed."""
 
-    told: str
+    sentence: str
     missed: bool
 
 
@@ -214,15 +200,15 @@ def judge(
         calibration_limit: Largest calibration error of a probability.
         forecast_limit: Largest calibration error of an amount, as a share of the mean that came.
     """
-    found = []
+    judgements = []
     for row in figures.to_dict("records"):
         amount = not is_probability(row["prediction"])
         limit = forecast_limit * abs(row["actual"]) if amount else calibration_limit
         error = row["calibration_error"]
-        told = (
+        sentence = (
             f"{row['prediction']} of {row['as_of']} (v{row['model_version']}, "
             f"{row['horizon_days']} days): predicted {row['predicted']:,.4g}, came "
             f"{row['actual']:,.4g}; calibration error {error:,.4g}, limit {limit:,.4g}"
         )
-        found.append(Judgement(told, error - row["calibration_error_by_chance"] > limit))
-    return found
+        judgements.append(Judgement(sentence, error - row["calibration_error_by_chance"] > limit))
+    return judgements

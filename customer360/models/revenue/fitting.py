@@ -198,8 +198,8 @@ class Candidates:
         """The settings as flat parameters to log."""
         return {
             f"{kind}_{name}": value
-            for kind, found in self.settings.items()
-            for name, value in found.items()
+            for kind, settings in self.settings.items()
+            for name, value in settings.items()
         }
 
 
@@ -233,7 +233,7 @@ def fit_candidates(
             "two_stage": replace(mean, kind="two_stage", amount=amount),
             "tweedie": replace(mean, kind="tweedie", amount=tweedie),
         },
-        {kind: dict(found) for kind, found in settings.items()},
+        {kind: dict(chosen) for kind, chosen in settings.items()},
     )
 
 

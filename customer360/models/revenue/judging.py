@@ -80,7 +80,7 @@ def judged_metrics(
     actual, bought = test["revenue"].to_numpy(dtype=float), test["bought"].to_numpy(dtype=int)
     new = test["T"].to_numpy(dtype=float) < NEW_CUSTOMER_DAYS
     probability = model.purchase_probability(test)
-    found = prefixed(
+    metrics = prefixed(
         "test",
         {
             **amount_metrics(predicted, actual),
@@ -91,25 +91,25 @@ def judged_metrics(
             "new_customers": float(new.sum()),
         },
     )
-    found |= prefixed(
+    metrics |= prefixed(
         "test_purchase",
         {**ranking_metrics(bought, probability), **probability_metrics(bought, probability)},
     )
-    found |= prefixed("test_new_customers", amount_metrics(predicted[new], actual[new]))
+    metrics |= prefixed("test_new_customers", amount_metrics(predicted[new], actual[new]))
     baselines = {"past_average": past_average(test, model.horizon_days)} | {
         name: others[name].predict(test) for name in ("mean", "linear") if name in others
     }
     for name, amounts in baselines.items():
-        found |= prefixed(f"baseline_{name}", amount_metrics(amounts, actual))
-        found |= prefixed(
+        metrics |= prefixed(f"baseline_{name}", amount_metrics(amounts, actual))
+        metrics |= prefixed(
             f"baseline_{name}_new_customers", amount_metrics(amounts[new], actual[new])
         )
     for name, other in others.items():
         if name not in baselines and name != model.kind:
-            found |= prefixed(f"candidate_{name}", amount_metrics(other.predict(test), actual))
+            metrics |= prefixed(f"candidate_{name}", amount_metrics(other.predict(test), actual))
     if champion is not None:
-        found |= prefixed("champion", amount_metrics(champion.predict(test), actual))
-    return found
+        metrics |= prefixed("champion", amount_metrics(champion.predict(test), actual))
+    return metrics
 
 
 class _Fitted:
@@ -146,7 +146,7 @@ def importance(
         return {}, {}
     some = every_nth(test, IMPORTANCE_ROWS)
     scorer: Callable[..., float] = _negative_rmse
-    found = permutation_importance(
+    result = permutation_importance(
         _Fitted(model),
         some[list(FEATURES)],
         some["revenue"],
@@ -154,7 +154,7 @@ def importance(
         n_repeats=IMPORTANCE_SHUFFLES,
         random_state=seed,
     )
-    means, errors = found["importances_mean"].tolist(), found["importances_std"].tolist()
+    means, errors = result["importances_mean"].tolist(), result["importances_std"].tolist()
     return dict(zip(FEATURES, means, strict=True)), dict(zip(FEATURES, errors, strict=True))
 
 

@@ -72,18 +72,18 @@ class RevenueModel:
         Raises:
             RevenueModelError: They differ; the message names the difference.
         """
-        there = list(columns)
-        gone = [name for name in self.features if name not in there]
-        new = [name for name in there if name in FEATURES and name not in self.features]
+        offered = list(columns)
+        gone = [name for name in self.features if name not in offered]
+        new = [name for name in offered if name in FEATURES and name not in self.features]
         if gone or new:
-            told = [
+            differences = [
                 f"{what} {listed(names)}"
                 for what, names in (("lack", gone), ("have the new", new))
                 if names
             ]
             raise RevenueModelError(
-                f"the revenue model was trained on other features: these {' and '.join(told)}; "
-                "train it again"
+                "the revenue model was trained on other features: these "
+                f"{' and '.join(differences)}; train it again"
             )
 
     def predict(self, frame: pd.DataFrame) -> Floats:
@@ -144,12 +144,12 @@ class RevenueModel:
                 f"this is a pickled {type(model).__name__}, not a revenue model; give a .pkl that "
                 "customer360 has made"
             )
-        for name, here in library_versions().items():
+        for name, installed in library_versions().items():
             made_with = model.versions.get(name, "none")
-            if made_with.split(".")[:2] != here.split(".")[:2]:
+            if made_with.split(".")[:2] != installed.split(".")[:2]:
                 raise RevenueModelError(
-                    f"the revenue model was made with {name} {made_with}, here is {here}: train "
-                    "it again"
+                    f"the revenue model was made with {name} {made_with}, here is {installed}: "
+                    "train it again"
                 )
         return model
 

@@ -124,13 +124,13 @@ def check_columns(file: str, columns: Sequence[str]) -> None:
     Raises:
         OrderFileError: One is missing, unknown or there twice; the message names all of them.
     """
-    found = list(columns)
+    header = list(columns)
     problems = [
         f"{what} {listed(names)}"
         for what, names in (
-            ("no column", [name for name in REQUIRED if name not in found]),
-            ("unknown column", [repr(name) for name in found if name not in ACCEPTED]),
-            ("twice the column", sorted({name for name in found if found.count(name) > 1})),
+            ("no column", [name for name in REQUIRED if name not in header]),
+            ("unknown column", [repr(name) for name in header if name not in ACCEPTED]),
+            ("twice the column", sorted({name for name in header if header.count(name) > 1})),
         )
         if names
     ]
@@ -264,11 +264,11 @@ def checked(
         for name in ACCEPTED
     }
     typed: dict[str, pd.Series] = {}
-    found: list[pd.DataFrame] = []
+    refused: list[pd.DataFrame] = []
 
     def refuse(column: str, bad: pd.Series, reason: str) -> None:
         if bad.any():
-            found.append(
+            refused.append(
                 pd.DataFrame(
                     {
                         "row": rows.index[bad],
@@ -297,8 +297,8 @@ def checked(
         refuse("ordered_at", late, f"is after the as-of date {as_of}")
     typed["kind"] = typed["kind"].where(texts["kind"] != "", "sale")
     problems = (
-        pd.concat(found).sort_values("row", kind="stable", ignore_index=True)
-        if found
+        pd.concat(refused).sort_values("row", kind="stable", ignore_index=True)
+        if refused
         else pd.DataFrame(columns=list(PROBLEMS))
     )
     usable = ~rows.index.isin(problems["row"])

@@ -124,14 +124,16 @@ def predict_file(
         if counts.bad:
             (scratch / "rejected.csv").replace(rejected)
         if counts.newest is None:
-            told = f"; what is wrong is in {rejected.name}" if counts.bad else ""
-            raise OrderFileError(f"{source.name}: none of its {counts.rows} rows can be used{told}")
+            pointer = f"; what is wrong is in {rejected.name}" if counts.bad else ""
+            raise OrderFileError(
+                f"{source.name}: none of its {counts.rows} rows can be used{pointer}"
+            )
         day = as_of or counts.newest
         with engine(scratch / "engine") as connection:
             connection.register("orders", dataset.dataset(scratch / "orders.parquet"))
             connection.register("lacking", dataset.dataset(scratch / "rejected.parquet"))
-            found = _predicted(connection, model, day)
-            customers_predicted = _written(found, scratch / target.name)
+            batches = _predicted(connection, model, day)
+            customers_predicted = _written(batches, scratch / target.name)
             own_id = text.identifier("customer_id")
             everybody = connection.execute(
                 f"SELECT count(DISTINCT {own_id}) FROM orders"
@@ -208,12 +210,12 @@ def _predicted(
     LEFT JOIN ({lost}) USING (customer_key) ORDER BY customer_key"""
     for batch in ordered_batches(connection, query):
         rows = batch.to_pandas()
-        said = predictions(rows, model).assign(
+        predicted = predictions(rows, model).assign(
             customer_id=rows["customer_key"],
             as_of=as_of,
             rejected_rows=rows["rejected_rows"],
         )
-        yield pa.RecordBatch.from_pandas(said, OUTPUT, preserve_index=False)
+        yield pa.RecordBatch.from_pandas(predicted, OUTPUT, preserve_index=False)
 
 
 @dataclass(frozen=True)
@@ -257,12 +259,12 @@ def _sorted_out(source: Path, scratch: Path, as_of: date | None, today: date) ->
     return _Counts(total, bad, undated, newest)
 
 
-def _written(found: Iterator[pa.RecordBatch], file: Path) -> int:
+def _written(batches: Iterator[pa.RecordBatch], file: Path) -> int:
     """Write the predictions to one CSV or Parquet file; how many there are."""
     sink = pq.ParquetWriter if file.suffix.lower() == ".parquet" else arrow_csv.CSVWriter
     rows = 0
     with sink(str(file), OUTPUT) as writer:
-        for batch in found:
+        for batch in batches:
             writer.write_batch(batch)
             rows += batch.num_rows
     return rows

@@ -81,9 +81,9 @@ class RevenueTraining(Training[RevenueModel]):
     @property
     def definition(self) -> str:
         """Whose revenue of which days, the date it was tested on, and which kind was chosen."""
-        told = f"net revenue of the next {self.horizon_days} days, of all who had bought"
+        target = f"net revenue of the next {self.horizon_days} days, of all who had bought"
         tested = f"; tested on {self.grid.test}; chosen: {self.model.kind}" if self.grid else ""
-        return told + tested
+        return target + tested
 
 
 def horizon_for(history_days: int, wanted_days: int = DEFAULT_HORIZON_DAYS) -> int:
@@ -190,11 +190,9 @@ def train(
     if grid is None:
         return _too_short(frame, as_of, horizon, history_days, seed, notes)
     training = train_on_rows(
-        frame,
-        grid,
+        DatedRows.of(frame, grid, sum(sizes.values())),
         horizon,
         as_of,
-        all_rows=sum(sizes.values()),
         seed=seed,
         nthread=nthread,
         champion=champion,
@@ -211,12 +209,10 @@ def train(
 
 
 def train_on_rows(
-    frame: pd.DataFrame,
-    grid: AsOfGrid,
+    rows: DatedRows,
     horizon_days: int,
     as_of: date,
     *,
-    all_rows: int | None = None,
     seed: int = 0,
     nthread: int | None = None,
     champion: RevenueModel | None = None,
@@ -224,92 +220,105 @@ def train_on_rows(
     """`train` from labelled rows in memory on: no Spark from here.
 
     Args:
-        frame: Labelled rows of all dates of ``grid``: ``as_of``, ``revenue``, ``bought``, the
-            features.
-        grid: The dates that teach, validate and test.
+        rows: Labelled rows: ``as_of``, ``revenue``, ``bought``, the features.
         horizon_days: Days ahead of the labels.
         as_of: Day the training is made for.
-        all_rows: Rows there were before sampling; those of ``frame`` when not given.
         seed: As for `train`.
         nthread: As for `train`.
         champion: As for `train`.
     """
-    rows = DatedRows.of(frame, grid, all_rows)
-    learn, validate, test, teaching = rows.learn, rows.validate, rows.test, rows.teaching
-    facts = _facts(as_of, horizon_days, seed) | rows.parameters()
-    notes = rows.notes()
-    metrics: dict[str, float] = {}
-    models: dict[str, RevenueModel] = {}
-    leaks = LeakReport()
-    because: tuple[Note, ...] = ()
-    reason = why_not(learn, validate)
+    reason = why_not(rows.learn, rows.validate)
     if reason is None:
-        log.info("revenue: tuning and fitting the candidates on %d rows", len(learn))
-        threads = threads_for(len(learn), nthread)
-        unit = unit_of(learn)
-        settings = {kind: tuned(kind, learn, validate, unit, seed, threads) for kind in OBJECTIVES}
-        rivals = fit_candidates(learn, horizon_days, settings, seed=seed, nthread=nthread).models
-        errors = {kind: squared_error(rivals[kind], validate) for kind in KINDS}
-        metrics |= {f"validation_{kind}_rmse": error**0.5 for kind, error in errors.items()}
-        fitted = fit_candidates(teaching, horizon_days, settings, seed=seed, nthread=nthread)
-        models = fitted.models
-        model = models[min(KINDS, key=lambda kind: errors[kind])]
-        facts |= fitted.parameters()
-        leaks = _leaks(frame, learn, grid, seed, nthread)
-        notes = (*notes, *leaks.notes())
-        metrics |= leaks.metrics()
-        if model.kind == "mean":
-            notes = (*notes, Note("mean_is_nearest"))
+        fitted = _fitted(rows, horizon_days, seed, nthread)
     else:
-        model = fit_mean(teaching, horizon_days)
-        if model.kind != "none":
-            models = {"mean": model}
-        because = (reason, _instead(model))
-    facts["model"] = model.kind
-
-    judged = test if model.kind != "none" else test.head(0)
+        mean = fit_mean(rows.teaching, horizon_days)
+        models = {"mean": mean} if mean.kind != "none" else {}
+        fitted = _Fitted(mean, models, (reason, _instead(mean)))
+    model, grid = fitted.model, rows.grid
+    judged = rows.test if model.kind != "none" else rows.test.head(0)
     predicted = model.predict(judged)
+    notes = (*rows.notes(), *fitted.notes)
     comparable = champion if champion and _same_target(champion, model) else None
     if champion and not comparable:
         notes = (*notes, Note("champion_predicts_something_else"))
     log.info("revenue: judging on %d rows of %s", len(judged), grid.test)
-    metrics |= judged_metrics(model, predicted, judged, models, comparable)
     shuffled = importance(model, judged, seed)
     return RevenueTraining(
         model=model,
-        because=because,
+        because=fitted.because,
         notes=notes,
         horizon_days=horizon_days,
         grid=grid,
-        parameters=facts,
-        metrics=metrics,
+        parameters=_facts(as_of, horizon_days, seed)
+        | rows.parameters()
+        | dict(fitted.parameters)
+        | {"model": model.kind},
+        metrics=fitted.metrics
+        | judged_metrics(model, predicted, judged, fitted.models, comparable),
         deciles=decile_table(predicted, judged["revenue"]),
         importance=shuffled[0],
         plots=pictures(model, predicted, judged, grid, shuffled),
-        sample=_example(test),
+        sample=_example(rows.test),
         as_of=as_of,
-        leaks=leaks,
+        leaks=fitted.leaks,
     )
 
 
-def _leaks(
-    frame: pd.DataFrame, learn: pd.DataFrame, grid: AsOfGrid, seed: int, nthread: int | None
-) -> LeakReport:
+@dataclass(frozen=True)
+class _Fitted:
+    """The candidates fitted to all teaching rows, and which of them was chosen."""
+
+    model: RevenueModel
+    models: Mapping[str, RevenueModel]
+    because: tuple[Note, ...] = ()
+    parameters: Mapping[str, float | int | str] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
+    leaks: LeakReport = field(default_factory=LeakReport)
+
+
+def _fitted(rows: DatedRows, horizon_days: int, seed: int, nthread: int | None) -> _Fitted:
+    """Tune on the validation date and choose by it, then fit again to all teaching rows."""
+    learn, validate = rows.learn, rows.validate
+    log.info("revenue: tuning and fitting the candidates on %d rows", len(learn))
+    threads = threads_for(len(learn), nthread)
+    unit = unit_of(learn)
+    settings = {kind: tuned(kind, learn, validate, unit, seed, threads) for kind in OBJECTIVES}
+    rivals = fit_candidates(learn, horizon_days, settings, seed=seed, nthread=nthread).models
+    errors = {kind: squared_error(rivals[kind], validate) for kind in KINDS}
+    candidates = fit_candidates(rows.teaching, horizon_days, settings, seed=seed, nthread=nthread)
+    model = candidates.models[min(KINDS, key=lambda kind: errors[kind])]
+    leaks = _leaks(rows, seed, nthread)
+    notes = leaks.notes()
+    if model.kind == "mean":
+        notes = (*notes, Note("mean_is_nearest"))
+    return _Fitted(
+        model,
+        candidates.models,
+        (),
+        candidates.parameters(),
+        {f"validation_{kind}_rmse": error**0.5 for kind, error in errors.items()} | leaks.metrics(),
+        notes,
+        leaks,
+    )
+
+
+def _leaks(rows: DatedRows, seed: int, nthread: int | None) -> LeakReport:
     """Whether a feature, as the models see it, knows who will buy."""
-    looked_at = every_nth(frame, LEAK_ROWS)
-    prepare = preprocessing().fit(typed_features(every_nth(learn, LEAK_ROWS)))
-    seen = pd.DataFrame(
-        prepare.transform(typed_features(looked_at)), columns=prepare.get_feature_names_out()
+    checked = every_nth(rows.labelled, LEAK_ROWS)
+    prepare = preprocessing().fit(typed_features(every_nth(rows.learn, LEAK_ROWS)))
+    matrix = pd.DataFrame(
+        prepare.transform(typed_features(checked)), columns=prepare.get_feature_names_out()
     )
     # XGBoost refuses [, ] and < in a feature's name.
-    seen.columns = [name.translate(str.maketrans("[]<", "()_")) for name in seen.columns]
+    matrix.columns = [name.translate(str.maketrans("[]<", "()_")) for name in matrix.columns]
     return check_leaks(
-        seen,
-        looked_at["bought"],
-        looked_at["as_of"] == grid.training[0],
-        looked_at["as_of"] == grid.test,
+        matrix,
+        checked["bought"],
+        checked["as_of"] == rows.grid.training[0],
+        checked["as_of"] == rows.grid.test,
         seed=seed,
-        nthread=threads_for(len(looked_at), nthread),
+        nthread=threads_for(len(checked), nthread),
         classes="buyers_from_others",
     )
 

@@ -152,14 +152,14 @@ def noted_champion(spec: ModelSpec[Model], tracking: Tracking) -> Champion[Model
             "version": facts | {"schema": schema.to_json() if schema else None},
         }
 
-    found = noted(tracking.uri, spec.registered, ask)
-    folder = Path(found["folder"])
+    note = noted(tracking.uri, spec.registered, ask)
+    folder = Path(note["folder"])
     # What a server or an object store lent us is gone with the process that asked.
     if not folder.is_dir():
         return load_champion(spec, tracking)
-    schema = found["version"]["schema"]
-    facts = found["version"] | {"schema": FeatureSchema.from_json(schema) if schema else None}
-    return _restored(spec, StoredModel(folder, found["description"]), facts)
+    schema = note["version"]["schema"]
+    facts = note["version"] | {"schema": FeatureSchema.from_json(schema) if schema else None}
+    return _restored(spec, StoredModel(folder, note["description"]), facts)
 
 
 def _restored(

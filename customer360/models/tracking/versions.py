@@ -67,7 +67,7 @@ def registered_versions(spec: ModelSpec[Any], tracking: Tracking) -> list[Regist
             known = registered(mlflow, name, alias)
             if known is not None:
                 aliases.setdefault(str(known.version), []).append(alias)
-        found = client.search_model_versions(f"name='{name}'")
+        versions = client.search_model_versions(f"name='{name}'")
         return [
             RegisteredVersion(
                 version=str(each.version),
@@ -78,7 +78,7 @@ def registered_versions(spec: ModelSpec[Any], tracking: Tracking) -> list[Regist
                 figure=each.tags.get(FIGURE, ""),
                 verdict=each.tags.get("verdict", ""),
             )
-            for each in sorted(found, key=lambda each: -int(each.version))
+            for each in sorted(versions, key=lambda each: -int(each.version))
         ]
 
 

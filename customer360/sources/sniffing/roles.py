@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from customer360.contracts.attributes import customer_attributes
 from customer360.contracts.numbers import SIGNS_OF
 from customer360.sources.sniffing.values import Column
 from customer360.sources.sniffing.words import ROLES, is_named, without_currency
@@ -13,7 +14,11 @@ from customer360.sources.sniffing.words import ROLES, is_named, without_currency
 MONEY = ("amount", "unit_price", "discount", "refunded", "freight")
 COUNTS = ("quantity", "items", "installments")
 TIMES = ("occurred_at", "changed_at", "refunded_at")
-DAYS = ("birth_date", "signed_up_on", "delivered_on", "reviewed_on")
+DAYS = (
+    *(name for name, each in customer_attributes().items() if each.logical_type == "date"),
+    "delivered_on",
+    "reviewed_on",
+)
 _IDS = ("order_id", "line_id", "customer_id", "related_order_id")
 _FRACTION = re.compile(r"\d+[.,]0*[1-9]\d*")
 _SERIALS = {

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 
+from customer360.contracts.attributes import customer_attributes
 from customer360.contracts.numbers import SIGNS_OF
 
 _ORDER = (
@@ -29,7 +30,7 @@ _MONEY = (
     "precio|prezzo|bedrag|kwota|cena|belopp)"
 )
 
-ROLES: Mapping[str, tuple[str, ...]] = {
+_HEADERS: Mapping[str, tuple[str, ...]] = {
     "order_id": (
         f"{_ORDER} {_NUMBER}|order name|{_NUMBER} (de la |do |de |del |da )?{_ORDER}|no {_ORDER}|"
         f"n {_ORDER}",
@@ -180,6 +181,10 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         f"member since)( {_TIME})?|"
         "registriert( am)?|anmeldedatum|kunde seit|date d inscription|data (de )?cadastro",
     ),
+}
+ROLES: Mapping[str, tuple[str, ...]] = {
+    **_HEADERS,
+    **{name: (name.replace("_", " "),) for name in customer_attributes() if name not in _HEADERS},
 }
 """Patterns of the headers that columns of a role have, the surest first."""
 
