@@ -27,7 +27,7 @@ PAST_AVERAGE_MODEL = "fallback"
 """Name among the candidates of the model without a fit: each customer's past average."""
 
 _CARRIED_ON = Note("past_average_is_carried_on")
-_MEAN_ORDER = Note("mean_order_value_is_used")
+_MEAN_VALUE = Note("mean_order_value_is_used")
 _BETTER = Note("used_all_the_same")
 
 Fitter = Callable[[pd.DataFrame, float], Fit[Any]]
@@ -76,7 +76,7 @@ class Candidate:
 
     @property
     def why_not(self) -> Note:
-        """Why the purchases could not be fitted."""
+        """Why the purchases could not be fitted, without what is done instead."""
         return self.fallbacks[0][0]
 
 
@@ -129,13 +129,13 @@ def _fit_values(candidate: Candidate, cells: Cells) -> None:
     try:
         fit = fit_gamma_gamma(spend)
     except NotFittedError as error:
-        candidate.fallbacks.append((error.note, _MEAN_ORDER))
+        candidate.fallbacks.append((error.note, _MEAN_VALUE))
         return
     inside = fit.status == "fitted"
     candidate.notes.extend(fit.notes if inside else fit.notes[1:])
     candidate.metrics["gamma_gamma_log_likelihood"] = fit.log_likelihood
     if not inside:
-        candidate.fallbacks.append((fit.notes[0], _MEAN_ORDER))
+        candidate.fallbacks.append((fit.notes[0], _MEAN_VALUE))
         return
     candidate.model = replace(
         candidate.model, values=fit.model, values_covariance=frozen(fit.covariance)
@@ -161,7 +161,8 @@ def first_fitted(
         candidate = fitted(cells, kind, terms)
         if candidate.model.purchases:
             candidate.notes += [
-                Note("in_place_of", {"rival": k, "why": failed.why_not}) for k, failed in failures
+                Note("in_place_of", {"rival": other, "why": failed.why_not})
+                for other, failed in failures
             ]
             return candidate
         failures.append((kind, candidate))

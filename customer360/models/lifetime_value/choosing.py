@@ -133,12 +133,14 @@ def choose(
         best in edge,
         _parameters(as_of, chosen, inside, rules),
         _metrics(result, candidates, inside, best) | tracking,
-        not_fitted
-        + [
-            Note("calibrated_by_fallback", {"why": why, "instead": instead})
-            for why, instead in chosen.fallbacks
-        ]
-        + [Note("on_calibration", {"why": note}) for note in chosen.notes],
+        [
+            *not_fitted,
+            *(
+                Note("calibrated_by_fallback", {"why": why, "instead": instead})
+                for why, instead in chosen.fallbacks
+            ),
+            *(Note("on_calibration", {"why": note}) for note in chosen.notes),
+        ],
         tables,
     )
 
