@@ -99,6 +99,12 @@ format: $(SYNCED) ## Format, and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+.PHONY: generate
+generate: $(SYNCED) ## Write anew what is made of contracts and mappings: two pages, dbt's properties
+	@$(BIN)/python -m customer360.contracts.documentation docs/data-model.md
+	@$(BIN)/python -m customer360.sources.mapping_docs
+	@$(BIN)/python -m customer360.serving.dbt_properties
+
 .PHONY: bench
 bench: setup ## Measure against DuckDB on the same files; ARGS="--help" for its options
 	@$(BIN)/python -m benchmarks $(ARGS)

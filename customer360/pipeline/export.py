@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pyarrow import compute
+from pyarrow.dataset import Dataset
 
 from customer360.contracts import Contract
 from customer360.deployment import Deployment
@@ -114,13 +115,7 @@ def export_list(
         )
     tables = Tables(settings.lakehouse_dir)
     version = tables.version(CUSTOMER_360)
-    snapshot = tables.dataset(CUSTOMER_360, version=version).filter(compute.field(AS_OF) == as_of)
-    if not snapshot.count_rows():
-        days = sorted(map(str, tables.values(CUSTOMER_360, AS_OF)), reverse=True)
-        raise ExportError(
-            f"{CUSTOMER_360} has no snapshot of {as_of}, only of {listed(days) or 'no day'}: "
-            f"run `customer360 run --as-of {as_of}` first"
-        )
+    snapshot = _snapshot(tables, version, as_of)
     customers = tables.dataset(CUSTOMERS)
     models = _model_versions(tables, as_of)
     path = settings.suppression_path
@@ -170,6 +165,18 @@ def export_list(
         if options.folder is not None:
             _note_elsewhere(settings.exports_dir, facts)
         return Export(folder, swap_in(scratch, folder, campaign.name, options.formats, facts))
+
+
+def _snapshot(tables: Tables, version: int, as_of: date) -> Dataset:
+    """The customers of one day, as they are in a version of the table."""
+    snapshot = tables.dataset(CUSTOMER_360, version=version).filter(compute.field(AS_OF) == as_of)
+    if not snapshot.count_rows():
+        days = sorted(map(str, tables.values(CUSTOMER_360, AS_OF)), reverse=True)
+        raise ExportError(
+            f"{CUSTOMER_360} has no snapshot of {as_of}, only of {listed(days) or 'no day'}: "
+            f"run `customer360 run --as-of {as_of}` first"
+        )
+    return snapshot
 
 
 def _model_versions(tables: Tables, as_of: date) -> dict[str, list[str]]:

@@ -54,9 +54,7 @@ def test_every_model_and_column_is_described() -> None:
 
 @pytest.mark.parametrize("file", list(property_files()), ids=lambda file: file.stem)
 def test_properties_are_what_the_contracts_say(file: Path) -> None:
-    assert file.read_text(encoding="utf-8") == filled(file), (
-        "run: python -m customer360.serving.dbt_properties"
-    )
+    assert file.read_text(encoding="utf-8") == filled(file), "run: make generate"
 
 
 def test_a_contract_s_words_types_and_values_come_into_the_properties(tmp_path: Path) -> None:

@@ -27,9 +27,7 @@ KEYS = [
 
 
 def test_the_page_is_current() -> None:
-    assert (ROOT / PATH).read_text(encoding="utf-8") == mappings_markdown(), (
-        "run: python -m customer360.sources.mapping_docs"
-    )
+    assert (ROOT / PATH).read_text(encoding="utf-8") == mappings_markdown(), "run: make generate"
 
 
 def test_every_key_is_on_the_page() -> None:

@@ -112,16 +112,16 @@ def _leaving(page: Page, risks: pd.DataFrame) -> None:
     st.caption(t("retention.list_explained", days=t.number(days)))
 
 
-def _profit(page: Page) -> None:
+def _campaign(page: Page) -> Campaign:
+    """What the sliders say that a contact costs and brings; at first what the settings say."""
     t = page.t
     usual = Campaign(
         page.fact("churn_contact_cost", page.settings.churn_contact_cost),
         page.fact("churn_success_rate", page.settings.churn_success_rate),
         page.fact("churn_margin", page.settings.churn_margin),
     )
-    st.divider()
     first, second, third = st.columns(3)
-    campaign = Campaign(
+    return Campaign(
         first.slider(
             t("retention.cost", currency=t.currency),
             0.0,
@@ -140,6 +140,12 @@ def _profit(page: Page) -> None:
         )
         / 100,
     )  # fmt: skip
+
+
+def _profit(page: Page) -> None:
+    t = page.t
+    st.divider()
+    campaign = _campaign(page)
     groups = page.source.ask(retention.campaign_groups, page.as_of)
     curve = profit_curve(
         groups["churn_probability"],
