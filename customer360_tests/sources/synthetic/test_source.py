@@ -227,6 +227,7 @@ def test_staged_transactions(spark, source):
         "payment_type": "wallet",
         "installments": None,
         "freight": None,
+        "product_id": None,
         "category": "Home & Garden",
         "related_order_id": None,
         "delivered_on": None,
