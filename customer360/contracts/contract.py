@@ -89,7 +89,7 @@ class Column:
     required: bool = False
     unique: bool = False
     description: str = ""
-    business_name: str = ""
+    business_name: str = field(default="", repr=False)
     unit: str | None = None
     classification: str | None = None
     minimum: float | int | str | None = None

@@ -9,21 +9,26 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from typing import Any
 
 from customer360.contracts import Contract
 from customer360.pipeline.workspace import Workspace, newest_note
 from customer360.sources.base import Source
 from customer360.sources.mapped import MappedSource
+from customer360.sources.mapping import RowMapping
 
 _NOTE = "definitions"
 _OF_NO_ROW = {"path", "files", "description", "closed", "conflicts"}
 """Keys of a mapping that say nothing of a row: where files are, when a load stops."""
 
+_LATER_ROLES = ("product_id",)
+"""Roles that mappings have known since after the first prints were noted."""
+
 
 def definitions(work: Workspace) -> dict[str, str]:
     """A print of each source's definition, by its name."""
     return {
-        source.name: _print(source, work.deployment.zone_of(source))
+        source.name: print_of(source, work.deployment.zone_of(source))
         for source in work.deployment.sources
     }
 
@@ -42,12 +47,27 @@ def defined_anew(work: Workspace, table: str) -> set[str]:
     return {name for name, now in definitions(work).items() if before.get(name, now) != now}
 
 
-def _print(source: Source, zone: str) -> str:
+def print_of(source: Source, zone: str) -> str:
+    """A print of all that says what a source's rows mean.
+
+    Args:
+        source: The source.
+        zone: Time zone that decides the day of its transactions.
+    """
     parts = [zone, source.currency, source.time_zone]
     parts += [_stated(source.contract(table)) for table in source.tables]
     if isinstance(source, MappedSource):
-        parts.append(source.mapping.model_dump_json(exclude=_OF_NO_ROW))
+        parts.append(source.mapping.model_dump_json(exclude=_not_printed(source.mapping)))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _not_printed(mapping: RowMapping) -> dict[str, Any]:
+    """What a print leaves out: `_OF_NO_ROW`, and roles that came later, where no column plays them.
+
+    So a release with another role makes nothing again for those who do not use it.
+    """
+    unused = {role for role in _LATER_ROLES if getattr(mapping.columns, role) is None}
+    return dict.fromkeys(_OF_NO_ROW, True) | {"columns": unused}
 
 
 def _stated(contract: Contract) -> str:

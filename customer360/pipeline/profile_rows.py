@@ -14,6 +14,7 @@ from functools import reduce
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from customer360.contracts import Contract
 from customer360.days import DayRange
 from customer360.lakehouse.tables import days_predicate
 from customer360.pipeline.bronze_accounts import DELIVERY_DAY
@@ -53,7 +54,8 @@ def profile_rows(
         versions: What bronze tables are at.
     """
     seen, anew = None, set[str]()
-    if work.lakehouse.exists(made_from):
+    # Of a table without a column that its contract has now, nobody's row can stay.
+    if work.lakehouse.exists(made_from) and _has_all_columns(work, made_from):
         seen, anew = consumed_bronze(work.lakehouse, made_from), defined_anew(work, made_from)
     parts = [
         # Where rows mean something else than they did, everybody's profile may.
@@ -68,6 +70,10 @@ def profile_rows(
         for part in parts
     ]
     return ProfileRows(rows, reduce(DataFrame.unionByName, keys).distinct())
+
+
+def _has_all_columns(work: Workspace, table: str) -> bool:
+    return set(work.lakehouse.read(table).columns) == set(Contract.load(table).column_names)
 
 
 def _of_source(

@@ -122,6 +122,19 @@ _DESCRIBING = (
 """Roles whose bad values are set aside: the row stays without them."""
 
 
+def _bounds(role: str | None) -> dict[str, Any]:
+    return {"minimum": _LEAST.get(role or ""), "maximum": 5 if role == "review_score" else None}
+
+
+def _rules(attribute: ContractColumn) -> dict[str, Any]:
+    """What silver asks of a customer's attribute, asked of what is delivered.
+
+    So a value that silver would refuse is set aside at the door, and stops no load. Patterns are
+    silver's alone: they are of the text once it is tidied.
+    """
+    return {"allowed_values": attribute.allowed_values} | dict(attribute.bounds)
+
+
 class MappedSource(Source, Generic[MappingT]):
     """One table of rows and the mapping that describes them.
 
@@ -166,7 +179,7 @@ class MappedSource(Source, Generic[MappingT]):
         from pyspark.sql import functions as F
 
         rows = self._typed(bronze)
-        attributes = {role: self._role(role) for role in CUSTOMER_ROLES if self._has(role)}
+        attributes = {role: self._attribute(role) for role in CUSTOMER_ROLES if self._has(role)}
         known = rows.select(
             self._role("customer_id").alias("source_customer_id"),
             self._occurred_at().alias("updated_at"),
@@ -357,6 +370,12 @@ class MappedSource(Source, Generic[MappingT]):
         """The event time of typed rows, UTC."""
         return self._as_instant("occurred_at")
 
+    def _attribute(self, role: str) -> Column:
+        """A customer's attribute, of its type in silver; null where it does not fit into that."""
+        kind = customer_attributes()[role].physical_type
+        value = self._as_instant(role) if kind == "timestamp" else self._role(role)
+        return value if kind == "string" else value.try_cast(kind)
+
     def _as_instant(self, role: str) -> Column:
         """The time of a role, moved from the source's time zone to UTC."""
         from pyspark.sql import functions as F
@@ -472,8 +491,7 @@ class MappedSource(Source, Generic[MappingT]):
             else f"{described} In the {self.place}: {header}.",
             unit=self.currency if role in _MONEY else None,
             classification=PERSONAL if personal else None,
-            minimum=_LEAST.get(role or "") if attribute is None else attribute.minimum,
-            maximum=5 if role == "review_score" else None,
+            **(_bounds(role) if attribute is None else _rules(attribute)),
             format="email" if role == "email" else written.get("format"),
             properties=properties | self._read_as(role, kind),
         )
