@@ -24,7 +24,7 @@ from typing import Any
 import duckdb
 
 from customer360.contracts import Contract
-from customer360.contracts.attributes import attributes_of
+from customer360.contracts.attributes import attributes_of, customer_attributes
 from customer360.days import DayRange
 from customer360.gold import features_sql
 from customer360.gold.rfm_segments import SEGMENT_GRID, VALUE_OF_SUM
@@ -422,7 +422,7 @@ class DuckPipeline:
             birth_date, tax_id, {_cased("city")} AS city,
             CASE WHEN length(state) <= 3 THEN upper(state) ELSE {_cased("state")} END AS state,
             postal_code, country, acquisition_channel, loyalty_tier, marketing_consent,
-            signed_up_on, updated_at, _delivered_on, _row_hash
+            signed_up_on, updated_at, _delivered_on, _row_hash{self._unstated()}
         FROM (
             SELECT {_identifier("customer_id")} AS source_customer_id,
                 {_written("name")} AS name,
@@ -448,6 +448,15 @@ class DuckPipeline:
                 ) FROM bronze_customers
             )
         )"""
+
+    def _unstated(self) -> str:
+        """Attributes that the synthetic source says nothing of, as nulls."""
+        said = Contract.load("bronze/synthetic_customers").column_names
+        return "".join(
+            f", NULL::{attribute.physical_type} AS {name}"
+            for name, attribute in customer_attributes().items()
+            if name not in said
+        )
 
     def _customers(self) -> None:
         latest = ", ".join(

@@ -14,32 +14,10 @@ import pytest
 from pyspark.sql import SparkSession
 
 from customer360.settings import load_settings
+from customer360_tests import declared
 from customer360_tests.deployments import Home, Said, customer360, plain, read_json
 
-TABLES = {
-    "bronze/synthetic_customers",
-    "bronze/synthetic_transactions",
-    "quarantine/synthetic_customers",
-    "quarantine/synthetic_transactions",
-    "quarantine/transactions",
-    "silver/customers",
-    "silver/customer_history",
-    "silver/transactions",
-    "silver/customer_days",
-    "gold/customer_features",
-    "gold/first_orders",
-    "gold/rfm_segments",
-    "gold/cohort_retention",
-    "gold/business_health",
-    "gold/churn_scores",
-    "gold/lifetime_value",
-    "gold/revenue_predictions",
-    "gold/customer_360",
-    "gold/revenue_forecast",
-    "gold/customer_equity",
-    "gold/model_drift",
-    "gold/model_performance",
-}
+TABLES = set(declared.TABLES)
 # Tables that a first run makes without a row: no horizon has passed yet.
 EMPTY_AT_FIRST = {"gold/model_performance"}
 

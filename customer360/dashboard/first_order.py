@@ -37,7 +37,7 @@ class FirstOrder:
         channel: Over which it was sold.
         payment_type: How it was paid.
         state: Where the customer lives.
-        country: Likewise.
+        country: Country of the customer; None where it is not known.
     """
 
     amount: float

@@ -93,9 +93,9 @@ def customer_features(customer_days: str, as_of: date) -> str:
 
 def first_orders(transactions: str, as_of: date) -> str:
     """``gold/first_orders`` of one day from ``silver/transactions``, but for the profile."""
-    texts = ("category", "channel", "payment_type", "installments", "delivered_on")
-    known = ", ".join(f"'{name}': {name}" for name in (*texts, "review_score", "reviewed_on"))
-    first = ", ".join(f"bought.{name} AS first_{name}" for name in texts[:-1])
+    carried = ("category", "channel", "payment_type", "installments", "delivered_on")
+    known = ", ".join(f"'{name}': {name}" for name in (*carried, "review_score", "reviewed_on"))
+    first = ", ".join(f"bought.{name} AS first_{name}" for name in carried[:-1])
     return f"""WITH days AS (
         SELECT customer_key, business_date, count(*) {_SALE} AS orders,
             coalesce(sum((amount * 100)::BIGINT) {_SALE}, 0)::BIGINT AS sold,

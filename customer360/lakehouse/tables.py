@@ -169,7 +169,7 @@ class Lakehouse(TableLogs):
             partition_by = column
         # Files of other days are told apart by statistics where the folders do not.
         index = [name for name in (column, *contract.indexed_columns) if name != partition_by]
-        with _told(contract, frame):
+        with _naming_broken_rules(contract, frame):
             return self._write(
                 table,
                 rows,
@@ -187,7 +187,7 @@ class Lakehouse(TableLogs):
         Raises:
             ContractError: The rows are not what the contract says; nothing was written.
         """
-        with _told(contract, frame):
+        with _naming_broken_rules(contract, frame):
             return self._write(
                 contract.table, bound(frame, contract), index=contract.indexed_columns, note=note
             )
@@ -226,7 +226,7 @@ class Lakehouse(TableLogs):
         for name, value in settings.items():
             self.spark.conf.set(name, value)
         try:
-            with _told(contract, source):
+            with _naming_broken_rules(contract, source):
                 self.spark.sql(
                     f"MERGE INTO {self.identifier(table)} AS target "
                     f"USING {{source}} AS source {clauses}",
@@ -293,7 +293,7 @@ class Lakehouse(TableLogs):
 
 
 @contextmanager
-def _told(contract: Contract, frame: DataFrame) -> Iterator[None]:
+def _naming_broken_rules(contract: Contract, frame: DataFrame) -> Iterator[None]:
     """Say of a write that a row broke which rule that was."""
     try:
         yield

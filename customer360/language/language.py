@@ -107,6 +107,10 @@ class Language:
             return MISSING
         return texts(self.code).get(f"{group}.{name}", str(name).replace("_", " "))
 
+    def worded(self, group: str, text: str) -> str:
+        """A text of people's data by ``<group>.<text>``, where there is a word; else as it is."""
+        return texts(self.code).get(f"{group}.{text}", text)
+
     @property
     def locale(self) -> Locale:
         """Babel's rules of the language: how numbers, money and dates are written, and plurals."""
@@ -222,7 +226,7 @@ class Language:
 
         Args:
             code: Of `customer360.models.notes.Note`.
-            values: Likewise; a note among them is a pair of both.
+            values: Of the note; a note among them is a pair of code and values.
         """
         known = texts(self.code)
         values_written = {

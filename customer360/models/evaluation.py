@@ -208,7 +208,7 @@ def amount_metrics(expected: ArrayLike, actual: ArrayLike) -> dict[str, float]:
 
     Args:
         expected: One amount a customer.
-        actual: Likewise, in the same order; empty for no figures.
+        actual: What came of each, in the same order; empty for no figures.
     """
     e, a = np.asarray(expected, dtype=float), np.asarray(actual, dtype=float)
     return AmountSums.of_rows(e, a).metrics() | order_metrics(e, a) if len(a) else {}

@@ -100,7 +100,7 @@ def sampled_rows(
         max_rows: Limit.
         numbers: Columns to bring as doubles.
         texts: Columns to bring as they are.
-        labels: The labels, likewise.
+        labels: Columns that are learnt, to bring as they are.
 
     Returns:
         ``as_of``, labels, numbers and texts, in an order that rests on them alone.

@@ -111,7 +111,7 @@ def _results(
         if name in specs and data["node_info"]["node_status"] == "success":
             key = specs[name].key
             made.add(key)
-            yield dg.MaterializeResult(asset_key=key, metadata=_figures(owner, key, data))
+            yield dg.MaterializeResult(asset_key=key, metadata=_model_metadata(owner, key, data))
             yield from waiting.pop(key, ())
         elif name in checks and _is_selected(context, checks[name]):
             result = _check_result(checks[name], data)
@@ -123,7 +123,7 @@ def _results(
         yield from results
 
 
-def _figures(owner: Login, key: dg.AssetKey, data: Mapping[str, Any]) -> dict[str, Any]:
+def _model_metadata(owner: Login, key: dg.AssetKey, data: Mapping[str, Any]) -> dict[str, Any]:
     figures: dict[str, Any] = {"seconds": round(data["execution_time"], 2)}
     if key.path[0] == marts.MARTS:
         figures["dagster/row_count"] = marts.row_count(owner, key.path[1])

@@ -103,7 +103,7 @@ class NotedAccount:
 
     @classmethod
     def of(cls, text: Mapping[str, Any]) -> NotedAccount:
-        """From `text`."""
+        """The account that a commit's note holds, as `text` wrote it."""
         made = (DayRange(*map(date.fromisoformat, pair)) for pair in text["made"])
         held = {
             source: {

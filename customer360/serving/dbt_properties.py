@@ -6,7 +6,8 @@ description, the type, and the values that its test accepts are the contract's; 
 so is the key that its rows are tested by. What else a file says is its own.
 
 A staging model takes its columns from the table that its SQL selects from; other models name the
-tables under ``config: {meta: {contracts: [layer/table, …]}}``.
+tables under ``config: {meta: {contracts: [layer/table, …]}}``. Of tables under ``whole``, all
+columns are listed that their copy in the warehouse has.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import yaml
 from customer360.contracts import Column, Contract, packaged_tables
 from customer360.serving.marts import PROJECT
 from customer360.serving.publishing import postgres_type
+from customer360.serving.tables import copy_of
 
 WIDTH = 100
 _SOURCE = re.compile(r"source\('(\w+)', '(\w+)'\)")
@@ -58,6 +60,8 @@ def _fill(model: dict[str, Any], file: Path) -> None:
     named = model.get("config", {}).get("meta", {}).get("contracts", [])
     contracts = [Contract.load(table) for table in (*own, *named)]
     taken = {column.name: column for contract in contracts for column in contract.columns}
+    for table in model.get("config", {}).get("meta", {}).get("whole", []):
+        _list_all(model["columns"], table)
     for column in model["columns"]:
         if column["name"] in taken:
             _describe(column, taken[column["name"]])
@@ -66,6 +70,17 @@ def _fill(model: dict[str, Any], file: Path) -> None:
             if "unique_combination" in test:
                 key = list(Contract.load(table).primary_key)
                 test["unique_combination"]["arguments"]["columns"] = key
+
+
+def _list_all(columns: list[dict[str, Any]], table: str) -> None:
+    """List the columns of a table's copy that are missing, each behind the one before it there."""
+    names = [column["name"] for column in columns]
+    place = 0
+    for name in dict(copy_of(table).columns):
+        if name not in names:
+            columns.insert(place, {"name": name})
+            names.insert(place, name)
+        place = names.index(name) + 1
 
 
 def _describe(column: dict[str, Any], contract: Column) -> None:

@@ -210,7 +210,7 @@ else:
                 str | None,
                 Field(
                     None,
-                    description=attribute.business_name,
+                    description=attribute.business_name or attribute.description,
                     examples=[attribute.properties.get("header", name)],
                 ),
             )

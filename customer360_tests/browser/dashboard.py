@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from customer360.dashboard.views import all_views
 from customer360.dashboard.views.retention import PAGE_SIZE
 from customer360.language import Language
 from customer360.serving.warehouse import reader_login
@@ -25,8 +26,8 @@ from customer360_tests.browser.lineage import PROJECT, free_port, page
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-PAGES = ("", "customers", "segments", "retention", "whales", "models", "health", "what_if")
-"""Addresses of the pages; the first is the overview's."""
+PAGES = tuple("" if name == "overview" else name for name in all_views())
+"""Addresses of the pages, in the order of the menu; the first is the overview's."""
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from customer360_tests import declared
 from customer360_tests.browser.lineage import (
     CHROMIUM,
     FOLDED,
@@ -26,28 +27,12 @@ pytestmark = [
     pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no Chromium at {CHROMIUM}"),
 ]
 
+_ASSETS = (
+    *declared.TABLES, *declared.MODEL_ASSETS, *declared.EXPORTS, "reports/exploration",
+)  # fmt: skip
 TABLES = {
-    "bronze": ["synthetic_customers", "synthetic_transactions"],
-    "quarantine": ["synthetic_customers", "synthetic_transactions", "transactions"],
-    "silver": ["customers", "customer_history", "transactions", "customer_days"],
-    "gold": [
-        "business_health",
-        "churn_scores",
-        "cohort_retention",
-        "customer_360",
-        "customer_equity",
-        "customer_features",
-        "first_orders",
-        "lifetime_value",
-        "model_drift",
-        "model_performance",
-        "revenue_forecast",
-        "revenue_predictions",
-        "rfm_segments",
-    ],
-    "models": ["churn", "lifetime_value", "revenue"],
-    "reports": ["exploration"],
-    "exports": ["at_risk_valuable", "second_purchase", "whales", "win_back"],
+    layer: sorted(name for at, name in (asset.split("/") for asset in _ASSETS) if at == layer)
+    for layer in ("bronze", "quarantine", "silver", "gold", "models", "reports", "exports")
 }
 
 

@@ -7,10 +7,11 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from customer360.contracts import Contract
+from customer360.contracts.attributes import attributes_of, customer_attributes
 from customer360.gold.customer_360 import ACTION_RULES, customer_360, next_best_action
 from customer360.gold.customer_features import customer_features
 from customer360.gold.rfm_segments import rfm_segments
-from customer360.table_names import RFM
+from customer360.table_names import HISTORY, RFM
 from customer360_tests.gold.frames import bought, customer_days, day, rows_of, table, timestamps
 
 AS_OF, EARLIER = day("2024-03-10"), day("2024-02-10")
@@ -60,14 +61,13 @@ def history(spark: SparkSession, *versions: tuple[str, str, str, str | None]) ->
     frame = table(
         spark, "customer_key string, city string, valid_from string, valid_to string", versions
     )
-    return timestamps(frame, "valid_from", "valid_to").withColumns(
-        {
-            "state": F.lit("SP"),
-            "country": F.lit("BR"),
-            "loyalty_tier": F.lit("gold"),
-            "marketing_consent": F.lit(None).cast("boolean"),
-        }
-    )
+    known = {"state": F.lit("SP"), "country": F.lit("BR"), "loyalty_tier": F.lit("gold")}
+    others = {
+        name: F.lit(None).cast(customer_attributes()[name].physical_type)
+        for name in attributes_of(HISTORY)
+        if name not in (*known, "city")
+    }
+    return timestamps(frame, "valid_from", "valid_to").withColumns(known | others)
 
 
 def test_a_row_for_each_customer_and_date_holds_all_that_is_known(

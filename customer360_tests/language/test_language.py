@@ -11,13 +11,13 @@ import pytest
 from customer360.contracts import Contract
 from customer360.contracts.contract import packaged_tables
 from customer360.language import CODED, LANGUAGES, Language, texts
+from customer360.models.registry import MODELS
 
 WORDED = {
     **{column: (group,) for column, group in CODED.items()},
     "segment": ("segment", "segment_means"),
     "risk": ("risk",),
     "shift": ("shift",),
-    "model": ("model", "model_means"),
     **dict.fromkeys(("reason_1", "reason_2", "reason_3"), ("reason",)),
 }
 """Groups of words that people read for a column's codes."""
@@ -34,6 +34,12 @@ def test_languages_have_the_same_texts() -> None:
         k for k in english if _placeholders(english[k]) != _placeholders(portuguese[k])
     } == set()
     assert [key for key in english if not english[key] or not portuguese[key]] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_model_has_its_names(language: str) -> None:
+    names = {f"{group}.{spec.name}" for spec in MODELS for group in ("model", "model_means")}
+    assert names <= set(texts(language))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -12,43 +12,14 @@ import pytest
 
 from customer360.deployment import Deployment
 from customer360.errors import SettingsError
+from customer360.models.registry import MODELS
 from customer360.orchestration.build import build_definitions
 from customer360.orchestration.export_assets import export_assets
 from customer360.orchestration.jobs import JOBS, NIGHTLY, PUBLISH, RETRAIN
 from customer360.settings import load_settings
+from customer360_tests import declared
 
-TABLES = {
-    "bronze/synthetic_customers",
-    "bronze/synthetic_transactions",
-    "quarantine/synthetic_customers",
-    "quarantine/synthetic_transactions",
-    "quarantine/transactions",
-    "silver/customers",
-    "silver/customer_history",
-    "silver/transactions",
-    "silver/customer_days",
-    "gold/customer_features",
-    "gold/first_orders",
-    "gold/rfm_segments",
-    "gold/cohort_retention",
-    "gold/business_health",
-    "gold/churn_scores",
-    "gold/lifetime_value",
-    "gold/revenue_predictions",
-    "gold/customer_360",
-    "gold/model_drift",
-    "gold/model_performance",
-    "gold/revenue_forecast",
-    "gold/customer_equity",
-    "models/churn",
-    "models/lifetime_value",
-    "models/revenue",
-    "reports/exploration",
-    "exports/at_risk_valuable",
-    "exports/second_purchase",
-    "exports/whales",
-    "exports/win_back",
-}
+TABLES = {*declared.TABLES, *declared.MODEL_ASSETS, *declared.EXPORTS, "reports/exploration"}
 
 WAREHOUSE = {f"warehouse/{table}" for table in TABLES if table.startswith("gold/")} | {
     "warehouse/silver/customers",
@@ -199,26 +170,25 @@ def test_lineage_runs_from_bronze_to_customer_360(definitions: dg.Definitions) -
         k.to_user_string()
         for k in graph.get_ancestor_asset_keys(dg.AssetKey(["gold", "customer_360"]))
     }
-    assert TABLES - upstream == {
-        "gold/customer_360",
-        "gold/cohort_retention",
-        "gold/business_health",
-        "gold/first_orders",
-        "gold/revenue_predictions",
-        "models/revenue",
-        "gold/model_drift",
-        "gold/model_performance",
-        "gold/revenue_forecast",
-        "gold/customer_equity",
-        "quarantine/synthetic_customers",
-        "quarantine/synthetic_transactions",
-        "quarantine/transactions",
-        "reports/exploration",
-        "exports/at_risk_valuable",
-        "exports/second_purchase",
-        "exports/whales",
-        "exports/win_back",
+    scores = {spec.scores for spec in MODELS if spec.scores in upstream}
+    assert scores == {"gold/churn_scores", "gold/lifetime_value"}
+    assert upstream >= {
+        "bronze/synthetic_customers",
+        "bronze/synthetic_transactions",
+        "silver/customers",
+        "silver/customer_history",
+        "silver/transactions",
+        "silver/customer_days",
+        "gold/customer_features",
+        "gold/rfm_segments",
+        "models/churn",
+        "models/lifetime_value",
+        *scores,
     }
+    # Nothing that is made of it, nor what only tells of others.
+    beside = {"gold/customer_360", "gold/model_drift", "gold/model_performance"}
+    assert not upstream & {*beside, "quarantine/transactions", "reports/exploration"}
+    assert not upstream & set(declared.EXPORTS)
 
 
 def test_only_where_a_source_has_lines_are_there_lines_and_what_is_made_of_them(

@@ -24,6 +24,7 @@ from customer360.orchestration.partitions import (
 from customer360.orchestration.run import Plan, RunFailedError, run_plan
 from customer360.settings import load_settings
 from customer360.sources.synthetic import DefectRates
+from customer360_tests import declared
 from customer360_tests.deployments import (
     Home,
     content,
@@ -34,33 +35,10 @@ from customer360_tests.deployments import (
     step_error,
 )
 
-EVERY_DAY = (
-    "bronze/synthetic_customers",
-    "bronze/synthetic_transactions",
-    "quarantine/synthetic_customers",
-    "quarantine/synthetic_transactions",
-    "quarantine/transactions",
-    "silver/customers",
-    "silver/customer_history",
-    "silver/transactions",
-    "silver/customer_days",
-    "gold/business_health",
-)
-SNAPSHOTS = (
-    "gold/customer_features",
-    "gold/first_orders",
-    "gold/rfm_segments",
-    "gold/cohort_retention",
-    "gold/churn_scores",
-    "gold/lifetime_value",
-    "gold/revenue_predictions",
-    "gold/customer_360",
-    "gold/revenue_forecast",
-    "gold/customer_equity",
-)
-MONITORING = ("gold/model_drift", "gold/model_performance")
+EVERY_DAY = (*declared.LOADED, "gold/business_health")
+SNAPSHOTS, MONITORING = declared.SNAPSHOTS, declared.MONITORING
 LEAVES = ("exports/whales", "reports/exploration")
-MODELS = ("models/churn", "models/lifetime_value", "models/revenue")
+MODELS = declared.MODEL_ASSETS
 
 DAYS = DayRange(date(2024, 1, 1), date(2024, 1, 6))
 

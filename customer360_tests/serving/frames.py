@@ -9,27 +9,25 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from customer360.contracts import Contract
 from customer360.lakehouse.reading import engine
 from customer360.serving import contacts
 
 DAY = date(2024, 6, 30)
 
+_ARROW = {
+    "string": pa.string(),
+    "int": pa.int32(),
+    "bigint": pa.int64(),
+    "double": pa.float64(),
+    "boolean": pa.bool_(),
+    "date": pa.date32(),
+}
 _CUSTOMER_360 = pa.schema(
     {
-        "customer_key": pa.string(),
-        "as_of": pa.date32(),
-        "segment": pa.string(),
-        "days_since_last_purchase": pa.int32(),
-        "purchase_days": pa.int32(),
-        "net_revenue": pa.float64(),
-        "net_revenue_365d": pa.float64(),
-        "r_score": pa.int32(),
-        "m_score": pa.int32(),
-        "churn_probability": pa.float64(),
-        "churn_risk": pa.string(),
-        "probability_alive": pa.float64(),
-        "expected_revenue_365d": pa.float64(),
-        "discounted_value_12m": pa.float64(),
+        # Money as doubles: the rows of a test are written with points.
+        column.name: _ARROW.get(column.physical_type, pa.float64())
+        for column in Contract.load("gold/customer_360").columns
     }
 )
 _CUSTOMERS = pa.schema(

@@ -13,6 +13,7 @@ from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
 from customer360.silver import transactions as silver
+from customer360.sources.staged import CUSTOMER_COLUMNS
 
 SECRET = b"a secret of the tests"
 
@@ -40,26 +41,13 @@ TRANSACTION = {
     "_delivered_on": ("date", "2024-03-01"),
     "_row_hash": ("bigint", "1"),
 }
-CUSTOMER = {
-    "source_customer_id": ("string", "c1"),
-    "name": ("string", None),
-    "email": ("string", None),
-    "phone": ("string", None),
-    "address": ("string", None),
-    "birth_date": ("date", None),
-    "tax_id": ("string", None),
-    "city": ("string", None),
-    "state": ("string", None),
-    "postal_code": ("string", None),
-    "country": ("string", None),
-    "acquisition_channel": ("string", None),
-    "loyalty_tier": ("string", None),
-    "marketing_consent": ("boolean", None),
-    "signed_up_on": ("date", None),
-    "updated_at": ("timestamp", "2024-03-01 00:00:00"),
-    "_delivered_on": ("date", "2024-03-01"),
-    "_row_hash": ("bigint", "1"),
+_CUSTOMER_DEFAULTS = {
+    "source_customer_id": "c1",
+    "updated_at": "2024-03-01 00:00:00",
+    "_delivered_on": "2024-03-01",
+    "_row_hash": "1",
 }
+CUSTOMER = {name: (kind, _CUSTOMER_DEFAULTS.get(name)) for name, kind in CUSTOMER_COLUMNS.items()}
 
 
 def frame(

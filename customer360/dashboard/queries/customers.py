@@ -56,8 +56,8 @@ class Filters:
         search: Beginning of the customer key; or, where ``personal``, a part of name or e-mail, or
             the source's customer number.
         segments: Any of these; empty: all.
-        regions: Likewise.
-        risks: Likewise, of "high", "medium", "low" and `GONE`.
+        regions: Any of these states or countries; empty: all.
+        risks: Any of "high", "medium", "low" and `GONE`; empty: all.
         least_value: Least expected revenue of the next 365 days, in currency.
         sort: One of `SORTABLE`.
         descending: The largest first.

@@ -266,7 +266,7 @@ def _profile(page: Page, profile: pd.DataFrame, *, allowed: bool) -> None:
         return
     rows = pd.DataFrame(
         {
-            "field": [t(f"column.{name}") for name in profile.columns],
+            "field": [t.worded("column", str(name)) for name in profile.columns],
             "value": [_known(t, str(name), value) for name, value in profile.iloc[0].items()],
         }
     )
@@ -283,5 +283,9 @@ def _known(t: Language, name: str, value: Any) -> str:
         return t("common.affirmed" if value else "common.denied")
     if isinstance(value, date):
         return t.day(value)
+    if isinstance(value, int | float | np.number):
+        return t.number(float(value), 0 if float(value).is_integer() else 2)
     attribute = customer_attributes().get(name)
-    return str(value) if attribute is None or attribute.is_personal else t.named(name, value)
+    if attribute is None or attribute.is_personal:
+        return str(value)
+    return t.worded(name, str(value))

@@ -53,7 +53,7 @@ def render(page: Page) -> None:
     because = "; ".join(t.note(*note) for note in notes_in(chosen["because"] or ""))
     if because:
         page.nothing("models.fallback", reason=plain(because))
-    _figures(page, str(model), str(version))
+    _comparison(page, str(model), str(version))
     _performance(page, _in_gold(str(model)))
     _plots(page, str(model), str(version))
     _drift(page, _in_gold(str(model)))
@@ -73,7 +73,7 @@ def _version(page: Page, versions: pd.DataFrame, name: str) -> str:
     return f"v{name}" + (f" · {page.t('models.champion')}" if champion else "")
 
 
-def _figures(page: Page, model: str, version: str) -> None:
+def _comparison(page: Page, model: str, version: str) -> None:
     t = page.t
     st.markdown(f"##### {t('models.figures_title')}")
     table = comparison(page.source.ask(models.figures, model, version))

@@ -30,7 +30,7 @@ def render(page: Page) -> None:
     if first_day is None:
         raise NotMadeError("there is no business date yet")
     first, last = _period(page, first_day)
-    _figures(page, first_day, first, last)
+    _metric_cards(page, first_day, first, last)
     _revenue(page, first, last)
     months = page.source.ask(overview.customers_by_month, page.as_of, first, last)
     if months.empty:
@@ -83,7 +83,7 @@ def _period(page: Page, first_day: date) -> tuple[date, date]:
     return max(first, first_day), page.as_of
 
 
-def _figures(page: Page, first_day: date, first: date, last: date) -> None:
+def _metric_cards(page: Page, first_day: date, first: date, last: date) -> None:
     t = page.t
     now = page.source.ask(overview.figures, page.as_of, first, last)
     length = (last - first).days + 1

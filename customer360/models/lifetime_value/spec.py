@@ -75,12 +75,12 @@ class LifetimeValueSpec(ModelSpec["LifetimeValueModel"]):
 
     @property
     def categorical_features(self) -> tuple[str, ...]:
-        """None."""
+        """None: the models of purchases and spend know numbers alone."""
         return ()
 
     @property
     def naive_rules(self) -> tuple[str, ...]:
-        """All of them."""
+        """Every naive rule: each predicts purchases and revenue."""
         from customer360.models.baselines import NAIVE_RULES
 
         return NAIVE_RULES

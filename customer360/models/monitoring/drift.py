@@ -115,7 +115,7 @@ class Profile:
 
     @property
     def features(self) -> tuple[NumericProfile | CategoricalProfile, ...]:
-        """All of them."""
+        """The features that are compared, numbers first."""
         return (*self.numeric, *self.categorical)
 
 

@@ -203,10 +203,10 @@ class FileMapping(RowMapping):
     @classmethod
     def _pattern(cls, pattern: str | list[str]) -> str | list[str]:
         every = [pattern] if isinstance(pattern, str) else pattern
-        for letter in every:
-            if SEPARATOR.strip() in letter:
-                raise ValueError(f"{letter!r} holds |; give several formats as a list")
-            check_format(letter)
+        for one in every:
+            if SEPARATOR.strip() in one:
+                raise ValueError(f"{one!r} holds |; give several formats as a list")
+            check_format(one)
         problem = contradiction(every)
         if problem is not None:
             raise ValueError(f"{problem}; state the one that the files have")
