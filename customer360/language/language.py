@@ -207,19 +207,25 @@ class Language:
             code: As it is stored, in ``reason_1``.
             values: What is stored beside it, in ``reason_1_values``: a JSON object. A reason
                 without is of an older release, and is shown as it is.
+
+        Returns:
+            The sentence; the code where this release has no words for it, as for one of a newer
+            release.
         """
         if values is None or _missing(values):
             return code
         fields: dict[str, Any] = json.loads(values)
         effect = fields.pop("effect", None)
-        sentence = self(
-            f"reason.{code}",
-            **{
-                name: self.named(name, value) if isinstance(value, str) else value
-                for name, value in fields.items()
-            },
-        )
-        return sentence if effect is None else self(f"effect.{effect}", reason=sentence)
+        written = {
+            name: self.named(name, value) if isinstance(value, str) else value
+            for name, value in fields.items()
+        }
+        sentence = self._said(f"reason.{code}", written)
+        if sentence is None:
+            return code
+        if effect is None:
+            return sentence
+        return self._said(f"effect.{effect}", {"reason": sentence}) or sentence
 
     def note(self, code: str, values: Mapping[str, Any]) -> str:
         """What a reader of a model must know, as a sentence without its full stop.
@@ -227,6 +233,9 @@ class Language:
         Args:
             code: Of `customer360.models.notes.Note`.
             values: Of the note; a note among them is a pair of code and values.
+
+        Returns:
+            The sentence; the code where this release has no words for it.
         """
         known = texts(self.code)
         values_written = {
@@ -235,7 +244,14 @@ class Language:
             else known.get(f"{name}.{value}", value)
             for name, value in values.items()
         }
-        return self(f"note.{code}", **values_written)
+        return self._said(f"note.{code}", values_written) or code
+
+    def _said(self, key: str, values: Mapping[str, Any]) -> str | None:
+        """The text of ``key``; None where it is not known, or has fields that have no value."""
+        try:
+            return self(key, **values)
+        except KeyError:
+            return None
 
 
 @functools.cache
@@ -260,6 +276,8 @@ class _Writer(string.Formatter):
         self.language = language
 
     def format_field(self, value: Any, kind: str) -> str:
+        if value is None:
+            return MISSING
         if "|" in kind:
             forms, locale = kind.split("|"), self.language.locale
             used = [name for name in _PLURALS if name in {*locale.plural_form.tags, "other"}]

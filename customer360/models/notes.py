@@ -39,10 +39,33 @@ def stored(notes: Sequence[Note]) -> str:
 
 
 def notes_in(text: str) -> tuple[Note, ...]:
-    """The notes that `stored` made ``text`` of; a text of an older release is one note."""
+    """The notes that `stored` made ``text`` of; any other text, of an older release, is one."""
     if not text:
         return ()
     try:
-        return tuple(Note(*each) for each in json.loads(text))
+        kept = json.loads(text)
     except ValueError:
-        return (Note("said", {"text": text}),)
+        kept = None
+    if isinstance(kept, list) and all(_is_note(each) for each in kept):
+        return tuple(Note(*each) for each in kept)
+    return (Note("said", {"text": text}),)
+
+
+def _is_note(kept: object) -> bool:
+    """Whether it is a note as JSON has it: a code, and an object of values."""
+    match kept:
+        case [str(), dict()]:
+            return True
+        case _:
+            return False
+
+
+def status_in(status: str, because: str) -> tuple[str, tuple[Note, ...]]:
+    """What is kept of a model's standing: "trained" or "fallback", and why a fallback stands in.
+
+    Args:
+        status: As it is kept; an older release kept why behind it: "fallback: too few customers".
+        because: Why, as `stored` made it; empty where nothing is kept.
+    """
+    standing, _, why = status.partition(": ")
+    return standing, notes_in(because) or notes_in(why)

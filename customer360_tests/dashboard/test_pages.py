@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
-from customer360.dashboard import app
+from customer360.dashboard import app, charts
 from customer360.dashboard.views import all_views
 from customer360.dashboard.views.health import broken_rule
 from customer360.language import Language
@@ -378,6 +378,49 @@ def test_a_half_built_warehouse_shows_what_there_is(half_home, monkeypatch, name
     assert not test.exception
     assert [each.value for each in test.error] == []
     assert said(test)
+
+
+SENTENCE = "BG/NBD needs 50 customers who came back: there are 3"
+
+
+@pytest.fixture(scope="module")
+def older_home(tmp_path_factory) -> Settings:
+    """A deployment that a former release published last: with words where codes are now."""
+    settings = shop.home(tmp_path_factory.mktemp("older"))
+    with open_warehouse(settings).owner.connect() as owner:
+        owner.execute("ALTER TABLE serving.models DROP COLUMN because CASCADE")
+        owner.execute(
+            "UPDATE serving.models SET status = %s WHERE status = 'fallback'",
+            [f"fallback: {SENTENCE}"],
+        )
+        for table in ("customer_360", "segment_summary"):
+            owner.execute(f"UPDATE marts.{table} SET segment = 'The ' || segment")
+    return settings
+
+
+def test_a_fallback_that_an_older_release_published_says_why(older_home, monkeypatch) -> None:
+    monkeypatch.setenv(HOME_VARIABLE, str(older_home.home))
+    test = page("models")
+    assert metrics(test)["State"] == "Trained"
+    test.segmented_control(key="model").set_value("lifetime-value").run()
+    assert metrics(test)["State"] == "Simple fallback"
+    assert any(SENTENCE in each.value.replace("\\", "") for each in test.info)
+
+
+def test_movement_between_segments_of_an_older_release_is_drawn(older_home, monkeypatch) -> None:
+    drawn = []
+
+    def heat_map(cells, fields, **options):
+        drawn.append((cells, fields))
+        return charts_heat_map(cells, fields, **options)
+
+    charts_heat_map = charts.heat_map
+    monkeypatch.setattr(charts, "heat_map", heat_map)
+    monkeypatch.setenv(HOME_VARIABLE, str(older_home.home))
+    assert not page("segments").exception
+    (cells, _), *_ = [each for each in drawn if each[1] == ("now", "before", "customers")]
+    assert cells["customers"].sum() > 0
+    assert all(name.startswith("The ") for name in cells["now"])
 
 
 def test_a_customer_of_a_half_built_warehouse(half_home, monkeypatch) -> None:

@@ -11,11 +11,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from customer360.contracts import Contract
-from customer360.language import LANGUAGES, Language, texts
+from customer360.language import LANGUAGES, MISSING, Language, texts
 from customer360.models.churn import reasons as churn
-from customer360.models.reasons import REASONS, Topics, stated
+from customer360.models.reasons import REASONS, Case, Topics, stated
 from customer360.models.revenue import reasons as revenue
 from customer360.models.revenue.features import CATEGORICAL_FEATURES, FEATURES, typed_features
 
@@ -190,3 +192,40 @@ def test_a_sentence_of_an_older_release_is_shown_as_it_is(language: Language, no
     assert language.reason("more: bought nothing on Sundays", nothing) == (
         "more: bought nothing on Sundays"
     )
+
+
+@pytest.mark.parametrize("language", [ENGLISH, PORTUGUESE])
+def test_a_reason_of_a_newer_release_is_shown_as_its_code(language: Language) -> None:
+    assert language.reason("the_stars", '{"star": "Vega"}') == "the_stars"
+    assert language.reason("last_purchase_usual", '{"days": 7}') == "last_purchase_usual"
+    known = language.reason("home_state", '{"effect": "more", "state": "SP"}')
+    other = language.reason("home_state", '{"effect": "perhaps", "state": "SP"}')
+    assert known.endswith(f": {other}")
+
+
+@pytest.mark.parametrize("language", [ENGLISH, PORTUGUESE])
+@pytest.mark.parametrize(
+    "code", [key.removeprefix("reason.") for key in texts("en") if key.startswith("reason.")]
+)
+def test_a_value_that_is_null_is_shown_as_missing(language: Language, code: str) -> None:
+    text = texts(language.code)[f"reason.{code}"]
+    names = [name for _, name, _ in _fields(text) if name]
+    said = language.reason(code, json.dumps(dict.fromkeys(names)))
+    assert said.count(MISSING) == len(names) + text.count(MISSING)
+    assert "None" not in said
+
+
+@given(texts_stored=st.lists(st.text(), min_size=1))
+def test_any_text_among_the_values_is_kept_and_said(texts_stored: list[str]) -> None:
+    """Quotes, braces, line breaks: whatever a source calls its categories."""
+    rows = pd.DataFrame({"last_category": texts_stored})
+    case = Case("last_category", True, {"category": rows["last_category"]})
+    found = stated(rows, [case])
+    assert [json.loads(values) for values in found["values"]] == [
+        {"category": text} for text in texts_stored
+    ]
+    for language in (ENGLISH, PORTUGUESE):
+        before = language("reason.last_category", category="")
+        for text, values in zip(texts_stored, found["values"], strict=True):
+            said = language.reason("last_category", values)
+            assert said == before + language.named("category", text)

@@ -10,7 +10,7 @@ import pytest
 
 import customer360
 from customer360.language import LANGUAGES, Language, texts
-from customer360.models.notes import Note, in_english, notes_in, stored
+from customer360.models.notes import Note, in_english, notes_in, status_in, stored
 
 WHY = Note("too_few_came_back", {"model": "MBG/NBD", "needed": 50, "there": 3.0})
 NOTES = (
@@ -63,8 +63,41 @@ def test_what_was_stored_is_read_and_said_as_it_was() -> None:
     )
 
 
-def test_a_text_of_an_older_release_is_said_as_it_is() -> None:
-    assert in_english(notes_in("BG/NBD: flat; not tested")) == "BG/NBD: flat; not tested"
+@pytest.mark.parametrize(
+    "text",
+    ["BG/NBD: flat; not tested", "3", "null", "[3]", '"text"', '{"ab": 1}', '["ab"]', '[["x", 3]]'],
+)
+def test_a_text_of_an_older_release_is_said_as_it_is(text: str) -> None:
+    assert in_english(notes_in(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("status", "because", "standing", "why"),
+    [
+        ("trained", "", "trained", ""),
+        ("fallback", stored([WHY]), "fallback", in_english([WHY])),
+        # As an older release kept it.
+        ("fallback: BG/NBD: flat; not tested", "", "fallback", "BG/NBD: flat; not tested"),
+        ("", "", "", ""),
+    ],
+)
+def test_the_standing_of_a_model_is_told_from_why(
+    status: str, because: str, standing: str, why: str
+) -> None:
+    found, notes = status_in(status, because)
+    assert (found, in_english(notes)) == (standing, why)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_note_of_a_newer_release_is_shown_as_its_code(language: str) -> None:
+    said = Language(language).note
+    assert said("told_by_the_stars", {"star": 3}) == "told_by_the_stars"
+    assert said("too_few_came_back", {"number": 3}) == "too_few_came_back"
+    inner = said("in_place_of", {"rival": "mbg_nbd", "why": ("told_by_the_stars", {})})
+    assert inner.endswith("told_by_the_stars")
+    unknown = said("too_few_came_back", {"model": "MBG/NBD", "needed": None, "there": None})
+    assert "MBG/NBD" in unknown
+    assert "–" in unknown
 
 
 def test_texts_have_only_kinds_of_fields_that_are_known() -> None:

@@ -35,12 +35,14 @@ from customer360.models.tracking import (
     Tracking,
     TrackingError,
     champion_figures,
+    exhibited_models,
     load_champion,
     log_training,
     promote,
     registered_versions,
     rollback,
 )
+from customer360.models.tracking.connection import connected
 from customer360.models.windows import AsOfGrid, ChurnWindows
 from customer360.plotting import png
 
@@ -384,6 +386,27 @@ def test_a_churn_fallback_is_served_and_scores(tracking: Tracking) -> None:
         pd.DataFrame({"days_since_last_purchase": [20.0, 21.0]})
     )
     assert found["churn_probability"].tolist() == [0.2, 0.7]
+
+
+def test_the_fallback_of_an_older_release_says_why_everywhere(tracking: Tracking) -> None:
+    """It kept a sentence behind the status, in the tags of the run and of the version."""
+    logged = log_training(CHURN, churn_training("hiatus_rule"), tracking, CHURN_GATE)
+    name, old = CHURN.registered, ("status", "fallback: too short")
+    with connected(tracking) as mlflow:
+        client = mlflow.MlflowClient()
+        run = client.get_model_version(name, logged.version).run_id
+        client.set_tag(run, *old)
+        client.delete_tag(run, "because")
+        client.set_model_version_tag(name, logged.version, *old)
+        client.delete_model_version_tag(name, logged.version, "because")
+    said = Note("said", {"text": "too short"})
+    champion = champion_figures(CHURN, tracking)
+    assert champion is not None
+    assert (champion.status, champion.because) == ("fallback", (said,))
+    (listed,) = registered_versions(CHURN, tracking)
+    assert (listed.status, listed.because) == ("fallback", (said,))
+    (exhibited,) = exhibited_models(tracking)
+    assert (exhibited.status, notes_in(exhibited.because)) == ("fallback", (said,))
 
 
 def test_a_database_that_is_none_is_named(tmp_path: Path) -> None:

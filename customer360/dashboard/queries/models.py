@@ -13,8 +13,10 @@ def versions(reading: Reading) -> pd.DataFrame:
     """Registered versions: ``model``, ``version``, ``is_champion``, …, the champion first."""
     return reading.frame(
         """
-        SELECT model, version, is_champion, trained_at, as_of, status, because, card
-        FROM serving.models ORDER BY model, is_champion DESC, trained_at DESC
+        SELECT model, version, is_champion, trained_at, as_of, status,
+               -- A warehouse that an older release published has no such column.
+               to_jsonb(m) ->> 'because' AS because, card
+        FROM serving.models m ORDER BY model, is_champion DESC, trained_at DESC
         """
     )
 

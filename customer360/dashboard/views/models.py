@@ -14,7 +14,7 @@ from customer360.dashboard.page import Page
 from customer360.dashboard.queries import models
 from customer360.dashboard.views.customers import plain
 from customer360.models.comparison import MODEL, comparison, readable
-from customer360.models.notes import notes_in
+from customer360.models.notes import status_in
 
 ICON, PLACE = "model_training", 60
 DRIFT_SHOWN = 15
@@ -49,10 +49,11 @@ def render(page: Page) -> None:
     first, second, third = st.columns(3)
     first.metric(t("models.trained"), t.day(chosen["trained_at"]), border=True)
     second.metric(t("models.as_of"), t.day(chosen["as_of"]), border=True)
-    third.metric(t("models.status"), t.named("status", chosen["status"]), border=True)
-    because = "; ".join(t.note(*note) for note in notes_in(chosen["because"] or ""))
+    status, because = status_in(chosen["status"], chosen["because"] or "")
+    third.metric(t("models.status"), t.named("status", status), border=True)
     if because:
-        page.nothing("models.fallback", reason=plain(because))
+        reason = "; ".join(t.note(*note) for note in because)
+        page.nothing("models.fallback", reason=plain(reason))
     _comparison(page, str(model), str(version))
     _performance(page, _in_gold(str(model)))
     _plots(page, str(model), str(version))

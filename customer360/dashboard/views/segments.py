@@ -69,7 +69,10 @@ def _movement(page: Page) -> None:
     stayed = moves[moves["segment"] == moves["segment_before"]]["customers"].sum()
     known = moves[moves["segment_before"].notna()]["customers"].sum()
     moves["segment_before"] = moves["segment_before"].fillna(NOBODY)
-    best_first = Contract.load(RFM).column("segment").allowed_values
+    codes = Contract.load(RFM).column("segment").allowed_values
+    # What an older release published are words, in no order.
+    words = sorted({*moves["segment"], *moves["segment_before"]} - {*codes, NOBODY})
+    best_first = (*codes, *words)
     cells = pd.concat(
         moves[(moves["segment_before"] == before_name) & (moves["segment"] == now_name)]
         for before_name in (*best_first, NOBODY)

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from customer360.models.notes import status_in, stored
 from customer360.models.registry import MODELS
 from customer360.models.tracking.connection import (
     CHAMPION,
@@ -30,7 +31,7 @@ class ExhibitedModel:
         is_champion: Whether it is the one that scores.
         as_of: Day it was trained for.
         trained_at: When it was registered.
-        status: "trained" or "fallback"; of a model of an older release also why.
+        status: "trained" or "fallback".
         because: Why a fallback stands in, and which, as JSON; empty when none does.
         notes: What else a reader must know, as JSON; empty when nothing.
         card: Model card in Markdown.
@@ -71,14 +72,15 @@ def exhibited_models(tracking: Tracking) -> list[ExhibitedModel]:
 
 def _exhibit_of(mlflow: ModuleType, name: str, version: Any, is_champion: bool) -> ExhibitedModel:
     run = mlflow.MlflowClient().get_run(version.run_id)
+    status, because = status_in(version.tags.get("status", ""), version.tags.get("because", ""))
     return ExhibitedModel(
         model=name,
         version=str(version.version),
         is_champion=is_champion,
         as_of=date.fromisoformat(version.tags["as_of"]),
         trained_at=datetime.fromtimestamp(version.creation_timestamp / 1000, UTC),
-        status=version.tags.get("status", ""),
-        because=version.tags.get("because", ""),
+        status=status,
+        because=stored(because),
         notes=run.data.tags.get("notes", ""),
         card=mlflow.artifacts.load_text(f"runs:/{version.run_id}/{CARD}"),
         figures=dict(run.data.metrics),

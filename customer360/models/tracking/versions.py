@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 from customer360.errors import Customer360Error
-from customer360.models.notes import Note, notes_in
+from customer360.models.notes import Note, notes_in, status_in
 from customer360.models.spec import ModelSpec
 from customer360.models.tracking.connection import (
     CHALLENGER,
@@ -37,7 +38,7 @@ class RegisteredVersion:
         version: Its number.
         aliases: ``champion``, ``challenger`` or none.
         as_of: Day it was trained for.
-        status: "trained" or "fallback"; of a model of an older release also why.
+        status: "trained" or "fallback".
         because: Why a fallback stands in, and which.
         figure: What it was judged by, as "brier 0.208"; empty when it was not tested.
         verdict: Why it was or was not promoted when it was trained.
@@ -69,17 +70,22 @@ def registered_versions(spec: ModelSpec[Any], tracking: Tracking) -> list[Regist
                 aliases.setdefault(str(known.version), []).append(alias)
         versions = client.search_model_versions(f"name='{name}'")
         return [
-            RegisteredVersion(
-                version=str(each.version),
-                aliases=tuple(aliases.get(str(each.version), ())),
-                as_of=each.tags.get("as_of", ""),
-                status=each.tags.get("status", ""),
-                because=notes_in(each.tags.get("because", "")),
-                figure=each.tags.get(FIGURE, ""),
-                verdict=each.tags.get("verdict", ""),
-            )
+            _registered(each, aliases.get(str(each.version), ()))
             for each in sorted(versions, key=lambda each: -int(each.version))
         ]
+
+
+def _registered(version: Any, aliases: Sequence[str]) -> RegisteredVersion:
+    status, because = status_in(version.tags.get("status", ""), version.tags.get("because", ""))
+    return RegisteredVersion(
+        version=str(version.version),
+        aliases=tuple(aliases),
+        as_of=version.tags.get("as_of", ""),
+        status=status,
+        because=because,
+        figure=version.tags.get(FIGURE, ""),
+        verdict=version.tags.get("verdict", ""),
+    )
 
 
 def promote(spec: ModelSpec[Any], version: str, tracking: Tracking) -> str | None:
@@ -152,7 +158,7 @@ class ChampionFigures:
 
     Attributes:
         version: Registered version.
-        status: "trained" or "fallback"; of a model of an older release also why.
+        status: "trained" or "fallback".
         because: Why a fallback stands in, and which.
         notes: What else a reader must know.
         metrics: Figures of the model and of its baselines, by name.
@@ -179,11 +185,13 @@ def champion_figures(spec: ModelSpec[Any], tracking: Tracking) -> ChampionFigure
         if champion is None:
             return None
         run = mlflow.MlflowClient().get_run(champion.run_id)
+        tags = run.data.tags
+        status, because = status_in(tags.get("status", ""), tags.get("because", ""))
         return ChampionFigures(
             version=str(champion.version),
-            status=run.data.tags.get("status", ""),
-            because=notes_in(run.data.tags.get("because", "")),
-            notes=notes_in(run.data.tags.get("notes", "")),
+            status=status,
+            because=because,
+            notes=notes_in(tags.get("notes", "")),
             metrics=dict(run.data.metrics),
             parameters=dict(run.data.params),
         )
