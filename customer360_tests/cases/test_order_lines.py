@@ -14,6 +14,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from customer360.lakehouse.tables import Lakehouse
+from customer360.pipeline import audit
 from customer360.table_names import ORDER_LINES, TRANSACTIONS
 from customer360_tests.cases.shop import Shop, open_shop
 from customer360_tests.cases.test_what_replaces_takes_away import assert_as_from_scratch
@@ -151,6 +152,9 @@ def test_days_loaded_for_the_first_time_and_stopped_half_way_are_made_good_by_th
     load_but_stop_at_transactions(shop, monkeypatch, date(2024, 3, 9))
     assert lines_of(shop) == LOADED
     assert {day for day, *_ in shop.orders()} == {"2024-03-05"}
+    astray = audit.lines_astray(shop.work, [date(2024, 3, 9)])
+    assert astray.count == 2
+    assert "see what the source's own rows say of order 3" in (astray.description or "")
     loaded = shop.load(date(2024, 3, 20))
     assert loaded.silver.days == (date(2024, 3, 9), date(2024, 3, 20))
     assert_as_from_scratch(shop, tmp_path / "fresh", mapping=EXTRACT)
