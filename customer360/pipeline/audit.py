@@ -191,8 +191,10 @@ def lines_astray(work: Workspace, days: Collection[date]) -> Breach:
         count,
         f"{count:,} orders of {TRANSACTIONS} are not what their lines in {ORDER_LINES} add up to, "
         f"e.g. {kind} {order} of {source} on {day}: {'none' if of_order is None else of_order} and "
-        f"{'none' if of_its_lines is None else of_its_lines}; nothing is made of them: run "
-        f"`{work.deployment.settings.command(f'run --from {day} --to {day}')}`",
+        f"{'none' if of_its_lines is None else of_its_lines}; nothing is made of them. "
+        f"`{work.deployment.settings.command(f'run --from {day} --to {day}')}` makes both again, "
+        "which helps where something else wrote to them; if they differ still, see what the "
+        f"source's own rows say of order {order}",
     )
 
 

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from customer360.contracts import Contract
 from customer360.days import DayRange
 from customer360.lakehouse.delta_log import Commit
-from customer360.lakehouse.tables import Folders, days_predicate
+from customer360.lakehouse.tables import Folders, Lakehouse, days_predicate
 from customer360.pipeline import account
 from customer360.pipeline.bronze_accounts import DELIVERY_DAY
 from customer360.pipeline.definitions import defined_anew, definitions_note
@@ -35,6 +35,7 @@ from customer360.pipeline.workspace import (
     consumed_bronze,
     consumed_version,
     days_note,
+    newest_note,
 )
 from customer360.silver import customer_days as silver_customer_days
 from customer360.silver import customer_history as silver_history
@@ -57,6 +58,9 @@ from customer360.table_names import (
 # Below this size the customer keys travel to every task, which spares a shuffle of all
 # transactions; 64 characters a key make it some 100 MB.
 _BROADCAST_CUSTOMERS = 1_000_000
+
+_LINES = "lines"
+"""Key, in a note of silver/transactions, of the version of silver/order_lines it goes with."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +149,7 @@ def _touched_days(work: Workspace, days: DayRange, versions: dict[str, int]) -> 
             # mended wherever it lies.
             newest = max(last, lakehouse.maximum(TRANSACTIONS, "business_date") or last)
             touched |= {day for day in around(changed, margin) if day <= newest}
+    touched |= _half_loaded(lakehouse)
     if lakehouse.exists(REJECTED):
         waiting = work.tables.ask(
             silver_transactions.RECOVERABLE_DAYS, quarantine=REJECTED, customers=CUSTOMERS
@@ -156,6 +161,15 @@ def _touched_days(work: Workspace, days: DayRange, versions: dict[str, int]) -> 
         )
         touched |= {day for (day,) in orphaned}
     return touched
+
+
+def _half_loaded(lakehouse: Lakehouse) -> set[date]:
+    """Days whose lines a load wrote that was stopped before it wrote their transactions."""
+    if not lakehouse.exists(ORDER_LINES):
+        return set()
+    note = newest_note(lakehouse, TRANSACTIONS, _LINES)
+    since = None if note is None else int(note[_LINES])
+    return changed_days(lakehouse, ORDER_LINES, since, lakehouse.version(ORDER_LINES))
 
 
 def _bronze_of(
@@ -369,7 +383,7 @@ def load_transactions(work: Workspace, days: DayRange) -> TransactionsLoaded:
 
     Before it silver/order_lines, where a source has lines; of a source whose rows are lines, the
     orders are then made of those. What says which bronze they are made of is written last, with the
-    transactions: a load that is stopped before makes the same days again.
+    transactions: what a load that is stopped before made of lines, the next one makes again.
     """
     lakehouse = work.lakehouse
     # First: what changes from here on is for the next run to notice.
@@ -384,7 +398,8 @@ def load_transactions(work: Workspace, days: DayRange) -> TransactionsLoaded:
     sources = [load.settled(source) for source in work.deployment.sources]
     with_lines = [each for each in sources if each.source.has_lines]
     lines = load.write_lines(with_lines) if with_lines else None
-    note = days_note(touched, bronze=versions, **definitions_note(work))
+    beside = {_LINES: lines.version} if lines else {}
+    note = days_note(touched, bronze=versions, **beside, **definitions_note(work))
     written = load.write_transactions(sources, note)
     observed = {each.source.name: [seen.get for seen in each.observed] for each in sources}
     accounting = {name: Accounting.of(*seen) for name, seen in observed.items()}

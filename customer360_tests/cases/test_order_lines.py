@@ -14,6 +14,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from customer360.lakehouse.tables import Lakehouse
+from customer360.pipeline import audit
 from customer360.table_names import ORDER_LINES, TRANSACTIONS
 from customer360_tests.cases.shop import Shop, open_shop
 from customer360_tests.cases.test_what_replaces_takes_away import assert_as_from_scratch
@@ -33,6 +34,7 @@ cancellations:
 discounts:
   - {column: kind, equals: [voucher]}
 """
+EXTRACT = MAPPING.replace('date_in_name: "sales_{yyyy-MM-dd}.csv"\n', "")
 HEAD = "nr,line,who,at,sum,sku,kind,pieces,state"
 FILES = {
     "sales_2024-03-05.csv": (HEAD, "1,1,ann,2024-03-05 09:00:00,10.00,A,toys,2,",
@@ -102,13 +104,7 @@ def test_lines_are_corrected_moved_and_taken_back_with_their_orders(
     assert_as_from_scratch(shop, tmp_path / "fresh", mapping=MAPPING)
 
 
-def test_a_load_stopped_between_the_two_tables_is_made_good_by_the_next(
-    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Also where that is of other days: what was consumed is noted with the second table."""
-    shop = open_shop(spark, tmp_path / "shop", MAPPING, FILES, **MARCH)
-    shop.load()
-    shop.deliver("sales_2024-03-12.csv", HEAD, "2,1,bob,2024-03-07 10:00:00,8.00,D,toys,1,")
+def load_but_stop_at_transactions(shop: Shop, monkeypatch: pytest.MonkeyPatch, *days: date) -> None:
     replace_days = Lakehouse.replace_days
 
     def killed(self: Lakehouse, contract: Any, *given: Any, **named: Any) -> Any:
@@ -119,7 +115,17 @@ def test_a_load_stopped_between_the_two_tables_is_made_good_by_the_next(
     with monkeypatch.context() as patched:
         patched.setattr(Lakehouse, "replace_days", killed)
         with pytest.raises(KeyboardInterrupt):
-            shop.load(date(2024, 3, 12))
+            shop.load(*days)
+
+
+def test_a_load_stopped_between_the_two_tables_is_made_good_by_the_next(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where that is of other days: what was consumed is noted with the second table."""
+    shop = open_shop(spark, tmp_path / "shop", MAPPING, FILES, **MARCH)
+    shop.load()
+    shop.deliver("sales_2024-03-12.csv", HEAD, "2,1,bob,2024-03-07 10:00:00,8.00,D,toys,1,")
+    load_but_stop_at_transactions(shop, monkeypatch, date(2024, 3, 12))
     assert ("2024-03-07", "2", "1", "sale", "D", "1", "8.00") in lines_of(shop)
     assert ("2024-03-05", "2", "sale", "7.00") in shop.orders()  # still as it was
     shop.load(date(2024, 3, 20))
@@ -134,6 +140,26 @@ def test_a_load_stopped_between_the_two_tables_is_made_good_by_the_next(
         ("2024-03-09", "3", "sale", "20.00"),
         ("2024-03-09", "4", "refund", "7.00"),
     ]
+
+
+def test_days_loaded_for_the_first_time_and_stopped_half_way_are_made_good_by_the_next(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bronze, which has an extract whole from the first load on, does not tell of them."""
+    rows = (HEAD, *FILES["sales_2024-03-05.csv"][1:], *FILES["sales_2024-03-09.csv"][1:])
+    shop = open_shop(spark, tmp_path / "shop", EXTRACT, {"sales.csv": rows}, **MARCH)
+    shop.load(date(2024, 3, 1), date(2024, 3, 6))
+    load_but_stop_at_transactions(shop, monkeypatch, date(2024, 3, 9))
+    assert lines_of(shop) == LOADED
+    assert {day for day, *_ in shop.orders()} == {"2024-03-05"}
+    astray = audit.lines_astray(shop.work, [date(2024, 3, 9)])
+    assert astray.count == 2
+    assert "see what the source's own rows say of order 3" in (astray.description or "")
+    loaded = shop.load(date(2024, 3, 20))
+    assert loaded.silver.days == (date(2024, 3, 9), date(2024, 3, 20))
+    assert_as_from_scratch(shop, tmp_path / "fresh", mapping=EXTRACT)
+    # Once it is made good, only the days asked for are made again.
+    assert shop.load(date(2024, 3, 21)).silver.days == (date(2024, 3, 21),)
 
 
 def test_what_an_older_release_loaded_gets_its_lines_with_the_next_load(
