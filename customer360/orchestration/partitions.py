@@ -127,11 +127,11 @@ def append_as_of_dates(instance: dg.DagsterInstance, dates: Collection[date]) ->
     return [*known, *new]
 
 
-def made_as_of_dates(settings: Settings) -> list[date]:
-    """As-of dates that have a snapshot in the lakehouse, whether Dagster knows of them or not."""
+def made_as_of_dates(settings: Settings, table: str = FEATURES) -> list[date]:
+    """As-of dates that ``table`` has in the lakehouse, in order, whether Dagster knows of them."""
     from customer360.lakehouse.delta_log import TableLogs
 
-    made = TableLogs(settings.lakehouse_dir).partition_values(FEATURES, AS_OF)
+    made = TableLogs(settings.lakehouse_dir).partition_values(table, AS_OF)
     return [date.fromisoformat(day) for day in made]
 
 

@@ -31,7 +31,7 @@ from customer360.orchestration.partitions import (
 from customer360.orchestration.progress import Say, listen
 from customer360.orchestration.run_history import record_runs
 from customer360.settings import Settings
-from customer360.table_names import AS_OF, CUSTOMER_360, FEATURES
+from customer360.table_names import CUSTOMER_360, FEATURES
 
 Steps = Literal["all", "etl", "snapshot", "train", "publish"]
 
@@ -210,14 +210,20 @@ def _stale(settings: Settings, as_of: Sequence[date], *, scores: bool) -> list[d
 
 
 def _older(settings: Settings, as_of: Sequence[date]) -> list[date]:
-    """Snapshots beside ``as_of`` that an older release made, of those that are published."""
+    """Snapshots beside ``as_of`` that an older release made, of those that are published.
+
+    Each table is published as far back as its own dates go: scores of weeks further than features
+    of days.
+    """
     from customer360.lakehouse.reading import Tables
     from customer360.pipeline.older_snapshots import RECODED, older_snapshots
 
     tables = Tables(settings.lakehouse_dir)
-    kept = sorted(made_as_of_dates(settings))[-settings.warehouse_snapshots :]
-    others = set(kept) - set(as_of)
-    return sorted({day for table in RECODED for day in older_snapshots(tables, table, others)})
+    older: set[date] = set()
+    for table in RECODED:
+        kept = made_as_of_dates(settings, table)[-settings.warehouse_snapshots :]
+        older.update(older_snapshots(tables, table, set(kept) - set(as_of)))
+    return sorted(older)
 
 
 def _tell(again: Sequence[date], why: str, say: Say) -> None:
@@ -249,18 +255,24 @@ def _steps(
         yield _Step(jobs.PUBLISH, None)
         return
     # Also what an older release made, or a run that was killed here: Dagster then shows it.
-    add_as_of_dates(instance, [*plan.as_of, *made_as_of_dates(settings)])
+    add_as_of_dates(instance, [*plan.as_of, *again, *made_as_of_dates(settings)])
     if name == "snapshot":
         dates = sorted({*plan.as_of, *again})
         yield from (_Step(jobs.SNAPSHOT, each) for each in runs_of(instance, dates))
         return
-    scored = TableLogs(settings.lakehouse_dir).partition_values(CUSTOMER_360, AS_OF)
+    joined = made_as_of_dates(settings, CUSTOMER_360)
     if name == "score":
-        dates = [day for day in plan.as_of if str(day) in scored]
+        dates = [day for day in plan.as_of if day in joined]
         yield from (_Step(jobs.SCORE, each) for each in runs_of(instance, dates))
+        for spec in MODELS:
+            scored = set(made_as_of_dates(settings, spec.scores)).difference(joined)
+            dates = [day for day in plan.as_of if day in scored]
+            for each in runs_of(instance, dates):
+                yield _Step(jobs.SCORE, each, jobs.scored_by([spec]))
         return
     models, scores = _chosen(settings, plan.models)
-    again = [day for day in again if str(day) in scored]
+    known = {day for spec in MODELS for day in made_as_of_dates(settings, spec.scores)}
+    again = [day for day in again if day in known.union(joined)]
     if len(plan.as_of) == 1 and not again:
         (only,) = runs_of(instance, plan.as_of)
         yield _Step(jobs.TRAIN, only, None if scores is None else [*models, *scores])

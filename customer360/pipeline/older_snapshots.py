@@ -13,6 +13,7 @@ from datetime import date
 from customer360.contracts import Contract
 from customer360.contracts.sql import sql_name, sql_text
 from customer360.errors import Customer360Error, listed
+from customer360.gold.snapshots import snapshot_tables
 from customer360.lakehouse.reading import Tables
 from customer360.settings import Settings
 from customer360.table_names import AS_OF, CHURN_SCORES, CUSTOMER_360, REVENUE_PREDICTIONS, RFM
@@ -58,6 +59,15 @@ def older_snapshots(tables: Tables, table: str, dates: Collection[date]) -> Mapp
     return dict(rows)
 
 
+def edition(tables: Tables, table: str) -> str:
+    """Delta's id of ``table``, and that its codes are today's where they once were others.
+
+    A copy of another edition is made anew, as a whole; so each snapshot is looked at once.
+    """
+    identity = tables.identity(table)
+    return f"{identity} in codes" if table in RECODED else identity
+
+
 def refuse_older(tables: Tables, table: str, dates: Collection[date], settings: Settings) -> None:
     """See that every snapshot of ``table`` at ``dates`` is one of this release.
 
@@ -68,9 +78,18 @@ def refuse_older(tables: Tables, table: str, dates: Collection[date], settings: 
     if not older:
         return
     named = [str(day) for day in older]
-    command = settings.command(f"run --steps snapshot {' '.join(f'--as-of {d}' for d in named)}")
+    options = f" --steps snapshot {' '.join(f'--as-of {day}' for day in named)}"
+    # What snapshots are made of may be newer than the home's last load.
+    command = settings.command("run" + (options if _inputs_are_there(tables) else ""))
     what = "the snapshot" if len(older) == 1 else "snapshots"
     raise OlderSnapshotsError(
         f"{table}: an older release made {what} of {listed(named)} ({next(iter(older.values()))}, "
         f"which is none of the contract's codes): run `{command}` first"
     )
+
+
+def _inputs_are_there(tables: Tables) -> bool:
+    """Whether snapshots can be made without loading anything before."""
+    made = snapshot_tables()
+    read = {name for table in made for name in Contract.load(table).reads}
+    return all(tables.exists(name) for name in read.difference(made))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import reduce
 
 from pyspark.sql import DataFrame
@@ -18,7 +18,7 @@ from customer360.models.revenue.training import training_dates
 from customer360.models.tracking import exhibited_models
 from customer360.pipeline.bronze_accounts import DELIVERY_DAY
 from customer360.pipeline.make_gold import snapshot_dates
-from customer360.pipeline.older_snapshots import refuse_older
+from customer360.pipeline.older_snapshots import edition, refuse_older
 from customer360.pipeline.run_models import tracking_of
 from customer360.pipeline.suppression import read_suppression_list
 from customer360.pipeline.workspace import Workspace, changed_days
@@ -72,17 +72,18 @@ def publish_table(work: Workspace, warehouse: Warehouse, table: str) -> Publishe
     copy = tables.copy_of(table, personal_data=settings.publish_personal_data)
     version = lakehouse.version(table)
     frame = lakehouse.read(table, version=version)
-    origin = Origin(work.run_id, version, lakehouse.identity(table))
+    origin = Origin(work.run_id, version, edition(work.tables, table))
     since = _published_version(warehouse.owner, copy, origin)
     if since == version:
         return None
-    keep_from = None
+    kept: list[date] = []
     if copy.sliced_by == AS_OF:
         kept = lakehouse.days_of(table, AS_OF)[-settings.warehouse_snapshots :]
-        keep_from = kept[0] if kept else None
-        refuse_older(work.tables, table, kept, settings)
-        frame = frame.where(F.col(AS_OF) >= F.lit(keep_from))
+    keep_from = kept[0] if kept else None
     if copy.sliced_by is None or since is None:
+        refuse_older(work.tables, table, kept, settings)
+        if keep_from is not None:
+            frame = frame.where(F.col(AS_OF) >= F.lit(keep_from))
         return publish(warehouse.owner, copy, frame, origin, keep_from=keep_from)
     days = sorted(
         day
@@ -91,6 +92,7 @@ def publish_table(work: Workspace, warehouse: Warehouse, table: str) -> Publishe
     )
     if not days:  # maintenance of the table, which changed no row
         return None
+    refuse_older(work.tables, table, days, settings)
     rows = frame.where(days_predicate(copy.sliced_by, days))
     return publish(warehouse.owner, copy, rows, origin, days=days, keep_from=keep_from)
 

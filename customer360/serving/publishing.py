@@ -111,7 +111,8 @@ class Origin:
     Attributes:
         run_id: The run.
         delta_version: Version of the Delta table.
-        delta_table: Delta's id of it, which tells a table that was made anew from the former one.
+        delta_table: Delta's id of it, which tells a table that was made anew from the former one;
+            also that its codes are today's, where they once were others.
     """
 
     run_id: str

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
 
 from customer360.days import DayRange
+from customer360.lakehouse.delta_log import TableLogs
+from customer360.orchestration import run
 from customer360.orchestration.build import build_definitions
 from customer360.orchestration.failure import first_failure
 from customer360.orchestration.jobs import GOLD, NIGHTLY
@@ -360,3 +364,33 @@ def test_too_much_quarantine_stops_what_comes_after(week: Home, tmp_path: Path, 
     said = evaluation.description
     assert "of bronze/synthetic_transactions are in quarantine" in said
     assert said.index("customer360 show") < said.index("set CUSTOMER360_QUARANTINE_LIMIT")
+
+
+def test_scores_of_an_older_release_are_made_again_as_far_back_as_they_are_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Scores of weeks go further back than features of days, also where nothing joins them."""
+    settings = load_settings(tmp_path)
+    tables = TableLogs(settings.lakehouse_dir)
+    newest = date(2024, 6, 30)
+    days = [newest - timedelta(days=n) for n in range(20)]
+    weeks = [newest - timedelta(weeks=n) for n in range(settings.warehouse_snapshots + 1)]
+    for table, dates in (("gold/customer_features", days), ("gold/churn_scores", weeks)):
+        rows = pa.table({"as_of": dates, "reason_1": ["bought nothing on Sundays"] * len(dates)})
+        write_deltalake(tables.uri(table), rows, partition_by=["as_of"])
+    steps: list[Any] = []
+    monkeypatch.setattr(run, "_run", lambda _definitions, _instance, step: steps.append(step))
+
+    def made(job: str) -> set[date]:
+        ranges = [step.partitions for step in steps if step.job == job]
+        return {day for day in {*days, *weeks} if any(r.first <= day <= r.last for r in ranges)}
+
+    run_plan(settings, Plan(DayRange(newest, newest), (newest,)), quietly)
+    assert made("snapshot") == made("score") == set(weeks[:-1])
+    steps.clear()
+    run_plan(settings, Plan(DayRange(newest, newest), (weeks[3],), "snapshot"), quietly)
+    assert [(step.job, step.partitions) for step in steps] == [
+        ("snapshot", DayRange(weeks[3], weeks[3])),
+        ("score", DayRange(weeks[3], weeks[3])),
+    ]
+    assert steps[1].only == [asset_key("gold/churn_scores")]

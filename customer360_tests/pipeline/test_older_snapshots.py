@@ -13,13 +13,15 @@ from pyspark.sql import functions as F
 from customer360.contracts import Contract
 from customer360.contracts.spark import spark_schema
 from customer360.deployment import Deployment
+from customer360.gold.snapshots import snapshot_tables
 from customer360.lakehouse.reading import plain_rows
 from customer360.lakehouse.tables import Lakehouse
 from customer360.language import Language
 from customer360.models.reasons import reasons_in
+from customer360.pipeline import publish
 from customer360.pipeline.older_snapshots import OlderSnapshotsError, older_snapshots
 from customer360.pipeline.publish import publish_table
-from customer360.pipeline.workspace import Workspace
+from customer360.pipeline.workspace import Workspace, days_note
 from customer360.serving.warehouse import Warehouse, open_warehouse
 from customer360.settings import load_settings
 from customer360.table_names import AS_OF, CHURN_SCORES, FEATURES, RFM
@@ -54,6 +56,15 @@ def home_of_an_older_release(work: Workspace) -> None:
     put(work.lakehouse, CHURN_SCORES, had, partition_by=[AS_OF])
 
 
+def with_inputs_of_snapshots(work: Workspace) -> None:
+    """What a load makes, without a row."""
+    for table in snapshot_tables():
+        for name in set(Contract.load(table).reads).difference(snapshot_tables()):
+            if not work.lakehouse.exists(name):
+                empty = work.spark.createDataFrame([], spark_schema(Contract.load(name)))
+                put(work.lakehouse, name, empty)
+
+
 def test_what_an_older_release_made_is_told_from_what_is_made_now(work: Workspace) -> None:
     home_of_an_older_release(work)
     for table, frame in (
@@ -81,6 +92,7 @@ def test_they_are_not_published_until_they_are_made_again(
 ) -> None:
     warehouse: Warehouse = open_warehouse(load_settings(tmp_path_factory.mktemp("home")))
     home_of_an_older_release(work)
+    with_inputs_of_snapshots(work)
     settings = work.deployment.settings
     with pytest.raises(
         OlderSnapshotsError,
@@ -99,6 +111,45 @@ def test_they_are_not_published_until_they_are_made_again(
         assert reader.execute("SELECT segment FROM gold.rfm_segments").fetchall() == [
             ("cant_lose_them",)
         ]
+
+
+def test_what_snapshots_are_made_of_is_loaded_first_where_it_is_not_there(
+    work: Workspace, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """As the lines of orders, which older releases did not keep."""
+    warehouse: Warehouse = open_warehouse(load_settings(tmp_path_factory.mktemp("home")))
+    home_of_an_older_release(work)
+    home = work.deployment.settings.home
+    with pytest.raises(OlderSnapshotsError, match=f"run `customer360 run --home {home}` first$"):
+        publish_table(work, warehouse, RFM)
+
+
+def test_a_copy_that_an_older_release_published_is_made_anew_once(
+    work: Workspace, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then only the days that are published are looked at."""
+    warehouse: Warehouse = open_warehouse(load_settings(tmp_path_factory.mktemp("home")))
+    home_of_an_older_release(work)
+    with monkeypatch.context() as older_release:
+        older_release.setattr(publish, "edition", lambda tables, table: tables.identity(table))
+        older_release.setattr(publish, "refuse_older", lambda *_: None)
+        assert publish_table(work, warehouse, RFM) is not None
+    new, contract = segments(work, NEW, "champions"), Contract.load(RFM)
+    note = days_note([NEW])
+    work.lakehouse.replace_days(contract, new, AS_OF, [NEW], note=note)
+    # The day that changed is one of today's; the one that is published already is not.
+    with pytest.raises(OlderSnapshotsError):
+        publish_table(work, warehouse, RFM)
+    again = segments(work, OLD, "cant_lose_them")
+    work.lakehouse.replace_days(contract, again, AS_OF, [OLD], note=days_note([OLD]))
+    assert publish_table(work, warehouse, RFM) is not None
+    looked_at: list[list[date]] = []
+    monkeypatch.setattr(publish, "refuse_older", lambda *given: looked_at.append(given[2]))
+    work.lakehouse.replace_days(
+        contract, segments(work, NEW, "loyal_customers"), AS_OF, [NEW], note=note
+    )
+    assert publish_table(work, warehouse, RFM) is not None
+    assert looked_at == [[NEW]]
 
 
 def test_no_snapshot_of_today_is_old(work: Workspace) -> None:
