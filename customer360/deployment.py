@@ -63,12 +63,19 @@ class Deployment:
     def makes(self, table: str) -> bool:
         """Whether ``table`` is made here: order lines, and what reads them, need a source of some.
 
+        Or one that had some: a table that is there does not keep what is no longer so.
+
         Args:
             table: As ``layer/table``.
         """
         if table == ORDER_LINES:
-            return any(source.has_lines for source in self.sources)
+            return any(source.has_lines for source in self.sources) or self._had_lines()
         return all(self.makes(read) for read in Contract.load(table).reads)
+
+    def _had_lines(self) -> bool:
+        from customer360.lakehouse.delta_log import TableLogs  # as late as it is asked
+
+        return TableLogs(self.settings.lakehouse_dir).exists(ORDER_LINES)
 
     @property
     def limits(self) -> Limits:

@@ -69,7 +69,7 @@ class TransactionsLoaded:
 
     Attributes:
         written: The commit.
-        lines: The commit of silver/order_lines; None where no source has lines.
+        lines: The commit of silver/order_lines; None where no source has, or had, lines.
         quarantine: The commit of ``quarantine/transactions``.
         days: The days made again: those asked for and those that late rows touched.
         accounting: Where each source's rows went.
@@ -311,10 +311,16 @@ class _Load:
         return _Settled(source, seen, self.rejected(rows), kept, again)
 
     def write_lines(self, sources: Sequence[_Settled]) -> Commit:
-        """Make silver/order_lines of what ``sources``, which have lines, have kept."""
+        """Make silver/order_lines of what ``sources``, which have lines, have kept.
+
+        Where no source has any more, a table that is there holds none of these days.
+        """
+        lines = [self._lines(each) for each in sources]
+        if not lines:
+            lines.append(self.work.lakehouse.read_days(ORDER_LINES, "business_date", []))
         return self.work.lakehouse.replace_days(
             Contract.load(ORDER_LINES),
-            reduce(DataFrame.unionByName, map(self._lines, sources)),
+            reduce(DataFrame.unionByName, lines),
             "business_date",
             self.days,
             folders=self.folders,
@@ -381,9 +387,10 @@ class _Load:
 def load_transactions(work: Workspace, days: DayRange) -> TransactionsLoaded:
     """Make silver/transactions of ``days`` again, and of the days that their orders touch.
 
-    Before it silver/order_lines, where a source has lines; of a source whose rows are lines, the
-    orders are then made of those. What says which bronze they are made of is written last, with the
-    transactions: what a load that is stopped before made of lines, the next one makes again.
+    Before it silver/order_lines, where a source has, or had, lines; of a source whose rows are
+    lines, the orders are then made of those. What says which bronze they are made of is written
+    last, with the transactions: what a load that is stopped before made of lines, the next one
+    makes again.
     """
     lakehouse = work.lakehouse
     # First: what changes from here on is for the next run to notice.
@@ -397,7 +404,8 @@ def load_transactions(work: Workspace, days: DayRange) -> TransactionsLoaded:
     load = _Load(work, touched, orders, folders)
     sources = [load.settled(source) for source in work.deployment.sources]
     with_lines = [each for each in sources if each.source.has_lines]
-    lines = load.write_lines(with_lines) if with_lines else None
+    made = with_lines or lakehouse.exists(ORDER_LINES)
+    lines = load.write_lines(with_lines) if made else None
     beside = {_LINES: lines.version} if lines else {}
     note = days_note(touched, bronze=versions, **beside, **definitions_note(work))
     written = load.write_transactions(sources, note)

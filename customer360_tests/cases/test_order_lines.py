@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
+from customer360.gold.product_affinity import PRODUCT_AFFINITY
 from customer360.lakehouse.tables import Lakehouse
 from customer360.pipeline import audit
+from customer360.pipeline.make_gold import make_snapshots
 from customer360.table_names import ORDER_LINES, TRANSACTIONS
 from customer360_tests.cases.shop import Shop, open_shop
 from customer360_tests.cases.test_what_replaces_takes_away import assert_as_from_scratch
@@ -176,13 +178,41 @@ def test_what_an_older_release_loaded_gets_its_lines_with_the_next_load(
     assert loaded.account.rows_in == loaded.account.kept == 0
 
 
-def test_orders_without_lines_leave_no_table_of_them(spark: SparkSession, tmp_path: Path) -> None:
-    mapping = (
-        "name: mill\ntime_zone: Europe/Lisbon\ncurrency: EUR\ngrain: orders\nclosed: true\n"
-        "columns: {order_id: nr, customer_id: who, occurred_at: at, amount: sum}\n"
+ORDERS = """
+name: mill
+time_zone: Europe/Lisbon
+currency: EUR
+grain: orders
+closed: true
+columns: {order_id: nr, customer_id: who, occurred_at: at, amount: sum}
+"""
+
+
+def test_a_source_that_has_lines_no_more_leaves_none(spark: SparkSession, tmp_path: Path) -> None:
+    toys, books = (
+        [f"{n},{line},ann,2024-03-05 09:00:00,{n}.00,,{kind},1," for n in range(1, 6)]
+        for line, kind in enumerate(("toys", "books"), 1)
     )
+    rows = (HEAD, *toys, *books)
+    shop = open_shop(spark, tmp_path, EXTRACT, {"sales.csv": rows}, **MARCH)
+    shop.load()
+    make_snapshots(shop.work, PRODUCT_AFFINITY, [MARCH["last"]])
+    assert shop.lakehouse.rows(PRODUCT_AFFINITY) == 1
+    shop = open_shop(spark, tmp_path, ORDERS, **MARCH)
+    shop.deliver("sales.csv", HEAD, *toys)
+    loaded = shop.load(date(2024, 3, 20))
+    assert len(shop.orders()) == 5
+    assert lines_of(shop) == []
+    assert loaded.silver.lines is not None
+    # Both tables stay assets, so that what was made of the lines goes too.
+    assert shop.work.deployment.makes(PRODUCT_AFFINITY)
+    make_snapshots(shop.work, PRODUCT_AFFINITY, [MARCH["last"]])
+    assert shop.lakehouse.rows(PRODUCT_AFFINITY) == 0
+
+
+def test_orders_without_lines_leave_no_table_of_them(spark: SparkSession, tmp_path: Path) -> None:
     rows = ("nr,who,at,sum", "1,ann,2024-03-05 09:00:00,10.00")
-    shop = open_shop(spark, tmp_path, mapping, {"orders.csv": rows}, **MARCH)
+    shop = open_shop(spark, tmp_path, ORDERS, {"orders.csv": rows}, **MARCH)
     shop.load()
     assert not shop.lakehouse.exists(ORDER_LINES)
     assert not shop.work.deployment.makes(ORDER_LINES)
