@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 import yaml
+from filelock import FileLock
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
@@ -337,20 +338,47 @@ class Settings(BaseSettings):
         """The secret behind ``customer_key``; made at first use, readable by its owner only."""
         if self.customer_key_secret:
             return self.customer_key_secret.encode()
+        file = self._secret_file("customer_key")
+        if not _has_content(file) and (self.lakehouse_dir / _KEYED / "_delta_log").exists():
+            raise SettingsError(
+                f"{file} is {'empty' if file.exists() else 'missing'}, and {_KEYED} was made with "
+                "it: put it back from a backup; with another one every customer would be a new one"
+            )
         return self.kept_secret("customer_key")
+
+    def _secret_file(self, name: str) -> Path:
+        return self.home / "secrets" / name
 
     def kept_secret(self, name: str) -> bytes:
         """The deployment's secret of this name; made at first use, readable by its owner only."""
-        file = self.home / "secrets" / name
-        if not file.exists():
+        file = self._secret_file(name)
+        if not _has_content(file):
             file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            try:
-                handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            except FileExistsError:
-                return file.read_bytes()
-            with os.fdopen(handle, "w") as stream:
-                stream.write(secrets.token_hex(32))
+            # Of several processes one makes it; the others wait, and read what it made. An empty
+            # file is what a crash left of an older release: nothing was ever made by it.
+            with FileLock(file.with_name(f".{name}.lock"), mode=0o600):
+                if not _has_content(file):
+                    _write_whole(file, secrets.token_hex(32))
         return file.read_bytes()
+
+
+_KEYED = "silver/customers"
+"""Table whose rows the secret of the customer keys has made."""
+
+
+def _has_content(file: Path) -> bool:
+    return file.is_file() and file.stat().st_size > 0
+
+
+def _write_whole(file: Path, text: str) -> None:
+    """Write beside and rename: whoever reads it reads all of it, whenever a crash comes."""
+    beside = file.with_name(f".{file.name}.new")
+    beside.unlink(missing_ok=True)
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    beside.replace(file)
 
 
 def load_settings(home: Path | str | None = None, **given: Any) -> Settings:

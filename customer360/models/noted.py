@@ -38,7 +38,7 @@ def noted(uri: str, what: str, ask: Callable[[], Any]) -> Any:
     before = None if database is None else _state(database)
     if database is None or before is None:
         return ask()
-    note = database.parent / FOLDER / f"{what}.json"
+    note = _file(database, what)
     kept = _read(note)
     if kept.get("of") == before:
         return kept["said"]
@@ -47,6 +47,16 @@ def noted(uri: str, what: str, ask: Callable[[], Any]) -> Any:
     if _state(database) == before:
         _write(note, {"of": before, "said": answer})
     return answer
+
+
+def last_noted(uri: str, what: str) -> Any | None:
+    """What was answered last, though the database may have changed since; None for nothing."""
+    database = local_database(uri)
+    return None if database is None else _read(_file(database, what)).get("said")
+
+
+def _file(database: Path, what: str) -> Path:
+    return database.parent / FOLDER / f"{what}.json"
 
 
 def _state(database: Path) -> list[Any] | None:

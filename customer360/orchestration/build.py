@@ -16,12 +16,13 @@ from customer360.orchestration.gold_assets import gold_assets
 from customer360.orchestration.jobs import GOLD, JOBS
 from customer360.orchestration.model_assets import model_assets
 from customer360.orchestration.monitoring_assets import monitoring_assets
+from customer360.orchestration.new_files import new_files_sensor
 from customer360.orchestration.partitions import daily_partitions
 from customer360.orchestration.progress import progress_logger
 from customer360.orchestration.report_assets import report_assets
 from customer360.orchestration.resources import SparkResource
 from customer360.orchestration.run_history import runs_sensor
-from customer360.orchestration.schedules import gold_sensor, new_files_sensor, schedules
+from customer360.orchestration.schedules import gold_sensor, schedules
 from customer360.orchestration.silver_assets import silver_assets
 from customer360.orchestration.warehouse_assets import WarehouseResource, warehouse_assets
 from customer360.settings import Settings, load_settings

@@ -4,7 +4,6 @@ A night is two runs, because bronze and silver are partitioned by day and gold b
 schedule loads, and a sensor makes the gold of what was loaded.
 """
 
-import hashlib
 from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import reduce
@@ -14,7 +13,7 @@ import dagster as dg
 
 from customer360.days import DayRange
 from customer360.deployment import Deployment
-from customer360.errors import BrokenFileError, SettingsError
+from customer360.errors import SettingsError
 from customer360.models.registry import MODELS
 from customer360.orchestration.jobs import GOLD, NIGHTLY, RETRAIN
 from customer360.orchestration.metadata import asset_key
@@ -28,7 +27,6 @@ from customer360.orchestration.partitions import (
     runs_of,
 )
 from customer360.settings import Settings
-from customer360.sources.files.source import FilesSource
 
 GOLD_SECONDS = 30
 """Between two looks for a load that has succeeded."""
@@ -174,43 +172,3 @@ def _days_loaded(run: dg.DagsterRun) -> DayRange | None:
     if first is None or last is None:
         return None
     return DayRange(date.fromisoformat(first), date.fromisoformat(last))
-
-
-def new_files_sensor(deployment: Deployment) -> dg.SensorDefinition:
-    """A run over the days of the ``files`` sources whenever their files change."""
-
-    @dg.sensor(
-        name="new_files",
-        job_name=NIGHTLY,
-        minimum_interval_seconds=60,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description="New or changed files of the `files` sources.",
-    )
-    def new_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        watched = [source for source in deployment.sources if isinstance(source, FilesSource)]
-        if not watched:
-            return dg.SkipReason("no files source is active")
-        try:
-            seen = "\n".join(s.fingerprint(table) for s in watched for table in s.tables)
-            if seen == context.cursor:
-                return dg.SkipReason("no new files")
-            available = watched[0].available()
-            for source in watched[1:]:
-                available = available.union(source.available())
-        except BrokenFileError as error:
-            return dg.SkipReason(str(error))
-        first = max(available.first, deployment.settings.start_date)
-        last = min(available.last, deployment.last_day())
-        if last < first:
-            return dg.SkipReason(f"the files hold {available}, no day of which has a partition yet")
-        request = dg.RunRequest(
-            run_key=f"files {hash_of(seen)}", tags=range_tags(DayRange(first, last))
-        )
-        return dg.SensorResult(run_requests=[request], cursor=seen)
-
-    return new_files
-
-
-def hash_of(text: str) -> str:
-    """A short name for ``text``, the same in every process."""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

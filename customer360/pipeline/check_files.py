@@ -20,6 +20,7 @@ from customer360.contracts.reasons import MALFORMED, OTHER_CURRENCY
 from customer360.limits import Limits
 from customer360.pipeline.bronze_accounts import left_out
 from customer360.pipeline.conflicts import too_many
+from customer360.pipeline.patterns import check_patterns
 from customer360.pipeline.refusals import share_of
 from customer360.pipeline.shown_columns import shown_columns
 from customer360.silver import transactions
@@ -117,7 +118,9 @@ def check_source(
 
     Raises:
         BrokenFileError: A file as a whole cannot be used.
+        SettingsError: Spark does not take a regular expression of the mapping.
     """
+    check_patterns(spark, source)
     days = source.available()
     table = source.transactions_table
     contract = source.contract(table)

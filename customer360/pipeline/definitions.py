@@ -38,12 +38,14 @@ def definitions_note(work: Workspace) -> dict[str, dict[str, str]]:
     return {_NOTE: definitions(work)}
 
 
-def defined_anew(work: Workspace, table: str) -> set[str]:
+def defined_anew(work: Workspace, table: str, *, until: int | None = None) -> set[str]:
     """Sources that silver ``table`` was last made of by another definition than they have now.
 
-    Of a table that an older release made, none: what it was made with is not known.
+    Of a table that an older release made, none: what it was made with is not known. Commits after
+    version ``until`` do not count.
     """
-    before = (newest_note(work.lakehouse, table, _NOTE) or {}).get(_NOTE, {})
+    note = newest_note(work.lakehouse, table, _NOTE, until=until)
+    before = (note or {}).get(_NOTE, {})
     return {name for name, now in definitions(work).items() if before.get(name, now) != now}
 
 

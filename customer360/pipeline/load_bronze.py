@@ -33,6 +33,7 @@ from customer360.pipeline.bronze_accounts import (
 )
 from customer360.pipeline.edited_rows import edits_of, edits_print
 from customer360.pipeline.follow_changes import follow_changes
+from customer360.pipeline.patterns import check_patterns
 from customer360.pipeline.workspace import Workspace, days_note, newest_note
 from customer360.sources.base import ChangingSource, Source
 from customer360.sources.readers import shown_name
@@ -48,7 +49,9 @@ def load_bronze(work: Workspace, source: Source, table: str, days: DayRange) -> 
     Raises:
         BrokenFileError: A raw file cannot be used; nothing is written.
         DatabaseSourceError: The database cannot be read as its mapping says.
+        SettingsError: Spark does not take a regular expression of the mapping.
     """
+    check_patterns(work.spark, source)
     if isinstance(source, ChangingSource):
         return follow_changes(work, source, table)
     try:

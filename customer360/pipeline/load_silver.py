@@ -123,8 +123,14 @@ def _touched_days(work: Workspace, days: DayRange, versions: dict[str, int]) -> 
     """
     lakehouse, last = work.lakehouse, work.deployment.last_day()
     touched = set(days)
-    seen = consumed_bronze(lakehouse, TRANSACTIONS)
-    anew = defined_anew(work, TRANSACTIONS) if lakehouse.exists(TRANSACTIONS) else set()
+    # A load is over when the customers' days are made of it: one that was stopped between the
+    # transactions and their quarantine, or whose checks failed, has consumed nothing.
+    finished = consumed_version(lakehouse, CUSTOMER_DAYS)
+    seen: dict[str, int] = {}
+    anew: set[str] = set()
+    if finished is not None and lakehouse.exists(TRANSACTIONS):
+        seen = consumed_bronze(lakehouse, TRANSACTIONS, until=finished)
+        anew = defined_anew(work, TRANSACTIONS, until=finished)
     if lakehouse.exists(TRANSACTIONS) and not lakehouse.exists(ORDER_LINES):
         # An older release loaded them: their lines are still to be made, of all days.
         anew |= {source.name for source in work.deployment.sources if source.has_lines}

@@ -22,8 +22,10 @@ from customer360.models.tracking import (
     LoggedTraining,
     NoChampionError,
     Tracking,
+    TrackingUnavailableError,
     load_champion,
     log_training,
+    scoring_champion,
 )
 from customer360.models.training import Model, Training
 from customer360.pipeline.make_gold import (
@@ -65,15 +67,20 @@ def champion_of(spec: ModelSpec[Model], settings: Settings) -> Champion[Model]:
 def champion_beside(
     spec: ModelSpec[Model], settings: Settings
 ) -> tuple[Champion[Model] | None, tuple[Note, ...]]:
-    """The champion to judge a new model beside; where it cannot be read, why, as a note.
+    """The champion to judge a new model beside; where its files cannot be read, why, as a note.
 
     A model that lost its files, or was made by other versions of libraries, must not keep the one
     from being trained that would replace it.
+
+    Raises:
+        TrackingUnavailableError: MLflow does not say whether there is one.
     """
     try:
         return champion_of(spec, settings), ()
     except NoChampionError:
         return None, ()
+    except TrackingUnavailableError:  # There may be one: nothing can be promoted unseen.
+        raise
     except Customer360Error as error:
         return None, (Note("champion_unreadable", {"error": str(error)}),)
 
@@ -151,7 +158,7 @@ def score(work: Workspace, spec: ModelSpec[Any], as_of: Sequence[date]) -> Scori
         FeatureSchemaError: The champion was trained on other columns.
     """
     features = spec.feature_frame(lambda table: snapshots_of(work, table, as_of))
-    champion = champion_of(spec, work.deployment.settings)
+    champion = scoring_champion(spec, tracking_of(work.deployment.settings))
     champion.check_schema(features, spec.features)
     scores = spec.score(features, champion.model, champion.name, champion.version)
     return ScoringResult(replace_snapshots(work, spec.scores, scores, as_of), champion.version)

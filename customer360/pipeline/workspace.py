@@ -78,10 +78,21 @@ def changed_days(lakehouse: Lakehouse, table: str, since: int | None, now: int) 
     }
 
 
-def newest_note(logs: TableLogs, table: str, key: str) -> dict[str, Any] | None:
-    """The newest note of ``table`` that says ``key``; None where none does, or no table is."""
+def newest_note(
+    logs: TableLogs, table: str, key: str, *, until: int | None = None
+) -> dict[str, Any] | None:
+    """The newest note of ``table`` that says ``key``; None where none does, or no table is.
+
+    Args:
+        logs: Of the tables.
+        table: Whose notes.
+        key: What the note must say.
+        until: Version after which no note counts; None: all do.
+    """
     for newest in (1, None):  # the newest commit says it, unless it was maintenance
-        for _, note in logs.notes(table, newest):
+        for version, note in logs.notes(table, newest):
+            if until is not None and version > until:
+                continue
             if note and key in (read := json.loads(note)):
                 return dict(read)
     return None
@@ -93,9 +104,17 @@ def consumed_version(lakehouse: Lakehouse, table: str) -> int | None:
     return None if note is None else int(note["upstream"])
 
 
-def consumed_bronze(lakehouse: Lakehouse, table: str) -> dict[str, int]:
-    """Versions of bronze tables that silver ``table`` was last made from; none where unknown."""
-    note = newest_note(lakehouse, table, "bronze")
+def consumed_bronze(
+    lakehouse: Lakehouse, table: str, *, until: int | None = None
+) -> dict[str, int]:
+    """Versions of bronze tables that silver ``table`` was last made from; none where unknown.
+
+    Args:
+        lakehouse: Where the tables are.
+        table: The silver table.
+        until: Its version after which no commit counts; None: all do.
+    """
+    note = newest_note(lakehouse, table, "bronze", until=until)
     return {} if note is None else dict(note["bronze"])
 
 

@@ -525,6 +525,11 @@ def parse(model: type[MappingT], text: str, *, where: str) -> MappingT:
         line = f" at line {mark.line + 1}" if mark else ""
         problem = " ".join(str(getattr(error, "problem", None) or "cannot be parsed").split())
         raise SettingsError(f"mapping {where}: is not YAML{line}: {problem}") from None
+    except RecursionError:
+        raise SettingsError(
+            f"mapping {where}: has values within values beyond all measure; a mapping needs three "
+            "levels"
+        ) from None
     if not isinstance(data, dict):
         actual = "nothing" if data is None else f"only {str(data)[:40]!r}"
         raise SettingsError(

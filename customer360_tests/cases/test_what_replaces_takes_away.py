@@ -12,10 +12,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
+from customer360.contracts import Contract
 from customer360.days import DayRange
+from customer360.lakehouse.tables import Lakehouse
 from customer360.pipeline import make_gold
 from customer360.pipeline.load_bronze import load_bronze
-from customer360.table_names import FEATURES
+from customer360.table_names import FEATURES, REJECTED
 from customer360_tests.cases.shop import Shop, open_shop
 
 MARCH: dict[str, Any] = {"first": date(2024, 3, 1), "last": date(2024, 3, 31), "history": True}
@@ -225,6 +227,40 @@ def test_a_run_killed_after_bronze_is_made_good_by_the_next(
     # Killed here. The next night is about another day.
     shop.load(date(2024, 3, 6))
     assert_as_from_scratch(shop, tmp_path / "fresh")
+
+
+def test_a_run_killed_before_its_quarantine_is_made_good_by_the_next(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where that is about other days: what was consumed counts when the load is over."""
+    other = "2,bob,2024-03-30 09:00:00,7.00,,"
+    shop = open_shop(
+        spark,
+        tmp_path / "shop",
+        EXTRACT,
+        {"orders.csv": (HEAD, "1,ann,2024-03-05 09:00:00,10.00,,", other)},
+        **MARCH,
+    )
+    shop.load()
+    shop.deliver("orders.csv", HEAD, "1,ann,2024-03-05 09:00:00,-10.00,,", other)
+    replace_days = Lakehouse.replace_days
+
+    def killed(self: Lakehouse, contract: Contract, *given: Any, **named: Any) -> Any:
+        if contract.table == REJECTED:
+            raise KeyboardInterrupt
+        return replace_days(self, contract, *given, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Lakehouse, "replace_days", killed)
+        with pytest.raises(KeyboardInterrupt):
+            shop.load(date(2024, 3, 29), date(2024, 3, 31))
+    assert not shop.lakehouse.exists(REJECTED)
+    shop.load(date(2024, 3, 29), date(2024, 3, 31))
+    assert shop.reasons() == {"negative_amount": 1}
+    assert_as_from_scratch(shop, tmp_path / "fresh")
+    # Once it is over, only the days asked for are made again.
+    again = shop.load(date(2024, 3, 29), date(2024, 3, 31))
+    assert again.silver.days[0] == date(2024, 3, 29)
 
 
 GIVEN_BACK = EXTRACT.replace("sum,", "sum, refunded: back, refunded_at: back on,")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import shutil
+import sqlite3
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -34,6 +38,7 @@ from customer360.models.tracking import (
     PromotionError,
     Tracking,
     TrackingError,
+    TrackingUnavailableError,
     champion_figures,
     exhibited_models,
     load_champion,
@@ -41,7 +46,9 @@ from customer360.models.tracking import (
     promote,
     registered_versions,
     rollback,
+    scoring_champion,
 )
+from customer360.models.tracking import stored as stored_models
 from customer360.models.tracking.connection import connected
 from customer360.models.windows import AsOfGrid, ChurnWindows
 from customer360.plotting import png
@@ -419,6 +426,71 @@ def test_a_database_that_is_none_is_named(tmp_path: Path) -> None:
             Tracking(f"sqlite:///{wrong}", tmp_path),
             GATE,
         )
+
+
+@pytest.fixture
+def locked(gated: Tracking, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tracking]:
+    """A registry with a champion, while another process holds its database."""
+    monkeypatch.setattr("tenacity.nap.time", SimpleNamespace(sleep=lambda seconds: None))
+    file = gated.uri.removeprefix("sqlite:///")
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        yield replace(gated, uri=f"{gated.uri}?timeout=0.05")
+        other.execute("ROLLBACK")
+
+
+def test_a_locked_registry_is_not_one_without_a_champion(locked: Tracking) -> None:
+    """A worse model would be promoted as the first one."""
+    for ask in (
+        lambda: load_champion(LIFETIME_VALUE, locked),
+        lambda: champion_figures(LIFETIME_VALUE, locked),
+        lambda: log_training(LIFETIME_VALUE, lifetime_value_training(mae=9.0), locked, GATE),
+    ):
+        with pytest.raises(TrackingUnavailableError, match="database is locked; check mlflow") as e:
+            ask()
+        assert e.value.temporary
+
+
+def test_a_lock_that_is_soon_gone_is_waited_for(
+    gated: Tracking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = gated.uri.removeprefix("sqlite:///")
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    waits: list[float] = []
+
+    def released(seconds: float) -> None:
+        waits.append(seconds)
+        if other.in_transaction:
+            other.execute("ROLLBACK")
+
+    monkeypatch.setattr("tenacity.nap.time", SimpleNamespace(sleep=released))
+    waiting = replace(gated, uri=f"{gated.uri}?timeout=0.05")
+    assert champion_figures(LIFETIME_VALUE, waiting) == champion_figures(LIFETIME_VALUE, gated)
+    assert len(waits) == 1
+    other.close()
+
+
+def test_scoring_goes_on_with_the_champion_known_last(
+    gated: Tracking, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    known = scoring_champion(LIFETIME_VALUE, gated)
+    with contextlib.closing(sqlite3.connect(gated.uri.removeprefix("sqlite:///"))) as other:
+        other.execute("PRAGMA user_version = 7")  # a write, so that MLflow is asked again
+        other.commit()
+
+    def unavailable(*_: object) -> None:
+        raise TrackingUnavailableError("MLflow at x cannot be used", temporary=True)
+
+    monkeypatch.setattr(stored_models, "registered", unavailable)
+    with pytest.raises(TrackingUnavailableError):
+        load_champion(LIFETIME_VALUE, gated)
+    with caplog.at_level(logging.WARNING):
+        again = scoring_champion(LIFETIME_VALUE, gated)
+    assert (again.version, again.model) == (known.version, known.model)
+    assert f"scoring with the champion known last, v{known.version}" in caplog.text
+    with pytest.raises(TrackingUnavailableError):
+        scoring_champion(CHURN, gated)
 
 
 def test_our_use_leaves_mlflow_and_logging_as_they_were(gated: Tracking) -> None:

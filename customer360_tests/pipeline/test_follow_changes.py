@@ -70,11 +70,13 @@ class Night:
 
 
 def load(home: Home, days: DayRange) -> Night:
-    """Bronze and what silver makes of it: the rest is made of that."""
+    """Bronze and silver: gold is made of that."""
     work = home.workspace()
     bronze = load_bronze(work, work.deployment.sources[0], BRONZE, days)
     load_silver.load_customers(work, days)
-    return Night(bronze, load_silver.load_transactions(work, days))
+    transactions = load_silver.load_transactions(work, days)
+    load_silver.load_customer_days(work, days)
+    return Night(bronze, transactions)
 
 
 def home_of(spark: SparkSession, folder: Path, mapping: str) -> Home:

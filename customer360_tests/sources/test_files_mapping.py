@@ -78,6 +78,14 @@ def test_what_is_no_mapping_is_refused(tmp_path: Path) -> None:
         load_mapping(file)
 
 
+@pytest.mark.parametrize("brackets", ["[]", "{}"], ids=["lists", "keys"])
+def test_a_mapping_nested_beyond_measure_is_refused_in_one_line(brackets: str) -> None:
+    opening, closing = brackets[0], brackets[1]
+    deep = f"{opening}{'a: ' * (opening == '{')}" * 3_000 + closing * 3_000
+    with pytest.raises(SettingsError, match=r"^mapping shop\.yaml: has values within values"):
+        parse_mapping(f"x: {deep}\n{SMALLEST}", where="shop.yaml")
+
+
 def test_a_relative_path_is_relative_to_the_mapping(tmp_path: Path) -> None:
     file = tmp_path / "shop.yaml"
     file.write_text(SMALLEST + "path: exports\n")

@@ -8,7 +8,12 @@ server by its URI. The registry's alias ``champion`` names the version that scor
 ``versions`` says which there are and which one scores, and ``exhibit`` gathers what people look at.
 """
 
-from customer360.models.tracking.connection import CHAMPION, Tracking, TrackingError
+from customer360.models.tracking.connection import (
+    CHAMPION,
+    Tracking,
+    TrackingError,
+    TrackingUnavailableError,
+)
 from customer360.models.tracking.exhibit import ExhibitedModel, exhibited_models
 from customer360.models.tracking.log import LoggedTraining, log_training
 from customer360.models.tracking.stored import (
@@ -16,6 +21,7 @@ from customer360.models.tracking.stored import (
     NoChampionError,
     load_champion,
     noted_champion,
+    scoring_champion,
 )
 from customer360.models.tracking.versions import (
     ChampionFigures,
@@ -38,6 +44,7 @@ __all__ = [
     "RegisteredVersion",
     "Tracking",
     "TrackingError",
+    "TrackingUnavailableError",
     "champion_figures",
     "exhibited_models",
     "load_champion",
@@ -46,4 +53,5 @@ __all__ = [
     "promote",
     "registered_versions",
     "rollback",
+    "scoring_champion",
 ]

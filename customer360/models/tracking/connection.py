@@ -5,17 +5,26 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar, cast
 
-from customer360.errors import Customer360Error
+import tenacity
+
+from customer360.errors import Customer360Error, first_line
+
+log = logging.getLogger(__name__)
+
+Ask = TypeVar("Ask", bound=Callable[..., Any])
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 EXPERIMENT = "customer360"
+
+_ABSENT = "RESOURCE_DOES_NOT_EXIST"
+"""What MLflow calls a model, or a version, that there is not."""
 
 _NOISY = {
     "alembic": logging.WARNING,
@@ -26,8 +35,38 @@ _NOISY = {
 }
 
 
+ATTEMPTS = 3
+"""How often MLflow is asked before a step fails: a lock or a restart is over in less."""
+
+_SHORTEST_WAIT, _LONGEST_WAIT = 1.0, 10.0
+
+
 class TrackingError(Customer360Error):
     """The tracking server or database cannot be used."""
+
+
+class TrackingUnavailableError(TrackingError):
+    """The tracking server or database does not say what it holds.
+
+    Attributes:
+        temporary: It may later: a lock, a server that restarts.
+    """
+
+    def __init__(self, message: str, *, temporary: bool) -> None:
+        super().__init__(message)
+        self.temporary = temporary
+
+
+def _retried(ask: Ask) -> Ask:
+    """Ask again, after some seconds, where MLflow may answer then."""
+    again = tenacity.retry(
+        retry=tenacity.retry_if_exception(lambda error: getattr(error, "temporary", False)),
+        stop=tenacity.stop_after_attempt(ATTEMPTS),
+        wait=tenacity.wait_exponential_jitter(_SHORTEST_WAIT, _LONGEST_WAIT),
+        before_sleep=tenacity.before_sleep_log(log, logging.WARNING),
+        reraise=True,
+    )
+    return cast("Ask", again(ask))
 
 
 @dataclass(frozen=True)
@@ -91,11 +130,12 @@ def connected(tracking: Tracking) -> Iterator[ModuleType]:
             logging.getLogger(name).setLevel(level)
 
 
+@_retried
 def experiment_of(mlflow: ModuleType, tracking: Tracking) -> str:
     """The experiment's id; it is made when there is none.
 
     Raises:
-        TrackingError: The database or server does not answer.
+        TrackingUnavailableError: The database or server does not answer, asked several times.
     """
     try:
         experiment = mlflow.get_experiment_by_name(tracking.experiment)
@@ -107,18 +147,41 @@ def experiment_of(mlflow: ModuleType, tracking: Tracking) -> str:
             )
         )
     except Exception as error:  # SQLAlchemy's, requests' and MLflow's own
-        reason = (str(error).strip().splitlines() or [repr(error)])[0]
-        raise TrackingError(
-            f"MLflow at {tracking.uri} cannot be used: {reason}; check mlflow_tracking_uri"
-        ) from error
+        raise _unavailable(tracking.uri, error) from error
 
 
+@_retried
 def registered(mlflow: ModuleType, name: str, alias: str) -> Any | None:
-    """The version with this alias; ``None`` when there is none."""
+    """The version with this alias; ``None`` when MLflow says that there is none.
+
+    Raises:
+        TrackingUnavailableError: MLflow does not say, asked several times: a database that is
+            locked is no database without a champion.
+    """
+    client = mlflow.MlflowClient()
     try:
-        return mlflow.MlflowClient().get_model_version_by_alias(name, alias)
-    except mlflow.exceptions.MlflowException:
-        return None
+        version = client.get_registered_model(name).aliases.get(alias)
+        return None if version is None else client.get_model_version(name, version)
+    except mlflow.exceptions.MlflowException as error:
+        if error.error_code == _ABSENT:
+            return None
+        raise _unavailable(mlflow.get_tracking_uri(), error) from error
+
+
+def _unavailable(uri: str, error: Exception) -> TrackingUnavailableError:
+    return TrackingUnavailableError(
+        f"MLflow at {uri} cannot be used: {first_line(error)}; check mlflow_tracking_uri, or run "
+        "again when it answers",
+        temporary=_is_temporary(error),
+    )
+
+
+def _is_temporary(error: Exception) -> bool:
+    """A server's other failures were retried by MLflow's own client already."""
+    from sqlalchemy.exc import OperationalError  # comes with MLflow, and as late
+
+    code = getattr(error, "error_code", None)
+    return code == "TEMPORARILY_UNAVAILABLE" or isinstance(error, OperationalError)
 
 
 def short_name(name: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version
@@ -13,14 +14,16 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from customer360.errors import Customer360Error
 from customer360.models.lineage import FeatureSchema
-from customer360.models.noted import noted
+from customer360.models.noted import last_noted, noted
 from customer360.models.spec import ModelSpec
 from customer360.models.tracking.connection import (
     CHAMPION,
     Tracking,
     TrackingError,
+    TrackingUnavailableError,
     connected,
     experiment_of,
+    registered,
     short_name,
 )
 from customer360.models.tracking.form import ModelForm, StoredModel
@@ -28,6 +31,8 @@ from customer360.models.training import Model
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+
+log = logging.getLogger(__name__)
 
 _DESCRIPTION = "customer360_model"
 """Key of the model's own JSON in the metadata that MLflow keeps with a model."""
@@ -152,11 +157,41 @@ def noted_champion(spec: ModelSpec[Model], tracking: Tracking) -> Champion[Model
             "version": facts | {"schema": schema.to_json() if schema else None},
         }
 
-    note = noted(tracking.uri, spec.registered, ask)
+    champion = _from_note(spec, noted(tracking.uri, spec.registered, ask))
+    return load_champion(spec, tracking) if champion is None else champion
+
+
+def scoring_champion(spec: ModelSpec[Model], tracking: Tracking) -> Champion[Model]:
+    """`noted_champion`; where MLflow does not answer, the one that it named last.
+
+    A night's scores need not wait for a database that is locked; what the champion was when it was
+    asked last is said in the log, and beside every score.
+
+    Raises:
+        NoChampionError: None has been trained yet.
+        TrackingUnavailableError: MLflow does not answer, and was never asked on this machine.
+    """
+    try:
+        return noted_champion(spec, tracking)
+    except TrackingUnavailableError as error:
+        note = last_noted(tracking.uri, spec.registered)
+        champion = None if note is None else _from_note(spec, note)
+        if champion is None:
+            raise
+        log.warning(
+            "%s: %s; scoring with the champion known last, v%s", spec.title, error, champion.version
+        )
+        return champion
+
+
+def _from_note(spec: ModelSpec[Model], note: Mapping[str, Any]) -> Champion[Model] | None:
+    """The champion that a note is about; None where its files are not here any more.
+
+    What a server or an object store lent us is gone with the process that asked.
+    """
     folder = Path(note["folder"])
-    # What a server or an object store lent us is gone with the process that asked.
     if not folder.is_dir():
-        return load_champion(spec, tracking)
+        return None
     schema = note["version"]["schema"]
     facts = note["version"] | {"schema": FeatureSchema.from_json(schema) if schema else None}
     return _restored(spec, StoredModel(folder, note["description"]), facts)
@@ -174,13 +209,12 @@ def _champion(spec: ModelSpec[Any], tracking: Tracking) -> tuple[StoredModel, di
     name = spec.registered
     with connected(tracking) as mlflow:
         experiment_of(mlflow, tracking)
-        try:
-            registered = mlflow.MlflowClient().get_model_version_by_alias(name, CHAMPION)
-        except mlflow.exceptions.MlflowException as error:
+        champion = registered(mlflow, name, CHAMPION)
+        if champion is None:
             raise NoChampionError(
                 f"no {spec.title} model yet in MLflow at {tracking.uri}: run `make train`"
-            ) from error
-        uri = f"models:/{name}/{registered.version}"
+            )
+        uri = f"models:/{name}/{champion.version}"
         try:
             folder = Path(mlflow.artifacts.download_artifacts(uri))
             metadata = mlflow.models.Model.load(str(folder)).metadata or {}
@@ -192,8 +226,8 @@ def _champion(spec: ModelSpec[Any], tracking: Tracking) -> tuple[StoredModel, di
         schema = metadata.get(_SCHEMA)
         return StoredModel(folder, description, metadata.get(_JUDGED)), {
             "name": name,
-            "version": str(registered.version),
-            "run_id": str(registered.run_id),
-            "tags": dict(registered.tags),
+            "version": str(champion.version),
+            "run_id": str(champion.run_id),
+            "tags": dict(champion.tags),
             "schema": FeatureSchema.from_json(schema) if schema else None,
         }
