@@ -25,7 +25,11 @@ ASSETS = (
 
 def test_the_mart_of_lists_is_not_made_again(spark: SparkSession, tmp_path: Path) -> None:
     (tmp_path / "stop.csv").write_text("email\nnobody\n")
-    settings = load_settings(tmp_path, suppression_path=tmp_path / "stop.csv")
+    settings = load_settings(
+        tmp_path,
+        suppression_path=tmp_path / "stop.csv",
+        customer_key_secret="known to the tests",
+    )
     customers = spark.createDataFrame(customers_of({"a" * 64: {}}))
     put(Lakehouse(spark, settings.lakehouse_dir), "silver/customers", customers)
     with dg.DagsterInstance.ephemeral() as instance:

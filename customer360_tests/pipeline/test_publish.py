@@ -44,7 +44,8 @@ def clean(warehouse: Warehouse) -> Iterator[None]:
 
 
 def workspace(spark: SparkSession, home: Path, **settings: Any) -> Workspace:
-    deployment = Deployment.of(load_settings(home, warehouse_snapshots=3, **settings))
+    given = {"warehouse_snapshots": 3, "customer_key_secret": "known to the tests"}
+    deployment = Deployment.of(load_settings(home, **given, **settings))
     return Workspace(Lakehouse(spark, home / "lakehouse"), deployment, "run")
 
 
