@@ -69,12 +69,9 @@ class Deployment:
             table: As ``layer/table``.
         """
         if table == ORDER_LINES:
-            return any(source.has_lines for source in self.sources) or self._had_lines()
+            has_lines = any(source.has_lines for source in self.sources)
+            return has_lines or self.settings.has_table(ORDER_LINES)
         return all(self.makes(read) for read in Contract.load(table).reads)
-
-    def _had_lines(self) -> bool:
-        # By its folder alone: what reads Delta's log would be loaded with the definitions.
-        return (self.settings.lakehouse_dir / ORDER_LINES / "_delta_log").is_dir()
 
     @property
     def limits(self) -> Limits:

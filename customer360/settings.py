@@ -29,6 +29,7 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as UnreadableSettingError
 
 from customer360.errors import SettingsError, first_line
+from customer360.table_names import CUSTOMERS
 
 DEPLOYMENT_FILE = "customer360.yaml"
 HOME_VARIABLE = "CUSTOMER360_HOME"
@@ -299,6 +300,13 @@ class Settings(BaseSettings):
         """Root of the Delta tables."""
         return self.home / "lakehouse"
 
+    def has_table(self, table: str) -> bool:
+        """Whether ``table`` (``layer/table``) is there, by its folder alone.
+
+        What reads Delta's log would be loaded with whatever asks this.
+        """
+        return (self.lakehouse_dir / table / "_delta_log").is_dir()
+
     @property
     def mlflow_dir(self) -> Path:
         """Local MLflow database and artifacts."""
@@ -339,10 +347,11 @@ class Settings(BaseSettings):
         if self.customer_key_secret:
             return self.customer_key_secret.encode()
         file = self._secret_file("customer_key")
-        if not _has_content(file) and (self.lakehouse_dir / _KEYED / "_delta_log").exists():
+        if not _has_content(file) and self.has_table(CUSTOMERS):
+            state = "empty" if file.exists() else "missing"
             raise SettingsError(
-                f"{file} is {'empty' if file.exists() else 'missing'}, and {_KEYED} was made with "
-                "it: put it back from a backup; with another one every customer would be a new one"
+                f"{file} is {state}, and {CUSTOMERS} was made with it: put it back from a backup; "
+                "with another one every customer would be a new one"
             )
         return self.kept_secret("customer_key")
 
@@ -360,10 +369,6 @@ class Settings(BaseSettings):
                 if not _has_content(file):
                     _write_whole(file, secrets.token_hex(32))
         return file.read_bytes()
-
-
-_KEYED = "silver/customers"
-"""Table whose rows the secret of the customer keys has made."""
 
 
 def _has_content(file: Path) -> bool:

@@ -190,8 +190,8 @@ class Language:
         """``31 Dec 2025, 23:59 (America/Sao_Paulo)``: on the clocks of the business."""
         if value is None or _missing(value):
             return MISSING
-        there = value.astimezone(ZoneInfo(self.zone))
-        return f"{self.day(there)}, {there:%H:%M} ({self.zone})"
+        local = value.astimezone(ZoneInfo(self.zone))
+        return f"{self.day(local)}, {local:%H:%M} ({self.zone})"
 
     def days(self, value: float | None) -> str:
         """``42 days``."""

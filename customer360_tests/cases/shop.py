@@ -11,8 +11,10 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import pytest
 from pyspark.sql import SparkSession
 
+from customer360.contracts import Contract
 from customer360.days import DayRange
 from customer360.deployment import Deployment
 from customer360.lakehouse.tables import Lakehouse
@@ -129,6 +131,21 @@ class Shop:
         found = self.lakehouse.read("quarantine/transactions")
         rows = found.selectExpr("reasons[0] AS reason").groupBy("reason").count().collect()
         return {row[0]: row[1] for row in rows}
+
+
+def load_but_stop_at(table: str, shop: Shop, monkeypatch: pytest.MonkeyPatch, *days: date) -> None:
+    """A load that is killed where it would write ``table``, by days."""
+    replace_days = Lakehouse.replace_days
+
+    def killed(self: Lakehouse, contract: Contract, *given: Any, **named: Any) -> Any:
+        if contract.table == table:
+            raise KeyboardInterrupt
+        return replace_days(self, contract, *given, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Lakehouse, "replace_days", killed)
+        with pytest.raises(KeyboardInterrupt):
+            shop.load(*days)
 
 
 def deployment_of(source: Source, home: Path, first: date, last: date) -> Deployment:

@@ -14,11 +14,10 @@ import pytest
 from pyspark.sql import SparkSession
 
 from customer360.gold.product_affinity import PRODUCT_AFFINITY
-from customer360.lakehouse.tables import Lakehouse
 from customer360.pipeline import audit
 from customer360.pipeline.make_gold import make_snapshots
 from customer360.table_names import ORDER_LINES, TRANSACTIONS
-from customer360_tests.cases.shop import Shop, open_shop
+from customer360_tests.cases.shop import Shop, load_but_stop_at, open_shop
 from customer360_tests.cases.test_what_replaces_takes_away import assert_as_from_scratch
 
 MARCH: dict[str, Any] = {"first": date(2024, 3, 1), "last": date(2024, 3, 31), "history": True}
@@ -106,20 +105,6 @@ def test_lines_are_corrected_moved_and_taken_back_with_their_orders(
     assert_as_from_scratch(shop, tmp_path / "fresh", mapping=MAPPING)
 
 
-def load_but_stop_at_transactions(shop: Shop, monkeypatch: pytest.MonkeyPatch, *days: date) -> None:
-    replace_days = Lakehouse.replace_days
-
-    def killed(self: Lakehouse, contract: Any, *given: Any, **named: Any) -> Any:
-        if contract.table == TRANSACTIONS:
-            raise KeyboardInterrupt
-        return replace_days(self, contract, *given, **named)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Lakehouse, "replace_days", killed)
-        with pytest.raises(KeyboardInterrupt):
-            shop.load(*days)
-
-
 def test_a_load_stopped_between_the_two_tables_is_made_good_by_the_next(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,7 +112,7 @@ def test_a_load_stopped_between_the_two_tables_is_made_good_by_the_next(
     shop = open_shop(spark, tmp_path / "shop", MAPPING, FILES, **MARCH)
     shop.load()
     shop.deliver("sales_2024-03-12.csv", HEAD, "2,1,bob,2024-03-07 10:00:00,8.00,D,toys,1,")
-    load_but_stop_at_transactions(shop, monkeypatch, date(2024, 3, 12))
+    load_but_stop_at(TRANSACTIONS, shop, monkeypatch, date(2024, 3, 12))
     assert ("2024-03-07", "2", "1", "sale", "D", "1", "8.00") in lines_of(shop)
     assert ("2024-03-05", "2", "sale", "7.00") in shop.orders()  # still as it was
     shop.load(date(2024, 3, 20))
@@ -151,7 +136,7 @@ def test_days_loaded_for_the_first_time_and_stopped_half_way_are_made_good_by_th
     rows = (HEAD, *FILES["sales_2024-03-05.csv"][1:], *FILES["sales_2024-03-09.csv"][1:])
     shop = open_shop(spark, tmp_path / "shop", EXTRACT, {"sales.csv": rows}, **MARCH)
     shop.load(date(2024, 3, 1), date(2024, 3, 6))
-    load_but_stop_at_transactions(shop, monkeypatch, date(2024, 3, 9))
+    load_but_stop_at(TRANSACTIONS, shop, monkeypatch, date(2024, 3, 9))
     assert lines_of(shop) == LOADED
     assert {day for day, *_ in shop.orders()} == {"2024-03-05"}
     astray = audit.lines_astray(shop.work, [date(2024, 3, 9)])

@@ -12,13 +12,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
-from customer360.contracts import Contract
 from customer360.days import DayRange
-from customer360.lakehouse.tables import Lakehouse
 from customer360.pipeline import make_gold
 from customer360.pipeline.load_bronze import load_bronze
 from customer360.table_names import FEATURES, REJECTED
-from customer360_tests.cases.shop import Shop, open_shop
+from customer360_tests.cases.shop import Shop, load_but_stop_at, open_shop
 
 MARCH: dict[str, Any] = {"first": date(2024, 3, 1), "last": date(2024, 3, 31), "history": True}
 
@@ -243,17 +241,7 @@ def test_a_run_killed_before_its_quarantine_is_made_good_by_the_next(
     )
     shop.load()
     shop.deliver("orders.csv", HEAD, "1,ann,2024-03-05 09:00:00,-10.00,,", other)
-    replace_days = Lakehouse.replace_days
-
-    def killed(self: Lakehouse, contract: Contract, *given: Any, **named: Any) -> Any:
-        if contract.table == REJECTED:
-            raise KeyboardInterrupt
-        return replace_days(self, contract, *given, **named)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Lakehouse, "replace_days", killed)
-        with pytest.raises(KeyboardInterrupt):
-            shop.load(date(2024, 3, 29), date(2024, 3, 31))
+    load_but_stop_at(REJECTED, shop, monkeypatch, date(2024, 3, 29), date(2024, 3, 31))
     assert not shop.lakehouse.exists(REJECTED)
     shop.load(date(2024, 3, 29), date(2024, 3, 31))
     assert shop.reasons() == {"negative_amount": 1}
