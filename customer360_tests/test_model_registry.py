@@ -20,6 +20,7 @@ from customer360.contracts import Contract
 from customer360.deployment import Deployment
 from customer360.lakehouse.tables import Lakehouse
 from customer360.models.explanation import ScoredCustomer
+from customer360.models.notes import in_english
 from customer360.models.registry import MODELS, models_by_title
 from customer360.models.spec import ModelSpec
 from customer360.pipeline import evaluate, monitor, run_models
@@ -71,7 +72,9 @@ def test_another_model_is_trained_judged_scored_explained_and_watched_by_its_dec
     training, logged = run_models.train(work, TOY, AS_OF)
     assert training.model.share == pytest.approx(2 / 3)
     assert (logged.model_name, logged.version) == ("customer360_one_time_buyers", "1")
-    assert logged.verdict.reason == "first model; its brier 0.2222 beats the naive ones"
+    assert in_english([logged.verdict.reason]) == (
+        "first model: Brier score 0.2222 beats the naive rules"
+    )
     assert "# one-time-buyers v1" in logged.card
     assert "of the 3 has bought on one day only" in logged.card
     champion = run_models.champion_of(TOY, settings)

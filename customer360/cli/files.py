@@ -121,6 +121,8 @@ def _must_be_there(paths: Sequence[Path]) -> None:
 def _print(checked: Checked, *, personal: bool) -> None:
     from rich.table import Table
 
+    from customer360.models.notes import in_english
+
     def money(value: object) -> str:
         return f"{value:,.2f} {checked.currency}"
 
@@ -146,7 +148,8 @@ def _print(checked: Checked, *, personal: bool) -> None:
     out.print(shown)
 
     def named(refusal: Refused) -> str:
-        return escape(refusal.reason) + (f" ({escape(refusal.says)})" if refusal.says else "")
+        means = f" ({in_english([refusal.says])})" if refusal.says else ""
+        return escape(refusal.reason + means)
 
     for refusal in checked.quarantined:
         say(f"Quarantine, {named(refusal)}: {counted_rows(refusal.rows)}, such as")

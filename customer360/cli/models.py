@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -93,7 +94,7 @@ def _train_from_warehouse(settings: Settings, model: ModelName | None, as_of: st
     say(f"{logged.model_name} v{logged.version}: {training.status}")
     if training.because:
         say(escape(in_english(training.because)))
-    say(logged.verdict.reason)
+    say(escape(in_english([logged.verdict.reason])))
     out.print(model_table(tracking_of(settings), [REVENUE]))
 
 
@@ -326,7 +327,7 @@ def models(
             "as_of": version["as_of"],
             "figure": version["figure"],
             "status": _status(version),
-            "verdict": version["verdict"],
+            "verdict": _noted(version["verdict"]),
         }
         for title, spec in _BY_TITLE.items()
         for version in versions.get(spec.registered, [])
@@ -341,10 +342,15 @@ def models(
 
 def _status(version: dict[str, Any]) -> str:
     """Whether a version was trained, or why a fallback stands in."""
+    why = _noted(version["because"])
+    return f"{version['status']}: {why}" if why else str(version["status"])
+
+
+def _noted(notes: Sequence[Any]) -> str:
+    """Notes as JSON holds them, in words."""
     from customer360.models.notes import Note, in_english
 
-    why = in_english(Note(*note) for note in version.get("because", ()))
-    return f"{version['status']}: {why}" if why else str(version["status"])
+    return in_english(Note(*note) for note in notes)
 
 
 @commands.command(rich_help_panel=PANEL)

@@ -6,7 +6,9 @@ one of these kinds:
 - ``{ago:day|days}``: a whole number and its noun, a form for each of the language's plural
   categories in CLDR's order (the last one for all that have none): ``1 day``;
 - ``{spent:d}``: a whole number; ``{value:.2f}``: one with so many decimals;
-- ``{share:%}``: a share, in whole percent;
+- ``{value:g}``: a number whose size is not known beforehand;
+- ``{share:%}``: a share, in whole percent; ``{share:.1%}``: with so many decimals;
+- ``{as_of:day}``: a day, as ISO 8601 writes it;
 - ``{channel}``: text.
 """
 
@@ -44,7 +46,8 @@ CODED = {"segment": "segment", "churn_risk": "risk", "next_best_action": "action
 _PLURALS = ("zero", "one", "two", "few", "many", "other")
 """CLDR's plural categories, in its order."""
 
-_DECIMALS = re.compile(r"\.\df")
+_DECIMALS = re.compile(r"\.(\d)f")
+_PERCENT = re.compile(r"(?:\.(\d))?%")
 
 _WRITTEN_OUT = 10_000
 """Below it an amount is short enough to be written out."""
@@ -106,6 +109,14 @@ class Language:
         if name is None or _missing(name):
             return MISSING
         return texts(self.code).get(f"{group}.{name}", str(name).replace("_", " "))
+
+    def figure(self, name: str) -> str:
+        """What a figure of a model is called: ``purchases_mae`` is ``mae`` of the purchases."""
+        for key in texts(self.code):
+            group, _, part = key.partition(".")
+            if group == "figure_of" and name.startswith(f"{part}_"):
+                return self(key, figure=self.figure(name.removeprefix(f"{part}_")))
+        return self.named("figure", name)
 
     def worded(self, group: str, text: str) -> str:
         """A text of people's data by ``<group>.<text>``, where there is a word; else as it is."""
@@ -232,19 +243,26 @@ class Language:
 
         Args:
             code: Of `customer360.models.notes.Note`.
-            values: Of the note; a note among them is a pair of code and values.
+            values: Of the note. A note among them is a pair of code and values, and several are a
+                list of these; a text may be a code that has a name by the name of its field.
 
         Returns:
             The sentence; the code where this release has no words for it.
         """
-        known = texts(self.code)
-        values_written = {
-            name: self.note(*value)
-            if isinstance(value, list | tuple)
-            else known.get(f"{name}.{value}", value)
-            for name, value in values.items()
-        }
-        return self._said(f"note.{code}", values_written) or code
+        written = {name: self._written(name, value) for name, value in values.items()}
+        return self._said(f"note.{code}", written) or code
+
+    def _written(self, name: str, value: Any) -> Any:
+        """A value of a note, ready for its text."""
+        match value:
+            case [str() as code, dict() as values]:
+                return self.note(code, values)
+            case list() | tuple():
+                return ", ".join(str(self._written(name, each)) for each in value)
+            case str() if name == "figure":
+                return self.figure(value)
+            case _:
+                return texts(self.code).get(f"{name}.{value}", value)
 
     def _said(self, key: str, values: Mapping[str, Any]) -> str | None:
         """The text of ``key``; None where it is not known, or has fields that have no value."""
@@ -283,8 +301,14 @@ class _Writer(string.Formatter):
             used = [name for name in _PLURALS if name in {*locale.plural_form.tags, "other"}]
             form = used.index(locale.plural_form(round(value)))
             return f"{self.language.number(value)} {forms[min(form, len(forms) - 1)]}"
-        if kind == "%":
-            return self.language.percent(value, 0)
-        if kind == "d" or _DECIMALS.fullmatch(kind):
-            return self.language.number(value, 0 if kind == "d" else int(kind[1]))
+        if kind == "d":
+            return self.language.number(value)
+        if kind == "g":
+            return self.language.significant(value)
+        if kind == "day":
+            return self.language.day(date.fromisoformat(value))
+        if decimals := _DECIMALS.fullmatch(kind):
+            return self.language.number(value, int(decimals[1]))
+        if percent := _PERCENT.fullmatch(kind):
+            return self.language.percent(value, int(percent[1] or 0))
         return str(super().format_field(value, kind))

@@ -1,8 +1,8 @@
-"""What a reader of a model must know: codes with typed values, in words where they are shown.
+"""What a reader must know beside the figures: codes with typed values, worded where they are shown.
 
-Why a fallback stands in for a model, what was left out of a training, what its figures do not say:
-each is a `Note`, whose text in every language is ``note.<code>`` of `customer360.language`. They
-are kept with the model as JSON.
+Why a fallback stands in for a model, why a version scores or does not, what its figures do not say,
+what it is compared with: each is a `Note`, whose text in every language is ``note.<code>`` of
+`customer360.language`. Those of a model are kept with it as JSON.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Note(NamedTuple):
 
     Attributes:
         code: Its text, among those of the group ``note``.
-        values: Of the text's fields: numbers, texts, or the note that says why.
+        values: Of the text's fields: numbers, days as ISO 8601 writes them, codes, texts, or notes.
     """
 
     code: str

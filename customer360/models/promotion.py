@@ -1,15 +1,17 @@
 """Whether a new model becomes the champion: only if it beats the champion and the naive baseline.
 
 Both are judged on the same customers of the same newest holdout, which neither has learned from.
-What does not win stays a challenger, with the reason in words.
+What does not win stays a challenger, and the verdict says why.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from customer360.models.comparison import higher_is_better
+from customer360.models.notes import Note
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,7 @@ class Gate:
     """What decides, by the names of a training's metrics.
 
     Attributes:
-        figure: For people: ``brier``, ``purchases_mae``.
+        figure: What it measures: ``brier``, ``purchases_mae``.
         candidate: The new model's.
         champion: The champion's, on the same holdout.
         baselines: Those of the naive baselines, by name.
@@ -38,12 +40,12 @@ class Verdict:
     Attributes:
         promoted: It is.
         beats_baseline: It beats every naive baseline; ``None`` when it was not tested.
-        reason: One line for people.
+        reason: Why.
     """
 
     promoted: bool
     beats_baseline: bool | None
-    reason: str
+    reason: Note
 
 
 def decide(
@@ -65,46 +67,38 @@ def decide(
         champion_tested: Whether the champion's own training was tested on a holdout.
     """
     own = metrics.get(gate.candidate)
-    naive = {name: metrics[key] for name, key in gate.baselines.items() if key in metrics}
+    beside: dict[str, Any] = {"champion": champion}
     if own is None:
-        why = "was not tested on a holdout"
         if champion is None:
-            return Verdict(True, None, f"first model; it {why}")
-        if not champion_tested:
-            return Verdict(True, None, f"it {why}, nor was the champion v{champion}: newer counts")
-        return Verdict(False, None, f"it {why}; the champion v{champion} stays")
+            return Verdict(True, None, Note("first_untested"))
+        if champion_tested:
+            return Verdict(False, None, Note("untested", beside))
+        return Verdict(True, None, Note("newer_of_untested", beside))
 
+    figure: dict[str, Any] = {"figure": gate.figure, "own": own}
+    naive = {name: metrics[key] for name, key in gate.baselines.items() if key in metrics}
     lost_to = [
-        f"{name.replace('_', ' ')} {value:.4g}"
+        Note("figure_of_rival", {"rival": name, "value": value})
         for name, value in naive.items()
         if not _better(own, value, gate.figure)
     ]
     if lost_to:
-        why = f"{gate.figure} {own:.4g} does not beat the naive {', '.join(lost_to)}"
+        lost = figure | {"rivals": lost_to}
         if champion is None:
-            return Verdict(True, False, f"first model, for want of another; its {why}")
-        return Verdict(False, False, f"its {why}; the champion v{champion} stays")
+            return Verdict(True, False, Note("first_loses_to_naive", lost))
+        return Verdict(False, False, Note("loses_to_naive", lost | beside))
     if champion is None:
-        return Verdict(True, True, f"first model; its {gate.figure} {own:.4g} beats the naive ones")
+        return Verdict(True, True, Note("first_beats_naive", figure))
+    beside = figure | beside
     other = metrics.get(gate.champion)
     if other is None:
-        return Verdict(
-            True,
-            True,
-            f"its {gate.figure} {own:.4g} beats the naive ones; the champion v{champion} cannot be "
-            "judged on this holdout",
-        )
-    if not _better(own, other, gate.figure, gate.margin):
-        margin = f" by the {gate.margin:.1%} asked for" if gate.margin else ""
-        return Verdict(
-            False,
-            True,
-            f"its {gate.figure} {own:.4g} does not beat the champion's {other:.4g}{margin}; "
-            f"v{champion} stays",
-        )
-    return Verdict(
-        True, True, f"its {gate.figure} {own:.4g} beats the champion v{champion}'s {other:.4g}"
-    )
+        return Verdict(True, True, Note("champion_not_judged", beside))
+    beside |= {"other": other}
+    if _better(own, other, gate.figure, gate.margin):
+        return Verdict(True, True, Note("beats_champion", beside))
+    if gate.margin:
+        return Verdict(False, True, Note("no_margin", beside | {"margin": gate.margin}))
+    return Verdict(False, True, Note("loses_to_champion", beside))
 
 
 def _better(own: float, other: float, figure: str, margin: float = 0.0) -> bool:

@@ -209,6 +209,7 @@ def _forecast_asset(deployment: Deployment) -> dg.AssetsDefinition:
     def forecast(
         context: dg.AssetExecutionContext, spark: SparkResource
     ) -> Iterator[dg.MaterializeResult[None]]:
+        from customer360.models.notes import in_english
         from customer360.pipeline.forecast import make_forecast
 
         work = workspace(context, spark, deployment)
@@ -216,9 +217,9 @@ def _forecast_asset(deployment: Deployment) -> dg.AssetsDefinition:
         require_snapshots(context, work, [FEATURES], as_of)
         result = make_forecast(work, as_of)
         more: dict[str, Any] = {"model_version": result.model_version}
-        if result.note:
-            context.log.warning("%s", result.note)
-            more["note"] = result.note
+        if result.note is not None:
+            more["note"] = in_english([result.note])
+            context.log.warning("%s", more["note"])
         commits = (result.revenue_forecast, result.customer_equity)
         wanted = [
             (contract, written)

@@ -74,7 +74,8 @@ def _model_asset(deployment: Deployment, spec: ModelSpec[Any]) -> dg.AssetsDefin
                 why = in_english(training.because)
                 context.log.warning("%s: fallback: %s", spec.asset, why)
             if not logged.verdict.promoted:
-                context.log.warning("%s: not promoted: %s", spec.asset, logged.verdict.reason)
+                why = in_english([logged.verdict.reason])
+                context.log.warning("%s: not promoted: %s", spec.asset, why)
             context.add_asset_metadata(
                 _training_metadata(training, logged),
                 asset_key=key,
@@ -99,7 +100,7 @@ def _evaluated(
         check_name=PROMOTED,
         passed=verdict.promoted and verdict.beats_baseline is not False,
         severity=dg.AssetCheckSeverity.WARN,
-        description=verdict.reason,
+        description=in_english([verdict.reason]),
     )
     if training.leaks is not None:
         yield dg.AssetCheckResult(
@@ -119,7 +120,7 @@ def _training_metadata(training: "Training[Any]", logged: "LoggedTraining") -> d
         "as_of": str(training.as_of),
         "mlflow_run_id": logged.run_id,
         "model_version": f"{logged.model_name} v{logged.version}",
-        "promotion": logged.verdict.reason,
+        "promotion": in_english([logged.verdict.reason]),
         "metrics": dg.MetadataValue.md(_metrics_table(training.metrics)),
         "parameters": dg.MetadataValue.json(dict(training.parameters)),
     }

@@ -19,6 +19,7 @@ from customer360.table_names import CUSTOMER_DAYS, DRIFT, FEATURES, PERFORMANCE
 if TYPE_CHECKING:
     import pandas as pd
 
+    from customer360.models.notes import Note
     from customer360.pipeline import monitor
 
 FEATURES_STABLE = "features_stable"
@@ -71,6 +72,7 @@ def _drift_asset(deployment: Deployment) -> dg.AssetsDefinition:
     def model_drift(
         context: dg.AssetExecutionContext, spark: SparkResource
     ) -> Iterator[dg.MaterializeResult[None]]:
+        from customer360.models.notes import in_english
         from customer360.pipeline import monitor
 
         work = workspace(context, spark, deployment)
@@ -87,7 +89,7 @@ def _drift_asset(deployment: Deployment) -> dg.AssetsDefinition:
         yield dg.MaterializeResult(
             asset_key=asset_key(DRIFT),
             metadata=commit_metadata(
-                drift.written, as_of=day_list(as_of), references="; ".join(drift.notes)
+                drift.written, as_of=day_list(as_of), references=in_english(drift.notes)
             ),
             check_results=[
                 *contract_results(work, Contract.load(DRIFT), as_of),
@@ -101,28 +103,41 @@ def _drift_asset(deployment: Deployment) -> dg.AssetsDefinition:
 
 def _stable(check: str, kind: str, drift: "monitor.Drift", limit: float) -> dg.AssetCheckResult:
     """Passed when nothing of ``kind`` is above the limit and above what chance alone gives."""
+    from customer360.models.notes import in_english
+
     watched = drift.rows[drift.rows["kind"] == kind]
     above = (watched["psi"] > limit) & (watched["psi"] > watched["psi_by_chance"])
     drifted = watched[above].sort_values("psi", ascending=False)
-    description = "; ".join(drift.notes)
+    notes = list(drift.notes)
     if len(drifted):
-        named = ", ".join(
-            f"{row.model} {row.feature} {row.psi:.2f} ({row.as_of})"
-            for row in drifted.head(_NAMED).itertuples()
-        )
-        more = f" and {len(drifted) - _NAMED} more" if len(drifted) > _NAMED else ""
-        description = f"above {limit:g}: {named}{more}; {description}"
+        notes.insert(0, _above(drifted, limit))
     return dg.AssetCheckResult(
         check_name=check,
         passed=drifted.empty,
         severity=dg.AssetCheckSeverity.WARN,
-        description=description,
+        description=in_english(notes),
         metadata={
             "compared": len(watched),
             "drifted": len(drifted),
             "largest_psi": float(watched["psi"].max()) if len(watched) else 0.0,
         },
     )
+
+
+def _above(drifted: "pd.DataFrame", limit: float) -> "Note":
+    """What has drifted, the furthest first."""
+    from customer360.models.notes import Note
+
+    named = [
+        Note(
+            "drifted",
+            {"model": row.model, "column": row.feature, "psi": row.psi, "as_of": str(row.as_of)},
+        )
+        for row in drifted.head(_NAMED).itertuples()
+    ]
+    if len(drifted) > _NAMED:
+        named.append(Note("more", {"number": len(drifted) - _NAMED}))
+    return Note("drifted_above", {"limit": limit, "drifted": named})
 
 
 def _performance_asset(deployment: Deployment) -> dg.AssetsDefinition:
@@ -178,23 +193,26 @@ def _realised(
     figures: "pd.DataFrame", calibration_limit: float, forecast_limit: float
 ) -> dg.AssetCheckResult:
     from customer360.models.monitoring import judge
+    from customer360.models.notes import Note, in_english
 
     judgements = judge(figures, calibration_limit, forecast_limit)
-    missed = [each.sentence for each in judgements if each.missed]
-    sentences = missed or [each.sentence for each in judgements] or ["no horizon has passed yet"]
+    missed = [each.came for each in judgements if each.missed]
+    shown = missed or [each.came for each in judgements] or [Note("no_horizon_passed")]
     return dg.AssetCheckResult(
         check_name=REALISED_PERFORMANCE,
         passed=not missed,
         severity=dg.AssetCheckSeverity.WARN,
-        description="; ".join(sentences),
+        description=in_english(shown),
     )
 
 
 def _figures_table(figures: "pd.DataFrame") -> str:
     import pandas as pd
 
+    from customer360.models.notes import Note, in_english
+
     if figures.empty:
-        return "no horizon has passed yet"
+        return in_english([Note("no_horizon_passed")])
     columns = ("customers", "predicted", "actual", "calibration_error", "mae", "mse", "roc_auc")
     lines = ["| scores of | prediction | " + " | ".join(columns) + " |"]
     lines.append("|---|---|" + "---:|" * len(columns))

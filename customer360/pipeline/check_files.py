@@ -18,6 +18,7 @@ from customer360.contracts.checks import money_counts, set_aside_counts
 from customer360.contracts.identifiers import IDENTIFIER, ROW
 from customer360.contracts.reasons import MALFORMED, OTHER_CURRENCY
 from customer360.limits import Limits
+from customer360.models.notes import Note
 from customer360.pipeline.bronze_accounts import left_out
 from customer360.pipeline.conflicts import too_many
 from customer360.pipeline.patterns import check_patterns
@@ -42,14 +43,14 @@ class Refused:
         reason: As quarantine names it.
         rows: How many; a row with two reasons is in two of these.
         money: Of rows that were left out, where it is all of the mapping's currency.
-        says: The reason in words, where the name alone does not say it.
+        says: What the reason means, where its name alone does not say it.
         examples: Of rows in quarantine, with where they stand.
     """
 
     reason: str
     rows: int
     money: Decimal | None = None
-    says: str = ""
+    says: Note | None = None
     examples: Sequence[str] = ()
 
 
@@ -279,7 +280,7 @@ def _quarantined(
         Refused(
             row["reason"],
             row["rows"],
-            says=_in_words(row["reason"], contract),
+            says=_said_of(row["reason"], contract),
             examples=list(
                 dict.fromkeys(
                     _example(
@@ -332,38 +333,39 @@ def _set_aside(received: DataFrame, contract: Contract) -> list[Refused]:
         return []
     (counted,) = received.agg(*counts).collect()
     return [
-        Refused(reason, int(rows), says=_in_words(reason, contract))
+        Refused(reason, int(rows), says=_said_of(reason, contract))
         for reason, rows in counted.asDict().items()
         if rows
     ]
 
 
-_WORDS = {
-    "required": "nothing stands where a value must be",
-    "spreadsheet_number": "what a spreadsheet left of a longer number",
-    "malformed": "more or fewer values than the header has",
-    "minimum": "less than may be",
-    "maximum": "more than may be",
+_BY_RULE = {
+    "required": Note("refused_missing"),
+    "spreadsheet_number": Note("refused_spreadsheet_number"),
+    "malformed": Note("refused_malformed"),
+    "minimum": Note("refused_minimum"),
+    "maximum": Note("refused_maximum"),
 }
-_KINDS = {
-    "number": "no number as the mapping writes them",
-    "integer": "no whole number",
-    "boolean": "neither yes nor no",
+_BY_TYPE = {
+    "number": Note("refused_number"),
+    "integer": Note("refused_integer"),
+    "boolean": Note("refused_boolean"),
 }
 
 
-def _in_words(reason: str, contract: Contract) -> str:
+def _said_of(reason: str, contract: Contract) -> Note | None:
     """What a reason such as ``total:type`` means, as far as it can be said shortly."""
     name, _, rule = reason.rpartition(":")
     if rule not in ("type", "format") or name not in contract.column_names:
-        return _WORDS.get(rule, "")
+        return _BY_RULE.get(rule)
     column = contract.column(name)
-    if column.logical_type in ("timestamp", "date"):
-        what = "time" if column.logical_type == "timestamp" else "day"
-        return f"no {what} like {column.format}"
+    if column.logical_type == "timestamp":
+        return Note("refused_time", {"format": column.format})
+    if column.logical_type == "date":
+        return Note("refused_day", {"format": column.format})
     if column.format == "email":
-        return "no e-mail address"
-    return _KINDS.get(column.logical_type, "not written as it has to be")
+        return Note("refused_email")
+    return _BY_TYPE.get(column.logical_type, Note("refused_form"))
 
 
 def _repeated_ids(rows: DataFrame, source: Source) -> list[str]:

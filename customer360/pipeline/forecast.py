@@ -12,6 +12,7 @@ from customer360.contracts.spark import spark_schema
 from customer360.lakehouse.delta_log import Commit
 from customer360.models.lifetime_value import forecast_tables
 from customer360.models.lifetime_value.spec import LIFETIME_VALUE
+from customer360.models.notes import Note
 from customer360.pipeline.make_gold import replace_snapshots
 from customer360.pipeline.run_models import champion_of, snapshots_of
 from customer360.pipeline.workspace import Workspace
@@ -26,13 +27,13 @@ class ForecastResult:
         revenue_forecast: The commit of gold/revenue_forecast.
         customer_equity: The commit of gold/customer_equity.
         model_version: Registered version of the model.
-        note: Why there are no rows; empty when there are.
+        note: Why there are no rows; ``None`` when there are.
     """
 
     revenue_forecast: Commit
     customer_equity: Commit
     model_version: str
-    note: str = ""
+    note: Note | None = None
 
 
 def make_forecast(work: Workspace, as_of: Sequence[date]) -> ForecastResult:
@@ -53,9 +54,9 @@ def make_forecast(work: Workspace, as_of: Sequence[date]) -> ForecastResult:
     version = (champion.name, champion.version)
     weeks: list[Any] = []
     equities: list[Any] = []
-    note = ""
+    note = None
     if champion.model.purchases is None:
-        note = "no rows: the model of purchases is the past average, which knows no weeks"
+        note = Note("forecast_without_weeks")
     else:
         for day in sorted(set(as_of)):
             snapshot = features.where(features["as_of"] == day)

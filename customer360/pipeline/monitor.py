@@ -23,6 +23,7 @@ from customer360.models.monitoring import (
     realised_figures,
     reference_profile,
 )
+from customer360.models.notes import Note
 from customer360.models.registry import models_by_title
 from customer360.models.spec import ModelSpec
 from customer360.models.tracking import CHAMPION, registered_versions
@@ -39,12 +40,12 @@ class Drift:
     Attributes:
         written: The commit.
         rows: The rows that were written.
-        notes: Why a model has no rows, or what its reference is.
+        notes: Of each model: why it has no rows, or what its reference is.
     """
 
     written: Commit
     rows: pd.DataFrame
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 def make_model_drift(work: Workspace, as_of: Sequence[date]) -> Drift:
@@ -58,24 +59,22 @@ def make_model_drift(work: Workspace, as_of: Sequence[date]) -> Drift:
     for model in models_by_title().values():
         rows, note = _drift_of(work, model, as_of)
         frames.append(rows.assign(model=model.name))
-        notes.append(f"{model.name}: {note}")
+        notes.append(note)
     rows = _concatenated(contract, frames)
     return Drift(_replace(work, contract, rows, as_of), rows, tuple(notes))
 
 
 def _drift_of(
     work: Workspace, model: ModelSpec[Any], as_of: Sequence[date]
-) -> tuple[pd.DataFrame, str]:
+) -> tuple[pd.DataFrame, Note]:
     versions = registered_versions(model, tracking_of(work.deployment.settings))
     champion = next((version for version in versions if CHAMPION in version.aliases), None)
     if champion is None or not champion.as_of:
-        return pd.DataFrame(), "no champion yet"
+        return pd.DataFrame(), Note("drift_without_champion", {"model": model.name})
+    trained = {"model": model.name, "version": champion.version, "trained_for": champion.as_of}
     earlier = [day for day in snapshot_dates(work, model.scores) if str(day) <= champion.as_of]
     if not earlier:
-        return pd.DataFrame(), (
-            f"no reference: {model.scores} has no snapshot of {champion.as_of}, the day "
-            f"v{champion.version} was trained for, or before"
-        )
+        return pd.DataFrame(), Note("drift_without_reference", trained | {"table": model.scores})
     reference = max(earlier)
     # Kept: the join is dearer than the counting, which reads its rows four times.
     scored = _scored(work, model, [reference, *as_of]).persist()
@@ -90,8 +89,8 @@ def _drift_of(
         scored.unpersist()
     rows = rows.assign(reference_as_of=reference, model_version=champion.version)
     rows["kind"] = rows["feature"].isin(model.watched).map({True: "score", False: "feature"})
-    basis = f"v{champion.version} against {reference}, trained for {champion.as_of}"
-    return rows, basis if len(rows) else f"{basis}: no scored customer of these days has features"
+    basis = Note("drift_basis", trained | {"reference": str(reference)})
+    return rows, basis if len(rows) else Note("drift_of_nobody", {"basis": basis})
 
 
 def _scored(work: Workspace, model: ModelSpec[Any], as_of: Sequence[date]) -> DataFrame:

@@ -14,7 +14,7 @@ from customer360.contracts.checks import rules
 from customer360.contracts.contract import packaged_tables
 from customer360.contracts.reasons import LEFT_OUT
 from customer360.dashboard import app, tables
-from customer360.dashboard.figures import named, wording
+from customer360.dashboard.figures import wording
 from customer360.dashboard.queries.customers import COLUMNS, PROFILE, SORTABLE
 from customer360.dashboard.views import all_views
 from customer360.language import LANGUAGES, Language, texts
@@ -42,8 +42,8 @@ from customer360.sources.synthetic.profiles import TIERS
 PACKAGES = (Path(app.__file__).parent, Path(language.__file__).parent)
 BY_DATA = ("segment", "segment_means", "risk", "action", "reason", "effect", "note", "classes",
            "dates", "model", "model_means", "status", "shift",
-           "plot", "column", "figure", "rival", "category", "channel", "payment_type",
-           "acquisition_channel", "loyalty_tier", "health.job", "health.outcome",
+           "plot", "column", "figure", "figure_of", "topic", "rival", "category", "channel",
+           "payment_type", "acquisition_channel", "loyalty_tier", "health.job", "health.outcome",
            "health.rule")  # fmt: skip
 """Groups whose names come from the data."""
 SOURCES = [path for package in PACKAGES for path in package.rglob("*.py")]
@@ -147,14 +147,14 @@ def test_every_figure_feature_and_word_of_the_generated_shop_has_a_name(code: st
 
 def test_figures_say_what_they_are_of() -> None:
     portuguese = Language("pt")
-    assert named("purchases_mae", portuguese) == "Erro absoluto médio (MAE), compras"
-    assert named("revenue_top_decile_capture", portuguese) == (
+    assert portuguese.figure("purchases_mae") == "Erro absoluto médio (MAE), compras"
+    assert portuguese.figure("revenue_top_decile_capture") == (
         "Parte captada pelo melhor décimo, receita"
     )
-    assert named("new_customers_rmse", Language("en")) == (
+    assert Language("en").figure("new_customers_rmse") == (
         "Root mean squared error (RMSE), new customers"
     )
-    assert named("a_new_figure", portuguese) == "a new figure"
+    assert portuguese.figure("a_new_figure") == "a new figure"
 
 
 def test_figures_are_compared_in_the_language() -> None:

@@ -96,6 +96,12 @@ def test_all_that_a_model_can_say_is_allowed_and_said_in_both_languages(
     assert [set(contract.column(name).allowed_values) for name in REASONS] == [told] * 3
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_topic_has_a_name_and_no_name_is_unused(language: str) -> None:
+    named = {key.removeprefix("topic.") for key in texts(language) if key.startswith("topic.")}
+    assert named == {*churn.TOPICS, *revenue.TOPICS}
+
+
 def test_no_reason_is_worded_that_no_model_says() -> None:
     allowed = set(Contract.load("gold/revenue_predictions").column("reason_1").allowed_values)
     for language in LANGUAGES:

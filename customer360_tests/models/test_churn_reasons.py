@@ -72,22 +72,22 @@ def row(**given: Any) -> pd.DataFrame:
             "last purchase 60 days ago",
         ),
         (
-            "recent spend",
+            "recent_spend",
             {"net_revenue_90d": 40.2, "net_revenue_180d": 250.0},
             "spend fell from 210 to 40 in 90 days",
         ),
         (
-            "recent spend",
+            "recent_spend",
             {"net_revenue_90d": 40.2, "net_revenue_180d": 60.0},
             "spent 40 in the last 90 days",
         ),
         (
-            "recent purchases",
+            "recent_purchases",
             {"purchase_days_90d": 1, "purchase_days_180d": 5},
             "bought on 1 day in the last 90, on 4 in the 90 before",
         ),
         (
-            "recent purchases",
+            "recent_purchases",
             {"purchase_days_90d": 3, "purchase_days_180d": 5},
             "bought on 3 days in the last 90",
         ),
@@ -96,7 +96,7 @@ def row(**given: Any) -> pd.DataFrame:
             {"frequency": 4, "T": 400},
             "bought on 5 days in all, the first 400 days ago",
         ),
-        ("order value", {"average_order_value": 12.5}, "spends 12.50 an order on average"),
+        ("order_value", {"average_order_value": 12.5}, "spends 12.50 an order on average"),
         ("refunds", {"refund_rate": 0.21}, "21% of the money was refunded"),
         ("refunds", {"refund_rate": 0.0}, "never had a refund"),
         (
@@ -104,9 +104,9 @@ def row(**given: Any) -> pd.DataFrame:
             {"distinct_categories": 1, "distinct_channels": 2},
             "bought in 1 category, over 2 channels",
         ),
-        ("last category", {"last_category": "Books"}, "last bought in Books"),
-        ("last category", {"last_category": None}, "category of the last purchase unknown"),
-        ("last channel", {"last_channel": "web"}, "last bought over web"),
+        ("last_category", {"last_category": "Books"}, "last bought in Books"),
+        ("last_category", {"last_category": None}, "category of the last purchase unknown"),
+        ("last_channel", {"last_channel": "web"}, "last bought over web"),
     ],
 )
 def test_what_is_said(topic: str, given: dict[str, object], said: str) -> None:
@@ -119,13 +119,13 @@ def test_the_three_strongest_are_said_and_weak_ones_are_not() -> None:
     rows["frequency"] = 0.0
     topics = np.zeros((3, len(TOPICS)))
     at = list(TOPICS).index
-    topics[0, [at("history"), at("last channel"), at("last category"), at("silence")]] = (
+    topics[0, [at("history"), at("last_channel"), at("last_category"), at("silence")]] = (
         0.3,
         0.9,
         0.5,
         0.2,
     )
-    topics[1, at("last category")] = 0.06
+    topics[1, at("last_category")] = 0.06
     topics[2] = -1.0
     channel = ["last_channel", '{"channel":"web"}']
     category = ["last_category", '{"category":"Books"}']

@@ -88,6 +88,44 @@ def test_the_standing_of_a_model_is_told_from_why(
     assert (found, in_english(notes)) == (standing, why)
 
 
+def test_days_figures_shares_and_several_notes_are_written_as_the_language_does() -> None:
+    loses = Note(
+        "loses_to_naive",
+        {
+            "figure": "purchases_mae",
+            "own": 0.7812345,
+            "champion": "3",
+            "rivals": [
+                Note("figure_of_rival", {"rival": "past_average", "value": 0.5}),
+                Note("figure_of_rival", {"rival": "a_rule_to_come", "value": 1_234.5}),
+            ],
+        },
+    )
+    margin = Note(
+        "no_margin",
+        {"figure": "brier", "own": 0.2, "other": 0.2, "margin": 0.025, "champion": "3"},
+    )
+    days = Note(
+        "of_an_earlier_day", {"as_of": "2025-01-31", "made_for": "2025-06-30", "champion": "3"}
+    )
+    notes = notes_in(stored([loses, margin, days]))
+    assert in_english(notes).split("; ") == [
+        "Mean absolute error (MAE), purchases 0.7812 does not beat the naive rules "
+        "(Own past average 0.5, a_rule_to_come 1,234)",
+        "the champion v3 stays",
+        "Brier score 0.2 does not beat the champion's 0.2 by the 2.5% asked for",
+        "v3 stays",
+        "it was trained for 31 Jan 2025",
+        "the champion v3, for 30 Jun 2025, stays",
+    ]
+    assert [Language("pt").note(*note) for note in notes] == [
+        "Erro absoluto médio (MAE), compras 0,7812 não supera as regras simples "
+        "(Média do próprio passado 0,5, a_rule_to_come 1.234); fica o modelo em uso, v3",
+        "Escore de Brier 0,2 não supera 0,2 do modelo em uso por 2,5%, como se pede; fica v3",
+        "foi treinado para 31/01/2025; fica o modelo em uso, v3, de 30/06/2025",
+    ]
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_note_of_a_newer_release_is_shown_as_its_code(language: str) -> None:
     said = Language(language).note
@@ -105,5 +143,5 @@ def test_texts_have_only_kinds_of_fields_that_are_known() -> None:
         if key.startswith("note."):
             kinds = {kind for _, name, kind, _ in string.Formatter().parse(text) if name}
             assert {kind for kind in kinds if kind and "|" not in kind} <= {
-                "d", "%", ".1f", ".2f", ".3f"
+                "d", "g", "%", ".1%", ".1f", ".2f", ".3f", "day"
             }  # fmt: skip

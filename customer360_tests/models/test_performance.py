@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from customer360.language import Language
 from customer360.models.monitoring import (
     churn_outcomes,
     judge,
@@ -15,6 +16,7 @@ from customer360.models.monitoring import (
     purchase_outcomes,
     realised_figures,
 )
+from customer360.models.notes import in_english
 from customer360_tests.gold.frames import bought, customer_days, returned, table
 
 D = date(2025, 6, 30)
@@ -152,8 +154,9 @@ def figures(prediction: str, customers: int, predicted: float, actual: float) ->
 def test_what_is_worse_than_its_limit_has_missed(prediction, customers, predicted, missed):
     (found,) = judge(figures(prediction, customers, predicted, 0.5), 0.1, 0.25)
     assert found.missed is missed
-    assert prediction in found.sentence
-    assert "v3" in found.sentence
+    said = in_english([found.came])
+    assert said.startswith(f"{Language('en').named('column', prediction)} of ")
+    assert "(v3, 30 days): predicted " in said
 
 
 def test_nothing_judged_is_no_figure():

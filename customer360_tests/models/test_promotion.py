@@ -4,6 +4,7 @@ import pytest
 
 from customer360.models.churn.spec import CHURN
 from customer360.models.lifetime_value.spec import LIFETIME_VALUE
+from customer360.models.notes import Note, in_english
 from customer360.models.promotion import decide
 
 BRIER = CHURN.gate("brier", margin=0.0)
@@ -15,8 +16,9 @@ def test_the_first_model_is_the_champion_and_says_what_it_beats() -> None:
     assert (good.promoted, good.beats_baseline) == (True, True)
     bad = decide({"test_brier": 0.245, **NAIVE}, BRIER, None)
     assert (bad.promoted, bad.beats_baseline) == (True, False)
-    assert bad.reason == (
-        "first model, for want of another; its brier 0.245 does not beat the naive hiatus rule 0.24"
+    assert in_english([bad.reason]) == (
+        "first model, for want of another: Brier score 0.245 does not beat the naive rules "
+        "(Hiatus rule 0.24)"
     )
     untested = decide({}, BRIER, None)
     assert (untested.promoted, untested.beats_baseline) == (True, None)
@@ -25,17 +27,22 @@ def test_the_first_model_is_the_champion_and_says_what_it_beats() -> None:
 def test_a_better_model_is_promoted_and_a_worse_or_equal_one_is_not() -> None:
     better = decide({"test_brier": 0.19, "champion_brier": 0.20, **NAIVE}, BRIER, "3")
     assert better.promoted
-    assert better.reason == "its brier 0.19 beats the champion v3's 0.2"
+    assert better.reason == Note(
+        "beats_champion", {"figure": "brier", "own": 0.19, "champion": "3", "other": 0.20}
+    )
+    assert in_english([better.reason]) == "Brier score 0.19 beats the champion v3's 0.2"
     for own in (0.20, 0.21):
         worse = decide({"test_brier": own, "champion_brier": 0.20, **NAIVE}, BRIER, "3")
         assert not worse.promoted
-        assert worse.reason.endswith("does not beat the champion's 0.2; v3 stays")
+        assert worse.reason.code == "loses_to_champion"
 
 
 def test_the_naive_baseline_must_be_beaten_too() -> None:
     found = decide({"test_brier": 0.241, "champion_brier": 0.30, **NAIVE}, BRIER, "3")
     assert not found.promoted
-    assert "does not beat the naive hiatus rule 0.24; the champion v3 stays" in found.reason
+    assert in_english([found.reason]).endswith(
+        "does not beat the naive rules (Hiatus rule 0.24); the champion v3 stays"
+    )
 
 
 @pytest.mark.parametrize(("own", "promoted"), [(0.197, False), (0.195, True)])
@@ -44,7 +51,7 @@ def test_the_margin_is_a_share_of_the_champions_figure(own: float, promoted: boo
         {"test_brier": own, "champion_brier": 0.20, **NAIVE}, CHURN.gate("brier", 0.02), "3"
     )
     assert found.promoted is promoted
-    assert promoted or "by the 2.0% asked for" in found.reason
+    assert promoted or found.reason.code == "no_margin"
 
 
 def test_of_a_ranking_more_is_better() -> None:
@@ -58,7 +65,7 @@ def test_what_was_not_tested_replaces_nobody() -> None:
     gate = LIFETIME_VALUE.gate("purchases_mae", 0.0)
     found = decide({}, gate, "2")
     assert not found.promoted
-    assert found.reason == "it was not tested on a holdout; the champion v2 stays"
+    assert found.reason == Note("untested", {"champion": "2"})
     # Unless the champion was not tested either: then the newer history counts.
     assert decide({}, gate, "2", champion_tested=False).promoted
 
@@ -82,4 +89,6 @@ def test_lifetime_value_must_beat_every_naive_rule(rule: str) -> None:
     }
     found = decide(metrics, LIFETIME_VALUE.gate("purchases_mae", 0.0), None)
     assert found.beats_baseline is False
-    assert f"does not beat the naive {rule.replace('_', ' ')} 1.9" in found.reason
+    lost_to = Note("figure_of_rival", {"rival": rule, "value": 1.9})
+    assert found.reason.code == "first_loses_to_naive"
+    assert found.reason.values["rivals"] == [lost_to]

@@ -32,7 +32,7 @@ from customer360.models.lifetime_value.spec import LIFETIME_VALUE
 from customer360.models.lifetime_value.training import LifetimeValueTraining
 from customer360.models.lifetime_value.validation import MODEL_FEATURES
 from customer360.models.lineage import FeatureSchema, FeatureSchemaError, code_version
-from customer360.models.notes import Note, notes_in
+from customer360.models.notes import Note, in_english, notes_in
 from customer360.models.tracking import (
     NoChampionError,
     PromotionError,
@@ -296,9 +296,11 @@ def test_only_a_better_model_becomes_the_champion(gated: Tracking) -> None:
     newest, worse, first = registered_versions(LIFETIME_VALUE, gated)
     assert [each.version for each in (newest, worse, first)] == ["3", "2", "1"]
     assert (newest.aliases, worse.aliases, first.aliases) == (("champion",), ("challenger",), ())
-    assert first.verdict == "first model; its purchases_mae 0.78 beats the naive ones"
-    assert worse.verdict == ("its purchases_mae 0.8 does not beat the champion's 0.78; v1 stays")
-    assert newest.verdict == "its purchases_mae 0.7 beats the champion v1's 0.78"
+    assert [in_english(each.verdict) for each in (first, worse, newest)] == [
+        "first model: Mean absolute error (MAE), purchases 0.78 beats the naive rules",
+        "Mean absolute error (MAE), purchases 0.8 does not beat the champion's 0.78; v1 stays",
+        "Mean absolute error (MAE), purchases 0.7 beats the champion v1's 0.78",
+    ]
     assert [each.figure for each in (newest, worse, first)] == [
         "purchases_mae 0.7",
         "purchases_mae 0.8",
@@ -309,12 +311,24 @@ def test_only_a_better_model_becomes_the_champion(gated: Tracking) -> None:
     assert champion.model.purchases.r == 0.31
 
 
+def test_a_verdict_of_an_older_release_is_shown_as_it_is(gated: Tracking) -> None:
+    sentence = "first model; its purchases_mae 0.78 beats the naive ones"
+    with connected(gated) as mlflow:
+        mlflow.MlflowClient().set_model_version_tag(
+            LIFETIME_VALUE.registered, "1", "verdict", sentence
+        )
+    first = registered_versions(LIFETIME_VALUE, gated)[-1]
+    assert in_english(first.verdict) == sentence
+    again = log_training(LIFETIME_VALUE, lifetime_value_training(), gated, GATE)
+    assert in_english([again.verdict.reason]).endswith(f"when it was trained: {sentence}")
+
+
 def test_a_model_for_an_earlier_day_replaces_nobody(gated: Tracking) -> None:
     old = lifetime_value_training(r=0.4, mae=0.1, champion_mae=0.7, as_of=date(2025, 1, 31))
     logged = log_training(LIFETIME_VALUE, old, gated, GATE)
     assert not logged.verdict.promoted
-    assert logged.verdict.reason == (
-        "it was trained for 2025-01-31; the champion v3, for 2025-06-30, stays"
+    assert in_english([logged.verdict.reason]) == (
+        "it was trained for 31 Jan 2025; the champion v3, for 30 Jun 2025, stays"
     )
     assert load_champion(LIFETIME_VALUE, gated).version == "3"
 
@@ -324,7 +338,7 @@ def test_the_same_training_again_leaves_one_version(gated: Tracking) -> None:
     again = log_training(LIFETIME_VALUE, lifetime_value_training(r=0.31, mae=0.70), gated, GATE)
     assert again.version == "3"
     assert again.verdict.promoted
-    assert again.verdict.reason == "the same model as the champion v3"
+    assert in_english([again.verdict.reason]) == "the same model as the champion v3"
     assert len(registered_versions(LIFETIME_VALUE, gated)) == before
     found = champion_figures(LIFETIME_VALUE, gated)
     assert found is not None
@@ -354,9 +368,9 @@ def test_roll_back_and_promote_by_hand(gated: Tracking) -> None:
     # Nor does training again undo a promotion by hand, whatever alias the other version has.
     again = log_training(LIFETIME_VALUE, lifetime_value_training(), gated, GATE)
     assert (again.version, again.verdict.promoted) == ("1", False)
-    assert again.verdict.reason == (
-        "the same model as v1, which is not the champion; when it was trained: first model; its "
-        "purchases_mae 0.78 beats the naive ones"
+    assert in_english([again.verdict.reason]) == (
+        "the same model as v1, which is not the champion; when it was trained: first model: "
+        "Mean absolute error (MAE), purchases 0.78 beats the naive rules"
     )
     assert again.verdict.beats_baseline is True
     assert rollback(LIFETIME_VALUE, gated) == ("1", "2")

@@ -60,7 +60,9 @@ def test_the_snapshot_trained_on_is_its_own_reference(demo: Home) -> None:
     assert {row["psi"] for row in rows} == {0}
     with demo.instance() as instance:
         told = newest_metadata(instance, DRIFT)["references"]
-    assert told.startswith("churn: v1 against 2024-03-30, trained for 2024-03-30; lifetime_value:")
+    assert told.startswith(
+        "Churn: v1 against 30 Mar 2024, trained for 30 Mar 2024; Lifetime value:"
+    )
 
 
 def test_no_horizon_has_passed_at_first(demo: Home) -> None:
@@ -82,8 +84,8 @@ def test_a_drifted_snapshot_turns_the_checks_to_warnings(home: Home) -> None:
     checks = materialize(home, DRIFT, DRIFTED)
 
     for name, drifted in (
-        ("features_stable", {"churn orders", "revenue orders"}),
-        ("scores_stable", {"churn churn_probability"}),
+        ("features_stable", {"Churn: Orders", "Revenue: Orders"}),
+        ("scores_stable", {"Churn: Churn probability"}),
     ):
         assert not checks[name].passed
         assert checks[name].severity == dg.AssetCheckSeverity.WARN
@@ -109,7 +111,7 @@ def test_without_a_champion_there_is_no_drift_and_no_warning(home: Home) -> None
     assert all(check.passed for check in checks.values())
     told = checks["features_stable"].description
     assert (
-        told == "churn: no champion yet; lifetime_value: no champion yet; revenue: no champion yet"
+        told == "Churn: no champion yet; Lifetime value: no champion yet; Revenue: no champion yet"
     )
     assert home.rows(DRIFT) == []
 
@@ -119,7 +121,7 @@ def test_scores_are_judged_once_their_horizon_has_passed(home: Home) -> None:
     check = materialize(home, PERFORMANCE, TRAINED)["realised_performance"]
     assert not check.passed
     assert check.severity == dg.AssetCheckSeverity.WARN
-    assert check.description.startswith("churn_probability of 2024-03-10 (v1, 14 days): ")
+    assert check.description.startswith("Churn probability of 10 Mar 2024 (v1, 14 days): ")
     (row,) = home.rows(PERFORMANCE)
     assert (row["as_of"], row["model"]) == (PAST, "churn")
     assert row["predicted"] == pytest.approx(0.999)

@@ -17,6 +17,7 @@ from customer360.models.lifetime_value.gamma_gamma import GammaGamma
 from customer360.models.lifetime_value.scores_table import score
 from customer360.models.lifetime_value.scoring import LifetimeValueModel
 from customer360.models.lifetime_value.spec import LIFETIME_VALUE
+from customer360.models.notes import Note
 from customer360.models.tracking import Champion
 from customer360.pipeline import forecast
 from customer360.pipeline.forecast import make_forecast
@@ -75,7 +76,7 @@ def test_the_forecast_agrees_with_the_scores_of_the_customers(
     """Equity is the sum of residual values, and weeks that of what is expected of each customer."""
     champion(FITTED)
     made = make_forecast(work, [EARLIER, CALIBRATION_END])
-    assert (made.model_version, made.note) == ("3", "")
+    assert (made.model_version, made.note) == ("3", None)
     assert (made.revenue_forecast.rows, made.customer_equity.rows) == (104, 2)
 
     features = work.lakehouse.read_days(FEATURES, "as_of", [CALIBRATION_END])
@@ -114,7 +115,7 @@ def test_the_fallback_has_no_forecast_and_says_so(work: Workspace, champion: Any
     make_forecast(work, [EARLIER, CALIBRATION_END])
     champion(FALLBACK)
     made = make_forecast(work, [CALIBRATION_END])
-    assert made.note == "no rows: the model of purchases is the past average, which knows no weeks"
+    assert made.note == Note("forecast_without_weeks")
     for table in (REVENUE_FORECAST, CUSTOMER_EQUITY):
         assert rows(work, table, CALIBRATION_END) == []
         assert rows(work, table, EARLIER) != []

@@ -38,7 +38,7 @@ def explanation(about: ScoredCustomer) -> Explanation:
         f"({scores['risk']} risk; model v{scores['model_version']})",
         [
             {
-                "speaks for leaving (+) or staying (-)": row["topic"],
+                "speaks for leaving (+) or staying (-)": english.named("topic", row["topic"]),
                 "log-odds": f"{row['log_odds']:+.2f}",
                 "the customer's own figures": english.reason(row["code"], row["values"]),
             }

@@ -101,17 +101,17 @@ TOPICS: Topics = {
         ("days_since_last_purchase", "overdue_ratio", "mean_days_between_purchases"),
         silence,
     ),
-    "recent spend": (tuple(f"net_revenue_{n}d" for n in (30, 90, 180, 365)), recent_spend),
-    "recent purchases": (
+    "recent_spend": (tuple(f"net_revenue_{n}d" for n in (30, 90, 180, 365)), recent_spend),
+    "recent_purchases": (
         tuple(f"purchase_days_{n}d" for n in (30, 90, 180, 365)),
         recent_purchases,
     ),
     "history": (("frequency", "recency", "T", "orders", "items", "net_revenue"), history),
-    "order value": (("monetary_value", "average_order_value"), order_value),
+    "order_value": (("monetary_value", "average_order_value"), order_value),
     "refunds": (("refunds", "refunded", "refund_rate"), refunds),
     "variety": (("distinct_categories", "distinct_channels"), variety),
-    "last category": (("last_category",), last_category),
-    "last channel": (("last_channel",), last_channel),
+    "last_category": (("last_category",), last_category),
+    "last_channel": (("last_channel",), last_channel),
 }
 
 

@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 
 from customer360.gold.purchases import is_purchase
 from customer360.models.churn.rows import labels
+from customer360.models.notes import Note
 
 TENTHS = 10
 
@@ -181,9 +182,9 @@ def _roc_auc(customers: np.ndarray, share: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class Judgement:
-    """One row of `realised_figures` held against its limit: in words, and whether it missed."""
+    """One row of `realised_figures` held against its limit: what came, and whether it missed."""
 
-    sentence: str
+    came: Note
     missed: bool
 
 
@@ -205,10 +206,18 @@ def judge(
         amount = not is_probability(row["prediction"])
         limit = forecast_limit * abs(row["actual"]) if amount else calibration_limit
         error = row["calibration_error"]
-        sentence = (
-            f"{row['prediction']} of {row['as_of']} (v{row['model_version']}, "
-            f"{row['horizon_days']} days): predicted {row['predicted']:,.4g}, came "
-            f"{row['actual']:,.4g}; calibration error {error:,.4g}, limit {limit:,.4g}"
+        came = Note(
+            "realised",
+            {
+                "column": row["prediction"],
+                "as_of": str(row["as_of"]),
+                "version": row["model_version"],
+                "horizon": row["horizon_days"],
+                "predicted": row["predicted"],
+                "actual": row["actual"],
+                "error": error,
+                "limit": limit,
+            },
         )
-        judgements.append(Judgement(sentence, error - row["calibration_error_by_chance"] > limit))
+        judgements.append(Judgement(came, error - row["calibration_error_by_chance"] > limit))
     return judgements

@@ -102,14 +102,14 @@ def home(rows: pd.DataFrame) -> Sequence[Case]:
 
 TOPICS: Topics = {
     **churn.TOPICS,
-    "first order": (
+    "first_order": (
         ("first_order_amount", "first_order_items", "first_freight", "first_freight_share"),
         first_order,
     ),
     "payment": (("first_payment_type", "first_installments"), payment),
     "experience": (("first_delivered", "first_delivery_days", "first_review_score"), experience),
-    "first category": (("first_category",), first_category),
-    "first channel": (("first_channel",), first_channel),
+    "first_category": (("first_category",), first_category),
+    "first_channel": (("first_channel",), first_channel),
     "home": (("state", "country"), home),
 }
 

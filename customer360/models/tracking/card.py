@@ -44,7 +44,7 @@ def model_card(
         "",
         spec.purpose,
         "",
-        f"When it was registered: {promoted}; {verdict.reason}.",
+        f"When it was registered: {promoted}; {in_english([verdict.reason])}.",
         *(
             ["", f"A fallback stands in: {in_english(training.because)}."]
             if training.because

@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from customer360.models.lineage import FeatureSchema, code_version
+from customer360.models.notes import Note, notes_in
 from customer360.models.notes import stored as stored_notes
 from customer360.models.promotion import Gate, Verdict, decide
 from customer360.models.spec import ModelSpec
@@ -27,7 +28,7 @@ from customer360.models.tracking.connection import (
     registered,
 )
 from customer360.models.tracking.stored import store
-from customer360.models.tracking.versions import FIGURE, REPLACED
+from customer360.models.tracking.versions import FIGURE, REPLACED, VERDICT
 from customer360.models.training import Model, Training
 
 PLOTS = "plots"
@@ -139,7 +140,7 @@ def log_training(
             _FINGERPRINT: fingerprint,
             _TESTED: "yes" if gate.candidate in training.metrics else "no",
             _BEATS_BASELINE: str(verdict.beats_baseline),
-            "verdict": verdict.reason,
+            VERDICT: stored_notes([verdict.reason]),
         }
         if gate.candidate in training.metrics:
             version_tags[FIGURE] = f"{gate.figure} {training.metrics[gate.candidate]:.4g}"
@@ -165,13 +166,10 @@ def _same(version: Any, champion: Any | None) -> Verdict:
     """The verdict of a model that is registered already: it is not judged twice."""
     beats = {"True": True, "False": False}.get(version.tags.get(_BEATS_BASELINE, ""))
     if champion is not None and str(champion.version) == str(version.version):
-        return Verdict(True, beats, f"the same model as the champion v{version.version}")
-    return Verdict(
-        False,
-        beats,
-        f"the same model as v{version.version}, which is not the champion; when it was trained: "
-        f"{version.tags.get('verdict', 'nothing was noted')}",
-    )
+        return Verdict(True, beats, Note("same_as_champion", {"champion": str(version.version)}))
+    then = notes_in(version.tags.get(VERDICT, "")) or (Note("nothing_noted"),)
+    same = {"version": str(version.version), "then": then}
+    return Verdict(False, beats, Note("same_as_another", same))
 
 
 def _verdict(training: Training[Any], gate: Gate, champion: Any | None) -> Verdict:
@@ -179,11 +177,8 @@ def _verdict(training: Training[Any], gate: Gate, champion: Any | None) -> Verdi
         return decide(training.metrics, gate, None)
     version, made_for = str(champion.version), champion.tags.get("as_of", "")
     if made_for > training.as_of.isoformat():
-        return Verdict(
-            False,
-            None,
-            f"it was trained for {training.as_of}; the champion v{version}, for {made_for}, stays",
-        )
+        days = {"as_of": training.as_of.isoformat(), "made_for": made_for}
+        return Verdict(False, None, Note("of_an_earlier_day", {"champion": version, **days}))
     tested = champion.tags.get(_TESTED, "yes") == "yes"
     return decide(training.metrics, gate, version, champion_tested=tested)
 

@@ -22,6 +22,10 @@ from customer360.models.tracking.connection import (
 FIGURE = "figure"
 """Tag of a version: the figure that it was judged by, and its value."""
 
+VERDICT = "verdict"
+"""Tag of a version: why it was or was not promoted, as `customer360.models.notes.stored` makes it.
+An older release kept a sentence."""
+
 REPLACED = "replaced"
 """Tag of a version that became champion: the version that was it before."""
 
@@ -50,7 +54,7 @@ class RegisteredVersion:
     status: str
     because: tuple[Note, ...]
     figure: str
-    verdict: str
+    verdict: tuple[Note, ...]
 
 
 def registered_versions(spec: ModelSpec[Any], tracking: Tracking) -> list[RegisteredVersion]:
@@ -84,7 +88,7 @@ def _registered(version: Any, aliases: Sequence[str]) -> RegisteredVersion:
         status=status,
         because=because,
         figure=version.tags.get(FIGURE, ""),
-        verdict=version.tags.get("verdict", ""),
+        verdict=notes_in(version.tags.get(VERDICT, "")),
     )
 
 
