@@ -17,31 +17,11 @@ from customer360.table_names import (
     CHURN_SCORES,
     CUSTOMER_360,
     CUSTOMERS,
+    FEATURES,
     HISTORY,
     LIFETIME_VALUE,
     RFM,
 )
-from customer360.table_names import FEATURES as CUSTOMER_FEATURES
-
-FEATURES = (
-    "first_purchase_on",
-    "last_purchase_on",
-    "days_since_last_purchase",
-    "purchase_days",
-    "orders",
-    "items",
-    "refunds",
-    "net_revenue",
-    "net_revenue_90d",
-    "net_revenue_365d",
-    "refund_rate",
-    "average_order_value",
-    "mean_days_between_purchases",
-    "overdue_ratio",
-    "last_category",
-    "last_channel",
-)
-"""Columns taken over from gold/customer_features: those that a marketer reads."""
 
 
 class Rule(NamedTuple):
@@ -86,7 +66,7 @@ rules say; where consent is not known (null), asking for it is left to the campa
 def snapshot(given: Inputs) -> DataFrame:
     """``gold/customer_360`` of the dates asked for, with the profiles of then."""
     return customer_360(
-        given[CUSTOMER_FEATURES],
+        given[FEATURES],
         given[RFM],
         given[CHURN_SCORES],
         given[LIFETIME_VALUE],
@@ -108,7 +88,8 @@ def customer_360(
 ) -> DataFrame:
     """Join what gold knows of each customer as of a day, and choose the next best action.
 
-    Attributes are those that the contracts of this table and of ``silver/customers`` share, as they
+    A column of the contract is that of the first table that has it. Attributes are those that the
+    contracts of this table and of ``silver/customers`` share, as they
     were valid at the end of the as-of day where the history has them; a customer whose history
     begins later than that has the earliest ones known.
 
@@ -123,28 +104,14 @@ def customer_360(
 
     Returns:
         The columns of its contract, one row an ``as_of`` and ``customer_key``; no personal data.
-        ``churn_risk`` is
-        ``risk`` of the churn scores.
+        ``churn_risk`` is ``risk`` of the churn scores.
     """
-    key = ["as_of", "customer_key"]
-    scores = ["r_score", "f_score", "m_score", "rfm_score", "segment"]
-    values = [
-        "probability_alive",
-        "expected_purchases_365d",
-        "expected_order_value",
-        "expected_revenue_365d",
-        "discounted_value_12m",
-    ]
-    rows = (
-        features.select(*key, *FEATURES)
-        .join(rfm_segments.select(*key, *scores), key, "left")
-        .join(
-            churn_scores.select(*key, "churn_probability", F.col("risk").alias("churn_risk")),
-            key,
-            "left",
-        )
-        .join(lifetime_value.select(*key, *values), key, "left")
-    )
+    key, columns = ["as_of", "customer_key"], Contract.load(CUSTOMER_360).column_names
+    rows = features.select(*(name for name in columns if name in features.columns))
+    scores = (rfm_segments, churn_scores.withColumnRenamed("risk", "churn_risk"), lifetime_value)
+    for table in scores:
+        more = [name for name in columns if name in table.columns and name not in rows.columns]
+        rows = rows.join(table.select(*key, *more), key, "left")
     attributes = attributes_of(CUSTOMER_360)
     dated = [name for name in attributes if name in attributes_of(HISTORY)]
     rows = with_profile(
@@ -152,9 +119,7 @@ def customer_360(
     )
     undated = [name for name in attributes if name not in dated]
     rows = rows.join(customers.select("customer_key", *undated), "customer_key", "left")
-    return rows.withColumn("next_best_action", next_best_action()).select(
-        *Contract.load(CUSTOMER_360).column_names
-    )
+    return rows.withColumn("next_best_action", next_best_action()).select(*columns)
 
 
 def next_best_action() -> Column:

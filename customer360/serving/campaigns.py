@@ -1,16 +1,18 @@
 """Campaign lists: which customers each one is for, and in which order.
 
 A list is a condition on ``gold/customer_360`` of one day, as SQL that DuckDB (exports) and
-PostgreSQL (the mart) read alike; it is defined here and nowhere else. Who of its members may be
-written to is decided in `customer360.serving.eligibility`.
+PostgreSQL (the mart, the dashboard) read alike; it is defined here and nowhere else. Who of its
+members may be written to is decided in `customer360.serving.eligibility`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from customer360.contracts import Contract
 from customer360.errors import Customer360Error
 from customer360.gold.high_value import HIGH_VALUE_FROM
+from customer360.table_names import CUSTOMER_360
 
 LONG_SILENT_TO = 2
 """Recency score up to which a customer counts as silent for long.
@@ -45,8 +47,8 @@ FIGURES = (
 )
 """Columns of ``gold/customer_360`` that say why a customer is on a list."""
 
-_MONEY = ("net_revenue", "net_revenue_365d", "expected_revenue_365d", "discounted_value_12m")
-_PROBABILITIES = ("churn_probability", "probability_alive")
+_DIGITS = {"currency of the deployment": 2, "probability": 4}
+"""To how many digits a figure is written, by its unit in the contract."""
 
 MEMBER_COLUMNS = ("customer_key", "as_of", "priority", *FIGURES)
 """Columns of `campaign_members`, in order."""
@@ -135,29 +137,54 @@ def campaign_list(name: str) -> CampaignList:
     raise UnknownListError(f"list {name!r} is unknown; the lists are {names}")
 
 
-def campaign_members(customer_360: str, campaign: CampaignList) -> str:
-    """The customers of a list, whether they may be written to or not.
+def members_of(campaign: CampaignList, customers: str) -> str:
+    """The customers of a list, whether they may be written to or not, as SQL of both engines.
 
     Args:
-        customer_360: Name of ``gold/customer_360`` of one as-of date, in DuckDB.
+        campaign: The list.
+        customers: ``gold/customer_360`` of one as-of date, or the mart made of it: a name, or a
+            query in brackets.
+
+    Returns:
+        A query of its columns and ``priority``, a double in the unit of what it is made of, in no
+        order.
+    """
+    ranked = (
+        f"(SELECT *, CAST({campaign.priority} AS DOUBLE PRECISION) AS priority "
+        f"FROM {customers} AS customers)"
+    )
+    members = f"SELECT * FROM {ranked} AS ranked WHERE ({campaign.condition})"
+    if campaign.top_share is not None:
+        lowest = (
+            f"SELECT percentile_cont({1 - campaign.top_share}) WITHIN GROUP (ORDER BY {STEP}) "
+            f"FROM {ranked} AS everybody"
+        )
+        members += f" AND {STEP} >= ({lowest})"
+    return members
+
+
+def campaign_members(customer_360: str, campaign: CampaignList) -> str:
+    """`members_of` a list as it is exported, in DuckDB.
+
+    Args:
+        customer_360: Name of ``gold/customer_360`` of one as-of date.
         campaign: The list.
 
     Returns:
-        A query of `MEMBER_COLUMNS`, one row a customer: ``priority`` in the unit of what it is made
-        of (null comes last), money rounded to cents, probabilities to four digits. Without an order
-        of rows; a rank counts those who are left in, so it is given when the list is written.
+        A query of `MEMBER_COLUMNS`, one row a customer: ``priority`` and money rounded to cents
+        (null comes last), probabilities to four digits. Without an order of rows; a rank counts
+        those who are left in, so it is given when the list is written.
     """
-    digits = dict.fromkeys(("priority", *_MONEY), 2) | dict.fromkeys(_PROBABILITIES, 4)
+    contract = Contract.load(CUSTOMER_360)
+    units = {name: contract.column(name).unit or "" for name in FIGURES}
+    digits = {"priority": 2} | {
+        name: _DIGITS[unit] for name, unit in units.items() if unit in _DIGITS
+    }
     shown = ", ".join(
         f"{_rounded(name, digits[name])} AS {name}" if name in digits else name
         for name in MEMBER_COLUMNS
     )
-    rows = f"(SELECT *, ({campaign.priority})::DOUBLE AS priority FROM {customer_360})"
-    members = f"SELECT {shown} FROM {rows} WHERE ({campaign.condition})"
-    if campaign.top_share is not None:
-        lowest = f"SELECT quantile_cont({STEP}, {1 - campaign.top_share}) FROM {rows}"
-        members += f" AND {STEP} >= ({lowest})"
-    return members
+    return f"SELECT {shown} FROM ({members_of(campaign, customer_360)}) AS members"
 
 
 STEP = "floor(ln(1 + greatest(priority, 0.0)) * 100)"

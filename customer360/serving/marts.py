@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from typing import Any
 from psycopg import sql
 
 from customer360.errors import Customer360Error
-from customer360.serving.campaigns import CAMPAIGN_LISTS, STEP
+from customer360.serving.campaigns import CAMPAIGN_LISTS, members_of
 from customer360.serving.warehouse import Login
 from customer360.settings import Settings
 
@@ -193,8 +193,11 @@ def fingerprint() -> str:
 
 def _variables() -> str:
     """What the models need to know of the package, as dbt takes it."""
-    lists = [asdict(campaign) for campaign in CAMPAIGN_LISTS]
-    return json.dumps({"campaign_lists": lists, "campaign_step": STEP})
+    lists = [
+        {"name": campaign.name, "members": members_of(campaign, "customers")}
+        for campaign in CAMPAIGN_LISTS
+    ]
+    return json.dumps({"campaign_lists": lists})
 
 
 def _events(

@@ -103,6 +103,7 @@ def _customer(number: int, segment: str, rfm: str, net: float, **more: Any) -> d
         "net_revenue": net,
         "net_revenue_365d": net,
         "country": "BR",
+        "discounted_value_12m": more.get("expected_revenue_365d", 0) * 0.9,
         **more,
     }
 
@@ -125,7 +126,7 @@ NOW = [
               purchase_days=1, orders=1, last_purchase_on=date(2024, 3, 5),
               days_since_last_purchase=26,
               next_best_action="guide_to_second_purchase"),
-    _customer(5, "need_attention", "123", 120, state="RJ", churn_probability=0.9,
+    _customer(5, "need_attention", "124", 120, state="RJ", churn_probability=0.9,
               churn_risk="high", expected_revenue_365d=10, probability_alive=0.2,
               purchase_days=2, orders=2, last_purchase_on=date(2024, 2, 20),
               days_since_last_purchase=40, next_best_action="retain_with_reminder"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -242,12 +243,20 @@ def test_profit_by_groups_is_that_of_the_customers(reading) -> None:
     assert ours.best_share == theirs.best_share == 1
 
 
-def test_whales_and_who_of_them_leaves(reading) -> None:
-    rows = whales.largest(reading, AS_OF, 3)
-    assert _keys(rows) == "142"
-    assert list(rows["leaving"]) == [False, False, True]
-    assert list(rows["expected_revenue_365d_high"]) == [1000, 400, 80]
-    assert _keys(whales.silent_whales(reading, AS_OF, 10)) == "532"
+def test_whales_and_who_is_leaving_are_those_of_the_campaign_lists(reading, monkeypatch) -> None:
+    (whale,) = whales.largest(reading, AS_OF, 3).to_dict("records")  # a twentieth of five
+    assert (whale["customer_key"], whale["leaving"]) == (key(1), False)
+    assert whale["expected_revenue_365d_high"] == 1000
+    assert _keys(whales.leaving(reading, AS_OF, 10)) == "5"  # 2 has spent little
+
+    of_everybody = replace(whales.WHALES, top_share=0.8)
+    monkeypatch.setattr(whales, "WHALES", of_everybody)
+    rows = whales.largest(reading, AS_OF, 10)
+    assert _keys(rows) == "1423"
+    assert not rows["leaving"].any()
+    assert _keys(whales.largest(reading, AS_OF, 2)) == "14"
+    monkeypatch.setattr(whales, "WHALES", replace(of_everybody, top_share=None))
+    assert list(whales.largest(reading, AS_OF, 10)["leaving"]) == [False] * 4 + [True]
 
 
 def test_models(reading) -> None:

@@ -8,6 +8,7 @@ from customer360.dashboard import charts, tables
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries import overview, whales
 from customer360.language import CODED
+from customer360.serving.campaigns import WHALE_SHARE
 
 ICON, PLACE = "diamond", 50
 SIZES = (25, 50, 100)
@@ -15,7 +16,7 @@ LEAVING_SHOWN = 50
 
 
 def render(page: Page) -> None:
-    """The largest by expected value, how concentrated it is, and who of them is leaving."""
+    """Those of the highest expected value, how concentrated it is, and what is about to leave."""
     t = page.t
     page.heading("whales")
     spread = page.source.ask(overview.concentration, page.as_of, "expected_revenue_365d")
@@ -38,13 +39,13 @@ def render(page: Page) -> None:
     st.markdown(f"##### {t('whales.list_title', customers=len(rows))}")
     tables.show(rows, "whales", t, words=CODED, on_open=page.open_customer)
     page.customer_chooser(list(rows["customer_key"]), "whales")
-    st.caption(t("whales.list_explained"))
+    st.caption(t("whales.list_explained", share=WHALE_SHARE))
     page.chart(
         charts.concentration(spread, x=t("axis.customers_share"), y=t("axis.value_share")),
         "whales.concentration",
     )
     tables.download(spread, "value-concentration", t)
-    leaving = page.source.ask(whales.silent_whales, page.as_of, LEAVING_SHOWN)
+    leaving = page.source.ask(whales.leaving, page.as_of, LEAVING_SHOWN)
     st.markdown(f"##### {t('whales.leaving_title')}")
     if leaving.empty:
         page.nothing("whales.nobody_leaves")

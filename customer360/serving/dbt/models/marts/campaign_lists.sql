@@ -7,38 +7,17 @@
     )
 }}
 
--- The lists of customer360.serving.campaigns, whose conditions and priorities are SQL of these
--- columns.
+-- The lists of customer360.serving.campaigns, which states each as a query of these customers.
 with customers as (
     select *
     from {{ ref("customer_360") }}
     where as_of = (select max(as_of) from {{ ref("customer_360") }})
 ),
 
-{% for campaign in var("campaign_lists") %}
-{{ campaign.name }} as (
-    select
-        *,
-        '{{ campaign.name }}' as campaign,
-        ({{ campaign.priority }})::double precision as priority
-    from customers
-),
-{% endfor %}
-
 members as (
     {% for campaign in var("campaign_lists") %}
-    select as_of, campaign, customer_key, priority as value
-    from {{ campaign.name }}
-    where
-        ({{ campaign.condition }})
-        {% if campaign.top_share is not none %}
-        and {{ var("campaign_step") }} >= (
-            select
-                percentile_cont({{ 1 - campaign.top_share }})
-                within group (order by {{ var("campaign_step") }})
-            from {{ campaign.name }}
-        )
-        {% endif %}
+    select as_of, '{{ campaign.name }}' as campaign, customer_key, priority as value
+    from ({{ campaign.members }}) as {{ campaign.name }}
     {{ "union all" if not loop.last }}
     {% endfor %}
 )
