@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 import pandas as pd
 from jinja2 import Environment
 
+from customer360.language import Language
+
 _PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string("""\
 <!doctype html>
 <html lang="en">
@@ -74,7 +76,7 @@ class Section:
         title: The heading.
         paragraphs: Text, escaped by the page.
         tables: By caption, "" for none; values are shown as they are, so format them first.
-        pictures: PNG images by what they show.
+        pictures: PNG images by name, of the group ``plot`` of texts where it has a title there.
     """
 
     title: str
@@ -85,13 +87,14 @@ class Section:
 
 def page(title: str, sections: Sequence[Section]) -> str:
     """The page as text of HTML."""
+    english = Language("en")
     encoded = [
         {
             "title": section.title,
             "paragraphs": section.paragraphs,
             "tables": section.tables,
             "pictures": {
-                name.replace("_", " "): base64.b64encode(png).decode()
+                english.named("plot", name): base64.b64encode(png).decode()
                 for name, png in section.pictures.items()
             },
         }

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from customer360.language import Language
 
-FIGURE = "figure"
 MODEL = "model"
-INTERVAL = "interval"
 _OTHERS = ("baseline_", "candidate_", "champion_")
 _OWN = "test_"
 _HIGHER = ("auc", "spearman", "gini", "capture", "correlation", "precision", "recall", "f1")
@@ -93,48 +90,25 @@ def comparison(metrics: Mapping[str, float]) -> pd.DataFrame:
     return table
 
 
-def _spaced(name: str) -> str:
-    return name.replace("_", " ")
-
-
-@dataclass(frozen=True)
-class Wording:
-    """How a table of `comparison` is written; as it stands here, for files and terminals.
-
-    Attributes:
-        heading: Heading of a column by name: `FIGURE`, `MODEL`, `INTERVAL`, or that of another.
-        figure: What a figure is called.
-        number: A figure's value.
-        bounds: An interval, by its ends as text.
-    """
-
-    heading: Callable[[str], str] = lambda name: (
-        "90 % interval" if name == INTERVAL else _spaced(name)
-    )
-    figure: Callable[[str], str] = _spaced
-    number: Callable[[float], str] = _ENGLISH.significant
-    bounds: Callable[[str, str], str] = "{} to {}".format
-
-
-PLAIN = Wording()
-
-
-def readable(table: pd.DataFrame, wording: Wording = PLAIN) -> pd.DataFrame:
+def readable(table: pd.DataFrame, language: Language = _ENGLISH) -> pd.DataFrame:
     """`comparison`'s table as text for people: the interval in one column, the best with a star."""
     if table.empty:
         return table
     rows = [row for _, row in table.iterrows()]
     columns = {
-        FIGURE: [wording.figure(row["figure"]) for row in rows],
-        MODEL: [_shown(row, MODEL, wording) for row in rows],
-        INTERVAL: [_interval(row, wording) for row in rows],
-        **{name: [_shown(row, name, wording) for row in rows] for name in _others(table)},
+        language("models.figure"): [language.figure(row["figure"]) for row in rows],
+        language("models.which"): [_shown(row, MODEL, language) for row in rows],
+        language("models.interval"): [_interval(row, language) for row in rows],
     }
-    return pd.DataFrame({wording.heading(name): column for name, column in columns.items()})
+    for name in _others(table):
+        columns[language.named("rival", name)] = [_shown(row, name, language) for row in rows]
+    return pd.DataFrame(columns)
 
 
 def by_model(table: pd.DataFrame, figures: Sequence[str]) -> pd.DataFrame:
     """Some figures of `comparison`'s table as text, a row a model: narrow enough for a screen.
+
+    So figures and models are called as the metrics call them, which is shorter than in words.
 
     Args:
         table: From `comparison`.
@@ -185,16 +159,21 @@ def as_markdown(table: pd.DataFrame) -> str:
 
 
 def _others(table: pd.DataFrame) -> list[str]:
-    return [n for n in table.columns if n not in (FIGURE, MODEL, "low", "high", "best")]
+    return [n for n in table.columns if n not in ("figure", MODEL, "low", "high", "best")]
 
 
-def _interval(row: pd.Series, wording: Wording) -> str:
+def _interval(row: pd.Series, language: Language) -> str:
     if pd.isna(row["low"]):
         return ""
-    return wording.bounds(wording.number(row["low"]), wording.number(row["high"]))
+    low, high = (language.significant(row[end]) for end in ("low", "high"))
+    return language("models.from_to", low=low, high=high)
 
 
-def _shown(row: pd.Series, name: str, wording: Wording = PLAIN) -> str:
+def _shown(row: pd.Series, name: str, language: Language = _ENGLISH) -> str:
     if pd.isna(row[name]):
         return ""
-    return wording.number(row[name]) + ("*" if row["best"] == name else "")
+    return language.significant(row[name]) + ("*" if row["best"] == name else "")
+
+
+def _spaced(name: str) -> str:
+    return name.replace("_", " ")

@@ -113,8 +113,10 @@ def _evaluated(
 
 
 def _training_metadata(training: "Training[Any]", logged: "LoggedTraining") -> dict[str, Any]:
+    from customer360.language import Language
     from customer360.models.notes import in_english
 
+    english = Language("en")
     metadata: dict[str, Any] = {
         "status": training.status,
         "as_of": str(training.as_of),
@@ -130,10 +132,11 @@ def _training_metadata(training: "Training[Any]", logged: "LoggedTraining") -> d
     metadata["model_card"] = dg.MetadataValue.md(logged.card)
     if logged.url:
         metadata["mlflow"] = dg.MetadataValue.url(logged.url)
-    for title, png in training.plots.items():
+    for name, png in training.plots.items():
         if len(png) <= _LARGEST_PLOT:
             picture = base64.b64encode(png).decode()
-            metadata[f"plot_{title}"] = dg.MetadataValue.md(
+            title = english.named("plot", name)
+            metadata[f"plot_{name}"] = dg.MetadataValue.md(
                 f"![{title}](data:image/png;base64,{picture})"
             )
     return metadata

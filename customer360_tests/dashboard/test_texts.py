@@ -14,10 +14,10 @@ from customer360.contracts.checks import rules
 from customer360.contracts.contract import packaged_tables
 from customer360.contracts.reasons import LEFT_OUT
 from customer360.dashboard import app, tables
-from customer360.dashboard.figures import wording
 from customer360.dashboard.queries.customers import COLUMNS, PROFILE, SORTABLE
 from customer360.dashboard.views import all_views
 from customer360.language import LANGUAGES, Language, texts
+from customer360.models import comparison as figures
 from customer360.models.baselines import NAIVE_RULES
 from customer360.models.comparison import comparison, readable
 from customer360.models.evaluation import (
@@ -46,7 +46,10 @@ BY_DATA = ("segment", "segment_means", "risk", "action", "reason", "effect", "no
            "payment_type", "acquisition_channel", "loyalty_tier", "health.job", "health.outcome",
            "health.rule")  # fmt: skip
 """Groups whose names come from the data."""
-SOURCES = [path for package in PACKAGES for path in package.rglob("*.py")]
+SOURCES = [
+    *(path for package in PACKAGES for path in package.rglob("*.py")),
+    Path(figures.__file__),
+]
 
 
 def _used() -> tuple[set[str], set[str]]:
@@ -162,7 +165,7 @@ def test_figures_are_compared_in_the_language() -> None:
         {"test_mae": 12_345.6, "test_mae_low": 9_999.96, "test_mae_high": 15_000.0,
          "baseline_mean_mae": 123_456.7, "test_bias": 8.102e-05, "baseline_mean_bias": 8.227e-05}
     )  # fmt: skip
-    shown = readable(table, wording(Language("pt")))
+    shown = readable(table, Language("pt"))
     assert list(shown.columns) == ["Medida", "Modelo", "Intervalo de 90%", "Média de todos"]
     assert shown.to_numpy().tolist() == [
         ["Erro absoluto médio (MAE)", "12.346*", "10.000 a 15.000", "123.457"],

@@ -82,10 +82,10 @@ def test_a_ratio_of_totals_is_better_the_nearer_to_one() -> None:
 def test_markdown_shows_the_best_with_a_star_and_what_is_missing_as_empty() -> None:
     lines = as_markdown(comparison(CHURN)).splitlines()
     assert lines[0] == (
-        "| figure | model | 90 % interval | hiatus rule | logistic regression | champion |"
+        "| Figure | Model | 90% interval | Hiatus rule | Logistic regression | Model in use |"
     )
-    assert lines[2] == "| roc auc | 0.7 | 0.65 to 0.75 | 0.61 | 0.72* |  |"
-    assert lines[3] == "| brier | 0.2* |  | 0.24 |  | 0.21 |"
+    assert lines[2] == "| ROC AUC | 0.7 | 0.65 to 0.75 | 0.61 | 0.72* |  |"
+    assert lines[3] == "| Brier score | 0.2* |  | 0.24 |  | 0.21 |"
 
 
 def test_without_others_there_is_nothing_to_compare() -> None:

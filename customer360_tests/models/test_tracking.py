@@ -212,7 +212,7 @@ def test_a_version_has_a_model_card(tracking: Tracking) -> None:
         "- Delta version of silver/customer_days: 12",
         f"- feature schema: {SCHEMA.hash}",
         f"- code version: {code_version()}",
-        "| purchases mae | 0.78* |  | 1.02 |",
+        "| Mean absolute error (MAE), purchases | 0.78* |  | 1.02 |",
         "- not tested: no later date is left to test on",
     ):
         assert line in lines

@@ -9,7 +9,6 @@ import streamlit as st
 
 from customer360 import plotting
 from customer360.dashboard import charts, tables
-from customer360.dashboard.figures import wording
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries import models
 from customer360.dashboard.views.customers import plain
@@ -83,7 +82,7 @@ def _comparison(page: Page, model: str, version: str) -> None:
         return
     won = int((table["best"] == MODEL).sum())
     st.markdown(t("models.won", won=won, figures=len(table)))
-    shown = readable(table, wording(t))
+    shown = readable(table, t)
     st.dataframe(shown, hide_index=True, width="stretch", key="table-figures")
     tables.download(shown, f"figures-{model}", t)
     st.caption(t("models.figures_explained"))
