@@ -1,7 +1,6 @@
 """Gold snapshots and the business's days, with the checks of what is published."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,19 +13,10 @@ from customer360.gold.snapshots import snapshot_tables
 from customer360.models.lifetime_value.spec import LIFETIME_VALUE as LIFETIME_VALUE_MODEL
 from customer360.models.registry import MODELS
 from customer360.models.spec import ModelSpec
-from customer360.orchestration.contract_checks import contract_checks, contract_results
-from customer360.orchestration.failure import failing_in_one_line
-from customer360.orchestration.metadata import (
-    asset_key,
-    commit_metadata,
-    day_list,
-    is_of_days,
-    selected,
-    table_spec,
-)
-from customer360.orchestration.partitions import AS_OF_PARTITIONS, as_of_dates, days_of
-from customer360.orchestration.resources import SparkResource
-from customer360.orchestration.running import require_days, require_snapshots, workspace
+from customer360.orchestration.metadata import commit_metadata, day_list
+from customer360.orchestration.partitions import AS_OF_PARTITIONS, days_of
+from customer360.orchestration.running import dates_to_make
+from customer360.orchestration.steps import Made, Step, step_asset, stops_at, warns_of
 from customer360.settings import Settings
 from customer360.table_names import (
     CUSTOMER_EQUITY,
@@ -41,111 +31,46 @@ if TYPE_CHECKING:
     from customer360.pipeline.workspace import Workspace
 
 
-@dataclass(frozen=True)
-class Made:
-    """What making a table's snapshots did.
-
-    Attributes:
-        written: The commit.
-        metadata: More of it for Dagster to show.
-        stale: Other snapshots, made of days that have changed since.
-    """
-
-    written: "Commit"
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-    stale: Sequence[date] = ()
-
-
-Make = Callable[["Workspace", Sequence[date]], Made]
-
-
 def gold_assets(
     deployment: Deployment, partitions: dg.PartitionsDefinition
 ) -> list[dg.AssetsDefinition]:
     """Assets of all gold tables; ``partitions`` are those of the business's days."""
+    tables = [table for table in snapshot_tables() if deployment.makes(table)]
+    as_of = [*map(_snapshots, tables), *map(_scores, MODELS), FORECAST]
     return [
-        *(
-            _snapshot_asset(deployment, table, Contract.load(table).reads, partial(_made_of, table))
-            for table in snapshot_tables()
-            if deployment.makes(table)
-        ),
-        *(_scores_asset(deployment, spec) for spec in MODELS),
-        _forecast_asset(deployment),
-        _health_asset(deployment, partitions),
+        *(step_asset(deployment, AS_OF_PARTITIONS, step) for step in as_of),
+        step_asset(deployment, partitions, BUSINESS_HEALTH),
     ]
 
 
 # What computes is imported where it runs: loading the definitions must not load Spark and models.
 
 
-def _made_of(table: str, work: "Workspace", as_of: Sequence[date]) -> Made:
+def _snapshots(table: str) -> Step:
+    """A table that its module makes of what its contract reads."""
+    reads = Contract.load(table).reads
+    checks = []
+    if table == FEATURES:
+        means = "The days that earlier snapshots were made of are what they were then."
+        checks.append(warns_of(FEATURES, "days_unchanged", means))
+    return Step((table,), partial(_made_of, table, reads), reads, checks)
+
+
+def _made_of(
+    table: str, reads: Sequence[str], context: dg.AssetExecutionContext, work: "Workspace"
+) -> Sequence[Made]:
     from customer360.pipeline import make_gold
 
+    as_of = dates_to_make(context, work, reads)
     made = make_gold.make_snapshots(work, table, as_of)
-    return Made(made.written, stale=made.stale)
-
-
-def _scores_asset(deployment: Deployment, spec: ModelSpec[Any]) -> dg.AssetsDefinition:
-    """The scores of a model."""
-
-    def scored(work: "Workspace", as_of: Sequence[date]) -> Made:
-        from customer360.pipeline import run_models
-
-        scored_with = run_models.score(work, spec, as_of)
-        return Made(scored_with.written, {"model_version": scored_with.model_version})
-
-    return _snapshot_asset(deployment, spec.scores, [*spec.scored_from, spec.asset], scored)
-
-
-def _snapshot_asset(
-    deployment: Deployment,
-    table: str,
-    deps: Sequence[str],
-    make: Make,
-) -> dg.AssetsDefinition:
-    contract = Contract.load(table)
-    checks = contract_checks(contract)
+    checks = []
     if table == FEATURES:
-        checks.append(_days_unchanged(contract))
-
-    @dg.multi_asset(
-        name=table.replace("/", "__"),
-        specs=[table_spec(contract, partitions=AS_OF_PARTITIONS, deps=deps)],
-        check_specs=checks,
-        backfill_policy=dg.BackfillPolicy.single_run(),
-    )
-    @failing_in_one_line
-    def snapshot(
-        context: dg.AssetExecutionContext, spark: SparkResource
-    ) -> Iterator[dg.MaterializeResult[None]]:
-        work = workspace(context, spark, deployment)
-        as_of = as_of_dates(context, deployment)
-        require_snapshots(context, work, deps, as_of)
-        if any(is_of_days(name) for name in deps):
-            require_days(work, as_of)
-        made = make(work, as_of)
-        result = _made(context, work, contract, as_of, made.written, made.metadata)
-        if table == FEATURES:
-            stale_check = _stale_check(context, asset_key(table), made.stale, deployment.settings)
-            result = result._replace(check_results=[*(result.check_results or ()), stale_check])
-        yield result
-
-    return snapshot
+        checks.append(_days_unchanged(context, made.stale, work.deployment.settings))
+    return [_of_dates(table, made.written, as_of, {}, checks)]
 
 
-def _days_unchanged(contract: Contract) -> dg.AssetCheckSpec:
-    return dg.AssetCheckSpec(
-        "days_unchanged",
-        asset=asset_key(contract.table),
-        description="The days that earlier snapshots were made of are what they were then.",
-    )
-
-
-def _stale_check(
-    context: dg.AssetExecutionContext,
-    key: dg.AssetKey,
-    stale: Sequence[date],
-    settings: Settings,
+def _days_unchanged(
+    context: dg.AssetExecutionContext, stale: Sequence[date], settings: Settings
 ) -> dg.AssetCheckResult:
     from customer360.pipeline.stale_snapshots import remedy
 
@@ -153,7 +78,6 @@ def _stale_check(
     if sentence is not None:
         context.log.warning("%s", sentence)
     return dg.AssetCheckResult(
-        asset_key=key,
         check_name="days_unchanged",
         passed=not stale,
         severity=dg.AssetCheckSeverity.WARN,
@@ -162,146 +86,104 @@ def _stale_check(
     )
 
 
-def _made(
+def _scores(spec: ModelSpec[Any]) -> Step:
+    """The scores of a model."""
+    reads = [*spec.scored_from, spec.asset]
+    return Step((spec.scores,), partial(_scored, spec, reads), reads)
+
+
+def _scored(
+    spec: ModelSpec[Any],
+    reads: Sequence[str],
     context: dg.AssetExecutionContext,
     work: "Workspace",
-    contract: Contract,
-    as_of: Sequence[date],
-    written: "Commit",
-    more: Mapping[str, Any],
-) -> dg.MaterializeResult[None]:
-    """Snapshots just written: counted and checked, with the rows of each partition."""
-    from customer360.pipeline import audit
+) -> Sequence[Made]:
+    from customer360.pipeline import run_models
 
-    key = asset_key(contract.table)
-    rows = audit.rows_by_date(work, contract.table, as_of)
-    for day in as_of:
-        context.add_asset_metadata(
-            {"dagster/partition_row_count": rows[day]}, asset_key=key, partition_key=str(day)
-        )
-    return dg.MaterializeResult(
-        asset_key=key,
-        metadata=commit_metadata(written, as_of=day_list(as_of)) | dict(more),
-        check_results=contract_results(work, contract, as_of),
-    )
+    as_of = dates_to_make(context, work, reads)
+    scored = run_models.score(work, spec, as_of)
+    more = {"model_version": scored.model_version}
+    return [_of_dates(spec.scores, scored.written, as_of, more)]
 
 
-def _forecast_asset(deployment: Deployment) -> dg.AssetsDefinition:
+def _forecast(context: dg.AssetExecutionContext, work: "Workspace") -> Sequence[Made]:
     """Both tables come out of one computation."""
-    contracts = [Contract.load(table) for table in (REVENUE_FORECAST, CUSTOMER_EQUITY)]
+    from customer360.models.notes import in_english
+    from customer360.pipeline.forecast import make_forecast
 
-    @dg.multi_asset(
-        name="gold__forecast",
-        specs=[
-            table_spec(
-                contract,
-                partitions=AS_OF_PARTITIONS,
-                deps=[FEATURES, LIFETIME_VALUE_MODEL.asset],
-                skippable=True,
-            )
-            for contract in contracts
-        ],
-        check_specs=[check for contract in contracts for check in contract_checks(contract)],
-        can_subset=True,
-        backfill_policy=dg.BackfillPolicy.single_run(),
-    )
-    @failing_in_one_line
-    def forecast(
-        context: dg.AssetExecutionContext, spark: SparkResource
-    ) -> Iterator[dg.MaterializeResult[None]]:
-        from customer360.models.notes import in_english
-        from customer360.pipeline.forecast import make_forecast
-
-        work = workspace(context, spark, deployment)
-        as_of = as_of_dates(context, deployment)
-        require_snapshots(context, work, [FEATURES], as_of)
-        result = make_forecast(work, as_of)
-        more: dict[str, Any] = {"model_version": result.model_version}
-        if result.note is not None:
-            more["note"] = in_english([result.note])
-            context.log.warning("%s", more["note"])
-        commits = (result.revenue_forecast, result.customer_equity)
-        wanted = [
-            (contract, written)
-            for contract, written in zip(contracts, commits, strict=True)
-            if asset_key(contract.table) in context.selected_asset_keys
-        ]
-        yield from selected(
-            context,
-            [_made(context, work, contract, as_of, written, more) for contract, written in wanted],
-        )
-
-    return forecast
+    as_of = dates_to_make(context, work, FORECAST.reads)
+    result = make_forecast(work, as_of)
+    more = {"model_version": result.model_version}
+    if result.note is not None:
+        more["note"] = in_english([result.note])
+        context.log.warning("%s", more["note"])
+    return [
+        _of_dates(REVENUE_FORECAST, result.revenue_forecast, as_of, more),
+        _of_dates(CUSTOMER_EQUITY, result.customer_equity, as_of, more),
+    ]
 
 
-def _health_asset(
-    deployment: Deployment, partitions: dg.PartitionsDefinition
-) -> dg.AssetsDefinition:
-    @dg.multi_asset(
-        name="gold__business_health",
-        specs=[
-            table_spec(
-                Contract.load(HEALTH),
-                partitions=partitions,
-                deps=Contract.load(HEALTH).reads,
-            )
-        ],
-        check_specs=[
-            *contract_checks(Contract.load(HEALTH)),
-            dg.AssetCheckSpec(
-                "revenue_reconciles",
-                asset=asset_key(HEALTH),
-                description="Net revenue of the days = sales - refunds in silver/transactions.",
-                blocking=True,
-            ),
-            dg.AssetCheckSpec(
-                "account_closes",
-                asset=asset_key(HEALTH),
-                description="Over each source's whole life: rows received = bronze + quarantine; "
-                "bronze, silver and what was left out hold what was accounted for day by day; "
-                "orders and net revenue agree down to here (`customer360 reconcile`).",
-                blocking=True,
-            ),
-        ],
-        backfill_policy=dg.BackfillPolicy.single_run(),
-    )
-    @failing_in_one_line
-    def business_health(
-        context: dg.AssetExecutionContext, spark: SparkResource
-    ) -> Iterator[dg.MaterializeResult[None]]:
-        from customer360.pipeline import account, audit, make_gold
+FORECAST = Step(
+    (REVENUE_FORECAST, CUSTOMER_EQUITY),
+    _forecast,
+    reads=(FEATURES, LIFETIME_VALUE_MODEL.asset),
+    name="gold__forecast",
+)
 
-        work = workspace(context, spark, deployment)
-        written, days = make_gold.make_business_health(work, days_of(context))
-        in_health, in_transactions = audit.revenue_of(work, days)
-        reconciled = account.reconcile(work.tables, work.deployment)
-        yield dg.MaterializeResult(
-            asset_key=asset_key(HEALTH),
-            metadata=commit_metadata(
-                written,
-                days_made=str(days),
-                left_out=_left_out(reconciled, work.deployment.currency),
-            ),
-            check_results=[
-                *contract_results(work, Contract.load(HEALTH), list(days)),
-                dg.AssetCheckResult(
-                    check_name="account_closes",
-                    passed=not reconciled.differences,
-                    metadata={"differences": len(reconciled.differences)},
-                    description=reconciled.differences[0] if reconciled.differences else None,
-                ),
-                dg.AssetCheckResult(
-                    check_name="revenue_reconciles",
-                    passed=in_health == in_transactions,
-                    metadata={
-                        "business_health": str(in_health),
-                        "transactions": str(in_transactions),
-                    },
-                ),
-            ],
-        )
 
-    return business_health
+def _of_dates(
+    table: str,
+    written: "Commit",
+    as_of: Sequence[date],
+    more: Mapping[str, Any],
+    checks: Sequence[dg.AssetCheckResult] = (),
+) -> Made:
+    return Made(table, commit_metadata(written, as_of=day_list(as_of), **more), checks, as_of)
+
+
+def _business_health(context: dg.AssetExecutionContext, work: "Workspace") -> Sequence[Made]:
+    from customer360.pipeline import account, audit, make_gold
+
+    written, days = make_gold.make_business_health(work, days_of(context))
+    in_health, in_transactions = audit.revenue_of(work, days)
+    reconciled = account.reconcile(work.tables, work.deployment)
+    checks = [
+        dg.AssetCheckResult(
+            check_name="account_closes",
+            passed=not reconciled.differences,
+            metadata={"differences": len(reconciled.differences)},
+            description=reconciled.differences[0] if reconciled.differences else None,
+        ),
+        dg.AssetCheckResult(
+            check_name="revenue_reconciles",
+            passed=in_health == in_transactions,
+            metadata={"business_health": str(in_health), "transactions": str(in_transactions)},
+        ),
+    ]
+    left_out = _left_out(reconciled, work.deployment.currency)
+    metadata = commit_metadata(written, days_made=str(days), left_out=left_out)
+    return [Made(HEALTH, metadata, checks, list(days))]
+
+
+BUSINESS_HEALTH = Step(
+    (HEALTH,),
+    _business_health,
+    reads=Contract.load(HEALTH).reads,
+    checks=(
+        stops_at(
+            HEALTH,
+            "revenue_reconciles",
+            "Net revenue of the days = sales - refunds in silver/transactions.",
+        ),
+        stops_at(
+            HEALTH,
+            "account_closes",
+            "Over each source's whole life: rows received = bronze + quarantine; bronze, silver "
+            "and what was left out hold what was accounted for day by day; orders and net revenue "
+            "agree down to here (`customer360 reconcile`).",
+        ),
+    ),
+)
 
 
 def _left_out(reconciled: "Reconciled", currency: str) -> dg.MarkdownMetadataValue:

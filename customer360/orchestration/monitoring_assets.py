@@ -1,19 +1,18 @@
 """Monitoring as assets: drift against training and realised performance, with checks that warn."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from customer360.contracts import Contract
 from customer360.deployment import Deployment
 from customer360.models.registry import MODELS
-from customer360.orchestration.contract_checks import contract_checks, contract_results
-from customer360.orchestration.failure import failing_in_one_line
-from customer360.orchestration.metadata import asset_key, commit_metadata, day_list, table_spec
+from customer360.orchestration.metadata import commit_metadata, day_list
 from customer360.orchestration.partitions import AS_OF_PARTITIONS, as_of_dates
-from customer360.orchestration.resources import SparkResource
-from customer360.orchestration.running import require_snapshots, workspace
+from customer360.orchestration.running import dates_to_make
+from customer360.orchestration.steps import Made, Step, step_asset, warns_of
+from customer360.settings import Settings
 from customer360.table_names import CUSTOMER_DAYS, DRIFT, FEATURES, PERFORMANCE
 
 if TYPE_CHECKING:
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from customer360.models.notes import Note
     from customer360.pipeline import monitor
+    from customer360.pipeline.workspace import Workspace
 
 FEATURES_STABLE = "features_stable"
 SCORES_STABLE = "scores_stable"
@@ -37,68 +37,45 @@ def _scores() -> list[str]:
 
 def monitoring_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
     """Assets of gold/model_drift and gold/model_performance."""
-    return [_drift_asset(deployment), _performance_asset(deployment)]
+    steps = (_drift(deployment.settings), _performance(deployment.settings))
+    return [step_asset(deployment, AS_OF_PARTITIONS, step) for step in steps]
 
 
-def _drift_asset(deployment: Deployment) -> dg.AssetsDefinition:
-    settings = deployment.settings
-
-    @dg.multi_asset(
-        name="gold__model_drift",
-        specs=[
-            table_spec(
-                Contract.load(DRIFT),
-                partitions=AS_OF_PARTITIONS,
-                deps=[FEATURES, *_scores()],
-            )
-        ],
-        check_specs=[
-            *contract_checks(Contract.load(DRIFT)),
-            dg.AssetCheckSpec(
+def _drift(settings: Settings) -> Step:
+    reads = (FEATURES, *_scores())
+    return Step(
+        (DRIFT,),
+        partial(_drift_of, reads),
+        reads,
+        checks=(
+            warns_of(
+                DRIFT,
                 FEATURES_STABLE,
-                asset=asset_key(DRIFT),
-                description="The features are distributed as when the champions were trained: no "
-                f"population stability index above {settings.drift_limit:g}.",
+                "The features are distributed as when the champions were trained: no population "
+                f"stability index above {settings.drift_limit:g}.",
             ),
-            dg.AssetCheckSpec(
-                SCORES_STABLE,
-                asset=asset_key(DRIFT),
-                description="So are the scores.",
-            ),
-        ],
-        backfill_policy=dg.BackfillPolicy.single_run(),
+            warns_of(DRIFT, SCORES_STABLE, "So are the scores."),
+        ),
     )
-    @failing_in_one_line
-    def model_drift(
-        context: dg.AssetExecutionContext, spark: SparkResource
-    ) -> Iterator[dg.MaterializeResult[None]]:
-        from customer360.models.notes import in_english
-        from customer360.pipeline import monitor
 
-        work = workspace(context, spark, deployment)
-        as_of = as_of_dates(context, deployment)
-        require_snapshots(context, work, [FEATURES, *_scores()], as_of)
-        drift = monitor.make_model_drift(work, as_of)
-        counts = drift.rows["as_of"].value_counts()
-        for day in as_of:
-            context.add_asset_metadata(
-                {"dagster/partition_row_count": int(counts.get(day, 0))},
-                asset_key=asset_key(DRIFT),
-                partition_key=str(day),
-            )
-        yield dg.MaterializeResult(
-            asset_key=asset_key(DRIFT),
-            metadata=commit_metadata(
-                drift.written, as_of=day_list(as_of), references=in_english(drift.notes)
-            ),
-            check_results=[
-                *contract_results(work, Contract.load(DRIFT), as_of),
-                _stable(FEATURES_STABLE, "feature", drift, settings.drift_limit),
-                _stable(SCORES_STABLE, "score", drift, settings.drift_limit),
-            ],
-        )
 
-    return model_drift
+def _drift_of(
+    reads: Sequence[str], context: dg.AssetExecutionContext, work: "Workspace"
+) -> Sequence[Made]:
+    from customer360.models.notes import in_english
+    from customer360.pipeline import monitor
+
+    as_of = dates_to_make(context, work, reads)
+    drift = monitor.make_model_drift(work, as_of)
+    metadata = commit_metadata(
+        drift.written, as_of=day_list(as_of), references=in_english(drift.notes)
+    )
+    limit = work.deployment.settings.drift_limit
+    checks = [
+        _stable(FEATURES_STABLE, "feature", drift, limit),
+        _stable(SCORES_STABLE, "score", drift, limit),
+    ]
+    return [Made(DRIFT, metadata, checks, as_of)]
 
 
 def _stable(check: str, kind: str, drift: "monitor.Drift", limit: float) -> dg.AssetCheckResult:
@@ -140,53 +117,33 @@ def _above(drifted: "pd.DataFrame", limit: float) -> "Note":
     return Note("drifted_above", {"limit": limit, "drifted": named})
 
 
-def _performance_asset(deployment: Deployment) -> dg.AssetsDefinition:
-    settings = deployment.settings
-
-    @dg.multi_asset(
-        name="gold__model_performance",
-        specs=[
-            table_spec(
-                Contract.load(PERFORMANCE),
-                partitions=AS_OF_PARTITIONS,
-                deps=[CUSTOMER_DAYS, *_scores()],
-            )
-        ],
-        check_specs=[
-            *contract_checks(Contract.load(PERFORMANCE)),
-            dg.AssetCheckSpec(
-                REALISED_PERFORMANCE,
-                asset=asset_key(PERFORMANCE),
-                description="What came is what was predicted, by tenths: probabilities within "
-                f"{settings.calibration_limit:g}, amounts within {settings.forecast_limit:.0%} of "
-                "what came, beyond what chance alone would give. Judged are each model's newest "
-                "scores whose horizon has passed.",
-            ),
-        ],
-        backfill_policy=dg.BackfillPolicy.single_run(),
+def _performance(settings: Settings) -> Step:
+    means = (
+        "What came is what was predicted, by tenths: probabilities within "
+        f"{settings.calibration_limit:g}, amounts within {settings.forecast_limit:.0%} of what "
+        "came, beyond what chance alone would give. Judged are each model's newest scores whose "
+        "horizon has passed."
     )
-    @failing_in_one_line
-    def model_performance(
-        context: dg.AssetExecutionContext, spark: SparkResource
-    ) -> Iterator[dg.MaterializeResult[None]]:
-        from customer360.pipeline import monitor
+    return Step(
+        (PERFORMANCE,),
+        _performance_of,
+        reads=(CUSTOMER_DAYS, *_scores()),
+        checks=(warns_of(PERFORMANCE, REALISED_PERFORMANCE, means),),
+    )
 
-        work = workspace(context, spark, deployment)
-        performance = monitor.make_model_performance(work, as_of_dates(context, deployment))
-        yield dg.MaterializeResult(
-            asset_key=asset_key(PERFORMANCE),
-            metadata={
-                **(commit_metadata(performance.written) if performance.written else {}),
-                "judged": day_list(performance.judged),
-                "figures": dg.MetadataValue.md(_figures_table(performance.figures)),
-            },
-            check_results=[
-                *contract_results(work, Contract.load(PERFORMANCE), performance.judged),
-                _realised(performance.figures, settings.calibration_limit, settings.forecast_limit),
-            ],
-        )
 
-    return model_performance
+def _performance_of(context: dg.AssetExecutionContext, work: "Workspace") -> Sequence[Made]:
+    from customer360.pipeline import monitor
+
+    performance = monitor.make_model_performance(work, as_of_dates(context, work.deployment))
+    metadata = {
+        **(commit_metadata(performance.written) if performance.written else {}),
+        "judged": day_list(performance.judged),
+        "figures": dg.MetadataValue.md(_figures_table(performance.figures)),
+    }
+    settings = work.deployment.settings
+    check = _realised(performance.figures, settings.calibration_limit, settings.forecast_limit)
+    return [Made(PERFORMANCE, metadata, [check], performance.judged)]
 
 
 def _realised(

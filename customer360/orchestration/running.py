@@ -10,7 +10,8 @@ import dagster as dg
 
 from customer360.deployment import Deployment
 from customer360.errors import TableNotFoundError, listed
-from customer360.orchestration.metadata import asset_key, is_snapshot
+from customer360.orchestration.metadata import asset_key, is_of_days, is_snapshot
+from customer360.orchestration.partitions import as_of_dates
 from customer360.orchestration.resources import SparkResource
 from customer360.table_names import CUSTOMER_DAYS
 
@@ -27,6 +28,22 @@ def workspace(
 
     lakehouse = Lakehouse(spark.spark_session, deployment.settings.lakehouse_dir)
     return Workspace(lakehouse=lakehouse, deployment=deployment, run_id=context.run.run_id)
+
+
+def dates_to_make(
+    context: dg.AssetExecutionContext, work: Workspace, reads: Sequence[str]
+) -> list[date]:
+    """The as-of dates of a run, in order, where what it ``reads`` is there for them.
+
+    Raises:
+        SettingsError: A partition is no date of this deployment's.
+        TableNotFoundError: A snapshot of one of the dates is missing, or its day is not loaded.
+    """
+    as_of = as_of_dates(context, work.deployment)
+    require_snapshots(context, work, reads, as_of)
+    if any(is_of_days(table) for table in reads):
+        require_days(work, as_of)
+    return as_of
 
 
 def require_snapshots(

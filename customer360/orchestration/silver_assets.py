@@ -1,32 +1,14 @@
-"""The silver tables and the checks that stop the flow when rows do not add up.
+"""The silver tables and the checks that stop the flow when rows do not add up."""
 
-`STEPS` says what is made of what, and with which checks beside those of the contracts; the assets
-are made from it.
-"""
-
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from customer360.contracts import Contract
-from customer360.days import DayRange
 from customer360.deployment import Deployment
-from customer360.orchestration.contract_checks import contract_checks, contract_results
-from customer360.orchestration.failure import failing_in_one_line
-from customer360.orchestration.metadata import (
-    asset_key,
-    commit_metadata,
-    count_table,
-    day_list,
-    selected,
-    table_spec,
-)
+from customer360.orchestration.metadata import commit_metadata, count_table, day_list
 from customer360.orchestration.partitions import days_of
-from customer360.orchestration.resources import SparkResource
-from customer360.orchestration.running import workspace
+from customer360.orchestration.steps import Made, Step, step_asset, stops_at
 from customer360.table_names import (
     CUSTOMER_DAYS,
     CUSTOMERS,
@@ -41,121 +23,80 @@ if TYPE_CHECKING:
     from customer360.pipeline.workspace import Workspace
 
 
-@dataclass(frozen=True)
-class _Made:
-    """What a step did to one of its tables.
-
-    Attributes:
-        table: Which.
-        metadata: What Dagster shows of it.
-        checks: Results of the step's own checks of it.
-        days: The days made again, whose rows its contract's checks look at; None: all rows.
-    """
-
-    table: str
-    metadata: Mapping[str, Any]
-    checks: Sequence[dg.AssetCheckResult] = ()
-    days: Sequence[date] | None = None
-
-
-@dataclass(frozen=True)
-class _Step:
-    """One computation, and the tables that come out of it.
-
-    Attributes:
-        tables: They; the first gives the step its name.
-        reads: Tables that are made before, beside bronze.
-        make: Makes them of some days.
-        from_bronze: It reads the sources' rows.
-        checks: By table, name and description of the checks beside those of its contract.
-    """
-
-    tables: tuple[str, ...]
-    make: Callable[[dg.AssetExecutionContext, "Workspace", DayRange], Sequence[_Made]]
-    reads: tuple[str, ...] = ()
-    from_bronze: bool = True
-    checks: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-
-
 def silver_assets(
     deployment: Deployment, partitions: dg.PartitionsDefinition
 ) -> list[dg.AssetsDefinition]:
     """Assets of the silver tables that the deployment makes, and of what they refuse."""
-    return [_asset(deployment, partitions, step) for step in STEPS]
-
-
-def _asset(
-    deployment: Deployment, partitions: dg.PartitionsDefinition, step: _Step
-) -> dg.AssetsDefinition:
     bronze = [f"bronze/{table}" for source in deployment.sources for table in source.tables]
-    tables = [table for table in step.tables if deployment.makes(table)]
-    checked = [table for table in tables if table != REJECTED]  # which has no key
+    return [step_asset(deployment, partitions, step) for step in _steps(bronze)]
 
-    @dg.multi_asset(
-        name=step.tables[0].replace("/", "__"),
-        specs=[
-            table_spec(
-                Contract.load(table),
-                partitions=partitions,
-                deps=[*(bronze if step.from_bronze else ()), *step.reads],
-                skippable=len(tables) > 1,
-            )
-            for table in tables
-        ],
-        check_specs=[
-            *(check for table in checked for check in contract_checks(Contract.load(table))),
-            *(
-                dg.AssetCheckSpec(name, asset=asset_key(table), description=says, blocking=True)
-                for table in checked
-                for name, says in step.checks.get(table, {}).items()
+
+def _steps(bronze: Sequence[str]) -> tuple[Step, ...]:
+    """What is made of what, in that order; ``bronze`` are the tables of all sources."""
+    return (
+        Step((CUSTOMERS,), _customers, reads=bronze),
+        Step(
+            (HISTORY,),
+            _customer_history,
+            reads=(*bronze, CUSTOMERS),  # whom it refers to
+            checks=(
+                stops_at(
+                    HISTORY, "one_current_version", "Exactly one version a customer is current."
+                ),
             ),
-        ],
-        can_subset=len(tables) > 1,
-        backfill_policy=dg.BackfillPolicy.single_run(),
-    )
-    @failing_in_one_line
-    def silver(
-        context: dg.AssetExecutionContext, spark: SparkResource
-    ) -> Iterator[dg.MaterializeResult[None]]:
-        work = workspace(context, spark, deployment)
-        made = step.make(context, work, days_of(context))
-        yield from selected(context, [_result(work, each) for each in made])
-
-    return silver
-
-
-def _result(work: "Workspace", made: _Made) -> dg.MaterializeResult[None]:
-    by_contract = (
-        []
-        if made.table == REJECTED
-        else contract_results(work, Contract.load(made.table), made.days)
-    )
-    key = asset_key(made.table)
-    own = [check._replace(asset_key=key) for check in made.checks]
-    return dg.MaterializeResult(
-        asset_key=key, metadata=made.metadata, check_results=[*by_contract, *own]
+        ),
+        Step(
+            (TRANSACTIONS, ORDER_LINES, REJECTED),
+            _transactions,
+            reads=(*bronze, CUSTOMERS),
+            checks=(
+                stops_at(
+                    TRANSACTIONS,
+                    "rows_accounted",
+                    "Rows in = rows kept + duplicates + corrections + rows excluded, for every "
+                    "source.",
+                ),
+                stops_at(
+                    TRANSACTIONS,
+                    "orders_agree",
+                    "Few orders have rows that contradict each other: none where the mapping says "
+                    "`conflicts: stop`; else no more of the money, or of more than a few rows, "
+                    "than may be in quarantine.",
+                ),
+                stops_at(
+                    TRANSACTIONS,
+                    "exclusions_share",
+                    "What is left out though neither the mapping nor the source's own rules say so "
+                    "(unknown customers, sales below zero, other money) is no more of the rows, or "
+                    "of the money, than may be in quarantine; most rows are of the mapping's "
+                    "currency.",
+                ),
+                stops_at(
+                    ORDER_LINES,
+                    "lines_add_up",
+                    "The lines of every order add up to it in silver/transactions.",
+                ),
+            ),
+        ),
+        Step((CUSTOMER_DAYS,), _customer_days, reads=(TRANSACTIONS,)),
     )
 
 
 # What computes is imported where it runs: loading the definitions must not load Spark.
 
 
-def _customers(
-    context: dg.AssetExecutionContext, work: "Workspace", days: DayRange
-) -> Sequence[_Made]:
+def _customers(context: dg.AssetExecutionContext, work: "Workspace") -> Sequence[Made]:
     from customer360.pipeline import load_silver
 
-    written = load_silver.load_customers(work, days)
+    written = load_silver.load_customers(work, days_of(context))
     rows = {"dagster/row_count": work.lakehouse.rows(CUSTOMERS)}
-    return [_Made(CUSTOMERS, commit_metadata(written, rows_changed=written.rows) | rows)]
+    return [Made(CUSTOMERS, commit_metadata(written, rows_changed=written.rows) | rows)]
 
 
-def _customer_history(
-    context: dg.AssetExecutionContext, work: "Workspace", days: DayRange
-) -> Sequence[_Made]:
+def _customer_history(context: dg.AssetExecutionContext, work: "Workspace") -> Sequence[Made]:
     from customer360.pipeline import audit, load_silver
 
-    written = load_silver.load_customer_history(work, days)
+    written = load_silver.load_customer_history(work, days_of(context))
     versions = audit.audit_history(work)
     current = dg.AssetCheckResult(
         check_name="one_current_version",
@@ -163,14 +104,13 @@ def _customer_history(
         metadata={"customers": versions.customers, "current_versions": versions.current},
     )
     rows = {"dagster/row_count": versions.versions}
-    return [_Made(HISTORY, commit_metadata(written) | rows, [current])]
+    return [Made(HISTORY, commit_metadata(written) | rows, [current])]
 
 
-def _transactions(
-    context: dg.AssetExecutionContext, work: "Workspace", days: DayRange
-) -> Sequence[_Made]:
+def _transactions(context: dg.AssetExecutionContext, work: "Workspace") -> Sequence[Made]:
     from customer360.pipeline import audit, load_silver
 
+    days = days_of(context)
     loaded = load_silver.load_transactions(work, days)
     astray = audit.rows_astray(work, loaded.days, loaded.accounting)
     astray += audit.money_astray(work, loaded.days, loaded.money)
@@ -182,7 +122,7 @@ def _transactions(
         description="; ".join(astray) or None,
     )
     made = [
-        _Made(
+        Made(
             TRANSACTIONS,
             commit_metadata(
                 loaded.written,
@@ -202,58 +142,23 @@ def _transactions(
             description=astray_lines.description,
         )
         metadata = commit_metadata(loaded.lines, earlier_days_mended=mended)
-        made.append(_Made(ORDER_LINES, metadata, [add_up], loaded.days))
+        made.append(Made(ORDER_LINES, metadata, [add_up], loaded.days))
     excluded: dict[str, int] = {}
     for accounting in loaded.accounting.values():
         for reason, rows in accounting.excluded.items():
             excluded[reason] = excluded.get(reason, 0) + rows
     reasons = count_table(excluded, "reason")
-    made.append(_Made(REJECTED, {"dagster/row_count": sum(excluded.values()), "reasons": reasons}))
+    made.append(Made(REJECTED, {"dagster/row_count": sum(excluded.values()), "reasons": reasons}))
     return made
 
 
-def _customer_days(
-    context: dg.AssetExecutionContext, work: "Workspace", days: DayRange
-) -> Sequence[_Made]:
+def _customer_days(context: dg.AssetExecutionContext, work: "Workspace") -> Sequence[Made]:
     from customer360.pipeline import load_silver
 
+    days = days_of(context)
     written, made = load_silver.load_customer_days(work, days)
     mended = day_list([day for day in made if day not in days])
-    return [_Made(CUSTOMER_DAYS, commit_metadata(written, earlier_days_mended=mended), days=made)]
-
-
-STEPS = (
-    _Step((CUSTOMERS,), _customers),
-    _Step(
-        (HISTORY,),
-        _customer_history,
-        reads=(CUSTOMERS,),  # whom it refers to
-        checks={HISTORY: {"one_current_version": "Exactly one version a customer is current."}},
-    ),
-    _Step(
-        (TRANSACTIONS, ORDER_LINES, REJECTED),
-        _transactions,
-        reads=(CUSTOMERS,),
-        checks={
-            TRANSACTIONS: {
-                "rows_accounted": "Rows in = rows kept + duplicates + corrections + rows excluded, "
-                "for every source.",
-                "orders_agree": "Few orders have rows that contradict each other: none where the "
-                "mapping says `conflicts: stop`; else no more of the money, or of more than a few "
-                "rows, than may be in quarantine.",
-                "exclusions_share": "What is left out though neither the mapping nor the source's "
-                "own rules say so (unknown customers, sales below zero, other money) is no more of "
-                "the rows, or of the money, than may be in quarantine; most rows are of the "
-                "mapping's currency.",
-            },
-            ORDER_LINES: {
-                "lines_add_up": "The lines of every order add up to it in silver/transactions.",
-            },
-        },
-    ),
-    _Step((CUSTOMER_DAYS,), _customer_days, reads=(TRANSACTIONS,), from_bronze=False),
-)
-"""In the order they are made."""
+    return [Made(CUSTOMER_DAYS, commit_metadata(written, earlier_days_mended=mended), days=made)]
 
 
 def _agreement(

@@ -206,14 +206,14 @@ def test_the_gate_refuses_a_worse_model_and_promotes_a_better_one(
     refused = check(gated, "models/churn", "promoted")
     assert not refused.passed
     assert refused.description == (
-        f"its brier 0.24 does not beat the champion's 0.2; v{before} stays"
+        f"Brier score 0.24 does not beat the champion's 0.2; v{before} stays"
     )
     assert versions(gated, "gold/churn_scores", NEWEST) == {before}
 
     run_with(0.10)
     promoted = check(gated, "models/churn", "promoted")
     assert promoted.passed
-    assert promoted.description == f"its brier 0.1 beats the champion v{before}'s 0.2"
+    assert promoted.description == f"Brier score 0.1 beats the champion v{before}'s 0.2"
     (after,) = versions(gated, "gold/churn_scores", NEWEST)
     assert int(after) > int(before)
 
