@@ -23,9 +23,9 @@ from customer360.models.revenue.model import RevenueModel, RevenueModelError
 from customer360.models.revenue.order_file import OrderFileError
 from customer360.models.revenue.prediction import OUTPUT, predict_file
 from customer360.models.revenue.reasons import reasons
-from customer360.models.revenue.rows import outcomes
+from customer360.models.revenue.rows import BuyingHistory, outcomes
 from customer360.models.revenue.scoring import score
-from customer360.models.revenue.training import train, train_on_rows
+from customer360.models.revenue.training import RevenueOptions, train, train_on_rows
 from customer360.models.sampling import DatedRows
 from customer360.silver import customer_days
 from customer360_tests.gold.frames import bought, day, returned, rows_of, table
@@ -76,7 +76,11 @@ def shop(spark: SparkSession) -> tuple[DataFrame, DataFrame, DataFrame]:
 
 def test_a_training_of_silver_tables_and_its_scores(spark: SparkSession) -> None:
     days, bought_there, history = shop(spark)
-    found = train(days, bought_there, history, SHOP_END, horizon_days=60, nthread=1)
+    found = train(
+        BuyingHistory(days, bought_there, history),
+        SHOP_END,
+        RevenueOptions(horizon_days=60, nthread=1),
+    )
     assert found.trained
     assert found.parameters["test_as_of"] == str(SHOP_END - timedelta(days=60))
     assert found.metrics["test_rmse"] < found.metrics["baseline_mean_rmse"]
@@ -107,7 +111,7 @@ def test_a_history_too_short_to_test_leaves_the_mean(spark: SparkSession) -> Non
     bought_there = table(spark, TRANSACTIONS, rows)
     days = customer_days.customer_days(bought_there)
     history = table(spark, HISTORY, [])
-    found = train(days, bought_there, history, date(2024, 1, 13))
+    found = train(BuyingHistory(days, bought_there, history), date(2024, 1, 13))
     assert in_english(found.because) == (
         "12 days of history are too short for 4 horizons of 7 days; everybody's "
         "prediction is the mean"
@@ -116,7 +120,7 @@ def test_a_history_too_short_to_test_leaves_the_mean(spark: SparkSession) -> Non
     assert (found.model.kind, found.model.mean_revenue, found.model.purchase_rate) == (
         "mean", 15.0, 0.5,
     )  # fmt: skip
-    nothing = train(days, bought_there, history, date(2023, 12, 31))
+    nothing = train(BuyingHistory(days, bought_there, history), date(2023, 12, 31))
     assert nothing.model.kind == "none"
 
 

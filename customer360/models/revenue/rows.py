@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 
 import pandas as pd
@@ -21,6 +22,23 @@ from customer360.models.revenue.features import (
 from customer360.models.windows import AsOfGrid
 
 LABELS = ("revenue", "bought")
+
+
+@dataclass(frozen=True)
+class BuyingHistory:
+    """What the rows are made of.
+
+    Attributes:
+        customer_days: ``silver/customer_days``.
+        transactions: ``silver/transactions``.
+        customer_history: ``silver/customer_history``.
+        time_zone: Where the business's days begin and end.
+    """
+
+    customer_days: DataFrame
+    transactions: DataFrame
+    customer_history: DataFrame
+    time_zone: str = "UTC"
 
 
 def outcomes(customer_days: DataFrame, as_of: Sequence[date], horizon_days: int) -> DataFrame:
@@ -52,30 +70,21 @@ def outcomes(customer_days: DataFrame, as_of: Sequence[date], horizon_days: int)
     )
 
 
-def labelled_rows(
-    customer_days: DataFrame,
-    transactions: DataFrame,
-    customer_history: DataFrame,
-    as_of: Sequence[date],
-    horizon_days: int,
-    *,
-    time_zone: str = "UTC",
-) -> DataFrame:
+def labelled_rows(history: BuyingHistory, as_of: Sequence[date], horizon_days: int) -> DataFrame:
     """Features of everybody who had bought by each as-of date, with ``revenue`` and ``bought``.
 
     Args:
-        customer_days: ``silver/customer_days``.
-        transactions: ``silver/transactions``.
-        customer_history: ``silver/customer_history``.
+        history: What everybody did.
         as_of: As-of dates whose horizon has fully passed.
         horizon_days: Days ahead.
-        time_zone: Where the business's days begin and end.
     """
     features = revenue_features(
-        customer_features(customer_days, as_of),
-        first_orders(transactions, customer_history, as_of, time_zone=time_zone),
+        customer_features(history.customer_days, as_of),
+        first_orders(
+            history.transactions, history.customer_history, as_of, time_zone=history.time_zone
+        ),
     )
-    came = outcomes(customer_days, as_of, horizon_days)
+    came = outcomes(history.customer_days, as_of, horizon_days)
     return features.join(came, ["as_of", "customer_key"], "left").fillna(
         {"revenue": 0.0, "bought": 0}
     )

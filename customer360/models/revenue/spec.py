@@ -103,17 +103,23 @@ class RevenueSpec(ModelSpec["RevenueModel"]):
 
     def train(self, history: History, champion: Champion[RevenueModel] | None) -> RevenueTraining:
         """On labels that are complete; horizon and limits as set."""
-        from customer360.models.revenue.training import train
+        from customer360.models.revenue.rows import BuyingHistory
+        from customer360.models.revenue.training import RevenueOptions, train
 
         settings = history.settings
-        return train(
-            history.read(CUSTOMER_DAYS),
-            history.read(TRANSACTIONS),
-            history.read(HISTORY),
-            history.as_of,
+        options = RevenueOptions(
             horizon_days=settings.revenue_horizon_days,
             max_training_rows=settings.revenue_max_training_rows,
-            time_zone=history.time_zone,
+        )
+        return train(
+            BuyingHistory(
+                history.read(CUSTOMER_DAYS),
+                history.read(TRANSACTIONS),
+                history.read(HISTORY),
+                history.time_zone,
+            ),
+            history.as_of,
+            options,
             champion=champion.model if champion else None,
         )
 

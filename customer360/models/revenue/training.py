@@ -34,7 +34,7 @@ from customer360.models.revenue.judging import (
     pictures,
 )
 from customer360.models.revenue.model import RevenueModel
-from customer360.models.revenue.rows import labelled_rows, sampled_rows
+from customer360.models.revenue.rows import BuyingHistory, labelled_rows, sampled_rows
 from customer360.models.sampling import DatedRows, every_nth
 from customer360.models.training import Training
 from customer360.models.windows import WEEK, AsOfGrid, first_purchase_day, horizon_grid
@@ -46,9 +46,6 @@ DEFAULT_HORIZON_DAYS = 91
 
 HORIZONS_OF_HISTORY = 4
 """Labels of three dates that do not overlap, and one horizon of buying before the first."""
-
-DEFAULT_MAX_ROWS = 200_000
-"""As doubles, with a hundred columns, these are 160 MB, and a few times that while fitting."""
 
 LEAK_ROWS = 50_000
 """The leak check looks at so many rows of all dates."""
@@ -133,17 +130,33 @@ def _newest(as_of: date, horizon: int) -> AsOfGrid:
     return AsOfGrid((), as_of - timedelta(days=horizon), as_of)
 
 
+@dataclass(frozen=True, kw_only=True)
+class RevenueOptions:
+    """What a training may be told; nothing of it comes from the data.
+
+    Attributes:
+        horizon_days: Days ahead to predict; fewer where the history is short: see `horizon_for`.
+        max_training_rows: Rows (customer x as-of date) on the driver, at most, to learn from and
+            again to test on. As doubles, with a hundred columns, 200,000 are 160 MB, and a few
+            times that while fitting.
+        seed: Same seed, same data: same model.
+        nthread: Threads for XGBoost, at most; all cores when not given.
+    """
+
+    horizon_days: int = DEFAULT_HORIZON_DAYS
+    max_training_rows: int = 200_000
+    seed: int = 0
+    nthread: int | None = None
+
+
+DEFAULTS = RevenueOptions()
+
+
 def train(
-    customer_days: DataFrame,
-    transactions: DataFrame,
-    customer_history: DataFrame,
+    history: BuyingHistory,
     as_of: date,
+    options: RevenueOptions = DEFAULTS,
     *,
-    horizon_days: int = DEFAULT_HORIZON_DAYS,
-    max_training_rows: int = DEFAULT_MAX_ROWS,
-    time_zone: str = "UTC",
-    seed: int = 0,
-    nthread: int | None = None,
     champion: RevenueModel | None = None,
 ) -> RevenueTraining:
     """Learn on earlier as-of dates, choose on a later one, test on the latest.
@@ -156,45 +169,36 @@ def train(
     status says so and why.
 
     Args:
-        customer_days: ``silver/customer_days``.
-        transactions: ``silver/transactions``.
-        customer_history: ``silver/customer_history``.
+        history: What everybody did.
         as_of: Last day used; the test date is one horizon before it.
-        horizon_days: Days ahead to predict; fewer where the history is short: see `horizon_for`.
-        max_training_rows: Rows (customer x as-of date) on the driver, at most, to learn from and
-            again to test on.
-        time_zone: Where the business's days begin and end.
-        seed: Same seed, same data: same model.
-        nthread: Threads for XGBoost, at most; all cores when not given.
+        options: What it is told.
         champion: The model in use: judged on the same test rows, as ``champion_*``, if it was
             trained on the same features and looks as many days ahead.
 
     Raises:
         HorizonError: The horizon is below one day.
     """
-    history_days, horizon, grid = _dates(customer_days, as_of, horizon_days)
+    history_days, horizon, grid = _dates(history.customer_days, as_of, options.horizon_days)
     notes: tuple[Note, ...] = ()
-    if horizon != horizon_days:
-        days = {"days": horizon, "wanted": horizon_days, "history": history_days}
+    if horizon != options.horizon_days:
+        days = {"days": horizon, "wanted": options.horizon_days, "history": history_days}
         notes = (Note("horizon_shortened", days),)
     alone = _newest(as_of, horizon)
     dates = grid.dates if grid else (alone.validation,)
     log.info("revenue: gathering the customers of %d dates", len(dates))
-    rows = labelled_rows(
-        customer_days, transactions, customer_history, dates, horizon, time_zone=time_zone
-    ).persist()
+    rows = labelled_rows(history, dates, horizon).persist()
     try:
-        frame, sizes = sampled_rows(rows, grid or alone, max_training_rows)
+        frame, sizes = sampled_rows(rows, grid or alone, options.max_training_rows)
     finally:
         rows.unpersist()
     if grid is None:
-        return _too_short(frame, as_of, horizon, history_days, seed, notes)
+        return _too_short(frame, as_of, horizon, history_days, options.seed, notes)
     training = train_on_rows(
         DatedRows.of(frame, grid, sum(sizes.values())),
         horizon,
         as_of,
-        seed=seed,
-        nthread=nthread,
+        seed=options.seed,
+        nthread=options.nthread,
         champion=champion,
     )
     return replace(
@@ -203,7 +207,7 @@ def train(
         parameters={
             **training.parameters,
             "history_days": history_days,
-            "max_training_rows": max_training_rows,
+            "max_training_rows": options.max_training_rows,
         },
     )
 
@@ -223,8 +227,8 @@ def train_on_rows(
         rows: Labelled rows: ``as_of``, ``revenue``, ``bought``, the features.
         horizon_days: Days ahead of the labels.
         as_of: Day the training is made for.
-        seed: As for `train`.
-        nthread: As for `train`.
+        seed: As of `RevenueOptions`.
+        nthread: As of `RevenueOptions`.
         champion: As for `train`.
     """
     reason = why_not(rows.learn, rows.validate)
