@@ -36,7 +36,7 @@ from customer360.pipeline.follow_changes import follow_changes
 from customer360.pipeline.patterns import check_patterns
 from customer360.pipeline.workspace import Workspace, days_note, newest_note
 from customer360.sources.base import ChangingSource, Source
-from customer360.sources.readers import shown_name
+from customer360.sources.csv_files import shown_name
 from customer360.table_names import quarantine_of
 
 

@@ -9,10 +9,12 @@ is made once, and those of earlier states of the file are removed. A clean file 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
@@ -24,10 +26,13 @@ from customer360.errors import BrokenFileError, first_line, listed
 from customer360.sources.csv_files import (
     CONTROL_CHARACTERS_OF_PYTHON,
     CsvShape,
+    check_csv,
     lines_of,
     look,
     numbered,
+    raise_missing,
     reading,
+    refuse_repeated,
     without_returns,
 )
 from customer360.sources.text_form import TextForm
@@ -41,7 +46,9 @@ SPREADSHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 
 CORRUPT = "_corrupt_record"
 
-_SPARK_READS = ("utf-8", "latin-1", "utf-16")
+SPARK_NAMES = {"utf-8": "UTF-8", "latin-1": "ISO-8859-1", "utf-16": "UTF-16"}
+"""The encodings that Spark and Arrow read, and what they call them."""
+
 _CHUNK = 1 << 20
 _BETWEEN = "\x1f"
 _CONTROLS = re.compile(CONTROL_CHARACTERS_OF_PYTHON)
@@ -98,12 +105,43 @@ def readable(file: Path, form: TextForm, cache: Path, decimal: str = ".") -> Rea
             lambda to: _write(_filled(rows_of_csv(file, form, shape), form, file), to),
         )
         return Readable(copy, CsvShape(shape.header, shape.repeated, controls=shape.controls), None)
-    if form.encoding in _SPARK_READS and not form.skip_lines and not shape.returns:
+    if form.encoding in SPARK_NAMES and not form.skip_lines and not shape.returns:
         return Readable(file, shape, form)
     how = f"{form!r} without returns" if shape.returns else repr(form)
     copy = _copy(file, how, cache, lambda to: _transcribe(file, form, to, shape.returns))
     plain = replace(form, encoding="utf-8", skip_lines=0)
     return Readable(copy, replace(shape, encoding="utf-8"), plain)
+
+
+def readable_with(
+    file: Path, wanted: Sequence[str], form: TextForm, cache: Path | None, decimal: str = "."
+) -> Readable:
+    """The file or a copy that Spark can read, which has the columns ``wanted``.
+
+    Args:
+        file: CSV or spreadsheet.
+        wanted: The file's names of columns.
+        form: How it is to be taken apart.
+        cache: Where copies are; None is a temporary folder.
+        decimal: Decimal mark for the numbers of a spreadsheet's cells.
+
+    Raises:
+        BrokenFileError: See `readable`; or a column is missing or named twice.
+    """
+    if not is_spreadsheet(file):
+        check_csv(file, wanted, form)
+    source = readable(file, form, cache or Path(_scratch().name), decimal)
+    missing = [name for name in wanted if name not in source.shape.header]
+    if missing:
+        raise_missing(file, source.shape.header, missing, wanted, None)
+    refuse_repeated(file, source.shape.repeated, wanted)
+    return source
+
+
+@functools.cache
+def _scratch() -> tempfile.TemporaryDirectory[str]:
+    """For copies of files that are in no deployment; it goes with the process."""
+    return tempfile.TemporaryDirectory(prefix="customer360-")
 
 
 def _copy(file: Path, how: str, cache: Path, make: Callable[[Path], None]) -> Path:

@@ -42,7 +42,7 @@ from typing import TYPE_CHECKING
 
 from customer360.days import DayRange
 from customer360.errors import BrokenFileError, listed
-from customer360.sources import readers, staged
+from customer360.sources import archives, readers, staged, time_columns
 from customer360.sources.base import Source
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class OlistSource(Source):
 
     def fingerprint(self, table: str) -> str:
         """Name, size and modification time of the table's file."""
-        return readers.fingerprint([self.file(table)])
+        return archives.fingerprint([self.file(table)])
 
     def read_raw(self, spark: SparkSession, table: str, start: date, end: date) -> DataFrame:
         """The table's whole file as text; see `customer360.sources.readers.read_csv`."""
@@ -127,7 +127,7 @@ class OlistSource(Source):
 
     @functools.cached_property
     def _available(self) -> DayRange:
-        return readers.day_range(
+        return time_columns.day_range(
             [self.file("olist_orders")], "order_purchase_timestamp", "yyyy-MM-dd HH:mm:ss"
         )
 
@@ -142,7 +142,7 @@ class OlistSource(Source):
             )
         if self.cache is None:
             raise ValueError("OlistSource needs a cache folder to extract a zip into")
-        return readers.unpack(self.path, names, self.cache)
+        return archives.unpack(self.path, names, self.cache)
 
     def staged_customers(self, bronze: Mapping[str, DataFrame]) -> DataFrame:
         """One row an order: where its person lived when it was placed.

@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 
 from customer360.contracts import Column, Contract
 from customer360.errors import BrokenFileError
-from customer360.sources import readers
+from customer360.sources import archives, columns, csv_files, readers, time_columns
 from customer360.sources.text_form import TextForm
 
 CONTRACT = Contract.from_columns(
@@ -154,7 +154,7 @@ def test_a_broken_csv_is_named_with_what_was_expected_and_found(
 ) -> None:
     file = write(tmp_path / name, content)
     with pytest.raises(BrokenFileError) as error:
-        readers.check_csv(file, WANTED)
+        csv_files.check_csv(file, WANTED)
     assert str(error.value).startswith(said)
     assert "\n" not in str(error.value)
 
@@ -163,20 +163,20 @@ def test_a_gzip_cut_short_is_broken(tmp_path: Path) -> None:
     whole = gzip.compress(os.urandom(200_000).hex().encode())
     file = write(tmp_path / "a.csv.gz", whole[:-5000])
     with pytest.raises(BrokenFileError, match=r"a\.csv\.gz: expected a whole gzip file, found .*"):
-        readers.check_csv(file, [])
+        csv_files.check_csv(file, [])
 
 
 def test_missing_and_unreadable_files_are_broken(tmp_path: Path) -> None:
     with pytest.raises(BrokenFileError, match=r"none\.csv: expected a CSV file, found no such"):
-        readers.check_csv(tmp_path / "none.csv", WANTED)
+        csv_files.check_csv(tmp_path / "none.csv", WANTED)
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(BrokenFileError, match=r"folder\.csv: .* found is a directory"):
-        readers.check_csv(tmp_path / "folder.csv", WANTED)
+        csv_files.check_csv(tmp_path / "folder.csv", WANTED)
 
 
 def test_a_quotation_mark_within_a_word_breaks_nothing(tmp_path: Path) -> None:
     file = write(tmp_path / "a.csv", 'id,note,amount\n1,5" nail,2\n2,"two\nlines",3\n')
-    assert readers.check_csv(file, WANTED).header == ("id", "note", "amount")
+    assert csv_files.check_csv(file, WANTED).header == ("id", "note", "amount")
 
 
 def test_nothing_is_read_from_a_broken_file(spark: SparkSession, tmp_path: Path) -> None:
@@ -218,11 +218,11 @@ def test_a_broken_parquet_is_named(tmp_path: Path) -> None:
     file = tmp_path / "a.parquet"
     pd.DataFrame({"id": ["1"]}).to_parquet(file)
     with pytest.raises(BrokenFileError, match=r"a\.parquet: expected columns note, amount, found"):
-        readers.check_parquet(file, WANTED)
+        columns.check_parquet(file, WANTED)
     for content in (b"", b"id,note,amount\n"):
         write(file, content)
         with pytest.raises(BrokenFileError, match=r"a\.parquet: expected a Parquet file, found"):
-            readers.check_parquet(file, WANTED)
+            columns.check_parquet(file, WANTED)
 
 
 def test_day_range_passes_over_what_is_no_date(tmp_path: Path) -> None:
@@ -231,10 +231,10 @@ def test_day_range_passes_over_what_is_no_date(tmp_path: Path) -> None:
         'id,at,note\n1,31/12/2023 23:59,"x\ny"\n2,02/01/2024 00:00,\n'
         "3,soon,\n4,99/99/2025 00:00,\n",
     )
-    found = readers.day_range([file], "at", "dd/MM/yyyy HH:mm")
+    found = time_columns.day_range([file], "at", "dd/MM/yyyy HH:mm")
     assert (found.first, found.last) == (dt.date(2023, 12, 31), dt.date(2024, 1, 2))
     with pytest.raises(BrokenFileError, match=r"a\.csv: expected dates like yyyy-MM-dd in column"):
-        readers.day_range([file], "at", "yyyy-MM-dd")
+        time_columns.day_range([file], "at", "yyyy-MM-dd")
 
 
 @pytest.mark.parametrize(
@@ -253,23 +253,23 @@ def test_a_value_stands_at_the_line_that_an_editor_shows(
     """A lone carriage return within a value ends no line, but those of old Macs do."""
     file = write(tmp_path / "a.csv", content)
     form = TextForm()
-    assert readers.place_of([file], "amount", "twelve", form=form, cache=tmp_path) == place
+    assert columns.place_of([file], "amount", "twelve", form=form, cache=tmp_path) == place
 
 
 def test_the_line_of_a_row_that_is_too_long(tmp_path: Path) -> None:
     file = write(tmp_path / "a.csv", 'id,note\n1,"x\ry"\n2,y,1,5\n')
-    error = readers.too_long([file], TextForm(), tmp_path)
+    error = columns.too_long([file], TextForm(), tmp_path)
     assert error is not None
     assert str(error).startswith("a.csv, line 3: expected 2 values, as the header has")
 
 
 def test_fingerprint_changes_with_the_files(tmp_path: Path) -> None:
     one, two = write(tmp_path / "1", "a"), write(tmp_path / "2", "b")
-    before = readers.fingerprint([one, two])
-    assert before == readers.fingerprint([two, one])
-    assert before != readers.fingerprint([one])
+    before = archives.fingerprint([one, two])
+    assert before == archives.fingerprint([two, one])
+    assert before != archives.fingerprint([one])
     os.utime(two, ns=(1, 1))
-    assert before != readers.fingerprint([one, two])
+    assert before != archives.fingerprint([one, two])
 
 
 def test_zip_members_are_extracted_once_and_anew_when_the_zip_changes(tmp_path: Path) -> None:
@@ -277,14 +277,14 @@ def test_zip_members_are_extracted_once_and_anew_when_the_zip_changes(tmp_path: 
     with zipfile.ZipFile(archive, "w") as opened:
         opened.writestr("folder/a.csv", "old")
         opened.writestr("other.txt", "not asked for")
-    (first,) = readers.unpack(archive, ["a.csv"], cache)
+    (first,) = archives.unpack(archive, ["a.csv"], cache)
     assert first.read_text() == "old"
     written = first.stat().st_mtime_ns
-    assert readers.unpack(archive, ["a.csv"], cache) == [first]
+    assert archives.unpack(archive, ["a.csv"], cache) == [first]
     assert first.stat().st_mtime_ns == written
     with zipfile.ZipFile(archive, "w") as opened:
         opened.writestr("a.csv", "newer")
-    (second,) = readers.unpack(archive, ["a.csv"], cache)
+    (second,) = archives.unpack(archive, ["a.csv"], cache)
     assert second.read_text() == "newer"
     assert sorted(file.name for file in cache.rglob("*") if file.is_file()) == ["a.csv", "a.csv"]
 
@@ -292,4 +292,4 @@ def test_zip_members_are_extracted_once_and_anew_when_the_zip_changes(tmp_path: 
 def test_a_damaged_zip_is_named(tmp_path: Path) -> None:
     archive = write(tmp_path / "a.zip", "no zip")
     with pytest.raises(BrokenFileError, match=r"a\.zip: expected a zip archive, found"):
-        readers.unpack(archive, ["a.csv"], tmp_path / "cache")
+        archives.unpack(archive, ["a.csv"], tmp_path / "cache")

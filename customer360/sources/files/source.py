@@ -26,7 +26,7 @@ from customer360.contracts.times import (
 )
 from customer360.days import DayRange
 from customer360.errors import BrokenFileError, listed
-from customer360.sources import readers
+from customer360.sources import archives, columns, readers, time_columns
 from customer360.sources.base import Delivery
 from customer360.sources.copies import SPREADSHEETS
 from customer360.sources.files.mapping import FileMapping, name_pattern
@@ -86,7 +86,7 @@ class FilesSource(MappedSource[FileMapping]):
             return name
         try:
             files = [file for file in self.files() if file.name == name]
-            location = readers.place_of(
+            location = columns.place_of(
                 files, column, value, form=self.mapping.text, cache=self.cache
             )
         except BrokenFileError:  # it is another file by now
@@ -139,7 +139,7 @@ class FilesSource(MappedSource[FileMapping]):
             BrokenFileError: There is no file, or no time in them can be read.
         """
         files = self.files()
-        version = readers.fingerprint(files)
+        version = archives.fingerprint(files)
         if self._known_days is None or self._known_days[0] != version:
             self._known_days = (version, self._days(files))
         return self._known_days[1]
@@ -150,7 +150,7 @@ class FilesSource(MappedSource[FileMapping]):
 
     def fingerprint(self, table: str) -> str:
         """Names, sizes and modification times of all files."""
-        return readers.fingerprint(self.files())
+        return archives.fingerprint(self.files())
 
     def read_raw(self, spark: SparkSession, table: str, start: date, end: date) -> DataFrame:
         """The files' rows as text; of dated files, those of ``start`` to ``end``."""
@@ -250,19 +250,19 @@ class FilesSource(MappedSource[FileMapping]):
                 f'first in the file, write date_format: "{swapped(mapping.time_formats)}"'
             )
         self._doubts += self._far_off(profile)
-        days = readers.days_of(
+        days = time_columns.days_of(
             profile,
             files,
             mapping.columns.occurred_at,
             mapping.time_formats,
             place=functools.partial(
-                readers.place_of,
+                columns.place_of,
                 files,
                 mapping.columns.occurred_at,
                 form=mapping.text,
                 cache=self.cache,
             ),
-            too_long=functools.partial(readers.too_long, files, mapping.text, self.cache),
+            too_long=functools.partial(columns.too_long, files, mapping.text, self.cache),
         )
         if mapping.columns.refunded_at is None:
             return days
@@ -293,9 +293,9 @@ class FilesSource(MappedSource[FileMapping]):
     def _today(self) -> date:
         return datetime.now(ZoneInfo(self.time_zone)).date()
 
-    def _times(self, files: list[Path], column: str) -> readers.TimeProfile:
+    def _times(self, files: list[Path], column: str) -> time_columns.TimeProfile:
         mapping = self.mapping
-        return readers.times_in(
+        return time_columns.times_in(
             files,
             column,
             self._contract.column(self._names[column]).format or "",
@@ -307,7 +307,7 @@ class FilesSource(MappedSource[FileMapping]):
             today=self._today,
         )
 
-    def _far_off(self, profile: readers.TimeProfile) -> list[str]:
+    def _far_off(self, profile: time_columns.TimeProfile) -> list[str]:
         """What is strange about the first and last days."""
         column, doubts = self.mapping.columns.occurred_at, []
         if profile.bounds is not None and profile.implausible and profile.read:
@@ -344,10 +344,10 @@ class FilesSource(MappedSource[FileMapping]):
         if mapping.format == "parquet" or self._has("currency"):
             return
         for file in files:
-            for name in readers.columns_of(file, mapping.text, self.cache):
+            for name in columns.columns_of(file, mapping.text, self.cache):
                 if name in stated or not _OF_CURRENCY.fullmatch(name.strip()):
                     continue
-                codes = readers.different_values(file, name, mapping.text, self.cache)
+                codes = columns.different_values(file, name, mapping.text, self.cache)
                 others = sorted(
                     {code.upper() for code in codes if _CODE.fullmatch(code)} - {self.currency}
                 )
@@ -369,10 +369,10 @@ class FilesSource(MappedSource[FileMapping]):
         ruled = {rule.column for rule in (*mapping.cancellations, *mapping.exclude)}
         named = {header for _, header in mapping.columns.pairs()} | ruled
         for file in files:
-            for name in readers.columns_of(file, mapping.text, self.cache):
+            for name in columns.columns_of(file, mapping.text, self.cache):
                 if name in named or not _OF_REFUNDS.fullmatch(name.strip()):
                     continue
-                values = readers.different_values(file, name, mapping.text, self.cache)
+                values = columns.different_values(file, name, mapping.text, self.cache)
                 if any(re.search("[1-9]", value) for value in values):
                     return [
                         f"{self.name}: column {name} of {file.name} seems to hold what was given "

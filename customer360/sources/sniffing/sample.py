@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from customer360.errors import BrokenFileError, SettingsError, listed
-from customer360.sources import copies, csv_files, readers
+from customer360.sources import copies, csv_files
+from customer360.sources.columns import check_parquet
 from customer360.sources.mapping import NULL_WORDS
 from customer360.sources.sniffing.text import encoding_of, sniff_text
 from customer360.sources.text_form import TextForm
@@ -226,7 +227,7 @@ def _table_in(cells: Sequence[Sequence[object]]) -> int | None:
 
 
 def _of_parquet(file: Path, rows: int) -> Sample:
-    schema = readers.check_parquet(file, [])
+    schema = check_parquet(file, [])
     instants = frozenset(
         one.name for one in schema if pa.types.is_temporal(one.type) and not _is_time(one.type)
     )

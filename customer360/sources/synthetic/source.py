@@ -201,12 +201,13 @@ def _checked(file: Path, wanted: tuple[str, ...]) -> tuple[str, ...]:
     """
     import pyarrow as pa
 
-    from customer360.sources import readers
+    from customer360.sources.columns import check_parquet
+    from customer360.sources.csv_files import shown_name
 
-    schema = readers.check_parquet(file, wanted)
+    schema = check_parquet(file, wanted)
     typed = [f"{field.name} {field.type}" for field in schema if field.type != pa.string()]
     if typed:
-        raise BrokenFileError(readers.shown_name(file), "text columns only", listed(typed))
+        raise BrokenFileError(shown_name(file), "text columns only", listed(typed))
     return tuple(name for name in schema.names if name not in wanted)
 
 
