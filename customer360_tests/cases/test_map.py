@@ -16,7 +16,10 @@ from pyspark.sql import SparkSession
 from customer360.errors import BrokenFileError, SettingsError
 from customer360.sources.files import FilesSource
 from customer360.sources.files.mapping import FileMapping
-from customer360.sources.sniffing import Drafted, draft
+from customer360.sources.sniffing import Drafted, draft, roles
+from customer360.sources.sniffing.sample import look_at
+from customer360.sources.sniffing.values import columns_of
+from customer360.sources.sniffing.words import ROLES
 from customer360_tests.cases.loaded_files import Loaded, load_from
 from customer360_tests.deployments import customer360
 
@@ -221,6 +224,49 @@ def test_ids_that_repeat_are_lines(spark: SparkSession, tmp_path: Path) -> None:
     assert (found.mapping.columns.line_id, found.mapping.columns.amount) == ("line", None)
     assert "1 of 2 order ids stand on several rows that differ" in found.drafted.text
     assert found.loaded.amounts == {"7": 10, "8": 15}
+
+
+def test_what_was_bought_is_named_where_rows_are_lines(spark: SparkSession, tmp_path: Path) -> None:
+    head = "order,client,date,StockCode,Description,amount\n"
+    lines = head + (
+        "1,A,2024-04-01,84077,Lamp,5.00\n1,A,2024-04-01,22457,Chair,6.00\n"
+        "2,B,2024-04-02,84077,Lamp,5.00\n3,A,2024-04-02,84077,Lamp,5.00\n"
+        "3,A,2024-04-02,22457,Chair,6.00\n"
+    )
+    found = mapped(spark, write(tmp_path, "lines.csv", lines))
+    assert (found.mapping.grain, found.mapping.columns.product_id) == ("lines", "StockCode")
+    assert found.loaded.amounts == {"1": 11, "2": 5, "3": 11}
+
+    orders = head + "1,A,2024-04-01,84077,Lamp,5.00\n2,B,2024-04-02,22457,Chair,6.00\n"
+    found = mapped(spark, write(tmp_path, "orders.csv", orders))
+    assert (found.mapping.grain, found.mapping.columns.product_id) == ("orders", None)
+    assert "Not named, kept as JSON in bronze: StockCode, Description" in found.drafted.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "proposed"),
+    [
+        ("number", ("0.5", "1.25", "3"), True),
+        ("integer", ("5", "12", "3"), True),
+        ("integer", ("0.5", "1.25", "3"), False),
+        ("number", ("much", "little", "none"), False),
+    ],
+)
+def test_an_attribute_that_is_a_number_is_proposed(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    values: tuple[str, ...],
+    proposed: bool,
+) -> None:
+    """As if the contract of silver/customers had one more: credit."""
+    monkeypatch.setitem(roles.ATTRIBUTES, "credit", kind)
+    monkeypatch.setattr(roles, "ROLES", {**ROLES, "credit": ("credit",)})
+    rows = (f"{n},c{n},2024-05-0{n},1.00,{value}\n" for n, value in enumerate(values, 1))
+    file = write(tmp_path, "orders.csv", "order,customer,date,total,Credit\n" + "".join(rows))
+    sample = look_at([file])
+    chosen = roles.choose(columns_of(sample.rows, sample.instants))
+    assert ("credit" in chosen) is proposed
 
 
 def test_an_order_total_on_every_line_is_not_added_up(spark: SparkSession, tmp_path: Path) -> None:

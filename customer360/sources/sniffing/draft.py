@@ -495,6 +495,8 @@ class _Page:
         left_out = {"discount"} | ({"amount", "unit_price"} - set(rows.amount))
         if rows.grain == "orders" or not rows.numbered:
             left_out |= {"line_id"}
+        if rows.grain == "orders":
+            left_out |= {"product_id"}
         if not rows.states:
             left_out |= {"changed_at"}
         if "refunded" not in roles:

@@ -155,7 +155,8 @@ def _kinds(
     profile: RowProfile, queries: _Queries, columns: Sequence[Column], roles: dict[str, Chosen]
 ) -> None:
     """What columns of few values say of a row: refunded, cancelled, not paid."""
-    taken = {chosen.column.name for role, chosen in roles.items() if role != "name"}
+    free = ("name", "product_id")  # some columns that are called so say what a row is
+    taken = {chosen.column.name for role, chosen in roles.items() if role not in free}
     for column in columns:
         if column.name in taken or column.distinct > _FEW or column.is_number or column.is_time:
             continue
@@ -463,8 +464,8 @@ def _below_zero(
 def _discount_lines(
     queries: _Queries, columns: Sequence[Column], roles: dict[str, Chosen], below: str
 ) -> Rule | None:
-    """The lines below zero that a column without a role calls discounts, if one does."""
-    taken = {chosen.column.name for chosen in roles.values()}
+    """The lines below zero that a column calls discounts, if one of no role or of products does."""
+    taken = {chosen.column.name for role, chosen in roles.items() if role != "product_id"}
     for column in columns:
         if column.name in taken or column.is_time:
             continue

@@ -14,12 +14,15 @@ from customer360.sources.sniffing.words import ROLES, is_named, without_currency
 MONEY = ("amount", "unit_price", "discount", "refunded", "freight")
 COUNTS = ("quantity", "items", "installments")
 TIMES = ("occurred_at", "changed_at", "refunded_at")
+ATTRIBUTES = {name: each.logical_type for name, each in customer_attributes().items()}
+"""What the values of each attribute of a customer are."""
+
 DAYS = (
-    *(name for name, each in customer_attributes().items() if each.logical_type == "date"),
+    *(name for name, kind in ATTRIBUTES.items() if kind == "date"),
     "delivered_on",
     "reviewed_on",
 )
-_IDS = ("order_id", "line_id", "customer_id", "related_order_id")
+_IDS = ("order_id", "line_id", "product_id", "customer_id", "related_order_id")
 _FRACTION = re.compile(r"\d+[.,]0*[1-9]\d*")
 _SERIALS = {
     "excel": (20_000, 60_000),
@@ -103,9 +106,9 @@ def _fits(role: str, column: Column) -> bool:
     """Whether a column's values may be those of a role."""
     if not column.filled:
         return False
-    if role in MONEY:
+    if role in MONEY or ATTRIBUTES.get(role) == "number":
         return column.is_number and not _is_time(column)
-    if role in COUNTS:
+    if role in COUNTS or ATTRIBUTES.get(role) == "integer":
         return column.is_number and not any(map(_FRACTION.fullmatch, column.texts))
     if role in TIMES:
         return column.is_time or serial_of(column) is not None

@@ -24,6 +24,10 @@ _CUSTOMER = (
     "acheteur|cliente|klant|kund|klient|consumidor)"
 )
 _OF_CUSTOMER = f"({_CUSTOMER} |billing |bill to |payer )?"
+_PRODUCT = (
+    "(product|article|sku|stock|variant|artikel|produkt|produit|produto|producto|articulo|"
+    "articolo|prodotto)"
+)
 _TIME = "(date|time|datetime|timestamp|at|on|day|utc|date utc|time utc|date and time)"
 _MONEY = (
     "(amount|value|total|sum|price|betrag|summe|preis|montant|prix|valor|preco|importe|importo|"
@@ -41,6 +45,11 @@ _HEADERS: Mapping[str, tuple[str, ...]] = {
         f"({_ORDER} )?(line|item|position|pos|row|lineitem|line item|posten|zeile|ligne|linha|"
         f"linea) ({_NUMBER}|seq|sequence|index)|lines?|position|pos|payment sequential|sequence|"
         "seq",
+    ),
+    "product_id": (
+        f"(lineitem |line item |item )?{_PRODUCT} {_NUMBER}|(lineitem |line item |item )?sku|ean|"
+        f"gtin|upc|asin|isbn|artikelnummer|{_NUMBER} (du |do |de |del |da )?{_PRODUCT}",
+        f"{_PRODUCT}",
     ),
     "customer_id": (
         f"{_CUSTOMER} (unique )?{_NUMBER}|{_NUMBER} (du |do |de |del |da )?{_CUSTOMER}|customerid",
