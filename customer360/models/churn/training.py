@@ -22,6 +22,7 @@ from customer360.models.baselines import (
 from customer360.models.churn.distributed import Trainer, grown_on_spark, trains_on_spark
 from customer360.models.churn.features import (
     CATEGORICAL_FEATURES,
+    FEATURES,
     NUMERIC_FEATURES,
     design_matrix,
     frequent_categories,
@@ -39,6 +40,7 @@ from customer360.models.churn.judging import judged_metrics, pictures
 from customer360.models.churn.model import RISK_HIGH, RISK_MEDIUM, ChurnModel
 from customer360.models.churn.rows import history_cells, labelled_rows, sampled_rows
 from customer360.models.evaluation import calibration_table
+from customer360.models.examples import made_up_customers
 from customer360.models.leakage import LeakReport, check_leaks
 from customer360.models.lifetime_value.fitting import fit_bg_nbd
 from customer360.models.lifetime_value.maximise import NotFittedError
@@ -268,7 +270,7 @@ def train_on_rows(
         calibration=table,
         feature_importance=fitted.importance,
         plots=pictures(model, predicted, judged, table, fitted.importance, grid, others, curve),
-        sample=_example(rows.test),
+        sample=made_up_customers(FEATURES),
         as_of=as_of,
         leaks=leaks,
     )
@@ -389,10 +391,6 @@ def _facts(
     }
 
 
-def _example(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[[*NUMERIC_FEATURES, *CATEGORICAL_FEATURES]].head(5).reset_index(drop=True)
-
-
 def _too_short(
     customer_days: DataFrame, as_of: date, windows: ChurnWindows, options: ChurnOptions
 ) -> ChurnTraining:
@@ -427,6 +425,6 @@ def _too_short(
         calibration=calibration_table([], []),
         feature_importance={},
         plots={},
-        sample=_example(frame),
+        sample=made_up_customers(FEATURES),
         as_of=as_of,
     )

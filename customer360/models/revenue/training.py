@@ -13,6 +13,7 @@ from pyspark.sql import DataFrame
 from customer360.errors import Customer360Error
 from customer360.models.churn.fitting import threads_for
 from customer360.models.evaluation import decile_table
+from customer360.models.examples import made_up_customers
 from customer360.models.leakage import LeakReport, check_leaks
 from customer360.models.notes import Note
 from customer360.models.revenue.features import FEATURES, typed_features
@@ -258,7 +259,7 @@ def train_on_rows(
         deciles=decile_table(predicted, judged["revenue"]),
         importance=shuffled[0],
         plots=pictures(model, predicted, judged, grid, shuffled),
-        sample=_example(rows.test),
+        sample=made_up_customers(FEATURES),
         as_of=as_of,
         leaks=fitted.leaks,
     )
@@ -343,10 +344,6 @@ def _instead(model: RevenueModel) -> Note:
     return Note("nothing_is_predicted" if model.kind == "none" else "mean_is_predicted")
 
 
-def _example(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[list(FEATURES)].head(5).reset_index(drop=True)
-
-
 def _too_short(
     frame: pd.DataFrame,
     as_of: date,
@@ -380,6 +377,6 @@ def _too_short(
         deciles=decile_table([], []),
         importance={},
         plots={},
-        sample=_example(frame),
+        sample=made_up_customers(FEATURES),
         as_of=as_of,
     )
