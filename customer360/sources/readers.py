@@ -30,6 +30,7 @@ from customer360.contracts import Contract
 from customer360.contracts.times import YEARS_FROM, guesses, read_times, swapped
 from customer360.days import DayRange
 from customer360.errors import BrokenFileError, first_line, listed
+from customer360.quoting import shown, without_rows
 from customer360.sources.copies import CORRUPT, Readable, is_spreadsheet, readable
 from customer360.sources.csv_files import (
     CONTROL_CHARACTERS,
@@ -557,12 +558,12 @@ def days_of(
             raise BrokenFileError(
                 names,
                 f"dates from {first} to {last} in column {column}",
-                listed(profile.implausible_examples),
+                listed(list(map(shown, profile.implausible_examples))),
                 "check the date format; if they are meant, write dates_from and dates_to in the "
                 "mapping",
             )
         if profile.examples:
-            example = f"{profile.examples[0]}{place(profile.examples[0])}"
+            example = f"{shown(profile.examples[0])}{place(profile.examples[0])}"
             remedy = (
                 "write date_format in the mapping as the dates are written, such as "
                 '"dd/MM/yyyy HH:mm" (d day, M month, y year, H hour, m minute), or name another '
@@ -579,9 +580,9 @@ def days_of(
         raise BrokenFileError(
             names,
             f"dates like {formats} in column {column}",
-            f"{profile.examples[0]}{place(profile.examples[0])} and others, {profile.unread} of "
-            f"{every} different values, that are dates only with day and month the other way "
-            "round, as all values are",
+            f"{shown(profile.examples[0])}{place(profile.examples[0])} and others, "
+            f"{profile.unread} of {every} different values, that are dates only with day and month "
+            "the other way round, as all values are",
             f'write date_format: "{other}" in the mapping',
         )
     return DayRange(profile.first, profile.last)
@@ -787,7 +788,9 @@ def _csv_column(source: Readable, form: TextForm, position: int) -> Iterator[pd.
             values = batch.column(0).to_pandas()
             yield values.iloc[1:] if number == 0 and not source.shape.trailing else values
     except pa.ArrowInvalid as error:
-        raise BrokenFileError(source.file.name, "a CSV file", first_line(error)) from None
+        raise BrokenFileError(
+            source.file.name, "a CSV file", without_rows(first_line(error))
+        ) from None
     if short:
         rows = csv.reader(short, **dialect(form))
         yield pd.Series([row[position] for row in rows if len(row) > position], dtype="str")

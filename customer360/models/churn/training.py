@@ -21,9 +21,7 @@ from customer360.models.baselines import (
 )
 from customer360.models.churn.distributed import Trainer, grown_on_spark, trains_on_spark
 from customer360.models.churn.features import (
-    CATEGORICAL_FEATURES,
     FEATURES,
-    NUMERIC_FEATURES,
     design_matrix,
     frequent_categories,
 )
