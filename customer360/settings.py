@@ -52,6 +52,12 @@ class Settings(BaseSettings):
 
     home: Path = Field(DEFAULT_HOME, description="Folder that holds the whole deployment.")
 
+    temp_dir: Path | None = Field(
+        None,
+        description="Folder for temporary files, of rows among others; unset: tmp in the home. For "
+        "a home on a slow disk.",
+    )
+
     # Sources
     sources: Annotated[list[str], NoDecode, BeforeValidator(_words)] = Field(
         ["synthetic"], description="Active sources; several are unified into one silver layer."
@@ -289,6 +295,11 @@ class Settings(BaseSettings):
         """``customer360 <words>`` for this deployment, as typed in this process's folder."""
         at = "" if self.home == DEFAULT_HOME else f" --home {self.home}"
         return f"customer360 {words}{at}"
+
+    @property
+    def scratch_dir(self) -> Path:
+        """Where processes keep their temporary files."""
+        return self.temp_dir or self.home / "tmp"
 
     @property
     def raw_dir(self) -> Path:
