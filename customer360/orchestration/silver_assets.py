@@ -147,7 +147,8 @@ def _customers(
 
     written = load_silver.load_customers(work, days)
     rows = {"dagster/row_count": work.lakehouse.rows(CUSTOMERS)}
-    return [_Made(CUSTOMERS, commit_metadata(written, rows_changed=written.rows) | rows)]
+    metadata = commit_metadata(written, rows_changed=written.rows) | rows
+    return [_Made(CUSTOMERS, metadata, [_masked(work, CUSTOMERS)])]
 
 
 def _customer_history(
@@ -189,7 +190,12 @@ def _transactions(
                 earlier_days_mended=mended,
                 accounting=dg.MetadataValue.md(_accounting_table(loaded)),
             ),
-            [accounted, _agreement(context, work, loaded), _exclusions(work, loaded)],
+            [
+                accounted,
+                _agreement(context, work, loaded),
+                _exclusions(work, loaded),
+                _masked(work, TRANSACTIONS, loaded.days),
+            ],
             loaded.days,
         )
     ]
@@ -202,7 +208,8 @@ def _transactions(
             description=astray_lines.description,
         )
         metadata = commit_metadata(loaded.lines, earlier_days_mended=mended)
-        made.append(_Made(ORDER_LINES, metadata, [add_up], loaded.days))
+        masked = _masked(work, ORDER_LINES, loaded.days)
+        made.append(_Made(ORDER_LINES, metadata, [add_up, masked], loaded.days))
     excluded: dict[str, int] = {}
     for accounting in loaded.accounting.values():
         for reason, rows in accounting.excluded.items():
@@ -222,8 +229,12 @@ def _customer_days(
     return [_Made(CUSTOMER_DAYS, commit_metadata(written, earlier_days_mended=mended), days=made)]
 
 
+_NAMES_NOBODY = {
+    "names_nobody": "No text or id had to be masked because a person could be read in it."
+}
+
 STEPS = (
-    _Step((CUSTOMERS,), _customers),
+    _Step((CUSTOMERS,), _customers, checks={CUSTOMERS: _NAMES_NOBODY}),
     _Step(
         (HISTORY,),
         _customer_history,
@@ -245,15 +256,33 @@ STEPS = (
                 "own rules say so (unknown customers, sales below zero, other money) is no more of "
                 "the rows, or of the money, than may be in quarantine; most rows are of the "
                 "mapping's currency.",
+                **_NAMES_NOBODY,
             },
             ORDER_LINES: {
                 "lines_add_up": "The lines of every order add up to it in silver/transactions.",
+                **_NAMES_NOBODY,
             },
         },
     ),
     _Step((CUSTOMER_DAYS,), _customer_days, reads=(TRANSACTIONS,), from_bronze=False),
 )
 """In the order they are made."""
+
+
+def _masked(
+    work: "Workspace", table: str, days: Sequence[date] | None = None
+) -> dg.AssetCheckResult:
+    """The check ``names_nobody``: a warning where texts were masked, with how many."""
+    from customer360.pipeline import audit
+
+    masked = audit.masked_cells(work, table, days)
+    return dg.AssetCheckResult(
+        check_name="names_nobody",
+        passed=masked.count == 0,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"masked_cells": masked.count},
+        description=masked.description,
+    )
 
 
 def _agreement(
