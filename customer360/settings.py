@@ -209,6 +209,12 @@ class Settings(BaseSettings):
     warehouse_snapshots: int = Field(
         13, ge=1, description="As-of dates that the warehouse keeps of each table; older ones go."
     )
+    published_group_min: int = Field(
+        5,
+        ge=1,
+        description="Customers that must share a text (a city, a category, a channel) for it to be "
+        "published, and learnt from; with fewer it is told as its state, or as other. 1: all are.",
+    )
     publish_personal_data: bool = Field(
         False, description="Whether names, e-mails and the like go to the warehouse."
     )

@@ -12,6 +12,7 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from customer360.gold.rare_values import SMALLEST_GROUP
 from customer360.models.baselines import (
     AliveBaseline,
     Floats,
@@ -110,6 +111,7 @@ class ChurnOptions:
         activity_days: Overrides the data's own activity window.
         max_training_rows: Rows (customer x as-of date) on the driver, at most, to learn from and
             again to test on.
+        smallest_group: Customers that must share a text for the model to know it.
         risk_thresholds: Churn probabilities from which the risk is "medium" and "high".
         campaign: What keeping a customer costs and brings; for the profit curve.
         parameters: Override `XGBOOST_PARAMETERS`.
@@ -123,6 +125,7 @@ class ChurnOptions:
     horizon_days: int | None = None
     activity_days: int | None = None
     max_training_rows: int = 1_000_000
+    smallest_group: int = SMALLEST_GROUP
     risk_thresholds: tuple[float, float] = (RISK_MEDIUM, RISK_HIGH)
     campaign: Campaign = field(default_factory=Campaign)
     parameters: Mapping[str, float | int | str] | None = None
@@ -177,7 +180,9 @@ def train(
     log.info("churn: gathering the customers active on %d dates", len(grid.dates))
     labelled = labelled_rows(customer_days, grid.dates, windows).persist()
     try:
-        frame, sizes = sampled_rows(labelled, grid, options.max_training_rows)
+        frame, sizes = sampled_rows(
+            labelled, grid, options.max_training_rows, options.smallest_group
+        )
         teaching = sum(count for day, count in sizes.items() if day != grid.test)
         on_spark = trains_on_spark(options.trainer, labelled, teaching, options.max_training_rows)
         taught = labelled.where(F.col("as_of") != F.lit(grid.test))
@@ -396,7 +401,7 @@ def _too_short(
     only = as_of - timedelta(days=windows.horizon_days)
     alone = AsOfGrid((only,), only, only)
     labelled = labelled_rows(customer_days, [only], windows)
-    frame, _ = sampled_rows(labelled, alone, options.max_training_rows)
+    frame, _ = sampled_rows(labelled, alone, options.max_training_rows, options.smallest_group)
     model, instead = fallback(_empty_model(windows, options), frame)
     return ChurnTraining(
         model=model,

@@ -113,6 +113,7 @@ class RevenueSpec(ModelSpec["RevenueModel"]):
             history.as_of,
             horizon_days=settings.revenue_horizon_days,
             max_training_rows=settings.revenue_max_training_rows,
+            smallest_group=settings.published_group_min,
             time_zone=history.time_zone,
             champion=champion.model if champion else None,
         )

@@ -11,6 +11,7 @@ import pandas as pd
 from pyspark.sql import DataFrame
 
 from customer360.errors import Customer360Error
+from customer360.gold.rare_values import SMALLEST_GROUP
 from customer360.models.churn.fitting import threads_for
 from customer360.models.evaluation import decile_table
 from customer360.models.examples import made_up_customers
@@ -142,6 +143,7 @@ def train(
     *,
     horizon_days: int = DEFAULT_HORIZON_DAYS,
     max_training_rows: int = DEFAULT_MAX_ROWS,
+    smallest_group: int = SMALLEST_GROUP,
     time_zone: str = "UTC",
     seed: int = 0,
     nthread: int | None = None,
@@ -164,6 +166,7 @@ def train(
         horizon_days: Days ahead to predict; fewer where the history is short: see `horizon_for`.
         max_training_rows: Rows (customer x as-of date) on the driver, at most, to learn from and
             again to test on.
+        smallest_group: Customers that must share a text for the model to know it.
         time_zone: Where the business's days begin and end.
         seed: Same seed, same data: same model.
         nthread: Threads for XGBoost, at most; all cores when not given.
@@ -185,7 +188,7 @@ def train(
         customer_days, transactions, customer_history, dates, horizon, time_zone=time_zone
     ).persist()
     try:
-        frame, sizes = sampled_rows(rows, grid or alone, max_training_rows)
+        frame, sizes = sampled_rows(rows, grid or alone, max_training_rows, smallest_group)
     finally:
         rows.unpersist()
     if grid is None:
