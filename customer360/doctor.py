@@ -30,6 +30,7 @@ from packaging.specifiers import SpecifierSet
 from rich.table import Table
 
 from customer360.lakehouse import jars
+from customer360.modes import open_to_others
 from customer360.settings import Settings
 
 MINIMUM_JAVA = 17
@@ -298,6 +299,9 @@ def check_home(home: Path) -> Check:
             pass
     except OSError as error:
         return Check("Home", "fail", f"{folder} cannot be written to: {error.strerror}", remedy)
+    if folder == home.absolute() and open_to_others(home):
+        found = f"{home.absolute()} can be read by others ({stat.S_IMODE(home.stat().st_mode):o})"
+        return Check("Home", "warn", found, f"chmod 700 {home}; the next run does it too")
     state = "" if folder == home.absolute() else " (will be made)"
     return Check("Home", "ok", f"{home.absolute()}{state}")
 

@@ -22,6 +22,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 from customer360.errors import Customer360Error, EnvironmentError360
+from customer360.modes import tighten
 
 LOCK_FILE = "writing.lock"
 NOTE_FILE = "writing.json"
@@ -95,7 +96,8 @@ def writing(
 ) -> Iterator[None]:
     """Hold ``home`` while it is written, alone among all processes of this machine.
 
-    A process that holds it already goes on: what is inside belongs to it.
+    It is closed to other users than its owner. A process that holds it already goes on: what is
+    inside belongs to it.
 
     Args:
         home: The deployment's folder; made if it is not there.
@@ -119,6 +121,7 @@ def writing(
     outermost = lock.lock_counter == 1
     try:
         if outermost:
+            tighten(home)
             _write(note, Writer.this_process(what))
         yield
     finally:

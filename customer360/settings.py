@@ -52,6 +52,12 @@ class Settings(BaseSettings):
 
     home: Path = Field(DEFAULT_HOME, description="Folder that holds the whole deployment.")
 
+    temp_dir: Path | None = Field(
+        None,
+        description="Folder for temporary files, of rows among others; unset: tmp in the home. For "
+        "a home on a slow disk.",
+    )
+
     # Sources
     sources: Annotated[list[str], NoDecode, BeforeValidator(_words)] = Field(
         ["synthetic"], description="Active sources; several are unified into one silver layer."
@@ -203,6 +209,12 @@ class Settings(BaseSettings):
     warehouse_snapshots: int = Field(
         13, ge=1, description="As-of dates that the warehouse keeps of each table; older ones go."
     )
+    published_group_min: int = Field(
+        5,
+        ge=1,
+        description="Customers that must share a text (a city, a category, a channel) for it to be "
+        "published, and learnt from; with fewer it is told as its state, or as other. 1: all are.",
+    )
     publish_personal_data: bool = Field(
         False, description="Whether names, e-mails and the like go to the warehouse."
     )
@@ -289,6 +301,11 @@ class Settings(BaseSettings):
         """``customer360 <words>`` for this deployment, as typed in this process's folder."""
         at = "" if self.home == DEFAULT_HOME else f" --home {self.home}"
         return f"customer360 {words}{at}"
+
+    @property
+    def scratch_dir(self) -> Path:
+        """Where processes keep their temporary files."""
+        return self.temp_dir or self.home / "tmp"
 
     @property
     def raw_dir(self) -> Path:

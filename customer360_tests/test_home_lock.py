@@ -73,7 +73,7 @@ def test_a_second_run_is_refused_with_the_name_of_the_first(
             (line,) = said.error_lines
             assert f"{tmp_path} is being written by customer360 run (process {other.pid}" in line
         # The refused run has left no choice of its own.
-        assert {file.name for file in tmp_path.iterdir()} == {LOCK_FILE, NOTE_FILE}
+        assert {file.name for file in tmp_path.iterdir()} == {LOCK_FILE, NOTE_FILE, "tmp"}
         # Who only reads is not kept out.
         said = customer360(capsys, monkeypatch, "warehouse", "status", "--home", tmp_path)
         assert said.code == 0, said.err

@@ -25,6 +25,7 @@ from customer360.cli import (
 )
 from customer360.cli.common import app, err, say
 from customer360.errors import Customer360Error
+from customer360.modes import only_for_owner
 
 for _subject in (runs, files, quarantine, dashboard, tables, models, exports, warehouse):
     app.add_typer(_subject.commands)
@@ -41,6 +42,7 @@ def _version(
 
 def main() -> None:
     """Entry point: whatever goes wrong is one line on stderr and exit code 1."""
+    only_for_owner()
     verbose = "--verbose" in sys.argv
     try:
         app()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
@@ -14,7 +15,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from customer360.days import parse_day
-from customer360.settings import Settings
+from customer360.errors import Customer360Error
+from customer360.scratch import temporary_files_in
+from customer360.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from customer360.lakehouse.tables import Lakehouse
@@ -29,9 +32,24 @@ app = typer.Typer(
 out = Console()
 err = Console(stderr=True)
 
+
+def _keep_temporary_files(context: typer.Context, home: Path | None) -> Path | None:
+    """Let a command on a deployment that is there keep its temporary files in its home."""
+    with suppress(Customer360Error):  # the command itself says what is wrong
+        settings = load_settings(home)
+        if settings.home.is_dir():
+            context.with_resource(temporary_files_in(settings.scratch_dir))
+    return home
+
+
 Home = Annotated[
     Path | None,
-    typer.Option("--home", help="Folder that holds the deployment.", show_default="data"),
+    typer.Option(
+        "--home",
+        help="Folder that holds the deployment.",
+        show_default="data",
+        callback=_keep_temporary_files,
+    ),
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show the trace of an error.")]
 

@@ -69,7 +69,9 @@ Put this in ``bronze/<source>_<table>.odcs.yaml``::
           - name: email
             logicalType: string
             physicalType: string
-            classification: personal    # marks personal data
+            classification: personal    # marks personal data; quasi-identifier: a text that tells
+                                        # who somebody is where few share it; identifier: an
+                                        # order's own id
             description: E-mail address of the customer.
             logicalTypeOptions: {maxLength: 254, format: email}
 
@@ -90,6 +92,8 @@ from customer360.contracts.contract import (
     MONEY,
     MONEY_IN,
     PERSONAL,
+    QUASI_IDENTIFIER,
+    ROW_IDENTIFIER,
     SET_ASIDE,
     Bookkeeping,
     Column,
@@ -103,6 +107,8 @@ __all__ = [
     "MONEY",
     "MONEY_IN",
     "PERSONAL",
+    "QUASI_IDENTIFIER",
+    "ROW_IDENTIFIER",
     "SET_ASIDE",
     "Bookkeeping",
     "Column",

@@ -132,7 +132,8 @@ def _shown_key(contract: Contract) -> tuple[str, ...]:
     names = [column.name for column in contract.stored_columns]
     if contract.layer in ("bronze", "quarantine"):
         key = tuple(name for name in ("_source_file", "_row_hash") if name in names) or key
-    return tuple(name for name in key if name not in contract.personal_columns)
+    classified = {column.name for column in contract.columns if column.classification}
+    return tuple(name for name in key if name not in classified)
 
 
 def _of_contract(frame: DataFrame, contract: Contract) -> DataFrame:

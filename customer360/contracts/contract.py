@@ -40,6 +40,12 @@ is read as null, and its row stays."""
 PERSONAL = "personal"
 """The classification that marks personal data (LGPD, GDPR)."""
 
+QUASI_IDENTIFIER = "quasi-identifier"
+"""The classification of texts that tell who somebody is where few share them: masked where a person
+can be read in one, and published only where enough customers share it."""
+ROW_IDENTIFIER = "identifier"
+"""The classification of a source's own ids of orders: published as keyed hashes only."""
+
 LOGICAL_TYPES = ("string", "integer", "number", "boolean", "date", "timestamp", "array")
 STRING_FORMATS = ("email", "uuid", "uri", "ipv4")
 INTEGER_FORMATS = ("i8", "i16", "i32", "i64")
@@ -227,7 +233,20 @@ class Contract:
     @property
     def personal_columns(self) -> tuple[str, ...]:
         """Names of the columns that hold personal data."""
-        return tuple(column.name for column in self.columns if column.is_personal)
+        return self._classified(PERSONAL)
+
+    @property
+    def quasi_identifiers(self) -> tuple[str, ...]:
+        """Names of the columns whose rare values tell who somebody is."""
+        return self._classified(QUASI_IDENTIFIER)
+
+    @property
+    def row_identifiers(self) -> tuple[str, ...]:
+        """Names of the columns that hold a source's own ids of orders."""
+        return self._classified(ROW_IDENTIFIER)
+
+    def _classified(self, classification: str) -> tuple[str, ...]:
+        return tuple(c.name for c in self.columns if c.classification == classification)
 
     @property
     def event_time(self) -> str | None:

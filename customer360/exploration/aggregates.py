@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 from scipy.stats import binomtest
 
 from customer360.gold.purchases import is_purchase
+from customer360.gold.rare_values import OTHER, SMALLEST_GROUP
 from customer360.models.churn.features import NUMERIC_FEATURES
 from customer360.models.windows import gap_counts
 
@@ -78,6 +79,8 @@ def explore(
     customer_days: DataFrame,
     features: DataFrame,
     as_of: date,
+    *,
+    smallest_group: int = SMALLEST_GROUP,
 ) -> Exploration:
     """Count everything that the page shows, of what happened up to ``as_of``.
 
@@ -87,6 +90,7 @@ def explore(
         customer_days: ``silver/customer_days``.
         features: ``gold/customer_features`` of ``as_of``.
         as_of: Last day that is looked at.
+        smallest_group: Customers that a group needs to be shown by its name.
     """
     until = F.col("business_date") <= F.lit(as_of)
     transactions, customer_days = transactions.where(until), customer_days.where(until)
@@ -116,7 +120,9 @@ def explore(
             top_shares=top_shares(lorenz),
             gini=gini(lorenz),
             repeat_days=repeat_days,
-            repeat_rates=pd.concat([repeat_rates(base, split) for split in GROUPS]),
+            repeat_rates=pd.concat(
+                [repeat_rates(base, split, smallest_group=smallest_group) for split in GROUPS]
+            ),
             cohorts=_cohorts(base),
         )
     finally:
@@ -281,17 +287,28 @@ def gini(lorenz: pd.DataFrame) -> float:
     return float(1 - 2 * np.trapezoid(lorenz["revenue"], lorenz["customers"]))
 
 
-def repeat_rates(base: DataFrame, split: str) -> pd.DataFrame:
+def repeat_rates(
+    base: DataFrame, split: str, *, smallest_group: int = SMALLEST_GROUP
+) -> pd.DataFrame:
     """Who of the watched customers bought again in time, by the largest values of ``split``.
+
+    Values of fewer than ``smallest_group`` customers are one group, `OTHER`, and none where they
+    are fewer together: of a few, who they are and what they did could be read.
 
     Returns:
         ``split``, ``value``, ``customers``, ``repeated``, ``rate`` and its Wilson interval
         ``low``, ``high`` (Wilson 1927); no rows where the data has no such attribute.
     """
-    rows = (
+    counted = (
         base.where(F.col("watched") & F.col(split).isNotNull())
         .groupBy(F.col(split).alias("value"))
         .agg(F.count("*").alias("customers"), F.count_if("repeated").alias("repeated"))
+    )
+    large = F.col("customers") >= smallest_group
+    rows = (
+        counted.groupBy(F.when(large, F.col("value")).otherwise(OTHER).alias("value"))
+        .agg(F.sum("customers").alias("customers"), F.sum("repeated").alias("repeated"))
+        .where(large)
         .orderBy(F.desc("customers"), "value")
         .limit(LARGEST_GROUPS)
         .toArrow()

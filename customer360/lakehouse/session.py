@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -64,6 +65,8 @@ def session_config(settings: Settings) -> dict[str, str]:
         "spark.databricks.delta.allFilesInCrc.enabled": "false",
         # Raw files of a day are small: at Spark's 4 MB a file, two years of them are 25 tasks.
         "spark.sql.files.openCostInBytes": "262144",
+        # Hadoop's file system has a mask of its own, and not the process's.
+        "spark.hadoop.fs.permissions.umask-mode": "077",
         "spark.databricks.delta.schema.autoMerge.enabled": "false",
         "spark.databricks.delta.properties.defaults.enableChangeDataFeed": "false",
     }
@@ -129,6 +132,9 @@ def open_session(
     if master is None:
         builder = builder.remote(config[_REMOTE])
     else:
+        scratch = tempfile.gettempdir()  # in a command and a run, a folder of the home
+        if master.startswith("local"):
+            builder = builder.config("spark.local.dir", scratch)
         folder = Path(jars_dir) if jars_dir else None
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         if master.startswith("local"):
@@ -137,8 +143,9 @@ def open_session(
         builder = builder.config("spark.driver.extraClassPath", classpath)
         if not master.startswith("local"):
             builder = builder.config("spark.jars", classpath.replace(os.pathsep, ","))
-        java_options = f"{_java_options(archive_to)} {config.get(_JAVA_OPTIONS, '')}".strip()
-        builder = builder.config(_JAVA_OPTIONS, java_options)
+        options = [_java_options(archive_to), f'"-Djava.io.tmpdir={scratch}"']
+        options.append(config.get(_JAVA_OPTIONS, ""))
+        builder = builder.config(_JAVA_OPTIONS, " ".join(options).strip())
     for name, value in config.items():
         if name not in (_REMOTE, _JAVA_OPTIONS):
             builder = builder.config(name, value)

@@ -11,6 +11,7 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from customer360.gold.rare_values import OTHER, SMALLEST_GROUP
 from customer360.models.notes import Note
 from customer360.models.windows import AsOfGrid
 
@@ -87,6 +88,7 @@ def sampled_rows(
     numbers: Sequence[str],
     texts: Sequence[str],
     labels: Sequence[str],
+    smallest_group: int = SMALLEST_GROUP,
 ) -> tuple[pd.DataFrame, dict[date, int]]:
     """Bring a bounded sample to the driver, with how many rows each as-of date really has.
 
@@ -101,6 +103,9 @@ def sampled_rows(
         numbers: Columns to bring as doubles.
         texts: Columns to bring as they are.
         labels: Columns that are learnt, to bring as they are.
+        smallest_group: Customers of the sample that must share a text on a date; else it is
+            `customer360.gold.rare_values.OTHER`. A model keeps the texts that it knows, and whoever
+            may see the model may read them.
 
     Returns:
         ``as_of``, labels, numbers and texts, in an order that rests on them alone.
@@ -124,6 +129,9 @@ def sampled_rows(
         .toArrow()
         .to_pandas()
     )
+    for name in texts:
+        people = frame.groupby(["as_of", name])[name].transform("size")
+        frame[name] = frame[name].mask(people < smallest_group, OTHER)
     # Ordered by what the rows say, not by whose they are: customer keys depend on a secret, and
     # sums of floats on the order of rows; the model must depend on neither.
     return frame.sort_values(["as_of", *numbers, *texts, *labels], ignore_index=True), sizes

@@ -29,7 +29,7 @@ class Training(ABC, Generic[Model]):
         metrics: Flat: the model's figures, and those of others on the same rows; see
             `customer360.models.comparison.comparison` for their names.
         plots: PNG images by name.
-        sample: The features of some rows, as an input example.
+        sample: Features of customers that nobody is, as an input example.
         as_of: Day the training was made for.
         leaks: What the leak check found in the labelled rows; not passed is no failure here, but
             is in the notes and for an asset check to judge. ``None`` where nothing is labelled.

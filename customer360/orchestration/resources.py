@@ -11,6 +11,7 @@ from pydantic import PrivateAttr
 from customer360.home_lock import writing
 from customer360.lakehouse.session import session_config
 from customer360.orchestration.dead_runs import name_of, note_process
+from customer360.scratch import temporary_files_in
 from customer360.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class SparkResource(dg.ConfigurableResource["SparkResource"]):
     spark_config: dict[str, Any]
     jars_dir: str | None = None
     home: str
+    scratch: str
     lock_wait_seconds: float = 0.0
     _lazy: "DeltaSession | None" = PrivateAttr(default=None)
 
@@ -44,6 +46,7 @@ class SparkResource(dg.ConfigurableResource["SparkResource"]):
             spark_config=config,
             jars_dir=jars_dir,
             home=str(settings.home.absolute()),
+            scratch=str(settings.scratch_dir.absolute()),
             lock_wait_seconds=settings.lock_wait_seconds,
         )
 
@@ -57,12 +60,13 @@ class SparkResource(dg.ConfigurableResource["SparkResource"]):
         run = context.run
         if run and context.instance:
             note_process(context.instance, run)
-        with writing(
+        home = writing(
             Path(self.home),
             name_of(run) if run else "Dagster",
             wait_seconds=self.lock_wait_seconds,
             tell=context.log.warning if context.log else None,
-        ):
+        )
+        with home, temporary_files_in(Path(self.scratch)):
             yield self
 
     @property

@@ -1,6 +1,7 @@
 """The silver tables and the checks that stop the flow when rows do not add up."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -8,7 +9,7 @@ import dagster as dg
 from customer360.deployment import Deployment
 from customer360.orchestration.metadata import commit_metadata, count_table, day_list
 from customer360.orchestration.partitions import days_of
-from customer360.orchestration.steps import Made, Step, step_asset, stops_at
+from customer360.orchestration.steps import Made, Step, step_asset, stops_at, warns_of
 from customer360.table_names import (
     CUSTOMER_DAYS,
     CUSTOMERS,
@@ -34,7 +35,7 @@ def silver_assets(
 def _steps(bronze: Sequence[str]) -> tuple[Step, ...]:
     """What is made of what, in that order; ``bronze`` are the tables of all sources."""
     return (
-        Step((CUSTOMERS,), _customers, reads=bronze),
+        Step((CUSTOMERS,), _customers, reads=bronze, checks=(_names_nobody(CUSTOMERS),)),
         Step(
             (HISTORY,),
             _customer_history,
@@ -71,6 +72,8 @@ def _steps(bronze: Sequence[str]) -> tuple[Step, ...]:
                     "of the money, than may be in quarantine; most rows are of the mapping's "
                     "currency.",
                 ),
+                _names_nobody(TRANSACTIONS),
+                _names_nobody(ORDER_LINES),
                 stops_at(
                     ORDER_LINES,
                     "lines_add_up",
@@ -82,6 +85,14 @@ def _steps(bronze: Sequence[str]) -> tuple[Step, ...]:
     )
 
 
+def _names_nobody(table: str) -> dg.AssetCheckSpec:
+    return warns_of(
+        table,
+        "names_nobody",
+        "No text or id had to be masked because a person could be read in it.",
+    )
+
+
 # What computes is imported where it runs: loading the definitions must not load Spark.
 
 
@@ -90,7 +101,8 @@ def _customers(context: dg.AssetExecutionContext, work: "Workspace") -> Sequence
 
     written = load_silver.load_customers(work, days_of(context))
     rows = {"dagster/row_count": work.lakehouse.rows(CUSTOMERS)}
-    return [Made(CUSTOMERS, commit_metadata(written, rows_changed=written.rows) | rows)]
+    metadata = commit_metadata(written, rows_changed=written.rows) | rows
+    return [Made(CUSTOMERS, metadata, [_masked(work, CUSTOMERS)])]
 
 
 def _customer_history(context: dg.AssetExecutionContext, work: "Workspace") -> Sequence[Made]:
@@ -129,7 +141,12 @@ def _transactions(context: dg.AssetExecutionContext, work: "Workspace") -> Seque
                 earlier_days_mended=mended,
                 accounting=dg.MetadataValue.md(_accounting_table(loaded)),
             ),
-            [accounted, _agreement(context, work, loaded), _exclusions(work, loaded)],
+            [
+                accounted,
+                _agreement(context, work, loaded),
+                _exclusions(work, loaded),
+                _masked(work, TRANSACTIONS, loaded.days),
+            ],
             loaded.days,
         )
     ]
@@ -142,7 +159,8 @@ def _transactions(context: dg.AssetExecutionContext, work: "Workspace") -> Seque
             description=astray_lines.description,
         )
         metadata = commit_metadata(loaded.lines, earlier_days_mended=mended)
-        made.append(Made(ORDER_LINES, metadata, [add_up], loaded.days))
+        masked = _masked(work, ORDER_LINES, loaded.days)
+        made.append(Made(ORDER_LINES, metadata, [add_up, masked], loaded.days))
     excluded: dict[str, int] = {}
     for accounting in loaded.accounting.values():
         for reason, rows in accounting.excluded.items():
@@ -159,6 +177,22 @@ def _customer_days(context: dg.AssetExecutionContext, work: "Workspace") -> Sequ
     written, made = load_silver.load_customer_days(work, days)
     mended = day_list([day for day in made if day not in days])
     return [Made(CUSTOMER_DAYS, commit_metadata(written, earlier_days_mended=mended), days=made)]
+
+
+def _masked(
+    work: "Workspace", table: str, days: Sequence[date] | None = None
+) -> dg.AssetCheckResult:
+    """The check ``names_nobody``: a warning where texts were masked, with how many."""
+    from customer360.pipeline import audit
+
+    masked = audit.masked_cells(work, table, days)
+    return dg.AssetCheckResult(
+        check_name="names_nobody",
+        passed=masked.count == 0,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"masked_cells": masked.count},
+        description=masked.description,
+    )
 
 
 def _agreement(

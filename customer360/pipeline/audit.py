@@ -15,10 +15,12 @@ from decimal import Decimal
 from customer360.contracts import MONEY, Column, Contract
 from customer360.contracts.sql import sql_name, sql_text
 from customer360.days import DayRange
+from customer360.errors import listed
 from customer360.lakehouse.tables import days_predicate
 from customer360.pipeline.workspace import Workspace
 from customer360.pipeline.worth import reads_plainly, worth_in_bronze
 from customer360.silver.money import LoadedMoney
+from customer360.silver.personal_text import MASKED, MASKED_ID
 from customer360.silver.transactions import Accounting
 from customer360.sources.base import Source
 from customer360.table_names import AS_OF, HEALTH, HISTORY, ORDER_LINES, TRANSACTIONS
@@ -112,10 +114,11 @@ def _sentence(
     shown = ", ".join(
         f"{name} {value}"
         for name, value in zip(names, values, strict=True)
-        if name not in contract.personal_columns
+        if contract.column(name).classification is None
     )
+    example = f", e.g. {shown}" if shown else ""
     return (
-        f"{contract.table} breaks its contract: {what}, e.g. {shown}; nothing is made of it: "
+        f"{contract.table} breaks its contract: {what}{example}; nothing is made of it: "
         "correct what makes the table, and run again"
     )
 
@@ -184,17 +187,17 @@ def lines_astray(work: Workspace, days: Collection[date]) -> Breach:
     ((count,),) = work.tables.ask(f"SELECT count(*) FROM ({differing})", **tables)
     if not count:
         return Breach(0, None)
-    ((source, order, kind, day, of_order, of_its_lines),) = work.tables.ask(
+    ((source, _, kind, day, of_order, of_its_lines),) = work.tables.ask(
         f"{differing} ORDER BY ALL LIMIT 1", **tables
     )
     return Breach(
         count,
         f"{count:,} orders of {TRANSACTIONS} are not what their lines in {ORDER_LINES} add up to, "
-        f"e.g. {kind} {order} of {source} on {day}: {'none' if of_order is None else of_order} and "
+        f"e.g. a {kind} of {source} on {day}: {'none' if of_order is None else of_order} and "
         f"{'none' if of_its_lines is None else of_its_lines}; nothing is made of them. "
         f"`{work.deployment.settings.command(f'run --from {day} --to {day}')}` makes both again, "
-        "which helps where something else wrote to them; if they differ still, see what the "
-        f"source's own rows say of order {order}",
+        "which helps where something else wrote to them; if they differ still, "
+        f"`{work.deployment.settings.command(f'show {ORDER_LINES}')}` shows the lines",
     )
 
 
@@ -275,6 +278,42 @@ def audit_history(work: Workspace) -> HistoryAudit:
         history=HISTORY,
     )
     return HistoryAudit(versions, customers, current)
+
+
+def masked_cells(work: Workspace, table: str, days: Collection[date] | None = None) -> Breach:
+    """Cells of a silver table in which a person could be read, and that are masked.
+
+    Args:
+        work: Where the tables are.
+        table: The table.
+        days: Its business dates to look at; None: all rows.
+    """
+    contract = Contract.load(table)
+    masked = {
+        name: f"{sql_name(name)} = {sql_text(MASKED)}" for name in contract.quasi_identifiers
+    } | {name: f"starts_with({sql_name(name)}, {sql_text(MASKED_ID)})" for name in _ids(contract)}
+    ((*counts,),) = work.tables.ask(
+        f"SELECT {', '.join(f'count(*) FILTER ({fits})' for fits in masked.values())} FROM made "
+        f"WHERE {'true' if days is None else days_predicate('business_date', days)}",
+        made=table,
+    )
+    found = {name: count for name, count in zip(masked, counts, strict=True) if count}
+    if not found:
+        return Breach(0, None)
+    cells = listed([f"{name} {count:,}" for name, count in found.items()])
+    return Breach(
+        sum(found.values()),
+        f"texts of {table} named a person and are masked: {cells}. The rows count; ask the source "
+        "to keep e-mails, telephones and numbers of persons out of these columns",
+    )
+
+
+def _ids(contract: Contract) -> list[str]:
+    return [
+        column.name
+        for column in contract.columns
+        if column.name in contract.row_identifiers or column.name in ("product_id", "line_key")
+    ]
 
 
 def rows_by_date(work: Workspace, table: str, as_of: Sequence[date]) -> dict[date, int]:

@@ -14,6 +14,7 @@ from customer360.errors import listed
 from customer360.limits import LeftOut, Limits
 from customer360.pipeline.shown_columns import shown_columns
 from customer360.pipeline.workspace import Workspace
+from customer360.quoting import shown_code
 from customer360.silver.transactions import (
     CONFLICTING_CUSTOMERS,
     CONFLICTING_DISCOUNTS,
@@ -159,7 +160,9 @@ def _is_number(value: Any) -> bool:
 
 def _example(order: str, rows: list[Mapping[str, Any]], shown: Collection[str]) -> str:
     values = [
-        f"{name} {listed([str(row.get(name)) for row in rows], _VALUES)}" if name in shown else name
+        f"{name} {listed([shown_code(str(row.get(name))) for row in rows], _VALUES)}"
+        if name in shown
+        else name
         for name in _differing(rows)[:_VALUES]
     ]
     return f"{order} stands on {len(rows)} rows that differ in {', '.join(values) or 'nothing'}"

@@ -21,6 +21,9 @@ _NOTE = "definitions"
 _OF_NO_ROW = {"path", "files", "description", "closed", "conflicts"}
 """Keys of a mapping that say nothing of a row: where files are, when a load stops."""
 
+_MASKED = "texts and ids are masked: 1"
+"""Which rules `customer360.silver.personal_text` has; another number makes silver again by them."""
+
 _LATER_ROLES = ("product_id",)
 """Roles that mappings have known since after the first prints were noted."""
 
@@ -56,7 +59,7 @@ def print_of(source: Source, zone: str) -> str:
         source: The source.
         zone: Time zone that decides the day of its transactions.
     """
-    parts = [zone, source.currency, source.time_zone]
+    parts = [zone, source.currency, source.time_zone, _MASKED]
     parts += [_stated(source.contract(table)) for table in source.tables]
     if isinstance(source, MappedSource):
         parts.append(source.mapping.model_dump_json(exclude=_not_printed(source.mapping)))

@@ -37,6 +37,7 @@ def write_exploration(work: Workspace, as_of: date) -> ExplorationReport:
         lakehouse.read(CUSTOMER_DAYS),
         snapshots(work, FEATURES, [as_of]),
         as_of,
+        smallest_group=deployment.settings.published_group_min,
     )
     pictures = charts_of(exploration, deployment.currency)
     names = ", ".join(source.name for source in deployment.sources)

@@ -142,7 +142,7 @@ def export_list(
             scratch,
             campaign.name,
             options.formats,
-            private=options.contacts is not Contacts.NONE,
+            private=options.contacts is not Contacts.NONE or options.folder is None,
         )
         facts = {
             "list": campaign.name,

@@ -339,6 +339,8 @@ class _Load:
         return silver_order_lines.of_orders(
             silver_transactions.kept(of.again()),
             of.source.staged_lines(_bronze_of(self.work, of.source, self.days)),
+            source=of.source.name,
+            secret=self.work.deployment.secret,
             partitions=self.work.shuffle_partitions,
         )
 

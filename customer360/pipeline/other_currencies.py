@@ -6,6 +6,7 @@ from customer360.contracts.reasons import OTHER_CURRENCY
 from customer360.contracts.sql import sql_text
 from customer360.errors import listed
 from customer360.pipeline.workspace import Workspace
+from customer360.quoting import shown_code
 from customer360.silver.transactions import Accounting
 from customer360.sources.base import Source
 from customer360.sources.mapped import MappedSource
@@ -44,7 +45,7 @@ def mostly_other(work: Workspace, source: Source, account: Accounting) -> str | 
     foreign = sum(count for _, count in counts)
     if 2 * foreign <= rows:
         return None
-    codes = [code for code, _ in counts]
+    codes = [shown_code(code) for code, _ in counts]
     return (
         f"{foreign:,} of {rows:,} rows of {source.name} are in {listed(codes)}, where the mapping "
         f"says currency: {source.currency}; write `currency: {codes[0]}` if that is its money, or "

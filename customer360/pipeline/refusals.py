@@ -18,6 +18,7 @@ from customer360.limits import LeftOut, Limits
 from customer360.pipeline.bronze_accounts import BronzeLoaded
 from customer360.pipeline.shown_columns import shown_columns
 from customer360.pipeline.workspace import Workspace
+from customer360.quoting import shown_code
 from customer360.silver.transactions import CONFLICTS, UNKNOWN_CUSTOMER, Accounting
 from customer360.sources.base import Source
 from customer360.sources.files import FilesSource
@@ -120,11 +121,16 @@ def _sentence(
         )
     column, header = contract.column(name), source.header_of(table, name)
     expected, remedy = _wanted(column, kind, example.others)
-    shown = "another value" if example.value is None else f"'{example.value}'"
+    found = "another value" if example.value is None else _quoted(example.value)
     if kind == "required":
-        shown = "nothing"
+        found = "nothing"
     tail = f"; {remedy}" if remedy else ""
-    return f"{example.file}: column {header} has {shown}, expected {expected}{tail}"
+    return f"{example.file}: column {header} has {found}, expected {expected}{tail}"
+
+
+def _quoted(value: str) -> str:
+    code = shown_code(value)
+    return f"'{code}'" if code == value.strip() else code
 
 
 def _wanted(column: Column, kind: str, values: Sequence[str]) -> tuple[str, str]:

@@ -25,6 +25,7 @@ from customer360.deployment import Deployment
 from customer360.errors import Customer360Error, first_line, listed
 from customer360.lakehouse.reading import Tables
 from customer360.pipeline.quarantine import RESCUED, HeldRow, edits_loaded, rows_with_ids
+from customer360.quoting import shown, shown_header
 from customer360.sources.base import ChangingSource, Source
 from customer360.table_names import EDITS
 
@@ -149,8 +150,9 @@ def read_edits(path: Path, settings: Settings | None = None) -> list[Stated]:
     names = [name.strip() for name in next(lines, [])]
     if ROW not in names:
         raise EditsError(
-            f"--edits {path}: expected a column {ROW} with the rows' ids, found {listed(names)}; "
-            f"write the file by `{command('quarantine show TABLE --to FILE.csv')}` and edit that"
+            f"--edits {path}: expected a column {ROW} with the rows' ids, found "
+            f"{shown_header(names, ()).removeprefix('only ') or 'nothing'}; write the file by "
+            f"`{command('quarantine show TABLE --to FILE.csv')}` and edit that"
         )
     twice = [name for name, n in Counter(names).items() if n > 1]
     if twice:
@@ -173,14 +175,14 @@ def _stated(path: Path, lines: Any, names: Sequence[str], command: str) -> Itera
         if row is None:
             raise EditsError(
                 f"{where}: expected an id like row-0123456789abcdef in column {ROW}, found "
-                f"{stated[ROW]!r}; leave that column as `{command}` wrote it"
+                f"{shown(stated[ROW])}; leave that column as `{command}` wrote it"
             )
         drop = stated.get(DROP)
         word = None if drop is None else drop.strip().lower()
         if word is not None and word not in (*_YES, *_NO):
             raise EditsError(
-                f"{where}: expected yes or nothing in column {DROP}, found {drop!r}; yes leaves "
-                "the row out for good"
+                f"{where}: expected yes or nothing in column {DROP}, found {shown(word)}; yes "
+                "leaves the row out for good"
             )
         yield Stated(
             line=lines.line_num,

@@ -12,6 +12,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 
 from customer360.errors import Customer360Error, TableNotFoundError, listed
+from customer360.gold.rare_values import without_rare_values
 from customer360.lakehouse.delta_log import Commit
 from customer360.models.lineage import FeatureSchema
 from customer360.models.notes import Note
@@ -36,6 +37,7 @@ from customer360.pipeline.make_gold import (
 )
 from customer360.pipeline.workspace import Workspace
 from customer360.settings import Settings
+from customer360.table_names import AS_OF
 
 log = logging.getLogger(__name__)
 
@@ -160,5 +162,8 @@ def score(work: Workspace, spec: ModelSpec[Any], as_of: Sequence[date]) -> Scori
     features = spec.feature_frame(lambda table: snapshots_of(work, table, as_of))
     champion = scoring_champion(spec, tracking_of(work.deployment.settings))
     champion.check_schema(features, spec.features)
-    scores = spec.score(features, champion.model, champion.name, champion.version)
+    smallest = work.deployment.settings.published_group_min
+    # Reasons state texts: no model is told one that it must not repeat.
+    told = without_rare_values(features, spec.categorical_features, smallest=smallest, by=[AS_OF])
+    scores = spec.score(told, champion.model, champion.name, champion.version)
     return ScoringResult(replace_snapshots(work, spec.scores, scores, as_of), champion.version)

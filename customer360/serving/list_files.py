@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from customer360.modes import shared_mode
 from customer360.serving.eligibility import LeftOut
 from customer360.serving.options import FileFormat
 
@@ -74,7 +76,7 @@ def write_files(
         scratch: Where ``<name>.<format>`` is written.
         name: Of the list.
         formats: Which files.
-        private: Readable by the owner only.
+        private: Readable by the owner only; else as other programs' files are.
     """
     kept = schema.remove(schema.get_field_index("left_out"))
     target = kept.insert(0, pa.field("rank", pa.int64()))
@@ -139,6 +141,7 @@ def swap_in(
     }
     last = f"{name}.{MANIFEST}"
     (scratch / last).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    (scratch / last).chmod(stat.S_IMODE((scratch / written[0]).stat().st_mode))
     for file in (*written, last):
         (scratch / file).replace(folder / file)
     for format in set(FileFormat) - set(formats):
@@ -155,7 +158,9 @@ def _writers(
     with ExitStack() as opened:
         writers: dict[FileFormat, Any] = {}
         for format in formats:
-            handle = os.open(scratch / f"{name}.{format}", flags, 0o600 if private else 0o666)
+            handle = os.open(scratch / f"{name}.{format}", flags, 0o600)
+            if not private:
+                os.fchmod(handle, shared_mode())
             stream = opened.enter_context(os.fdopen(handle, "wb"))
             writers[format] = opened.enter_context(
                 pacsv.CSVWriter(stream, schema)

@@ -25,6 +25,7 @@ import pyarrow as pa
 
 from customer360.contracts.sql import sql_text
 from customer360.errors import Customer360Error, listed
+from customer360.quoting import shown_header
 from customer360.serving import contacts
 from customer360.serving.eligibility import IDENTIFIERS
 from customer360.silver.keys import customer_key_of
@@ -165,9 +166,10 @@ def _batches(path: Path, sources: Sequence[str], secret: bytes) -> Iterator[pa.R
 def _check_header(header: Sequence[str], path: Path) -> None:
     unknown = [name for name in header if name not in COLUMNS]
     if unknown or not set(header) & set(_NAMING) or len(set(header)) < len(header):
+        found = shown_header(header, COLUMNS) if header else "nothing"
         raise SuppressionError(
             f"{path}, row 1: expected a header of some of {listed(COLUMNS)}, each once, with one "
-            f"that names customers, found {listed(header) or 'nothing'}; {_KEPT}"
+            f"that names customers, found {found.removeprefix('only ')}; {_KEPT}"
         )
 
 

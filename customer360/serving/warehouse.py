@@ -26,9 +26,12 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from customer360.errors import Customer360Error, first_line, listed
 from customer360.libpq import parameters_of
+from customer360.modes import tighten
+from customer360.scratch import machines_own
 from customer360.settings import Settings
 
-with warnings.catch_warnings():
+# All processes that use the server share its lock and its socket.
+with machines_own(), warnings.catch_warnings():
     # At its import it says that XDG_RUNTIME_DIR is unset, as on any server; its sockets do well
     # in the temporary folder.
     warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
@@ -253,6 +256,7 @@ def _server(settings: Settings) -> PostgresServer:
     server = get_server(settings.warehouse_dir, cleanup_mode=mode)
     if not is_running(settings):
         server.start()  # another process has stopped it since this one opened it
+    tighten(settings.home)  # run as root, it has opened every folder above its own
     # `warehouse up` may ask it to stay while this process uses it; asked again at the end, before
     # the server's own clean-up, as what was registered last runs first.
     atexit.register(_leave_standing, settings, server)

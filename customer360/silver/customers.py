@@ -23,6 +23,7 @@ from customer360.contracts import Contract
 from customer360.contracts.attributes import customer_attributes
 from customer360.silver import text
 from customer360.silver.keys import customer_key
+from customer360.silver.personal_text import masked_text
 from customer360.table_names import CUSTOMERS
 
 
@@ -57,7 +58,8 @@ def prepared(staged: DataFrame, *, source: str, secret: bytes) -> DataFrame:
 
     Names are trimmed and composed (NFC) and their case mended only where all letters have the
     same; e-mail lower case; phone digits; postal codes stay texts. A profile without a time
-    counts from sign-up, else delivery, else as the oldest there can be.
+    counts from sign-up, else delivery, else as the oldest there can be. In texts that are not
+    personal by contract, a person is masked (`customer360.silver.personal_text`).
 
     Args:
         staged: Staged customers of one source (see ``sources.base``).
@@ -89,13 +91,17 @@ def prepared(staged: DataFrame, *, source: str, secret: bytes) -> DataFrame:
     composed = tidy.withColumns(
         {name: text.composed(F.col(name)) for name in texts if name not in _TIDIED}
     )
-    return composed.withColumns(
+    mended = composed.withColumns(
         {
             "customer_key": customer_key(source, F.col("source_customer_id"), secret),
             "source": F.lit(source),
             **{name: mended(F.col(name)) for name, mended in _CASED.items()},
         }
-    ).select(*Contract.load(CUSTOMERS).column_names)
+    )
+    contract = Contract.load(CUSTOMERS)
+    return mended.withColumns(
+        {name: masked_text(F.col(name)) for name in contract.quasi_identifiers}
+    ).select(*contract.column_names)
 
 
 def latest(profiles: DataFrame) -> DataFrame:

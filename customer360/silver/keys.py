@@ -1,4 +1,7 @@
-"""The customer key: the only customer identifier that leaves ``silver/customers``."""
+"""Keyed hashes: the customer key, the only customer identifier that leaves ``silver/customers``.
+
+And the order key, which stands for an order's id wherever that leaves silver.
+"""
 
 from __future__ import annotations
 
@@ -29,15 +32,36 @@ def customer_key(source: Column | str, source_customer_id: Column, secret: bytes
     """
     from pyspark.sql import functions as F
 
-    if not secret:
-        raise ValueError("customer keys need a secret; it is empty")
     if isinstance(source, str):
         if ":" in source:
             raise ValueError(f"source {source!r}: the name must not hold a colon")
         source = F.lit(source)
+    return _hmac(F.concat(source, F.lit(":"), source_customer_id.cast("string")), secret)
+
+
+def order_key(source: Column | str, order_id: Column, secret: bytes) -> Column:
+    """What stands for an order's id beyond silver: a keyed hash, 64 hexadecimal digits.
+
+    Args:
+        source: Name of the source, or the column that holds it: two may number their orders alike.
+        order_id: The source's own identifier of the order; null gives null.
+        secret: Of the customer keys. No order has the key of a customer with the same number.
+    """
+    from pyspark.sql import functions as F
+
+    named = F.lit(source) if isinstance(source, str) else source
+    return _hmac(F.concat(F.lit("order::"), named, F.lit(":"), order_id.cast("string")), secret)
+
+
+def _hmac(text: Column, secret: bytes) -> Column:
+    """HMAC-SHA-256 of a text in UTF-8; null gives null."""
+    from pyspark.sql import functions as F
+
+    if not secret:
+        raise ValueError("customer keys need a secret; it is empty")
     key = hashlib.sha256(secret).digest() if len(secret) > _BLOCK else secret
     key = key.ljust(_BLOCK, b"\0")
-    message = F.encode(F.concat(source, F.lit(":"), source_customer_id.cast("string")), "UTF-8")
+    message = F.encode(text, "UTF-8")
     inner = F.sha2(F.concat(_pad(key, 0x36), message), 256)
     return F.sha2(F.concat(_pad(key, 0x5C), F.unhex(inner)), 256)
 

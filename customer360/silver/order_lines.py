@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 
 from customer360.contracts import Contract
 from customer360.silver import text
+from customer360.silver.personal_text import masked_id, masked_text
 from customer360.silver.transactions import KINDS, TOGETHER
 from customer360.table_names import ORDER_LINES
 
@@ -49,7 +50,14 @@ def stored(lines: DataFrame, *, together: Column, partitions: int | None = None)
     return _by_file(named, partitions)
 
 
-def of_orders(orders: DataFrame, lines: DataFrame, *, partitions: int | None = None) -> DataFrame:
+def of_orders(
+    orders: DataFrame,
+    lines: DataFrame,
+    *,
+    source: str,
+    secret: bytes,
+    partitions: int | None = None,
+) -> DataFrame:
     """``silver/order_lines`` of a source whose rows are orders, with lines beside them.
 
     A refund beside its sale says what was given back, not of which line: it has none.
@@ -57,6 +65,8 @@ def of_orders(orders: DataFrame, lines: DataFrame, *, partitions: int | None = N
     Args:
         orders: As `customer360.silver.transactions.kept` gives them.
         lines: As ``Source.staged_lines`` gives them.
+        source: The source's name.
+        secret: Secret of the deployment's keys.
         partitions: Tasks to spread the files over; None leaves it to the session.
     """
     own = ("order_id", "line_key", "product_id", "category", "amount", "freight")
@@ -72,6 +82,11 @@ def of_orders(orders: DataFrame, lines: DataFrame, *, partitions: int | None = N
         F.col("quantity").cast("int").alias("quantity"),
         F.col("amount").cast("decimal(18,2)").alias("amount"),
         F.col("freight").cast("decimal(18,2)").alias("freight"),
+    )
+    ids = ("order_id", "line_key", "product_id")  # as those of the orders are
+    stated = stated.withColumns(
+        {name: masked_id(F.col(name), source=source, secret=secret) for name in ids}
+        | {"category": masked_text(F.col("category"))}
     )
     by_file = _by_file(of_order.join(stated, "order_id"), partitions)
     return by_file.sortWithinPartitions(TOGETHER, "business_date", "order_id", "line_key").select(

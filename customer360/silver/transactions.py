@@ -44,6 +44,7 @@ from customer360.contracts.reasons import OTHER_CURRENCY
 from customer360.limits import LeftOut
 from customer360.silver import text
 from customer360.silver.keys import customer_key
+from customer360.silver.personal_text import masked_id, masked_text
 from customer360.table_names import TRANSACTIONS
 
 KINDS = ("sale", "refund", "cancelled")
@@ -111,7 +112,8 @@ def prepared(
         The silver columns plus ``line_key``, ``product_id``, ``excluded_because`` (null for a good
         row), ``changed_at``, ``_delivered_on``, ``_row_hash``, ``_source_file`` and ``_nothing`` (a
         refund of nothing, which is never excluded). No row is dropped. A row without an event time
-        is excluded under its delivery date. The session's time zone must be UTC.
+        is excluded under its delivery date. Texts and ids in which a person can be read are masked
+        (`customer360.silver.personal_text`). The session's time zone must be UTC.
     """
     own_file = F.col("_source_file") if "_source_file" in staged.columns else F.lit(None)
     states = F.col("states") if "states" in staged.columns else F.col("_row_hash")
@@ -166,6 +168,8 @@ def prepared(
         .when((F.col("amount") < 0) & ~F.col("_takes_off"), "amount_negative")
         .when(foreign, OTHER_CURRENCY)
     )
+    ids = ("order_id", "line_key", "product_id", "related_order_id")
+    texts = Contract.load(TRANSACTIONS).quasi_identifiers
     refund = F.coalesce(F.col("kind") == "refund", F.lit(False))
     own = refund & F.col("related_order_id").isNull() & F.col("_states").isNotNull()
     return rows.withColumns(
@@ -173,6 +177,8 @@ def prepared(
             "excluded_because": F.when(~F.col(_NOTHING), why),
             _REFUND: refund,
             "entry": F.when(own, F.lower(F.hex("_states"))).otherwise(""),
+            **{name: masked_id(F.col(name), source=source, secret=secret) for name in ids},
+            **{name: masked_text(F.col(name)) for name in texts},
         }
     ).drop("_takes_off", "_states")
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from customer360.errors import BrokenFileError, first_line
+from customer360.quoting import without_rows
 from customer360.sources.copies import SPARK_NAMES, Readable, readable_with
 from customer360.sources.csv_files import (
     CONTROL_CHARACTERS_OF_PYTHON,
@@ -219,7 +220,9 @@ def _csv_column(source: Readable, form: TextForm, position: int) -> Iterator[pd.
             values = batch.column(0).to_pandas()
             yield values.iloc[1:] if number == 0 and not source.shape.trailing else values
     except pa.ArrowInvalid as error:
-        raise BrokenFileError(source.file.name, "a CSV file", first_line(error)) from None
+        raise BrokenFileError(
+            source.file.name, "a CSV file", without_rows(first_line(error))
+        ) from None
     if short:
         rows = csv.reader(short, **dialect(form))
         yield pd.Series([row[position] for row in rows if len(row) > position], dtype="str")

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from customer360.errors import BrokenFileError, first_line, listed
+from customer360.quoting import shown_header, without_rows
 from customer360.sources.csv_files import (
     CONTROL_CHARACTERS_OF_PYTHON,
     CsvShape,
@@ -227,7 +228,7 @@ def rows_of_csv(file: Path, form: TextForm, shape: CsvShape) -> pa.Table:
             ),
         )
     except pa.ArrowInvalid as error:
-        raise BrokenFileError(file.name, "a CSV file", first_line(error)) from None
+        raise BrokenFileError(file.name, "a CSV file", without_rows(first_line(error))) from None
     table = table.slice(1) if not shape.trailing else table.drop_columns([names[-1]])
     rows = table.rename_columns([f"_c{n}" for n in range(len(shape.header))])
     rows = rows.append_column(CORRUPT, pa.nulls(rows.num_rows, pa.string()))
@@ -356,7 +357,7 @@ def _filled(table: pa.Table, form: TextForm, file: Path) -> pa.Table:
         raise BrokenFileError(
             file.name,
             f"column {listed(absent)} of fill_down",
-            f"only {listed(header, 12)}",
+            shown_header(header, form.fill_down),
             "write the file's own names under fill_down in the mapping",
         )
     rows: pd.DataFrame = table.to_pandas()

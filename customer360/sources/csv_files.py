@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from customer360.errors import BrokenFileError, first_line, listed
+from customer360.quoting import is_row, shown_header
 from customer360.sources.text_form import WINDOWS_1252, TextForm
 
 _CODECS = {"utf-8": "utf-8-sig"}
@@ -496,16 +497,18 @@ def raise_missing(
                     f"columns separated by {name}",
                     f'write `delimiter: "{other}"` in the mapping'.replace("\t", "\\t"),
                 )
-    actual = f"only {listed(list(header), 12)}"
     spelt = {name.lower(): name for name in header}
     near = [spelt[name.lower()] for name in missing if name.lower() in spelt]
     noun = "column" if len(missing) == 1 else "columns"
     remedy = _near(header, missing)
+    if is_row(header, wanted):
+        remedy = "deliver it with a header, which names its columns as the mapping does"
     if near:
         remedy = f"{listed(near)} differs in case: write it so under columns in the mapping"
     if not near and form is not None and (skip := _header_below(file, missing, form)):
         remedy = f"the header is in line {skip + 1}: write `skip_lines: {skip}` in the mapping"
-    raise BrokenFileError(shown_name(file), f"{noun} {listed(list(missing), 12)}", actual, remedy)
+    wanting = f"{noun} {listed(list(missing), 12)}"
+    raise BrokenFileError(shown_name(file), wanting, shown_header(header, wanted), remedy)
 
 
 def _near(header: Sequence[str], missing: Sequence[str]) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from customer360.contracts.times import YEARS_FROM, guesses, read_times, swapped
 from customer360.days import DayRange
 from customer360.errors import BrokenFileError, listed
+from customer360.quoting import shown
 from customer360.sources.columns import values_in
 from customer360.sources.text_form import TextForm
 
@@ -250,12 +251,12 @@ def days_of(
             raise BrokenFileError(
                 names,
                 f"dates from {first} to {last} in column {column}",
-                listed(profile.implausible_examples),
+                listed(list(map(shown, profile.implausible_examples))),
                 "check the date format; if they are meant, write dates_from and dates_to in the "
                 "mapping",
             )
         if profile.examples:
-            example = f"{profile.examples[0]}{place(profile.examples[0])}"
+            example = f"{shown(profile.examples[0])}{place(profile.examples[0])}"
             remedy = (
                 "write date_format in the mapping as the dates are written, such as "
                 '"dd/MM/yyyy HH:mm" (d day, M month, y year, H hour, m minute), or name another '
@@ -272,9 +273,9 @@ def days_of(
         raise BrokenFileError(
             names,
             f"dates like {formats} in column {column}",
-            f"{profile.examples[0]}{place(profile.examples[0])} and others, {profile.unread} of "
-            f"{every} different values, that are dates only with day and month the other way "
-            "round, as all values are",
+            f"{shown(profile.examples[0])}{place(profile.examples[0])} and others, "
+            f"{profile.unread} of {every} different values, that are dates only with day and month "
+            "the other way round, as all values are",
             f'write date_format: "{other}" in the mapping',
         )
     return DayRange(profile.first, profile.last)

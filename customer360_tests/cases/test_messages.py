@@ -48,9 +48,22 @@ def test_dates_of_another_shape_are_shown_with_their_line_and_the_format_to_writ
 def test_dates_that_nobody_can_guess_are_shown_and_the_letters_explained(tmp_path: Path) -> None:
     mapping = MAPPING + "skip_lines: 1\n"
     told = said(tmp_path, "Bakery\nReceipt,Day,Total\n,,\nB1,soon,2.50\n", mapping)
-    assert "found soon at line 4 of may.csv" in told
+    assert "found text of 4 characters at line 4 of may.csv" in told
     assert '"dd/MM/yyyy HH:mm" (d day, M month' in told
     assert "%" not in told
+
+
+def test_a_file_without_a_header_is_told_without_its_first_customer(tmp_path: Path) -> None:
+    told = said(tmp_path, "B1,Maria Silva,maria@example.com,2024-05-24,2.50\nB2,Jo,,2024-05-25,1\n")
+    assert "expected column Day, found a first line of 5 values, which seem to be data" in told
+    assert "deliver it with a header" in told
+    assert "aria" not in told
+
+
+def test_a_shifted_column_is_told_without_what_stands_in_it(tmp_path: Path) -> None:
+    told = said(tmp_path, "Receipt,Day,Total\nB1,Maria Silva,2.50\nB2,+55 11 98765-4321,1\n")
+    assert "dates like yyyy-MM-dd in column Day, found text of 11 characters at line 2" in told
+    assert "aria" not in told
 
 
 def test_a_column_without_a_value_is_said_to_be_one(tmp_path: Path) -> None:

@@ -6,12 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from customer360.contracts import PERSONAL, Contract, packaged_tables
+from customer360.contracts import (
+    PERSONAL,
+    QUASI_IDENTIFIER,
+    ROW_IDENTIFIER,
+    Contract,
+    packaged_tables,
+)
 from customer360.contracts.documentation import PATH, data_model_markdown, rule_texts
 from customer360.gold import (
     customer_360,
     rfm_segments,
 )
+from customer360.serving.tables import published_tables
 from customer360.silver import transactions
 
 TABLES = packaged_tables()
@@ -106,7 +113,38 @@ def test_what_is_personal_by_name_is_classified_so(table):
         if (c.name in PERSONAL_NAMES or "birth" in c.name or "mail" in c.name) and not c.is_personal
     ]
     assert unmarked == []
-    assert {c.classification for c in contract.columns} <= {PERSONAL, None}
+    assert {c.classification for c in contract.columns} <= {
+        PERSONAL,
+        QUASI_IDENTIFIER,
+        ROW_IDENTIFIER,
+        None,
+    }
+
+
+NO_ONES_TEXT = {
+    "source",  # as the deployment's mappings are named
+    "entry",  # a hash
+    "model",
+    "model_name",
+    "model_version",
+    "feature",
+    "prediction",
+}
+"""Texts of published tables that nobody types in who speaks of a customer."""
+
+
+def test_every_free_text_that_is_published_is_classified():
+    """Else it would be masked, or grouped where it is rare, nowhere."""
+    unmarked = {
+        f"{table}.{column.name}"
+        for table in published_tables()
+        for column in Contract.load(table).columns
+        if column.physical_type == "string"
+        and column.classification is None
+        and not (column.allowed_values or column.pattern)
+        and column.name not in NO_ONES_TEXT
+    }
+    assert unmarked == set()
 
 
 def test_references_lead_to_columns_that_exist():

@@ -90,14 +90,28 @@ def test_a_customer_repeats_who_buys_again_in_time(base):
 
 
 def test_repeat_rates_are_of_customers_watched_long_enough_with_wilsons_interval(base):
-    (books,) = repeat_rates(base[0], "category").to_dict("records")
+    (books,) = repeat_rates(base[0], "category", smallest_group=1).to_dict("records")
     assert (books["value"], books["customers"], books["repeated"]) == ("books", 2, 1)
     assert books["rate"] == 0.5
     # Wilson: centre 0.5, half width z sqrt(pq/n + z²/4n²) / (1 + z²/n) with z = 1.6449, n = 2.
     z2 = 1.6449**2
     half = np.sqrt(z2 * (0.25 / 2 + z2 / 16)) / (1 + z2 / 2)
     assert (books["low"], books["high"]) == pytest.approx((0.5 - half, 0.5 + half), abs=1e-4)
-    assert list(repeat_rates(base[0], "state")["value"]) == ["SP"]
+    assert list(repeat_rates(base[0], "state", smallest_group=1)["value"]) == ["SP"]
+
+
+def test_groups_of_few_are_one_and_none_where_they_are_few_together(spark):
+    groups = {"books": 3, "gift for Ana": 1, "toys": 1, "games": 2}
+    rows = [(True, True, value) for value, people in groups.items() for _ in range(people)]
+    watched = spark.createDataFrame(rows, "watched boolean, repeated boolean, category string")
+    found = repeat_rates(watched, "category", smallest_group=3)
+    assert found[["value", "customers", "repeated"]].to_numpy().tolist() == [
+        ["other", 4, 4],
+        ["books", 3, 3],
+    ]
+    assert list(repeat_rates(watched, "category", smallest_group=5)["value"]) == ["other"]
+    few = watched.where("category IN ('books', 'toys')")
+    assert list(repeat_rates(few, "category", smallest_group=3)["value"]) == ["books"]
 
 
 def test_missing_values_are_shares_and_bookkeeping_is_left_out(base):

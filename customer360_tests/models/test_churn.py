@@ -16,6 +16,7 @@ from customer360.gold.customer_features import customer_features
 from customer360.models.baselines import HiatusRule
 from customer360.models.churn.features import (
     CATEGORICAL_FEATURES,
+    FEATURES,
     NUMERIC_FEATURES,
     design_matrix,
     frequent_categories,
@@ -24,6 +25,7 @@ from customer360.models.churn.model import ChurnModel, ChurnModelError
 from customer360.models.churn.rows import labelled_rows
 from customer360.models.churn.scoring import score
 from customer360.models.churn.training import ChurnOptions, ChurnTraining, train
+from customer360.models.examples import made_up_customers
 from customer360.models.notes import Note, in_english
 from customer360.models.windows import ChurnWindows
 from customer360_tests.gold.frames import bought, customer_days, returned
@@ -140,7 +142,7 @@ def test_the_result_carries_its_definition_and_its_dates(trained: ChurnTraining)
     assert sum(trained.feature_importance.values()) == pytest.approx(1)
     assert trained.calibration["customers"].sum() == trained.metrics["test_rows"]
     assert all(isinstance(value, float) for value in trained.metrics.values())
-    assert "last_channel" in trained.sample
+    assert trained.sample.equals(made_up_customers(FEATURES))  # and nobody's row
 
 
 def test_same_data_same_model_whatever_the_order_and_the_keys(

@@ -10,6 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from customer360.gold.customer_features import customer_features
+from customer360.models.examples import made_up_customers
 from customer360.models.lifetime_value.beta_geometric import BgNbd
 from customer360.models.lifetime_value.cells import value_cells
 from customer360.models.lifetime_value.fitting import fit_gamma_gamma
@@ -17,6 +18,7 @@ from customer360.models.lifetime_value.gamma_gamma import GammaGamma
 from customer360.models.lifetime_value.scores_table import score
 from customer360.models.lifetime_value.scoring import KnownScores, LifetimeValueModel, frozen
 from customer360.models.lifetime_value.training import LifetimeValueTraining, train
+from customer360.models.lifetime_value.validation import MODEL_FEATURES
 from customer360.models.notes import Note, in_english
 from customer360_tests.gold.frames import bought, customer_days, returned
 from customer360_tests.models.data import (
@@ -381,7 +383,7 @@ def test_too_little_data_falls_back_and_says_so(spark: SparkSession) -> None:
     # 30 sales of 20 and one of 40, less a refund of 20, over 31 purchase days.
     assert found.model.mean_order_value == pytest.approx(620 / 31)
     assert found.metrics["purchases_total_actual"] == 1
-    assert len(found.sample)
+    assert found.sample.equals(made_up_customers(MODEL_FEATURES))  # and nobody's row
 
 
 def test_no_data_at_all_is_a_fallback_too(spark: SparkSession) -> None:

@@ -15,6 +15,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from customer360.gold.customer_features import customer_features
 from customer360.gold.first_orders import first_orders
+from customer360.models.examples import made_up_customers
 from customer360.models.notes import in_english
 from customer360.models.reasons import REASON_COLUMNS
 from customer360.models.revenue import prediction
@@ -84,7 +85,7 @@ def test_a_training_of_silver_tables_and_its_scores(spark: SparkSession) -> None
     assert found.trained
     assert found.parameters["test_as_of"] == str(SHOP_END - timedelta(days=60))
     assert found.metrics["test_rmse"] < found.metrics["baseline_mean_rmse"]
-    assert list(found.sample.columns) == list(FEATURES)
+    assert found.sample.equals(made_up_customers(FEATURES))  # and nobody's row
 
     features = revenue_features(
         customer_features(days, [SHOP_END]), first_orders(bought_there, history, [SHOP_END])

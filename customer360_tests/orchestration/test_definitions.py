@@ -209,7 +209,7 @@ def test_only_where_a_source_has_lines_are_there_lines_and_what_is_made_of_them(
     graph = with_lines.resolve_asset_graph()
     lines = dg.AssetKey(["silver", "order_lines"])
     assert {key.name for key in graph.get(lines).check_keys} == {
-        "lines_add_up", "keys_unique", "customers_known",
+        "lines_add_up", "names_nobody", "keys_unique", "customers_known",
     }  # fmt: skip
     made_of_lines = graph.get_ancestor_asset_keys(dg.AssetKey(["silver", "transactions"]))
     assert graph.get_ancestor_asset_keys(lines) == made_of_lines

@@ -95,6 +95,7 @@ def test_a_cell_that_cannot_be_read_is_an_error(tmp_path: Path, content: str, me
         ("", "row 1: expected a header of some of .*, found nothing"),
         ("email;phone\n", "row 1: expected a header of some of .*, found email;phone"),
         ("email,e-mail\n", "row 1: expected a header"),
+        ("ana@example.com\nbo@example.com\n", "found a first line of 1 value, .* text of 15 char"),
         ("country\nBR\n", "row 1: expected a header"),
         ("email,email\n", "row 1: expected a header"),
         ("email,country\na@example.com\n", "row 2: expected 2 cells, as in the header, found few"),

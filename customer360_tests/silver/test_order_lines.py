@@ -123,7 +123,7 @@ def test_orders_with_lines_beside_them_have_those(spark: SparkSession) -> None:
         AS lines(order_id, line_key, product_id, category, quantity, amount, freight)
         """
     )
-    lines = order_lines.of_orders(deduplicated(orders), stated)
+    lines = order_lines.of_orders(deduplicated(orders), stated, source="shop", secret=b"secret")
     assert lines.columns == list(COLUMNS)
     assert shown(lines, *SHOWN) == [
         ("a", "1", "sale", "P1", "Toys", "1", "7.50", "0.50"),

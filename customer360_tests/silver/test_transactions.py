@@ -38,6 +38,30 @@ def key_of(spark: SparkSession, own_id: str) -> str:
     return row[0]
 
 
+def test_what_names_a_person_is_masked_and_the_row_stays(spark: SparkSession) -> None:
+    rows = prepared(
+        spark,
+        {"order_id": "ana@example.com", "category": "Gift for ana@example.com", "channel": "Web"},
+        {
+            "order_id": "R1",
+            "related_order_id": "ana@example.com",
+            "kind": "refund",
+            "payment_type": "Visa 4111 1111 1111 1111",
+            "product_id": "P-1",
+        },
+    )
+    sale, refund = rows.orderBy("kind", ascending=False).collect()
+    assert sale["excluded_because"] is None
+    assert sale["order_id"].startswith("masked-")
+    assert refund["related_order_id"] == sale["order_id"]
+    assert (sale["category"], sale["channel"]) == ("masked", "web")
+    assert (refund["order_id"], refund["payment_type"], refund["product_id"]) == (
+        "R1",
+        "masked",
+        "P-1",
+    )
+
+
 def test_prepared_rows_are_typed_normalised_and_keyed(spark: SparkSession) -> None:
     rows = prepared(
         spark,

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from customer360.gold.customer_features import customer_features
 from customer360.gold.purchases import is_purchase, purchase_summary
+from customer360.gold.rare_values import SMALLEST_GROUP
 from customer360.models import sampling
 from customer360.models.churn.features import CATEGORICAL_FEATURES, NUMERIC_FEATURES
 from customer360.models.windows import AsOfGrid, ChurnWindows
@@ -65,7 +66,7 @@ def labelled_rows(
 
 
 def sampled_rows(
-    rows: DataFrame, grid: AsOfGrid, max_rows: int
+    rows: DataFrame, grid: AsOfGrid, max_rows: int, smallest_group: int = SMALLEST_GROUP
 ) -> tuple[pd.DataFrame, dict[date, int]]:
     """A bounded sample for the driver, with how many rows each date has: see `models.sampling`."""
     return sampling.sampled_rows(
@@ -75,6 +76,7 @@ def sampled_rows(
         numbers=NUMERIC_FEATURES,
         texts=CATEGORICAL_FEATURES,
         labels=("churned",),
+        smallest_group=smallest_group,
     )
 
 

@@ -115,6 +115,7 @@ class ChurnSpec(ModelSpec["ChurnModel"]):
             horizon_days=settings.churn_horizon_days,
             activity_days=settings.churn_activity_days,
             max_training_rows=settings.churn_max_training_rows,
+            smallest_group=settings.published_group_min,
             trainer=settings.churn_trainer,
             campaign=Campaign(
                 settings.churn_contact_cost, settings.churn_success_rate, settings.churn_margin

@@ -12,6 +12,7 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from customer360.gold.rare_values import SMALLEST_GROUP
 from customer360.models.baselines import (
     AliveBaseline,
     Floats,
@@ -21,8 +22,7 @@ from customer360.models.baselines import (
 )
 from customer360.models.churn.distributed import Trainer, grown_on_spark, trains_on_spark
 from customer360.models.churn.features import (
-    CATEGORICAL_FEATURES,
-    NUMERIC_FEATURES,
+    FEATURES,
     design_matrix,
     frequent_categories,
 )
@@ -39,6 +39,7 @@ from customer360.models.churn.judging import judged_metrics, pictures
 from customer360.models.churn.model import RISK_HIGH, RISK_MEDIUM, ChurnModel
 from customer360.models.churn.rows import history_cells, labelled_rows, sampled_rows
 from customer360.models.evaluation import calibration_table
+from customer360.models.examples import made_up_customers
 from customer360.models.leakage import LeakReport, check_leaks
 from customer360.models.lifetime_value.fitting import fit_bg_nbd
 from customer360.models.lifetime_value.maximise import NotFittedError
@@ -110,6 +111,7 @@ class ChurnOptions:
         activity_days: Overrides the data's own activity window.
         max_training_rows: Rows (customer x as-of date) on the driver, at most, to learn from and
             again to test on.
+        smallest_group: Customers that must share a text for the model to know it.
         risk_thresholds: Churn probabilities from which the risk is "medium" and "high".
         campaign: What keeping a customer costs and brings; for the profit curve.
         parameters: Override `XGBOOST_PARAMETERS`.
@@ -123,6 +125,7 @@ class ChurnOptions:
     horizon_days: int | None = None
     activity_days: int | None = None
     max_training_rows: int = 1_000_000
+    smallest_group: int = SMALLEST_GROUP
     risk_thresholds: tuple[float, float] = (RISK_MEDIUM, RISK_HIGH)
     campaign: Campaign = field(default_factory=Campaign)
     parameters: Mapping[str, float | int | str] | None = None
@@ -177,7 +180,9 @@ def train(
     log.info("churn: gathering the customers active on %d dates", len(grid.dates))
     labelled = labelled_rows(customer_days, grid.dates, windows).persist()
     try:
-        frame, sizes = sampled_rows(labelled, grid, options.max_training_rows)
+        frame, sizes = sampled_rows(
+            labelled, grid, options.max_training_rows, options.smallest_group
+        )
         teaching = sum(count for day, count in sizes.items() if day != grid.test)
         on_spark = trains_on_spark(options.trainer, labelled, teaching, options.max_training_rows)
         taught = labelled.where(F.col("as_of") != F.lit(grid.test))
@@ -268,7 +273,7 @@ def train_on_rows(
         calibration=table,
         feature_importance=fitted.importance,
         plots=pictures(model, predicted, judged, table, fitted.importance, grid, others, curve),
-        sample=_example(rows.test),
+        sample=made_up_customers(FEATURES),
         as_of=as_of,
         leaks=leaks,
     )
@@ -389,10 +394,6 @@ def _facts(
     }
 
 
-def _example(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[[*NUMERIC_FEATURES, *CATEGORICAL_FEATURES]].head(5).reset_index(drop=True)
-
-
 def _too_short(
     customer_days: DataFrame, as_of: date, windows: ChurnWindows, options: ChurnOptions
 ) -> ChurnTraining:
@@ -400,7 +401,7 @@ def _too_short(
     only = as_of - timedelta(days=windows.horizon_days)
     alone = AsOfGrid((only,), only, only)
     labelled = labelled_rows(customer_days, [only], windows)
-    frame, _ = sampled_rows(labelled, alone, options.max_training_rows)
+    frame, _ = sampled_rows(labelled, alone, options.max_training_rows, options.smallest_group)
     model, instead = fallback(_empty_model(windows, options), frame)
     return ChurnTraining(
         model=model,
@@ -427,6 +428,6 @@ def _too_short(
         calibration=calibration_table([], []),
         feature_importance={},
         plots={},
-        sample=_example(frame),
+        sample=made_up_customers(FEATURES),
         as_of=as_of,
     )

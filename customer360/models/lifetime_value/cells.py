@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-import numpy as np
 import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -47,18 +46,6 @@ class Cells:
         cells = self.purchase_cells
         days = float((cells["T"] * cells["customers"]).sum())
         return float((cells["frequency"] * cells["customers"]).sum()) / days if days else 0.0
-
-    def sample(self, rows: int = 5) -> pd.DataFrame:
-        """Feature rows for an input example: cells from the rarest buyer to the keenest."""
-        cells = self.purchase_cells
-        chosen = cells.iloc[
-            np.unique(np.linspace(0, len(cells) - 1, min(rows, len(cells))).astype(int))
-        ]
-        example = chosen[["frequency", "recency", "T"]].astype("float64")
-        example["monetary_value"] = np.where(
-            chosen["frequency"] > 0, round(self.mean_order_value, 2), 0.0
-        )
-        return example.reset_index(drop=True)
 
 
 def purchase_cells(features: DataFrame) -> DataFrame:

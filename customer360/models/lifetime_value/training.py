@@ -20,12 +20,13 @@ import pandas as pd
 from pyspark.sql import DataFrame
 
 from customer360.gold.customer_features import customer_features
+from customer360.models.examples import made_up_customers
 from customer360.models.lifetime_value import diagnostics
 from customer360.models.lifetime_value.candidates import FITTERS, Candidate, Terms, first_fitted
 from customer360.models.lifetime_value.cells import Cells, cells_of
 from customer360.models.lifetime_value.choosing import Choice, Holdout, choose
 from customer360.models.lifetime_value.scoring import LifetimeValueModel
-from customer360.models.lifetime_value.validation import HOLDOUT_FEATURES
+from customer360.models.lifetime_value.validation import HOLDOUT_FEATURES, MODEL_FEATURES
 from customer360.models.notes import Note
 from customer360.models.training import Training
 from customer360.models.windows import first_purchase_day
@@ -182,7 +183,7 @@ def train(
         metrics={name: float(value) for name, value in metrics.items() if np.isfinite(value)},
         tables=tables,
         plots=_pictures(tables, holdout_length, as_of),
-        sample=cells[as_of].sample(),
+        sample=made_up_customers(MODEL_FEATURES),
         as_of=as_of,
         calibration_as_of=calibration_as_of,
     )

@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 from customer360.gold.customer_features import customer_features
 from customer360.gold.first_orders import first_orders
 from customer360.gold.purchases import cents, currency, is_purchase
+from customer360.gold.rare_values import SMALLEST_GROUP
 from customer360.models import sampling
 from customer360.models.revenue.features import (
     CATEGORICAL_FEATURES,
@@ -91,7 +92,7 @@ def labelled_rows(history: BuyingHistory, as_of: Sequence[date], horizon_days: i
 
 
 def sampled_rows(
-    rows: DataFrame, grid: AsOfGrid, max_rows: int
+    rows: DataFrame, grid: AsOfGrid, max_rows: int, smallest_group: int = SMALLEST_GROUP
 ) -> tuple[pd.DataFrame, dict[date, int]]:
     """A bounded sample for the driver, with how many rows each date has: see `models.sampling`."""
     return sampling.sampled_rows(
@@ -101,4 +102,5 @@ def sampled_rows(
         numbers=NUMERIC_FEATURES,
         texts=CATEGORICAL_FEATURES,
         labels=LABELS,
+        smallest_group=smallest_group,
     )

@@ -110,6 +110,7 @@ class RevenueSpec(ModelSpec["RevenueModel"]):
         options = RevenueOptions(
             horizon_days=settings.revenue_horizon_days,
             max_training_rows=settings.revenue_max_training_rows,
+            smallest_group=settings.published_group_min,
         )
         return train(
             BuyingHistory(

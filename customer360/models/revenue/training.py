@@ -11,8 +11,10 @@ import pandas as pd
 from pyspark.sql import DataFrame
 
 from customer360.errors import Customer360Error
+from customer360.gold.rare_values import SMALLEST_GROUP
 from customer360.models.churn.fitting import threads_for
 from customer360.models.evaluation import decile_table
+from customer360.models.examples import made_up_customers
 from customer360.models.leakage import LeakReport, check_leaks
 from customer360.models.notes import Note
 from customer360.models.revenue.features import FEATURES, typed_features
@@ -139,12 +141,14 @@ class RevenueOptions:
         max_training_rows: Rows (customer x as-of date) on the driver, at most, to learn from and
             again to test on. As doubles, with a hundred columns, 200,000 are 160 MB, and a few
             times that while fitting.
+        smallest_group: Customers that must share a text for the model to know it.
         seed: Same seed, same data: same model.
         nthread: Threads for XGBoost, at most; all cores when not given.
     """
 
     horizon_days: int = DEFAULT_HORIZON_DAYS
     max_training_rows: int = 200_000
+    smallest_group: int = SMALLEST_GROUP
     seed: int = 0
     nthread: int | None = None
 
@@ -188,7 +192,9 @@ def train(
     log.info("revenue: gathering the customers of %d dates", len(dates))
     rows = labelled_rows(history, dates, horizon).persist()
     try:
-        frame, sizes = sampled_rows(rows, grid or alone, options.max_training_rows)
+        frame, sizes = sampled_rows(
+            rows, grid or alone, options.max_training_rows, options.smallest_group
+        )
     finally:
         rows.unpersist()
     if grid is None:
@@ -262,7 +268,7 @@ def train_on_rows(
         deciles=decile_table(predicted, judged["revenue"]),
         importance=shuffled[0],
         plots=pictures(model, predicted, judged, grid, shuffled),
-        sample=_example(rows.test),
+        sample=made_up_customers(FEATURES),
         as_of=as_of,
         leaks=fitted.leaks,
     )
@@ -347,10 +353,6 @@ def _instead(model: RevenueModel) -> Note:
     return Note("nothing_is_predicted" if model.kind == "none" else "mean_is_predicted")
 
 
-def _example(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[list(FEATURES)].head(5).reset_index(drop=True)
-
-
 def _too_short(
     frame: pd.DataFrame,
     as_of: date,
@@ -384,6 +386,6 @@ def _too_short(
         deciles=decile_table([], []),
         importance={},
         plots={},
-        sample=_example(frame),
+        sample=made_up_customers(FEATURES),
         as_of=as_of,
     )

@@ -26,6 +26,7 @@ from customer360.contracts.times import (
 )
 from customer360.days import DayRange
 from customer360.errors import BrokenFileError, listed
+from customer360.quoting import shown
 from customer360.sources import archives, columns, readers, time_columns
 from customer360.sources.base import Delivery
 from customer360.sources.copies import SPREADSHEETS
@@ -312,10 +313,11 @@ class FilesSource(MappedSource[FileMapping]):
         column, doubts = self.mapping.columns.occurred_at, []
         if profile.bounds is not None and profile.implausible and profile.read:
             first, last = profile.bounds
+            examples = listed(list(map(shown, profile.implausible_examples)))
             doubts.append(
                 f"{self.name}: column {column} has dates before {first} or after {last}, such as "
-                f"{listed(profile.implausible_examples)}: their rows go to quarantine; if they are "
-                "meant, write dates_from and dates_to in the mapping"
+                f"{examples}: their rows go to quarantine; if they are meant, write dates_from and "
+                "dates_to in the mapping"
             )
         if profile.later:
             doubts.append(
