@@ -81,11 +81,8 @@ def first_failure(events: Sequence[dg.DagsterEvent]) -> Failure:
             fails comes before the failure of the step that it stops, and explains more.
     """
     for event in events:
-        if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
-            check = event.asset_check_evaluation_data
-            if not check.passed and check.severity is dg.AssetCheckSeverity.ERROR:
-                reason = check.description or f"the check {check.check_name} failed"
-                return Failure(check.asset_key.to_user_string(), _one_line(reason))
+        if (failed := _failed_check(event)) is not None:
+            return failed
         if event.is_step_failure:
             step = asset_name(event.step_key) if event.step_key else None
             return _failure(step, event.step_failure_data.error)
@@ -96,6 +93,24 @@ def first_failure(events: Sequence[dg.DagsterEvent]) -> Failure:
                 return _failure(None, error)
             return Failure(None, _one_line(event.message or NO_REASON))
     return Failure(None, NO_REASON)
+
+
+def failed_check(events: Sequence[dg.DagsterEvent]) -> Failure | None:
+    """The first check that failed, and more than warns, among a run's events; None for none.
+
+    One that does not block lets its run go on, and end well.
+    """
+    return next((failed for event in events if (failed := _failed_check(event))), None)
+
+
+def _failed_check(event: dg.DagsterEvent) -> Failure | None:
+    if event.event_type is not dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+        return None
+    check = event.asset_check_evaluation_data
+    if check.passed or check.severity is not dg.AssetCheckSeverity.ERROR:
+        return None
+    reason = check.description or f"the check {check.check_name} failed"
+    return Failure(check.asset_key.to_user_string(), _one_line(reason))
 
 
 def _failure(step: str | None, error: Any) -> Failure:

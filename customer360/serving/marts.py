@@ -24,6 +24,7 @@ from typing import Any
 from psycopg import sql
 
 from customer360.errors import Customer360Error
+from customer360.gold.terms import NO_CONTACT
 from customer360.serving.campaigns import CAMPAIGN_LISTS, STEP
 from customer360.serving.warehouse import Login
 from customer360.settings import Settings
@@ -33,7 +34,7 @@ PROJECT = Path(__file__).parent / "dbt"
 
 MARTS = "marts"
 
-_INCREMENTAL = "marts.customer_360"
+_INCREMENTAL = "marts.customer_snapshots"
 """The mart that keeps rows from build to build; its comment says which version made them."""
 
 _PASSWORD = "DBT_ENV_SECRET_PASSWORD"
@@ -194,7 +195,7 @@ def fingerprint() -> str:
 def _variables() -> str:
     """What the models need to know of the package, as dbt takes it."""
     lists = [asdict(campaign) for campaign in CAMPAIGN_LISTS]
-    return json.dumps({"campaign_lists": lists, "campaign_step": STEP})
+    return json.dumps({"campaign_lists": lists, "campaign_step": STEP, "no_contact": NO_CONTACT})
 
 
 def _events(

@@ -52,6 +52,7 @@ DBT = {
     "marts/campaign_lists",
     "marts/cohort_retention",
     "marts/customer_360",
+    "marts/customer_snapshots",
     "marts/revenue_kpis",
     "marts/segment_summary",
 }
