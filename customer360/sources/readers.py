@@ -18,18 +18,20 @@ import re
 import shutil
 import tempfile
 import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from customer360.contracts import Contract
 from customer360.contracts.times import YEARS_FROM, guesses, read_times, swapped
 from customer360.days import DayRange
 from customer360.errors import BrokenFileError, first_line, listed
+from customer360.sources.archives import ZIP_ERRORS, check_zip
 from customer360.sources.copies import CORRUPT, Readable, is_spreadsheet, readable
 from customer360.sources.csv_files import (
     CONTROL_CHARACTERS,
@@ -44,7 +46,7 @@ from customer360.sources.csv_files import (
 )
 from customer360.sources.csv_files import check_csv as check_csv
 from customer360.sources.csv_files import shown_name as shown_name
-from customer360.sources.text_form import TextForm
+from customer360.sources.text_form import EXPANDS, TextForm
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -304,27 +306,41 @@ def empty(spark: SparkSession, contract: Contract) -> DataFrame:
     )
 
 
-def check_parquet(file: Path, wanted: Sequence[str]) -> pa.Schema:
-    """The schema of a Parquet file that has all columns ``wanted``.
+@contextmanager
+def reading_parquet(file: Path) -> Iterator[None]:
+    """Turn what goes wrong while a Parquet file is read into one line.
 
     Raises:
-        BrokenFileError: The file is missing, unreadable, not Parquet, or lacks a column.
+        BrokenFileError: The file is missing, unreadable, not Parquet, or damaged.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        schema = pq.read_schema(file)
-    except OSError as error:
-        raise BrokenFileError(shown_name(file), "a Parquet file", reason(error, file)) from None
-    except pa.ArrowInvalid as error:
-        problem = "an empty file" if file.stat().st_size == 0 else first_line(error)
+        yield
+    except pa.ArrowException as error:
+        problem = "an empty file" if file.stat().st_size == 0 else first_line(error).rstrip(".")
         raise BrokenFileError(
             shown_name(file),
             "a Parquet file",
             problem,
             "deliver it again; of text files, write `format: csv` in the mapping",
         ) from None
+    except OSError as error:
+        raise BrokenFileError(
+            shown_name(file), "a Parquet file", reason(error, file).rstrip("."), "deliver it again"
+        ) from None
+
+
+def check_parquet(file: Path, wanted: Sequence[str]) -> pa.Schema:
+    """The schema of a Parquet file that has all columns ``wanted``.
+
+    Raises:
+        BrokenFileError: The file is missing, unreadable, not Parquet, or lacks a column.
+    """
+    import pyarrow.parquet as pq
+
+    with reading_parquet(file):
+        schema = pq.read_schema(file)
     missing = [name for name in wanted if name not in schema.names]
     if missing:
         raise_missing(file, schema.names, missing, wanted, None)
@@ -587,6 +603,25 @@ def days_of(
     return DayRange(profile.first, profile.last)
 
 
+def broken_while_read(error: Exception, otherwise: str) -> BrokenFileError | None:
+    """A file that turns out unreadable only while Spark reads it, named; None for other errors.
+
+    Args:
+        error: Spark's.
+        otherwise: What to name where the error names no file.
+    """
+    read = re.search(r"(FAILED|CANNOT)_READ_FILE.*", str(error), re.DOTALL)
+    if read is None:
+        return None
+    named = re.search(r"file:(/\S+?)[.,]?(\s|$)", read[0])  # not that of the table, further up
+    return BrokenFileError(
+        shown_name(Path(unquote(named[1]))) if named else otherwise,
+        "a whole file",
+        "one that breaks off or is damaged",
+        "deliver it again; nothing was written",
+    )
+
+
 def fingerprint(files: Iterable[Path]) -> str:
     """Changes when a file is added, removed, grown or written again."""
     digest = hashlib.sha256()
@@ -608,6 +643,9 @@ def unpack(archive: Path, names: Collection[str], into: Path) -> list[Path]:
     stat = archive.stat()
     version = hashlib.sha256(f"{archive.name}\0{stat.st_size}\0{stat.st_mtime_ns}".encode())
     folder = into / f"{archive.stem}-{version.hexdigest()[:12]}"
+    if not folder.exists():
+        remedy = "if it is meant, unpack it and give the folder"
+        check_zip(archive, "a zip archive", EXPANDS, remedy)
     try:
         with zipfile.ZipFile(archive) as opened:
             members = {Path(info.filename).name: info for info in opened.infolist()}
@@ -622,7 +660,7 @@ def unpack(archive: Path, names: Collection[str], into: Path) -> list[Path]:
                 with opened.open(info) as source, scratch.open("wb") as sink:
                     shutil.copyfileobj(source, sink, _CHUNK)
                 scratch.replace(target)
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+    except ZIP_ERRORS as error:
         raise BrokenFileError(archive.name, "a zip archive", first_line(error)) from None
     return [folder / name for name in chosen]
 
@@ -733,11 +771,12 @@ def _column(
 
     if file.suffix == ".parquet":
         check_parquet(file, [column])
-        for batch in pq.ParquetFile(file).iter_batches(columns=[column]):
-            stored = batch.column(0)
-            is_text = pa.types.is_string(stored.type) or pa.types.is_large_string(stored.type)
-            plain = stored.to_pandas()
-            yield plain.str.replace(_CONTROLS, "", regex=True) if is_text else plain
+        with reading_parquet(file):
+            for batch in pq.ParquetFile(file).iter_batches(columns=[column]):
+                stored = batch.column(0)
+                is_text = pa.types.is_string(stored.type) or pa.types.is_large_string(stored.type)
+                plain = stored.to_pandas()
+                yield plain.str.replace(_CONTROLS, "", regex=True) if is_text else plain
         return
     source = readable_with(file, [column], form, cache)
     position = source.shape.header.index(column)

@@ -230,9 +230,9 @@ def _of_parquet(file: Path, rows: int) -> Sample:
     instants = frozenset(
         one.name for one in schema if pa.types.is_temporal(one.type) and not _is_time(one.type)
     )
-    opened = pq.ParquetFile(file)
-    batches = opened.iter_batches(batch_size=rows)
-    read = next(batches, None)
+    with readers.reading_parquet(file):
+        opened = pq.ParquetFile(file)
+        read = next(opened.iter_batches(batch_size=rows), None)
     table = pa.Table.from_batches([read] if read is not None else [], schema=schema)
     return Sample(
         files=(file,),
