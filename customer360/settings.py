@@ -213,6 +213,27 @@ class Settings(BaseSettings):
         False, description="Whether the dashboard shows published names and the like unmasked."
     )
 
+    # Alerts
+    alert_webhook_url: SecretStr | None = Field(
+        None,
+        description="Address that takes alerts in Slack's form; part of it is a secret.",
+    )
+    alert_email_to: Annotated[list[str], NoDecode, BeforeValidator(_words)] = Field(
+        [], description="Who gets alerts by e-mail, by alert_smtp_url."
+    )
+    alert_email_from: str | None = Field(
+        None, description="Whom such e-mail is from; unset: customer360 at this machine."
+    )
+    alert_smtp_url: SecretStr | None = Field(
+        None, description="Server that sends them, smtp://user:password@host:587 or smtps://…"
+    )
+    alert_repeat_hours: float = Field(
+        24, gt=0, description="Hours after which what still holds is told again."
+    )
+    freshness_days: int = Field(
+        2, ge=1, description="Days since the newest sale from which data count as old."
+    )
+
     # Spark
     spark_master: str = Field(
         "local[*]", description="local[N], spark://…, k8s://… or sc://… for Spark Connect."

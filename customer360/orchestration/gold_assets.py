@@ -35,6 +35,8 @@ from customer360.table_names import (
     REVENUE_FORECAST,
 )
 
+DAYS_UNCHANGED = "days_unchanged"
+
 if TYPE_CHECKING:
     from customer360.lakehouse.delta_log import Commit
     from customer360.pipeline.account import Reconciled
@@ -135,7 +137,7 @@ def _snapshot_asset(
 
 def _days_unchanged(contract: Contract) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(
-        "days_unchanged",
+        DAYS_UNCHANGED,
         asset=asset_key(contract.table),
         description="The days that earlier snapshots were made of are what they were then.",
     )
@@ -154,7 +156,7 @@ def _stale_check(
         context.log.warning("%s", sentence)
     return dg.AssetCheckResult(
         asset_key=key,
-        check_name="days_unchanged",
+        check_name=DAYS_UNCHANGED,
         passed=not stale,
         severity=dg.AssetCheckSeverity.WARN,
         description=sentence,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,8 +18,10 @@ from customer360.errors import Customer360Error, SettingsError, first_line, list
 from customer360.lakehouse.delta_log import TableLogs
 from customer360.models.registry import MODELS, models_by_title
 from customer360.orchestration import jobs
+from customer360.orchestration.alerts import send_due
 from customer360.orchestration.build import build_definitions
-from customer360.orchestration.failure import Failure, failed_check, first_failure
+from customer360.orchestration.dead_runs import end_dead_runs, process_tag
+from customer360.orchestration.failure import Failure, failed_checks, first_failure
 from customer360.orchestration.instance import open_instance
 from customer360.orchestration.metadata import asset_key
 from customer360.orchestration.partitions import (
@@ -176,10 +179,12 @@ def _running(settings: Settings, say: Say) -> Iterator[tuple[dg.Definitions, dg.
     stop = listen(say)
     try:
         with open_instance(settings) as instance:
+            end_dead_runs(instance)  # no daemon may be there to notice them
             try:
                 yield definitions, instance
             finally:
                 _record(settings, instance, say)
+                _tell_people(settings, instance, say)
     finally:
         stop()
 
@@ -296,6 +301,14 @@ def _record(settings: Settings, instance: dg.DagsterInstance, say: Say) -> None:
         say(f"[yellow]the dashboard does not know of this run: {reason}[/yellow]")
 
 
+def _tell_people(settings: Settings, instance: dg.DagsterInstance, say: Say) -> None:
+    """Send what alerts there are: no daemon may be there to do it."""
+    try:
+        send_due(settings, instance)
+    except Customer360Error as error:
+        say(f"[yellow]an alert was not sent: {escape(str(error))}[/yellow]")
+
+
 def _chosen(
     settings: Settings, models: Sequence[str]
 ) -> tuple[Sequence[dg.AssetKey], Sequence[dg.AssetKey] | None]:
@@ -313,21 +326,25 @@ def _run(definitions: dg.Definitions, instance: dg.DagsterInstance, step: _Step)
     """Carry out a step.
 
     Returns:
-        A check that failed and stopped nothing, to be raised when all else is done.
+        Checks that failed and stopped nothing, to be raised when all else is done.
 
     Raises:
         RunFailedError: The step failed.
     """
+    run_id = str(uuid.uuid4())
     result = definitions.resolve_job_def(step.job).execute_in_process(
         instance=instance,
         run_config={"loggers": {"progress": {}}},
-        tags=range_tags(step.partitions) if step.partitions else None,
+        run_id=run_id,
+        tags={
+            **(range_tags(step.partitions) if step.partitions else {}),
+            **process_tag(run_id),  # from its first moment: it may be killed in the next
+        },
         asset_selection=step.only,
         raise_on_error=False,
     )
     if result.success:
-        unmet = failed_check(result.all_events)
-        return [] if unmet is None else [unmet]
+        return failed_checks(result.all_events)
     failure = first_failure(result.all_events)
     failed = RunFailedError(
         f"{failure.step}: {failure.reason}"
