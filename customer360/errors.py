@@ -53,6 +53,11 @@ def listed(values: Sequence[str], limit: int = 8) -> str:
     return f"{shown} and {len(values) - limit} more" if len(values) > limit else shown
 
 
+def shortened(text: str, limit: int = 100) -> str:
+    """``text`` for a message, cut where it is longer than ``limit`` characters."""
+    return text if len(text) <= limit else f"{text[:limit]}…"
+
+
 def counted_rows(count: int) -> str:
     """How many rows, for a message."""
     return f"{count:,} {'row' if count == 1 else 'rows'}"

@@ -21,15 +21,16 @@ from filelock import FileLock
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    YamlConfigSettingsSource,
 )
 from pydantic_settings import SettingsError as UnreadableSettingError
 
-from customer360.errors import SettingsError, first_line
+from customer360.errors import SettingsError, first_line, shortened
 from customer360.table_names import CUSTOMERS
+from customer360.yaml_text import UnreadableYamlError, read_yaml
 
 DEPLOYMENT_FILE = "customer360.yaml"
 HOME_VARIABLE = "CUSTOMER360_HOME"
@@ -224,6 +225,27 @@ class Settings(BaseSettings):
         False, description="Whether the dashboard shows published names and the like unmasked."
     )
 
+    # Alerts
+    alert_webhook_url: SecretStr | None = Field(
+        None,
+        description="Address that takes alerts in Slack's form; part of it is a secret.",
+    )
+    alert_email_to: Annotated[list[str], NoDecode, BeforeValidator(_words)] = Field(
+        [], description="Who gets alerts by e-mail, by alert_smtp_url."
+    )
+    alert_email_from: str | None = Field(
+        None, description="Whom such e-mail is from; unset: customer360 at this machine."
+    )
+    alert_smtp_url: SecretStr | None = Field(
+        None, description="Server that sends them, smtp://user:password@host:587 or smtps://…"
+    )
+    alert_repeat_hours: float = Field(
+        24, gt=0, description="Hours after which what still holds is told again."
+    )
+    freshness_days: int = Field(
+        2, ge=1, description="Days since the newest sale from which data count as old."
+    )
+
     # Spark
     spark_master: str = Field(
         "local[*]", description="local[N], spark://…, k8s://… or sc://… for Spark Connect."
@@ -294,7 +316,7 @@ class Settings(BaseSettings):
         return (
             init_settings,
             env_settings,
-            YamlConfigSettingsSource(settings_cls, yaml_file=home / DEPLOYMENT_FILE),
+            InitSettingsSource(settings_cls, _stated(home)),
         )
 
     def command(self, words: str) -> str:
@@ -388,6 +410,12 @@ class Settings(BaseSettings):
         return file.read_bytes()
 
 
+SECRETS = frozenset(
+    name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)
+) | {"customer_key_secret"}
+"""Settings whose value is never part of a message."""
+
+
 def _has_content(file: Path) -> bool:
     return file.is_file() and file.stat().st_size > 0
 
@@ -417,14 +445,13 @@ def load_settings(home: Path | str | None = None, **given: Any) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"]) or "settings"
+        given_value = "" if name in SECRETS else f" ({shortened(repr(first.get('input')))})"
         raise SettingsError(
-            f"setting {name} ({first.get('input')!r}): {first['msg']}; set it by "
+            f"setting {name}{given_value}: {first['msg']}; set it by "
             f"CUSTOMER360_{name.upper()} or in {DEPLOYMENT_FILE}"
         ) from None
-    except yaml.YAMLError as error:
-        raise SettingsError(
-            f"{DEPLOYMENT_FILE} in the home folder is not YAML: {first_line(error)}"
-        ) from None
+    except UnreadableYamlError as error:
+        raise SettingsError(f"{DEPLOYMENT_FILE} in the home folder {error}") from None
     except UnreadableSettingError as error:
         raise SettingsError(f"{error}; lists are words with commas, spark_conf is JSON") from None
     except ValueError as error:
@@ -439,7 +466,7 @@ def remember(home: Path, choices: Mapping[str, Any]) -> None:
     A choice of None is forgotten.
     """
     file = home / DEPLOYMENT_FILE
-    kept: dict[str, Any] = yaml.safe_load(file.read_text()) or {} if file.exists() else {}
+    kept = _stated(home)
     merged = kept | {name: _plain(value) for name, value in choices.items()}
     merged = {name: value for name, value in merged.items() if value is not None}
     if merged == kept:
@@ -451,6 +478,26 @@ def remember(home: Path, choices: Mapping[str, Any]) -> None:
         + yaml.safe_dump(merged, sort_keys=True)
     )
     scratch.replace(file)
+
+
+def _stated(home: Path) -> dict[str, Any]:
+    """What the deployment file of ``home`` states; nothing where there is none.
+
+    Raises:
+        ValueError: It is not a file of settings.
+    """
+    file = home / DEPLOYMENT_FILE
+    try:
+        data = read_yaml(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (UnicodeDecodeError, OSError) as error:
+        raise ValueError(first_line(error)) from None
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise ValueError(f"expected `name: value`, found {shortened(repr(data))}")
+    return {str(name): value for name, value in data.items()}
 
 
 def _plain(value: Any) -> Any:

@@ -14,6 +14,8 @@ from rich.markup import escape
 
 from customer360 import __version__
 from customer360.cli import (
+    alerts,
+    copies,
     dashboard,
     exports,
     files,
@@ -27,7 +29,18 @@ from customer360.cli.common import app, err, say
 from customer360.errors import Customer360Error
 from customer360.modes import only_for_owner
 
-for _subject in (runs, files, quarantine, dashboard, tables, models, exports, warehouse):
+for _subject in (
+    runs,
+    alerts,
+    copies,
+    files,
+    quarantine,
+    dashboard,
+    tables,
+    models,
+    exports,
+    warehouse,
+):
     app.add_typer(_subject.commands)
 
 

@@ -78,6 +78,17 @@ class Page:
         """Say that there is nothing to show, and why."""
         st.info(self.t(key, **values), icon=":material/info:")
 
+    def about_actions(self, explained: str | None = None) -> None:
+        """Say what the next best actions on the page follow, and what they do not know.
+
+        Args:
+            explained: Text to put in front.
+        """
+        parts = [explained, self.t("common.actions_explained")]
+        st.caption(" ".join(part for part in parts if part))
+        if not self.published.suppression_known:
+            st.warning(self.t("common.suppression_unknown"), icon=":material/do_not_disturb_on:")
+
     def customer_chooser(self, keys: list[str], name: str) -> None:
         """Leads from a list to one of its customers, by keyboard too."""
         chosen = st.selectbox(

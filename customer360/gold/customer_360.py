@@ -13,6 +13,7 @@ from customer360.gold import rfm_segments as rfm
 from customer360.gold.high_value import HIGH_VALUE_FROM
 from customer360.gold.profiles import with_profile
 from customer360.gold.snapshots import Inputs
+from customer360.gold.terms import NO_CONTACT
 from customer360.table_names import (
     CHURN_SCORES,
     CUSTOMER_360,
@@ -32,8 +33,6 @@ class Rule(NamedTuple):
     high_value: bool | None
     action: str
 
-
-NO_CONTACT = "do_not_contact"
 
 ACTION_RULES = (
     # Who is about to leave comes first, with effort by what there is to lose; then what suits the

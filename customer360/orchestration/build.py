@@ -8,6 +8,7 @@ import warnings
 import dagster as dg
 
 from customer360.deployment import Deployment
+from customer360.orchestration.alerts import alerts_sensor
 from customer360.orchestration.bronze_assets import bronze_asset
 from customer360.orchestration.dbt_assets import dbt_assets
 from customer360.orchestration.event_log import use_batches
@@ -69,6 +70,7 @@ def build_definitions(settings: Settings | None = None) -> dg.Definitions:
                 new_files_sensor(deployment),
                 gold_sensor(deployment.settings, sorted(JOBS[GOLD].selection.resolve(assets))),
                 runs_sensor(deployment.settings),
+                alerts_sensor(deployment.settings),
             ],
             resources={
                 "spark": SparkResource.of(deployment.settings),

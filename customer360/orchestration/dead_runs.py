@@ -20,28 +20,37 @@ PROCESS_TAG = "customer360/process"
 
 def note_process(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
     """Keep with ``run`` that this process works on it."""
-    writer = Writer.this_process(name_of(run))
-    instance.add_run_tags(run.run_id, {PROCESS_TAG: json.dumps(asdict(writer))})
+    instance.add_run_tags(run.run_id, process_tag(run.run_id))
 
 
-def name_of(run: dg.DagsterRun) -> str:
+def process_tag(run_id: str) -> dict[str, str]:
+    """The tag which says that this process works on a run."""
+    return {PROCESS_TAG: json.dumps(asdict(Writer.this_process(name_of(run_id))))}
+
+
+def name_of(run_id: str) -> str:
     """What a run is called where it holds a home."""
-    return f"Dagster's run {run.run_id[:8]}"
+    return f"Dagster's run {run_id[:8]}"
 
 
 def end_dead_runs(instance: dg.DagsterInstance) -> None:
-    """Show as failed each run that is shown as running and whose process is gone.
+    """Show as failed each run that is shown as running, or about to, and whose process is gone.
 
     Those that the daemon has started it starts again, as ``run_retries`` in ``dagster.yaml`` says.
     """
     running = dg.RunsFilter(
-        statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING],
+        statuses=[
+            dg.DagsterRunStatus.NOT_STARTED,
+            dg.DagsterRunStatus.STARTING,
+            dg.DagsterRunStatus.STARTED,
+            dg.DagsterRunStatus.CANCELING,
+        ],
     )
     for run in instance.get_runs(running):
         if PROCESS_TAG not in run.tags:
             continue
         writer = Writer(**json.loads(run.tags[PROCESS_TAG]))
-        if writer.what != name_of(run):
+        if writer.what != name_of(run.run_id):
             continue  # a run that is started again inherits the tags of the one before
         # Looked at once more after its process: one that ended just now has said how.
         if writer.is_alive() or not instance.get_runs(

@@ -10,6 +10,7 @@ from customer360.orchestration.metadata import as_of_deps, asset_key, count_tabl
 from customer360.orchestration.partitions import AS_OF_PARTITIONS, as_of_dates
 from customer360.orchestration.resources import SparkResource
 from customer360.orchestration.running import newest_only
+from customer360.orchestration.suppression_check import suppression_check, suppression_result
 from customer360.serving.campaigns import CAMPAIGN_LISTS, CampaignList
 from customer360.serving.options import Contacts
 from customer360.table_names import CUSTOMER_360, CUSTOMERS
@@ -45,21 +46,27 @@ def _export_asset(deployment: Deployment, campaign: CampaignList) -> dg.AssetsDe
                 skippable=True,
             )
         ],
+        check_specs=[suppression_check(key)],
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     @failing_in_one_line
     def export(
         context: dg.AssetExecutionContext, spark: SparkResource
-    ) -> Iterator[dg.MaterializeResult[None]]:
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         # Of Spark's resource only the home that it holds: no session starts.
         from customer360.pipeline.export import ExportOptions, export_list
         from customer360.serving.list_files import MANIFEST
+        from customer360.serving.suppression import SuppressionError
 
         settings = deployment.settings
         day = as_of_dates(context, deployment)[-1]
-        exported = export_list(
-            settings, campaign, day, ExportOptions.of(settings), run_id=context.run.run_id
-        )
+        try:
+            exported = export_list(
+                settings, campaign, day, ExportOptions.of(settings), run_id=context.run.run_id
+            )
+        except SuppressionError as error:
+            yield suppression_result(key, error)
+            return
         yield from newest_only(
             context,
             key,
@@ -72,5 +79,6 @@ def _export_asset(deployment: Deployment, campaign: CampaignList) -> dg.AssetsDe
                 "manifest": dg.MetadataValue.path(exported.folder / f"{campaign.name}.{MANIFEST}"),
             },
         )
+        yield suppression_result(key)
 
     return export

@@ -65,12 +65,16 @@ class Failure:
         reason: One line. That of an error may quote the row that it is about.
         kind: Class of the error; None where the reason is no error's, and quotes no row.
         trace: Python's, where there is one.
+        check: The check that failed; None where none did.
+        warns: Whether the check only warns.
     """
 
     step: str | None
     reason: str
     kind: str | None = None
     trace: str | None = None
+    check: str | None = None
+    warns: bool = False
 
 
 def first_failure(events: Sequence[dg.DagsterEvent]) -> Failure:
@@ -81,11 +85,8 @@ def first_failure(events: Sequence[dg.DagsterEvent]) -> Failure:
             fails comes before the failure of the step that it stops, and explains more.
     """
     for event in events:
-        if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
-            check = event.asset_check_evaluation_data
-            if not check.passed and check.severity is dg.AssetCheckSeverity.ERROR:
-                reason = check.description or f"the check {check.check_name} failed"
-                return Failure(check.asset_key.to_user_string(), _one_line(reason))
+        if (failed := _failed_check(event)) is not None and not failed.warns:
+            return failed
         if event.is_step_failure:
             step = asset_name(event.step_key) if event.step_key else None
             return _failure(step, event.step_failure_data.error)
@@ -96,6 +97,37 @@ def first_failure(events: Sequence[dg.DagsterEvent]) -> Failure:
                 return _failure(None, error)
             return Failure(None, _one_line(event.message or NO_REASON))
     return Failure(None, NO_REASON)
+
+
+def failed_checks(events: Sequence[dg.DagsterEvent], *, warning: bool = False) -> list[Failure]:
+    """The checks that failed among a run's events; one that does not block lets its run end well.
+
+    Args:
+        events: Those of a run.
+        warning: Also those that only warn.
+    """
+    failed = [failure for event in events if (failure := _failed_check(event)) is not None]
+    return [failure for failure in failed if warning or not failure.warns]
+
+
+def failure_of(step: str | None, error: Any) -> Failure:
+    """Why ``step`` failed, from the error that Dagster has kept; its type has no public name."""
+    return _failure(step, error)
+
+
+def _failed_check(event: dg.DagsterEvent) -> Failure | None:
+    if event.event_type is not dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+        return None
+    check = event.asset_check_evaluation_data
+    if check.passed:
+        return None
+    reason = check.description or f"the check {check.check_name} failed"
+    return Failure(
+        check.asset_key.to_user_string(),
+        _one_line(reason),
+        check=check.check_name,
+        warns=check.severity is not dg.AssetCheckSeverity.ERROR,
+    )
 
 
 def _failure(step: str | None, error: Any) -> Failure:

@@ -25,6 +25,8 @@ from customer360.table_names import (
     REVENUE_FORECAST,
 )
 
+DAYS_UNCHANGED = "days_unchanged"
+
 if TYPE_CHECKING:
     from customer360.lakehouse.delta_log import Commit
     from customer360.pipeline.account import Reconciled
@@ -52,7 +54,7 @@ def _snapshots(table: str) -> Step:
     checks = []
     if table == FEATURES:
         means = "The days that earlier snapshots were made of are what they were then."
-        checks.append(warns_of(FEATURES, "days_unchanged", means))
+        checks.append(warns_of(FEATURES, DAYS_UNCHANGED, means))
     return Step((table,), partial(_made_of, table, reads), reads, checks)
 
 
@@ -78,7 +80,7 @@ def _days_unchanged(
     if sentence is not None:
         context.log.warning("%s", sentence)
     return dg.AssetCheckResult(
-        check_name="days_unchanged",
+        check_name=DAYS_UNCHANGED,
         passed=not stale,
         severity=dg.AssetCheckSeverity.WARN,
         description=sentence,

@@ -21,6 +21,7 @@ from customer360.table_names import AS_OF, FEATURES
 AS_OF_PARTITIONS = dg.DynamicPartitionsDefinition(name="as_of")
 """The as-of dates of this deployment, in order of date."""
 
+_PARTITION = "dagster/partition"
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 
@@ -149,6 +150,15 @@ def runs_of(instance: dg.DagsterInstance, dates: Sequence[date]) -> list[DayRang
         neighbours = [day for _, day in group]
         ranges.append(DayRange(neighbours[0], neighbours[-1]))
     return ranges
+
+
+def days_of_run(run: dg.DagsterRun) -> DayRange | None:
+    """The partitions that a run is of, whether days or as-of dates; None: its tags name none."""
+    first = run.tags.get(RANGE_START) or run.tags.get(_PARTITION)
+    last = run.tags.get(RANGE_END) or run.tags.get(_PARTITION)
+    if first is None or last is None:
+        return None
+    return DayRange(date.fromisoformat(first), date.fromisoformat(last))
 
 
 def _keys(instance: dg.DagsterInstance) -> list[str]:

@@ -62,7 +62,7 @@ class SparkResource(dg.ConfigurableResource["SparkResource"]):
             note_process(context.instance, run)
         home = writing(
             Path(self.home),
-            name_of(run) if run else "Dagster",
+            name_of(run.run_id) if run else "Dagster",
             wait_seconds=self.lock_wait_seconds,
             tell=context.log.warning if context.log else None,
         )

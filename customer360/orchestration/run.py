@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,8 +18,10 @@ from customer360.errors import Customer360Error, SettingsError, first_line, list
 from customer360.lakehouse.delta_log import TableLogs
 from customer360.models.registry import MODELS, models_by_title
 from customer360.orchestration import jobs
+from customer360.orchestration.alerts import send_due
 from customer360.orchestration.build import build_definitions
-from customer360.orchestration.failure import first_failure
+from customer360.orchestration.dead_runs import end_dead_runs, process_tag
+from customer360.orchestration.failure import Failure, failed_checks, first_failure
 from customer360.orchestration.instance import open_instance
 from customer360.orchestration.metadata import asset_key
 from customer360.orchestration.partitions import (
@@ -124,6 +127,7 @@ def run_plan(settings: Settings, plan: Plan, say: Say) -> None:
         "publish": ("publish",),
     }[plan.steps]
     dates = ",".join(str(day) for day in plan.as_of)
+    failed: list[Failure] = []
     with _running(settings, say) as (definitions, instance):
         again: Sequence[date] = ()
         for name in chosen:
@@ -137,7 +141,8 @@ def run_plan(settings: Settings, plan: Plan, say: Say) -> None:
             if steps:
                 say(f"[bold]{name}[/bold] {plan.days if name == 'load' else dates}")
             for step in steps:
-                _run(definitions, instance, step)
+                failed += _run(definitions, instance, step)
+        _raise_first(failed)
 
 
 def load_again(settings: Settings, days: Sequence[DayRange], as_of: date | None, say: Say) -> None:
@@ -152,17 +157,19 @@ def load_again(settings: Settings, days: Sequence[DayRange], as_of: date | None,
     Raises:
         RunFailedError: An asset or a blocking check failed.
     """
+    failed: list[Failure] = []
     with _running(settings, say) as (definitions, instance):
         for each in days:
             say(f"[bold]load[/bold] {each}")
-            _run(definitions, instance, _Step(jobs.LOAD_RANGE, each))
+            failed += _run(definitions, instance, _Step(jobs.LOAD_RANGE, each))
         if as_of is not None:
             plan = Plan(days[-1], (as_of,), "etl")
             again = _stale(settings, plan.as_of, scores=False)
             _tell(again, "their days have changed", say)
             say(f"[bold]snapshot[/bold] {as_of}")
             for step in _steps("snapshot", settings, plan, again, instance):
-                _run(definitions, instance, step)
+                failed += _run(definitions, instance, step)
+        _raise_first(failed)
 
 
 @contextmanager
@@ -172,10 +179,12 @@ def _running(settings: Settings, say: Say) -> Iterator[tuple[dg.Definitions, dg.
     stop = listen(say)
     try:
         with open_instance(settings) as instance:
+            end_dead_runs(instance)  # no daemon may be there to notice them
             try:
                 yield definitions, instance
             finally:
                 _record(settings, instance, say)
+                _tell_people(settings, instance, say)
     finally:
         stop()
 
@@ -292,6 +301,14 @@ def _record(settings: Settings, instance: dg.DagsterInstance, say: Say) -> None:
         say(f"[yellow]the dashboard does not know of this run: {reason}[/yellow]")
 
 
+def _tell_people(settings: Settings, instance: dg.DagsterInstance, say: Say) -> None:
+    """Send what alerts there are: no daemon may be there to do it."""
+    try:
+        send_due(settings, instance)
+    except Customer360Error as error:
+        say(f"[yellow]an alert was not sent: {escape(str(error))}[/yellow]")
+
+
 def _chosen(
     settings: Settings, models: Sequence[str]
 ) -> tuple[Sequence[dg.AssetKey], Sequence[dg.AssetKey] | None]:
@@ -305,16 +322,29 @@ def _chosen(
     return keys, [*jobs.scored_by(chosen), *([asset_key(CUSTOMER_360)] if joined else [])]
 
 
-def _run(definitions: dg.Definitions, instance: dg.DagsterInstance, step: _Step) -> None:
+def _run(definitions: dg.Definitions, instance: dg.DagsterInstance, step: _Step) -> list[Failure]:
+    """Carry out a step.
+
+    Returns:
+        Checks that failed and stopped nothing, to be raised when all else is done.
+
+    Raises:
+        RunFailedError: The step failed.
+    """
+    run_id = str(uuid.uuid4())
     result = definitions.resolve_job_def(step.job).execute_in_process(
         instance=instance,
         run_config={"loggers": {"progress": {}}},
-        tags=range_tags(step.partitions) if step.partitions else None,
+        run_id=run_id,
+        tags={
+            **(range_tags(step.partitions) if step.partitions else {}),
+            **process_tag(run_id),  # from its first moment: it may be killed in the next
+        },
         asset_selection=step.only,
         raise_on_error=False,
     )
     if result.success:
-        return
+        return failed_checks(result.all_events)
     failure = first_failure(result.all_events)
     failed = RunFailedError(
         f"{failure.step}: {failure.reason}"
@@ -324,3 +354,9 @@ def _run(definitions: dg.Definitions, instance: dg.DagsterInstance, step: _Step)
     if failure.trace:
         failed.add_note(failure.trace)
     raise failed
+
+
+def _raise_first(failed: Sequence[Failure]) -> None:
+    """Let a run fail whose steps are done, where a check failed that did not stop them."""
+    if failed:
+        raise RunFailedError(f"{failed[0].step}: {failed[0].reason}")

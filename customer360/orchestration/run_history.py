@@ -126,13 +126,13 @@ def _rows(instance: dg.DagsterInstance, personal_data: bool) -> Iterator[tuple[A
         failed = _failure_of(instance, run.run_id) if run.is_failure else None
         yield (
             run.run_id,
-            MATERIALIZE if run.job_name.startswith("__") else run.job_name,
+            job_of(run),
             STATUSES[run.status],
             # A run that died before it started is of the time when it was asked for.
             _instant(record.start_time) or record.create_timestamp,
             _instant(record.end_time),
             failed.step if failed else None,
-            _reason_for_readers(failed, personal_data) if failed else None,
+            reason_for_readers(failed, personal_data) if failed else None,
         )
 
 
@@ -147,12 +147,28 @@ def _records(instance: dg.DagsterInstance) -> list[dg.RunRecord]:
 
 
 def _failure_of(instance: dg.DagsterInstance, run_id: str) -> Failure:
+    return first_failure(events_of(instance, run_id))
+
+
+def events_of(instance: dg.DagsterInstance, run_id: str) -> list[dg.DagsterEvent]:
+    """The events of a run that tell how it went, in their order."""
     records = instance.get_records_for_run(run_id, of_type=TOLD_BY).records
     events = (record.event_log_entry.dagster_event for record in records)
-    return first_failure([event for event in events if event is not None])
+    return [event for event in events if event is not None]
 
 
-def _reason_for_readers(failed: Failure, personal_data: bool) -> str:
+def job_of(run: dg.DagsterRun) -> str:
+    """The job of a run in words for people."""
+    return MATERIALIZE if run.job_name.startswith("__") else run.job_name
+
+
+def reason_for_readers(failed: Failure, personal_data: bool) -> str:
+    """Why something failed, for those who may not see rows: an error's words may quote one.
+
+    Args:
+        failed: What failed.
+        personal_data: Whether they may.
+    """
     reason = failed.reason if personal_data or failed.kind is None else failed.kind
     # PostgreSQL has no such character, which a broken file may bring into a message.
     return reason.replace("\0", "")

@@ -5,7 +5,7 @@ schedule loads, and a sensor makes the gold of what was loaded.
 """
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from functools import reduce
 from zoneinfo import ZoneInfo
 
@@ -18,9 +18,8 @@ from customer360.models.registry import MODELS
 from customer360.orchestration.jobs import GOLD, NIGHTLY, RETRAIN
 from customer360.orchestration.metadata import asset_key
 from customer360.orchestration.partitions import (
-    RANGE_END,
-    RANGE_START,
     append_as_of_dates,
+    days_of_run,
     known_as_of_dates,
     made_as_of_dates,
     range_tags,
@@ -33,8 +32,6 @@ GOLD_SECONDS = 30
 
 RECENT_LOADS = 100
 """Newest loads among which those that have succeeded since the last look are sought."""
-
-_PARTITION = "dagster/partition"
 
 
 def nightly_window(deployment: Deployment, context: dg.ScheduleEvaluationContext) -> DayRange:
@@ -129,7 +126,7 @@ def gold_sensor(settings: Settings, gold: Sequence[dg.AssetKey]) -> dg.SensorDef
         if not loads:
             return dg.SkipReason(f"{NIGHTLY} has loaded nothing since")
         newest = loads[-1]
-        loaded_ranges = [days for load in loads if (days := _days_loaded(load.dagster_run))]
+        loaded_ranges = [days for load in loads if (days := days_of_run(load.dagster_run))]
         if not loaded_ranges:
             return dg.SkipReason(f"run {newest.dagster_run.run_id} of {NIGHTLY} says of no days")
         days = reduce(DayRange.union, loaded_ranges)
@@ -164,11 +161,3 @@ def _loads_since(instance: dg.DagsterInstance, cursor: str | None) -> list[dg.Ru
         key=lambda record: record.end_time or 0,
     )
     return ended if cursor else ended[-1:]
-
-
-def _days_loaded(run: dg.DagsterRun) -> DayRange | None:
-    first = run.tags.get(RANGE_START) or run.tags.get(_PARTITION)
-    last = run.tags.get(RANGE_END) or run.tags.get(_PARTITION)
-    if first is None or last is None:
-        return None
-    return DayRange(date.fromisoformat(first), date.fromisoformat(last))

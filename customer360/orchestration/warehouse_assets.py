@@ -15,6 +15,7 @@ from customer360.orchestration.metadata import asset_key, column_schema
 from customer360.orchestration.resources import SparkResource
 from customer360.orchestration.run_history import publish_runs
 from customer360.orchestration.running import workspace
+from customer360.orchestration.suppression_check import suppression_check, suppression_result
 from customer360.serving import tables
 from customer360.serving.publishing import Published
 from customer360.serving.warehouse import Warehouse, open_warehouse
@@ -86,7 +87,7 @@ def warehouse_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
         )
         for each in _own_tables(deployment)
     ]
-    return [*copies, *made, _runs_asset(deployment)]
+    return [*copies, *made, _suppressed_asset(deployment), _runs_asset(deployment)]
 
 
 def _own_tables(deployment: Deployment) -> Sequence[_OwnTables]:
@@ -120,14 +121,6 @@ def _own_tables(deployment: Deployment) -> Sequence[_OwnTables]:
             "warehouse__health",
         ),
         _OwnTables(
-            {
-                tables.SUPPRESSED_CUSTOMERS.name: "Customers who must not be written to: whom the "
-                "suppression list names."
-            },
-            (CUSTOMERS,),
-            _publish_suppressed_customers,
-        ),
-        _OwnTables(
             {tables.DEPLOYMENT.name: "What a reader must know of the deployment."},
             (TRANSACTIONS,),
             _publish_deployment,
@@ -147,6 +140,39 @@ def _own_spec(
         tags={"layer": "warehouse", "personal_data": "yes" if personal else "no"},
         description=description,
     )
+
+
+def _suppressed_asset(deployment: Deployment) -> dg.AssetsDefinition:
+    """A list that cannot be read fails its check, and not the asset: the marts come after it."""
+    spec = _own_spec(
+        tables.SUPPRESSED_CUSTOMERS.name,
+        (CUSTOMERS,),
+        "Customers who must not be written to: whom the suppression list names.",
+    )
+
+    @dg.multi_asset(
+        name="__".join(spec.key.path), specs=[spec], check_specs=[suppression_check(spec.key)]
+    )
+    @failing_in_one_line
+    def suppressed(
+        context: dg.AssetExecutionContext,
+        spark: SparkResource,
+        warehouse: dg.ResourceParam[WarehouseResource],
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+        from customer360.pipeline.publish import publish_suppressed_customers
+        from customer360.serving.suppression import SuppressionError
+
+        work = workspace(context, spark, deployment)
+        unread: SuppressionError | None = None
+        try:
+            metadata = _counts(publish_suppressed_customers(work, warehouse.open()))
+        except SuppressionError as error:
+            unread = error
+            metadata = {"status": "as it was before this run: the list cannot be read"}
+        yield dg.MaterializeResult(asset_key=spec.key, metadata=metadata)
+        yield suppression_result(spec.key, unread)
+
+    return suppressed
 
 
 def _runs_asset(deployment: Deployment) -> dg.AssetsDefinition:
@@ -223,12 +249,6 @@ def _publish_health(work: "Workspace", to: Warehouse) -> Sequence[Published | No
     from customer360.pipeline import publish
 
     return publish.publish_health(work, to)
-
-
-def _publish_suppressed_customers(work: "Workspace", to: Warehouse) -> Sequence[Published | None]:
-    from customer360.pipeline import publish
-
-    return [publish.publish_suppressed_customers(work, to)]
 
 
 def _publish_deployment(work: "Workspace", to: Warehouse) -> Sequence[Published | None]:

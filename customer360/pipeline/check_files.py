@@ -27,6 +27,7 @@ from customer360.pipeline.shown_columns import shown_columns
 from customer360.silver import transactions
 from customer360.sources.base import Source
 from customer360.sources.files import FilesSource
+from customer360.sources.readers import broken_while_read
 
 # Keys and hashes are needed to count by, and go nowhere.
 _SECRET = b"nothing is kept"
@@ -157,6 +158,11 @@ def check_source(
         if limits is None:
             return checked
         return replace(checked, stops=_stops(source, received, rows, settled, checked, limits))
+    except Exception as error:
+        broken = broken_while_read(error, source.name)
+        if broken is None:
+            raise
+        raise broken from None
     finally:
         settled.unpersist()
         rows.unpersist()

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from datetime import date
-from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
@@ -21,7 +18,6 @@ from customer360.contracts.checks import money_counts, set_aside_counts, set_asi
 from customer360.contracts.reasons import LEFT_OUT
 from customer360.contracts.times import PLAUSIBLE
 from customer360.days import DayRange
-from customer360.errors import BrokenFileError
 from customer360.lakehouse.tables import Folders, days_predicate
 from customer360.pipeline import account
 from customer360.pipeline.bronze_accounts import (
@@ -36,7 +32,7 @@ from customer360.pipeline.follow_changes import follow_changes
 from customer360.pipeline.patterns import check_patterns
 from customer360.pipeline.workspace import Workspace, days_note, newest_note
 from customer360.sources.base import ChangingSource, Source
-from customer360.sources.csv_files import shown_name
+from customer360.sources.readers import broken_while_read
 from customer360.table_names import quarantine_of
 
 
@@ -59,7 +55,7 @@ def load_bronze(work: Workspace, source: Source, table: str, days: DayRange) -> 
             return _load_days(work, source, table, days)
         return _load_extract(work, source, table, days)
     except Exception as error:  # which class Spark's errors have depends on the kind of session
-        broken = _as_broken_file(error, table)
+        broken = broken_while_read(error, f"bronze/{table}")
         if broken is None:
             raise
         raise broken from None
@@ -255,17 +251,3 @@ def _reasons(work: Workspace, table: str, where: str) -> dict[str, int]:
 def _all_reasons(work: Workspace, table: str) -> dict[str, int]:
     quarantine = quarantine_of(table)
     return _reasons(work, quarantine, "true") if work.lakehouse.rows(quarantine) else {}
-
-
-def _as_broken_file(error: Exception, table: str) -> BrokenFileError | None:
-    """A file that turns out unreadable only while Spark reads it, named; None for other errors."""
-    text = str(error)
-    if "FAILED_READ_FILE" not in text and "CANNOT_READ_FILE" not in text:
-        return None
-    named = re.search(r"file:(/\S+?)[.,]?(\s|$)", text)
-    return BrokenFileError(
-        shown_name(Path(unquote(named[1]))) if named else table,
-        f"a readable file of bronze/{table}",
-        "one that breaks off or is damaged",
-        "deliver it again; nothing was written",
-    )

@@ -32,12 +32,14 @@ from customer360.serving.publishing import (
     Origin,
     Published,
     PublishedTable,
+    forget_origin,
     has_columns,
     last_origin,
     newest_slice,
     publish,
     publish_rows,
 )
+from customer360.serving.suppression import SuppressionError
 from customer360.serving.warehouse import Login, Warehouse
 from customer360.table_names import (
     AS_OF,
@@ -279,8 +281,17 @@ def publish_suppressed_customers(work: Workspace, warehouse: Warehouse) -> Publi
     Always anew: the list is a file, which has no version.
 
     Raises:
-        SuppressionError: The list cannot be read; what was published before is still there.
+        SuppressionError: The list cannot be read. What was published before is still there, but
+            not known as of any list: the mart of lists waits.
     """
+    try:
+        return _publish_suppressed_customers(work, warehouse)
+    except SuppressionError:
+        forget_origin(warehouse.owner, tables.SUPPRESSED_CUSTOMERS)
+        raise
+
+
+def _publish_suppressed_customers(work: Workspace, warehouse: Warehouse) -> Published:
     table = tables.SUPPRESSED_CUSTOMERS
     lakehouse, settings = work.lakehouse, work.deployment.settings
     path = settings.suppression_path

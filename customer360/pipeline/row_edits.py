@@ -12,7 +12,7 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -147,6 +147,16 @@ def read_edits(path: Path, settings: Settings | None = None) -> list[Stated]:
     header = text.partition("\n")[0]
     delimiter = max(",;\t", key=header.count)
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        return _edits(path, lines, command)
+    except csv.Error as error:
+        raise EditsError(
+            f"--edits {path} line {lines.line_num}: {error}; close a quotation mark that opens "
+            "there, or take the value out"
+        ) from None
+
+
+def _edits(path: Path, lines: Any, command: Callable[[str], str]) -> list[Stated]:
     names = [name.strip() for name in next(lines, [])]
     if ROW not in names:
         raise EditsError(

@@ -24,6 +24,7 @@ from typing import Any
 from psycopg import sql
 
 from customer360.errors import Customer360Error
+from customer360.gold.terms import NO_CONTACT
 from customer360.serving.campaigns import CAMPAIGN_LISTS, members_of
 from customer360.serving.warehouse import Login
 from customer360.settings import Settings
@@ -33,7 +34,7 @@ PROJECT = Path(__file__).parent / "dbt"
 
 MARTS = "marts"
 
-_INCREMENTAL = "marts.customer_360"
+_INCREMENTAL = "marts.customer_snapshots"
 """The mart that keeps rows from build to build; its comment says which version made them."""
 
 _PASSWORD = "DBT_ENV_SECRET_PASSWORD"
@@ -197,7 +198,7 @@ def _variables() -> str:
         {"name": campaign.name, "members": members_of(campaign, "customers")}
         for campaign in CAMPAIGN_LISTS
     ]
-    return json.dumps({"campaign_lists": lists})
+    return json.dumps({"campaign_lists": lists, "no_contact": NO_CONTACT})
 
 
 def _events(

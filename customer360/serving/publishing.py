@@ -213,6 +213,25 @@ def last_origin(owner: Login, table: PublishedTable) -> Origin | None:
         return Origin(*row) if row else None
 
 
+def forget_origin(owner: Login, table: PublishedTable) -> None:
+    """Take back what is noted of the table's publishes: it is not known what its rows are of.
+
+    The rows stay.
+
+    Raises:
+        WarehouseError: The database refuses.
+    """
+    with owner.connect() as connection:
+        if not _exists(connection, PUBLICATIONS):
+            return
+        try:
+            connection.execute(
+                f"DELETE FROM {PUBLICATIONS} WHERE table_name = %s", [table.name.replace(".", "/")]
+            )
+        except psycopg.Error as error:
+            raise WarehouseError(f"{PUBLICATIONS}: {first_line(error)}") from error
+
+
 def newest_slice(owner: Login, table: PublishedTable) -> date | None:
     """The newest value of ``table.sliced_by`` there; None when the table is empty or not there."""
     with owner.connect() as connection:

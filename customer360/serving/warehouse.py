@@ -241,7 +241,12 @@ def let_go_after(settings: Settings) -> Iterator[None]:
 
 def psql_path() -> Path:
     """The ``psql`` that came with our own server."""
-    return Path(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]) / "psql"
+    return pg_program("psql")
+
+
+def pg_program(name: str) -> Path:
+    """A program of PostgreSQL's that came with our own server, such as ``pg_dump``."""
+    return Path(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]) / name
 
 
 def _stay(settings: Settings) -> Path:

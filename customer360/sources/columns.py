@@ -11,6 +11,7 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,27 +36,41 @@ if TYPE_CHECKING:
 _CONTROLS = re.compile(CONTROL_CHARACTERS_OF_PYTHON)
 
 
-def check_parquet(file: Path, wanted: Sequence[str]) -> pa.Schema:
-    """The schema of a Parquet file that has all columns ``wanted``.
+@contextmanager
+def reading_parquet(file: Path) -> Iterator[None]:
+    """Turn what goes wrong while a Parquet file is read into one line.
 
     Raises:
-        BrokenFileError: The file is missing, unreadable, not Parquet, or lacks a column.
+        BrokenFileError: The file is missing, unreadable, not Parquet, or damaged.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        schema = pq.read_schema(file)
-    except OSError as error:
-        raise BrokenFileError(shown_name(file), "a Parquet file", reason(error, file)) from None
-    except pa.ArrowInvalid as error:
-        problem = "an empty file" if file.stat().st_size == 0 else first_line(error)
+        yield
+    except pa.ArrowException as error:
+        problem = "an empty file" if file.stat().st_size == 0 else first_line(error).rstrip(".")
         raise BrokenFileError(
             shown_name(file),
             "a Parquet file",
             problem,
             "deliver it again; of text files, write `format: csv` in the mapping",
         ) from None
+    except OSError as error:
+        raise BrokenFileError(
+            shown_name(file), "a Parquet file", reason(error, file).rstrip("."), "deliver it again"
+        ) from None
+
+
+def check_parquet(file: Path, wanted: Sequence[str]) -> pa.Schema:
+    """The schema of a Parquet file that has all columns ``wanted``.
+
+    Raises:
+        BrokenFileError: The file is missing, unreadable, not Parquet, or lacks a column.
+    """
+    import pyarrow.parquet as pq
+
+    with reading_parquet(file):
+        schema = pq.read_schema(file)
     missing = [name for name in wanted if name not in schema.names]
     if missing:
         raise_missing(file, schema.names, missing, wanted, None)
@@ -166,11 +181,12 @@ def values_in(
 
     if file.suffix == ".parquet":
         check_parquet(file, [column])
-        for batch in pq.ParquetFile(file).iter_batches(columns=[column]):
-            stored = batch.column(0)
-            is_text = pa.types.is_string(stored.type) or pa.types.is_large_string(stored.type)
-            plain = stored.to_pandas()
-            yield plain.str.replace(_CONTROLS, "", regex=True) if is_text else plain
+        with reading_parquet(file):
+            for batch in pq.ParquetFile(file).iter_batches(columns=[column]):
+                stored = batch.column(0)
+                is_text = pa.types.is_string(stored.type) or pa.types.is_large_string(stored.type)
+                plain = stored.to_pandas()
+                yield plain.str.replace(_CONTROLS, "", regex=True) if is_text else plain
         return
     source = readable_with(file, [column], form, cache)
     position = source.shape.header.index(column)

@@ -15,6 +15,7 @@ import os
 import re
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
@@ -24,8 +25,10 @@ from typing import TYPE_CHECKING, Any
 
 from customer360.errors import BrokenFileError, first_line, listed
 from customer360.quoting import shown_header, without_rows
+from customer360.sources.archives import check_zip
 from customer360.sources.csv_files import (
     CONTROL_CHARACTERS_OF_PYTHON,
+    LONGEST_LINE,
     CsvShape,
     check_csv,
     lines_of,
@@ -36,7 +39,7 @@ from customer360.sources.csv_files import (
     refuse_repeated,
     without_returns,
 )
-from customer360.sources.text_form import TextForm
+from customer360.sources.text_form import EXPANDS, TextForm
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -211,7 +214,7 @@ def rows_of_csv(file: Path, form: TextForm, shape: CsvShape) -> pa.Table:
         table = arrow_csv.read_csv(
             pa.BufferReader(plain),
             # The header is read as a row, which is taken away below: it may go over several lines.
-            read_options=arrow_csv.ReadOptions(column_names=names),
+            read_options=arrow_csv.ReadOptions(column_names=names, block_size=4 * LONGEST_LINE),
             parse_options=arrow_csv.ParseOptions(
                 delimiter=form.delimiter,
                 quote_char=form.quote or False,
@@ -245,6 +248,7 @@ def _of_sheet(file: Path, form: TextForm, decimal: str) -> pa.Table:
     """A sheet's cells as `rows_of_cells` has them."""
     from python_calamine import CalamineError, CalamineWorkbook, WorksheetNotFound
 
+    _check_sheets(file, form.expands)
     try:
         with CalamineWorkbook.from_path(str(file)) as book:
             name = form.sheet or next(iter(book.sheet_names), "")
@@ -260,6 +264,13 @@ def _of_sheet(file: Path, form: TextForm, decimal: str) -> pa.Table:
     except (CalamineError, OSError) as error:
         raise _no_spreadsheet(file, error) from None
     return rows_of_cells(cells, form, file, name, decimal)
+
+
+def _check_sheets(file: Path, most: int) -> None:
+    """See that a spreadsheet that is an archive is whole; older ones are none."""
+    if file.is_file() and zipfile.is_zipfile(file):
+        remedy = f"if it is meant, write `expands: {4 * most}` in the mapping"
+        check_zip(file, "a spreadsheet", most, remedy)
 
 
 def _no_spreadsheet(file: Path, error: Exception) -> BrokenFileError:
@@ -279,6 +290,7 @@ def sheets_of(file: Path, limit: int) -> dict[str, list[list[Any]]]:
     """
     from python_calamine import CalamineError, CalamineWorkbook
 
+    _check_sheets(file, EXPANDS)
     try:
         with CalamineWorkbook.from_path(str(file)) as book:
             return {

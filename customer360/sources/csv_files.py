@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice, tee
+from itertools import count, islice, tee
 from pathlib import Path
 from typing import IO, Any
 
@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from customer360.errors import BrokenFileError, first_line, listed
 from customer360.quoting import is_row, shown_header
+from customer360.sources.archives import refuse_expansion
 from customer360.sources.text_form import WINDOWS_1252, TextForm
 
 _CODECS = {"utf-8": "utf-8-sig"}
@@ -41,6 +42,12 @@ _CONTROLS = {"utf-8": re.compile(_CONTROL + rb"|\xc2[\x80-\x9f]")}
 _C1 = re.compile(rb"[\x80-\x9f]")
 _SAMPLE = 100
 _LONGEST = 5_000  # lines of one quoted value
+
+LONGEST_LINE = 4 << 20
+"""Bytes of a line. Orders of a thousand columns have shorter ones; what is longer is a mistake, and
+readers that hold a line at a time must not meet it."""
+
+csv.field_size_limit(LONGEST_LINE)
 
 CONTROL_CHARACTERS = r"[\x{00}-\x{08}\x{0B}\x{0C}\x{0E}-\x{1F}\x{7F}-\x{9F}]"
 """Regular expression (Java's) of characters that no text is meant to hold."""
@@ -79,7 +86,8 @@ def check_csv(file: Path, wanted: Sequence[str], form: TextForm = TextForm()) ->
     Raises:
         BrokenFileError: The file is missing, unreadable, empty, not gzip though it says so (or
             the reverse), cut short, not in the encoding, has a quoted value that does not end or
-            another delimiter, lacks one of the columns ``wanted``, or has one twice.
+            another delimiter, a line beyond `LONGEST_LINE`, unpacks to more than its form allows,
+            lacks one of the columns ``wanted``, or has one twice.
     """
     shape = look(file, form)
     missing = [name for name in wanted if name not in shape.header]
@@ -128,7 +136,7 @@ def _look(file: Path, size: int, mtime: int, form: TextForm) -> CsvShape:
     with reading(file, form.encoding) as stream:
         names, trailing = _beginning(file, stream, form)
     with reading(file, form.encoding) as stream:
-        scan = _scan(stream, form)
+        scan = _scan(file, stream, form)
     many_lines = False
     if len(scan.odd_lines):
         with reading(file, form.encoding) as stream:
@@ -161,7 +169,7 @@ class _Scan:
     line_end: str
 
 
-def _scan(stream: IO[bytes], form: TextForm) -> _Scan:
+def _scan(file: Path, stream: IO[bytes], form: TextForm) -> _Scan:
     """Decode everything, and look at the bytes, chunk by chunk and not row by row."""
     encoding = form.encoding
     decoder = codecs.getincrementaldecoder(codec(encoding))()
@@ -171,6 +179,7 @@ def _scan(stream: IO[bytes], form: TextForm) -> _Scan:
     escape = form.escape.encode() if form.escape and mark else None
     found_control = found_windows = found_return = False
     line_end = "\r"
+    size, unpacked, unended = file.stat().st_size, 0, 0
     while True:
         chunk = stream.read(_CHUNK)
         while escape and chunk.endswith(escape) and (more := stream.read(1)):
@@ -185,6 +194,9 @@ def _scan(stream: IO[bytes], form: TextForm) -> _Scan:
             raise
         if not chunk:
             break
+        if file.suffix == ".gz":
+            unpacked += len(chunk)
+            _refuse_expansion(file, size, unpacked, form)
         data = chunk if plain else text.encode()
         found_control = found_control or controls.search(data) is not None
         if encoding == "latin-1" and not found_windows:
@@ -193,6 +205,11 @@ def _scan(stream: IO[bytes], form: TextForm) -> _Scan:
             data = data.replace(escape * 2, b"  ").replace(escape + mark.encode(), b"  ")
         values = np.frombuffer(data, dtype=np.uint8)
         ends = np.flatnonzero(values == _line_end(data))
+        lengths = np.diff(ends, prepend=-1 - unended)
+        unended = len(data) - int(ends[-1]) - 1 if len(ends) else unended + len(data)
+        if max(lengths.max(initial=0), unended) > LONGEST_LINE:
+            long = lengths > LONGEST_LINE
+            _raise_long(file, line + 1 + (int(long.argmax()) if long.any() else len(ends)))
         if b"\n" in data:
             line_end = "\n"
         found_return = found_return or data.count(b"\r") > data.count(b"\r\n")
@@ -209,6 +226,37 @@ def _scan(stream: IO[bytes], form: TextForm) -> _Scan:
         odd.append(np.array([line + 1]))
     lines = np.concatenate(odd) if odd else np.array([], dtype=np.int64)
     return _Scan(lines, found_control, found_windows, found_return, line_end)
+
+
+def _refuse_expansion(file: Path, size: int, unpacked: int, form: TextForm) -> None:
+    refuse_expansion(
+        file,
+        size,
+        unpacked,
+        form.expands,
+        f"if it is meant, write `expands: {4 * form.expands}` in the mapping",
+    )
+
+
+def _raise_long(file: Path, line: int) -> None:
+    raise BrokenFileError(
+        file.name,
+        f"lines of at most {LONGEST_LINE:,} bytes",
+        f"a longer one, line {line}",
+        "take the value out that makes it so long, or leave its column out of the export; if rows "
+        "do not end with a line break, export them so",
+    )
+
+
+def _bounded(file: Path, text: io.TextIOBase) -> Iterator[str]:
+    """The lines of a text, none of which is more than a reader should hold."""
+    for number in count(1):
+        line = text.readline(LONGEST_LINE + 1)
+        if not line:
+            return
+        if len(line) > LONGEST_LINE:
+            _raise_long(file, number)
+        yield line
 
 
 def _has_returns(stream: IO[bytes], form: TextForm) -> bool:
@@ -296,9 +344,7 @@ def _beginning(file: Path, stream: IO[bytes], form: TextForm) -> tuple[list[str]
     # A bad byte further down is for _scan to report, with its line.
     text = lines_of(stream, form, errors="replace")
     try:
-        for _ in islice(text, form.skip_lines):
-            pass
-        rows = csv.reader(text, **dialect(form))
+        rows = csv.reader(islice(_bounded(file, text), form.skip_lines, None), **dialect(form))
         names = next(rows, None)
         if names is None or not any(name.strip() for name in names):
             remedy = "write skip_lines: how many lines stand before the header"
@@ -308,7 +354,7 @@ def _beginning(file: Path, stream: IO[bytes], form: TextForm) -> tuple[list[str]
                 "a blank line" if names is not None else "the end of the file",
                 remedy,
             )
-        sample = [row for row in islice(rows, _SAMPLE) if row]
+        sample = [row for row in islice(_whole(rows), _SAMPLE) if row]
     except csv.Error as error:
         raise BrokenFileError(
             file.name,
@@ -328,6 +374,15 @@ def _beginning(file: Path, stream: IO[bytes], form: TextForm) -> tuple[list[str]
         )
     longer = [len(row) == len(names) + 1 and not row[-1].strip() for row in sample]
     return [name.strip(" \t\r\n\ufeff\u200b\xa0") for name in names], bool(longer) and all(longer)
+
+
+def _whole(rows: Iterator[list[str]]) -> Iterator[list[str]]:
+    """The rows up to one with a value beyond measure, whose quotation marks are looked at later."""
+    try:
+        yield from rows
+    except csv.Error as error:
+        if "field larger" not in str(error):
+            raise
 
 
 def numbered(names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -364,7 +419,9 @@ def _check_quotes(file: Path, stream: IO[bytes], form: TextForm, scan: _Scan, co
                 span.append(line)
                 if number not in odd_lines and len(span) <= _LONGEST:
                     continue
-                if number not in odd_lines or not _is_one_row(span, form, columns):
+                if number not in odd_lines:
+                    _raise_unclosed(file, opened, form, f"not closed within {_LONGEST:,} lines")
+                if not _is_one_row(span, form, columns):
                     _raise_unclosed(file, opened, form)
                 opened, spans = 0, True
             elif number in odd_lines and number > form.skip_lines and _opens(line, form):
@@ -376,11 +433,11 @@ def _check_quotes(file: Path, stream: IO[bytes], form: TextForm, scan: _Scan, co
     return spans
 
 
-def _raise_unclosed(file: Path, line: int, form: TextForm) -> None:
+def _raise_unclosed(file: Path, line: int, form: TextForm, state: str = "never closed") -> None:
     raise BrokenFileError(
         file.name,
         "quoted values that end",
-        f"a quotation mark in the record at line {line} that is never closed",
+        f"a quotation mark in the record at line {line} that is {state}",
         f"close it or take {form.quote} away there; if no value of the file is quoted, write "
         "`quote: none` in the mapping",
     )
@@ -472,7 +529,8 @@ def reading(file: Path, encoding: str) -> Iterator[IO[bytes]]:
             file.name, "a whole gzip file", first_line(error), "fetch the file again"
         ) from None
     except OSError as error:
-        raise BrokenFileError(file.name, expected, reason(error, file)) from None
+        remedy = "" if isinstance(error, FileNotFoundError) else "give a file that may be read"
+        raise BrokenFileError(file.name, expected, reason(error, file), remedy) from None
 
 
 def raise_missing(

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar, get_args
 from zoneinfo import ZoneInfo
 
-import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -28,6 +27,7 @@ from pydantic import (
 from customer360.contracts.attributes import customer_attributes
 from customer360.contracts.times import READABLE
 from customer360.errors import SettingsError, listed
+from customer360.yaml_text import UnreadableYamlError, read_yaml
 
 CUSTOMER_ROLES = tuple(customer_attributes())
 """Roles that describe the customer rather than the order."""
@@ -519,16 +519,10 @@ def parse(model: type[MappingT], text: str, *, where: str) -> MappingT:
         SettingsError: It is not YAML, or says something wrong.
     """
     try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" at line {mark.line + 1}" if mark else ""
-        problem = " ".join(str(getattr(error, "problem", None) or "cannot be parsed").split())
-        raise SettingsError(f"mapping {where}: is not YAML{line}: {problem}") from None
-    except RecursionError:
+        data = read_yaml(text)
+    except UnreadableYamlError as error:
         raise SettingsError(
-            f"mapping {where}: has values within values beyond all measure; a mapping needs three "
-            "levels"
+            f"mapping {where}: {error}; a mapping is three levels of keys and values"
         ) from None
     if not isinstance(data, dict):
         actual = "nothing" if data is None else f"only {str(data)[:40]!r}"

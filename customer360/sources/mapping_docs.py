@@ -84,7 +84,16 @@ _SHARED = {
 _OF_FILES = {
     "Files": (("path", "files", "date_in_name", "format", "sheet"), ""),
     "How text is taken apart": (
-        ("delimiter", "encoding", "quote", "escape", "skip_lines", "short_rows", "fill_down"),
+        (
+            "delimiter",
+            "encoding",
+            "quote",
+            "escape",
+            "skip_lines",
+            "short_rows",
+            "fill_down",
+            "expands",
+        ),
         "Control characters (NUL first) go no further than the file. A row of which every field is "
         "blank is none. Files that Spark cannot read as they are (another encoding, lines before "
         "the header, `fill_down`, spreadsheets) are copied once into `raw/files` of the home.",

@@ -14,11 +14,13 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from customer360.contracts import Contract
+from customer360.errors import BrokenFileError
 from customer360.sources.columns import check_parquet
 from customer360.sources.copies import CORRUPT, SPARK_NAMES, readable_with
-from customer360.sources.csv_files import CONTROL_CHARACTERS, CsvShape
+from customer360.sources.csv_files import CONTROL_CHARACTERS, CsvShape, shown_name
 from customer360.sources.text_form import TextForm
 
 if TYPE_CHECKING:
@@ -252,6 +254,25 @@ def empty(spark: SparkSession, contract: Contract) -> DataFrame:
     columns = dict.fromkeys(contract.column_names, "string") | BOOKKEEPING
     return spark.createDataFrame(
         [], ", ".join(f"`{name}` {kind}" for name, kind in columns.items())
+    )
+
+
+def broken_while_read(error: Exception, otherwise: str) -> BrokenFileError | None:
+    """A file that turns out unreadable only while Spark reads it, named; None for other errors.
+
+    Args:
+        error: Spark's.
+        otherwise: What to name where the error names no file.
+    """
+    read = re.search(r"(FAILED|CANNOT)_READ_FILE.*", str(error), re.DOTALL)
+    if read is None:
+        return None
+    named = re.search(r"file:(/\S+?)[.,]?(\s|$)", read[0])  # not that of the table, further up
+    return BrokenFileError(
+        shown_name(Path(unquote(named[1]))) if named else otherwise,
+        "a whole file",
+        "one that breaks off or is damaged",
+        "deliver it again; nothing was written",
     )
 
 

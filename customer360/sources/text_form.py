@@ -7,6 +7,13 @@ from dataclasses import dataclass
 
 WINDOWS_1252 = "cp1252"
 
+EXPANDS = 250
+"""How many times its own size a compressed file may unpack to, unless its mapping says otherwise.
+
+Rows of text shrink to a tenth or a twentieth, sparse ones to a hundredth; one letter over and over,
+to a thousandth.
+"""
+
 
 @dataclass(frozen=True)
 class TextForm:
@@ -22,6 +29,7 @@ class TextForm:
         fill_down: Columns whose blanks mean what the row above says, within an order: the first of
             them tells orders apart.
         sheet: Of a spreadsheet: the sheet's name; None is its first.
+        expands: How many times its own size a compressed file may unpack to.
     """
 
     delimiter: str = ","
@@ -32,6 +40,7 @@ class TextForm:
     short_rows: bool = False
     fill_down: tuple[str, ...] = ()
     sheet: str | None = None
+    expands: int = EXPANDS
 
 
 def known_encoding(name: str) -> str:

@@ -18,6 +18,7 @@ from customer360.gold import (
     customer_360,
     rfm_segments,
 )
+from customer360.gold.terms import NO_CONTACT
 from customer360.serving.tables import published_tables
 from customer360.silver import transactions
 
@@ -160,7 +161,7 @@ def test_allowed_values_are_those_that_the_code_gives():
     segments = Contract.load("gold/rfm_segments").column("segment").allowed_values
     assert set(segments) == {name for row in rfm_segments.SEGMENT_GRID.values() for name in row}
     assert Contract.load("gold/customer_360").column("segment").allowed_values == segments
-    actions = {rule.action for rule in customer_360.ACTION_RULES} | {customer_360.NO_CONTACT}
+    actions = {rule.action for rule in customer_360.ACTION_RULES} | {NO_CONTACT}
     assert set(Contract.load("gold/customer_360").column("next_best_action").allowed_values) == (
         actions
     )

@@ -319,6 +319,7 @@ def _bookkeeping(connection: psycopg.Connection[Any]) -> None:
         [
             {"table_name": "gold/customer_360", "rows": 9, "first_slice": BEFORE},
             {"table_name": "gold/business_health", "rows": 91, "first_slice": date(2024, 1, 1)},
+            {"table_name": "serving/suppressed_customers", "rows": 0},
         ],
         last_slice=AS_OF, run_id="run", delta_version=3, published_at=PUBLISHED_AT,
     )  # fmt: skip

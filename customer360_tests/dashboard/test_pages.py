@@ -15,6 +15,7 @@ from customer360.dashboard import app, charts
 from customer360.dashboard.views import all_views
 from customer360.dashboard.views.health import broken_rule
 from customer360.language import Language
+from customer360.serving.marts import run_dbt
 from customer360.serving.warehouse import open_warehouse
 from customer360.settings import HOME_VARIABLE, Settings, load_settings
 from customer360_tests.dashboard import shop, tables
@@ -105,6 +106,39 @@ def test_an_address_that_is_wrong_is_no_error(shown) -> None:
     assert "Nobody has this key" in said(test)
 
 
+@pytest.mark.parametrize(
+    ("language", "action", "unknown"),
+    [
+        ("en", "Do not contact", "The suppression list cannot be read"),
+        ("pt", "Não contatar", "A lista de supressão não pôde ser lida"),
+    ],
+)
+def test_who_refuses_today_is_proposed_for_no_contact(
+    shown, shop_home, language: str, action: str, unknown: str
+) -> None:
+    """Gold of then says to reward the customer; nothing that is shown does."""
+    t = Language(language)
+    test = shown("customers", language, customer=key(1))
+    assert action in said(test)
+    assert t("common.actions_explained") in said(test)
+    assert unknown not in said(test)
+    with open_warehouse(shop_home).owner.connect() as owner:
+        gone = owner.execute(
+            "DELETE FROM serving.publications WHERE table_name = 'serving/suppressed_customers' "
+            "RETURNING rows, published_at"
+        ).fetchone()
+    try:
+        for name in ("customers", "retention", "whales"):
+            assert unknown in said(shown(name, language)), name
+    finally:
+        with open_warehouse(shop_home).owner.connect() as owner:
+            owner.execute(
+                "INSERT INTO serving.publications (table_name, rows, published_at) "
+                "VALUES ('serving/suppressed_customers', %s, %s)",
+                gone,
+            )
+
+
 def test_customers_are_found_by_the_widgets(shown) -> None:
     test = shown("customers")
     assert "**5** customers" in said(test)
@@ -123,7 +157,7 @@ def test_one_customer_is_explained(shown) -> None:
     assert "1. last purchase 40 days ago\n2. never had a refund" in text
     assert "90% between R$100 and R$1,000" in text
     assert "RFM score 555" in text
-    assert [each.value for each in test.success] == ["Reward and ask for referrals"]
+    assert [each.value for each in test.success] == ["Do not contact"]  # who refuses by now
 
 
 def test_a_customer_is_explained_in_portuguese(shown) -> None:
@@ -360,12 +394,14 @@ def half_home(tmp_path_factory) -> Settings:
             "serving.runs",
             "silver.customers",
         ):
-            owner.execute(f"DROP TABLE {table} CASCADE")  # with dbt's view of it
+            owner.execute(f"DROP TABLE {table} CASCADE")  # with dbt's views of it
         owner.execute(
-            "UPDATE marts.customer_360 SET churn_probability = NULL, churn_risk = NULL, "
+            "UPDATE marts.customer_snapshots SET churn_probability = NULL, churn_risk = NULL, "
             "expected_loss = NULL, expected_revenue_365d = NULL, probability_alive = NULL, "
             "expected_revenue = NULL"
         )
+    for _ in run_dbt(settings, open_warehouse(settings).owner, ["run", "-s", "customer_360"]):
+        pass
     settings.revenue_pickle.write_bytes(b"not a model")
     return settings
 
@@ -393,7 +429,7 @@ def older_home(tmp_path_factory) -> Settings:
             "UPDATE serving.models SET status = %s WHERE status = 'fallback'",
             [f"fallback: {SENTENCE}"],
         )
-        for table in ("customer_360", "segment_summary"):
+        for table in ("customer_snapshots", "segment_summary"):
             owner.execute(f"UPDATE marts.{table} SET segment = 'The ' || segment")
     return settings
 

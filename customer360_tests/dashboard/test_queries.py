@@ -348,7 +348,7 @@ def test_a_night_that_failed_is_told_until_it_is_made_good(
 
 
 def test_data_health(reading) -> None:
-    assert len(health.publications(reading)) == 2
+    assert len(health.publications(reading)) == 3
     accounting = health.accounting(reading).iloc[0]
     assert accounting["received"] == 15
     assert accounting["share"] == pytest.approx(2 / 15)

@@ -52,6 +52,7 @@ DBT = {
     "marts/campaign_lists",
     "marts/cohort_retention",
     "marts/customer_360",
+    "marts/customer_snapshots",
     "marts/revenue_kpis",
     "marts/segment_summary",
 }
@@ -248,6 +249,7 @@ def test_schedules_and_sensors_run_by_default(definitions: dg.Definitions) -> No
         assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
     running = dg.DefaultSensorStatus.RUNNING
     assert {sensor.name: sensor.default_status for sensor in repository.sensor_defs} == {
+        "alerts": running,
         "gold": running,
         "new_files": running,
         "runs": running,

@@ -11,7 +11,8 @@ import pytest
 from customer360.deployment import Deployment
 from customer360.orchestration.dbt_assets import DBT_GROUPS
 from customer360.orchestration.warehouse_assets import warehouse_assets
-from customer360.serving import marts
+from customer360.serving import marts, tables
+from customer360.serving.publishing import forget_origin
 from customer360.serving.warehouse import WarehouseError
 from customer360_tests.deployments import step_error
 from customer360_tests.serving.conftest import FEBRUARY, JANUARY, Marts, models, read
@@ -188,7 +189,7 @@ def test_only_snapshots_published_anew_are_made_again(made: Marts) -> None:
     publish(owner, table, lakehouse_tables([JANUARY, FEBRUARY, LATER])[table])
     # As a whole, which are all its dates.
     note_publication(owner, table, None, None)
-    assert made.run("marts/customer_360").success
+    assert made.run("marts/customer_snapshots").success
     assert {row["net_revenue"] for row in read(made.warehouse, "customer_360")} == {
         300,
         500,
@@ -213,7 +214,12 @@ def test_a_broken_row_turns_the_check_red_and_stops_the_marts(made: Marts) -> No
     before = read(made.warehouse, "customer_360")
     publish(owner, "gold/customer_360", [*rows, rows[0], dict(rows[2]) | {"segment": "Kings"}])
     note_publication(owner, "gold/customer_360", FEBRUARY, FEBRUARY)
-    result = made.run("staging/stg_customer_360", "marts/customer_360", "marts/segment_summary")
+    result = made.run(
+        "staging/stg_customer_360",
+        "marts/customer_snapshots",
+        "marts/customer_360",
+        "marts/segment_summary",
+    )
     publish(owner, "gold/customer_360", rows)
     assert not result.success
     assert failed_checks(result) == {
@@ -253,6 +259,56 @@ def test_lists_are_not_made_while_it_is_not_known_who_is_suppressed(made: Marts)
     )
     assert read(made.warehouse, "campaign_lists") == before
     assert made.run("staging/stg_suppressed_customers").success
+
+
+def test_lists_alone_wait_for_a_suppression_list_that_could_not_be_read(made: Marts) -> None:
+    owner = made.warehouse.owner
+    before = read(made.warehouse, "campaign_lists")
+    forget_origin(owner, tables.SUPPRESSED_CUSTOMERS)
+    result = made.run()
+    note_publication(owner, "serving/suppressed_customers", None, None)
+    assert step_error(result) == (
+        "customer360.serving.marts.MartsError: dbt model campaign_lists: it is not known who is "
+        "suppressed: mend the suppression list, then run `customer360 run --steps publish`"
+    )
+    assert {event.asset_key for event in result.get_asset_materialization_events()} == {
+        dg.AssetKey([model["schema"], model["name"]])
+        for model in models()
+        if model["name"] != "campaign_lists"
+    }
+    assert read(made.warehouse, "campaign_lists") == before
+
+
+def test_who_refuses_by_now_or_is_suppressed_is_proposed_for_no_contact(made: Marts) -> None:
+    """At once, on every date, and without dbt: consent is of today, and gold of its as-of date.
+
+    Who refused then and agrees now has no other action, as none was made.
+    """
+    owner = made.warehouse.owner
+
+    def actions() -> set[tuple[str, str]]:
+        rows = read(made.warehouse, "customer_360")
+        return {(row["customer_key"], row["next_best_action"]) for row in rows}
+
+    before = actions()
+    change(owner, "UPDATE silver.customers SET marketing_consent = false WHERE customer_key = 'a'")
+    change(owner, "UPDATE silver.customers SET marketing_consent = true WHERE customer_key = 'b'")
+    change(owner, "INSERT INTO serving.suppressed_customers VALUES ('c')")
+    now = actions()
+    change(
+        owner,
+        "UPDATE silver.customers SET marketing_consent = customer_key = 'a'"
+        " WHERE customer_key IN ('a', 'b')",
+    )
+    change(owner, "DELETE FROM serving.suppressed_customers")
+    assert {("a", "retain_with_offer"), ("c", "call_in_person")} <= before
+    assert now == {
+        ("a", "do_not_contact"),
+        ("b", "do_not_contact"),
+        ("c", "do_not_contact"),
+        ("d", "guide_to_second_purchase"),
+    }
+    assert actions() == before
 
 
 def test_a_warehouse_that_is_away_is_said_in_one_line(made: Marts) -> None:

@@ -117,7 +117,9 @@ def test_lists_are_those_that_exports_write(made: Marts) -> None:
         "suppressed_customers",
     )
     views = [f"staging/stg_{name}" for name in staging]
-    result = made.run(*views, "marts/customer_360", "marts/campaign_lists")
+    result = made.run(
+        *views, "marts/customer_snapshots", "marts/customer_360", "marts/campaign_lists"
+    )
     assert result.success
     found: dict[str, list[tuple[str, float | None]]] = {}
     for row in sorted(read(made.warehouse, "campaign_lists"), key=lambda row: row["rank"]):

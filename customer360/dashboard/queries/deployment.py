@@ -16,11 +16,14 @@ class Published:
         as_of: Dates with a row a customer, the newest first; none in an empty warehouse.
         published_at: When the newest table was published.
         facts: ``serving.deployment``: currency, zone, sources and settings, by name.
+        suppression_known: Whether the last publish could read the suppression list, or there is
+            none; otherwise who is suppressed is of the last that could be read.
     """
 
     as_of: tuple[date, ...] = ()
     published_at: datetime | None = None
     facts: dict[str, str] = field(default_factory=dict)
+    suppression_known: bool = True
 
 
 def published(reading: Reading) -> Published:
@@ -31,6 +34,10 @@ def published(reading: Reading) -> Published:
         if reading.has("serving.publications")
         else None
     )
+    suppression_known = newest is None or reading.value(
+        "SELECT EXISTS (SELECT FROM serving.publications "
+        "WHERE table_name = 'serving/suppressed_customers')"
+    )
     # Few rows an as-of date; asking the customers would read them all.
     dates = reading.frame_if(
         "marts.segment_summary",
@@ -40,4 +47,5 @@ def published(reading: Reading) -> Published:
         tuple(dates["as_of"]) if len(dates) else (),
         newest,
         dict(zip(facts["name"], facts["value"], strict=True)) if len(facts) else {},
+        bool(suppression_known),
     )

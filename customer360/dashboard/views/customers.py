@@ -59,7 +59,7 @@ def _list(page: Page) -> None:
         on_open=page.open_customer,
     )
     page.customer_chooser(list(rows["customer_key"]), "customers")
-    st.caption(t("customers.explained"))
+    page.about_actions(t("customers.explained"))
 
 
 def _filters(page: Page) -> customers.Filters:
@@ -143,7 +143,7 @@ def _one(page: Page, key: str) -> None:
     with action:
         st.markdown(f"##### {t('customer.action')}")
         st.success(t.named("action", customer.summary["next_best_action"]), icon=":material/flag:")
-        st.caption(t("customer.action_explained"))
+        page.about_actions(t("customer.action_explained"))
         _rfm(page, customer.summary)
     _timeline(page, customer.days)
     _profile(page, profile, allowed=allowed)

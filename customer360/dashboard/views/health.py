@@ -16,9 +16,6 @@ from customer360.dashboard.views.customers import plain
 from customer360.language import Language
 
 ICON, PLACE = "health_and_safety", 70
-STALE_DAYS = 2
-"""Days after the newest business date from which an open deployment's data are called old."""
-
 REASONS_SHOWN = 15
 
 
@@ -92,7 +89,7 @@ def _freshness(page: Page, published: pd.DataFrame) -> None:
     closed = page.settings.end_date is not None  # no newer day will ever come
     if last is not None and not closed:
         age = (datetime.now(UTC).date() - last).days
-        if age > STALE_DAYS:
+        if age > page.settings.freshness_days:
             st.warning(t("health.stale", days=t.number(age)), icon=":material/schedule:")
         else:
             st.success(t("health.fresh"), icon=":material/check_circle:")

@@ -109,7 +109,7 @@ def _leaving(page: Page, risks: pd.DataFrame) -> None:
         on_open=page.open_customer,
     )
     page.customer_chooser(list(rows["customer_key"]), "churn-list")
-    st.caption(t("retention.list_explained", days=t.number(days)))
+    page.about_actions(t("retention.list_explained", days=t.number(days)))
 
 
 def _campaign(page: Page) -> Campaign:

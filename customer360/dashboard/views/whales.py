@@ -39,7 +39,7 @@ def render(page: Page) -> None:
     st.markdown(f"##### {t('whales.list_title', customers=len(rows))}")
     tables.show(rows, "whales", t, words=CODED, on_open=page.open_customer)
     page.customer_chooser(list(rows["customer_key"]), "whales")
-    st.caption(t("whales.list_explained", share=WHALE_SHARE))
+    page.about_actions(t("whales.list_explained", share=WHALE_SHARE))
     page.chart(
         charts.concentration(spread, x=t("axis.customers_share"), y=t("axis.value_share")),
         "whales.concentration",

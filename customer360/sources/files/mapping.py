@@ -61,7 +61,7 @@ from customer360.contracts.times import (
 from customer360.sources import mapping as shared
 from customer360.sources.copies import SPREADSHEETS
 from customer360.sources.mapping import RowMapping
-from customer360.sources.text_form import TextForm, known_encoding
+from customer360.sources.text_form import EXPANDS, TextForm, known_encoding
 
 
 def _one_or_more(value: object) -> object:
@@ -142,6 +142,14 @@ class FileMapping(RowMapping):
         description="Lines before the header.",
         examples=[3],
         json_schema_extra={"wrong": -1},
+    )
+    expands: int = Field(
+        EXPANDS,
+        ge=1,
+        description="How many times its own size a gzipped file or spreadsheet may unpack to. One "
+        "that goes beyond, and beyond 100 MB, is taken for a trap or a mistake and stops the load.",
+        examples=[1000],
+        json_schema_extra={"wrong": 0},
     )
     short_rows: Literal["refuse", "fill"] = Field(
         "refuse",
@@ -293,6 +301,7 @@ class FileMapping(RowMapping):
             short_rows=self.short_rows == "fill",
             fill_down=tuple(self.fill_down),
             sheet=self.sheet,
+            expands=self.expands,
         )
 
     def delivered_on(self, file_name: str) -> date | None:

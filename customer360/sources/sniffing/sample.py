@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from customer360.errors import BrokenFileError, SettingsError, listed
 from customer360.sources import copies, csv_files
-from customer360.sources.columns import check_parquet
+from customer360.sources.columns import check_parquet, reading_parquet
 from customer360.sources.mapping import NULL_WORDS
 from customer360.sources.sniffing.text import encoding_of, sniff_text
 from customer360.sources.text_form import TextForm
@@ -231,9 +231,9 @@ def _of_parquet(file: Path, rows: int) -> Sample:
     instants = frozenset(
         one.name for one in schema if pa.types.is_temporal(one.type) and not _is_time(one.type)
     )
-    opened = pq.ParquetFile(file)
-    batches = opened.iter_batches(batch_size=rows)
-    read = next(batches, None)
+    with reading_parquet(file):
+        opened = pq.ParquetFile(file)
+        read = next(opened.iter_batches(batch_size=rows), None)
     table = pa.Table.from_batches([read] if read is not None else [], schema=schema)
     return Sample(
         files=(file,),

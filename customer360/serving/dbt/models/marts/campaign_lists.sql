@@ -1,5 +1,6 @@
 {{
     config(
+        pre_hook="{{ require_suppression_list() }}",
         indexes=[
             {"columns": ["campaign", "rank"], "unique": true},
             {"columns": ["customer_key"]},

@@ -1,64 +1,24 @@
-{{
-    config(
-        materialized="incremental",
-        incremental_strategy="delete+insert",
-        unique_key="as_of",
-        pre_hook="{{ remove_expired_snapshots(ref('stg_customer_360')) }}",
-        post_hook="comment on table {{ this }} is '{{ env_var('MARTS_FINGERPRINT', '') }}'",
-        indexes=[
-            {"columns": ["as_of", "customer_key"], "unique": true},
-            {"columns": ["customer_key text_pattern_ops"]},
-            {"columns": ["as_of", "expected_loss desc nulls last"]},
-            {"columns": ["as_of", "expected_revenue_365d desc nulls last"]},
-            {"columns": ["as_of", "discounted_value_12m desc nulls last"]},
-            {"columns": ["as_of", "net_revenue desc nulls last"]},
-        ],
-    )
-}}
+{{ config(materialized="view") }}
 
--- A snapshot is a million rows: only those that were published anew are made again.
-with stale as (
-    {{
-        stale_snapshots(
-            ref("stg_customer_360"),
-            [
-                "gold/customer_360",
-                "gold/churn_scores",
-                "gold/lifetime_value",
-                "gold/revenue_predictions",
-            ],
-        ) | indent(4)
-    }}
-)
-
+-- Gold is of its as-of date, consent is of today: a view, so that whoever has refused since, or is
+-- suppressed, is proposed for no contact from the moment that this is published. Of the published
+-- tables themselves, as dbt drops the views upon a staging view whenever it makes that again.
 select
-    customers.*,
-    churn.reason_1 as churn_reason_1,
-    churn.reason_1_values as churn_reason_1_values,
-    churn.reason_2 as churn_reason_2,
-    churn.reason_2_values as churn_reason_2_values,
-    churn.reason_3 as churn_reason_3,
-    churn.reason_3_values as churn_reason_3_values,
-    churn.horizon_days as churn_horizon_days,
-    customers.churn_probability * customers.expected_revenue_365d as expected_loss,
-    value.probability_alive_low,
-    value.probability_alive_high,
-    value.expected_revenue_365d_low,
-    value.expected_revenue_365d_high,
-    value.discounted_value_12m_low,
-    value.discounted_value_12m_high,
-    value.discounted_residual_value,
-    value.discounted_residual_value_low,
-    value.discounted_residual_value_high,
-    revenue.expected_revenue,
-    revenue.purchase_probability,
-    revenue.horizon_days as revenue_horizon_days,
-    stale.published_at
-from {{ ref("stg_customer_360") }} as customers
-inner join stale on customers.as_of = stale.as_of
-left join {{ ref("stg_churn_scores") }} as churn
-    on customers.as_of = churn.as_of and customers.customer_key = churn.customer_key
-left join {{ ref("stg_lifetime_value") }} as value
-    on customers.as_of = value.as_of and customers.customer_key = value.customer_key
-left join {{ ref("stg_revenue_predictions") }} as revenue
-    on customers.as_of = revenue.as_of and customers.customer_key = revenue.customer_key
+    {%- for column in model.columns.values() %}
+    {%- if column.name == "next_best_action" %}
+    case
+        when people.marketing_consent is false or suppressed.customer_key is not null
+            then '{{ var("no_contact") }}'
+        else customers.next_best_action
+    end as next_best_action
+    {%- else %}
+    customers.{{ adapter.quote(column.name) }}
+    {%- endif %}{{ "," if not loop.last }}
+    {%- else %}
+    1 as parsed
+    {%- endfor %}
+from {{ ref("customer_snapshots") }} as customers
+left join {{ published_or_empty(source("silver", "customers"), "marketing_consent", "boolean") }}
+    as people on customers.customer_key = people.customer_key
+left join {{ published_or_empty(source("serving", "suppressed_customers")) }}
+    as suppressed on customers.customer_key = suppressed.customer_key

@@ -1,0 +1,72 @@
+"""Commands that copy a deployment, and make one of a copy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from customer360.cli.common import Home, Verbose, say
+from customer360.cli.stopping import stoppable
+from customer360.errors import SettingsError
+from customer360.home_lock import writing
+from customer360.settings import load_settings
+
+PANEL = "Runs"
+commands = typer.Typer()
+
+Secrets = Annotated[
+    Path | None, typer.Option("--secrets", help="File of the secrets, to be kept elsewhere.")
+]
+
+
+@commands.command(rich_help_panel=PANEL)
+@stoppable()
+def backup(
+    context: typer.Context,
+    to: Annotated[Path, typer.Argument(metavar="TO", help="Folder of the backup; it is made.")],
+    secrets: Secrets = None,
+    home: Home = None,
+    verbose: Verbose = False,
+) -> None:
+    """Copy the whole deployment, but for its secrets, while nobody writes it."""
+    settings = load_settings(home)
+    if not settings.home.is_dir():
+        raise SettingsError(f"{settings.home} is no deployment: name one by --home")
+    from customer360.pipeline.backup import back_up
+
+    context.with_resource(writing(settings.home, "customer360 backup"))
+    manifest = back_up(settings, to, secrets)
+    say(f"{len(manifest.files):,} files, {manifest.size:,} bytes, each with its SHA-256: {to}")
+    if manifest.warehouse == "elsewhere":
+        say("the warehouse is another server's, which has backups of its own")
+    if secrets is not None:
+        say(f"the secrets: {secrets}; with them the customer keys are no pseudonyms any more")
+    else:
+        say(f"the secrets are not in it: keep {settings.home / 'secrets'}, or use --secrets FILE")
+
+
+@commands.command(rich_help_panel=PANEL)
+@stoppable()
+def restore(
+    source: Annotated[Path, typer.Argument(metavar="FROM", help="Folder of a backup.")],
+    secrets: Secrets = None,
+    home: Home = None,
+    verbose: Verbose = False,
+) -> None:
+    """Make a deployment of a backup, in a home that is empty or not there."""
+    settings = load_settings(home)
+    from customer360.pipeline.backup import restore as restore_into
+
+    manifest = restore_into(source, settings.home, secrets)
+    say(
+        f"restored what was backed up at {manifest.created_at}: {len(manifest.files):,} files, "
+        f"{manifest.size:,} bytes, as they were"
+    )
+    if secrets is None and not load_settings(settings.home).customer_key_secret:
+        say(
+            f"before the next run: put the former secrets into {settings.home / 'secrets'}, "
+            "customer_key above all"
+        )
+    say(f"look at it: {settings.command('tables')}")

@@ -1,0 +1,21 @@
+{#-
+    Statement that stops a model where it is not known whom the suppression list names: a publish
+    that could not read the list takes back what was noted of its table.
+-#}
+{% macro require_suppression_list() -%}
+do $$
+declare
+    known boolean := to_regclass('serving.suppressed_customers') is not null;
+begin
+    if known and to_regclass('serving.publications') is not null then
+        select exists (
+            select from serving.publications where table_name = 'serving/suppressed_customers'
+        ) into known;
+    end if;
+    if not known then
+        raise exception 'it is not known who is suppressed: mend the suppression list, then run '
+            '`customer360 run --steps publish`';
+    end if;
+end
+$$
+{%- endmacro %}
