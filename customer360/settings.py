@@ -238,6 +238,12 @@ class Settings(BaseSettings):
         None, description="Secret of the customer keys; unset: made once, kept in the home."
     )
 
+    forgotten_sales: Literal["anonymous", "removed"] = Field(
+        "anonymous",
+        description="What becomes of the sales of a person who is forgotten: they stay in the "
+        "business's figures as sales of nobody, or go.",
+    )
+
     # Campaign lists
     suppression_path: Path | None = Field(
         None, description="CSV of who must not be written to, whatever their consent says."
@@ -346,14 +352,22 @@ class Settings(BaseSettings):
         """The secret behind ``customer_key``; made at first use, readable by its owner only."""
         if self.customer_key_secret:
             return self.customer_key_secret.encode()
-        file = self._secret_file("customer_key")
-        if not _has_content(file) and self.has_table(CUSTOMERS):
+        return self.secret_behind("customer_key", CUSTOMERS)
+
+    def secret_behind(self, name: str, table: str) -> bytes:
+        """The kept secret that ``table`` is made with; made at first use.
+
+        Raises:
+            SettingsError: It is lost: another one would be made, and nothing would fit the table.
+        """
+        file = self._secret_file(name)
+        if not _has_content(file) and self.has_table(table):
             state = "empty" if file.exists() else "missing"
             raise SettingsError(
-                f"{file} is {state}, and {CUSTOMERS} was made with it: put it back from a backup; "
+                f"{file} is {state}, and {table} was made with it: put it back from a backup; "
                 "with another one every customer would be a new one"
             )
-        return self.kept_secret("customer_key")
+        return self.kept_secret(name)
 
     def _secret_file(self, name: str) -> Path:
         return self.home / "secrets" / name

@@ -18,6 +18,7 @@ from customer360.cli import (
     exports,
     files,
     models,
+    privacy,
     quarantine,
     runs,
     tables,
@@ -26,7 +27,7 @@ from customer360.cli import (
 from customer360.cli.common import app, err, say
 from customer360.errors import Customer360Error
 
-for _subject in (runs, files, quarantine, dashboard, tables, models, exports, warehouse):
+for _subject in (runs, files, quarantine, dashboard, tables, models, exports, warehouse, privacy):
     app.add_typer(_subject.commands)
 
 

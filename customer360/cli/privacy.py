@@ -1,0 +1,113 @@
+"""Commands for the privacy officer: what is held about a person, and forgetting them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from customer360.cli.common import Home, Verbose, open_lakehouse, say
+from customer360.cli.stopping import stoppable
+from customer360.home_lock import refuse_if_written, writing
+from customer360.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from customer360.privacy.forget import Forgotten
+
+PANEL = "Privacy"
+commands = typer.Typer()
+privacy = typer.Typer(
+    help="What is held about a person, and forgetting them.", no_args_is_help=True
+)
+commands.add_typer(privacy, name="privacy", rich_help_panel=PANEL)
+
+
+@privacy.command()
+@stoppable()
+def forget(
+    context: typer.Context,
+    customers: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="CUSTOMER…",
+            help="Id as its source states it (or source:id), customer key, e-mail or phone.",
+        ),
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", help="A file that names one customer a line.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Finish an erasure that was stopped.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether that is meant.")] = False,
+    home: Home = None,
+    verbose: Verbose = False,
+) -> None:
+    """Erase people: from all tables and their history, the warehouse, lists, models and logs."""
+    settings = load_settings(home)
+    refuse_if_written(settings.home)
+    from customer360.deployment import Deployment
+    from customer360.lakehouse.reading import Tables
+    from customer360.privacy import journal
+    from customer360.privacy.forget import ErasureError, begin
+    from customer360.privacy.people import find_people, read_list
+
+    deployment = Deployment.of(settings)
+    if resume:
+        erasure = journal.under_way(settings)
+        if erasure is None:
+            raise ErasureError("no erasure was stopped: there is nothing to resume")
+        context.with_resource(writing(settings.home, "customer360 privacy forget"))
+    else:
+        named = [*(customers or []), *(read_list(file) if file is not None else [])]
+        people = find_people(Tables(settings.lakehouse_dir), deployment, named)
+        if people and not yes:
+            typer.confirm(
+                f"{len(people):,} customers of {settings.home} will be erased; there is no way "
+                "back. Go on?",
+                abort=True,
+            )
+        context.with_resource(writing(settings.home, "customer360 privacy forget"))
+        erasure = begin(settings, people)
+    say(f"[bold]forget[/bold] {len(erasure.people):,} customers (erasure {erasure.id})")
+    from customer360.pipeline.workspace import Workspace
+    from customer360.privacy.forget import forget as carry_out
+
+    work = Workspace(open_lakehouse(settings), deployment, f"forget {erasure.id}")
+    done = carry_out(work, erasure, lambda: _publish(settings, work), lambda line: say(f"  {line}"))
+    _print_forgotten(done, settings)
+
+
+def _publish(settings: Settings, work: object) -> None:
+    from customer360.deployment import Deployment
+    from customer360.orchestration.run import Plan, run_plan
+    from customer360.pipeline.make_gold import snapshot_dates
+    from customer360.pipeline.workspace import Workspace
+    from customer360.table_names import FEATURES
+
+    assert isinstance(work, Workspace)
+    dates = snapshot_dates(work, FEATURES)
+    if not dates:
+        return
+    deployment = Deployment.of(settings)
+    plan = Plan.of(deployment, first=dates[-1], last=dates[-1], steps="publish")
+    run_plan(settings, plan, lambda _: None)
+
+
+def _print_forgotten(done: Forgotten, settings: Settings) -> None:
+    rows = sum(done.rows.values())
+    say(
+        f"forgotten: {done.people:,} customers, {rows:,} rows in {len(done.rows)} tables, on "
+        f"{done.lists} lists, named {done.quotations:,} times in logs"
+    )
+    kept = settings.forgotten_sales == "anonymous"
+    say("their sales stay in the figures, of nobody" if kept else "their sales are removed")
+    if done.models:
+        say(
+            f"trained with them: {escape(', '.join(done.models))}; train again by "
+            f"`{settings.command('run --steps train')}`"
+        )
+    for place in done.elsewhere:
+        say(f"look there yourself: {escape(place)}")

@@ -1,0 +1,247 @@
+"""``customer360 privacy forget``: people leave a home, to the last byte of it.
+
+The order matters. First their identifiers are known as hashes, so that no load brings them back;
+then what is known of them is noted, because what has gone cannot be looked up; then bronze goes
+before all that is made of it. Every step can be repeated, so that an erasure that was killed goes
+on. At the end nothing is left but the hashes and a line of the audit that names nobody.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from customer360.bronze.forgetting import NOBODY, columns_without_person, key_of
+from customer360.contracts.sql import sql_text
+from customer360.errors import Customer360Error
+from customer360.lakehouse.history import drop_history
+from customer360.pipeline.forgotten import forgotten_secret
+from customer360.pipeline.workspace import Workspace
+from customer360.privacy import forget_files, forget_rows, journal
+from customer360.privacy.journal import Erasure
+from customer360.privacy.people import Person
+from customer360.privacy.scrub import Words
+from customer360.serving import warehouse
+from customer360.settings import Settings
+from customer360.sources.base import Source
+from customer360.sources.synthetic.source import SyntheticSource
+from customer360.table_names import CUSTOMER_DAYS
+
+Say = Callable[[str], None]
+
+
+class ErasureError(Customer360Error):
+    """An erasure cannot begin or go on; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """What an erasure did.
+
+    Attributes:
+        erasure: Its name.
+        people: How many people.
+        rows: Rows that were theirs, by table; empty of one that was resumed at its end.
+        lists: Campaign lists that they were on.
+        quotations: How often a log, an event or a page named them.
+        models: Models that were trained with them, as ``name version``.
+        elsewhere: What others own and a person must look after, a sentence each.
+    """
+
+    erasure: str
+    people: int
+    rows: dict[str, int] = field(default_factory=dict)
+    lists: int = 0
+    quotations: int = 0
+    models: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
+
+
+def begin(settings: Settings, people: Sequence[Person]) -> Erasure:
+    """Note that ``people`` are to be forgotten.
+
+    Raises:
+        ErasureError: Another erasure is under way, or there is nobody to forget.
+    """
+    if not people:
+        raise ErasureError("nobody to forget: name people by id, key, e-mail or phone, or --file")
+    before = journal.under_way(settings)
+    if before is not None:
+        raise ErasureError(
+            f"erasure {before.id} of {before.started_at:%Y-%m-%d %H:%M} UTC was stopped before its "
+            f"end: finish it first by `{settings.command('privacy forget --resume')}`"
+        )
+    erasure = Erasure.of(people)
+    journal.note(settings, erasure)
+    return erasure
+
+
+def forget(work: Workspace, erasure: Erasure, publish: Callable[[], None], say: Say) -> Forgotten:
+    """Carry out ``erasure``, from its beginning, however far it came before.
+
+    Nobody else may write the home meanwhile.
+
+    Args:
+        work: Where.
+        erasure: As `begin` noted it.
+        publish: Brings the warehouse up to date.
+        say: Receives progress, a line at a time.
+    """
+    settings = work.deployment.settings
+    forget_rows.know_again(work, erasure)
+    erasure = forget_rows.known_of(work, erasure)
+    if erasure.since is None:
+        erasure = replace(erasure, since=_first_sale(work, erasure))
+    journal.note(settings, erasure)
+    fresh = forget_rows.fresh_snapshots(work)
+    say("raw files, bronze and quarantine")
+    for source in work.deployment.sources:
+        _forget_raw(work, source, erasure)
+    rows = forget_rows.forget_bronze(work, erasure)
+    say("silver and gold")
+    forget_rows.remake_silver(work)
+    forget_rows.forget_silver(work, erasure)
+    rows |= forget_rows.forget_gold(work, erasure, fresh)
+    say("earlier versions of all tables")
+    for table in work.lakehouse.tables():
+        drop_history(work.lakehouse, table)
+    say("lists, models, logs")
+    keys = {person.customer_key for person in erasure.people}
+    lists = forget_files.forget_lists(settings, keys)
+    forget_files.forget_examples(settings)
+    quotations = forget_files.forget_quotations(settings, Words(erasure.words))
+    models = _flagged_models(settings, erasure)
+    say("warehouse")
+    _forget_warehouse(settings, publish)
+    done = Forgotten(
+        erasure=erasure.id,
+        people=len(erasure.people),
+        rows=rows,
+        lists=lists,
+        quotations=quotations,
+        models=tuple(models),
+        elsewhere=tuple(_elsewhere(settings, erasure)),
+    )
+    journal.audited(
+        settings,
+        what="forget",
+        erasure=erasure.id,
+        people=done.people,
+        rows=done.rows,
+        sales=settings.forgotten_sales,
+        lists=done.lists,
+        models=done.models,
+    )
+    journal.over(settings)
+    return done
+
+
+def _first_sale(work: Workspace, erasure: Erasure) -> date | None:
+    """The first day on which one of the people bought: no earlier model knew any of them."""
+    if not work.lakehouse.exists(CUSTOMER_DAYS):
+        return None
+    keys = ", ".join(sql_text(person.customer_key) for person in erasure.people)
+    ((first,),) = work.tables.ask(
+        f"SELECT min(business_date) FROM days WHERE customer_key IN ({keys})", days=CUSTOMER_DAYS
+    )
+    return first if isinstance(first, date) else None
+
+
+def _forget_raw(work: Workspace, source: Source, erasure: Erasure) -> None:
+    """Rows of raw files of our own: those that were made for a home are the only ones."""
+    if not isinstance(source, SyntheticSource):
+        return
+    from customer360.sources.synthetic.forget import forget_customers
+
+    settings = work.deployment.settings
+    secret = forgotten_secret(settings)
+    table = source.transactions_table
+    people = source.person_columns(table)
+    emptied, keyed = columns_without_person(source.contract(table), people)
+
+    def nobody(row: dict[str, Any]) -> dict[str, Any]:
+        return dict.fromkeys(row) | {"customer_id": NOBODY}
+
+    def sale_of_nobody(row: dict[str, Any]) -> dict[str, Any]:
+        if settings.forgotten_sales == "removed":
+            return nobody(row)
+        keys = {name: key_of(row[name], secret) for name in keyed}
+        return row | dict.fromkeys(emptied) | keys | {"customer_id": NOBODY}
+
+    ids = {p.source_customer_id for p in erasure.people if p.source == source.name}
+    if ids and source.folder.is_dir():
+        forget_customers(source.folder, ids, of_customer=nobody, of_transaction=sale_of_nobody)
+
+
+def _forget_warehouse(settings: Settings, publish: Callable[[], None]) -> None:
+    """Published copies, what PostgreSQL keeps of rows that were replaced, and its log.
+
+    Our own server is made anew: all in it comes from the lakehouse. On another's, tables are
+    written anew; its log and its backups are its owner's.
+    """
+    if settings.warehouse_url is None:
+        if not settings.warehouse_dir.exists():
+            return
+        stays = (settings.home / f"{settings.warehouse_dir.name}.stay").exists()
+        warehouse.take_down(settings)
+        shutil.rmtree(settings.warehouse_dir)
+        if stays:
+            warehouse.stay_up(settings)
+        publish()
+        return
+    publish()
+    login = warehouse.open_warehouse(settings).owner
+    with login.connect(autocommit=True) as connection:
+        tables = connection.execute(
+            "SELECT schemaname, tablename FROM pg_tables WHERE schemaname = ANY(%s)",
+            [list(warehouse.READABLE)],
+        ).fetchall()
+        for schema, table in tables:
+            connection.execute(sql.SQL("VACUUM FULL {}").format(sql.Identifier(schema, table)))
+        with suppress(psycopg.errors.InsufficientPrivilege):  # then the server makes one itself
+            connection.execute("CHECKPOINT")
+
+
+def _flagged_models(settings: Settings, erasure: Erasure) -> list[str]:
+    """Versions that were trained with the people; the registry says so of each from now on."""
+    from customer360.models.registry import MODELS
+    from customer360.models.tracking.versions import flag_version, registered_versions
+    from customer360.pipeline.run_models import tracking_of
+
+    if not settings.mlflow_dir.exists() and settings.mlflow_tracking_uri is None:
+        return []
+    tracking = tracking_of(settings)
+    flagged = []
+    for spec in MODELS:
+        for version in registered_versions(spec, tracking):
+            if erasure.since is None or version.as_of >= erasure.since.isoformat():
+                flag_version(spec, version.version, tracking, forgotten=erasure.id)
+                flagged.append(f"{spec.title} {version.version}")
+    return flagged
+
+
+def _elsewhere(settings: Settings, erasure: Erasure) -> list[str]:
+    places = [
+        f"raw file {file}: it is its owner's; rows of these people are passed over when it is read"
+        for file in erasure.files
+        if not file.startswith(f"{SyntheticSource.name}: ")
+    ]
+    places += [
+        f"campaign lists in {folder}: they were exported there"
+        for folder in forget_files.elsewhere(settings)
+    ]
+    if settings.suppression_path is not None:
+        places.append(f"suppression list {settings.suppression_path}: it may name them")
+    if settings.warehouse_url is not None:
+        places.append("the warehouse's server: its write-ahead log and its backups")
+    if settings.mlflow_tracking_uri is not None:
+        places.append("the MLflow server: input examples of models that older releases logged")
+    places.append("backups of this home, and copies of reports and lists that people have taken")
+    return places
