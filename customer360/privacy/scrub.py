@@ -20,26 +20,9 @@ _AT_THE_ENDS = ".+-_"
 _SHORTEST, _SHORTEST_NUMBER = 6, 8
 _SQLITE = b"SQLite format 3\x00"
 _WAITS = 30.0  # seconds, for who else has the database open
-_TEXT = frozenset(
-    [
-        ".csv",
-        ".complete",
-        ".err",
-        ".html",
-        ".json",
-        ".jsonl",
-        ".log",
-        ".md",
-        ".new",
-        ".out",
-        ".sql",
-        ".tmp",
-        ".txt",
-        ".xml",
-        ".yaml",
-        ".yml",
-    ]
-) | {""}
+_TEXT = re.compile(
+    r"(\.(csv|complete|err|html|jsonl?|log|md|new|out|sql|tmp|txt|xml|ya?ml))?", re.IGNORECASE
+)
 
 
 class Words:
@@ -109,7 +92,7 @@ def scrub_folder(folder: Path, words: Words) -> int:
             begins = stream.read(len(_SQLITE))
         if begins == _SQLITE:
             count += scrub_sqlite(file, words)
-        elif file.suffix.lower() in _TEXT:
+        elif _TEXT.fullmatch(file.suffix):
             count += _scrub_text(file, words)
     return count
 
