@@ -100,18 +100,8 @@ def forget(work: Workspace, erasure: Erasure, publish: Callable[[], None], say: 
     if erasure.since is None:
         erasure = replace(erasure, since=_first_sale(work, erasure))
     journal.note(settings, erasure)
-    fresh = forget_rows.fresh_snapshots(work)
-    say("raw files, bronze and quarantine")
-    for source in work.deployment.sources:
-        _forget_raw(work, source, erasure)
-    rows = forget_rows.forget_bronze(work, erasure)
-    say("silver and gold")
-    forget_rows.remake_silver(work)
-    forget_rows.forget_silver(work, erasure)
-    rows |= forget_rows.forget_gold(work, erasure, fresh)
-    say("earlier versions of all tables")
-    for table in work.lakehouse.tables():
-        drop_history(work.lakehouse, table)
+    say("raw files and tables")
+    rows = forget_in_tables(work, erasure)
     say("lists, models, logs")
     keys = {person.customer_key for person in erasure.people}
     lists = forget_files.forget_lists(settings, keys)
@@ -141,6 +131,28 @@ def forget(work: Workspace, erasure: Erasure, publish: Callable[[], None], say: 
     )
     journal.over(settings)
     return done
+
+
+def forget_in_tables(work: Workspace, erasure: Erasure) -> dict[str, int]:
+    """Raw files of our own and all tables without the people, and nothing left of what they were.
+
+    Args:
+        work: Where.
+        erasure: Of people who are known again (`forget_rows.know_again`).
+
+    Returns:
+        Rows that were theirs, by table.
+    """
+    fresh = forget_rows.fresh_snapshots(work)
+    for source in work.deployment.sources:
+        _forget_raw(work, source, erasure)
+    rows = forget_rows.forget_bronze(work, erasure)
+    forget_rows.remake_silver(work)
+    forget_rows.forget_silver(work, erasure)
+    rows |= forget_rows.forget_gold(work, erasure, fresh)
+    for table in work.lakehouse.tables():
+        drop_history(work.lakehouse, table)
+    return rows
 
 
 def _first_sale(work: Workspace, erasure: Erasure) -> date | None:

@@ -15,7 +15,7 @@ from customer360.bronze.forgetting import FORGOTTEN as IS_FORGOTTEN
 from customer360.bronze.forgetting import HASH, Forgotten, identifier_hash
 from customer360.bronze.ingest import NOTHING_LEFT
 from customer360.contracts import Contract
-from customer360.contracts.checks import violation_columns
+from customer360.contracts.checks import CORRUPT_RECORD, violation_columns
 from customer360.contracts.contract import packaged_tables
 from customer360.contracts.reasons import FORGOTTEN_PERSON
 from customer360.contracts.spark import table_schema
@@ -227,10 +227,13 @@ def _forget_accepted(
     days = sorted(row[0] for row in counted if row[0] is not None)
     if when == DELIVERY_DAY:
         rows = rows.where(F.col(DELIVERY_DAY).isin(days))
-    keeps_rules = {mask: F.lit(0).cast("bigint") for mask in violation_columns(contract)}
-    blank = forgetting.blanked(
-        rows.withColumns({**keeps_rules, IS_LEFT_OUT: F.lit(False)}), contract, people, forgotten
-    )
+    # What is in bronze was split, and keeps every rule.
+    accepted = {
+        CORRUPT_RECORD: F.lit(None).cast("string"),
+        IS_LEFT_OUT: F.lit(False),
+        **{mask: F.lit(0).cast("bigint") for mask in violation_columns(contract)},
+    }
+    blank = forgetting.blanked(rows.withColumns(accepted), contract, people, forgotten)
     quarantine = Contract.load(quarantine_of(table))
     run = f"forget {erasure.id}"
     gone = blank.where(IS_LEFT_OUT).select(

@@ -115,6 +115,9 @@ def _known(tables: Tables, given: Sequence[str]) -> dict[str, list[Person]]:
                 SELECT text, known.* FROM given JOIN known ON lower(email) = lower(text)
                 UNION ALL
                 SELECT text, known.* FROM given JOIN known
+                    ON lower(source_customer_id) = lower(text) AND contains(text, '@')
+                UNION ALL
+                SELECT text, known.* FROM given JOIN known
                     ON {digits.format("phone")} = {digits.format("text")}
                     AND length({digits.format("text")}) >= 7
                     AND regexp_full_match(text, '[-+0-9 ()./x]+')

@@ -1,0 +1,318 @@
+"""People who are forgotten leave the tables as if they had never bought, or had not said who."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from customer360.bronze.forgetting import key_of
+from customer360.pipeline import make_gold
+from customer360.pipeline.forgotten import forgotten_secret
+from customer360.pipeline.stale_snapshots import stale_snapshots
+from customer360.privacy import forget_rows
+from customer360.privacy.forget import forget_in_tables
+from customer360.privacy.journal import Erasure
+from customer360.privacy.people import find_people
+from customer360.table_names import FEATURES, REJECTED
+from customer360_tests.cases.shop import Shop, open_shop
+from customer360_tests.privacy.every_byte import where_they_stand
+
+MARCH: dict[str, Any] = {"first": date(2024, 3, 1), "last": date(2024, 3, 31), "history": True}
+ORDERS = """
+name: mill
+time_zone: Europe/Lisbon
+currency: EUR
+grain: orders
+closed: true
+date_format: "yyyy-MM-dd HH:mm"
+columns: {order_id: nr, customer_id: who, occurred_at: at, amount: sum, channel: via, name: name,
+          email: mail, phone: phone, birth_date: born, related_order_id: back}
+cancellations: [{column: state, equals: [back]}]
+keep: [note]
+"""
+DAILY = ORDERS + 'date_in_name: "sales_{yyyy-MM-dd}.csv"\n'
+HEAD = "nr,who,at,sum,via,name,mail,phone,born,back,state,note"
+ANN = "Ann Canary,ann.canary@example.com,+351911222333,1981-02-03"
+BOB = "Bob Brown,bob@example.com,+351933444555,1970-05-06"
+DAY_1 = (
+    HEAD,
+    f"O-1,ann-7,2024-03-01 10:00,10.00,web,{ANN},,ok,gift for Ann Canary",
+    f"O-2,bob-8,2024-03-01 11:00,20.00,web,{BOB},,ok,",
+    f"O-3,ann-7,2024-03-01 12:00,n/a,web,{ANN},,ok,",
+    f"O-4,bob-8,2024-03-01 12:00,n/a,web,{BOB},,ok,",
+    "O-5,ann-7,2024-03-01 12:00,1.00,ann.canary@example.com,a,b,c,d,e,f,g,h,i,j",
+)
+DAY_2 = (
+    HEAD,
+    f"O-6,bob-8,2024-03-02 10:00,40.00,store,{BOB},,ok,",
+    f"O-7,ann-7,2024-03-02 10:00,80.00,Ann Canary's shop,{ANN},,ok,",
+    f"R-1,ann-7,2024-03-02 12:00,-10.00,web,{ANN},O-1,back,",
+)
+CANARIES = ("ann-7", "ann.canary", "Ann Canary", "911222333", "1981-02-03", "O-1", "O-7", "O-5")
+SILVER = ("transactions", "customer_days", "customers", "customer_history")
+
+
+def forget(shop: Shop, *given: str) -> dict[str, int]:
+    """What `customer360 privacy forget` does to the tables."""
+    erasure = Erasure.of(find_people(shop.work.tables, shop.work.deployment, given))
+    forget_rows.know_again(shop.work, erasure)
+    return forget_in_tables(shop.work, forget_rows.known_of(shop.work, erasure))
+
+
+def removing(shop: Shop) -> Shop:
+    """The same shop, where sales of forgotten people go."""
+    object.__setattr__(shop.work.deployment.settings, "forgotten_sales", "removed")
+    return shop
+
+
+def silver_of(shop: Shop, *without: str) -> dict[str, list[tuple[Any, ...]]]:
+    tables = {name: f"silver/{name}" for name in SILVER}
+    return {
+        name: shop.rows(table, *(c for c in shop.lakehouse.read(table).columns if c not in without))
+        for name, table in tables.items()
+    }
+
+
+def daily_shop(spark: SparkSession, folder: Path) -> Shop:
+    files = {"sales_2024-03-01.csv": DAY_1, "sales_2024-03-02.csv": DAY_2}
+    return open_shop(spark, folder, DAILY, files, **MARCH)
+
+
+def extract_shop(spark: SparkSession, folder: Path) -> Shop:
+    return open_shop(spark, folder, ORDERS, {"a.csv": (*DAY_1, *DAY_2[1:])}, **MARCH)
+
+
+def lines_without(shop: Shop, *words: str) -> None:
+    """Deliver the files again without lines that hold any of these."""
+    for file in sorted(shop.folder.iterdir()):
+        lines = file.read_text(encoding="utf-8").splitlines()
+        shop.deliver(file.name, *(line for line in lines if not any(w in line for w in words)))
+
+
+Opened = Callable[[SparkSession, Path], Shop]
+
+
+@pytest.mark.parametrize("opened", [daily_shop, extract_shop])
+def test_removed_with_their_sales_it_is_as_if_they_had_never_bought(
+    spark: SparkSession, tmp_path: Path, opened: Opened
+) -> None:
+    shop = removing(opened(spark, tmp_path / "a"))
+    shop.load()
+    forget(shop, "ann-7")
+    never = opened(spark, tmp_path / "b")
+    lines_without(never, "ann-7")
+    never.load()
+    assert silver_of(shop) == silver_of(never)
+    shop.load()  # the files still hold them
+    assert silver_of(shop) == silver_of(never)
+
+
+@pytest.mark.parametrize("opened", [daily_shop, extract_shop])
+def test_their_sales_stay_as_those_of_nobody(
+    spark: SparkSession, tmp_path: Path, opened: Opened
+) -> None:
+    shop = opened(spark, tmp_path)
+    shop.load()
+    make_gold.make_snapshots(shop.work, FEATURES, [MARCH["last"]])
+    bob = silver_of(shop)
+    bobs = [row for row in bob["customer_days"] if "20.00" in row or "40.00" in row]
+
+    forgotten = forget(shop, "ann.canary@example.com")
+
+    secret = forgotten_secret(shop.work.deployment.settings)
+    nobody = shop.rows(
+        "silver/transactions", "order_id", "kind", "amount", "channel", "related_order_id",
+        where="customer_key IS NULL",
+    )  # fmt: skip
+    keys = {order: key_of(order, secret) for order in ("O-1", "O-7", "R-1")}
+    assert nobody == sorted(
+        [
+            (keys["O-1"], "sale", "10.00", None, None),
+            (keys["O-7"], "sale", "80.00", None, None),
+            (keys["R-1"], "refund", "10.00", None, keys["O-1"]),
+        ],
+        key=lambda row: [str(value) for value in row],
+    )
+    assert silver_of(shop)["customer_days"] == bobs
+    assert list(shop.customers()) == ["bob-8"]
+    assert shop.net() == Decimal("60.00")
+    assert [row[0] for row in shop.rows("gold/customer_features", "frequency")] == ["1"]
+    assert stale_snapshots(shop.work.tables) == []
+    # 3 orders, and of the refused ones O-3 and the line that could not be split.
+    assert forgotten == {"bronze/mill_orders": 3, "quarantine/mill_orders": 2, FEATURES: 1}
+
+    before = silver_of(shop)
+    shop.load()  # the files still hold them
+    assert silver_of(shop) == before
+
+
+@pytest.mark.parametrize(
+    ("opened", "sales"), [(daily_shop, "anonymous"), (extract_shop, "removed")]
+)
+def test_nothing_that_names_them_is_in_any_byte(
+    spark: SparkSession, tmp_path: Path, opened: Opened, sales: str
+) -> None:
+    shop = opened(spark, tmp_path)
+    if sales == "removed":
+        removing(shop)
+    shop.load()
+    key = find_people(shop.work.tables, shop.work.deployment, ["ann-7"])[0].customer_key
+    folder = tmp_path / "lakehouse"
+    before = where_they_stand(folder, [*CANARIES, key])
+    assert all(before.values()), before
+
+    forget(shop, key)
+    assert where_they_stand(folder, [*CANARIES, key]) == {c: set() for c in [*CANARIES, key]}
+
+    shop.load()  # from files that still hold them, into quarantine among others
+    again = where_they_stand(folder, [*CANARIES, key])
+    # Of the line that cannot be split nobody can say whose it is before it is looked at.
+    assert {text for text, files in again.items() if files} <= {"ann.canary", "O-5", "ann-7"}
+
+
+def test_rows_refused_stay_accounted_for_without_content(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    shop = daily_shop(spark, tmp_path)
+    shop.load()
+    forget(shop, "mill:ann-7")
+    rows = shop.rows("quarantine/mill_orders", "reasons", "raw")
+    assert [row for row in rows if "forgotten" in row[0]] == [("[forgotten]", "{}")] * 2
+    assert [row[1][:10] for row in rows if "forgotten" not in row[0]] == ['{"nr":"O-4']
+
+
+def test_somebody_who_is_only_in_quarantine_is_forgotten_too(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    broken = "O-9,zoe-1,2024-03-01 10:00,n/a,web,Zoe Canary,zoe@example.com,,,,ok,"
+    files = {"sales_2024-03-01.csv": (*DAY_1, broken)}
+    shop = open_shop(spark, tmp_path, DAILY, files, **MARCH)
+    shop.load()
+    assert forget(shop, "mill:zoe-1") == {"quarantine/mill_orders": 1}
+    stand = where_they_stand(tmp_path / "lakehouse", ["zoe-1", "Zoe Canary", "zoe@example.com"])
+    assert not any(stand.values())
+
+
+def test_an_order_keeps_its_kind_where_the_mapping_asks_its_number(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    """Also lines that only their product tells apart stay several."""
+    mapping = """
+name: mill
+time_zone: Europe/Lisbon
+currency: EUR
+grain: lines
+closed: true
+date_format: "yyyy-MM-dd HH:mm"
+repeated_lines: drop
+columns: {order_id: nr, customer_id: who, occurred_at: at, quantity: n, unit_price: price,
+          product_id: sku, country: land}
+cancellations: [{column: nr, starts_with: [C]}]
+keep: [what]
+"""
+    lines = (
+        "nr,who,at,n,price,sku,land,what",
+        "1,17850,2024-03-01 10:00,2,5.00,a,UK,cup",
+        "1,17850,2024-03-01 10:00,2,5.00,b,UK,mug",
+        "C2,17850,2024-03-02 10:00,-1,5.00,a,UK,cup",
+        "3,18000,2024-03-02 10:00,1,7.00,a,UK,cup",
+    )
+    shop = open_shop(spark, tmp_path, mapping, {"a.csv": lines}, **MARCH)
+    shop.load()
+    before = shop.rows("silver/transactions", "business_date", "kind", "amount", "items")
+    forget(shop, "17850")
+    after = shop.rows("silver/transactions", "business_date", "kind", "amount", "items")
+    assert after == before
+    assert [row[0] for row in shop.rows("silver/transactions", "customer_key IS NULL")] == [
+        "false", "true", "true",
+    ]  # fmt: skip
+
+
+def test_lines_that_name_nobody_go_with_the_rest_of_their_order(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    """Exports of shops name the customer on the first line of an order only."""
+    mapping = """
+name: mill
+time_zone: Europe/Lisbon
+currency: EUR
+grain: orders
+closed: true
+date_format: "yyyy-MM-dd HH:mm"
+columns: {order_id: nr, customer_id: mail, occurred_at: at, amount: sum, name: name}
+keep: [line]
+"""
+    lines = (
+        "nr,mail,at,sum,name,line",
+        "#1,ann@example.com,2024-03-01 10:00,15.00,Ann Canary,cup",
+        "#1,,2024-03-01 10:00,,,engraved Ann",
+        "#2,bob@example.com,2024-03-01 11:00,9.00,Bob,cup",
+        "#2,,2024-03-01 11:00,,,engraved Bob",
+    )
+    shop = open_shop(spark, tmp_path, mapping, {"a.csv": lines}, **MARCH)
+    shop.load()
+    forget(shop, "Ann@Example.com")
+    stand = where_they_stand(tmp_path / "lakehouse", ["engraved Ann", "Ann Canary", "ann@exa"])
+    assert not any(stand.values()), stand
+    assert where_they_stand(tmp_path / "lakehouse", ["engraved Bob"])["engraved Bob"]
+
+
+def test_several_are_forgotten_in_one_pass_and_others_later(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    shop = daily_shop(spark, tmp_path)
+    shop.load()
+    forget(shop, "ann-7", "bob-8")
+    assert shop.customers() == {}
+    assert shop.lakehouse.read("silver/customer_days").isEmpty()
+    day = "2024-03-03"
+    shop.deliver(f"sales_{day}.csv", HEAD, f"O-9,eve-1,{day} 10:00,5.00,web,Eve,e@e.org,,,,ok,")
+    shop.load()
+    assert list(shop.customers()) == ["eve-1"]
+    forget(shop, "eve-1")
+    assert shop.customers() == {}
+    total = shop.lakehouse.read("silver/transactions").selectExpr(
+        "sum(if(kind = 'sale', amount, -amount)) AS net"
+    )
+    assert total.first() == (Decimal("145.00"),)
+
+
+def test_rows_that_silver_kept_out_are_nobodys(spark: SparkSession, tmp_path: Path) -> None:
+    """An order that contradicts itself lies in quarantine/transactions with its customer's key."""
+    files = {
+        "sales_2024-03-01.csv": (*DAY_1, f"O-1,ann-7,2024-03-01 10:00,11.00,web,{ANN},,ok,"),
+    }
+    shop = open_shop(spark, tmp_path, DAILY, files, **MARCH)
+    shop.load()
+    assert shop.reasons() == {"conflicting_rows": 2}
+    key = find_people(shop.work.tables, shop.work.deployment, ["ann-7"])[0].customer_key
+    forget(shop, "ann-7")
+    assert shop.reasons() == {"conflicting_rows": 2}
+    raw = "".join(row[0] for row in shop.rows(REJECTED, "raw"))
+    assert key not in raw
+    assert "O-1" not in raw
+
+
+def test_an_edit_of_one_of_their_rows_goes(spark: SparkSession, tmp_path: Path) -> None:
+    from datetime import UTC, datetime
+
+    from customer360.pipeline.row_edits import Edit, keep
+    from customer360.table_names import EDITS
+
+    shop = daily_shop(spark, tmp_path)
+    shop.load()
+    at = datetime(2024, 3, 5, tzinfo=UTC)
+    of_ann = '{"nr":"O-3","who":"ann-7","mail":"ann.canary@example.com"}'
+    edits = [
+        Edit("mill_orders", 1, of_ann, None, {"sum": "3.00"}, False, "Zé", at),
+        Edit("mill_orders", 2, '{"nr":"O-4","who":"bob-8"}', None, {"sum": "4"}, False, "Zé", at),
+    ]
+    keep(shop.lakehouse, edits)
+    assert forget(shop, "ann-7")[EDITS] == 1
+    assert shop.rows(EDITS, "row") == [("2",)]
