@@ -11,7 +11,7 @@ from jinja2 import Environment
 
 _PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string("""\
 <!doctype html>
-<html lang="en">
+<html lang="{{ language }}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -83,8 +83,8 @@ class Section:
     pictures: Mapping[str, bytes] = field(default_factory=dict)
 
 
-def page(title: str, sections: Sequence[Section]) -> str:
-    """The page as text of HTML."""
+def page(title: str, sections: Sequence[Section], *, language: str = "en") -> str:
+    """The page as text of HTML; ``language`` is the code of that of its texts."""
     encoded = [
         {
             "title": section.title,
@@ -97,4 +97,4 @@ def page(title: str, sections: Sequence[Section]) -> str:
         }
         for section in sections
     ]
-    return _PAGE.render(title=title, sections=encoded)
+    return _PAGE.render(title=title, sections=encoded, language=language)

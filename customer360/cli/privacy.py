@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ from rich.markup import escape
 
 from customer360.cli.common import Home, Verbose, open_lakehouse, say
 from customer360.cli.stopping import stoppable
+from customer360.errors import SettingsError
 from customer360.home_lock import refuse_if_written, writing
 from customer360.settings import Settings, load_settings
 
@@ -22,6 +24,62 @@ privacy = typer.Typer(
     help="What is held about a person, and forgetting them.", no_args_is_help=True
 )
 commands.add_typer(privacy, name="privacy", rich_help_panel=PANEL)
+
+
+class ReportFormat(StrEnum):
+    """Which files are written."""
+
+    JSON = "json"
+    HTML = "html"
+    BOTH = "both"
+
+
+@privacy.command()
+def report(
+    customer: Annotated[
+        str,
+        typer.Argument(
+            help="Id as its source states it (or source:id), customer key, e-mail or phone."
+        ),
+    ],
+    format: Annotated[
+        ReportFormat,
+        typer.Option("--format", help="json: complete; html: a page for the person; or both."),
+    ] = ReportFormat.BOTH,
+    language: Annotated[str, typer.Option(help="Of the page: en or pt.")] = "en",
+    to: Annotated[
+        Path | None, typer.Option("--to", help="Folder. Default: privacy/reports in the home.")
+    ] = None,
+    home: Home = None,
+    verbose: Verbose = False,
+) -> None:
+    """Write all that is held about a person: every row, where it came from and since when."""
+    settings = load_settings(home)
+    from customer360.deployment import Deployment
+    from customer360.errors import listed
+    from customer360.lakehouse.reading import Tables
+    from customer360.language import LANGUAGES, Language
+    from customer360.pipeline.workspace import Workspace
+    from customer360.privacy.journal import reported
+    from customer360.privacy.people import find_people
+    from customer360.privacy.report import report_of, write_report
+
+    if language not in LANGUAGES:
+        raise SettingsError(f"--language {language}: expected one of {listed(list(LANGUAGES))}")
+    deployment = Deployment.of(settings)
+    people = find_people(Tables(settings.lakehouse_dir), deployment, [customer])
+    work = Workspace(open_lakehouse(settings), deployment, "privacy report")
+    formats = ["json", "html"] if format is ReportFormat.BOTH else [format.value]
+    said = Language(language, deployment.currency, deployment.zone)
+    for person in people:
+        reported(settings, person)
+        made = report_of(work, person)
+        files = write_report(settings, made, formats, said, to)
+        rows = sum(len(held.rows) for held in made.tables)
+        say(
+            f"{person.source}:{escape(person.source_customer_id)}: {rows:,} rows in "
+            f"{len(made.tables)} tables: {escape(', '.join(map(str, files)))}"
+        )
 
 
 @privacy.command()

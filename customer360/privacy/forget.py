@@ -12,27 +12,26 @@ import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import date
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
 from customer360.bronze.forgetting import NOBODY, columns_without_person, key_of
-from customer360.contracts.sql import sql_text
 from customer360.errors import Customer360Error
 from customer360.lakehouse.history import drop_history
 from customer360.pipeline.forgotten import forgotten_secret
 from customer360.pipeline.workspace import Workspace
-from customer360.privacy import forget_files, forget_rows, journal
+from customer360.privacy import forget_files, forget_rows, journal, models_with
 from customer360.privacy.journal import Erasure
+from customer360.privacy.known import known_of
+from customer360.privacy.models_with import first_sale
 from customer360.privacy.people import Person
 from customer360.privacy.scrub import Words
 from customer360.serving import warehouse
 from customer360.settings import Settings
 from customer360.sources.base import Source
 from customer360.sources.synthetic.source import SyntheticSource
-from customer360.table_names import CUSTOMER_DAYS
 
 Say = Callable[[str], None]
 
@@ -96,9 +95,9 @@ def forget(work: Workspace, erasure: Erasure, publish: Callable[[], None], say: 
     """
     settings = work.deployment.settings
     forget_rows.know_again(work, erasure)
-    erasure = forget_rows.known_of(work, erasure)
+    erasure = erasure.knowing(*known_of(work, erasure.people))
     if erasure.since is None:
-        erasure = replace(erasure, since=_first_sale(work, erasure))
+        erasure = replace(erasure, since=first_sale(work, erasure.people))
     journal.note(settings, erasure)
     say("raw files and tables")
     rows = forget_in_tables(work, erasure)
@@ -106,8 +105,9 @@ def forget(work: Workspace, erasure: Erasure, publish: Callable[[], None], say: 
     keys = {person.customer_key for person in erasure.people}
     lists = forget_files.forget_lists(settings, keys)
     forget_files.forget_examples(settings)
+    journal.forget_reports(settings, erasure.people)
     quotations = forget_files.forget_quotations(settings, Words(erasure.words))
-    models = _flagged_models(settings, erasure)
+    models = models_with.flag(settings, erasure.since, erasure.id)
     say("warehouse")
     _forget_warehouse(settings, publish)
     done = Forgotten(
@@ -153,17 +153,6 @@ def forget_in_tables(work: Workspace, erasure: Erasure) -> dict[str, int]:
     for table in work.lakehouse.tables():
         drop_history(work.lakehouse, table)
     return rows
-
-
-def _first_sale(work: Workspace, erasure: Erasure) -> date | None:
-    """The first day on which one of the people bought: no earlier model knew any of them."""
-    if not work.lakehouse.exists(CUSTOMER_DAYS):
-        return None
-    keys = ", ".join(sql_text(person.customer_key) for person in erasure.people)
-    ((first,),) = work.tables.ask(
-        f"SELECT min(business_date) FROM days WHERE customer_key IN ({keys})", days=CUSTOMER_DAYS
-    )
-    return first if isinstance(first, date) else None
 
 
 def _forget_raw(work: Workspace, source: Source, erasure: Erasure) -> None:
@@ -219,24 +208,6 @@ def _forget_warehouse(settings: Settings, publish: Callable[[], None]) -> None:
             connection.execute(sql.SQL("VACUUM FULL {}").format(sql.Identifier(schema, table)))
         with suppress(psycopg.errors.InsufficientPrivilege):  # then the server makes one itself
             connection.execute("CHECKPOINT")
-
-
-def _flagged_models(settings: Settings, erasure: Erasure) -> list[str]:
-    """Versions that were trained with the people; the registry says so of each from now on."""
-    from customer360.models.registry import MODELS
-    from customer360.models.tracking.versions import flag_version, registered_versions
-    from customer360.pipeline.run_models import tracking_of
-
-    if not settings.mlflow_dir.exists() and settings.mlflow_tracking_uri is None:
-        return []
-    tracking = tracking_of(settings)
-    flagged = []
-    for spec in MODELS:
-        for version in registered_versions(spec, tracking):
-            if erasure.since is None or version.as_of >= erasure.since.isoformat():
-                flag_version(spec, version.version, tracking, forgotten=erasure.id)
-                flagged.append(f"{spec.title} {version.version}")
-    return flagged
 
 
 def _elsewhere(settings: Settings, erasure: Erasure) -> list[str]:

@@ -38,7 +38,7 @@ def forget_lists(settings: Settings, keys: Collection[str]) -> int:
         facts = json.loads(manifest.read_text(encoding="utf-8"))
         files = [manifest.with_name(file) for file in facts.get("files", {})]
         left = {file: _without(file, keys) for file in files if file.exists()}
-        gone = max((rows for rows in left.values() if rows is not None), default=0)
+        gone = max(left.values(), default=0)
         if not gone:
             continue
         facts["rows"] = facts["rows"] - gone
@@ -49,6 +49,17 @@ def forget_lists(settings: Settings, keys: Collection[str]) -> int:
         _put(manifest, json.dumps(facts, indent=2).encode() + b"\n")
         changed += 1
     return changed
+
+
+def lists_with(settings: Settings, keys: Collection[str]) -> list[str]:
+    """Campaign lists in the exports folder that somebody of ``keys`` is on, as ``day/list``."""
+    on = set()
+    for manifest in settings.exports_dir.rglob(f"*.{MANIFEST}"):
+        facts = json.loads(manifest.read_text(encoding="utf-8"))
+        files = [manifest.with_name(file) for file in facts.get("files", {})]
+        if any(_theirs(_table(file), keys)[1] for file in files if file.exists()):
+            on.add(f"{facts['as_of']}/{facts['list']}")
+    return sorted(on)
 
 
 def elsewhere(settings: Settings) -> list[str]:
@@ -76,20 +87,28 @@ def forget_quotations(settings: Settings, words: Words) -> int:
     return sum(scrub_folder(folder, words) for folder in folders if folder.is_dir())
 
 
-def _without(file: Path, keys: Collection[str]) -> int | None:
-    """Rows of a list that were somebody's of ``keys``, and are gone."""
-    is_csv = file.suffix == f".{FileFormat.CSV}"
-    texts = pacsv.ConvertOptions(column_types={_KEY: pa.string()}) if is_csv else None
-    table: Any = pacsv.read_csv(file, convert_options=texts) if is_csv else pq.read_table(file)
-    if _KEY not in table.column_names:
-        return None
+def _table(file: Path) -> pa.Table:
+    if file.suffix == f".{FileFormat.CSV}":
+        texts = pacsv.ConvertOptions(column_types={_KEY: pa.string()})
+        return pacsv.read_csv(file, convert_options=texts)
+    return pq.read_table(file)
+
+
+def _theirs(table: pa.Table, keys: Collection[str]) -> tuple[Any, int]:
+    """Which rows of a list are somebody's of ``keys``, and how many."""
     theirs = pc.is_in(table[_KEY], value_set=pa.array(sorted(keys), pa.string()))
-    gone = int(pc.sum(theirs).as_py() or 0)
+    return theirs, int(pc.sum(theirs).as_py() or 0)
+
+
+def _without(file: Path, keys: Collection[str]) -> int:
+    """Take rows that are somebody's of ``keys`` off a list; how many they were."""
+    table = _table(file)
+    theirs, gone = _theirs(table, keys)
     if gone:
         beside = file.with_name(f".{file.name}.new")
         beside.unlink(missing_ok=True)
         beside.touch(mode=file.stat().st_mode & 0o777)
-        if is_csv:
+        if file.suffix == f".{FileFormat.CSV}":
             _filter_csv(file, beside, keys)
         else:
             pq.write_table(table.filter(pc.invert(theirs)), beside, compression="zstd")

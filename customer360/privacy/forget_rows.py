@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 from pyspark.sql import Column, DataFrame
@@ -11,8 +11,7 @@ from pyspark.sql import functions as F
 
 from customer360.bronze import forgetting
 from customer360.bronze.edits import IS_LEFT_OUT, ROW_HASH
-from customer360.bronze.forgetting import FORGOTTEN as IS_FORGOTTEN
-from customer360.bronze.forgetting import HASH, Forgotten, identifier_hash
+from customer360.bronze.forgetting import HASH, Forgotten
 from customer360.bronze.ingest import NOTHING_LEFT
 from customer360.contracts import Contract
 from customer360.contracts.checks import CORRUPT_RECORD, violation_columns
@@ -23,7 +22,7 @@ from customer360.contracts.sql import quoted
 from customer360.days import DayRange
 from customer360.gold.snapshots import snapshot_tables
 from customer360.pipeline.bronze_accounts import DELIVERY_DAY
-from customer360.pipeline.forgotten import forgotten_of, forgotten_secret
+from customer360.pipeline.forgotten import forgotten_of
 from customer360.pipeline.load_silver import (
     load_customer_days,
     load_customer_history,
@@ -40,9 +39,17 @@ from customer360.pipeline.stale_snapshots import (
 )
 from customer360.pipeline.workspace import Workspace, days_note
 from customer360.privacy.journal import Erasure
-from customer360.privacy.people import Person
+from customer360.privacy.known import KEY, keys_of
+from customer360.privacy.their_rows import (
+    IS_THEIRS,
+    accepted,
+    identifiers_of,
+    refused,
+    saying,
+    tables_of_people,
+)
 from customer360.sources.base import ChangingSource, Source
-from customer360.sources.people import CUSTOMER, PersonColumns
+from customer360.sources.people import PersonColumns
 from customer360.table_names import (
     AS_OF,
     CUSTOMERS,
@@ -55,126 +62,30 @@ from customer360.table_names import (
     quarantine_of,
 )
 
-_KEY = "customer_key"
-_TELLING = 4
-"""Characters from which a text in a line that cannot be split tells whose it is."""
-
-_BLANKS = re.compile(r"\s")
-_BETWEEN_WORDS = r"[^\p{L}\p{N}@._+-]+"
-_ROUNDS = 4
-"""Tables a person's identifier may lead over; no source has as many."""
-
-
-def tables_of_people(source: Source) -> Iterator[tuple[str, PersonColumns]]:
-    """Bronze tables of ``source`` whose rows are about people, and how."""
-    for table in source.tables:
-        people = source.person_columns(table)
-        if people.links:
-            yield table, people
+_MARKS = {"_edited_row": "bigint", "_edited_by": "string", "_edited_at": "timestamp"}
 
 
 def know_again(work: Workspace, erasure: Erasure) -> None:
     """Put hashes of all that identifies the people into ``quarantine/forgotten``.
 
-    From then on no load brings them in. Their ids lead to what else is theirs: the customer of an
-    order to the order, the order to its lines.
+    From then on no load brings them in.
     """
-    secret = forgotten_secret(work.deployment.settings)
     for source in work.deployment.sources:
-        ids = [(p.source_customer_id,) for p in erasure.people if p.source == source.name]
-        if not ids:
+        hashes = identifiers_of(work, source, erasure.people)
+        if hashes is None:
             continue
-        named = work.spark.createDataFrame(ids, "id string")
-        _remember(
-            work, erasure, named.select(identifier_hash(source.name, CUSTOMER, F.col("id"), secret))
-        )
-        for _ in range(_ROUNDS):
-            before = work.lakehouse.rows(FORGOTTEN)
-            for led in _leads(work, source):
-                _remember(work, erasure, led)
-            if work.lakehouse.rows(FORGOTTEN) == before:
-                break
-
-
-def _leads(work: Workspace, source: Source) -> Iterator[DataFrame]:
-    """Hashes of what rows of people who are to be forgotten lead to."""
-    forgotten = forgotten_of(work, source)
-    assert forgotten is not None
-    for table, people in tables_of_people(source):
-        if not people.leads or not work.lakehouse.exists(f"bronze/{table}"):
-            continue
-        rows = forgetting.marked(_bronze(work, source, table), people, forgotten)
-        theirs = rows.where(IS_FORGOTTEN)
-        for kind, value in people.leads.items():
-            yield theirs.select(identifier_hash(source.name, kind, value, forgotten.secret))
-
-
-def _remember(work: Workspace, erasure: Erasure, hashes: DataFrame) -> None:
-    rows = (
-        hashes.toDF(HASH)
-        .where(F.col(HASH).isNotNull())
-        .distinct()
-        .withColumns(
+        rows = hashes.withColumns(
             {
                 "erasure": F.lit(erasure.id),
                 "forgotten_at": F.timestamp_seconds(F.lit(erasure.started_at.timestamp())),
             }
         )
-    )
-    work.lakehouse.merge(
-        Contract.load(FORGOTTEN),
-        rows,
-        f"ON target.{HASH} = source.{HASH} WHEN NOT MATCHED THEN INSERT *",
-        copied=True,
-    )
-
-
-def _bronze(work: Workspace, source: Source, table: str) -> DataFrame:
-    """A bronze table with the columns that its contract has now."""
-    frame = work.lakehouse.read(f"bronze/{table}")
-    fields = table_schema(source.contract(table)).fields
-    absent = {f.name: F.lit(None).cast(f.dataType) for f in fields if f.name not in frame.columns}
-    return frame.withColumns(absent) if absent else frame
-
-
-def known_of(work: Workspace, erasure: Erasure) -> Erasure:
-    """``erasure`` with the texts that name its people, and the files of others they stand in.
-
-    Asked before anything goes: of bronze, where every state of a profile that came stands.
-    """
-    words: set[str] = set()
-    files: set[str] = set()
-    for person in erasure.people:
-        words |= {person.customer_key, person.source_customer_id}
-    for source in work.deployment.sources:
-        forgotten = forgotten_of(work, source)
-        if forgotten is None:
-            continue
-        for table, people in tables_of_people(source):
-            if not work.lakehouse.exists(f"bronze/{table}"):
-                continue
-            contract = source.contract(table)
-            named = [quoted(name) for name in {*contract.personal_columns, *people.keys}]
-            theirs = forgetting.marked(_bronze(work, source, table), people, forgotten).where(
-                IS_FORGOTTEN
-            )
-            rows = theirs.select("_source_file", *named).distinct().collect()
-            files |= {f"{source.name}: {row[0]}" for row in rows}
-            words |= {str(text).strip() for row in rows for text in row[1:] if text is not None}
-    words |= _of_silver(work, erasure)
-    return erasure.knowing({word for word in words if word}, files)
-
-
-def _of_silver(work: Workspace, erasure: Erasure) -> set[str]:
-    words: set[str] = set()
-    for table in (CUSTOMERS, HISTORY):
-        if not work.lakehouse.exists(table):
-            continue
-        names = [*Contract.load(table).personal_columns]
-        rows = work.lakehouse.read(table).join(_keys(work, erasure.people), _KEY, "left_semi")
-        for row in rows.select(*(F.col(quoted(name)).cast("string") for name in names)).collect():
-            words |= {text for text in row if text}
-    return words
+        work.lakehouse.merge(
+            Contract.load(FORGOTTEN),
+            rows,
+            f"ON target.{HASH} = source.{HASH} WHEN NOT MATCHED THEN INSERT *",
+            copied=True,
+        )
 
 
 def forget_bronze(work: Workspace, erasure: Erasure) -> dict[str, int]:
@@ -189,82 +100,112 @@ def forget_bronze(work: Workspace, erasure: Erasure) -> dict[str, int]:
         if forgotten is None:
             continue
         for table, people in tables_of_people(source):
-            for name, count in (
-                (
-                    f"bronze/{table}",
-                    _forget_accepted(work, source, table, people, forgotten, erasure),
-                ),
-                (
-                    quarantine_of(table),
-                    _forget_refused(work, source, table, people, forgotten, erasure),
-                ),
-            ):
-                rows[name] = rows.get(name, 0) + count
+            of = _Table(work, source, table, people, forgotten)
+            rows[of.bronze] = of.forget_accepted(erasure)
+            rows[of.quarantine] = of.forget_refused(erasure)
     if work.lakehouse.exists(EDITS):
         said = F.concat_ws(" ", "delivered", "line", "changes")
-        rows[EDITS] = _without(work, EDITS, _saying(work, EDITS, said, _words_in_rows(erasure)))
+        edits = work.lakehouse.read(EDITS)
+        rows[EDITS] = _without(work, EDITS, saying(edits, said, erasure.words))
     return {name: count for name, count in rows.items() if count}
 
 
-def _forget_accepted(
-    work: Workspace,
-    source: Source,
-    table: str,
-    people: PersonColumns,
-    forgotten: Forgotten,
-    erasure: Erasure,
-) -> int:
-    """Bronze rows become sales of nobody, or lines of quarantine without content."""
-    lakehouse, contract, name = work.lakehouse, source.contract(table), f"bronze/{table}"
-    if not lakehouse.exists(name):
-        return 0
-    rows = forgetting.marked(_bronze(work, source, table), people, forgotten)
-    when = DELIVERY_DAY if source.delivery(table) == "daily" else "_event_date"
-    counted = rows.where(IS_FORGOTTEN).groupBy(when).count().collect()
-    count = sum(row["count"] for row in counted)
-    if not count:
-        return 0
-    days = sorted(row[0] for row in counted if row[0] is not None)
-    if when == DELIVERY_DAY:
-        rows = rows.where(F.col(DELIVERY_DAY).isin(days))
-    # What is in bronze was split, and keeps every rule.
-    accepted = {
-        CORRUPT_RECORD: F.lit(None).cast("string"),
-        IS_LEFT_OUT: F.lit(False),
-        **{mask: F.lit(0).cast("bigint") for mask in violation_columns(contract)},
-    }
-    blank = forgetting.blanked(rows.withColumns(accepted), contract, people, forgotten)
-    quarantine = Contract.load(quarantine_of(table))
-    run = f"forget {erasure.id}"
-    gone = blank.where(IS_LEFT_OUT).select(
-        DELIVERY_DAY,
-        F.array(F.lit(FORGOTTEN_PERSON)).alias("reasons"),
-        _raw_of_nobody(source, table).alias("raw"),
-        "_source_file",
-        "_ingested_at",
-        ROW_HASH,
-        F.lit(run).alias("run_id"),
-        *(F.lit(None).cast(kind).alias(mark) for mark, kind in _MARKS.items()),
-    )
-    # Quarantine first: rows are in both until bronze is written, and what is repeated finds them.
-    if not people.profile and forgotten.keep_sales:
-        gone = gone.where(F.lit(False))
-    elif lakehouse.exists(quarantine.table):
-        others = lakehouse.read(quarantine.table).where(F.col("run_id") != run)
-        gone = others.unionByName(gone, allowMissingColumns=True)
-    if people.profile or not forgotten.keep_sales:
-        lakehouse.replace_all(quarantine, gone)
-    stay = blank.where(~F.col(IS_LEFT_OUT)).select(
-        *(quoted(each) for each in (*table_schema(contract).names, *violation_columns(contract)))
-    )
-    if when == DELIVERY_DAY:
-        lakehouse.replace_days(contract, stay, DELIVERY_DAY, days, note=days_note(days))
-    else:
-        lakehouse.replace_all(contract, stay, note=days_note(days))
-    return count
+@dataclass(frozen=True)
+class _Table:
+    """A bronze table and its quarantine, to be rid of people."""
 
+    work: Workspace
+    source: Source
+    table: str
+    people: PersonColumns
+    forgotten: Forgotten
 
-_MARKS = {"_edited_row": "bigint", "_edited_by": "string", "_edited_at": "timestamp"}
+    @property
+    def bronze(self) -> str:
+        return f"bronze/{self.table}"
+
+    @property
+    def quarantine(self) -> str:
+        return quarantine_of(self.table)
+
+    def forget_accepted(self, erasure: Erasure) -> int:
+        """Bronze rows become sales of nobody, or lines of quarantine without content."""
+        lakehouse, contract = self.work.lakehouse, self.source.contract(self.table)
+        if not lakehouse.exists(self.bronze):
+            return 0
+        rows = accepted(self.work, self.source, self.table, self.people, self.forgotten)
+        is_daily = self.source.delivery(self.table) == "daily"
+        when = DELIVERY_DAY if is_daily else "_event_date"
+        counted = rows.where(IS_THEIRS).groupBy(when).count().collect()
+        days = sorted(row[0] for row in counted if row[0] is not None)
+        if not counted:
+            return 0
+        if is_daily:
+            rows = rows.where(F.col(DELIVERY_DAY).isin(days))
+        # What is in bronze was split, and keeps every rule.
+        as_received = {
+            CORRUPT_RECORD: F.lit(None).cast("string"),
+            IS_LEFT_OUT: F.lit(False),
+            **{mask: F.lit(0).cast("bigint") for mask in violation_columns(contract)},
+        }
+        blank = forgetting.blanked(
+            rows.withColumns(as_received), contract, self.people, self.forgotten
+        )
+        if self.people.profile or not self.forgotten.keep_sales:
+            # Before bronze: rows are in both until that is written, and what repeats this, finds
+            # them there.
+            self._set_aside(blank.where(IS_LEFT_OUT), erasure)
+        names = (*table_schema(contract).names, *violation_columns(contract))
+        stay = blank.where(~F.col(IS_LEFT_OUT)).select(*map(quoted, names))
+        if is_daily:
+            lakehouse.replace_days(contract, stay, DELIVERY_DAY, days, note=days_note(days))
+        else:
+            lakehouse.replace_all(contract, stay, note=days_note(days))
+        return sum(row["count"] for row in counted)
+
+    def _set_aside(self, gone: DataFrame, erasure: Erasure) -> None:
+        """Put lines without content into quarantine for rows that go."""
+        lakehouse, run = self.work.lakehouse, f"forget {erasure.id}"
+        lines = gone.select(
+            DELIVERY_DAY,
+            F.array(F.lit(FORGOTTEN_PERSON)).alias("reasons"),
+            _raw_of_nobody(self.source, self.table).alias("raw"),
+            "_source_file",
+            "_ingested_at",
+            ROW_HASH,
+            F.lit(run).alias("run_id"),
+            *(F.lit(None).cast(kind).alias(mark) for mark, kind in _MARKS.items()),
+        )
+        if lakehouse.exists(self.quarantine):
+            others = lakehouse.read(self.quarantine).where(F.col("run_id") != run)
+            lines = lines.unionByName(others, allowMissingColumns=True)
+        lakehouse.replace_all(Contract.load(self.quarantine), lines)
+
+    def forget_refused(self, erasure: Erasure) -> int:
+        """Rows of the quarantine that are the people's say nothing any more."""
+        lakehouse = self.work.lakehouse
+        if not lakehouse.exists(self.quarantine):
+            return 0
+        rows = refused(
+            self.work, self.source, self.table, self.people, self.forgotten, erasure.words
+        )
+        count = rows.where(IS_THEIRS).count()
+        if not count:
+            return 0
+        absent = {m: F.lit(None).cast(kind) for m, kind in _MARKS.items() if m not in rows.columns}
+        instead = {
+            "raw": F.lit(NOTHING_LEFT),
+            "reasons": F.array(F.lit(FORGOTTEN_PERSON)),
+            **{name: F.lit(None) for name in (ROW_HASH, *_MARKS)},
+        }
+        blank = rows.withColumns(absent).withColumns(
+            {
+                name: F.when(~F.col(IS_THEIRS), F.col(name)).otherwise(v)
+                for name, v in instead.items()
+            }
+        )
+        lakehouse.replace_all(Contract.load(self.quarantine), blank.drop(IS_THEIRS))
+        return count
 
 
 def _raw_of_nobody(source: Source, table: str) -> Column:
@@ -273,86 +214,6 @@ def _raw_of_nobody(source: Source, table: str) -> Column:
         return F.lit(NOTHING_LEFT)
     key = F.struct(*(quoted(name) for name in source.key(table)))
     return F.to_json(key, {"ignoreNullFields": "false"})
-
-
-def _forget_refused(
-    work: Workspace,
-    source: Source,
-    table: str,
-    people: PersonColumns,
-    forgotten: Forgotten,
-    erasure: Erasure,
-) -> int:
-    """Rows of a quarantine that are the people's say nothing any more.
-
-    A row that says whose it is, is judged by that; any other by the texts in it.
-    """
-    lakehouse, name = work.lakehouse, quarantine_of(table)
-    if not lakehouse.exists(name):
-        return 0
-    contract = source.contract(table)
-    stored = lakehouse.read(name)
-    texts = {
-        each: F.get_json_object("raw", f"$['{each}']").alias(each) for each in contract.column_names
-    }
-    own = stored.columns
-    renamed = stored.select(*(F.col(each).alias(f"__{each}") for each in own))
-    told = forgetting.marked(
-        renamed.withColumns(
-            {each: F.get_json_object("__raw", f"$['{each}']") for each in contract.column_names}
-        ),
-        people,
-        forgotten,
-    )
-    says_whose = F.coalesce(
-        *(value.isNotNull() for kind, value in people.links.items() if kind == CUSTOMER),
-        F.lit(False),
-    )
-    judged = told.withColumn("__whose", says_whose).drop(*texts)
-    named = _saying(work, name, F.col("raw"), _words_in_rows(erasure)).select(
-        F.col("raw").alias("__raw"), F.lit(True).alias("__named")
-    )
-    settled = F.array_contains("__reasons", FORGOTTEN_PERSON)
-    theirs = (
-        F.col(IS_FORGOTTEN) | (~F.col("__whose") & F.coalesce("__named", F.lit(False)))
-    ) & ~settled
-    marked = judged.join(named.distinct(), "__raw", "left").withColumn("__theirs", theirs)
-    count = marked.where("__theirs").count()
-    if not count:
-        return 0
-    instead = {
-        "raw": F.lit(NOTHING_LEFT),
-        "reasons": F.array(F.lit(FORGOTTEN_PERSON)),
-        "_row_hash": F.lit(None).cast("bigint"),
-        **{mark: F.lit(None).cast(kind) for mark, kind in _MARKS.items() if mark in own},
-    }
-    rows = marked.select(
-        *(
-            F.when(F.col("__theirs"), instead[each]).otherwise(F.col(f"__{each}")).alias(each)
-            if each in instead
-            else F.col(f"__{each}").alias(each)
-            for each in own
-        )
-    )
-    absent = {mark: F.lit(None).cast(kind) for mark, kind in _MARKS.items() if mark not in own}
-    lakehouse.replace_all(Contract.load(name), rows.withColumns(absent) if absent else rows)
-    return count
-
-
-def _words_in_rows(erasure: Erasure) -> list[str]:
-    """Texts by which a line is somebody's: not names, which several people may have."""
-    return [
-        word.lower() for word in erasure.words if len(word) >= _TELLING and not _BLANKS.search(word)
-    ]
-
-
-def _saying(work: Workspace, table: str, text: Column, words: Collection[str]) -> DataFrame:
-    """Rows of ``table`` in whose ``text`` one of ``words`` stands as a whole."""
-    wanted = work.spark.createDataFrame([(word,) for word in words], "__word string")
-    tokens = F.explode(F.array_distinct(F.split(F.lower(text), _BETWEEN_WORDS)))
-    rows = work.lakehouse.read(table)
-    each = rows.select(*rows.columns, tokens.alias("__word"))
-    return each.join(F.broadcast(wanted), "__word", "left_semi").select(*rows.columns)
 
 
 def _without(work: Workspace, table: str, rows: DataFrame) -> int:
@@ -383,22 +244,22 @@ def remake_silver(work: Workspace) -> None:
 
 def forget_silver(work: Workspace, erasure: Erasure) -> None:
     """What the remaking of silver did not reach: rows that no source speaks of any more."""
-    keys = _keys(work, erasure.people)
+    keys = keys_of(work, erasure.people)
     for table in (CUSTOMERS, HISTORY):
         if not work.lakehouse.exists(table):
             continue
-        left = work.lakehouse.read(table).join(keys, _KEY, "left_semi")
+        left = work.lakehouse.read(table).join(keys, KEY, "left_semi")
         if not left.isEmpty():
             work.lakehouse.replace_groups(Contract.load(table), left.where(F.lit(False)), keys)
     if work.lakehouse.exists(REJECTED):
         stays = work.lakehouse.read(REJECTED)
-        key = F.get_json_object("raw", f"$.{_KEY}")
+        key = F.get_json_object("raw", f"$.{KEY}")
         theirs = stays.withColumn("__key", key).join(
-            keys.withColumnRenamed(_KEY, "__key"), "__key", "left_semi"
+            keys.withColumnRenamed(KEY, "__key"), "__key", "left_semi"
         )
         if not theirs.isEmpty():
             others = stays.withColumn("__key", key).join(
-                keys.withColumnRenamed(_KEY, "__key"), "__key", "left_anti"
+                keys.withColumnRenamed(KEY, "__key"), "__key", "left_anti"
             )
             work.lakehouse.replace_all(Contract.load(REJECTED), others.drop("__key"))
 
@@ -430,7 +291,7 @@ def forget_gold(work: Workspace, erasure: Erasure, fresh: Fresh) -> dict[str, in
     Returns:
         Rows that were theirs, by table.
     """
-    lakehouse, keys = work.lakehouse, _keys(work, erasure.people)
+    lakehouse, keys = work.lakehouse, keys_of(work, erasure.people)
     rows: dict[str, int] = {}
     for table in packaged_tables():
         if not table.startswith("gold/") or not lakehouse.exists(table):
@@ -438,16 +299,16 @@ def forget_gold(work: Workspace, erasure: Erasure, fresh: Fresh) -> dict[str, in
         contract = Contract.load(table)
         if contract.partition_by != AS_OF:
             continue
-        if _KEY not in contract.column_names:
+        if KEY not in contract.column_names:
             if table in snapshot_tables():
                 make_snapshots(work, table, snapshot_dates(work, table))
             continue
-        theirs = lakehouse.read(table).join(F.broadcast(keys), _KEY, "left_semi")
+        theirs = lakehouse.read(table).join(F.broadcast(keys), KEY, "left_semi")
         counted = theirs.groupBy(AS_OF).count().collect()
         dates = sorted(row[AS_OF] for row in counted)
         if dates:
             others = lakehouse.read_days(table, AS_OF, dates)
-            stay = others.join(F.broadcast(keys), _KEY, "left_anti")
+            stay = others.join(F.broadcast(keys), KEY, "left_anti")
             note = _snapshots_note(work, table, dates, fresh)
             lakehouse.replace_days(contract, stay, AS_OF, dates, note=note)
         rows[table] = sum(row["count"] for row in counted)
@@ -462,7 +323,3 @@ def _snapshots_note(work: Workspace, table: str, dates: Sequence[date], fresh: F
     # Of a stale one, what it was made of: it stays stale.
     kept = {day: now[day] if day in fresh[table] else of for day, of in made_of.items()}
     return digests_note(dates, kept, kept)
-
-
-def _keys(work: Workspace, people: Sequence[Person]) -> DataFrame:
-    return work.spark.createDataFrame([(p.customer_key,) for p in people], f"{_KEY} string")

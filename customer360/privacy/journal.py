@@ -6,6 +6,7 @@ knew when it began; the file that says so is the last to go.
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import uuid
@@ -15,8 +16,11 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from customer360.pipeline.forgotten import forgotten_secret
 from customer360.privacy.people import Person
 from customer360.settings import Settings
+from customer360.silver.keys import customer_key_of
+from customer360.sources.people import CUSTOMER
 
 FOLDER = "privacy"
 _UNDER_WAY = "erasure.json"
@@ -113,6 +117,28 @@ def audited(settings: Settings, **facts: Any) -> None:
     handle = os.open(folder / _AUDIT, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     with os.fdopen(handle, "a", encoding="utf-8") as stream:
         stream.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
+
+
+def reported(settings: Settings, person: Person) -> None:
+    """Note in the audit that somebody asked for all that is held about ``person``, and who did.
+
+    The person is named by a keyed hash, which cannot be turned back when they are forgotten.
+    """
+    secret = forgotten_secret(settings)
+    about = customer_key_of(f"{person.source}/{CUSTOMER}", person.source_customer_id, secret)
+    audited(settings, what="report", by=getpass.getuser(), about=about)
+
+
+def reports_folder(settings: Settings) -> Path:
+    """Where reports about people are, unless they are written elsewhere."""
+    return folder_of(settings) / "reports"
+
+
+def forget_reports(settings: Settings, people: Sequence[Person]) -> None:
+    """Delete the reports about ``people``."""
+    for person in people:
+        for file in reports_folder(settings).glob(f"{person.customer_key[:16]}-*"):
+            file.unlink()
 
 
 def audit(settings: Settings) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ from customer360.pipeline.stale_snapshots import stale_snapshots
 from customer360.privacy import forget_rows
 from customer360.privacy.forget import forget_in_tables
 from customer360.privacy.journal import Erasure
+from customer360.privacy.known import known_of
 from customer360.privacy.people import find_people
 from customer360.table_names import FEATURES, REJECTED
 from customer360_tests.cases.shop import Shop, open_shop
@@ -62,7 +63,8 @@ def forget(shop: Shop, *given: str) -> dict[str, int]:
     """What `customer360 privacy forget` does to the tables."""
     erasure = Erasure.of(find_people(shop.work.tables, shop.work.deployment, given))
     forget_rows.know_again(shop.work, erasure)
-    return forget_in_tables(shop.work, forget_rows.known_of(shop.work, erasure))
+    known = known_of(shop.work, erasure.people)
+    return forget_in_tables(shop.work, erasure.knowing(*known))
 
 
 def removing(shop: Shop) -> Shop:
