@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from customer360.privacy.forget import Forgotten
 
 PANEL = "Privacy"
+_SHORTEST_SECRET = 16
 commands = typer.Typer()
 privacy = typer.Typer(
     help="What is held about a person, and forgetting them.", no_args_is_help=True
@@ -136,6 +137,63 @@ def forget(
     work = Workspace(open_lakehouse(settings), deployment, f"forget {erasure.id}")
     done = carry_out(work, erasure, lambda: _publish(settings, work), lambda line: say(f"  {line}"))
     _print_forgotten(done, settings)
+
+
+@privacy.command("rotate-key")
+@stoppable()
+def rotate_key(
+    context: typer.Context,
+    secret_file: Annotated[
+        Path | None,
+        typer.Option("--secret-file", help="File with the new secret. Default: one is made."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Finish a rotation that was stopped.")
+    ] = False,
+    home: Home = None,
+    verbose: Verbose = False,
+) -> None:
+    """Give every customer another key, in all tables, and leave nothing of the old ones."""
+    settings = load_settings(home)
+    refuse_if_written(settings.home)
+    from customer360.deployment import Deployment
+    from customer360.pipeline.workspace import Workspace
+    from customer360.privacy.rotate import begin, rotate, under_way
+
+    context.with_resource(writing(settings.home, "customer360 privacy rotate-key"))
+    deployment = Deployment.of(settings)
+    rotation = under_way(settings) if resume else None
+    work = Workspace(open_lakehouse(settings), deployment, "rotate-key")
+    if rotation is None:
+        rotation = begin(work, None if secret_file is None else _secret_in(secret_file))
+    # What is published afterwards is published with the new one.
+    given = {"customer_key_secret": settings.next_secret_file.read_text()}
+    after = settings.model_copy(update=given if settings.customer_key_secret else {})
+    done = rotate(work, rotation, lambda: _publish(after, work), lambda line: say(f"  {line}"))
+    say(f"{done.customers:,} customers have another key, in {done.tables} tables")
+    if done.lists:
+        say(
+            f"{done.lists} files of lists and reports with the old keys are deleted: write lists "
+            f"again by `{settings.command('export LIST')}`"
+        )
+    if done.set_yourself:
+        say("set customer_key_secret to the new secret now: nothing works with the old one")
+    if settings.suppression_path is not None:
+        say(f"look there yourself: customer keys in {escape(str(settings.suppression_path))}")
+
+
+def _secret_in(file: Path) -> str:
+    try:
+        secret = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "expected text in UTF-8"
+        raise SettingsError(f"--secret-file {file}: {reason}") from None
+    if len(secret) < _SHORTEST_SECRET:
+        raise SettingsError(
+            f"--secret-file {file}: expected {_SHORTEST_SECRET} characters or more, found "
+            f"{len(secret)}"
+        )
+    return secret
 
 
 def _publish(settings: Settings, work: object) -> None:

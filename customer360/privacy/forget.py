@@ -8,14 +8,9 @@ on. At the end nothing is left but the hashes and a line of the audit that names
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
-
-import psycopg
-from psycopg import sql
 
 from customer360.bronze.forgetting import NOBODY, columns_without_person, key_of
 from customer360.errors import Customer360Error
@@ -28,7 +23,7 @@ from customer360.privacy.known import known_of
 from customer360.privacy.models_with import first_sale
 from customer360.privacy.people import Person
 from customer360.privacy.scrub import Words
-from customer360.serving import warehouse
+from customer360.privacy.warehouse_anew import publish_anew
 from customer360.settings import Settings
 from customer360.sources.base import Source
 from customer360.sources.synthetic.source import SyntheticSource
@@ -109,7 +104,7 @@ def forget(work: Workspace, erasure: Erasure, publish: Callable[[], None], say: 
     quotations = forget_files.forget_quotations(settings, Words(erasure.words))
     models = models_with.flag(settings, erasure.since, erasure.id)
     say("warehouse")
-    _forget_warehouse(settings, publish)
+    publish_anew(settings, publish)
     done = Forgotten(
         erasure=erasure.id,
         people=len(erasure.people),
@@ -179,35 +174,6 @@ def _forget_raw(work: Workspace, source: Source, erasure: Erasure) -> None:
     ids = {p.source_customer_id for p in erasure.people if p.source == source.name}
     if ids and source.folder.is_dir():
         forget_customers(source.folder, ids, of_customer=nobody, of_transaction=sale_of_nobody)
-
-
-def _forget_warehouse(settings: Settings, publish: Callable[[], None]) -> None:
-    """Published copies, what PostgreSQL keeps of rows that were replaced, and its log.
-
-    Our own server is made anew: all in it comes from the lakehouse. On another's, tables are
-    written anew; its log and its backups are its owner's.
-    """
-    if settings.warehouse_url is None:
-        if not settings.warehouse_dir.exists():
-            return
-        stays = (settings.home / f"{settings.warehouse_dir.name}.stay").exists()
-        warehouse.take_down(settings)
-        shutil.rmtree(settings.warehouse_dir)
-        if stays:
-            warehouse.stay_up(settings)
-        publish()
-        return
-    publish()
-    login = warehouse.open_warehouse(settings).owner
-    with login.connect(autocommit=True) as connection:
-        tables = connection.execute(
-            "SELECT schemaname, tablename FROM pg_tables WHERE schemaname = ANY(%s)",
-            [list(warehouse.READABLE)],
-        ).fetchall()
-        for schema, table in tables:
-            connection.execute(sql.SQL("VACUUM FULL {}").format(sql.Identifier(schema, table)))
-        with suppress(psycopg.errors.InsufficientPrivilege):  # then the server makes one itself
-            connection.execute("CHECKPOINT")
 
 
 def _elsewhere(settings: Settings, erasure: Erasure) -> list[str]:

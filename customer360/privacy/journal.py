@@ -18,7 +18,7 @@ from typing import Any
 
 from customer360.pipeline.forgotten import forgotten_secret
 from customer360.privacy.people import Person
-from customer360.settings import Settings
+from customer360.settings import Settings, write_whole
 from customer360.silver.keys import customer_key_of
 from customer360.sources.people import CUSTOMER
 
@@ -95,13 +95,7 @@ def note(settings: Settings, erasure: Erasure) -> None:
     }
     folder = folder_of(settings)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    beside = folder / f"{_UNDER_WAY}.new"
-    beside.unlink(missing_ok=True)
-    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-        json.dump(stated, stream, ensure_ascii=False)
-        stream.flush()
-        os.fsync(stream.fileno())
-    beside.replace(folder / _UNDER_WAY)
+    write_whole(folder / _UNDER_WAY, json.dumps(stated, ensure_ascii=False))
 
 
 def over(settings: Settings) -> None:
