@@ -20,6 +20,7 @@ from pyspark.sql import functions as F
 from customer360.bronze.edits import IS_LEFT_OUT, MARKS, ROW_HASH, row_hash
 from customer360.contracts import Contract
 from customer360.contracts.checks import (
+    CORRUPT_RECORD,
     RULES_A_MASK,
     keeps_every_rule,
     rules,
@@ -36,11 +37,21 @@ FORGOTTEN = "_forgotten"
 HASH = "hash"
 """Column of ``quarantine/forgotten``: `identifier_hash` of an identifier of somebody forgotten."""
 
+WORD = "word"
+"""Kind of a text, in small letters, that names somebody forgotten and nobody else."""
+
+TELLING = 4
+"""Characters from which a text in a line that cannot be split tells whose it is."""
+
+BETWEEN_WORDS = r"[^\p{L}\p{N}@._+-]+"
+"""Regular expression (Java's) of what stands between the texts of a line."""
+
 NOBODY = "forgotten"
 """Stands in raw files of our own where the customer's id stood."""
 
 _KEY_PREFIX, _KEY_DIGITS = "forgotten-", 32
 _KEY = f"^{_KEY_PREFIX}[0-9a-f]{{{_KEY_DIGITS}}}$"
+_EVERY = "__every_hash"
 _STAYS = ("integer", "number", "date", "timestamp", "boolean")
 
 
@@ -92,7 +103,30 @@ def marked(rows: DataFrame, people: PersonColumns, forgotten: Forgotten) -> Data
         if kind == CUSTOMER:
             is_theirs |= F.coalesce(value == NOBODY, F.lit(False))
         joined.append(theirs)
+    if CORRUPT_RECORD in rows.columns and people.links:
+        # One row, with which all are joined: the few lines that could not be split look into it.
+        every = forgotten.hashes.agg(F.collect_set(HASH).alias(_EVERY))
+        rows = rows.crossJoin(F.broadcast(every))
+        named = F.arrays_overlap(_hashes_in_line(forgotten), _EVERY)
+        is_theirs |= F.when(F.col(CORRUPT_RECORD).isNotNull(), named).otherwise(F.lit(False))
+        joined.append(_EVERY)
     return rows.withColumn(FORGOTTEN, is_theirs).drop(*joined)
+
+
+def _hashes_in_line(forgotten: Forgotten) -> SparkColumn:
+    """Hashes of the texts of a line that could not be split, as an id or as a word."""
+    words = F.filter(F.split(CORRUPT_RECORD, BETWEEN_WORDS), lambda word: F.length(word) >= TELLING)
+
+    def hashes(word: SparkColumn) -> SparkColumn:
+        kinds = ((CUSTOMER, word), (WORD, F.lower(word)))
+        return F.array(
+            *(
+                identifier_hash(forgotten.source, kind, value, forgotten.secret)
+                for kind, value in kinds
+            )
+        )
+
+    return F.flatten(F.transform(words, hashes))
 
 
 def blanked(

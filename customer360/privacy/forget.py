@@ -1,9 +1,9 @@
 """``customer360 privacy forget``: people leave a home, to the last byte of it.
 
-The order matters. First their identifiers are known as hashes, so that no load brings them back;
-then what is known of them is noted, because what has gone cannot be looked up; then bronze goes
-before all that is made of it. Every step can be repeated, so that an erasure that was killed goes
-on. At the end nothing is left but the hashes and a line of the audit that names nobody.
+The order matters. First what is known of them is noted, because what has gone cannot be looked up;
+then their identifiers are known as hashes, so that no load brings them back; then bronze goes, and
+all that is made of it. Every step can be repeated, so that an erasure that was killed goes on. At
+the end nothing is left but the hashes and a line of the audit that names nobody.
 """
 
 from __future__ import annotations
@@ -89,11 +89,11 @@ def forget(work: Workspace, erasure: Erasure, publish: Callable[[], None], say: 
         say: Receives progress, a line at a time.
     """
     settings = work.deployment.settings
-    forget_rows.know_again(work, erasure)
     erasure = erasure.knowing(*known_of(work, erasure.people))
     if erasure.since is None:
         erasure = replace(erasure, since=first_sale(work, erasure.people))
     journal.note(settings, erasure)
+    forget_rows.know_again(work, erasure)
     say("raw files and tables")
     rows = forget_in_tables(work, erasure)
     say("lists, models, logs")

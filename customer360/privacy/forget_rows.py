@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from customer360.bronze import forgetting
 from customer360.bronze.edits import IS_LEFT_OUT, ROW_HASH
-from customer360.bronze.forgetting import HASH, Forgotten
+from customer360.bronze.forgetting import HASH, WORD, Forgotten, identifier_hash
 from customer360.bronze.ingest import NOTHING_LEFT
 from customer360.contracts import Contract
 from customer360.contracts.checks import CORRUPT_RECORD, violation_columns
@@ -22,7 +22,7 @@ from customer360.contracts.sql import quoted
 from customer360.days import DayRange
 from customer360.gold.snapshots import snapshot_tables
 from customer360.pipeline.bronze_accounts import DELIVERY_DAY
-from customer360.pipeline.forgotten import forgotten_of
+from customer360.pipeline.forgotten import forgotten_of, forgotten_secret
 from customer360.pipeline.load_silver import (
     load_customer_days,
     load_customer_history,
@@ -47,6 +47,8 @@ from customer360.privacy.their_rows import (
     refused,
     saying,
     tables_of_people,
+    telling,
+    texts_frame,
 )
 from customer360.sources.base import ChangingSource, Source
 from customer360.sources.people import PersonColumns
@@ -68,21 +70,25 @@ _MARKS = {"_edited_row": "bigint", "_edited_by": "string", "_edited_at": "timest
 def know_again(work: Workspace, erasure: Erasure) -> None:
     """Put hashes of all that identifies the people into ``quarantine/forgotten``.
 
-    From then on no load brings them in.
+    From then on no load brings them in: what their rows say who they are, and the texts that name
+    them, by which a line is known that cannot be split.
     """
+    secret = forgotten_secret(work.deployment.settings)
     for source in work.deployment.sources:
         hashes = identifiers_of(work, source, erasure.people)
         if hashes is None:
             continue
-        rows = hashes.withColumns(
-            {
-                "erasure": F.lit(erasure.id),
-                "forgotten_at": F.timestamp_seconds(F.lit(erasure.started_at.timestamp())),
-            }
-        )
+        words = texts_frame(work.spark, WORD, telling(erasure.words))
+        of_words = words.select(identifier_hash(source.name, WORD, F.col(WORD), secret).alias(HASH))
+        rows = hashes.unionByName(of_words).distinct()
         work.lakehouse.merge(
             Contract.load(FORGOTTEN),
-            rows,
+            rows.withColumns(
+                {
+                    "erasure": F.lit(erasure.id),
+                    "forgotten_at": F.timestamp_seconds(F.lit(erasure.started_at.timestamp())),
+                }
+            ),
             f"ON target.{HASH} = source.{HASH} WHEN NOT MATCHED THEN INSERT *",
             copied=True,
         )

@@ -11,7 +11,13 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from customer360.bronze import forgetting
-from customer360.bronze.forgetting import HASH, Forgotten, identifier_hash
+from customer360.bronze.forgetting import (
+    BETWEEN_WORDS,
+    HASH,
+    TELLING,
+    Forgotten,
+    identifier_hash,
+)
 from customer360.contracts.reasons import FORGOTTEN_PERSON
 from customer360.contracts.spark import table_schema
 from customer360.pipeline.forgotten import forgotten_secret
@@ -24,11 +30,7 @@ from customer360.table_names import quarantine_of
 IS_THEIRS = forgetting.FORGOTTEN
 """Column that says of a row whether it is one of the people's."""
 
-_TELLING = 4
-"""Characters from which a text in a line that cannot be split tells whose it is."""
-
 _BLANKS = re.compile(r"\s")
-_BETWEEN_WORDS = r"[^\p{L}\p{N}@._+-]+"
 _ROUNDS = 4
 """Tables that an identifier may lead over; no source has as many."""
 
@@ -146,11 +148,18 @@ def refused(
 
 def saying(rows: DataFrame, text: Column, words: Collection[str]) -> DataFrame:
     """Those of ``rows`` in whose ``text`` one of ``words`` that has no blanks stands as a whole."""
-    telling = {word.lower() for word in words if len(word) >= _TELLING and not _BLANKS.search(word)}
-    wanted = texts_frame(rows.sparkSession, "__word", telling)
-    tokens = F.explode(F.array_distinct(F.split(F.lower(text), _BETWEEN_WORDS)))
+    wanted = texts_frame(rows.sparkSession, "__word", telling(words))
+    tokens = F.explode(F.array_distinct(F.split(F.lower(text), BETWEEN_WORDS)))
     each = rows.select(*rows.columns, tokens.alias("__word"))
     return each.join(F.broadcast(wanted), "__word", "left_semi").select(*rows.columns)
+
+
+def telling(words: Collection[str]) -> set[str]:
+    """Those of ``words``, in small letters, by which a line is somebody's.
+
+    Names are several people's, and short texts stand for much else.
+    """
+    return {word.lower() for word in words if len(word) >= TELLING and not _BLANKS.search(word)}
 
 
 def texts_frame(spark: SparkSession, name: str, texts: Collection[str]) -> DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,14 @@ from pyspark.sql import SparkSession
 from customer360.bronze.forgetting import key_of
 from customer360.pipeline import make_gold
 from customer360.pipeline.forgotten import forgotten_secret
+from customer360.pipeline.row_edits import Edit, keep
 from customer360.pipeline.stale_snapshots import stale_snapshots
 from customer360.privacy import forget_rows
 from customer360.privacy.forget import forget_in_tables
 from customer360.privacy.journal import Erasure
 from customer360.privacy.known import known_of
 from customer360.privacy.people import find_people
-from customer360.table_names import FEATURES, REJECTED
+from customer360.table_names import EDITS, FEATURES
 from customer360_tests.cases.shop import Shop, open_shop
 from customer360_tests.privacy.every_byte import where_they_stand
 
@@ -54,17 +55,26 @@ DAY_2 = (
     f"O-6,bob-8,2024-03-02 10:00,40.00,store,{BOB},,ok,",
     f"O-7,ann-7,2024-03-02 10:00,80.00,Ann Canary's shop,{ANN},,ok,",
     f"R-1,ann-7,2024-03-02 12:00,-10.00,web,{ANN},O-1,back,",
+    # An order that contradicts itself is in quarantine/transactions with its customer's key.
+    f"O-8,ann-7,2024-03-02 13:00,7.00,web,{ANN},,ok,",
+    f"O-8,ann-7,2024-03-02 13:00,7.50,web,{ANN},,ok,",
+    # Of one whom silver does not know.
+    "O-9,zoe-1,2024-03-02 14:00,n/a,web,Zoe Canary,zoe@example.com,,,,ok,",
 )
-CANARIES = ("ann-7", "ann.canary", "Ann Canary", "911222333", "1981-02-03", "O-1", "O-7", "O-5")
+CANARIES = (
+    *("ann-7", "ann.canary", "Ann Canary", "911222333", "1981-02-03", "O-1", "O-7", "O-5", "O-8"),
+    *("zoe-1", "Zoe Canary", "zoe@example.com", "O-9"),
+)
+EDITED_AT = datetime(2024, 3, 5, tzinfo=UTC)
 SILVER = ("transactions", "customer_days", "customers", "customer_history")
 
 
 def forget(shop: Shop, *given: str) -> dict[str, int]:
     """What `customer360 privacy forget` does to the tables."""
     erasure = Erasure.of(find_people(shop.work.tables, shop.work.deployment, given))
+    erasure = erasure.knowing(*known_of(shop.work, erasure.people))
     forget_rows.know_again(shop.work, erasure)
-    known = known_of(shop.work, erasure.people)
-    return forget_in_tables(shop.work, erasure.knowing(*known))
+    return forget_in_tables(shop.work, erasure)
 
 
 def removing(shop: Shop) -> Shop:
@@ -106,7 +116,9 @@ def test_removed_with_their_sales_it_is_as_if_they_had_never_bought(
 ) -> None:
     shop = removing(opened(spark, tmp_path / "a"))
     shop.load()
-    forget(shop, "ann-7")
+    forget(shop, "ann-7", "mill:zoe-1")
+    stand = where_they_stand(tmp_path / "a" / "lakehouse", CANARIES)
+    assert not any(stand.values()), stand
     never = opened(spark, tmp_path / "b")
     lines_without(never, "ann-7")
     never.load()
@@ -122,11 +134,29 @@ def test_their_sales_stay_as_those_of_nobody(
     shop = opened(spark, tmp_path)
     shop.load()
     make_gold.make_snapshots(shop.work, FEATURES, [MARCH["last"]])
-    bob = silver_of(shop)
-    bobs = [row for row in bob["customer_days"] if "20.00" in row or "40.00" in row]
+    edits = [
+        Edit("mill_orders", number, delivered, None, {"sum": "3.00"}, False, "Zé", EDITED_AT)
+        for number, delivered in (
+            (1, '{"nr":"O-3","who":"ann-7","mail":"ann.canary@example.com"}'),
+            (2, '{"nr":"O-4","who":"bob-8","mail":"bob@example.com"}'),
+        )
+    ]
+    keep(shop.lakehouse, edits)
+    days = silver_of(shop)["customer_days"]
+    bobs = [row for row in days if "20.00" in row or "40.00" in row]
+    (ann,) = find_people(shop.work.tables, shop.work.deployment, ["ann-7"])
+    texts = (*CANARIES, ann.customer_key)
+    folder = tmp_path / "lakehouse"
+    before = where_they_stand(folder, texts)
+    assert all(before.values()), before
 
-    forgotten = forget(shop, "ann.canary@example.com")
+    forgotten = forget(shop, "ann.canary@example.com", "mill:zoe-1")
 
+    # 5 accepted rows; of the refused ones O-3, O-9 and the line that could not be split.
+    assert forgotten == {
+        "bronze/mill_orders": 5, "quarantine/mill_orders": 3, EDITS: 1, FEATURES: 1,
+    }  # fmt: skip
+    assert shop.rows(EDITS, "row") == [("2",)]
     secret = forgotten_secret(shop.work.deployment.settings)
     nobody = shop.rows(
         "silver/transactions", "order_id", "kind", "amount", "channel", "related_order_id",
@@ -141,64 +171,25 @@ def test_their_sales_stay_as_those_of_nobody(
         ],
         key=lambda row: [str(value) for value in row],
     )
+    assert shop.reasons() == {"conflicting_rows": 2}
     assert silver_of(shop)["customer_days"] == bobs
     assert list(shop.customers()) == ["bob-8"]
     assert shop.net() == Decimal("60.00")
-    assert [row[0] for row in shop.rows("gold/customer_features", "frequency")] == ["1"]
+    assert shop.rows("gold/customer_features", "net_revenue") == [("60.0",)]
     assert stale_snapshots(shop.work.tables) == []
-    # 3 orders, and of the refused ones O-3 and the line that could not be split.
-    assert forgotten == {"bronze/mill_orders": 3, "quarantine/mill_orders": 2, FEATURES: 1}
+    refused = shop.rows("quarantine/mill_orders", "reasons", "raw")
+    assert [row for row in refused if "forgotten" in row[0]] == [("[forgotten]", "{}")] * 3
+    assert [row[1][:11] for row in refused if "forgotten" not in row[0]] == ['{"nr":"O-4"']
+    after = where_they_stand(folder, texts)
+    assert not any(after.values()), after
 
-    before = silver_of(shop)
-    shop.load()  # the files still hold them
-    assert silver_of(shop) == before
-
-
-@pytest.mark.parametrize(
-    ("opened", "sales"), [(daily_shop, "anonymous"), (extract_shop, "removed")]
-)
-def test_nothing_that_names_them_is_in_any_byte(
-    spark: SparkSession, tmp_path: Path, opened: Opened, sales: str
-) -> None:
-    shop = opened(spark, tmp_path)
-    if sales == "removed":
-        removing(shop)
+    as_it_is = silver_of(shop)
+    for file in sorted(shop.folder.iterdir()):  # they come again
+        shop.deliver(file.name, *file.read_text(encoding="utf-8").splitlines())
     shop.load()
-    key = find_people(shop.work.tables, shop.work.deployment, ["ann-7"])[0].customer_key
-    folder = tmp_path / "lakehouse"
-    before = where_they_stand(folder, [*CANARIES, key])
-    assert all(before.values()), before
-
-    forget(shop, key)
-    assert where_they_stand(folder, [*CANARIES, key]) == {c: set() for c in [*CANARIES, key]}
-
-    shop.load()  # from files that still hold them, into quarantine among others
-    again = where_they_stand(folder, [*CANARIES, key])
-    # Of the line that cannot be split nobody can say whose it is before it is looked at.
-    assert {text for text, files in again.items() if files} <= {"ann.canary", "O-5", "ann-7"}
-
-
-def test_rows_refused_stay_accounted_for_without_content(
-    spark: SparkSession, tmp_path: Path
-) -> None:
-    shop = daily_shop(spark, tmp_path)
-    shop.load()
-    forget(shop, "mill:ann-7")
-    rows = shop.rows("quarantine/mill_orders", "reasons", "raw")
-    assert [row for row in rows if "forgotten" in row[0]] == [("[forgotten]", "{}")] * 2
-    assert [row[1][:10] for row in rows if "forgotten" not in row[0]] == ['{"nr":"O-4']
-
-
-def test_somebody_who_is_only_in_quarantine_is_forgotten_too(
-    spark: SparkSession, tmp_path: Path
-) -> None:
-    broken = "O-9,zoe-1,2024-03-01 10:00,n/a,web,Zoe Canary,zoe@example.com,,,,ok,"
-    files = {"sales_2024-03-01.csv": (*DAY_1, broken)}
-    shop = open_shop(spark, tmp_path, DAILY, files, **MARCH)
-    shop.load()
-    assert forget(shop, "mill:zoe-1") == {"quarantine/mill_orders": 1}
-    stand = where_they_stand(tmp_path / "lakehouse", ["zoe-1", "Zoe Canary", "zoe@example.com"])
-    assert not any(stand.values())
+    assert silver_of(shop) == as_it_is
+    again = where_they_stand(folder, texts)
+    assert not any(again.values()), again
 
 
 def test_an_order_keeps_its_kind_where_the_mapping_asks_its_number(
@@ -263,58 +254,3 @@ keep: [line]
     stand = where_they_stand(tmp_path / "lakehouse", ["engraved Ann", "Ann Canary", "ann@exa"])
     assert not any(stand.values()), stand
     assert where_they_stand(tmp_path / "lakehouse", ["engraved Bob"])["engraved Bob"]
-
-
-def test_several_are_forgotten_in_one_pass_and_others_later(
-    spark: SparkSession, tmp_path: Path
-) -> None:
-    shop = daily_shop(spark, tmp_path)
-    shop.load()
-    forget(shop, "ann-7", "bob-8")
-    assert shop.customers() == {}
-    assert shop.lakehouse.read("silver/customer_days").isEmpty()
-    day = "2024-03-03"
-    shop.deliver(f"sales_{day}.csv", HEAD, f"O-9,eve-1,{day} 10:00,5.00,web,Eve,e@e.org,,,,ok,")
-    shop.load()
-    assert list(shop.customers()) == ["eve-1"]
-    forget(shop, "eve-1")
-    assert shop.customers() == {}
-    total = shop.lakehouse.read("silver/transactions").selectExpr(
-        "sum(if(kind = 'sale', amount, -amount)) AS net"
-    )
-    assert total.first() == (Decimal("145.00"),)
-
-
-def test_rows_that_silver_kept_out_are_nobodys(spark: SparkSession, tmp_path: Path) -> None:
-    """An order that contradicts itself lies in quarantine/transactions with its customer's key."""
-    files = {
-        "sales_2024-03-01.csv": (*DAY_1, f"O-1,ann-7,2024-03-01 10:00,11.00,web,{ANN},,ok,"),
-    }
-    shop = open_shop(spark, tmp_path, DAILY, files, **MARCH)
-    shop.load()
-    assert shop.reasons() == {"conflicting_rows": 2}
-    key = find_people(shop.work.tables, shop.work.deployment, ["ann-7"])[0].customer_key
-    forget(shop, "ann-7")
-    assert shop.reasons() == {"conflicting_rows": 2}
-    raw = "".join(row[0] for row in shop.rows(REJECTED, "raw"))
-    assert key not in raw
-    assert "O-1" not in raw
-
-
-def test_an_edit_of_one_of_their_rows_goes(spark: SparkSession, tmp_path: Path) -> None:
-    from datetime import UTC, datetime
-
-    from customer360.pipeline.row_edits import Edit, keep
-    from customer360.table_names import EDITS
-
-    shop = daily_shop(spark, tmp_path)
-    shop.load()
-    at = datetime(2024, 3, 5, tzinfo=UTC)
-    of_ann = '{"nr":"O-3","who":"ann-7","mail":"ann.canary@example.com"}'
-    edits = [
-        Edit("mill_orders", 1, of_ann, None, {"sum": "3.00"}, False, "Zé", at),
-        Edit("mill_orders", 2, '{"nr":"O-4","who":"bob-8"}', None, {"sum": "4"}, False, "Zé", at),
-    ]
-    keep(shop.lakehouse, edits)
-    assert forget(shop, "ann-7")[EDITS] == 1
-    assert shop.rows(EDITS, "row") == [("2",)]
