@@ -13,7 +13,7 @@ from customer360.language import Language
 
 _PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string("""\
 <!doctype html>
-<html lang="en">
+<html lang="{{ language }}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -85,19 +85,19 @@ class Section:
     pictures: Mapping[str, bytes] = field(default_factory=dict)
 
 
-def page(title: str, sections: Sequence[Section]) -> str:
-    """The page as text of HTML."""
-    english = Language("en")
+def page(title: str, sections: Sequence[Section], *, language: str = "en") -> str:
+    """The page as text of HTML; ``language`` is the code of that of its texts."""
+    said = Language(language)
     encoded = [
         {
             "title": section.title,
             "paragraphs": section.paragraphs,
             "tables": section.tables,
             "pictures": {
-                english.named("plot", name): base64.b64encode(png).decode()
+                said.named("plot", name): base64.b64encode(png).decode()
                 for name, png in section.pictures.items()
             },
         }
         for section in sections
     ]
-    return _PAGE.render(title=title, sections=encoded)
+    return _PAGE.render(title=title, sections=encoded, language=language)

@@ -8,6 +8,7 @@ still the sources when the Dagster daemon starts tonight.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 from collections.abc import Mapping
@@ -272,6 +273,12 @@ class Settings(BaseSettings):
         None, description="Secret of the customer keys; unset: made once, kept in the home."
     )
 
+    forgotten_sales: Literal["anonymous", "removed"] = Field(
+        "anonymous",
+        description="What becomes of the sales of a person who is forgotten: they stay in the "
+        "business's figures as sales of nobody, or go.",
+    )
+
     # Campaign lists
     suppression_path: Path | None = Field(
         None, description="CSV of who must not be written to, whatever their consent says."
@@ -382,17 +389,60 @@ class Settings(BaseSettings):
         return self.mlflow_tracking_uri or f"sqlite:///{self.mlflow_dir.absolute()}/mlflow.db"
 
     def secret(self) -> bytes:
-        """The secret behind ``customer_key``; made at first use, readable by its owner only."""
+        """The secret behind ``customer_key``; made at first use, readable by its owner only.
+
+        Raises:
+            SettingsError: It is lost; its rotation was stopped; or the setting holds one that the
+                keys are not made with any more.
+        """
+        if self.next_secret_file.exists():
+            raise SettingsError(
+                "a rotation of the customer key was stopped before its end: finish it by "
+                f"`{self.command('privacy rotate-key --resume')}`"
+            )
         if self.customer_key_secret:
+            file = self._secret_file(_DIGEST)
+            if file.exists() and file.read_text() != _digest(self.customer_key_secret):
+                raise SettingsError(
+                    "setting customer_key_secret: the keys were rotated to another one since; set "
+                    "it to the secret that `privacy rotate-key` was given"
+                )
             return self.customer_key_secret.encode()
-        file = self._secret_file("customer_key")
-        if not _has_content(file) and self.has_table(CUSTOMERS):
+        return self.secret_behind("customer_key", CUSTOMERS)
+
+    @property
+    def next_secret_file(self) -> Path:
+        """The secret that keys are being rotated to, while they are."""
+        return self._secret_file("customer_key.next")
+
+    def use_next_secret(self) -> bool:
+        """End a rotation: the next secret is the secret.
+
+        Returns:
+            Whether it is one of the settings, which must be changed by who keeps it.
+        """
+        given = bool(self.customer_key_secret)
+        if given:
+            write_whole(self._secret_file(_DIGEST), _digest(self.next_secret_file.read_text()))
+            self.next_secret_file.unlink()
+        else:
+            self.next_secret_file.replace(self._secret_file("customer_key"))
+        return given
+
+    def secret_behind(self, name: str, table: str) -> bytes:
+        """The kept secret that ``table`` is made with; made at first use.
+
+        Raises:
+            SettingsError: It is lost: another one would be made, and nothing would fit the table.
+        """
+        file = self._secret_file(name)
+        if not _has_content(file) and self.has_table(table):
             state = "empty" if file.exists() else "missing"
             raise SettingsError(
-                f"{file} is {state}, and {CUSTOMERS} was made with it: put it back from a backup; "
+                f"{file} is {state}, and {table} was made with it: put it back from a backup; "
                 "with another one every customer would be a new one"
             )
-        return self.kept_secret("customer_key")
+        return self.kept_secret(name)
 
     def _secret_file(self, name: str) -> Path:
         return self.home / "secrets" / name
@@ -406,7 +456,7 @@ class Settings(BaseSettings):
             # file is what a crash left of an older release: nothing was ever made by it.
             with FileLock(file.with_name(f".{name}.lock"), mode=0o600):
                 if not _has_content(file):
-                    _write_whole(file, secrets.token_hex(32))
+                    write_whole(file, secrets.token_hex(32))
         return file.read_bytes()
 
 
@@ -415,12 +465,18 @@ SECRETS = frozenset(
 ) | {"customer_key_secret"}
 """Settings whose value is never part of a message."""
 
+_DIGEST = "customer_key.sha256"
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
 
 def _has_content(file: Path) -> bool:
     return file.is_file() and file.stat().st_size > 0
 
 
-def _write_whole(file: Path, text: str) -> None:
+def write_whole(file: Path, text: str) -> None:
     """Write beside and rename: whoever reads it reads all of it, whenever a crash comes."""
     beside = file.with_name(f".{file.name}.new")
     beside.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ ORDER_LINES = "silver/order_lines"
 CUSTOMER_DAYS = "silver/customer_days"
 REJECTED = "quarantine/transactions"
 EDITS = "quarantine/edits"
+FORGOTTEN = "quarantine/forgotten"
 
 FEATURES = "gold/customer_features"
 FIRST_ORDERS = "gold/first_orders"

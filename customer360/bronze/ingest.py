@@ -9,7 +9,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from customer360.bronze import edits as row_edits
+from customer360.bronze import forgetting
 from customer360.bronze.edits import IS_LEFT_OUT, MARKS, ROW_HASH
+from customer360.bronze.forgetting import FORGOTTEN, Forgotten
 from customer360.contracts import Contract
 from customer360.contracts.checks import (
     CORRUPT_RECORD,
@@ -18,12 +20,16 @@ from customer360.contracts.checks import (
     violation_columns,
     with_violations,
 )
-from customer360.contracts.reasons import LEFT_OUT
+from customer360.contracts.reasons import FORGOTTEN_PERSON, LEFT_OUT
 from customer360.contracts.spark import table_schema
 from customer360.contracts.sql import quoted
+from customer360.sources.people import PersonColumns
 
 WORTH = "_worth"
 """What a row is worth, beside the columns of a received row; null where nothing can be told."""
+
+NOTHING_LEFT = "{}"
+"""What quarantine has of a row of somebody forgotten."""
 
 _RUN_ID = "_run_id"
 _OF_AN_EDIT = dict(zip(MARKS, ("bigint", "string", "timestamp"), strict=True))
@@ -36,6 +42,8 @@ def received(
     ingested_at: datetime,
     run_id: str,
     edits: DataFrame | None = None,
+    people: PersonColumns | None = None,
+    forgotten: Forgotten | None = None,
 ) -> DataFrame:
     """Raw rows with their bookkeeping columns and the rules they break.
 
@@ -46,6 +54,8 @@ def received(
         ingested_at: When this run learnt of the rows; must have a time zone.
         run_id: The run, as quarantine will name it.
         edits: Those of the table in ``quarantine/edits``; None where there are none.
+        people: How the rows are about people.
+        forgotten: Who is to be forgotten; None where nobody is. Needs ``people``.
 
     Returns:
         The same rows, edited ones as their edits say, plus ``_event_date``, ``_ingested_at``,
@@ -64,12 +74,17 @@ def received(
         added |= {ROW_HASH: row_edits.row_hash(contract), IS_LEFT_OUT: F.lit(False)}
     else:
         rows = row_edits.applied(rows, contract, edits)
+    if forgotten is not None and people is not None:
+        rows = forgetting.marked(rows, people, forgotten)
     checked = with_violations(rows, contract, event_date="_event_date", money=WORTH)
-    return checked.withColumns(
+    complete = checked.withColumns(
         {"_ingested_at": F.timestamp_seconds(F.lit(ingested_at.timestamp()))}
         | added
         | {_RUN_ID: F.lit(run_id)}
     )
+    if forgotten is None or people is None:
+        return complete.withColumn(FORGOTTEN, F.lit(False))
+    return forgetting.blanked(complete, contract, people, forgotten)
 
 
 def kept(contract: Contract) -> SparkColumn:
@@ -91,13 +106,17 @@ def rejected(received: DataFrame, contract: Contract) -> DataFrame:
 
     ``raw`` is the row as JSON, nulls kept, with columns the contract does not know under
     ``_rescued``; for a row that could not be split it is the line as it stood in the file. Of an
-    edited row it is what was made of it.
+    edited row it is what was made of it; of somebody forgotten nothing.
     """
-    why = F.when(F.col(IS_LEFT_OUT), F.array(F.lit(LEFT_OUT))).otherwise(reasons(None, contract))
+    why = (
+        F.when(F.col(FORGOTTEN), F.array(F.lit(FORGOTTEN_PERSON)))
+        .when(F.col(IS_LEFT_OUT), F.array(F.lit(LEFT_OUT)))
+        .otherwise(reasons(None, contract))
+    )
     return received.where(~kept(contract)).select(
         F.col("_delivered_on"),
         why.alias("reasons"),
-        _raw(contract).alias("raw"),
+        F.when(F.col(FORGOTTEN), NOTHING_LEFT).otherwise(_raw(contract)).alias("raw"),
         F.col("_source_file"),
         F.col("_ingested_at"),
         F.col("_row_hash"),

@@ -20,6 +20,7 @@ from customer360.cli import (
     exports,
     files,
     models,
+    privacy,
     quarantine,
     runs,
     tables,
@@ -40,6 +41,7 @@ for _subject in (
     models,
     exports,
     warehouse,
+    privacy,
 ):
     app.add_typer(_subject.commands)
 

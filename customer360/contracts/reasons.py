@@ -11,5 +11,11 @@ DELETED = "deleted_at_source"
 LEFT_OUT = "left_out_by_edit"
 """An edit leaves the row out for good."""
 
+FORGOTTEN_PERSON = "forgotten"
+"""The row was of somebody who is forgotten; nothing of it is left but that it was there."""
+
+SETTLED = (LEFT_OUT, FORGOTTEN_PERSON)
+"""Reasons of rows that quarantine does not wait to be rid of."""
+
 OTHER_CURRENCY = "other_currency"
 """The row's money is of another currency than its source's: silver leaves it out."""

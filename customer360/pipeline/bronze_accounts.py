@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from customer360.contracts.reasons import SETTLED
 from customer360.limits import LeftOut
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ class BronzeLoaded:
         reasons: Quarantined rows by reason; a row with two reasons counts in both.
         deleted: Rows in quarantine because the source has them no more; they count as neither
             raw nor quarantined.
-        dropped: Rows in quarantine because an edit leaves them out for good.
+        dropped: Rows in quarantine for good: an edit leaves them out, or they were of somebody who
+            is forgotten.
         set_aside: Values that describe and could not be used, by reason: their rows are in bronze
             and are read without them.
         left_out: Quarantined rows and their money, of how much; None where an unchanged extract
@@ -78,6 +80,11 @@ class BronzeLoaded:
     def not_conserved(self) -> dict[str, DeliveryCount]:
         """Delivery days on which raw rows are not bronze rows plus quarantined rows."""
         return {day: count for day, count in self.counts.items() if not count.conserved}
+
+
+def settled(reasons: Mapping[str, int]) -> int:
+    """Of quarantined rows by reason, those that are there for good."""
+    return sum(reasons.get(reason, 0) for reason in SETTLED)
 
 
 def left_out(observed: Mapping[str, Any], rows: int, of_rows: int) -> LeftOut:

@@ -22,13 +22,20 @@ from customer360.bronze import ingest
 from customer360.bronze.edits import IS_LEFT_OUT
 from customer360.contracts import Contract
 from customer360.contracts.checks import money_counts, set_aside_counts, set_aside_reasons
-from customer360.contracts.reasons import DELETED, LEFT_OUT
+from customer360.contracts.reasons import DELETED
 from customer360.contracts.spark import table_schema
 from customer360.contracts.sql import quoted
 from customer360.errors import SettingsError, listed
 from customer360.lakehouse.delta_log import Commit
-from customer360.pipeline.bronze_accounts import WHOLE, BronzeLoaded, DeliveryCount, left_out
+from customer360.pipeline.bronze_accounts import (
+    WHOLE,
+    BronzeLoaded,
+    DeliveryCount,
+    left_out,
+    settled,
+)
 from customer360.pipeline.edited_rows import edits_of, edits_print
+from customer360.pipeline.forgotten import forgotten_of
 from customer360.pipeline.workspace import Workspace, days_note, newest_note
 from customer360.sources.base import ChangingSource, Poll
 from customer360.table_names import quarantine_of
@@ -80,6 +87,8 @@ class _Step:
             ingested_at=work.started_at,
             run_id=work.run_id,
             edits=edits_of(work, self.table),
+            people=self.source.person_columns(self.table),
+            forgotten=forgotten_of(work, self.source),
         ).persist()  # read once, under the load's own state, for all that follows
         try:
             self._check_key(received)
@@ -257,9 +266,9 @@ class _Step:
             {WHOLE: count},
             dict(sorted(reasons.items())),
             deleted,
-            reasons[LEFT_OUT],
+            settled(reasons),
             self.set_aside,
-            left_out(self.money, quarantined - reasons[LEFT_OUT], raw),
+            left_out(self.money, quarantined - settled(reasons), raw),
         )
 
     def _note(self, poll: Poll, days: set[date]) -> str:

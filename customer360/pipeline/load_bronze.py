@@ -15,7 +15,6 @@ from customer360.bronze import ingest
 from customer360.bronze.edits import IS_LEFT_OUT
 from customer360.contracts import Contract
 from customer360.contracts.checks import money_counts, set_aside_counts, set_aside_reasons
-from customer360.contracts.reasons import LEFT_OUT
 from customer360.contracts.times import PLAUSIBLE
 from customer360.days import DayRange
 from customer360.lakehouse.tables import Folders, days_predicate
@@ -26,9 +25,11 @@ from customer360.pipeline.bronze_accounts import (
     BronzeLoaded,
     DeliveryCount,
     left_out,
+    settled,
 )
 from customer360.pipeline.edited_rows import edits_of, edits_print
 from customer360.pipeline.follow_changes import follow_changes
+from customer360.pipeline.forgotten import forgotten_of
 from customer360.pipeline.patterns import check_patterns
 from customer360.pipeline.workspace import Workspace, days_note, newest_note
 from customer360.sources.base import ChangingSource, Source
@@ -61,13 +62,15 @@ def load_bronze(work: Workspace, source: Source, table: str, days: DayRange) -> 
         raise broken from None
 
 
-def _received(work: Workspace, raw: DataFrame, contract: Contract) -> DataFrame:
+def _received(work: Workspace, source: Source, table: str, raw: DataFrame) -> DataFrame:
     return ingest.received(
         raw,
-        contract,
+        source.contract(table),
         ingested_at=work.started_at,
         run_id=work.run_id,
-        edits=edits_of(work, contract.table.removeprefix("bronze/")),
+        edits=edits_of(work, table),
+        people=source.person_columns(table),
+        forgotten=forgotten_of(work, source),
     )
 
 
@@ -78,7 +81,7 @@ def _load_days(work: Workspace, source: Source, table: str, days: DayRange) -> B
     # Counted apart from the split, so that the split is proved and not assumed. Parquet answers
     # this from its footers.
     raw_rows = _raw_rows_by_day(raw)
-    received = _received(work, raw, contract)
+    received = _received(work, source, table, raw)
     broken = Observation()
     seen = received.observe(
         broken,
@@ -123,7 +126,7 @@ def _load_days(work: Workspace, source: Source, table: str, days: DayRange) -> B
         if refused
         else {}
     )
-    dropped = reasons.get(LEFT_OUT, 0)
+    dropped = settled(reasons)
     return BronzeLoaded(
         bronze,
         quarantine,
@@ -143,7 +146,7 @@ def _load_extract(work: Workspace, source: Source, table: str, days: DayRange) -
     if known is not None and known["extract"] == print_now:
         counts = _whole(work, table, int(known["raw"]))
         reasons = _all_reasons(work, table)
-        dropped = reasons.get(LEFT_OUT, 0)
+        dropped = settled(reasons)
         return BronzeLoaded(
             None,
             None,
@@ -164,7 +167,7 @@ def _load_extract(work: Workspace, source: Source, table: str, days: DayRange) -
     quarantine = lakehouse.replace_all(
         Contract.load(quarantine_of(table)),
         ingest.rejected(
-            _received(work, raw_and_counted, contract).observe(
+            _received(work, source, table, raw_and_counted).observe(
                 aside,
                 F.count(F.lit(1)).alias("rows"),
                 *set_aside_counts(contract),
@@ -183,13 +186,13 @@ def _load_extract(work: Workspace, source: Source, table: str, days: DayRange) -
     # Bronze last: its note says that both are done.
     bronze = lakehouse.replace_all(
         contract,
-        ingest.accepted(_received(work, raw, contract), contract),
+        ingest.accepted(_received(work, source, table, raw), contract),
         note=json.dumps(
             {"extract": print_now, "raw": raw_rows, "set_aside": set_aside, "money": money}
         ),
     )
     counts, reasons = _whole(work, table, raw_rows), _all_reasons(work, table)
-    dropped = reasons.get(LEFT_OUT, 0)
+    dropped = settled(reasons)
     return BronzeLoaded(
         bronze,
         quarantine,

@@ -9,14 +9,14 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from customer360.contracts.reasons import DELETED, LEFT_OUT, MALFORMED
+from customer360.contracts.reasons import DELETED, MALFORMED, SETTLED
 from customer360.contracts.sql import sql_text
 from customer360.deployment import Deployment
 from customer360.errors import TableNotFoundError, listed
 from customer360.lakehouse.reading import Tables
 from customer360.pipeline.worth import worth_sql
 from customer360.sources.base import Source
-from customer360.table_names import EDITS, REJECTED, quarantine_of
+from customer360.table_names import EDITS, FORGOTTEN, REJECTED, quarantine_of
 
 LAYER = "quarantine/"
 RESCUED = "_rescued"
@@ -81,8 +81,8 @@ class HeldRow:
 
     @property
     def left_out(self) -> bool:
-        """Whether an edit leaves it out for good."""
-        return LEFT_OUT in self.reasons
+        """Whether it is left out for good."""
+        return not set(SETTLED).isdisjoint(self.reasons)
 
 
 def held(tables: Tables, deployment: Deployment) -> list[Held]:
@@ -102,7 +102,8 @@ def held(tables: Tables, deployment: Deployment) -> list[Held]:
 
 def quarantine_tables(tables: Tables) -> list[str]:
     """The quarantine tables there are, with their layer."""
-    return [name for name in tables.tables() if name.startswith(LAYER) and name != EDITS]
+    others = (EDITS, FORGOTTEN)
+    return [name for name in tables.tables() if name.startswith(LAYER) and name not in others]
 
 
 def quarantine_named(tables: Tables, name: str) -> str:

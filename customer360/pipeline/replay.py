@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from customer360.contracts.reasons import DELETED, LEFT_OUT
+from customer360.contracts.reasons import DELETED, SETTLED
 from customer360.contracts.sql import sql_text
 from customer360.days import DayRange, ranges_of
 from customer360.deployment import Deployment
@@ -96,7 +96,7 @@ def loads_of(days: Iterable[date]) -> list[DayRange]:
 
 
 def _days_waiting(tables: Tables, quarantine: str) -> set[date | None]:
-    settled = ", ".join(sql_text(reason) for reason in (LEFT_OUT, DELETED))
+    settled = ", ".join(sql_text(reason) for reason in (*SETTLED, DELETED))
     rows = tables.ask(
         f"SELECT DISTINCT _delivered_on FROM rows WHERE NOT list_has_any(reasons, [{settled}])",
         rows=quarantine,

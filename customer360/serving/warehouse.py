@@ -249,6 +249,11 @@ def pg_program(name: str) -> Path:
     return Path(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]) / name
 
 
+def is_to_stay(settings: Settings) -> bool:
+    """Whether our own server was asked to outlive the processes that use it."""
+    return _stay(settings).exists()
+
+
 def _stay(settings: Settings) -> Path:
     # Beside the data folder's name, not in it: PostgreSQL wants that one empty at first.
     return settings.home / f"{settings.warehouse_dir.name}{_STAY}"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from customer360.contracts import Contract
 from customer360.days import DayRange
+from customer360.sources.people import PersonColumns
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -114,6 +115,10 @@ class Source(ABC):
         Raises:
             BrokenFileError: A file misses a column, is unreadable or wrongly delimited.
         """
+
+    def person_columns(self, table: str) -> PersonColumns:
+        """How the rows of bronze table ``table`` are about people; of nobody, unless it says so."""
+        return PersonColumns()
 
     @abstractmethod
     def staged_customers(self, bronze: Mapping[str, DataFrame]) -> DataFrame:

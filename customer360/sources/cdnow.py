@@ -33,6 +33,7 @@ from customer360.days import DayRange
 from customer360.errors import BrokenFileError
 from customer360.sources import staged
 from customer360.sources.base import Source
+from customer360.sources.people import CUSTOMER, PersonColumns
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -137,12 +138,19 @@ class CdnowSource(Source):
             "_corrupt_record",
         )
 
+    def person_columns(self, table: str) -> PersonColumns:
+        """A purchase names its customer."""
+        from customer360.contracts.checks import typed_value
+
+        return PersonColumns({CUSTOMER: typed_value(self.contract(table).column("customer_id"))})
+
     def staged_customers(self, bronze: Mapping[str, DataFrame]) -> DataFrame:
         """One row a customer, true from the first purchase; nothing else is known of them."""
         from pyspark.sql import functions as F
 
         first = (
             staged.typed(bronze[TABLE], self.contract(TABLE))
+            .where(F.col("customer_id").isNotNull())  # sales of people who were forgotten
             .groupBy("customer_id")
             .agg(F.min(self._noon()).alias("first_at"))
         )

@@ -53,12 +53,16 @@ from customer360.sources.mapping import (
     Condition,
     MappingT,
 )
+from customer360.sources.people import CUSTOMER as CUSTOMER_LINK
+from customer360.sources.people import PersonColumns
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 NEGATIVE_AMOUNT = "negative_amount"
 """Why a sale below zero is no transaction."""
+
+_ORDER = "order"
 
 COMPOSED = "|"
 """Stands between the parts of an order id of several columns."""
@@ -173,6 +177,42 @@ class MappedSource(Source, Generic[MappingT]):
     def header_of(self, table: str, column: str) -> str:
         """The source's own name of a bronze column."""
         return self._headers.get(column, column)
+
+    def person_columns(self, table: str) -> PersonColumns:
+        """Rows name their customer; one that does not is of whoever the rest of its order is of.
+
+        What the mapping tests stays in a sale without a customer, or it would become another kind
+        of row. Where lines have no number of their own, what tells them apart stays apart.
+        """
+        from pyspark.sql import functions as F
+
+        from customer360.contracts.checks import typed_value
+
+        def value(role: str) -> Column:
+            names = [self._names[header] for header in self.mapping.columns.headers(role)]
+            return _composed([typed_value(self._contract.column(name)) for name in names])
+
+        roles: dict[str, set[str]] = {}
+        for role, header in self.mapping.columns.pairs():
+            roles.setdefault(self._names[header], set()).add(role)
+        tested = {self._names[rule.column] for rule in self.mapping.rules()}
+        kept = tested | {name for name, own in roles.items() if own & {"currency"}}
+        keys = {name for name, own in roles.items() if own & set(_ROW_IDS)} - kept
+        if self.order_lines and not self._has("line_id"):
+            shown = {"category", *_HOW, *CUSTOMER_ROLES}
+            others = (c for c in self._contract.columns if c.logical_type == "string")
+            keys |= {
+                c.name
+                for c in others
+                if not (c.is_personal or roles.get(c.name, set()) & shown) and c.name not in kept
+            }
+        links, leads = {}, {}
+        if self._has("customer_id"):
+            links[CUSTOMER_LINK] = value("customer_id")
+            if self._has("order_id"):
+                leads[_ORDER] = value("order_id")
+                links[_ORDER] = F.when(links[CUSTOMER_LINK].isNull(), leads[_ORDER])
+        return PersonColumns(links, leads, keys=tuple(sorted(keys)), kept=tuple(sorted(kept)))
 
     def staged_customers(self, bronze: Mapping[str, DataFrame]) -> DataFrame:
         """A row for each time that a customer's attributes were stated."""
@@ -515,12 +555,7 @@ class MappedSource(Source, Generic[MappingT]):
 
     def _role(self, role: str) -> Column:
         """The typed value of a role: null where it is not mapped, of several columns joined."""
-        from pyspark.sql import functions as F
-
-        parts = [self._of(header) for header in self.mapping.columns.headers(role)]
-        if len(parts) > 1:  # an id of which a part is missing is none
-            return F.concat(parts[0], *(c for p in parts[1:] for c in (F.lit(COMPOSED), p)))
-        return parts[0] if parts else F.lit(None)
+        return _composed([self._of(header) for header in self.mapping.columns.headers(role)])
 
     def _of(self, header: str) -> Column:
         from pyspark.sql import functions as F
@@ -650,6 +685,15 @@ class MappedSource(Source, Generic[MappingT]):
             return None
         text = trimmed_sql(quoted(self._names[condition.column]))
         return _text_test(f"({text})", name, limit)
+
+
+def _composed(parts: list[Column]) -> Column:
+    """The id that ``parts`` make together; of which a part is missing it is none."""
+    from pyspark.sql import functions as F
+
+    if len(parts) > 1:
+        return F.concat(parts[0], *(c for p in parts[1:] for c in (F.lit(COMPOSED), p)))
+    return parts[0] if parts else F.lit(None)
 
 
 def _text_test(text: str, name: str, limit: Any) -> str:

@@ -465,11 +465,15 @@ class RowMapping(Strict):
         """First and last day that a sale can be of, as stated, for `times.plausible_days`."""
         return [day.isoformat() if day else None for day in (self.dates_from, self.dates_to)]
 
+    def rules(self) -> tuple[Condition, ...]:
+        """Everything that is asked of a row's values."""
+        return (*self.cancellations, *self.discounts, *self.exclude)
+
     def stated_columns(self) -> list[str]:
         """The source's columns that the mapping names, each once."""
         stated = [
             *(header for _, header in self.columns.pairs()),
-            *(rule.column for rule in (*self.cancellations, *self.discounts, *self.exclude)),
+            *(rule.column for rule in self.rules()),
             *self.keep,
         ]
         return list(dict.fromkeys(stated))

@@ -44,6 +44,7 @@ from customer360.days import DayRange
 from customer360.errors import BrokenFileError, listed
 from customer360.sources import archives, readers, staged, time_columns
 from customer360.sources.base import Source
+from customer360.sources.people import CUSTOMER, PersonColumns
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -65,6 +66,8 @@ NOT_APPROVED = "not_approved"
 """Why an order that still waits for payment is no transaction."""
 
 _MONEY = "decimal(18,2)"
+_OF_ORDER, _ORDER = "customer of an order", "order"
+"""Kinds of identifiers that lead from a person to their rows."""
 
 
 class OlistSource(Source):
@@ -143,6 +146,25 @@ class OlistSource(Source):
         if self.cache is None:
             raise ValueError("OlistSource needs a cache folder to extract a zip into")
         return archives.unpack(self.path, names, self.cache)
+
+    def person_columns(self, table: str) -> PersonColumns:
+        """A person has a customer row for each order, which leads to all that is of the order."""
+        from customer360.contracts.checks import typed_value
+
+        def of(column: str) -> Column:
+            return typed_value(self.contract(table).column(column))
+
+        if table == "olist_customers":
+            own = {CUSTOMER: of("customer_unique_id"), _OF_ORDER: of("customer_id")}
+            return PersonColumns(own, {_OF_ORDER: own[_OF_ORDER]}, profile=True)
+        if table == "olist_orders":
+            links = {_OF_ORDER: of("customer_id"), _ORDER: of("order_id")}
+            return PersonColumns(links, {_ORDER: links[_ORDER]}, keys=("order_id",))
+        if table in ("olist_order_items", "olist_order_payments", "olist_order_reviews"):
+            keys = ("order_id", "review_id") if table == "olist_order_reviews" else ("order_id",)
+            kept = ("product_id", "seller_id", "payment_type")
+            return PersonColumns({_ORDER: of("order_id")}, keys=keys, kept=kept)
+        return PersonColumns()
 
     def staged_customers(self, bronze: Mapping[str, DataFrame]) -> DataFrame:
         """One row an order: where its person lived when it was placed.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -201,5 +202,5 @@ def test_spark_and_the_days_of_a_run_read_the_same(
     by_spark = frame.selectExpr(f"{time_sql('t', stated, 1970)} AS at", "n").orderBy("n").collect()
     by_pandas = read_times(pd.Series(texts), stated, 1970, "UTC")
     assert [row["at"] for row in by_spark] == [
-        None if pd.isna(time) else time.to_pydatetime() for time in by_pandas
+        None if pd.isna(time) else time.to_pydatetime() for time in list[Any](by_pandas)
     ]

@@ -123,6 +123,18 @@ def promote(spec: ModelSpec[Any], version: str, tracking: Tracking) -> str | Non
         return before
 
 
+def flag_version(spec: ModelSpec[Any], version: str, tracking: Tracking, **tags: str) -> None:
+    """Say of a version, in its tags, what was learnt about it since it was trained.
+
+    Raises:
+        TrackingError: The database or server does not answer.
+    """
+    with connected(tracking) as mlflow:
+        client = mlflow.MlflowClient()
+        for name, value in tags.items():
+            client.set_model_version_tag(spec.registered, version, name, value)
+
+
 def rollback(spec: ModelSpec[Any], tracking: Tracking) -> tuple[str, str]:
     """Make the version champion again that the champion replaced; the latter is challenger then.
 

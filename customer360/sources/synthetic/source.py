@@ -24,6 +24,7 @@ from customer360.days import DayRange
 from customer360.errors import BrokenFileError, listed
 from customer360.sources import staged
 from customer360.sources.base import Source
+from customer360.sources.people import CUSTOMER, PersonColumns
 from customer360.sources.synthetic.orders import CURRENCY
 from customer360.sources.synthetic.process import CATEGORIES
 from customer360.sources.synthetic.truth import (
@@ -134,6 +135,15 @@ class SyntheticSource(Source):
         for frame in frames[1:]:
             rows = rows.unionByName(frame)
         return rows
+
+    def person_columns(self, table: str) -> PersonColumns:
+        """Customers are profiles; orders and refunds name their customer."""
+        from customer360.contracts.checks import typed_value
+
+        customer = {CUSTOMER: typed_value(self.contract(table).column("customer_id"))}
+        if table == CUSTOMERS:
+            return PersonColumns(customer, profile=True)
+        return PersonColumns(customer, keys=("order_id", "related_order_id"))
 
     def staged_customers(self, bronze: Mapping[str, DataFrame]) -> DataFrame:
         """One row a profile version delivered; wrongly decoded names and cities are mended."""

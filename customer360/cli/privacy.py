@@ -1,0 +1,229 @@
+"""Commands for the privacy officer: what is held about a person, and forgetting them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from customer360.cli.common import Home, Verbose, open_lakehouse, say
+from customer360.cli.stopping import stoppable
+from customer360.errors import SettingsError
+from customer360.home_lock import refuse_if_written, writing
+from customer360.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from customer360.privacy.forget import Forgotten
+
+PANEL = "Privacy"
+_SHORTEST_SECRET = 16
+commands = typer.Typer()
+privacy = typer.Typer(
+    help="What is held about a person, and forgetting them.", no_args_is_help=True
+)
+commands.add_typer(privacy, name="privacy", rich_help_panel=PANEL)
+
+
+class ReportFormat(StrEnum):
+    """Which files are written."""
+
+    JSON = "json"
+    HTML = "html"
+    BOTH = "both"
+
+
+@privacy.command()
+def report(
+    customer: Annotated[
+        str,
+        typer.Argument(
+            help="Id as its source states it (or source:id), customer key, e-mail or phone."
+        ),
+    ],
+    format: Annotated[
+        ReportFormat,
+        typer.Option("--format", help="json: complete; html: a page for the person; or both."),
+    ] = ReportFormat.BOTH,
+    language: Annotated[str, typer.Option(help="Of the page: en or pt.")] = "en",
+    to: Annotated[
+        Path | None, typer.Option("--to", help="Folder. Default: privacy/reports in the home.")
+    ] = None,
+    home: Home = None,
+    verbose: Verbose = False,
+) -> None:
+    """Write all that is held about a person: every row, where it came from and since when."""
+    settings = load_settings(home)
+    from customer360.deployment import Deployment
+    from customer360.errors import listed
+    from customer360.lakehouse.reading import Tables
+    from customer360.language import LANGUAGES, Language
+    from customer360.pipeline.workspace import Workspace
+    from customer360.privacy.journal import reported
+    from customer360.privacy.people import find_people
+    from customer360.privacy.report import report_of, write_report
+
+    if language not in LANGUAGES:
+        raise SettingsError(f"--language {language}: expected one of {listed(list(LANGUAGES))}")
+    deployment = Deployment.of(settings)
+    people = find_people(Tables(settings.lakehouse_dir), deployment, [customer])
+    work = Workspace(open_lakehouse(settings), deployment, "privacy report")
+    formats = ["json", "html"] if format is ReportFormat.BOTH else [format.value]
+    said = Language(language, deployment.currency, deployment.zone)
+    for person in people:
+        reported(settings, person)
+        made = report_of(work, person)
+        files = write_report(settings, made, formats, said, to)
+        rows = sum(len(held.rows) for held in made.tables)
+        say(
+            f"{person.source}:{escape(person.source_customer_id)}: {rows:,} rows in "
+            f"{len(made.tables)} tables: {escape(', '.join(map(str, files)))}"
+        )
+
+
+@privacy.command()
+@stoppable()
+def forget(
+    context: typer.Context,
+    customers: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="CUSTOMER…",
+            help="Id as its source states it (or source:id), customer key, e-mail or phone.",
+        ),
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", help="A file that names one customer a line.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Finish an erasure that was stopped.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether that is meant.")] = False,
+    home: Home = None,
+    verbose: Verbose = False,
+) -> None:
+    """Erase people: from all tables and their history, the warehouse, lists, models and logs."""
+    settings = load_settings(home)
+    refuse_if_written(settings.home)
+    from customer360.deployment import Deployment
+    from customer360.lakehouse.reading import Tables
+    from customer360.privacy import journal
+    from customer360.privacy.forget import ErasureError, begin
+    from customer360.privacy.people import find_people, read_list
+
+    deployment = Deployment.of(settings)
+    if resume:
+        erasure = journal.under_way(settings)
+        if erasure is None:
+            raise ErasureError("no erasure was stopped: there is nothing to resume")
+        context.with_resource(writing(settings.home, "customer360 privacy forget"))
+    else:
+        named = [*(customers or []), *(read_list(file) if file is not None else [])]
+        people = find_people(Tables(settings.lakehouse_dir), deployment, named)
+        if people and not yes:
+            typer.confirm(
+                f"{len(people):,} customers of {settings.home} will be erased; there is no way "
+                "back. Go on?",
+                abort=True,
+            )
+        context.with_resource(writing(settings.home, "customer360 privacy forget"))
+        erasure = begin(settings, people)
+    say(f"[bold]forget[/bold] {len(erasure.people):,} customers (erasure {erasure.id})")
+    from customer360.pipeline.workspace import Workspace
+    from customer360.privacy.forget import forget as carry_out
+
+    work = Workspace(open_lakehouse(settings), deployment, f"forget {erasure.id}")
+    done = carry_out(work, erasure, lambda: _publish(settings, work), lambda line: say(f"  {line}"))
+    _print_forgotten(done, settings)
+
+
+@privacy.command("rotate-key")
+@stoppable()
+def rotate_key(
+    context: typer.Context,
+    secret_file: Annotated[
+        Path | None,
+        typer.Option("--secret-file", help="File with the new secret. Default: one is made."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Finish a rotation that was stopped.")
+    ] = False,
+    home: Home = None,
+    verbose: Verbose = False,
+) -> None:
+    """Give every customer another key, in all tables, and leave nothing of the old ones."""
+    settings = load_settings(home)
+    refuse_if_written(settings.home)
+    from customer360.deployment import Deployment
+    from customer360.pipeline.workspace import Workspace
+    from customer360.privacy.rotate import begin, rotate, under_way
+
+    context.with_resource(writing(settings.home, "customer360 privacy rotate-key"))
+    deployment = Deployment.of(settings)
+    rotation = under_way(settings) if resume else None
+    work = Workspace(open_lakehouse(settings), deployment, "rotate-key")
+    if rotation is None:
+        rotation = begin(work, None if secret_file is None else _secret_in(secret_file))
+    # What is published afterwards is published with the new one.
+    given = {"customer_key_secret": settings.next_secret_file.read_text()}
+    after = settings.model_copy(update=given if settings.customer_key_secret else {})
+    done = rotate(work, rotation, lambda: _publish(after, work), lambda line: say(f"  {line}"))
+    say(f"{done.customers:,} customers have another key, in {done.tables} tables")
+    if done.lists:
+        say(
+            f"{done.lists} files of lists and reports with the old keys are deleted: write lists "
+            f"again by `{settings.command('export LIST')}`"
+        )
+    if done.set_yourself:
+        say("set customer_key_secret to the new secret now: nothing works with the old one")
+    if settings.suppression_path is not None:
+        say(f"look there yourself: customer keys in {escape(str(settings.suppression_path))}")
+
+
+def _secret_in(file: Path) -> str:
+    try:
+        secret = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "expected text in UTF-8"
+        raise SettingsError(f"--secret-file {file}: {reason}") from None
+    if len(secret) < _SHORTEST_SECRET:
+        raise SettingsError(
+            f"--secret-file {file}: expected {_SHORTEST_SECRET} characters or more, found "
+            f"{len(secret)}"
+        )
+    return secret
+
+
+def _publish(settings: Settings, work: object) -> None:
+    from customer360.deployment import Deployment
+    from customer360.orchestration.run import Plan, run_plan
+    from customer360.pipeline.make_gold import snapshot_dates
+    from customer360.pipeline.workspace import Workspace
+    from customer360.table_names import FEATURES
+
+    assert isinstance(work, Workspace)
+    dates = snapshot_dates(work, FEATURES)
+    if not dates:
+        return
+    deployment = Deployment.of(settings)
+    plan = Plan.of(deployment, first=dates[-1], last=dates[-1], steps="publish")
+    run_plan(settings, plan, lambda _: None)
+
+
+def _print_forgotten(done: Forgotten, settings: Settings) -> None:
+    rows = sum(done.rows.values())
+    say(
+        f"forgotten: {done.people:,} customers, {rows:,} rows in {len(done.rows)} tables, on "
+        f"{done.lists} lists, named {done.quotations:,} times in logs"
+    )
+    kept = settings.forgotten_sales == "anonymous"
+    say("their sales stay in the figures, of nobody" if kept else "their sales are removed")
+    if done.models:
+        say(
+            f"trained with them: {escape(', '.join(done.models))}; train again by "
+            f"`{settings.command('run --steps train')}`"
+        )
+    for place in done.elsewhere:
+        say(f"look there yourself: {escape(place)}")

@@ -1,0 +1,331 @@
+"""Forgetting people in the lakehouse's tables: from bronze, where all others come from, to gold."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from customer360.bronze import forgetting
+from customer360.bronze.edits import IS_LEFT_OUT, ROW_HASH
+from customer360.bronze.forgetting import HASH, WORD, Forgotten, identifier_hash
+from customer360.bronze.ingest import NOTHING_LEFT
+from customer360.contracts import Contract
+from customer360.contracts.checks import CORRUPT_RECORD, violation_columns
+from customer360.contracts.contract import packaged_tables
+from customer360.contracts.reasons import FORGOTTEN_PERSON
+from customer360.contracts.spark import table_schema
+from customer360.contracts.sql import quoted
+from customer360.days import DayRange
+from customer360.gold.snapshots import snapshot_tables
+from customer360.pipeline.bronze_accounts import DELIVERY_DAY
+from customer360.pipeline.forgotten import forgotten_of, forgotten_secret
+from customer360.pipeline.load_silver import (
+    load_customer_days,
+    load_customer_history,
+    load_customers,
+    load_transactions,
+)
+from customer360.pipeline.make_gold import make_business_health, make_snapshots, snapshot_dates
+from customer360.pipeline.stale_snapshots import (
+    NOTED,
+    changed_since,
+    days_digests,
+    digests_note,
+    digests_noted,
+)
+from customer360.pipeline.workspace import Workspace, days_note
+from customer360.privacy.journal import Erasure
+from customer360.privacy.known import KEY, keys_of
+from customer360.privacy.their_rows import (
+    IS_THEIRS,
+    accepted,
+    identifiers_of,
+    refused,
+    saying,
+    tables_of_people,
+    telling,
+    texts_frame,
+)
+from customer360.sources.base import ChangingSource, Source
+from customer360.sources.people import PersonColumns
+from customer360.table_names import (
+    AS_OF,
+    CUSTOMERS,
+    EDITS,
+    FORGOTTEN,
+    HEALTH,
+    HISTORY,
+    REJECTED,
+    TRANSACTIONS,
+    quarantine_of,
+)
+
+_MARKS = {"_edited_row": "bigint", "_edited_by": "string", "_edited_at": "timestamp"}
+
+
+def know_again(work: Workspace, erasure: Erasure) -> None:
+    """Put hashes of all that identifies the people into ``quarantine/forgotten``.
+
+    From then on no load brings them in: what their rows say who they are, and the texts that name
+    them, by which a line is known that cannot be split.
+    """
+    secret = forgotten_secret(work.deployment.settings)
+    for source in work.deployment.sources:
+        hashes = identifiers_of(work, source, erasure.people)
+        if hashes is None:
+            continue
+        words = texts_frame(work.spark, WORD, telling(erasure.words))
+        of_words = words.select(identifier_hash(source.name, WORD, F.col(WORD), secret).alias(HASH))
+        rows = hashes.unionByName(of_words).distinct()
+        work.lakehouse.merge(
+            Contract.load(FORGOTTEN),
+            rows.withColumns(
+                {
+                    "erasure": F.lit(erasure.id),
+                    "forgotten_at": F.timestamp_seconds(F.lit(erasure.started_at.timestamp())),
+                }
+            ),
+            f"ON target.{HASH} = source.{HASH} WHEN NOT MATCHED THEN INSERT *",
+            copied=True,
+        )
+
+
+def forget_bronze(work: Workspace, erasure: Erasure) -> dict[str, int]:
+    """Bronze and its quarantine without the people.
+
+    Returns:
+        Rows that were theirs, by table.
+    """
+    rows: dict[str, int] = {}
+    for source in work.deployment.sources:
+        forgotten = forgotten_of(work, source)
+        if forgotten is None:
+            continue
+        for table, people in tables_of_people(source):
+            of = _Table(work, source, table, people, forgotten)
+            rows[of.bronze] = of.forget_accepted(erasure)
+            rows[of.quarantine] = of.forget_refused(erasure)
+    if work.lakehouse.exists(EDITS):
+        said = F.concat_ws(" ", "delivered", "line", "changes")
+        edits = work.lakehouse.read(EDITS)
+        rows[EDITS] = _without(work, EDITS, saying(edits, said, erasure.words))
+    return {name: count for name, count in rows.items() if count}
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A bronze table and its quarantine, to be rid of people."""
+
+    work: Workspace
+    source: Source
+    table: str
+    people: PersonColumns
+    forgotten: Forgotten
+
+    @property
+    def bronze(self) -> str:
+        return f"bronze/{self.table}"
+
+    @property
+    def quarantine(self) -> str:
+        return quarantine_of(self.table)
+
+    def forget_accepted(self, erasure: Erasure) -> int:
+        """Bronze rows become sales of nobody, or lines of quarantine without content."""
+        lakehouse, contract = self.work.lakehouse, self.source.contract(self.table)
+        if not lakehouse.exists(self.bronze):
+            return 0
+        rows = accepted(self.work, self.source, self.table, self.people, self.forgotten)
+        is_daily = self.source.delivery(self.table) == "daily"
+        when = DELIVERY_DAY if is_daily else "_event_date"
+        counted = rows.where(IS_THEIRS).groupBy(when).count().collect()
+        days = sorted(row[0] for row in counted if row[0] is not None)
+        if not counted:
+            return 0
+        if is_daily:
+            rows = rows.where(F.col(DELIVERY_DAY).isin(days))
+        # What is in bronze was split, and keeps every rule.
+        as_received = {
+            CORRUPT_RECORD: F.lit(None).cast("string"),
+            IS_LEFT_OUT: F.lit(False),
+            **{mask: F.lit(0).cast("bigint") for mask in violation_columns(contract)},
+        }
+        blank = forgetting.blanked(
+            rows.withColumns(as_received), contract, self.people, self.forgotten
+        )
+        if self.people.profile or not self.forgotten.keep_sales:
+            # Before bronze: rows are in both until that is written, and what repeats this, finds
+            # them there.
+            self._set_aside(blank.where(IS_LEFT_OUT), erasure)
+        names = (*table_schema(contract).names, *violation_columns(contract))
+        stay = blank.where(~F.col(IS_LEFT_OUT)).select(*map(quoted, names))
+        if is_daily:
+            lakehouse.replace_days(contract, stay, DELIVERY_DAY, days, note=days_note(days))
+        else:
+            lakehouse.replace_all(contract, stay, note=days_note(days))
+        return sum(row["count"] for row in counted)
+
+    def _set_aside(self, gone: DataFrame, erasure: Erasure) -> None:
+        """Put lines without content into quarantine for rows that go."""
+        lakehouse, run = self.work.lakehouse, f"forget {erasure.id}"
+        lines = gone.select(
+            DELIVERY_DAY,
+            F.array(F.lit(FORGOTTEN_PERSON)).alias("reasons"),
+            _raw_of_nobody(self.source, self.table).alias("raw"),
+            "_source_file",
+            "_ingested_at",
+            ROW_HASH,
+            F.lit(run).alias("run_id"),
+            *(F.lit(None).cast(kind).alias(mark) for mark, kind in _MARKS.items()),
+        )
+        if lakehouse.exists(self.quarantine):
+            others = lakehouse.read(self.quarantine).where(F.col("run_id") != run)
+            lines = lines.unionByName(others, allowMissingColumns=True)
+        lakehouse.replace_all(Contract.load(self.quarantine), lines)
+
+    def forget_refused(self, erasure: Erasure) -> int:
+        """Rows of the quarantine that are the people's say nothing any more."""
+        lakehouse = self.work.lakehouse
+        if not lakehouse.exists(self.quarantine):
+            return 0
+        rows = refused(
+            self.work, self.source, self.table, self.people, self.forgotten, erasure.words
+        )
+        count = rows.where(IS_THEIRS).count()
+        if not count:
+            return 0
+        absent = {m: F.lit(None).cast(kind) for m, kind in _MARKS.items() if m not in rows.columns}
+        instead = {
+            "raw": F.lit(NOTHING_LEFT),
+            "reasons": F.array(F.lit(FORGOTTEN_PERSON)),
+            **{name: F.lit(None) for name in (ROW_HASH, *_MARKS)},
+        }
+        blank = rows.withColumns(absent).withColumns(
+            {
+                name: F.when(~F.col(IS_THEIRS), F.col(name)).otherwise(v)
+                for name, v in instead.items()
+            }
+        )
+        lakehouse.replace_all(Contract.load(self.quarantine), blank.drop(IS_THEIRS))
+        return count
+
+
+def _raw_of_nobody(source: Source, table: str) -> Column:
+    """What quarantine has of a row: nothing, but the key by which a changing table finds it."""
+    if not isinstance(source, ChangingSource) or not source.key(table):
+        return F.lit(NOTHING_LEFT)
+    key = F.struct(*(quoted(name) for name in source.key(table)))
+    return F.to_json(key, {"ignoreNullFields": "false"})
+
+
+def _without(work: Workspace, table: str, rows: DataFrame) -> int:
+    """Take ``rows`` out of ``table``, which has a primary key; how many they were."""
+    contract = Contract.load(table)
+    key = list(contract.primary_key)
+    theirs = rows.select(*map(quoted, key)).distinct()
+    count = theirs.count()
+    if count:
+        others = work.lakehouse.read(table).join(theirs, key, "left_anti")
+        work.lakehouse.replace_all(contract, others)
+    return count
+
+
+def remake_silver(work: Workspace) -> None:
+    """Silver and the business's days of bronze as it is now, on all days that it concerns."""
+    newest = work.lakehouse.maximum(TRANSACTIONS, "business_date")
+    if newest is None:
+        return
+    days = DayRange(newest, newest)
+    load_customers(work, days)
+    load_customer_history(work, days)
+    load_transactions(work, days)
+    load_customer_days(work, days)
+    if work.lakehouse.exists(HEALTH):
+        make_business_health(work, days)
+
+
+def forget_silver(work: Workspace, erasure: Erasure) -> None:
+    """What the remaking of silver did not reach: rows that no source speaks of any more."""
+    keys = keys_of(work, erasure.people)
+    for table in (CUSTOMERS, HISTORY):
+        if not work.lakehouse.exists(table):
+            continue
+        left = work.lakehouse.read(table).join(keys, KEY, "left_semi")
+        if not left.isEmpty():
+            work.lakehouse.replace_groups(Contract.load(table), left.where(F.lit(False)), keys)
+    if work.lakehouse.exists(REJECTED):
+        stays = work.lakehouse.read(REJECTED)
+        key = F.get_json_object("raw", f"$.{KEY}")
+        theirs = stays.withColumn("__key", key).join(
+            keys.withColumnRenamed(KEY, "__key"), "__key", "left_semi"
+        )
+        if not theirs.isEmpty():
+            others = stays.withColumn("__key", key).join(
+                keys.withColumnRenamed(KEY, "__key"), "__key", "left_anti"
+            )
+            work.lakehouse.replace_all(Contract.load(REJECTED), others.drop("__key"))
+
+
+Fresh = Mapping[str, Collection[date]]
+"""By table, the snapshots that are made of the days as they are."""
+
+
+def fresh_snapshots(work: Workspace) -> Fresh:
+    """The snapshots that are not stale, of the tables that note what theirs are made of."""
+    fresh = {}
+    for table in NOTED:
+        made_of = digests_noted(work.tables, table) if work.lakehouse.exists(table) else {}
+        stale = changed_since(made_of, days_digests(work.tables, made_of))
+        fresh[table] = set(made_of) - set(stale)
+    return fresh
+
+
+def forget_gold(work: Workspace, erasure: Erasure, fresh: Fresh) -> dict[str, int]:
+    """Snapshots and scores without the people; what sums up customers is made again.
+
+    What a snapshot says of others stays: it is what was known then.
+
+    Args:
+        work: Where.
+        erasure: Whom it is of.
+        fresh: As `fresh_snapshots` gave them before silver was made again: they are as fresh now.
+
+    Returns:
+        Rows that were theirs, by table.
+    """
+    lakehouse, keys = work.lakehouse, keys_of(work, erasure.people)
+    rows: dict[str, int] = {}
+    for table in packaged_tables():
+        if not table.startswith("gold/") or not lakehouse.exists(table):
+            continue
+        contract = Contract.load(table)
+        if contract.partition_by != AS_OF:
+            continue
+        if KEY not in contract.column_names:
+            if table in snapshot_tables():
+                make_snapshots(work, table, snapshot_dates(work, table))
+            continue
+        theirs = lakehouse.read(table).join(F.broadcast(keys), KEY, "left_semi")
+        counted = theirs.groupBy(AS_OF).count().collect()
+        dates = sorted(row[AS_OF] for row in counted)
+        if dates:
+            others = lakehouse.read_days(table, AS_OF, dates)
+            stay = others.join(F.broadcast(keys), KEY, "left_anti")
+            note = _snapshots_note(work, table, dates, fresh)
+            lakehouse.replace_days(contract, stay, AS_OF, dates, note=note)
+        rows[table] = sum(row["count"] for row in counted)
+    return {name: count for name, count in rows.items() if count}
+
+
+def _snapshots_note(work: Workspace, table: str, dates: Sequence[date], fresh: Fresh) -> str:
+    if table not in NOTED:
+        return days_note(dates)
+    made_of = digests_noted(work.tables, table)
+    now = days_digests(work.tables, made_of)
+    # Of a stale one, what it was made of: it stays stale.
+    kept = {day: now[day] if day in fresh[table] else of for day, of in made_of.items()}
+    return digests_note(dates, kept, kept)

@@ -1,0 +1,139 @@
+"""Who is meant by an id, a customer key, an e-mail address or a phone number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from customer360.deployment import Deployment
+from customer360.errors import Customer360Error, listed
+from customer360.lakehouse.reading import Tables, engine
+from customer360.silver.keys import customer_key_of
+from customer360.table_names import CUSTOMERS
+
+SEPARATOR = ":"
+"""Between a source and its own id, where a person is named by both: ``shop:10023``."""
+
+_SHOWN = 3
+
+
+class UnknownPersonError(Customer360Error):
+    """Nobody is known by what was given; the message says by what people are known."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """A customer of a source.
+
+    Attributes:
+        source: Name of the source.
+        source_customer_id: The source's own id.
+        customer_key: The platform's pseudonym.
+    """
+
+    source: str
+    source_customer_id: str
+    customer_key: str
+
+
+def find_people(tables: Tables, deployment: Deployment, given: Sequence[str]) -> list[Person]:
+    """Everybody who is meant by any of ``given``, each once.
+
+    One e-mail address or phone number may be of several customers: all of them are meant. An id
+    with its source in front (``shop:10023``) is somebody's, be they in silver or not: a row of
+    theirs may be in quarantine.
+
+    Args:
+        tables: Where ``silver/customers`` is.
+        deployment: Whose sources and key.
+        given: Ids, customer keys, e-mail addresses and phone numbers.
+
+    Raises:
+        UnknownPersonError: Nobody is known by one of them.
+    """
+    wanted = [text.strip() for text in given if text.strip()]
+    known = _known(tables, wanted)
+    people: dict[str, Person] = {}
+    unknown = []
+    for text in wanted:
+        meant = known.get(text) or _named(deployment, text)
+        if not meant:
+            unknown.append(text)
+        people |= {person.customer_key: person for person in meant}
+    if unknown:
+        sources = listed([f"{source.name}{SEPARATOR}ID" for source in deployment.sources])
+        more = f" and {len(unknown) - _SHOWN:,} more" if len(unknown) > _SHOWN else ""
+        raise UnknownPersonError(
+            f"nobody in {CUSTOMERS} is known by {listed(unknown[:_SHOWN])}{more}: give an id as "
+            f"its source states it, a customer key, an e-mail address or a phone number; {sources} "
+            "means one who is only in quarantine, too"
+        )
+    return sorted(people.values(), key=lambda person: (person.source, person.source_customer_id))
+
+
+def read_list(path: Path) -> list[str]:
+    """Who a file names: one a line, as `find_people` takes them; blank lines and # are passed over.
+
+    Raises:
+        UnknownPersonError: The file cannot be read, or names nobody.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "expected text in UTF-8"
+        raise UnknownPersonError(f"--file {path}: {reason}; name one person a line") from None
+    names = [line.strip() for line in lines if line.strip() and not line.strip().startswith("#")]
+    if not names:
+        raise UnknownPersonError(f"--file {path}: it names nobody; name one person a line")
+    return names
+
+
+def _known(tables: Tables, given: Sequence[str]) -> dict[str, list[Person]]:
+    """Who is in silver, by what was given."""
+    if not given or not tables.exists(CUSTOMERS):
+        return {}
+    digits = "regexp_replace({}, '[^0-9]', '', 'g')"
+    sources = tables.dataset(CUSTOMERS)
+    with engine() as connection:
+        connection.register("customers", sources)
+        connection.register("given", pa.table({"text": pa.array(sorted(set(given)), pa.string())}))
+        rows = connection.execute(
+            f"""
+            WITH known AS (SELECT source, source_customer_id, customer_key, email, phone
+                           FROM customers),
+            met AS (
+                SELECT text, known.* FROM given JOIN known ON customer_key = lower(text)
+                UNION ALL
+                SELECT text, known.* FROM given JOIN known ON source_customer_id = text
+                UNION ALL
+                SELECT text, known.* FROM given JOIN known
+                    ON source || '{SEPARATOR}' || source_customer_id = text
+                UNION ALL
+                SELECT text, known.* FROM given JOIN known ON lower(email) = lower(text)
+                UNION ALL
+                SELECT text, known.* FROM given JOIN known
+                    ON lower(source_customer_id) = lower(text) AND contains(text, '@')
+                UNION ALL
+                SELECT text, known.* FROM given JOIN known
+                    ON {digits.format("phone")} = {digits.format("text")}
+                    AND length({digits.format("text")}) >= 7
+                    AND regexp_full_match(text, '[-+0-9 ()./x]+')
+            )
+            SELECT DISTINCT text, source, source_customer_id, customer_key FROM met
+            """
+        ).fetchall()
+    people: dict[str, list[Person]] = {}
+    for text, source, own_id, key in rows:
+        people.setdefault(text, []).append(Person(source, own_id, key))
+    return people
+
+
+def _named(deployment: Deployment, text: str) -> list[Person]:
+    """Who ``source:id`` is, of an active source."""
+    source, separator, own_id = text.partition(SEPARATOR)
+    if not separator or not own_id or source not in {each.name for each in deployment.sources}:
+        return []
+    return [Person(source, own_id, customer_key_of(source, own_id, deployment.secret))]

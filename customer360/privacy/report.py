@@ -1,0 +1,252 @@
+"""What a deployment holds about one person: for whoever answers them, and for the person.
+
+Every row in every table, in the words of the table; where it came from and since when; lists,
+models and copies. As JSON it is complete, as a page it is what a person wants to read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from customer360.contracts import Contract
+from customer360.contracts.contract import packaged_tables
+from customer360.language import Language
+from customer360.pipeline.workspace import Workspace
+from customer360.privacy import forget_files
+from customer360.privacy.journal import reports_folder
+from customer360.privacy.known import KEY, keys_of, known_of
+from customer360.privacy.models_with import first_sale, trained_since
+from customer360.privacy.people import Person
+from customer360.privacy.their_rows import (
+    IS_THEIRS,
+    accepted,
+    refused,
+    tables_of_people,
+    whose_rows,
+)
+from customer360.report import Section, page
+from customer360.serving import tables as published
+from customer360.settings import Settings
+from customer360.table_names import REJECTED, quarantine_of
+
+_BOOKKEEPING = ("_row_hash", "_edited_row", "run_id")
+_IN_ORDER_OF = ("as_of", "business_date", "_delivered_on", "updated_at")
+_SINCE = ("_ingested_at", "business_date", "valid_from", "updated_at", "as_of")
+"""What says since when a row is there; the first that a table has."""
+
+_SHOWN_ROWS = 1_000
+"""Rows of a table on the page: who has more, has them in the JSON."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a table holds about the person.
+
+    Attributes:
+        table: ``layer/table``.
+        description: What the table is.
+        personal: Columns that are personal data.
+        rows: The person's rows.
+        came_from: Files they came from, of bronze and quarantine.
+        since: When the first of them came, or became true; None where the table does not say.
+        published: Whether the warehouse has a copy.
+    """
+
+    table: str
+    description: str
+    personal: Sequence[str]
+    rows: Sequence[Mapping[str, Any]]
+    came_from: Sequence[str] = ()
+    since: str | None = None
+    published: bool = False
+
+
+@dataclass(frozen=True)
+class PersonReport:
+    """All that is held about a person.
+
+    Attributes:
+        person: Who.
+        made_at: When the report was made, UTC.
+        tables: What tables hold.
+        lists: Campaign lists that they are on.
+        models: Versions of models whose training they were part of.
+        elsewhere: What others own that may hold more.
+    """
+
+    person: Person
+    made_at: datetime
+    tables: Sequence[Held]
+    lists: Sequence[str] = field(default=())
+    models: Sequence[str] = field(default=())
+    elsewhere: Sequence[str] = field(default=())
+
+    def json(self) -> str:
+        """The whole report."""
+        stated = {
+            "person": vars(self.person),
+            "made_at": self.made_at.isoformat(),
+            "tables": [vars(held) for held in self.tables],
+            "campaign_lists": list(self.lists),
+            "models_trained_with": list(self.models),
+            "look_elsewhere": list(self.elsewhere),
+        }
+        return json.dumps(stated, ensure_ascii=False, indent=2, default=str) + "\n"
+
+    def html(self, language: Language) -> str:
+        """The report as a page in the person's language, which needs no other file."""
+        say = language
+        own_id = {"source": self.person.source, "id": self.person.source_customer_id}
+        sections = [
+            Section(
+                say("privacy_report.about"),
+                [
+                    say("privacy_report.who", **own_id),
+                    say("privacy_report.when", when=say.moment(self.made_at)),
+                    say("privacy_report.rights"),
+                ],
+            ),
+            *(self._section(held, say) for held in self.tables),
+        ]
+        if self.lists:
+            sections.append(Section(say("privacy_report.lists"), list(self.lists)))
+        if self.models:
+            sections.append(
+                Section(
+                    say("privacy_report.models"),
+                    [say("privacy_report.models_are"), ", ".join(self.models)],
+                )
+            )
+        return page(say("privacy_report.title"), sections, language=say.code)
+
+    def _section(self, held: Held, say: Language) -> Section:
+        paragraphs = [held.description]
+        if held.since:
+            paragraphs.append(say("privacy_report.since", when=held.since[:10]))
+        if held.came_from:
+            paragraphs.append(say("privacy_report.came_from", files=", ".join(held.came_from)))
+        if held.published:
+            paragraphs.append(say("privacy_report.published"))
+        if len(held.rows) > _SHOWN_ROWS:
+            paragraphs.append(say("privacy_report.more_rows", rows=len(held.rows)))
+        shown = pd.DataFrame([_shown(row) for row in held.rows[:_SHOWN_ROWS]])
+        if len(held.rows) == 1:  # reads better downwards
+            shown = shown.T.reset_index()
+            shown.columns = pd.Index(["", say("privacy_report.value")])
+        return Section(held.table, paragraphs, {"": shown})
+
+
+def report_of(work: Workspace, person: Person) -> PersonReport:
+    """All that the deployment holds about ``person``.
+
+    Args:
+        work: Where; nothing is written.
+        person: Who.
+    """
+    settings = work.deployment.settings
+    tables = [*_raw_rows(work, person), *_made_rows(work, person)]
+    first = first_sale(work, [person])
+    # Who has never bought was in no training.
+    models = trained_since(settings, first) if first is not None else ()
+    return PersonReport(
+        person=person,
+        made_at=datetime.now(UTC).replace(microsecond=0),
+        tables=[held for held in tables if held.rows],
+        lists=forget_files.lists_with(settings, {person.customer_key}),
+        models=[f"{spec.title} {version}" for spec, version in models],
+        elsewhere=forget_files.elsewhere(settings),
+    )
+
+
+def write_report(
+    settings: Settings,
+    report: PersonReport,
+    formats: Sequence[str],
+    language: Language,
+    folder: Path | None,
+) -> list[Path]:
+    """Write the report, readable by its owner only; which files it is.
+
+    Args:
+        settings: The deployment's.
+        report: The report.
+        formats: ``json``, ``html``.
+        language: Of the page.
+        folder: Where; None: among the reports of the home, from which `forget` takes them.
+    """
+    folder = folder or reports_folder(settings)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    name = f"{report.person.customer_key[:16]}-{report.made_at:%Y-%m-%d}"
+    files = []
+    for each in formats:
+        text = report.json() if each == "json" else report.html(language)
+        file = folder / f"{name}.{each}"
+        file.unlink(missing_ok=True)
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+            stream.write(text.encode())
+        files.append(file)
+    return files
+
+
+def _raw_rows(work: Workspace, person: Person) -> Iterator[Held]:
+    """Rows as the person's source delivered them, accepted or refused."""
+    words, _ = known_of(work, [person])
+    for source in work.deployment.sources:
+        whose = whose_rows(work, source, [person])
+        if whose is None:
+            continue
+        for table, people in tables_of_people(source):
+            if work.lakehouse.exists(f"bronze/{table}"):
+                rows = accepted(work, source, table, people, whose)
+                yield _held(source.contract(table), rows.where(IS_THEIRS).drop(IS_THEIRS))
+            if work.lakehouse.exists(quarantine_of(table)):
+                rows = refused(work, source, table, people, whose, words)
+                contract = Contract.load(quarantine_of(table))
+                yield _held(contract, rows.where(IS_THEIRS).drop(IS_THEIRS))
+
+
+def _made_rows(work: Workspace, person: Person) -> Iterator[Held]:
+    """Rows of silver and gold, and of what silver kept out."""
+    keys = keys_of(work, [person])
+    copied = set(published.published_tables())
+    for table in packaged_tables():
+        contract = Contract.load(table)
+        if KEY not in contract.column_names or not work.lakehouse.exists(table):
+            continue
+        rows = work.lakehouse.read(table).join(keys, KEY, "left_semi")
+        yield _held(contract, rows, published=table in copied)
+    if work.lakehouse.exists(REJECTED):
+        rows = work.lakehouse.read(REJECTED)
+        own = F.get_json_object("raw", f"$.{KEY}") == person.customer_key
+        yield _held(Contract.load(REJECTED), rows.where(own))
+
+
+def _held(contract: Contract, rows: DataFrame, *, published: bool = False) -> Held:
+    plain = [row.asDict() for row in rows.collect()]
+    plain.sort(key=lambda row: [str(row.get(name)) for name in _IN_ORDER_OF])
+    since = [
+        str(next((row[name] for name in _SINCE if row.get(name) is not None), "")) for row in plain
+    ]
+    return Held(
+        table=contract.table,
+        description=contract.description,
+        personal=contract.personal_columns,
+        rows=[{n: v for n, v in row.items() if n not in _BOOKKEEPING} for row in plain],
+        came_from=sorted({row["_source_file"] for row in plain if row.get("_source_file")}),
+        since=min(filter(None, since), default=None),
+        published=published,
+    )
+
+
+def _shown(row: Mapping[str, Any]) -> dict[str, str]:
+    return {name: "" if value is None else str(value) for name, value in row.items()}

@@ -1,0 +1,228 @@
+"""``customer360 privacy rotate-key``: every customer gets another key, and the old ones are gone.
+
+A customer key is a pseudonym as long as its secret is one. When the secret may be known to somebody
+who should not know it, or at the intervals that a policy asks for, all keys are made again with
+another: in all tables that have one, and nothing is left of what they were.
+
+While a rotation is under way some tables have new keys and others old ones, so nothing that needs
+the secret works (`Settings.secret`). One that was killed goes on where it was: which tables it has
+done, their own commits say.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from customer360.contracts import Contract
+from customer360.contracts.contract import packaged_tables
+from customer360.errors import Customer360Error
+from customer360.lakehouse.history import drop_history
+from customer360.pipeline.export import ELSEWHERE
+from customer360.pipeline.stale_snapshots import NOTED, days_digests, digests_note, digests_noted
+from customer360.pipeline.workspace import Workspace, newest_note
+from customer360.privacy import journal
+from customer360.privacy.forget_rows import Fresh, fresh_snapshots
+from customer360.privacy.known import KEY
+from customer360.privacy.warehouse_anew import publish_anew
+from customer360.settings import Settings, write_whole
+from customer360.silver.keys import customer_key
+from customer360.table_names import AS_OF, CUSTOMER_DAYS, CUSTOMERS, REJECTED
+
+Say = Callable[[str], None]
+
+_NOTE = "rotated"
+_OLD, _NEW = "__old_key", "__new_key"
+_DAY = "business_date"
+
+
+class RotationError(Customer360Error):
+    """The key cannot be rotated; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """A rotation that is under way.
+
+    Attributes:
+        id: Its name, in the audit and in the notes of the commits.
+        fresh: Snapshots that were not stale when it began.
+    """
+
+    id: str
+    fresh: Fresh
+
+
+@dataclass(frozen=True)
+class Rotated:
+    """What a rotation did.
+
+    Attributes:
+        customers: Customers with another key.
+        tables: Tables that have been written again.
+        lists: Files of campaign lists that are gone: they named customers by the old keys.
+        set_yourself: The secret is one of the settings: whoever keeps it there must change it.
+    """
+
+    customers: int
+    tables: int
+    lists: int
+    set_yourself: bool
+
+
+def begin(work: Workspace, secret: str | None) -> Rotation:
+    """Note that the keys are to be made with another secret.
+
+    Args:
+        work: Where.
+        secret: The new one; None: one is made.
+
+    Raises:
+        RotationError: There are no customers yet, one is under way, or the secret comes from the
+            settings and no new one was given, or the same.
+    """
+    settings = work.deployment.settings
+    if settings.next_secret_file.exists():
+        raise RotationError(
+            "a rotation was stopped before its end: finish it by "
+            f"`{settings.command('privacy rotate-key --resume')}`"
+        )
+    if not work.lakehouse.exists(CUSTOMERS):
+        raise RotationError(f"there is no {CUSTOMERS} yet, so there are no keys to rotate")
+    if settings.customer_key_secret and secret is None:
+        raise RotationError(
+            "the secret is the setting customer_key_secret: give the new one by --secret-file, and "
+            "change the setting when the rotation is done"
+        )
+    if secret is not None and secret.encode() == settings.secret():
+        raise RotationError("--secret-file holds the secret that is in use: give another one")
+    rotation = Rotation(secrets.token_hex(6), fresh_snapshots(work))
+    _noted(settings, rotation)
+    write_whole(settings.next_secret_file, secret or secrets.token_hex(32))
+    return rotation
+
+
+def under_way(settings: Settings) -> Rotation:
+    """The rotation that was stopped.
+
+    Raises:
+        RotationError: There is none.
+    """
+    file = _file(settings)
+    if not settings.next_secret_file.exists() or not file.exists():
+        raise RotationError("no rotation was stopped: there is nothing to resume")
+    stated = json.loads(file.read_text(encoding="utf-8"))
+    fresh = {t: {date.fromisoformat(d) for d in days} for t, days in stated["fresh"].items()}
+    return Rotation(stated["id"], fresh)
+
+
+def rotate(work: Workspace, rotation: Rotation, publish: Callable[[], None], say: Say) -> Rotated:
+    """Carry out ``rotation``, from where it was. Nobody else may write the home meanwhile."""
+    settings = work.deployment.settings
+    secret = settings.next_secret_file.read_bytes()
+    known = work.lakehouse.read(CUSTOMERS)
+    keys = known.select(F.col(KEY).alias(_OLD), _new_key(known, secret).alias(_NEW)).persist()
+    customers = keys.count()
+    done = 0
+    names = [name for name in packaged_tables() if KEY in Contract.load(name).column_names]
+    others = [name for name in names if name not in (CUSTOMER_DAYS, CUSTOMERS)]
+    # The days first, whose digests snapshots note; customers last, by whom all others are rotated.
+    for table in (CUSTOMER_DAYS, *others, REJECTED, CUSTOMERS):
+        if work.lakehouse.exists(table) and not _is_done(work, table, rotation):
+            say(f"keys of {table}")
+            _rotate_table(work, table, keys, rotation)
+            done += 1
+    say("earlier versions of all tables")
+    for table in work.lakehouse.tables():
+        drop_history(work.lakehouse, table)
+    lists = _drop_lists(settings)
+    say("secret and warehouse")
+    set_yourself = settings.use_next_secret()
+    _file(settings).unlink(missing_ok=True)
+    publish_anew(settings, publish)
+    journal.audited(settings, what="rotate-key", rotation=rotation.id, customers=customers)
+    return Rotated(customers, done, lists, set_yourself)
+
+
+def _new_key(customers: DataFrame, secret: bytes) -> Column:
+    """The key of each customer of the sources by the new secret."""
+    sources = [row[0] for row in customers.select("source").distinct().collect()]
+    key: Column = F.lit(None).cast("string")
+    for source in sources:
+        own = customer_key(source, F.col("source_customer_id"), secret)
+        key = F.when(F.col("source") == source, own).otherwise(key)
+    return key
+
+
+def _is_done(work: Workspace, table: str, rotation: Rotation) -> bool:
+    note = newest_note(work.lakehouse, table, _NOTE)
+    return note is not None and note[_NOTE] == rotation.id
+
+
+def _rotate_table(work: Workspace, table: str, keys: DataFrame, rotation: Rotation) -> None:
+    """Write ``table`` again with the new keys.
+
+    A row of somebody who is no customer any more gets a key that is nobody's.
+    """
+    lakehouse, contract = work.lakehouse, Contract.load(table)
+    rows = lakehouse.read(table)
+    nobodys = F.sha2(F.concat_ws(":", F.lit(rotation.id), F.col(_OLD)), 256)
+    new = F.when(F.col(_OLD).isNotNull(), F.coalesce(F.col(_NEW), nobodys))
+    if table == REJECTED:
+        stated = rows.withColumn(_OLD, F.get_json_object("raw", f"$.{KEY}"))
+        with_new = stated.join(keys, _OLD, "left").withColumn(
+            "raw", F.when(F.col(_OLD).isNull(), F.col("raw")).otherwise(F.replace("raw", _OLD, new))
+        )
+    else:
+        stated = rows.withColumnRenamed(KEY, _OLD)
+        with_new = stated.join(keys, _OLD, "left").withColumn(KEY, new)
+    frame = with_new.select(*rows.columns)
+    day = next((name for name in (AS_OF, _DAY) if name in rows.columns), None)
+    note = _note_of(work, table, rotation)
+    if day is None or table == REJECTED:
+        lakehouse.replace_all(contract, frame, note=note)
+    else:
+        lakehouse.replace_days(contract, frame, day, lakehouse.days_of(table, day), note=note)
+
+
+def _note_of(work: Workspace, table: str, rotation: Rotation) -> str:
+    """The note of a commit that changes keys and nothing else: no table is to be made again."""
+    said: dict[str, Any] = {_NOTE: rotation.id}
+    if table in NOTED:  # the digests of days are of keys, too
+        made_of = digests_noted(work.tables, table)
+        now = days_digests(work.tables, made_of)
+        fresh = rotation.fresh[table]
+        kept = {day: now[day] if day in fresh else of for day, of in made_of.items()}
+        said |= json.loads(digests_note([], kept, kept))
+    return json.dumps(said)
+
+
+def _drop_lists(settings: Settings) -> int:
+    """Delete campaign lists, which name customers by the old keys; how many files they were."""
+    files = [
+        file
+        for folder in (settings.exports_dir, journal.reports_folder(settings))
+        for file in folder.rglob("*")
+        if file.is_file() and file.name != ELSEWHERE
+    ]
+    for file in files:
+        file.unlink()
+    return len(files)
+
+
+def _file(settings: Settings) -> Path:
+    return journal.folder_of(settings) / "rotation.json"
+
+
+def _noted(settings: Settings, rotation: Rotation) -> None:
+    fresh = {table: sorted(map(str, days)) for table, days in rotation.fresh.items()}
+    journal.folder_of(settings).mkdir(parents=True, exist_ok=True, mode=0o700)
+    write_whole(_file(settings), json.dumps({"id": rotation.id, "fresh": fresh}))

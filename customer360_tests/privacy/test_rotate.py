@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from customer360.deployment import Deployment
+from customer360.errors import SettingsError
+from customer360.pipeline import make_gold
+from customer360.pipeline.stale_snapshots import stale_snapshots
+from customer360.privacy import rotate
+from customer360.privacy.rotate import RotationError
+from customer360.silver.keys import customer_key_of
+from customer360.table_names import FEATURES
+from customer360_tests.cases.shop import Shop, open_shop
+from customer360_tests.privacy.every_byte import where_they_stand
+
+MARCH: dict[str, Any] = {"first": date(2024, 3, 1), "last": date(2024, 3, 31), "history": True}
+MAPPING = """
+name: mill
+time_zone: Europe/Lisbon
+currency: EUR
+grain: orders
+closed: true
+columns: {order_id: nr, customer_id: who, occurred_at: at, amount: sum, city: town}
+"""
+LINES = (
+    "nr,who,at,sum,town",
+    "1,ann,2024-03-01 10:00:00,10.00,Porto",
+    "2,bob,2024-03-02 10:00:00,20.00,Faro",
+    # An order that contradicts itself is in quarantine/transactions, with a key.
+    "3,ann,2024-03-03 10:00:00,30.00,Porto",
+    "3,ann,2024-03-03 10:00:00,31.00,Porto",
+)
+TABLES = (
+    "silver/customers",
+    "silver/customer_history",
+    "silver/transactions",
+    "silver/customer_days",
+    "quarantine/transactions",
+    FEATURES,
+)
+OLD, NEW = "the old secret of the tests", "the new secret of the tests"
+TIMES = ("_ingested_at", "run_id")
+
+
+def shop_of(spark: SparkSession, folder: Path, secret: str | None) -> Shop:
+    shop = open_shop(spark, folder, MAPPING, {"a.csv": LINES}, **MARCH)
+    settings = shop.work.deployment.settings.model_copy(update={"customer_key_secret": secret})
+    deployment = Deployment(settings, shop.work.deployment.sources)
+    object.__setattr__(shop.work, "deployment", deployment)
+    return shop
+
+
+def make(shop: Shop) -> None:
+    shop.load()
+    make_gold.make_snapshots(shop.work, FEATURES, [MARCH["last"]])
+
+
+def content(shop: Shop) -> dict[str, list[tuple[Any, ...]]]:
+    return {
+        table: shop.rows(table, *(c for c in shop.lakehouse.read(table).columns if c not in TIMES))
+        for table in TABLES
+    }
+
+
+def rotated(shop: Shop, secret: str | None = None) -> rotate.Rotated:
+    rotation = rotate.begin(shop.work, secret)
+    return rotate.rotate(shop.work, rotation, lambda: None, lambda line: None)
+
+
+def test_it_is_as_if_the_keys_had_always_been_made_with_the_new_secret(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    shop = shop_of(spark, tmp_path / "a", None)
+    make(shop)
+    settings = shop.work.deployment.settings
+    before = settings.secret()
+    old = [customer_key_of("mill", own, before) for own in ("ann", "bob")]
+    assert all(where_they_stand(tmp_path / "a" / "lakehouse", old).values())
+
+    done = rotated(shop)
+
+    assert (done.customers, done.tables, done.set_yourself) == (2, len(TABLES), False)
+    assert settings.secret() != before
+    assert (settings.home / "secrets" / "customer_key").stat().st_mode & 0o777 == 0o600
+    assert not any(where_they_stand(tmp_path / "a", old).values())
+    afresh = shop_of(spark, tmp_path / "b", settings.secret().decode())
+    make(afresh)
+    assert content(shop) == content(afresh)
+    # Nothing is to be made again because of it, and the next load finds all as it was.
+    assert stale_snapshots(shop.work.tables) == []
+    assert shop.load().silver.days == afresh.load().silver.days
+    assert content(shop) == content(afresh)
+
+
+def test_a_secret_of_the_settings_is_changed_there_and_the_old_one_refused(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    shop = shop_of(spark, tmp_path, OLD)
+    shop.load()
+    with pytest.raises(RotationError, match="give the new one by --secret-file"):
+        rotate.begin(shop.work, None)
+    with pytest.raises(RotationError, match="holds the secret that is in use"):
+        rotate.begin(shop.work, OLD)
+    assert rotated(shop, NEW).set_yourself
+    with pytest.raises(SettingsError, match="the keys were rotated to another one since"):
+        shop.load()
+    settings = shop.work.deployment.settings.model_copy(update={"customer_key_secret": NEW})
+    assert settings.secret() == NEW.encode()
+    keys = {row[0] for row in shop.rows("silver/customers", "customer_key")}
+    assert keys == {customer_key_of("mill", own, NEW.encode()) for own in ("ann", "bob")}
+
+
+@pytest.mark.parametrize("killed_at", [1, 3])
+def test_one_that_was_killed_keeps_loads_out_and_goes_on(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: int
+) -> None:
+    shop = shop_of(spark, tmp_path / "a", None)
+    make(shop)
+    one_table, calls = rotate._rotate_table, iter(range(100))
+
+    def killed(*given: Any) -> None:
+        if next(calls) == killed_at:
+            raise KeyboardInterrupt
+        one_table(*given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(rotate, "_rotate_table", killed)
+        with pytest.raises(KeyboardInterrupt):
+            rotated(shop)
+    with pytest.raises(SettingsError, match=r"finish it by `customer360 privacy rotate-key --res"):
+        shop.load()
+    with pytest.raises(RotationError, match="a rotation was stopped before its end"):
+        rotate.begin(shop.work, None)
+
+    settings = shop.work.deployment.settings
+    rotate.rotate(shop.work, rotate.under_way(settings), lambda: None, lambda line: None)
+
+    afresh = shop_of(spark, tmp_path / "b", settings.secret().decode())
+    make(afresh)
+    assert content(shop) == content(afresh)
+    assert stale_snapshots(shop.work.tables) == []
+
+
+def test_there_is_nothing_to_resume_or_to_rotate(spark: SparkSession, tmp_path: Path) -> None:
+    shop = shop_of(spark, tmp_path, None)
+    with pytest.raises(RotationError, match="there is nothing to resume"):
+        rotate.under_way(shop.work.deployment.settings)
+    with pytest.raises(RotationError, match="there are no keys to rotate"):
+        rotate.begin(shop.work, None)
