@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from customer360.contracts import Contract
@@ -84,7 +83,7 @@ class Deployment:
             settings.quarantine_tolerance,
         )
 
-    @cached_property
+    @property
     def secret(self) -> bytes:
         """Secret of the customer keys."""
         return self.settings.secret()

@@ -478,6 +478,7 @@ def _has_content(file: Path) -> bool:
 
 def write_whole(file: Path, text: str) -> None:
     """Write beside and rename: whoever reads it reads all of it, whenever a crash comes."""
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     beside = file.with_name(f".{file.name}.new")
     beside.unlink(missing_ok=True)
     with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:

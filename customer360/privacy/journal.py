@@ -93,9 +93,7 @@ def note(settings: Settings, erasure: Erasure) -> None:
         "files": erasure.files,
         "since": erasure.since.isoformat() if erasure.since else None,
     }
-    folder = folder_of(settings)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    write_whole(folder / _UNDER_WAY, json.dumps(stated, ensure_ascii=False))
+    write_whole(folder_of(settings) / _UNDER_WAY, json.dumps(stated, ensure_ascii=False))
 
 
 def over(settings: Settings) -> None:

@@ -224,5 +224,4 @@ def _file(settings: Settings) -> Path:
 
 def _noted(settings: Settings, rotation: Rotation) -> None:
     fresh = {table: sorted(map(str, days)) for table, days in rotation.fresh.items()}
-    journal.folder_of(settings).mkdir(parents=True, exist_ok=True, mode=0o700)
     write_whole(_file(settings), json.dumps({"id": rotation.id, "fresh": fresh}))
