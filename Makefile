@@ -62,6 +62,10 @@ test-all: setup ## Every test: also whole data sets, every browser walk, proofs,
 prove: setup ## The proofs alone: known truths, found again from much data (minutes)
 	@$(BIN)/python -m pytest -m slow $(ARGS)
 
+.PHONY: canaries
+canaries: setup ## Plant people, forget them, and seek them in every byte; writes docs/privacy.md
+	@CUSTOMER360_WRITE_DOCS=1 $(BIN)/python -m pytest -m slow customer360_tests/privacy/test_canaries.py $(ARGS)
+
 .PHONY: etl
 etl: setup ## Bronze to gold over the data that is there, without the models
 	@$(BIN)/customer360 run --steps etl

@@ -17,7 +17,9 @@ from customer360.sources.base import Source
 from customer360.sources.mapped import MappedSource
 from customer360.sources.mapping import RowMapping
 
-_NOTE = "definitions"
+DEFINITIONS = "definitions"
+"""Key, in a note of a commit of silver, of the prints that it was made with."""
+
 _OF_NO_ROW = {"path", "files", "description", "closed", "conflicts"}
 """Keys of a mapping that say nothing of a row: where files are, when a load stops."""
 
@@ -38,7 +40,7 @@ def definitions(work: Workspace) -> dict[str, str]:
 
 def definitions_note(work: Workspace) -> dict[str, dict[str, str]]:
     """What the note of a commit of a silver table says of the definitions it is made with."""
-    return {_NOTE: definitions(work)}
+    return {DEFINITIONS: definitions(work)}
 
 
 def defined_anew(work: Workspace, table: str, *, until: int | None = None) -> set[str]:
@@ -47,8 +49,8 @@ def defined_anew(work: Workspace, table: str, *, until: int | None = None) -> se
     Of a table that an older release made, none: what it was made with is not known. Commits after
     version ``until`` do not count.
     """
-    note = newest_note(work.lakehouse, table, _NOTE, until=until)
-    before = (note or {}).get(_NOTE, {})
+    note = newest_note(work.lakehouse, table, DEFINITIONS, until=until)
+    before = (note or {}).get(DEFINITIONS, {})
     return {name for name, now in definitions(work).items() if before.get(name, now) != now}
 
 

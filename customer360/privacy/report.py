@@ -41,6 +41,7 @@ from customer360.table_names import REJECTED, quarantine_of
 
 _BOOKKEEPING = ("_row_hash", "_edited_row", "run_id")
 _IN_ORDER_OF = ("as_of", "business_date", "_delivered_on", "updated_at")
+_SHOWN_FILES = 5
 _SINCE = ("_ingested_at", "business_date", "valid_from", "updated_at", "as_of")
 """What says since when a row is there; the first that a table has."""
 
@@ -134,7 +135,9 @@ class PersonReport:
         if held.since:
             paragraphs.append(say("privacy_report.since", when=held.since[:10]))
         if held.came_from:
-            paragraphs.append(say("privacy_report.came_from", files=", ".join(held.came_from)))
+            more = ", …" if len(held.came_from) > _SHOWN_FILES else ""
+            files = ", ".join(held.came_from[:_SHOWN_FILES]) + more
+            paragraphs.append(say("privacy_report.came_from", files=files))
         if held.published:
             paragraphs.append(say("privacy_report.published"))
         if len(held.rows) > _SHOWN_ROWS:
