@@ -15,7 +15,6 @@ from rich.markup import escape
 from customer360 import __version__
 from customer360.cli import (
     alerts,
-    copies,
     dashboard,
     exports,
     files,
@@ -23,6 +22,7 @@ from customer360.cli import (
     quarantine,
     runs,
     tables,
+    upkeep,
     warehouse,
 )
 from customer360.cli.common import app, err, say
@@ -31,7 +31,7 @@ from customer360.errors import Customer360Error
 for _subject in (
     runs,
     alerts,
-    copies,
+    upkeep,
     files,
     quarantine,
     dashboard,
