@@ -399,6 +399,11 @@ class Settings(BaseSettings):
     def _secret_file(self, name: str) -> Path:
         return self.home / "secrets" / name
 
+    def known_secret(self, name: str) -> bytes | None:
+        """The deployment's secret of this name; None where it was never made."""
+        file = self._secret_file(name)
+        return file.read_bytes() if _has_content(file) else None
+
     def kept_secret(self, name: str) -> bytes:
         """The deployment's secret of this name; made at first use, readable by its owner only."""
         file = self._secret_file(name)

@@ -29,6 +29,9 @@ app = typer.Typer(
 out = Console()
 err = Console(stderr=True)
 
+LOCAL = ("127.0.0.1", "localhost", "::1")
+"""Addresses that only this machine reaches."""
+
 Home = Annotated[
     Path | None,
     typer.Option("--home", help="Folder that holds the deployment.", show_default="data"),
