@@ -98,6 +98,17 @@ lint: $(SYNCED) ## Format, lint, types and lock file: check, change nothing
 	$(BIN)/mypy
 	scripts/uv lock --check --quiet
 
+.PHONY: audit
+audit: $(SYNCED) ## Known vulnerabilities of the packages, and that the lock binds every file of them
+	@$(BIN)/python scripts/audit.py
+
+.PHONY: sbom
+sbom: $(SYNCED) ## The list of all packages that are installed with ours (CycloneDX), into dist/
+	@mkdir -p dist
+	@scripts/uv export --frozen --no-dev --quiet --preview-features sbom-export \
+		--format cyclonedx1.5 --output-file dist/customer360.cdx.json
+	@echo dist/customer360.cdx.json
+
 .PHONY: format
 format: $(SYNCED) ## Format, and fix what can be fixed
 	$(BIN)/ruff format .

@@ -247,6 +247,25 @@ class Settings(BaseSettings):
         2, ge=1, description="Days since the newest sale from which data count as old."
     )
 
+    # Upkeep
+    maintain_cron: str = Field(
+        "0 6 * * 0", description="When upkeep runs by itself, in the business's zone."
+    )
+    vacuum_hours: float = Field(
+        168,
+        ge=0,
+        description="For so long files of former versions of tables are kept, for who reads them.",
+    )
+    optimize_after_commits: int = Field(
+        20, ge=1, description="Commits of a table after which its small files are put together."
+    )
+    keep_runs_days: int = Field(
+        365, ge=1, description="Days that Dagster's runs are kept; what is shown of a table longer."
+    )
+    keep_model_versions: int = Field(
+        50, ge=1, description="Versions of each model that are kept, beside those with an alias."
+    )
+
     # Spark
     spark_master: str = Field(
         "local[*]", description="local[N], spark://…, k8s://… or sc://… for Spark Connect."
@@ -446,6 +465,11 @@ class Settings(BaseSettings):
 
     def _secret_file(self, name: str) -> Path:
         return self.home / "secrets" / name
+
+    def known_secret(self, name: str) -> bytes | None:
+        """The deployment's secret of this name; None where it was never made."""
+        file = self._secret_file(name)
+        return file.read_bytes() if _has_content(file) else None
 
     def kept_secret(self, name: str) -> bytes:
         """The deployment's secret of this name; made at first use, readable by its owner only."""

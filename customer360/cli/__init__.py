@@ -15,7 +15,6 @@ from rich.markup import escape
 from customer360 import __version__
 from customer360.cli import (
     alerts,
-    copies,
     dashboard,
     exports,
     files,
@@ -24,6 +23,7 @@ from customer360.cli import (
     quarantine,
     runs,
     tables,
+    upkeep,
     warehouse,
 )
 from customer360.cli.common import app, err, say
@@ -33,7 +33,7 @@ from customer360.modes import only_for_owner
 for _subject in (
     runs,
     alerts,
-    copies,
+    upkeep,
     files,
     quarantine,
     dashboard,

@@ -32,6 +32,9 @@ app = typer.Typer(
 out = Console()
 err = Console(stderr=True)
 
+LOCAL = ("127.0.0.1", "localhost", "::1")
+"""Addresses that only this machine reaches."""
+
 
 def _keep_temporary_files(context: typer.Context, home: Path | None) -> Path | None:
     """Let a command on a deployment that is there keep its temporary files in its home."""

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from customer360.cli.common import Home, Verbose, err, say
+from customer360.cli.common import LOCAL, Home, Verbose, err, say
 from customer360.cli.processes import serve
 from customer360.errors import EnvironmentError360
 from customer360.settings import HOME_VARIABLE, load_settings
@@ -17,7 +17,6 @@ from customer360.settings import HOME_VARIABLE, load_settings
 PANEL = "Runs"
 commands = typer.Typer()
 
-LOCAL = ("127.0.0.1", "localhost")
 OPTIONS = {
     "browser.gatherUsageStats": "false",
     "client.showErrorDetails": "none",

@@ -207,6 +207,13 @@ def predict(
     model: Annotated[
         Path | None, typer.Option(help="A revenue model's .pkl; default: the champion's.")
     ] = None,
+    trust_pickle: Annotated[
+        bool,
+        typer.Option(
+            "--trust-pickle",
+            help="Read a --model that this deployment did not write: it runs what is in it.",
+        ),
+    ] = False,
     as_of: Annotated[
         str | None,
         typer.Option("--as-of", help="Day to predict from. Default: the file's newest order."),
@@ -227,8 +234,9 @@ def predict(
         raise Customer360Error(f"{source}: there is no such file")
     from customer360.models.revenue.model import RevenueModel
     from customer360.models.revenue.prediction import predict_file
+    from customer360.models.sealed import SECRET
 
-    revenue = RevenueModel.loads(file.read_bytes())
+    revenue = RevenueModel.load(file, settings.known_secret(SECRET), trusted=trust_pickle)
     outcome = predict_file(source, target, revenue, as_of=day)
     say(
         f"{outcome.customers:,} customers predicted for the {revenue.horizon_days} days after "

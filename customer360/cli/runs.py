@@ -14,7 +14,7 @@ import typer
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from customer360.cli.common import Home, Verbose, day_of, err, open_lakehouse, out, say
+from customer360.cli.common import LOCAL, Home, Verbose, day_of, err, open_lakehouse, out, say
 from customer360.cli.processes import serve
 from customer360.cli.stopping import stoppable
 from customer360.days import parse_day
@@ -278,5 +278,10 @@ def dev(
     )
     dagster = shutil.which("dagster", path=os.pathsep.join([str(Path(sys.executable).parent)]))
     command = [dagster or "dagster", "dev", *where, "--host", host, "--port", str(port)]
+    if host not in LOCAL:
+        err.print(
+            f"Dagster's UI asks for no password: whoever reaches {host} sees and runs everything.",
+            highlight=False,
+        )
     say(f"Dagster's UI: http://{host}:{port}  (Ctrl-C stops it)")
     raise typer.Exit(serve(command, dagster_environment(settings)) or 0)

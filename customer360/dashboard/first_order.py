@@ -149,10 +149,14 @@ def known_values(model: RevenueModel) -> dict[str, tuple[str, ...]]:
     }
 
 
-def load(pickle: Path) -> RevenueModel | None:
+def load(pickle: Path, secret: bytes | None) -> RevenueModel | None:
     """The deployment's revenue model; None when none has been trained.
 
+    Args:
+        pickle: Where it is.
+        secret: Behind its seal, see `RevenueModel.load`.
+
     Raises:
-        RevenueModelError: It was made with other versions of its libraries.
+        RevenueModelError: The deployment did not write it, or with other versions of its libraries.
     """
-    return RevenueModel.loads(pickle.read_bytes()) if pickle.exists() else None
+    return RevenueModel.load(pickle, secret) if pickle.exists() else None

@@ -25,6 +25,7 @@ from customer360.orchestration.resources import SparkResource
 from customer360.orchestration.run_history import runs_sensor
 from customer360.orchestration.schedules import gold_sensor, schedules
 from customer360.orchestration.silver_assets import silver_assets
+from customer360.orchestration.upkeep_assets import upkeep_assets
 from customer360.orchestration.warehouse_assets import WarehouseResource, warehouse_assets
 from customer360.settings import Settings, load_settings
 
@@ -56,6 +57,7 @@ def build_definitions(settings: Settings | None = None) -> dg.Definitions:
     assets += export_assets(deployment)
     assets += warehouse_assets(deployment)
     assets += dbt_assets(deployment)
+    assets += upkeep_assets(deployment)
     with warnings.catch_warnings():
         # Selections by group expand to a parameter that Dagster calls beta; nothing to do here.
         warnings.filterwarnings("ignore", message=".*include_sources.*", category=dg.BetaWarning)

@@ -24,9 +24,10 @@ SCORES = MODELS.downstream(include_self=False) & dg.AssetSelection.groups("gold"
 REPORTS = dg.AssetSelection.groups("reports")
 EXPORTS = dg.AssetSelection.groups("exports")
 WAREHOUSE = dg.AssetSelection.groups("warehouse", "staging", "marts")
+UPKEEP = dg.AssetSelection.groups("upkeep")
 SNAPSHOTS = dg.AssetSelection.groups("gold") - SCORES - HEALTH - MONITORING
 
-NIGHTLY, GOLD, RETRAIN, LOAD_RANGE, SNAPSHOT, TRAIN, SCORE, PUBLISH = (
+NIGHTLY, GOLD, RETRAIN, LOAD_RANGE, SNAPSHOT, TRAIN, SCORE, PUBLISH, MAINTAIN = (
     "nightly",
     "gold",
     "retrain",
@@ -35,6 +36,7 @@ NIGHTLY, GOLD, RETRAIN, LOAD_RANGE, SNAPSHOT, TRAIN, SCORE, PUBLISH = (
     "train",
     "score",
     "publish",
+    "maintain",
 )
 
 
@@ -70,6 +72,9 @@ JOBS: Mapping[str, Job] = {
         "The same without training: with the models that are champions.",
     ),
     PUBLISH: Job(WAREHOUSE, "Bring the warehouse and its marts up to date with the lakehouse."),
+    MAINTAIN: Job(
+        UPKEEP, "Put small files together, and take away what is past its time: no row changes."
+    ),
 }
 """All jobs, by name."""
 

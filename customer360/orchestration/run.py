@@ -172,6 +172,20 @@ def load_again(settings: Settings, days: Sequence[DayRange], as_of: date | None,
         _raise_first(failed)
 
 
+def maintain(settings: Settings, say: Say) -> None:
+    """The job `maintain`, in this process.
+
+    Args:
+        settings: The deployment.
+        say: Receives progress, a line at a time (rich markup).
+
+    Raises:
+        RunFailedError: An asset failed.
+    """
+    with _running(settings, say) as (definitions, instance):
+        _run(definitions, instance, _Step(jobs.MAINTAIN, None))
+
+
 @contextmanager
 def _running(settings: Settings, say: Say) -> Iterator[tuple[dg.Definitions, dg.DagsterInstance]]:
     """What a run in this process needs; that it was is shown to the warehouse's readers."""

@@ -15,7 +15,7 @@ from customer360.days import DayRange
 from customer360.deployment import Deployment
 from customer360.errors import SettingsError
 from customer360.models.registry import MODELS
-from customer360.orchestration.jobs import GOLD, NIGHTLY, RETRAIN
+from customer360.orchestration.jobs import GOLD, MAINTAIN, NIGHTLY, RETRAIN
 from customer360.orchestration.metadata import asset_key
 from customer360.orchestration.partitions import (
     append_as_of_dates,
@@ -67,7 +67,7 @@ def without_trained_models(
 
 
 def schedules(deployment: Deployment) -> list[dg.ScheduleDefinition]:
-    """The nightly and the weekly schedule, both running unless switched off in the UI."""
+    """The nightly and the weekly schedules, all running unless switched off in the UI."""
 
     @dg.schedule(
         name=NIGHTLY,
@@ -99,7 +99,15 @@ def schedules(deployment: Deployment) -> list[dg.ScheduleDefinition]:
         append_as_of_dates(context.instance, [day])
         return dg.RunRequest(run_key=f"{RETRAIN} {day}", partition_key=str(day))
 
-    return [nightly, retrain]
+    maintain = dg.ScheduleDefinition(
+        name=MAINTAIN,
+        job_name=MAINTAIN,
+        cron_schedule=_cron(deployment.settings.maintain_cron, "maintain_cron"),
+        execution_timezone=deployment.zone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Every Sunday: put files together, and take away what is past its time.",
+    )
+    return [nightly, retrain, maintain]
 
 
 def gold_sensor(settings: Settings, gold: Sequence[dg.AssetKey]) -> dg.SensorDefinition:

@@ -12,6 +12,7 @@ from psycopg import sql
 
 from customer360.models.notes import Note, stored
 from customer360.models.revenue.model import RevenueModel
+from customer360.models.sealed import SECRET, write_sealed
 from customer360.serving.marts import failures, run_dbt
 from customer360.serving.warehouse import open_warehouse
 from customer360.settings import Settings, load_settings, remember
@@ -368,8 +369,7 @@ def home(folder: Path, *, personal: bool = False) -> Settings:
         pass
     assert failures(settings) == []
     model = RevenueModel("mean", 91, mean_revenue=80.0, purchase_rate=0.3)
-    settings.revenue_pickle.parent.mkdir(parents=True)
-    settings.revenue_pickle.write_bytes(model.dumps())
+    write_sealed(settings.revenue_pickle, model.dumps(), settings.kept_secret(SECRET))
     return settings
 
 

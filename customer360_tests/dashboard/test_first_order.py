@@ -12,6 +12,7 @@ from customer360.dashboard.first_order import FirstOrder, answer, known_values, 
 from customer360.models.revenue.features import FEATURES, typed_features
 from customer360.models.revenue.model import RevenueModel, RevenueModelError
 from customer360.models.revenue.prediction import predict_file
+from customer360.models.sealed import write_sealed
 from customer360_tests.models.test_revenue_prediction import model
 
 BARE = FirstOrder(amount=80)
@@ -98,7 +99,7 @@ def test_the_form_offers_what_the_model_knows() -> None:
 def test_models_that_cannot_answer(tmp_path: Path) -> None:
     with pytest.raises(RevenueModelError, match="learnt nothing"):
         answer(RevenueModel("none", 91), BARE)
-    assert load(tmp_path / "none.pkl") is None
-    (tmp_path / "broken.pkl").write_bytes(b"no pickle")
-    with pytest.raises(RevenueModelError):
-        load(tmp_path / "broken.pkl")
+    assert load(tmp_path / "none.pkl", b"secret") is None
+    write_sealed(tmp_path / "broken.pkl", b"no pickle", b"secret")
+    with pytest.raises(RevenueModelError, match="no readable revenue model"):
+        load(tmp_path / "broken.pkl", b"secret")

@@ -50,6 +50,7 @@ from customer360.models.tracking import (
 )
 from customer360.models.tracking import stored as stored_models
 from customer360.models.tracking.connection import connected
+from customer360.models.tracking.form import DIGESTS, ChangedModelError
 from customer360.models.windows import AsOfGrid, ChurnWindows
 from customer360.plotting import png
 
@@ -521,3 +522,26 @@ def test_artifact_locations() -> None:
     assert Tracking("x", "/a b").artifact_location == "file:///a%20b"
     assert Tracking("x", "s3://bucket/a").artifact_location == "s3://bucket/a"
     assert Tracking("http://server").artifact_location is None
+
+
+def test_a_file_that_training_did_not_write_is_not_read(
+    tracking: Tracking, empty_registry: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The registry has the checksum, which lies elsewhere than the file."""
+    import mlflow
+
+    logged = log_training(CHURN, churn_training("xgboost"), tracking, CHURN_GATE)
+    assert load_champion(CHURN, tracking).model.booster
+    stored = empty_registry.parents[1].rglob("model.ubj")
+    trees = max(stored, key=lambda file: file.stat().st_mtime_ns)
+    whole = trees.read_bytes()
+    trees.write_bytes(whole[:-1] + b"!")
+    with pytest.raises(ChangedModelError, match=r"is not the file that training wrote \(SHA-256\)"):
+        load_champion(CHURN, tracking)
+    trees.write_bytes(whole)
+    # A version of an older release has no checksum, and scores on.
+    client = mlflow.MlflowClient(tracking.uri, tracking.uri)
+    client.delete_model_version_tag(CHURN.registered, logged.version, DIGESTS)
+    with caplog.at_level(logging.WARNING):
+        assert load_champion(CHURN, tracking).model.booster
+    assert "registered by an older release, without its checksum" in caplog.text

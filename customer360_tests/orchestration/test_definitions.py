@@ -15,7 +15,7 @@ from customer360.errors import SettingsError
 from customer360.models.registry import MODELS
 from customer360.orchestration.build import build_definitions
 from customer360.orchestration.export_assets import export_assets
-from customer360.orchestration.jobs import JOBS, NIGHTLY, PUBLISH, RETRAIN
+from customer360.orchestration.jobs import JOBS, MAINTAIN, NIGHTLY, PUBLISH, RETRAIN
 from customer360.settings import load_settings
 from customer360_tests import declared
 
@@ -58,7 +58,9 @@ DBT = {
 }
 """Views and tables that dbt makes of them, likewise."""
 
-SERVED = WAREHOUSE | DBT
+UPKEEP = {"upkeep/models", "upkeep/runs", "upkeep/tables"}
+
+SERVED = WAREHOUSE | DBT | UPKEEP
 
 OF_LINES = {"silver/order_lines", "gold/product_affinity", "warehouse/gold/product_affinity"}
 """What there is beside these where a source tells the lines of its orders."""
@@ -86,7 +88,7 @@ ONLY_FOR_RUNS = {
 }
 """Packages that loading the definitions must not import."""
 
-WITHOUT_CONTRACT = ("models", "reports", "exports", "warehouse", "staging", "marts")
+WITHOUT_CONTRACT = ("models", "reports", "exports", "warehouse", "staging", "marts", "upkeep")
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +164,7 @@ def test_the_assets_of_a_job_share_their_partitions(definitions: dg.Definitions)
     for name, job in JOBS.items():
         keys = job.selection.resolve(graph)
         found = {str(graph.get(key).partitions_def) for key in keys} - {"None"}
-        assert len(found) == (0 if name == PUBLISH else 1), name
+        assert len(found) == (0 if name in (PUBLISH, MAINTAIN) else 1), name
 
 
 def test_lineage_runs_from_bronze_to_customer_360(definitions: dg.Definitions) -> None:
@@ -244,7 +246,7 @@ def test_blocking_checks_guard_rows(definitions: dg.Definitions) -> None:
 
 def test_schedules_and_sensors_run_by_default(definitions: dg.Definitions) -> None:
     repository = definitions.get_repository_def()
-    for name in (NIGHTLY, RETRAIN):
+    for name in (NIGHTLY, RETRAIN, MAINTAIN):
         schedule = repository.get_schedule_def(name)
         assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
     running = dg.DefaultSensorStatus.RUNNING

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from customer360.dashboard.first_order import FirstOrder, answer, known_values, load
 from customer360.dashboard.page import Page
 from customer360.dashboard.views.customers import plain
 from customer360.models.revenue.model import RevenueModel, RevenueModelError
+from customer360.models.sealed import SECRET
 
 ICON, PLACE = "science", 80
 
@@ -34,14 +37,14 @@ def render(page: Page) -> None:
 
 def _model(page: Page) -> RevenueModel | None:
     pickle = page.settings.revenue_pickle
-    return _loaded(str(pickle), pickle.stat().st_mtime_ns) if pickle.exists() else None
+    if not pickle.exists():
+        return None
+    return _loaded(str(pickle), pickle.stat().st_mtime_ns, page.settings.known_secret(SECRET))
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
-def _loaded(pickle: str, modified: int) -> RevenueModel | None:
-    from pathlib import Path
-
-    return load(Path(pickle))
+def _loaded(pickle: str, modified: int, _secret: bytes | None) -> RevenueModel | None:
+    return load(Path(pickle), _secret)
 
 
 def _form(page: Page, model: RevenueModel) -> FirstOrder | None:

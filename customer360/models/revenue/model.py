@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from sklearn.pipeline import Pipeline
 
 from customer360.errors import Customer360Error, listed
 from customer360.models.revenue.features import FEATURES, typed_features
+from customer360.models.sealed import is_sealed
 
 Floats = NDArray[np.float64]
 
@@ -121,6 +123,27 @@ class RevenueModel:
     def dumps(self) -> bytes:
         """As a plain pickle, which `loads` and ``pickle.loads`` read."""
         return pickle.dumps(self, protocol=5)
+
+    @classmethod
+    def load(cls, file: Path, secret: bytes | None, *, trusted: bool = False) -> RevenueModel:
+        """From a file that this deployment wrote, as its seal says.
+
+        Args:
+            file: The pickle.
+            secret: The deployment's, of `customer360.models.sealed.SECRET`.
+            trusted: Somebody said so of a file without a seal.
+
+        Raises:
+            RevenueModelError: It has no seal of this deployment; or see `loads`.
+        """
+        contents = file.read_bytes()
+        if not trusted and not is_sealed(file, contents, secret):
+            raise RevenueModelError(
+                f"{file} was not written by this deployment, and reading a pickle runs what is in "
+                "it: `customer360 train revenue` writes the deployment's own again; a file of "
+                "somebody whom you trust is read by `customer360 predict --trust-pickle`"
+            )
+        return cls.loads(contents)
 
     @classmethod
     def loads(cls, data: bytes) -> RevenueModel:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from customer360.models.sealed import SECRET, write_sealed
 from customer360.models.spec import AMOUNT_FIGURES, Figure, History, ModelSpec, ReadTable
 from customer360.models.training import Training
 from customer360.table_names import (
@@ -176,11 +177,8 @@ class RevenueSpec(ModelSpec["RevenueModel"]):
 
     def export(self, settings: Settings, champion: Callable[[], Champion[RevenueModel]]) -> None:
         """The champion as a plain pickle, for `customer360 predict` and other programs."""
-        target = settings.revenue_pickle
-        target.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = target.with_suffix(".unfinished")
-        unfinished.write_bytes(champion().model.dumps())
-        unfinished.replace(target)
+        contents = champion().model.dumps()
+        write_sealed(settings.revenue_pickle, contents, settings.kept_secret(SECRET))
 
 
 REVENUE = RevenueSpec()

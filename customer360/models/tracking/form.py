@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+
+from customer360.errors import Customer360Error
+
+log = logging.getLogger(__name__)
+
+DIGESTS = "files_sha256"
+"""Tag of a version: what `digests_of` says of it. The registry keeps it apart from the files."""
+
+
+class ChangedModelError(Customer360Error):
+    """A model's file is not what training wrote."""
 
 
 @dataclass(frozen=True)
@@ -39,16 +53,51 @@ class StoredModel:
         folder: Its files.
         parameters: Its own JSON.
         judged: That of the judged model and its day, where there is one.
+        digests: SHA-256 of its files by name, as the registry has them; None of a version of an
+            older release.
     """
 
     folder: Path
     parameters: str
     judged: str | None = None
+    digests: Mapping[str, str] | None = None
 
     def file(self, name: str) -> bytes:
-        """Contents of a file; empty when there is none of that name."""
+        """Contents of a file; empty when there is none of that name.
+
+        Raises:
+            ChangedModelError: They are not what training wrote: they are not to be read, as a
+                pickle runs what is in it.
+        """
         matches = sorted(self.folder.rglob(name))
-        return matches[0].read_bytes() if matches else b""
+        contents = matches[0].read_bytes() if matches else b""
+        if self.digests is None:
+            log.warning(
+                "%s was registered by an older release, without its checksum; the next training "
+                "notes it",
+                name,
+            )
+        elif (matches or name in self.digests) and (
+            self.digests.get(name) != hashlib.sha256(contents).hexdigest()
+        ):
+            raise ChangedModelError(
+                f"{matches[0] if matches else self.folder / name} is not the file that training "
+                "wrote (SHA-256): find out who changed it, then train again, or `customer360 "
+                "rollback` to a version that is whole"
+            )
+        return contents
+
+
+def digests_of(form: ModelForm) -> str:
+    """SHA-256 of the files of a model by their names, as JSON: for a tag of its version."""
+    return json.dumps(
+        {name: hashlib.sha256(contents).hexdigest() for name, contents in form.files.values()}
+    )
+
+
+def digests_in(tags: Mapping[str, str]) -> dict[str, str] | None:
+    """What `digests_of` wrote, from the tags of a version; None of an older release."""
+    return dict(json.loads(tags[DIGESTS])) if DIGESTS in tags else None
 
 
 def declared_signature(example: pd.DataFrame, texts: Sequence[str], outputs: Sequence[str]) -> Any:

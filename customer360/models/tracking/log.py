@@ -27,6 +27,7 @@ from customer360.models.tracking.connection import (
     experiment_of,
     registered,
 )
+from customer360.models.tracking.form import DIGESTS, digests_of
 from customer360.models.tracking.stored import store
 from customer360.models.tracking.versions import FIGURE, REPLACED, VERDICT
 from customer360.models.training import Model, Training
@@ -133,11 +134,13 @@ def log_training(
             notes = {"notes": stored_notes(training.notes)} if training.notes else {}
             mlflow.set_tags({"model": name, **facts, **notes, **(tags or {})})
             _log_images(mlflow, training.plots)
-            logged = store(mlflow, spec.form(training), schema)
+            form = spec.form(training)
+            logged = store(mlflow, form, schema)
         verdict = _verdict(training, gate, champion)
         client = mlflow.MlflowClient()
         version_tags = facts | {
             _FINGERPRINT: fingerprint,
+            DIGESTS: digests_of(form),
             _TESTED: "yes" if gate.candidate in training.metrics else "no",
             _BEATS_BASELINE: str(verdict.beats_baseline),
             VERDICT: stored_notes([verdict.reason]),

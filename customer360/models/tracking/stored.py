@@ -26,7 +26,7 @@ from customer360.models.tracking.connection import (
     registered,
     short_name,
 )
-from customer360.models.tracking.form import ModelForm, StoredModel
+from customer360.models.tracking.form import ModelForm, StoredModel, digests_in
 from customer360.models.training import Model
 
 if TYPE_CHECKING:
@@ -194,7 +194,8 @@ def _from_note(spec: ModelSpec[Model], note: Mapping[str, Any]) -> Champion[Mode
         return None
     schema = note["version"]["schema"]
     facts = note["version"] | {"schema": FeatureSchema.from_json(schema) if schema else None}
-    return _restored(spec, StoredModel(folder, note["description"]), facts)
+    stored = StoredModel(folder, note["description"], digests=digests_in(facts["tags"]))
+    return _restored(spec, stored, facts)
 
 
 def _restored(
@@ -224,7 +225,8 @@ def _champion(spec: ModelSpec[Any], tracking: Tracking) -> tuple[StoredModel, di
                 f"{uri} in MLflow at {tracking.uri} has lost its files; run `make train`"
             ) from error
         schema = metadata.get(_SCHEMA)
-        return StoredModel(folder, description, metadata.get(_JUDGED)), {
+        digests = digests_in(champion.tags)
+        return StoredModel(folder, description, metadata.get(_JUDGED), digests), {
             "name": name,
             "version": str(champion.version),
             "run_id": str(champion.run_id),

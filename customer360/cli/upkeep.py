@@ -1,4 +1,4 @@
-"""Commands that copy a deployment, and make one of a copy."""
+"""Commands that look after a deployment: copies of it, and its upkeep."""
 
 from __future__ import annotations
 
@@ -70,3 +70,27 @@ def restore(
             "customer_key above all"
         )
     say(f"look at it: {settings.command('tables')}")
+
+
+@commands.command(rich_help_panel=PANEL)
+@stoppable()
+def maintain(
+    context: typer.Context,
+    home: Home = None,
+    verbose: Verbose = False,
+) -> None:
+    """Put small files together, and take away what is past its time: no row changes."""
+    settings = load_settings(home)
+    if not settings.home.is_dir():
+        raise SettingsError(f"{settings.home} is no deployment: name one by --home")
+    from customer360.orchestration.run import maintain as run_maintenance
+    from customer360.pipeline.maintain import sizes
+
+    context.with_resource(writing(settings.home, "customer360 maintain"))
+    before = sizes(settings)
+    run_maintenance(settings, say)
+    after = sizes(settings)
+    say(
+        f"tables: {before.files:,} files and {before.bytes:,} bytes before, {after.files:,} files "
+        f"and {after.bytes:,} bytes now"
+    )
