@@ -182,15 +182,12 @@ def _elsewhere(settings: Settings, erasure: Erasure) -> list[str]:
         for file in erasure.files
         if not file.startswith(f"{SyntheticSource.name}: ")
     ]
-    places += [
-        f"campaign lists in {folder}: they were exported there"
-        for folder in forget_files.elsewhere(settings)
-    ]
+    places += forget_files.elsewhere(settings)
     if settings.suppression_path is not None:
         places.append(f"suppression list {settings.suppression_path}: it may name them")
     if settings.warehouse_url is not None:
         places.append("the warehouse's server: its write-ahead log and its backups")
     if settings.mlflow_tracking_uri is not None:
         places.append("the MLflow server: input examples of models that older releases logged")
-    places.append("backups of this home, and copies of reports and lists that people have taken")
+    places.append("copies of this home, of reports and of lists that people have taken")
     return places

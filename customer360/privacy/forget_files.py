@@ -16,6 +16,8 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from customer360.pipeline.backup import BACKUPS
+from customer360.pipeline.export import ELSEWHERE
 from customer360.privacy.scrub import Words, scrub_folder
 from customer360.serving.list_files import MANIFEST
 from customer360.serving.options import FileFormat
@@ -63,12 +65,20 @@ def lists_with(settings: Settings, keys: Collection[str]) -> list[str]:
 
 
 def elsewhere(settings: Settings) -> list[str]:
-    """Folders that lists were exported to: somebody else must look there."""
-    noted = settings.exports_dir / "elsewhere.jsonl"
-    if not noted.exists():
+    """What was copied out of the home, a sentence each: somebody else must look there."""
+    lists = {line["kept_in"] for line in _lines(settings.exports_dir / ELSEWHERE)}
+    backups = {line["kept_in"] for line in _lines(settings.home / BACKUPS)}
+    return [
+        *(f"campaign lists in {folder}: they were exported there" for folder in sorted(lists)),
+        *(f"the backup {folder}" for folder in sorted(backups)),
+    ]
+
+
+def _lines(file: Path) -> list[dict[str, Any]]:
+    """The objects that a file holds, one a line; none where there is no file."""
+    if not file.exists():
         return []
-    lines = noted.read_text(encoding="utf-8").splitlines()
-    return sorted({json.loads(line)["kept_in"] for line in lines if line})
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line]
 
 
 def forget_examples(settings: Settings) -> int:
