@@ -34,7 +34,7 @@ from customer360.pipeline.patterns import check_patterns
 from customer360.pipeline.workspace import Workspace, days_note, newest_note
 from customer360.sources.base import ChangingSource, Source
 from customer360.sources.readers import broken_while_read
-from customer360.table_names import quarantine_of
+from customer360.table_names import FORGOTTEN, quarantine_of
 
 
 def load_bronze(work: Workspace, source: Source, table: str, days: DayRange) -> BronzeLoaded:
@@ -60,6 +60,9 @@ def load_bronze(work: Workspace, source: Source, table: str, days: DayRange) -> 
         if broken is None:
             raise
         raise broken from None
+    finally:
+        if work.lakehouse.exists(FORGOTTEN):  # the file may hold people who are to be nowhere here
+            source.drop_copies()
 
 
 def _received(work: Workspace, source: Source, table: str, raw: DataFrame) -> DataFrame:

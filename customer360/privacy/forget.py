@@ -140,6 +140,7 @@ def forget_in_tables(work: Workspace, erasure: Erasure) -> dict[str, int]:
     """
     fresh = forget_rows.fresh_snapshots(work)
     for source in work.deployment.sources:
+        source.drop_copies()
         _forget_raw(work, source, erasure)
     rows = forget_rows.forget_bronze(work, erasure)
     forget_rows.remake_silver(work)

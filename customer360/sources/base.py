@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from customer360.contracts import Contract
@@ -45,6 +47,7 @@ class Source(ABC):
             many they are, nothing is wrong.
         splits_rows: A row may become two transactions, a sale and the refund beside it.
         tables: Bronze tables, without the layer.
+        cache: Where copies lie of files that cannot be read as they are; None: there are none.
         transactions_table: The one of ``tables`` whose rows are the transactions.
     """
 
@@ -63,6 +66,7 @@ class Source(ABC):
     splits_rows: bool = False
     tables: tuple[str, ...]
     transactions_table: str
+    cache: Path | None = None
 
     @property
     def event_zones(self) -> frozenset[str]:
@@ -115,6 +119,11 @@ class Source(ABC):
         Raises:
             BrokenFileError: A file misses a column, is unreadable or wrongly delimited.
         """
+
+    def drop_copies(self) -> None:
+        """Delete copies of its files that were made to be read; they are made again when needed."""
+        if self.cache is not None:
+            shutil.rmtree(self.cache, ignore_errors=True)
 
     def person_columns(self, table: str) -> PersonColumns:
         """How the rows of bronze table ``table`` are about people; of nobody, unless it says so."""

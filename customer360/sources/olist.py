@@ -102,6 +102,11 @@ class OlistSource(Source):
         """
         return self._available
 
+    def drop_copies(self) -> None:
+        """Delete what was taken out of the zip."""
+        super().drop_copies()
+        self.__dict__.pop("_files", None)  # they are there no more
+
     def fingerprint(self, table: str) -> str:
         """Name, size and modification time of the table's file."""
         return archives.fingerprint([self.file(table)])
