@@ -196,6 +196,7 @@ class MappedSource(Source, Generic[MappingT]):
         for role, header in self.mapping.columns.pairs():
             roles.setdefault(self._names[header], set()).add(role)
         tested = {self._names[rule.column] for rule in self.mapping.rules()}
+        tested |= {self._names[header] for header in self._key()}  # by which rows are followed
         kept = tested | {name for name, own in roles.items() if own & {"currency"}}
         keys = {name for name, own in roles.items() if own & set(_ROW_IDS)} - kept
         if self.order_lines and not self._has("line_id"):

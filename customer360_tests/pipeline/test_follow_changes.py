@@ -21,6 +21,11 @@ from customer360.pipeline.load_bronze import load_bronze
 from customer360.pipeline.load_silver import TransactionsLoaded
 from customer360.pipeline.quarantine import held_rows
 from customer360.pipeline.row_edits import EditsError, edits_from, keep, read_edits, row_name
+from customer360.privacy import forget_rows
+from customer360.privacy.forget import forget_in_tables
+from customer360.privacy.journal import Erasure
+from customer360.privacy.known import known_of
+from customer360.privacy.people import find_people
 from customer360.settings import remember
 from customer360_tests.deployments import Home, assert_same_content
 from customer360_tests.shop_database import Shop
@@ -290,3 +295,42 @@ def test_an_edited_row_stays_edited_until_the_database_says_something_else(
     assert sold(home)["3"] == (3, "sale", Decimal("31.00"))
     (row,) = home.rows(f"bronze/{BRONZE}", "id = '3'")
     assert row["_edited_by"] is None
+
+
+def test_somebody_forgotten_stays_so_however_often_the_database_tells_of_them(
+    spark: SparkSession, orders: Shop, tmp_path: Path
+) -> None:
+    home = home_of(spark, tmp_path / "home", MAPPING + WATERMARK + "deletes: snapshot\n")
+    load(home, DAYS)
+    people = find_people(home.workspace().tables, home.deployment, ["ann", "bob"])
+    erasure = Erasure.of(people)
+    erasure = erasure.knowing(*known_of(home.workspace(), people))
+    forget_rows.know_again(home.workspace(), erasure)
+    # Bob's third order has no total, and was refused.
+    assert forget_in_tables(home.workspace(), erasure) == {
+        f"bronze/{BRONZE}": 3, f"quarantine/{BRONZE}": 1,
+    }  # fmt: skip
+
+    def nobody() -> dict[str, Any]:
+        rows = home.rows("silver/transactions", "customer_key IS NULL")
+        return {row["order_id"]: row["amount"] for row in rows}
+
+    assert nobody() == {"1": Decimal("10.00"), "2": Decimal("20.00"), "4": Decimal("40.00")}
+    as_it_is = load(home, LAST)  # their keys are still the database's, so nothing is gone
+    assert as_it_is.bronze.deleted == 0
+    assert as_it_is.bronze.bronze is None
+
+    orders.run(
+        "UPDATE orders SET total = 11, changed_at = now() WHERE id = 1",
+        "UPDATE orders SET total = 30, changed_at = now() WHERE id = 3",
+        "DELETE FROM orders WHERE id = 4",
+    )
+    changed = load(home, LAST)
+    assert changed.bronze.deleted == 1
+    assert nobody() == {"1": Decimal("11.00"), "2": Decimal("20.00"), "3": Decimal("30.00")}
+    stored = [
+        str(row)
+        for table in (f"bronze/{BRONZE}", f"quarantine/{BRONZE}")
+        for row in home.rows(table)
+    ]
+    assert not [row for row in map(str, stored) if "ann" in row or "bob" in row]
