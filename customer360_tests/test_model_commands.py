@@ -123,8 +123,9 @@ def test_evaluate_prints_the_figures_and_writes_a_page(
         r"lifetimes: BG/NBD and Gamma-Gamma fitted row by row to [\d,]+ cust", said.out
     )
     html = page.read_text(encoding="utf-8")
-    for plot in ("purchases by frequency", "purchases by recency", "revenue by decile"):
-        assert f'alt="{plot}" src="data:image/png;base64,' in html
+    for plot in ("purchases_by_frequency", "purchases_by_recency", "revenue_by_decile"):
+        title = Language("en").named("plot", plot)
+        assert f'alt="{title}" src="data:image/png;base64,' in html
     assert "past average" in html
     assert "http" not in re.sub(r"data:image/png;base64,[^\"]*", "", html)
     assert before == {name: registered_versions(name, tracking) for name in before}
