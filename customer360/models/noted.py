@@ -16,6 +16,9 @@ from customer360 import __version__
 FOLDER = "noted"
 """Beside the database: a file for each thing that was asked."""
 
+_FORM = 2
+"""Raised whenever what is noted takes another form."""
+
 _SQLITE = "sqlite:///"
 _CHANGES = slice(24, 28)
 """Bytes of SQLite's header that count the transactions (sqlite.org/fileformat2.html)."""
@@ -70,7 +73,7 @@ def _state(database: Path) -> list[Any] | None:
     # With a write-ahead log, the file itself stays as it is for a while.
     if database.with_name(f"{database.name}-wal").exists():
         return None
-    return [__version__, changes, status.st_size, status.st_mtime_ns]
+    return [f"{__version__}/{_FORM}", changes, status.st_size, status.st_mtime_ns]
 
 
 def _read(note: Path) -> dict[str, Any]:
