@@ -65,12 +65,22 @@ class Failure:
         reason: One line. That of an error may quote the row that it is about.
         kind: Class of the error; None where the reason is no error's, and quotes no row.
         trace: Python's, where there is one.
+        for_readers: The reason without what readers of the warehouse must not know; None: as it is.
     """
 
     step: str | None
     reason: str
     kind: str | None = None
     trace: str | None = None
+    for_readers: str | None = None
+
+
+_FOR_READERS = "for_readers"
+
+
+def told_to_readers(reason: str) -> dict[str, Any]:
+    """Metadata of a check whose description names orders: the same without; none of no reason."""
+    return {_FOR_READERS: reason} if reason else {}
 
 
 def first_failure(events: Sequence[dg.DagsterEvent]) -> Failure:
@@ -85,7 +95,12 @@ def first_failure(events: Sequence[dg.DagsterEvent]) -> Failure:
             check = event.asset_check_evaluation_data
             if not check.passed and check.severity is dg.AssetCheckSeverity.ERROR:
                 reason = check.description or f"the check {check.check_name} failed"
-                return Failure(check.asset_key.to_user_string(), _one_line(reason))
+                told = check.metadata.get(_FOR_READERS)
+                return Failure(
+                    check.asset_key.to_user_string(),
+                    _one_line(reason),
+                    for_readers=_one_line(str(told.value)) if told else None,
+                )
         if event.is_step_failure:
             step = asset_name(event.step_key) if event.step_key else None
             return _failure(step, event.step_failure_data.error)

@@ -153,7 +153,9 @@ def _failure_of(instance: dg.DagsterInstance, run_id: str) -> Failure:
 
 
 def _reason_for_readers(failed: Failure, personal_data: bool) -> str:
-    reason = failed.reason if personal_data or failed.kind is None else failed.kind
+    reason = failed.reason
+    if not personal_data:
+        reason = failed.kind or failed.for_readers or failed.reason
     # PostgreSQL has no such character, which a broken file may bring into a message.
     return reason.replace("\0", "")
 
