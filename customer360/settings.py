@@ -250,6 +250,12 @@ class Settings(BaseSettings):
         None, description="Secret of the customer keys; unset: made once, kept in the home."
     )
 
+    retention_days: dict[Literal["exports", "reports"], Annotated[int, Field(ge=1)]] = Field(
+        default_factory=dict,
+        description="Days after which campaign lists and reports are removed, as JSON; unset: "
+        "never.",
+    )
+
     # Campaign lists
     suppression_path: Path | None = Field(
         None, description="CSV of who must not be written to, whatever their consent says."
