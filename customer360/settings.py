@@ -297,6 +297,11 @@ class Settings(BaseSettings):
         description="What becomes of the sales of a person who is forgotten: they stay in the "
         "business's figures as sales of nobody, or go.",
     )
+    retention_days: dict[Literal["exports", "reports"], Annotated[int, Field(ge=1)]] = Field(
+        default_factory=dict,
+        description="Days after which campaign lists and reports are removed, as JSON; unset: "
+        "never.",
+    )
 
     # Campaign lists
     suppression_path: Path | None = Field(

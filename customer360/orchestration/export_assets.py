@@ -17,8 +17,44 @@ from customer360.table_names import CUSTOMER_360, CUSTOMERS
 
 
 def export_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
-    """Assets exports/<list>, one a campaign list."""
-    return [_export_asset(deployment, campaign) for campaign in CAMPAIGN_LISTS]
+    """Assets exports/<list>, one a campaign list; and what ends them, where that is asked for."""
+    lists = [_export_asset(deployment, campaign) for campaign in CAMPAIGN_LISTS]
+    return [*lists, _expired_asset(deployment)] if deployment.settings.retention_days else lists
+
+
+def _expired_asset(deployment: Deployment) -> dg.AssetsDefinition:
+    key = asset_key("exports/expired")
+
+    @dg.multi_asset(
+        name="exports__expired",
+        specs=[
+            dg.AssetSpec(
+                key=key,
+                deps=as_of_deps([f"exports/{campaign.name}" for campaign in CAMPAIGN_LISTS]),
+                group_name="exports",
+                owners=["team:marketing"],
+                kinds={"python"},
+                tags={"layer": "exports", "personal_data": "no"},
+                description="Removes lists and reports that were written longer ago than "
+                "retention_days says.",
+                partitions_def=AS_OF_PARTITIONS,
+                skippable=True,
+            )
+        ],
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    @failing_in_one_line
+    def expired(
+        context: dg.AssetExecutionContext, spark: SparkResource
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        from customer360.pipeline.retention import remove_expired
+
+        removed = remove_expired(deployment.settings)
+        day = as_of_dates(context, deployment)[-1]
+        told = {f"{place}_removed": files for place, files in removed.items()}
+        yield from newest_only(context, key, day, {"as_of": str(day)} | told)
+
+    return expired
 
 
 def _export_asset(deployment: Deployment, campaign: CampaignList) -> dg.AssetsDefinition:

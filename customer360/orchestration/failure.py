@@ -67,6 +67,7 @@ class Failure:
         trace: Python's, where there is one.
         check: The check that failed; None where none did.
         warns: Whether the check only warns.
+        for_readers: The reason without what readers of the warehouse must not know; None: as it is.
     """
 
     step: str | None
@@ -75,6 +76,15 @@ class Failure:
     trace: str | None = None
     check: str | None = None
     warns: bool = False
+    for_readers: str | None = None
+
+
+_FOR_READERS = "for_readers"
+
+
+def told_to_readers(reason: str) -> dict[str, Any]:
+    """Metadata of a check whose description names orders: the same without; none of no reason."""
+    return {_FOR_READERS: reason} if reason else {}
 
 
 def first_failure(events: Sequence[dg.DagsterEvent]) -> Failure:
@@ -122,11 +132,13 @@ def _failed_check(event: dg.DagsterEvent) -> Failure | None:
     if check.passed:
         return None
     reason = check.description or f"the check {check.check_name} failed"
+    told = check.metadata.get(_FOR_READERS)
     return Failure(
         check.asset_key.to_user_string(),
         _one_line(reason),
         check=check.check_name,
         warns=check.severity is not dg.AssetCheckSeverity.ERROR,
+        for_readers=_one_line(str(told.value)) if told else None,
     )
 
 

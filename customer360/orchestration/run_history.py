@@ -169,7 +169,9 @@ def reason_for_readers(failed: Failure, personal_data: bool) -> str:
         failed: What failed.
         personal_data: Whether they may.
     """
-    reason = failed.reason if personal_data or failed.kind is None else failed.kind
+    reason = failed.reason
+    if not personal_data:
+        reason = failed.kind or failed.for_readers or failed.reason
     # PostgreSQL has no such character, which a broken file may bring into a message.
     return reason.replace("\0", "")
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from customer360.deployment import Deployment
+from customer360.orchestration.failure import told_to_readers
 from customer360.orchestration.metadata import commit_metadata, count_table, day_list
 from customer360.orchestration.partitions import days_of
 from customer360.orchestration.steps import Made, Step, step_asset, stops_at, warns_of
@@ -201,11 +202,12 @@ def _agreement(
     """The check ``orders_agree``: a warning where a few orders are set aside."""
     from customer360.pipeline import conflicts
 
-    stops, sentences = False, []
+    stops, sentences, for_readers = False, [], []
     for source in work.deployment.sources:
         account = loaded.accounting[source.name]
         if account.conflicts:
             sentences.append(conflicts.explained(work, source, account))
+            for_readers.append(conflicts.explained(work, source, account, named=False))
             stops |= conflicts.too_many(source, account, work.deployment.limits)
     if sentences and not stops:
         context.log.warning(" ".join(sentences))
@@ -213,7 +215,8 @@ def _agreement(
         check_name="orders_agree",
         passed=not sentences,
         severity=dg.AssetCheckSeverity.ERROR if stops else dg.AssetCheckSeverity.WARN,
-        metadata={f"{n}_conflicts": a.conflicts for n, a in loaded.accounting.items()},
+        metadata={f"{n}_conflicts": a.conflicts for n, a in loaded.accounting.items()}
+        | told_to_readers(" ".join(for_readers)),
         description=" ".join(sentences) or None,
     )
 
@@ -222,22 +225,30 @@ def _exclusions(work: "Workspace", loaded: "TransactionsLoaded") -> dg.AssetChec
     from customer360.pipeline import other_currencies, refusals
 
     limits = work.deployment.limits
-    sentences = [
-        refusals.exclusions_explained(work, source, loaded.accounting[source.name])
+    over = [
+        source
         for source in work.deployment.sources
         if loaded.accounting[source.name].untold.over(limits)
     ]
-    foreign = (
-        other_currencies.mostly_other(work, source, loaded.accounting[source.name])
-        for source in work.deployment.sources
+    sentences, for_readers = (
+        [
+            refusals.exclusions_explained(work, each, loaded.accounting[each.name], named=named)
+            for each in over
+        ]
+        for named in (True, False)
     )
-    sentences += [line for line in foreign if line is not None]
+    foreign = [
+        line
+        for source in work.deployment.sources
+        if (line := other_currencies.mostly_other(work, source, loaded.accounting[source.name]))
+    ]
     return dg.AssetCheckResult(
         check_name="exclusions_share",
-        passed=not sentences,
+        passed=not sentences and not foreign,
         metadata={f"{n}_money": str(a.untold.money) for n, a in loaded.accounting.items()}
-        | {f"{n}_rows": a.untold.rows for n, a in loaded.accounting.items()},
-        description=" ".join(sentences) or None,
+        | {f"{n}_rows": a.untold.rows for n, a in loaded.accounting.items()}
+        | told_to_readers(" ".join([*for_readers, *foreign])),
+        description=" ".join([*sentences, *foreign]) or None,
     )
 
 

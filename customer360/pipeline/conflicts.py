@@ -50,10 +50,16 @@ def too_many(source: Source, account: Accounting, limits: Limits) -> bool:
     return left_out.over(limits)
 
 
-def explained(work: Workspace, source: Source, account: Accounting) -> str:
+def explained(work: Workspace, source: Source, account: Accounting, *, named: bool = True) -> str:
     """What is in conflict, with examples, and what in the mapping would settle it: one line.
 
     Values are shown of columns that surely hold nothing personal only.
+
+    Args:
+        work: Where the rows are.
+        source: Whose they are.
+        account: What became of its rows.
+        named: Whether orders are told by their ids, which readers of the warehouse must not know.
     """
     conflicting = (
         work.lakehouse.read(REJECTED)
@@ -85,7 +91,8 @@ def explained(work: Workspace, source: Source, account: Accounting) -> str:
         orders[row["order_id"]].append(content.get(row["_row_hash"], {}))
     reasons = {row["reason"] for row in conflicting}
     examples = "; ".join(
-        _example(order, rows, shown) for order, rows in list(orders.items())[:_EXAMPLES]
+        _example(order if named else "an order", rows, shown)
+        for order, rows in list(orders.items())[:_EXAMPLES]
     )
     what = next(meaning for reason, meaning in _WHAT.items() if reason in reasons)
     rows = f"{account.conflicts:,} rows of {source.name} are"

@@ -179,8 +179,17 @@ _REMEDIES = {
 }
 
 
-def exclusions_explained(work: Workspace, source: Source, account: Accounting) -> str:
-    """Why silver leaves so much out, in one line: the commonest reason, an order and a remedy."""
+def exclusions_explained(
+    work: Workspace, source: Source, account: Accounting, *, named: bool = True
+) -> str:
+    """Why silver leaves so much out, in one line: the commonest reason, an order and a remedy.
+
+    Args:
+        work: Where the rows are.
+        source: Whose they are.
+        account: What became of its rows.
+        named: Whether the order is told by its id, which readers of the warehouse must not know.
+    """
     unintended = {
         reason: rows
         for reason, rows in account.excluded.items()
@@ -200,7 +209,9 @@ def exclusions_explained(work: Workspace, source: Source, account: Accounting) -
     if examples:
         file, order, amount, currency = examples[0]
         worth = f" of {Decimal(amount):,.2f} {currency}" if amount else ""
-        such = f", such as order {order}{worth} in {file or source.name}"
+        such = (
+            f", such as {f'order {order}' if named else 'an order'}{worth} in {file or source.name}"
+        )
     remedy = _REMEDIES.get(reason, "")
     look = f"`{work.deployment.settings.command(f'show {REJECTED}')}`"
     return (

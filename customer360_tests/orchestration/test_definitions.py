@@ -15,7 +15,7 @@ from customer360.errors import SettingsError
 from customer360.models.registry import MODELS
 from customer360.orchestration.build import build_definitions
 from customer360.orchestration.export_assets import export_assets
-from customer360.orchestration.jobs import JOBS, MAINTAIN, NIGHTLY, PUBLISH, RETRAIN
+from customer360.orchestration.jobs import GOLD, JOBS, MAINTAIN, NIGHTLY, PUBLISH, RETRAIN
 from customer360.settings import load_settings
 from customer360_tests import declared
 
@@ -216,6 +216,16 @@ def test_only_where_a_source_has_lines_are_there_lines_and_what_is_made_of_them(
     }  # fmt: skip
     made_of_lines = graph.get_ancestor_asset_keys(dg.AssetKey(["silver", "transactions"]))
     assert graph.get_ancestor_asset_keys(lines) == made_of_lines
+
+
+def test_lists_expire_by_an_asset_where_that_is_asked_for(
+    definitions: dg.Definitions, tmp_path: Path
+) -> None:
+    assert "exports/expired" not in specs(definitions)
+    expiring = build_definitions(load_settings(tmp_path, retention_days={"exports": 30}))
+    assert set(specs(expiring)) - set(specs(definitions)) == {"exports/expired"}
+    nightly = JOBS[GOLD].selection.resolve(expiring.resolve_asset_graph())
+    assert dg.AssetKey(["exports", "expired"]) in nightly
 
 
 def test_blocking_checks_guard_rows(definitions: dg.Definitions) -> None:

@@ -16,6 +16,7 @@ from customer360.days import DayRange
 from customer360.errors import BrokenFileError
 from customer360.orchestration import run, run_history
 from customer360.orchestration.build import build_definitions
+from customer360.orchestration.failure import told_to_readers
 from customer360.orchestration.instance import open_instance
 from customer360.orchestration.jobs import PUBLISH
 from customer360.orchestration.run import Plan, RunFailedError, run_plan
@@ -54,8 +55,12 @@ def transactions() -> Iterator[Any]:
     yield dg.MaterializeResult()
     warn = dg.AssetCheckSeverity.WARN
     yield dg.AssetCheckResult(passed=False, check_name="few", severity=warn, description="few")
-    said = "3 rows name no customer;\n  load the customers first"
-    yield dg.AssetCheckResult(passed=False, check_name="known", description=said)
+    yield dg.AssetCheckResult(
+        passed=False,
+        check_name="known",
+        description="3 rows name no customer, such as order A1;\n  load the customers first",
+        metadata=told_to_readers("3 rows name no customer;\n  load the customers first"),
+    )
 
 
 @dg.asset
