@@ -30,14 +30,13 @@ def published_rows(work: Workspace, table: str, rows: DataFrame, version: int) -
     """
     contract = Contract.load(table)
     smallest = work.deployment.settings.published_group_min
-    secret = work.deployment.secret
-    keyed = rows.withColumns(
-        {
-            name: order_key(F.col("source"), F.col(name), secret)
-            for name in contract.row_identifiers
-            if name in rows.columns
-        }
-    )
+    keyed = rows
+    ids = [name for name in contract.row_identifiers if name in rows.columns]
+    if ids:
+        secret = work.deployment.secret
+        keyed = rows.withColumns(
+            {name: order_key(F.col("source"), F.col(name), secret) for name in ids}
+        )
     texts = texts_of(contract)
     if not texts or smallest <= 1:
         return keyed
