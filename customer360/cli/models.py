@@ -287,6 +287,8 @@ def explain(
             if value is not None
         ],
     )
+    if facts.unknown is not None:
+        say(f"[yellow]{escape(facts.unknown)}[/yellow]")
     for name, explanation in facts.by_model.items():
         _print_explanation(name, explanation)
 

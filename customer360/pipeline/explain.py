@@ -32,7 +32,8 @@ class ExplainedCustomer:
     Attributes:
         customer_key: Their pseudonym.
         as_of: Day of the snapshot.
-        summary: Row of ``gold/customer_360``.
+        summary: Row of ``gold/customer_360``; its next best action as it may be proposed today.
+        unknown: Why no action is proposed, where that is not known; else None.
         by_model: What each model says of them, by its name; without those that say nothing.
     """
 
@@ -40,6 +41,7 @@ class ExplainedCustomer:
     as_of: date
     summary: dict[str, Any]
     by_model: dict[str, Explanation]
+    unknown: str | None = None
 
 
 def explain_customer(
@@ -75,7 +77,17 @@ def explain_customer(
         for spec in models_by_title().values()
     }
     by_model = {name: each for name, each in explanations.items() if each is not None}
-    return ExplainedCustomer(key, as_of, summary, by_model)
+    # A mistake is told before what reads files is loaded.
+    from customer360.pipeline.contact_today import action_today
+    from customer360.serving.suppression import SuppressionError
+
+    action: str | None = None
+    unknown = None
+    try:
+        action = action_today(settings, tables, key, summary["next_best_action"])
+    except SuppressionError as error:
+        unknown = f"no action is proposed while it is not known who is suppressed: {error}"
+    return ExplainedCustomer(key, as_of, summary | {"next_best_action": action}, by_model, unknown)
 
 
 def _explanation_by(

@@ -337,7 +337,7 @@ def test_what_if_answers(shown) -> None:
 
 
 def test_what_if_explains_in_portuguese(shown, monkeypatch) -> None:
-    monkeypatch.setattr(all_views()["what_if"], "load", lambda _: model())
+    monkeypatch.setattr(all_views()["what_if"], "load", lambda *_: model())
     test = shown("what_if", "pt")
     assert set(test.selectbox(key="try-first_category").options) == {"Livros", "Games", "Garden"}
     test.number_input(key="try-amount").set_value(1234.5)

@@ -109,6 +109,7 @@ def test_a_check_that_warns_is_told_where_people_must_know(
     run(instance, warns=DAYS_UNCHANGED)
     run(instance, warns=DAYS_UNCHANGED)  # the same: once a day is enough
     send_due(settings, instance)
+    assert "stale" not in (settings.home / FILE).read_text()  # words of a reason may quote a row
     assert hook.texts() == [
         "*customer360: a check warns: bronze/shop_orders (days_unchanged), "
         "2026-11-18...2026-11-25*\n"

@@ -8,19 +8,39 @@ import subprocess
 import sys
 import uuid
 from dataclasses import asdict
+from datetime import date
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from customer360.days import DayRange
 from customer360.home_lock import Writer
-from customer360.orchestration.dead_runs import PROCESS_TAG, end_dead_runs
+from customer360.orchestration import run
+from customer360.orchestration.dead_runs import PROCESS_TAG, end_dead_runs, name_of
 from customer360.orchestration.failure import first_failure
 from customer360.orchestration.instance import open_instance
+from customer360.orchestration.jobs import PUBLISH
+from customer360.orchestration.progress import progress_logger
+from customer360.orchestration.run import Plan
 from customer360.orchestration.run_history import runs_sensor
 from customer360.settings import load_settings
 
 pytestmark = pytest.mark.integration
+
+ONE_DAY = DayRange(date(2026, 1, 1), date(2026, 1, 1))
+
+
+@dg.asset
+def nothing() -> None:
+    """Made at once."""
+
+
+NOTHING_TO_PUBLISH = dg.Definitions(
+    assets=[nothing],
+    jobs=[dg.define_asset_job(PUBLISH)],
+    loggers={"progress": progress_logger},
+)
 
 _RUN = """
 import sys
@@ -61,6 +81,33 @@ def test_a_killed_run_is_shown_as_failed_and_a_living_one_is_left_alone(tmp_path
         events = [entry.dagster_event for entry in instance.all_logs(run.run_id)]
         told = first_failure([event for event in events if event])
     assert told.reason.startswith(f"its process ({process.pid}) ended without a word")
+
+
+@pytest.mark.parametrize("status", ["NOT_STARTED", "STARTING", "STARTED", "CANCELING"])
+def test_the_next_run_closes_one_that_was_killed_at_any_moment(
+    tmp_path: Path, status: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No daemon need be there: `customer360 run` looks first."""
+    run_id = str(uuid.uuid4())
+    gone = Writer(name_of(run_id), 1, 0.0, 0.0, socket.gethostname())
+    dead = dg.DagsterRun(
+        job_name="gold",
+        run_id=run_id,
+        status=dg.DagsterRunStatus(status),
+        tags={PROCESS_TAG: json.dumps(asdict(gone))},
+    )
+    settings = load_settings(tmp_path)
+    with open_instance(settings) as instance:
+        instance.add_run(dead)
+        monkeypatch.setattr(run, "build_definitions", lambda _: NOTHING_TO_PUBLISH)
+        run.run_plan(settings, Plan(ONE_DAY, (), "publish"), lambda line: None)
+        closed = instance.get_run_by_id(run_id)
+        (ran,) = [each for each in instance.get_runs() if each.run_id != run_id]
+    assert closed is not None
+    assert closed.status is dg.DagsterRunStatus.FAILURE
+    # It was known whose the new one is before its first step.
+    assert json.loads(ran.tags[PROCESS_TAG])["what"] == name_of(ran.run_id)
+    assert ran.status is dg.DagsterRunStatus.SUCCESS
 
 
 def test_a_run_that_is_started_again_is_not_taken_for_the_one_before(tmp_path: Path) -> None:
