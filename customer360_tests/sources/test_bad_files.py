@@ -66,59 +66,64 @@ def _damaged(content: bytes, at: int, length: int = 200) -> bytes:
 SHEET, PARQUET = _sheet(), _parquet()
 
 
+BROKEN: list[tuple[str, str | bytes, str]] = [
+    # Beyond measure: among the first rows, after them, in the header, in quotes, without end.
+    ("a.csv", f"{HEADER}o1,{LONG},1\n{ROWS}", TOO_LONG.format(2)),
+    ("a.csv", f"{HEADER}{ROWS}o1,{LONG},1\n", TOO_LONG.format(302)),
+    ("a.csv", f"{LONG},{HEADER}{ROWS}", TOO_LONG.format(1)),
+    ("a.csv", f'{HEADER}{ROWS}o1,"{LONG}",1\n', TOO_LONG.format(302)),
+    ("a.csv", "x," * csv_files.LONGEST_LINE, TOO_LONG.format(1)),
+    ("a.csv", HEADER.replace("\n", "\r") + f"o1,{LONG},1\r", TOO_LONG.format(2)),
+    (
+        "a.csv",
+        f'{HEADER}{ROWS}o1,"' + "line\n" * 6_000 + '",1\n',
+        UNCLOSED.format(302) + "not closed within 5,000 lines; close it or take",
+    ),
+    # A mark among the first rows swallows more than a reader takes; it is named, not its size.
+    ("a.csv", f'{HEADER}o1,"c1,1\n' + ROWS * 1_500, UNCLOSED.format(2) + "not closed within"),
+    # NUL.
+    ("a.csv", "\0" * 100_000, "expected a CSV file, found binary data in the header; export"),
+    ("a.csv", HEADER.replace("amount", "am\0ount"), "expected a CSV file, found binary data"),
+    # gzip.
+    ("a.csv.gz", GZIP[:-20], "expected a whole gzip file, found Compressed file ended before"),
+    ("a.csv.gz", GZIP[:15], "expected a whole gzip file, found Compressed file ended before"),
+    ("a.csv.gz", _damaged(GZIP, 300, 20), "expected a whole gzip file, found "),
+    ("a.csv.gz", GZIP[:-8] + b"\1\2\3\4" + GZIP[-4:], "expected a whole gzip file, found CRC"),
+    ("a.csv.gz", b"", "expected a CSV file with a header, found an empty file"),
+    # Spreadsheets.
+    ("a.xlsx", SHEET[:-100], "expected a spreadsheet, found "),
+    ("a.xlsx", SHEET[:100], "expected a spreadsheet, found "),
+    ("a.xlsx", _damaged(SHEET, len(SHEET) // 2, 30), "expected a spreadsheet, found "),
+    ("a.xlsx", b"", "expected a spreadsheet, found "),
+    ("a.xlsx", HEADER + ROWS, "expected a spreadsheet, found "),
+    (
+        "a.xls",
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600,
+        "expected a spreadsheet, found ",
+    ),
+    # Parquet.
+    (
+        "a.parquet",
+        PARQUET[:-300],
+        "expected a Parquet file, found Parquet magic bytes not found",
+    ),
+    ("a.parquet", PARQUET[:8], "expected a Parquet file, found "),
+    ("a.parquet", PARQUET[:-8] + b"\xff\xff\xff\x7fPAR1", "expected a Parquet file, found "),
+    (
+        "a.parquet",
+        _damaged(PARQUET, len(PARQUET) - 600, 500),
+        "expected a Parquet file, found ",
+    ),
+    ("a.parquet", _damaged(PARQUET, 2_000), "expected a Parquet file, found "),
+    ("a.parquet", b"\0" * 1_000, "expected a Parquet file, found "),
+]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
-    [
-        # Beyond measure: among the first rows, after them, in the header, in quotes, without end.
-        ("a.csv", f"{HEADER}o1,{LONG},1\n{ROWS}", TOO_LONG.format(2)),
-        ("a.csv", f"{HEADER}{ROWS}o1,{LONG},1\n", TOO_LONG.format(302)),
-        ("a.csv", f"{LONG},{HEADER}{ROWS}", TOO_LONG.format(1)),
-        ("a.csv", f'{HEADER}{ROWS}o1,"{LONG}",1\n', TOO_LONG.format(302)),
-        ("a.csv", "x," * csv_files.LONGEST_LINE, TOO_LONG.format(1)),
-        ("a.csv", HEADER.replace("\n", "\r") + f"o1,{LONG},1\r", TOO_LONG.format(2)),
-        (
-            "a.csv",
-            f'{HEADER}{ROWS}o1,"' + "line\n" * 6_000 + '",1\n',
-            UNCLOSED.format(302) + "not closed within 5,000 lines; close it or take",
-        ),
-        # A mark among the first rows swallows more than a reader takes; it is named, not its size.
-        ("a.csv", f'{HEADER}o1,"c1,1\n' + ROWS * 1_500, UNCLOSED.format(2) + "not closed within"),
-        # NUL.
-        ("a.csv", "\0" * 100_000, "expected a CSV file, found binary data in the header; export"),
-        ("a.csv", HEADER.replace("amount", "am\0ount"), "expected a CSV file, found binary data"),
-        # gzip.
-        ("a.csv.gz", GZIP[:-20], "expected a whole gzip file, found Compressed file ended before"),
-        ("a.csv.gz", GZIP[:15], "expected a whole gzip file, found Compressed file ended before"),
-        ("a.csv.gz", _damaged(GZIP, 300, 20), "expected a whole gzip file, found "),
-        ("a.csv.gz", GZIP[:-8] + b"\1\2\3\4" + GZIP[-4:], "expected a whole gzip file, found CRC"),
-        ("a.csv.gz", b"", "expected a CSV file with a header, found an empty file"),
-        # Spreadsheets.
-        ("a.xlsx", SHEET[:-100], "expected a spreadsheet, found "),
-        ("a.xlsx", SHEET[:100], "expected a spreadsheet, found "),
-        ("a.xlsx", _damaged(SHEET, len(SHEET) // 2, 30), "expected a spreadsheet, found "),
-        ("a.xlsx", b"", "expected a spreadsheet, found "),
-        ("a.xlsx", HEADER + ROWS, "expected a spreadsheet, found "),
-        (
-            "a.xls",
-            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600,
-            "expected a spreadsheet, found ",
-        ),
-        # Parquet.
-        (
-            "a.parquet",
-            PARQUET[:-300],
-            "expected a Parquet file, found Parquet magic bytes not found",
-        ),
-        ("a.parquet", PARQUET[:8], "expected a Parquet file, found "),
-        ("a.parquet", PARQUET[:-8] + b"\xff\xff\xff\x7fPAR1", "expected a Parquet file, found "),
-        (
-            "a.parquet",
-            _damaged(PARQUET, len(PARQUET) - 600, 500),
-            "expected a Parquet file, found ",
-        ),
-        ("a.parquet", _damaged(PARQUET, 2_000), "expected a Parquet file, found "),
-        ("a.parquet", b"\0" * 1_000, "expected a Parquet file, found "),
-    ],
+    BROKEN,
+    # By number: contents are megabytes, and a spreadsheet says when it was made.
+    ids=[f"{name}-{number}" for number, (name, *_) in enumerate(BROKEN)],
 )
 def test_a_file_that_is_broken_is_one_line(
     tmp_path: Path, name: str, content: str | bytes, said: str
