@@ -18,12 +18,13 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from customer360.bronze.edits import IS_LEFT_OUT, MARKS, ROW_HASH, row_hash
-from customer360.contracts import Contract
+from customer360.contracts import Column, Contract
 from customer360.contracts.checks import (
     CORRUPT_RECORD,
     RULES_A_MASK,
     keeps_every_rule,
     rules,
+    typed_value,
     violation_columns,
 )
 from customer360.contracts.sql import quoted
@@ -46,12 +47,12 @@ TELLING = 4
 BETWEEN_WORDS = r"[^\p{L}\p{N}@._+-]+"
 """Regular expression (Java's) of what stands between the texts of a line."""
 
-NOBODY = "forgotten"
+NOBODY = "[forgotten]"
 """Stands in raw files of our own where the customer's id stood."""
 
 _KEY_PREFIX, _KEY_DIGITS = "forgotten-", 32
 _KEY = f"^{_KEY_PREFIX}[0-9a-f]{{{_KEY_DIGITS}}}$"
-_EVERY = "__every_hash"
+_NO_SALE, _NAMED = "__no_sale", "__named"
 _STAYS = ("integer", "number", "date", "timestamp", "boolean")
 
 
@@ -84,13 +85,20 @@ def identifier_hash(source: str, kind: str, value: SparkColumn, secret: bytes) -
     return customer_key(f"{source}/{kind}", identifier(value), secret)
 
 
-def marked(rows: DataFrame, people: PersonColumns, forgotten: Forgotten) -> DataFrame:
+def marked(
+    rows: DataFrame,
+    people: PersonColumns,
+    forgotten: Forgotten,
+    *,
+    lines: DataFrame | None = None,
+) -> DataFrame:
     """``rows`` with `FORGOTTEN`.
 
     Args:
         rows: Of a bronze table, as text.
         people: How they are about people.
         forgotten: Who is to be forgotten.
+        lines: The rows with nothing observed on the way, where something is.
     """
     is_theirs = F.lit(False)
     joined = []
@@ -104,29 +112,38 @@ def marked(rows: DataFrame, people: PersonColumns, forgotten: Forgotten) -> Data
             is_theirs |= F.coalesce(value == NOBODY, F.lit(False))
         joined.append(theirs)
     if CORRUPT_RECORD in rows.columns and people.links:
-        # One row, with which all are joined: the few lines that could not be split look into it.
-        every = forgotten.hashes.agg(F.collect_set(HASH).alias(_EVERY))
-        rows = rows.crossJoin(F.broadcast(every))
-        named = F.arrays_overlap(_hashes_in_line(forgotten), _EVERY)
-        is_theirs |= F.when(F.col(CORRUPT_RECORD).isNotNull(), named).otherwise(F.lit(False))
-        joined.append(_EVERY)
+        named = _lines_of(rows if lines is None else lines, forgotten)
+        rows = rows.join(F.broadcast(named), CORRUPT_RECORD, "left")
+        is_theirs |= F.coalesce(_NAMED, F.lit(False))
+        joined.append(_NAMED)
     return rows.withColumn(FORGOTTEN, is_theirs).drop(*joined)
 
 
-def _hashes_in_line(forgotten: Forgotten) -> SparkColumn:
-    """Hashes of the texts of a line that could not be split, as an id or as a word."""
-    words = F.filter(F.split(CORRUPT_RECORD, BETWEEN_WORDS), lambda word: F.length(word) >= TELLING)
+def _lines_of(rows: DataFrame, forgotten: Forgotten) -> DataFrame:
+    """Lines that could not be split, each once, with a text in them that names somebody.
 
-    def hashes(word: SparkColumn) -> SparkColumn:
-        kinds = ((CUSTOMER, word), (WORD, F.lower(word)))
-        return F.array(
-            *(
-                identifier_hash(forgotten.source, kind, value, forgotten.secret)
-                for kind, value in kinds
-            )
+    A pass of its own over the rows: only who is forgotten makes it, and few lines come out.
+    """
+    words = F.explode(F.array_distinct(F.split(CORRUPT_RECORD, BETWEEN_WORDS)))
+    each = (
+        rows.where(F.col(CORRUPT_RECORD).isNotNull())
+        .select(CORRUPT_RECORD, words.alias("__word"))
+        .where(F.length("__word") >= TELLING)
+    )
+    kinds = ((CUSTOMER, F.col("__word")), (WORD, F.lower("__word")))
+    hashes = F.array(
+        *(
+            identifier_hash(forgotten.source, kind, value, forgotten.secret)
+            for kind, value in kinds
         )
-
-    return F.flatten(F.transform(words, hashes))
+    )
+    known = F.broadcast(forgotten.hashes.select(F.col(HASH).alias("__hash")))
+    return (
+        each.select(CORRUPT_RECORD, F.explode(hashes).alias("__hash"))
+        .join(known, "__hash", "left_semi")
+        .select(CORRUPT_RECORD, F.lit(True).alias(_NAMED))
+        .distinct()
+    )
 
 
 def blanked(
@@ -150,8 +167,16 @@ def blanked(
         return F.when(flagged, instead).otherwise(F.col(quoted(name)))
 
     nothing = F.lit(None).cast("string")
+    no_sale = people.left_out if people.left_out is not None else F.lit(False)
     rows = checked.withColumns(
-        {name: of_person(name, nothing) for name in emptied}
+        {_NO_SALE: F.coalesce(no_sale, F.lit(False))}
+        | {name: of_person(name, nothing) for name in emptied}
+        # What is no number, date or allowed word was set aside: anything may stand there.
+        | {
+            column.name: of_person(column.name, _if_read(column))
+            for column in contract.columns
+            if column.name not in (*emptied, *keyed, *people.kept)
+        }
         | {name: of_person(name, _keyed(F.col(quoted(name)), forgotten.secret)) for name in keyed}
         | {
             mask: of_person(mask, F.expr(f"{mask} & {~bits}L"))
@@ -163,13 +188,22 @@ def blanked(
             if name in checked.columns
         }
     )
-    stays = keeps_every_rule(contract) & F.lit(forgotten.keep_sales and not people.profile)
+    may_stay = F.lit(forgotten.keep_sales and not people.profile)
+    stays = keeps_every_rule(contract) & may_stay & ~F.col(_NO_SALE)
     return rows.withColumns(
         {
             ROW_HASH: of_person(ROW_HASH, row_hash(contract)),
             IS_LEFT_OUT: F.col(IS_LEFT_OUT) | (flagged & ~stays),
         }
-    )
+    ).drop(_NO_SALE)
+
+
+def _if_read(column: Column) -> SparkColumn:
+    """The text of a number, a date or an allowed word; null where it is none."""
+    text = F.col(quoted(column.name))
+    if column.allowed_values:
+        return F.when(F.trim(text).isin(*map(str, column.allowed_values)), text)
+    return F.when(typed_value(column).isNotNull(), text)
 
 
 def columns_without_person(

@@ -44,6 +44,7 @@ def received(
     edits: DataFrame | None = None,
     people: PersonColumns | None = None,
     forgotten: Forgotten | None = None,
+    lines: DataFrame | None = None,
 ) -> DataFrame:
     """Raw rows with their bookkeeping columns and the rules they break.
 
@@ -56,6 +57,7 @@ def received(
         edits: Those of the table in ``quarantine/edits``; None where there are none.
         people: How the rows are about people.
         forgotten: Who is to be forgotten; None where nobody is. Needs ``people``.
+        lines: The raw rows with nothing observed on the way, where something is.
 
     Returns:
         The same rows, edited ones as their edits say, plus ``_event_date``, ``_ingested_at``,
@@ -75,7 +77,7 @@ def received(
     else:
         rows = row_edits.applied(rows, contract, edits)
     if forgotten is not None and people is not None:
-        rows = forgetting.marked(rows, people, forgotten)
+        rows = forgetting.marked(rows, people, forgotten, lines=None if lines is None else _whole(lines))
     checked = with_violations(rows, contract, event_date="_event_date", money=WORTH)
     complete = checked.withColumns(
         {"_ingested_at": F.timestamp_seconds(F.lit(ingested_at.timestamp()))}

@@ -7,7 +7,7 @@ size only. Rows are neither left out nor added up, so that totals stay what they
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -22,34 +22,23 @@ COARSER = {"city": "state"}
 """What tells a value of a column that too few share: that of another column, where enough do."""
 
 
-def without_rare_values(
-    rows: DataFrame,
-    names: Collection[str],
-    *,
-    smallest: int,
-    by: Sequence[str] = (),
-    counted: DataFrame | None = None,
+def told_by(
+    rows: DataFrame, names: Sequence[str], common: DataFrame, *, by: Sequence[str] = ()
 ) -> DataFrame:
-    """``rows`` without the values of ``names`` that fewer than ``smallest`` customers share.
+    """``rows`` with only those values of ``names`` that are ``common``.
 
-    They are told as `COARSER` has it, where that is shared by enough, else as `OTHER`; null stays.
+    Others are told as `COARSER` has it, where that is common, else as `OTHER`; null stays null.
 
     Args:
         rows: Of a table; their other columns stay as they are.
         names: Columns of text.
-        smallest: Customers that a value needs; with 1 nothing is changed.
-        by: Columns, of ``counted`` too, within whose values customers are counted.
-        counted: Rows with ``customer_key``, of which customers are counted; None: ``rows``.
-            Without a key, each row counts as somebody.
+        common: As `common_values` gives them of these columns; asked for each of them.
+        by: Columns within whose values customers were counted.
 
     Returns:
         The columns of ``rows``, in their order.
     """
-    texts = [name for name in rows.columns if name in names]
-    if smallest <= 1 or not texts:
-        return rows
-    common = common_values(rows if counted is None else counted, texts, smallest=smallest, by=by)
-    marked = rows
+    texts, marked = names, rows
     for name in texts:
         known = common.where(F.col("name") == name).select(
             *(F.col(column).alias(_beside(name, column)) for column in by),

@@ -34,7 +34,7 @@ from customer360.pipeline.patterns import check_patterns
 from customer360.pipeline.workspace import Workspace, days_note, newest_note
 from customer360.sources.base import ChangingSource, Source
 from customer360.sources.readers import broken_while_read
-from customer360.table_names import FORGOTTEN, quarantine_of
+from customer360.table_names import quarantine_of
 
 
 def load_bronze(work: Workspace, source: Source, table: str, days: DayRange) -> BronzeLoaded:
@@ -60,12 +60,11 @@ def load_bronze(work: Workspace, source: Source, table: str, days: DayRange) -> 
         if broken is None:
             raise
         raise broken from None
-    finally:
-        if work.lakehouse.exists(FORGOTTEN):  # the file may hold people who are to be nowhere here
-            source.drop_copies()
 
 
-def _received(work: Workspace, source: Source, table: str, raw: DataFrame) -> DataFrame:
+def _received(
+    work: Workspace, source: Source, table: str, raw: DataFrame, lines: DataFrame | None = None
+) -> DataFrame:
     return ingest.received(
         raw,
         source.contract(table),
@@ -74,6 +73,7 @@ def _received(work: Workspace, source: Source, table: str, raw: DataFrame) -> Da
         edits=edits_of(work, table),
         people=source.person_columns(table),
         forgotten=forgotten_of(work, source),
+        lines=lines,
     )
 
 
@@ -170,7 +170,7 @@ def _load_extract(work: Workspace, source: Source, table: str, days: DayRange) -
     quarantine = lakehouse.replace_all(
         Contract.load(quarantine_of(table)),
         ingest.rejected(
-            _received(work, source, table, raw_and_counted).observe(
+            _received(work, source, table, raw_and_counted, raw).observe(
                 aside,
                 F.count(F.lit(1)).alias("rows"),
                 *set_aside_counts(contract),

@@ -11,7 +11,6 @@ from pyspark.sql import functions as F
 from customer360.bronze.changes import is_deleted
 from customer360.gold.customer_features import customer_features
 from customer360.gold.first_orders import first_orders
-from customer360.gold.rare_values import without_rare_values
 from customer360.lakehouse.reading import Tables, engine, ordered_batches
 from customer360.lakehouse.tables import days_predicate
 from customer360.models.revenue.features import revenue_features
@@ -21,7 +20,7 @@ from customer360.models.tracking import exhibited_models
 from customer360.pipeline.bronze_accounts import DELIVERY_DAY
 from customer360.pipeline.make_gold import snapshot_dates
 from customer360.pipeline.older_snapshots import edition, refuse_older
-from customer360.pipeline.published_rows import published_rows, rules_of
+from customer360.pipeline.published_rows import published_rows, rules_of, told_in_groups
 from customer360.pipeline.run_models import tracking_of
 from customer360.pipeline.suppression import read_suppression_list
 from customer360.pipeline.workspace import Workspace, changed_days
@@ -90,8 +89,8 @@ def publish_table(work: Workspace, warehouse: Warehouse, table: str) -> Publishe
         refuse_older(work.tables, table, kept, settings)
         if keep_from is not None:
             frame = frame.where(F.col(AS_OF) >= F.lit(keep_from))
-        rows = published_rows(work, table, frame, version)
-        return publish(warehouse.owner, copy, rows, origin, keep_from=keep_from)
+        with published_rows(work, table, frame, version) as rows:
+            return publish(warehouse.owner, copy, rows, origin, keep_from=keep_from)
     days = sorted(
         day
         for day in changed_days(lakehouse, table, since, version)
@@ -100,8 +99,9 @@ def publish_table(work: Workspace, warehouse: Warehouse, table: str) -> Publishe
     if not days:  # maintenance of the table, which changed no row
         return None
     refuse_older(work.tables, table, days, settings)
-    rows = published_rows(work, table, frame.where(days_predicate(copy.sliced_by, days)), version)
-    return publish(warehouse.owner, copy, rows, origin, days=days, keep_from=keep_from)
+    changed = frame.where(days_predicate(copy.sliced_by, days))
+    with published_rows(work, table, changed, version) as rows:
+        return publish(warehouse.owner, copy, rows, origin, days=days, keep_from=keep_from)
 
 
 def _published_version(owner: Login, copy: PublishedTable, now: Origin) -> int | None:
@@ -159,15 +159,11 @@ def publish_revenue_examples(work: Workspace, warehouse: Warehouse) -> Published
         ),
     )
     smallest = work.deployment.settings.published_group_min
-    texts = REVENUE.categorical_features
-    return publish(
-        warehouse.owner,
-        table,
-        without_rare_values(features, texts, smallest=smallest, by=[AS_OF]).withColumn(
-            "horizon_days", F.lit(horizon)
-        ),
-        origin,
-    )
+    with told_in_groups(
+        features, REVENUE.categorical_features, smallest=smallest, by=[AS_OF]
+    ) as told:
+        examples = told.withColumn("horizon_days", F.lit(horizon))
+        return publish(warehouse.owner, table, examples, origin)
 
 
 def publish_models(work: Workspace, warehouse: Warehouse) -> list[Published]:

@@ -12,7 +12,6 @@ from typing import Any
 from pyspark.sql import DataFrame
 
 from customer360.errors import Customer360Error, TableNotFoundError, listed
-from customer360.gold.rare_values import without_rare_values
 from customer360.lakehouse.delta_log import Commit
 from customer360.models.lineage import FeatureSchema
 from customer360.models.notes import Note
@@ -35,6 +34,7 @@ from customer360.pipeline.make_gold import (
     snapshot_dates,
     snapshots,
 )
+from customer360.pipeline.published_rows import told_in_groups
 from customer360.pipeline.workspace import Workspace
 from customer360.settings import Settings
 from customer360.table_names import AS_OF
@@ -164,6 +164,7 @@ def score(work: Workspace, spec: ModelSpec[Any], as_of: Sequence[date]) -> Scori
     champion.check_schema(features, spec.features)
     smallest = work.deployment.settings.published_group_min
     # Reasons state texts: no model is told one that it must not repeat.
-    told = without_rare_values(features, spec.categorical_features, smallest=smallest, by=[AS_OF])
-    scores = spec.score(told, champion.model, champion.name, champion.version)
-    return ScoringResult(replace_snapshots(work, spec.scores, scores, as_of), champion.version)
+    with told_in_groups(features, spec.categorical_features, smallest=smallest, by=[AS_OF]) as told:
+        scores = spec.score(told, champion.model, champion.name, champion.version)
+        written = replace_snapshots(work, spec.scores, scores, as_of)
+    return ScoringResult(written, champion.version)

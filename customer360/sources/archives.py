@@ -59,6 +59,8 @@ def unpack(archive: Path, names: Collection[str], into: Path) -> list[Path]:
                 scratch = folder / f".{name}.{os.getpid()}"
                 with opened.open(info) as source, scratch.open("wb") as sink:
                     shutil.copyfileobj(source, sink, _CHUNK)
+                # As old as the archive: taken out again, it has not changed.
+                os.utime(scratch, ns=(stat.st_atime_ns, stat.st_mtime_ns))
                 scratch.replace(target)
     except ZIP_ERRORS as error:
         raise BrokenFileError(archive.name, "a zip archive", first_line(error)) from None

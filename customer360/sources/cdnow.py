@@ -142,7 +142,10 @@ class CdnowSource(Source):
         """A purchase names its customer."""
         from customer360.contracts.checks import typed_value
 
-        return PersonColumns({CUSTOMER: typed_value(self.contract(table).column("customer_id"))})
+        return PersonColumns(
+            {CUSTOMER: typed_value(self.contract(table).column("customer_id"))},
+            identifying=("customer_id",),
+        )
 
     def staged_customers(self, bronze: Mapping[str, DataFrame]) -> DataFrame:
         """One row a customer, true from the first purchase; nothing else is known of them."""

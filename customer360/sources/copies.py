@@ -134,7 +134,7 @@ def readable_with(
     """
     if not is_spreadsheet(file):
         check_csv(file, wanted, form)
-    source = readable(file, form, cache or Path(_scratch().name), decimal)
+    source = readable(file, form, cache or scratch(), decimal)
     missing = [name for name in wanted if name not in source.shape.header]
     if missing:
         raise_missing(file, source.shape.header, missing, wanted, None)
@@ -142,9 +142,13 @@ def readable_with(
     return source
 
 
+def scratch() -> Path:
+    """For copies of files that are to be in no deployment; it goes with the process."""
+    return Path(_scratch().name)
+
+
 @functools.cache
 def _scratch() -> tempfile.TemporaryDirectory[str]:
-    """For copies of files that are in no deployment; it goes with the process."""
     return tempfile.TemporaryDirectory(prefix="customer360-")
 
 

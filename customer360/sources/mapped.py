@@ -63,6 +63,7 @@ NEGATIVE_AMOUNT = "negative_amount"
 """Why a sale below zero is no transaction."""
 
 _ORDER = "order"
+_IDENTIFYING_ROLES = {"customer_id", "order_id", "email", "phone", "tax_id"}
 
 COMPOSED = "|"
 """Stands between the parts of an order id of several columns."""
@@ -195,10 +196,21 @@ class MappedSource(Source, Generic[MappingT]):
         roles: dict[str, set[str]] = {}
         for role, header in self.mapping.columns.pairs():
             roles.setdefault(self._names[header], set()).add(role)
+        personal = set(self._contract.personal_columns)
         tested = {self._names[rule.column] for rule in self.mapping.rules()}
-        tested |= {self._names[header] for header in self._key()}  # by which rows are followed
+        tested |= {self._names[header] for header in self._asked()}
         kept = tested | {name for name, own in roles.items() if own & {"currency"}}
         keys = {name for name, own in roles.items() if own & set(_ROW_IDS)} - kept
+        # What is asked of a person is answered as before by a text that is nobody's; only rows
+        # that it leaves out are no sales.
+        keys |= {name for name in kept & personal if "customer_id" not in roles.get(name, ())}
+        kept -= personal
+        rules = (self._fits_text(rule) for rule in self.mapping.exclude)
+        of_person = [
+            fits
+            for rule, fits in zip(self.mapping.exclude, rules, strict=True)
+            if fits is not None and self._names[rule.column] in personal
+        ]
         if self.order_lines and not self._has("line_id"):
             shown = {"category", *_HOW, *CUSTOMER_ROLES}
             others = (c for c in self._contract.columns if c.logical_type == "string")
@@ -213,7 +225,20 @@ class MappedSource(Source, Generic[MappingT]):
             if self._has("order_id"):
                 leads[_ORDER] = value("order_id")
                 links[_ORDER] = F.when(links[CUSTOMER_LINK].isNull(), leads[_ORDER])
-        return PersonColumns(links, leads, keys=tuple(sorted(keys)), kept=tuple(sorted(kept)))
+        return PersonColumns(
+            links,
+            leads,
+            keys=tuple(sorted(keys)),
+            kept=tuple(sorted(kept)),
+            identifying=tuple(
+                sorted(name for name, own in roles.items() if own & _IDENTIFYING_ROLES)
+            ),
+            left_out=F.expr(" OR ".join(of_person)) if of_person else None,
+        )
+
+    def _asked(self) -> tuple[str, ...]:
+        """The source's columns that it asks of a row beside the mapping's rules."""
+        return self._key()
 
     def staged_customers(self, bronze: Mapping[str, DataFrame]) -> DataFrame:
         """A row for each time that a customer's attributes were stated."""

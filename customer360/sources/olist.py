@@ -42,7 +42,7 @@ from typing import TYPE_CHECKING
 
 from customer360.days import DayRange
 from customer360.errors import BrokenFileError, listed
-from customer360.sources import archives, readers, staged, time_columns
+from customer360.sources import archives, copies, readers, staged, time_columns
 from customer360.sources.base import Source
 from customer360.sources.people import CUSTOMER, PersonColumns
 
@@ -75,7 +75,7 @@ class OlistSource(Source):
 
     Args:
         path: Folder with the nine CSVs, plain or ``.gz``, or the zip that Kaggle offers.
-        cache: Folder into which a zip is extracted; needed only for a zip.
+        cache: Folder into which a zip is extracted; None is a temporary one.
     """
 
     name = "olist"
@@ -148,9 +148,7 @@ class OlistSource(Source):
             raise BrokenFileError(
                 str(self.path), "a folder or zip with the nine Olist CSVs", "nothing there"
             )
-        if self.cache is None:
-            raise ValueError("OlistSource needs a cache folder to extract a zip into")
-        return archives.unpack(self.path, names, self.cache)
+        return archives.unpack(self.path, names, self.cache or copies.scratch())
 
     def person_columns(self, table: str) -> PersonColumns:
         """A person has a customer row for each order, which leads to all that is of the order."""
@@ -161,10 +159,15 @@ class OlistSource(Source):
 
         if table == "olist_customers":
             own = {CUSTOMER: of("customer_unique_id"), _OF_ORDER: of("customer_id")}
-            return PersonColumns(own, {_OF_ORDER: own[_OF_ORDER]}, profile=True)
+            ids = ("customer_id", "customer_unique_id")
+            return PersonColumns(
+                own, {_OF_ORDER: own[_OF_ORDER]}, identifying=ids, profile=True
+            )
         if table == "olist_orders":
             links = {_OF_ORDER: of("customer_id"), _ORDER: of("order_id")}
-            return PersonColumns(links, {_ORDER: links[_ORDER]}, keys=("order_id",))
+            ids = ("customer_id", "order_id")
+            leads = {_ORDER: links[_ORDER]}
+            return PersonColumns(links, leads, keys=("order_id",), identifying=ids)
         if table in ("olist_order_items", "olist_order_payments", "olist_order_reviews"):
             keys = ("order_id", "review_id") if table == "olist_order_reviews" else ("order_id",)
             kept = ("product_id", "seller_id", "payment_type")

@@ -23,6 +23,10 @@ class PersonColumns:
         leads: By kind of identifier, what else is the customer's, by a row that is.
         keys: Columns of texts that tell orders and their lines apart.
         kept: Columns of texts that describe a sale and nobody: its state, its currency.
+        identifying: Columns whose values are one person's, wherever they stand: addresses and
+            numbers of theirs.
+        left_out: Whether a row is none by what it says of a person, so that it is no sale of nobody
+            either; None: none is.
         profile: The rows say who somebody is, and nothing that happened.
     """
 
@@ -30,4 +34,6 @@ class PersonColumns:
     leads: Mapping[str, Column] = field(default_factory=dict)
     keys: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
+    identifying: tuple[str, ...] = ()
+    left_out: Column | None = None
     profile: bool = False

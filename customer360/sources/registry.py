@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from customer360.errors import SettingsError
 from customer360.settings import Settings
 from customer360.sources.base import Source
+from customer360.table_names import FORGOTTEN
 
 NAMES = ("synthetic", "cdnow", "olist", "files", "postgres")
 
@@ -37,7 +40,7 @@ def _sources_of(name: str, settings: Settings) -> list[Source]:
             raise SettingsError(
                 "source olist: no path; give --path FOLDER-OR-ZIP or set CUSTOMER360_OLIST_PATH"
             )
-        return [OlistSource(settings.olist_path, cache=settings.raw_dir / "olist")]
+        return [OlistSource(settings.olist_path, cache=_copies(settings, "olist"))]
     if name == "files":
         from customer360.sources.files import FilesSource, load_mapping
 
@@ -52,7 +55,7 @@ def _sources_of(name: str, settings: Settings) -> list[Source]:
             FilesSource(
                 m,
                 settings.files_path if alone or m.path is None else m.path,
-                cache=settings.raw_dir / "files",
+                cache=_copies(settings, "files"),
             )
             for m in mappings
         ]
@@ -77,3 +80,11 @@ def _sources_of(name: str, settings: Settings) -> list[Source]:
             for mapping in settings.postgres_mapping
         ]
     raise SettingsError(f"source {name!r} is unknown; choose from {', '.join(NAMES)}")
+
+
+def _copies(settings: Settings, name: str) -> Path | None:
+    """Where copies lie of files that cannot be read as they are; None is for as long as a process.
+
+    Such a copy would bring into the home who is forgotten, and whom the file still holds.
+    """
+    return None if settings.has_table(FORGOTTEN) else settings.raw_dir / name

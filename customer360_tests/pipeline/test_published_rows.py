@@ -50,10 +50,11 @@ def test_an_order_has_a_key_of_its_own_and_a_refund_refers_to_it(
     )
     put(work.lakehouse, TRANSACTIONS, rows)
     some = rows.where("source = 'shop' OR category <> 'books'")
-    sale, refund, other = sorted(
-        published_rows(work, TRANSACTIONS, some, 0).collect(),
-        key=lambda row: (row["source"], row["related_order_id"] is not None),
-    )
+    with published_rows(work, TRANSACTIONS, some, 0) as published:
+        sale, refund, other = sorted(
+            published.collect(),
+            key=lambda row: (row["source"], row["related_order_id"] is not None),
+        )
     assert len(sale["order_id"]) == 64
     assert refund["related_order_id"] == sale["order_id"]
     assert len({sale["order_id"], refund["order_id"], other["order_id"]}) == 3
@@ -73,10 +74,10 @@ def test_of_a_snapshot_customers_are_counted_on_its_day(
         {"as_of": SECOND, "customer_key": "b", "city": "Recife", "state": "PE"},
         {"as_of": SECOND, "customer_key": "c", "city": "Belém", "state": "PA"},
     )
-    found = published_rows(workspace(spark, tmp_path), CUSTOMER_360, rows, 0)
-    assert found.columns == list(Contract.load(CUSTOMER_360).column_names)
-    shown = found.select("as_of", "customer_key", "city", "state").orderBy("as_of", "customer_key")
-    assert list(map(tuple, shown.collect())) == [
+    with published_rows(workspace(spark, tmp_path), CUSTOMER_360, rows, 0) as found:
+        assert found.columns == list(Contract.load(CUSTOMER_360).column_names)
+        shown = found.select("as_of", "customer_key", "city", "state").collect()
+    assert sorted(map(tuple, shown)) == [
         (FIRST, "a", "PE", "PE"),
         (FIRST, "b", "PE", "PE"),
         (SECOND, "a", "Recife", "PE"),
@@ -105,8 +106,9 @@ def test_a_category_that_few_buy_is_in_no_pair(spark: SparkSession, tmp_path: Pa
         {"category_a": "books", "category_b": "toys"},
         {"category_a": "books", "category_b": "gift for Ana"},
     )
-    found = published_rows(work, PRODUCT_AFFINITY, pairs, 0).select("category_a", "category_b")
-    assert list(map(tuple, found.collect())) == [("books", "toys")]
+    with published_rows(work, PRODUCT_AFFINITY, pairs, 0) as published:
+        found = published.select("category_a", "category_b").collect()
+    assert list(map(tuple, found)) == [("books", "toys")]
 
 
 @pytest.mark.parametrize("table", [TRANSACTIONS, CUSTOMER_360])
@@ -114,3 +116,9 @@ def test_other_rules_publish_all_anew(spark: SparkSession, tmp_path: Path, table
     assert rules_of(workspace(spark, tmp_path, 2), table) != rules_of(
         workspace(spark, tmp_path, 3), table
     )
+
+
+def test_of_groups_of_one_nothing_is_changed(spark: SparkSession, tmp_path: Path) -> None:
+    rows = rows_of(spark, CUSTOMER_360, {"as_of": FIRST, "customer_key": "a", "city": "Recife"})
+    with published_rows(workspace(spark, tmp_path, 1), CUSTOMER_360, rows, 0) as published:
+        assert [row["city"] for row in published.collect()] == ["Recife"]

@@ -149,6 +149,10 @@ class PostgresSource(MappedSource[PostgresMapping], ChangingSource):
     def _key(self) -> tuple[str, ...]:
         return self.mapping.key_columns
 
+    def _asked(self) -> tuple[str, ...]:
+        marks = self.mapping.deleted_column
+        return self._key() if marks is None else (*self._key(), marks)
+
     def _typed(self, bronze: Mapping[str, DataFrame]) -> DataFrame:
         from pyspark.sql import functions as F
 

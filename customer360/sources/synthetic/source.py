@@ -142,8 +142,13 @@ class SyntheticSource(Source):
 
         customer = {CUSTOMER: typed_value(self.contract(table).column("customer_id"))}
         if table == CUSTOMERS:
-            return PersonColumns(customer, profile=True)
-        return PersonColumns(customer, keys=("order_id", "related_order_id"))
+            own = ("customer_id", "email", "phone", "tax_id")
+            return PersonColumns(customer, identifying=own, profile=True)
+        return PersonColumns(
+            customer,
+            keys=("order_id", "related_order_id"),
+            identifying=("customer_id", "order_id"),
+        )
 
     def staged_customers(self, bronze: Mapping[str, DataFrame]) -> DataFrame:
         """One row a profile version delivered; wrongly decoded names and cities are mended."""
