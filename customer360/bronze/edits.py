@@ -100,9 +100,13 @@ def _as_delivered(edits: DataFrame, contract: Contract) -> DataFrame:
             F.col("edited_by").alias(EDITED_BY),
             F.col("edited_at").alias(EDITED_AT),
             F.col("left_out").alias(IS_LEFT_OUT),
+            # Of somebody who is forgotten the edit does not say any more what row it is of.
+            F.when(F.col("delivered").isNull() & F.col("line").isNull(), F.col("row")).alias(
+                "__row"
+            ),
         )
         # Rows that differed in what the mapping names no more are alike now: the last edit counts.
-        .groupBy(row_hash(contract).alias(ROW_HASH))
+        .groupBy(F.coalesce("__row", row_hash(contract)).alias(ROW_HASH))
         .agg(
             F.max_by(
                 F.struct("__changes", *MARKS, IS_LEFT_OUT), F.struct(EDITED_AT, EDITED_ROW)

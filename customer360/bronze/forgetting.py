@@ -132,10 +132,7 @@ def _lines_of(rows: DataFrame, forgotten: Forgotten) -> DataFrame:
     )
     kinds = ((CUSTOMER, F.col("__word")), (WORD, F.lower("__word")))
     hashes = F.array(
-        *(
-            identifier_hash(forgotten.source, kind, value, forgotten.secret)
-            for kind, value in kinds
-        )
+        *(identifier_hash(forgotten.source, kind, value, forgotten.secret) for kind, value in kinds)
     )
     known = F.broadcast(forgotten.hashes.select(F.col(HASH).alias("__hash")))
     return (

@@ -77,7 +77,9 @@ def received(
     else:
         rows = row_edits.applied(rows, contract, edits)
     if forgotten is not None and people is not None:
-        rows = forgetting.marked(rows, people, forgotten, lines=None if lines is None else _whole(lines))
+        rows = forgetting.marked(
+            rows, people, forgotten, lines=None if lines is None else _whole(lines)
+        )
     checked = with_violations(rows, contract, event_date="_event_date", money=WORTH)
     complete = checked.withColumns(
         {"_ingested_at": F.timestamp_seconds(F.lit(ingested_at.timestamp()))}

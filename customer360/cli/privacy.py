@@ -110,7 +110,7 @@ def forget(
     from customer360.deployment import Deployment
     from customer360.lakehouse.reading import Tables
     from customer360.privacy import journal
-    from customer360.privacy.forget import ErasureError, begin
+    from customer360.privacy.forget import ErasureError, begin, refuse_unfinished
     from customer360.privacy.people import find_people, read_list
 
     deployment = Deployment.of(settings)
@@ -120,6 +120,7 @@ def forget(
             raise ErasureError("no erasure was stopped: there is nothing to resume")
         context.with_resource(writing(settings.home, "customer360 privacy forget"))
     else:
+        refuse_unfinished(settings)
         named = [*(customers or []), *(read_list(file) if file is not None else [])]
         people = find_people(Tables(settings.lakehouse_dir), deployment, named)
         if people and not yes:
@@ -129,7 +130,7 @@ def forget(
                 abort=True,
             )
         context.with_resource(writing(settings.home, "customer360 privacy forget"))
-        erasure = begin(settings, people)
+        erasure = begin(deployment, people)
     say(f"[bold]forget[/bold] {len(erasure.people):,} customers (erasure {erasure.id})")
     from customer360.pipeline.workspace import Workspace
     from customer360.privacy.forget import forget as carry_out
@@ -167,8 +168,10 @@ def rotate_key(
     if rotation is None:
         rotation = begin(work, None if secret_file is None else _secret_in(secret_file))
     # What is published afterwards is published with the new one.
-    given = {"customer_key_secret": settings.next_secret_file.read_text()}
-    after = settings.model_copy(update=given if settings.customer_key_secret else {})
+    after = settings
+    if settings.customer_key_secret and settings.next_secret_file.exists():
+        given = {"customer_key_secret": settings.next_secret_file.read_text()}
+        after = settings.model_copy(update=given)
     done = rotate(work, rotation, lambda: _publish(after, work), lambda line: say(f"  {line}"))
     say(f"{done.customers:,} customers have another key, in {done.tables} tables")
     if done.lists:
@@ -218,6 +221,8 @@ def _print_forgotten(done: Forgotten, settings: Settings) -> None:
         f"forgotten: {done.people:,} customers, {rows:,} rows in {len(done.rows)} tables, on "
         f"{done.lists} lists, named {done.quotations:,} times in logs"
     )
+    if not done.rows:
+        say("no table held anything of them; their ids are remembered all the same")
     kept = settings.forgotten_sales == "anonymous"
     say("their sales stay in the figures, of nobody" if kept else "their sales are removed")
     if done.models:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from customer360.bronze.forgetting import NOBODY, columns_without_person, key_of
+from customer360.deployment import Deployment
 from customer360.errors import Customer360Error
 from customer360.lakehouse.history import drop_history
 from customer360.pipeline.forgotten import forgotten_secret
@@ -25,7 +26,7 @@ from customer360.privacy.people import Person
 from customer360.privacy.scrub import Words
 from customer360.privacy.warehouse_anew import publish_anew
 from customer360.settings import Settings
-from customer360.sources.base import Source
+from customer360.sources.base import ChangingSource, Source
 from customer360.sources.synthetic.source import SyntheticSource
 
 Say = Callable[[str], None]
@@ -58,20 +59,54 @@ class Forgotten:
     elsewhere: tuple[str, ...] = ()
 
 
-def begin(settings: Settings, people: Sequence[Person]) -> Erasure:
-    """Note that ``people`` are to be forgotten.
+def refuse_unfinished(settings: Settings) -> None:
+    """Nothing, where neither an erasure nor a rotation of the key waits to be finished.
 
     Raises:
-        ErasureError: Another erasure is under way, or there is nobody to forget.
+        ErasureError: One does.
     """
-    if not people:
-        raise ErasureError("nobody to forget: name people by id, key, e-mail or phone, or --file")
     before = journal.under_way(settings)
     if before is not None:
         raise ErasureError(
             f"erasure {before.id} of {before.started_at:%Y-%m-%d %H:%M} UTC was stopped before its "
             f"end: finish it first by `{settings.command('privacy forget --resume')}`"
         )
+    if journal.rotation_file(settings).exists():
+        raise ErasureError(
+            "a rotation of the customer key was stopped before its end: finish it first by "
+            f"`{settings.command('privacy rotate-key --resume')}`"
+        )
+
+
+def begin(deployment: Deployment, people: Sequence[Person]) -> Erasure:
+    """Note that ``people`` are to be forgotten.
+
+    Raises:
+        ErasureError: An erasure or a rotation is under way; there is nobody to forget; somebody is
+            of a source that is not active; or a database's rows are followed by a person's own
+            text.
+    """
+    settings = deployment.settings
+    if not people:
+        raise ErasureError("nobody to forget: name people by id, key, e-mail or phone, or --file")
+    refuse_unfinished(settings)
+    sources = {source.name: source for source in deployment.sources}
+    others = sorted({person.source for person in people} - set(sources))
+    if others:
+        raise ErasureError(
+            f"source {others[0]} is not active, and people of it are to be forgotten: name it "
+            "among the setting sources, with its path or mapping, so that its rows can be read"
+        )
+    for source in sources.values():
+        if not isinstance(source, ChangingSource):
+            continue
+        for table in source.tables:
+            personal = set(source.key(table)) & set(source.contract(table).personal_columns)
+            if personal:
+                raise ErasureError(
+                    f"source {source.name}: rows of {table} are told apart by {min(personal)}, "
+                    "which is personal: name another key in its mapping, and load it"
+                )
     erasure = Erasure.of(people)
     journal.note(settings, erasure)
     return erasure
@@ -90,8 +125,12 @@ def forget(work: Workspace, erasure: Erasure, publish: Callable[[], None], say: 
     """
     settings = work.deployment.settings
     erasure = erasure.knowing(*known_of(work, erasure.people))
-    if erasure.since is None:
-        erasure = replace(erasure, since=first_sale(work, erasure.people))
+    if erasure.fresh is None:  # what is asked of tables that are about to change
+        erasure = replace(
+            erasure,
+            since=first_sale(work, erasure.people),
+            fresh=forget_rows.fresh_snapshots(work),
+        )
     journal.note(settings, erasure)
     forget_rows.know_again(work, erasure)
     say("raw files and tables")
@@ -102,7 +141,7 @@ def forget(work: Workspace, erasure: Erasure, publish: Callable[[], None], say: 
     forget_files.forget_examples(settings)
     journal.forget_reports(settings, erasure.people)
     quotations = forget_files.forget_quotations(settings, Words(erasure.words))
-    models = models_with.flag(settings, erasure.since, erasure.id)
+    models = models_with.flag(settings, erasure.since, erasure.id) if erasure.since else []
     say("warehouse")
     publish_anew(settings, publish)
     done = Forgotten(
@@ -138,7 +177,7 @@ def forget_in_tables(work: Workspace, erasure: Erasure) -> dict[str, int]:
     Returns:
         Rows that were theirs, by table.
     """
-    fresh = forget_rows.fresh_snapshots(work)
+    fresh = erasure.fresh if erasure.fresh is not None else forget_rows.fresh_snapshots(work)
     for source in work.deployment.sources:
         source.drop_copies()
         _forget_raw(work, source, erasure)

@@ -18,14 +18,14 @@ import pyarrow.parquet as pq
 
 from customer360.pipeline.backup import BACKUPS
 from customer360.pipeline.export import ELSEWHERE
-from customer360.privacy.scrub import Words, scrub_folder
+from customer360.privacy.scrub import Words, scrub_folder, scrub_sqlite
 from customer360.serving.list_files import MANIFEST
 from customer360.serving.options import FileFormat
 from customer360.settings import Settings
 
 _KEY = "customer_key"
 _EXAMPLES = ("input_example.json", "serving_input_example.json")
-_SCRUBBED = ("dagster", "mlflow", "dbt", "warehouse_docs", "reports", "exports")
+_SCRUBBED = ("dagster", "dbt", "warehouse_docs", "reports")
 """Folders of a home in which errors and conditions may quote somebody."""
 
 
@@ -33,23 +33,36 @@ def forget_lists(settings: Settings, keys: Collection[str]) -> int:
     """Take customers off the campaign lists in the exports folder; on how many they were.
 
     Each list is put in place whole, its manifest last, which says the rows and checksums that it
-    has now.
+    has now. What an export left that was killed goes.
     """
+    for left in settings.exports_dir.rglob(".*"):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        elif left.exists():
+            left.unlink()
     changed = 0
+    stated: set[Path] = set()
     for manifest in sorted(settings.exports_dir.rglob(f"*.{MANIFEST}")):
         facts = json.loads(manifest.read_text(encoding="utf-8"))
         files = [manifest.with_name(file) for file in facts.get("files", {})]
-        left = {file: _without(file, keys) for file in files if file.exists()}
-        gone = max(left.values(), default=0)
-        if not gone:
-            continue
-        facts["rows"] = facts["rows"] - gone
-        facts["forgotten"] = facts.get("forgotten", 0) + gone
-        facts["files"] = {
-            file.name: {"sha256": _sha256(file), "bytes": file.stat().st_size} for file in left
+        stated.update(files)
+        gone = max((_without(file, keys) for file in files if file.exists()), default=0)
+        there = {
+            file.name: {"sha256": _sha256(file), "bytes": file.stat().st_size}
+            for file in files
+            if file.exists()
         }
-        _put(manifest, json.dumps(facts, indent=2).encode() + b"\n")
+        if there == facts.get("files"):
+            continue
+        # Also where one that was stopped here had changed the list and not its manifest.
+        facts["rows"] = max((_table(file).num_rows for file in files if file.exists()), default=0)
+        facts["forgotten"] = facts.get("forgotten", 0) + gone
+        _put(manifest, json.dumps(facts | {"files": there}, indent=2).encode() + b"\n")
         changed += 1
+    for format in FileFormat:
+        for file in settings.exports_dir.rglob(f"*.{format}"):
+            if file not in stated:
+                file.unlink()
     return changed
 
 
@@ -92,9 +105,15 @@ def forget_examples(settings: Settings) -> int:
 
 
 def forget_quotations(settings: Settings, words: Words) -> int:
-    """Take what names somebody out of logs, events and reports; how often it stood there."""
-    folders = (settings.home / name for name in _SCRUBBED)
-    return sum(scrub_folder(folder, words) for folder in folders if folder.is_dir())
+    """Take what names somebody out of logs, events and reports; how often it stood there.
+
+    Raises:
+        ScrubError: Another process keeps a database from being cleaned.
+    """
+    folders = [settings.home / name for name in _SCRUBBED]
+    count = sum(scrub_folder(folder, words) for folder in folders if folder.is_dir())
+    # Of MLflow the database: its models are files that no word belongs in.
+    return count + sum(scrub_sqlite(file, words) for file in settings.mlflow_dir.glob("*.db"))
 
 
 def _table(file: Path) -> pa.Table:
@@ -162,12 +181,3 @@ def _put(file: Path, content: bytes) -> None:
 def _sha256(file: Path) -> str:
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def empty(folder: Path) -> None:
-    """Delete what is in ``folder``, but not the folder."""
-    for entry in folder.iterdir() if folder.is_dir() else ():
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry, ignore_errors=True)
-        else:
-            entry.unlink(missing_ok=True)

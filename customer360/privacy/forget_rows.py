@@ -45,10 +45,10 @@ from customer360.privacy.their_rows import (
     accepted,
     identifiers_of,
     refused,
-    saying,
     tables_of_people,
     telling,
     texts_frame,
+    told_by_texts,
 )
 from customer360.sources.base import ChangingSource, Source
 from customer360.sources.people import PersonColumns
@@ -109,10 +109,8 @@ def forget_bronze(work: Workspace, erasure: Erasure) -> dict[str, int]:
             of = _Table(work, source, table, people, forgotten)
             rows[of.bronze] = of.forget_accepted(erasure)
             rows[of.quarantine] = of.forget_refused(erasure)
-    if work.lakehouse.exists(EDITS):
-        said = F.concat_ws(" ", "delivered", "line", "changes")
-        edits = work.lakehouse.read(EDITS)
-        rows[EDITS] = _without(work, EDITS, saying(edits, said, erasure.words))
+            if work.lakehouse.exists(EDITS):
+                rows[EDITS] = rows.get(EDITS, 0) + of.forget_edits(erasure)
     return {name: count for name, count in rows.items() if count}
 
 
@@ -187,6 +185,49 @@ class _Table:
             lines = lines.unionByName(others, allowMissingColumns=True)
         lakehouse.replace_all(Contract.load(self.quarantine), lines)
 
+    def forget_edits(self, erasure: Erasure) -> int:
+        """Edits of the people's rows say what they change, and not of what row any more.
+
+        They go on being made, by the row's hash: without them another amount would come in.
+        """
+        lakehouse, contract = self.work.lakehouse, Contract.load(EDITS)
+        edits = lakehouse.read(EDITS)
+        own = F.col("table") == self.table
+        says = F.col("delivered").isNotNull() | F.col("line").isNotNull()
+        judged = told_by_texts(
+            edits.where(own & says),
+            self.source,
+            self.table,
+            self.people,
+            self.forgotten,
+            erasure.words,
+            stated="delivered",
+            line="line",
+        )
+        count = judged.where(IS_THEIRS).count()
+        if not count:
+            return 0
+        emptied, keyed = forgetting.columns_without_person(
+            self.source.contract(self.table), self.people
+        )
+        of_nobody = F.to_json(
+            F.map_filter(
+                F.from_json("changes", "map<string,string>"),
+                lambda name, _: ~name.isin(*emptied, *keyed) if emptied or keyed else F.lit(True),
+            ),
+            {"ignoreNullFields": "false"},
+        )
+        instead = {"delivered": F.lit(None), "line": F.lit(None), "changes": of_nobody}
+        blank = judged.withColumns(
+            {
+                name: F.when(F.col(IS_THEIRS), value).otherwise(F.col(name))
+                for name, value in instead.items()
+            }
+        )
+        others = edits.where(~(own & says))
+        lakehouse.replace_all(contract, others.unionByName(blank.drop(IS_THEIRS)))
+        return count
+
     def forget_refused(self, erasure: Erasure) -> int:
         """Rows of the quarantine that are the people's say nothing any more."""
         lakehouse = self.work.lakehouse
@@ -220,18 +261,6 @@ def _raw_of_nobody(source: Source, table: str) -> Column:
         return F.lit(NOTHING_LEFT)
     key = F.struct(*(quoted(name) for name in source.key(table)))
     return F.to_json(key, {"ignoreNullFields": "false"})
-
-
-def _without(work: Workspace, table: str, rows: DataFrame) -> int:
-    """Take ``rows`` out of ``table``, which has a primary key; how many they were."""
-    contract = Contract.load(table)
-    key = list(contract.primary_key)
-    theirs = rows.select(*map(quoted, key)).distinct()
-    count = theirs.count()
-    if count:
-        others = work.lakehouse.read(table).join(theirs, key, "left_anti")
-        work.lakehouse.replace_all(contract, others)
-    return count
 
 
 def remake_silver(work: Workspace) -> None:

@@ -10,7 +10,7 @@ import getpass
 import json
 import os
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -37,7 +37,8 @@ class Erasure:
         people: They.
         words: Texts that name them and nobody else: addresses, numbers, ids, names, keys.
         files: Raw files that others own in which they stand.
-        since: The first day on which one of them bought; None where that is not known.
+        since: The first day on which one of them bought; None where none did.
+        fresh: By table, snapshots that were not stale when it began; None before that is known.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Erasure:
     words: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     since: date | None = None
+    fresh: Mapping[str, Collection[date]] | None = None
 
     @classmethod
     def of(cls, people: Sequence[Person]) -> Erasure:
@@ -80,6 +82,7 @@ def under_way(settings: Settings) -> Erasure | None:
         words=tuple(stated["words"]),
         files=tuple(stated["files"]),
         since=date.fromisoformat(stated["since"]) if stated["since"] else None,
+        fresh=None if stated["fresh"] is None else dates_of(stated["fresh"]),
     )
 
 
@@ -92,8 +95,24 @@ def note(settings: Settings, erasure: Erasure) -> None:
         "words": erasure.words,
         "files": erasure.files,
         "since": erasure.since.isoformat() if erasure.since else None,
+        "fresh": None if erasure.fresh is None else texts_of(erasure.fresh),
     }
     write_whole(folder_of(settings) / _UNDER_WAY, json.dumps(stated, ensure_ascii=False))
+
+
+def texts_of(dates: Mapping[str, Collection[date]]) -> dict[str, list[str]]:
+    """Dates by table, as JSON has them."""
+    return {table: sorted(map(str, days)) for table, days in dates.items()}
+
+
+def dates_of(texts: Mapping[str, Collection[str]]) -> dict[str, set[date]]:
+    """The dates that `texts_of` wrote."""
+    return {table: {date.fromisoformat(day) for day in days} for table, days in texts.items()}
+
+
+def rotation_file(settings: Settings) -> Path:
+    """What says that a rotation of the customer key is under way."""
+    return folder_of(settings) / "rotation.json"
 
 
 def over(settings: Settings) -> None:
@@ -118,7 +137,11 @@ def reported(settings: Settings, person: Person) -> None:
     """
     secret = forgotten_secret(settings)
     about = customer_key_of(f"{person.source}/{CUSTOMER}", person.source_customer_id, secret)
-    audited(settings, what="report", by=getpass.getuser(), about=about)
+    try:
+        by = getpass.getuser()
+    except (KeyError, OSError):  # a container's user has no name
+        by = str(os.getuid())
+    audited(settings, what="report", by=by, about=about)
 
 
 def reports_folder(settings: Settings) -> Path:

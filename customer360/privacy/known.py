@@ -1,13 +1,16 @@
-"""What is known of some people: the texts that name them, and the files they stand in."""
+"""What is known of some people: the texts that name them, and the files they stand in.
+
+A text names somebody where nobody else can have it: an address or a number of theirs, an id that is
+more than a few digits. Postal codes, birth dates and single names are several people's.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
-from customer360.contracts import Contract
 from customer360.contracts.sql import quoted
 from customer360.pipeline.workspace import Workspace
 from customer360.privacy.people import Person
@@ -23,11 +26,16 @@ from customer360.table_names import CUSTOMERS, HISTORY
 KEY = "customer_key"
 
 
+_IDENTIFYING = ("source_customer_id", "email", "phone", "tax_id")
+_LETTERS_OR_LONG = re.compile(r".*[^\W\d_].*|(.*\d){8}.*", re.DOTALL)
+"""An id that is not one small number among others."""
+
+
 def known_of(work: Workspace, people: Sequence[Person]) -> tuple[set[str], set[str]]:
     """Texts that name ``people``, and raw files that they stand in as ``source: file``.
 
     Of bronze, where every state of a profile stands that ever came, and of silver, which has them
-    tidied.
+    tidied. Full names are among the texts: whoever looks for rows leaves them out.
     """
     words: set[str] = set()
     files: set[str] = set()
@@ -40,7 +48,7 @@ def known_of(work: Workspace, people: Sequence[Person]) -> tuple[set[str], set[s
         for table, columns in tables_of_people(source):
             if not work.lakehouse.exists(f"bronze/{table}"):
                 continue
-            named = {*source.contract(table).personal_columns, *columns.keys}
+            named = columns.identifying
             theirs = accepted(work, source, table, columns, whose).where(IS_THEIRS)
             rows = theirs.select("_source_file", *map(quoted, sorted(named))).distinct().collect()
             files |= {f"{source.name}: {row[0]}" for row in rows}
@@ -48,9 +56,16 @@ def known_of(work: Workspace, people: Sequence[Person]) -> tuple[set[str], set[s
     for table in (CUSTOMERS, HISTORY):
         if work.lakehouse.exists(table):
             theirs = work.lakehouse.read(table).join(keys_of(work, people), KEY, "left_semi")
-            texts = (F.col(name).cast("string") for name in Contract.load(table).personal_columns)
-            words |= {text for row in theirs.select(*texts).collect() for text in row if text}
-    return {word for word in words if word}, files
+            names = [name for name in (*_IDENTIFYING, "name") if name in theirs.columns]
+            rows = theirs.select(*names).collect() if names else []
+            words |= {
+                row[name]
+                for row in rows
+                for name in names
+                # A name of one word may be a word.
+                if row[name] and (name != "name" or " " in row[name].strip())
+            }
+    return {word for word in words if _LETTERS_OR_LONG.fullmatch(word)}, files
 
 
 def keys_of(work: Workspace, people: Sequence[Person]) -> DataFrame:

@@ -31,18 +31,18 @@ def first_sale(work: Workspace, people: Sequence[Person]) -> date | None:
     return first if isinstance(first, date) else None
 
 
-def trained_since(settings: Settings, since: date | None) -> Iterator[tuple[ModelSpec[Any], str]]:
-    """Registered versions that were trained as of ``since`` or later; of any day for None."""
+def trained_since(settings: Settings, since: date) -> Iterator[tuple[ModelSpec[Any], str]]:
+    """Registered versions that were trained as of ``since`` or later, or nobody knows of when."""
     if not settings.mlflow_dir.exists() and settings.mlflow_tracking_uri is None:
         return
     tracking = tracking_of(settings)
     for spec in MODELS:
         for version in registered_versions(spec, tracking):
-            if since is None or version.as_of >= since.isoformat():
+            if not version.as_of or version.as_of >= since.isoformat():
                 yield spec, version.version
 
 
-def flag(settings: Settings, since: date | None, erasure: str) -> list[str]:
+def flag(settings: Settings, since: date, erasure: str) -> list[str]:
     """Say in the registry of `trained_since` versions that they are; them, as ``name version``."""
     flagged = list(trained_since(settings, since))
     for spec, version in flagged:

@@ -18,6 +18,7 @@ SEPARATOR = ":"
 """Between a source and its own id, where a person is named by both: ``shop:10023``."""
 
 _SHOWN = 3
+_BY_ID, _BY_PHONE = 3, 5
 
 
 class UnknownPersonError(Customer360Error):
@@ -105,29 +106,38 @@ def _known(tables: Tables, given: Sequence[str]) -> dict[str, list[Person]]:
             WITH known AS (SELECT source, source_customer_id, customer_key, email, phone
                            FROM customers),
             met AS (
-                SELECT text, known.* FROM given JOIN known ON customer_key = lower(text)
+                SELECT 1 AS how, text, known.* FROM given JOIN known ON customer_key = lower(text)
                 UNION ALL
-                SELECT text, known.* FROM given JOIN known ON source_customer_id = text
-                UNION ALL
-                SELECT text, known.* FROM given JOIN known
+                SELECT 2, text, known.* FROM given JOIN known
                     ON source || '{SEPARATOR}' || source_customer_id = text
                 UNION ALL
-                SELECT text, known.* FROM given JOIN known ON lower(email) = lower(text)
+                SELECT 3, text, known.* FROM given JOIN known ON source_customer_id = text
                 UNION ALL
-                SELECT text, known.* FROM given JOIN known
+                SELECT 3, text, known.* FROM given JOIN known
                     ON lower(source_customer_id) = lower(text) AND contains(text, '@')
                 UNION ALL
-                SELECT text, known.* FROM given JOIN known
+                SELECT 4, text, known.* FROM given JOIN known ON lower(email) = lower(text)
+                UNION ALL
+                SELECT 5, text, known.* FROM given JOIN known
                     ON {digits.format("phone")} = {digits.format("text")}
                     AND length({digits.format("text")}) >= 7
                     AND regexp_full_match(text, '[-+0-9 ()./x]+')
             )
-            SELECT DISTINCT text, source, source_customer_id, customer_key FROM met
+            SELECT DISTINCT text, how, source, source_customer_id, customer_key FROM met
             """
         ).fetchall()
+    ways: dict[str, dict[int, list[Person]]] = {}
+    for text, how, *person in rows:
+        ways.setdefault(text, {}).setdefault(how, []).append(Person(*person))
     people: dict[str, list[Person]] = {}
-    for text, source, own_id, key in rows:
-        people.setdefault(text, []).append(Person(source, own_id, key))
+    for text, meant in ways.items():
+        ids = meant.get(_BY_ID, [])
+        if len({person.source for person in ids}) > 1:
+            named = listed(sorted(f"{p.source}{SEPARATOR}{p.source_customer_id}" for p in ids))
+            raise UnknownPersonError(f"{text!r} is an id in several sources: give one of {named}")
+        # An address may be an id, too, and both mean the same person; digits may not.
+        wanted = [how for how in meant if how != _BY_PHONE] or [_BY_PHONE]
+        people[text] = [person for how in wanted for person in meant[how]]
     return people
 
 

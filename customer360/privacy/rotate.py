@@ -15,7 +15,6 @@ import json
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +30,22 @@ from customer360.pipeline.export import ELSEWHERE
 from customer360.pipeline.stale_snapshots import NOTED, days_digests, digests_note, digests_noted
 from customer360.pipeline.workspace import Workspace, newest_note
 from customer360.privacy import journal
+from customer360.privacy.forget import refuse_unfinished
 from customer360.privacy.forget_rows import Fresh, fresh_snapshots
 from customer360.privacy.known import KEY
 from customer360.privacy.warehouse_anew import publish_anew
 from customer360.settings import Settings, write_whole
 from customer360.silver.keys import customer_key
 from customer360.silver.personal_text import MASKED_ID
-from customer360.table_names import AS_OF, CUSTOMER_DAYS, CUSTOMERS, REJECTED, TRANSACTIONS
+from customer360.silver.transactions import UNKNOWN_CUSTOMER
+from customer360.table_names import (
+    AS_OF,
+    CUSTOMER_DAYS,
+    CUSTOMERS,
+    ORDER_LINES,
+    REJECTED,
+    TRANSACTIONS,
+)
 
 Say = Callable[[str], None]
 
@@ -88,15 +96,12 @@ def begin(work: Workspace, secret: str | None) -> Rotation:
         secret: The new one; None: one is made.
 
     Raises:
-        RotationError: There are no customers yet, one is under way, or the secret comes from the
-            settings and no new one was given, or the same.
+        ErasureError: A rotation or an erasure is under way.
+        RotationError: There are no customers yet, or the secret comes from the settings and no new
+            one was given, or the same.
     """
     settings = work.deployment.settings
-    if settings.next_secret_file.exists():
-        raise RotationError(
-            "a rotation was stopped before its end: finish it by "
-            f"`{settings.command('privacy rotate-key --resume')}`"
-        )
+    refuse_unfinished(settings)
     if not work.lakehouse.exists(CUSTOMERS):
         raise RotationError(f"there is no {CUSTOMERS} yet, so there are no keys to rotate")
     if settings.customer_key_secret and secret is None:
@@ -119,16 +124,18 @@ def under_way(settings: Settings) -> Rotation:
         RotationError: There is none.
     """
     file = _file(settings)
-    if not settings.next_secret_file.exists() or not file.exists():
+    if not file.exists():
         raise RotationError("no rotation was stopped: there is nothing to resume")
     stated = json.loads(file.read_text(encoding="utf-8"))
-    fresh = {t: {date.fromisoformat(d) for d in days} for t, days in stated["fresh"].items()}
-    return Rotation(stated["id"], fresh)
+    return Rotation(stated["id"], journal.dates_of(stated["fresh"]))
 
 
 def rotate(work: Workspace, rotation: Rotation, publish: Callable[[], None], say: Say) -> Rotated:
     """Carry out ``rotation``, from where it was. Nobody else may write the home meanwhile."""
     settings = work.deployment.settings
+    if not settings.next_secret_file.exists():  # all but the warehouse was done
+        publish_anew(settings, publish)
+        return _over(settings, rotation, Rotated(0, 0, 0, bool(settings.customer_key_secret)))
     secret = settings.next_secret_file.read_bytes()
     known = work.lakehouse.read(CUSTOMERS)
     keys = known.select(F.col(KEY).alias(_OLD), _new_key(known, secret).alias(_NEW)).persist()
@@ -148,10 +155,14 @@ def rotate(work: Workspace, rotation: Rotation, publish: Callable[[], None], say
     lists = _drop_lists(settings)
     say("secret and warehouse")
     set_yourself = settings.use_next_secret()
-    _file(settings).unlink(missing_ok=True)
     publish_anew(settings, publish)
-    journal.audited(settings, what="rotate-key", rotation=rotation.id, customers=customers)
-    return Rotated(customers, done, lists, set_yourself)
+    return _over(settings, rotation, Rotated(customers, done, lists, set_yourself))
+
+
+def _over(settings: Settings, rotation: Rotation, done: Rotated) -> Rotated:
+    journal.audited(settings, what="rotate-key", rotation=rotation.id, customers=done.customers)
+    _file(settings).unlink()
+    return done
 
 
 def _new_key(customers: DataFrame, secret: bytes) -> Column:
@@ -204,16 +215,28 @@ def _note_of(work: Workspace, table: str, rotation: Rotation) -> str:
         fresh = rotation.fresh[table]
         kept = {day: now[day] if day in fresh else of for day, of in made_of.items()}
         said |= json.loads(digests_note([], kept, kept))
-    if table == TRANSACTIONS and _has_masked_ids(work):
-        # They are hashes by the old secret of what only bronze knows: the next load makes them new.
+    if table == TRANSACTIONS and _needs_bronze(work):
+        # Hashes by the old secret of what only bronze knows: the next load makes them anew.
         said |= {DEFINITIONS: dict.fromkeys(definitions(work), rotation.id)}
     return json.dumps(said)
 
 
-def _has_masked_ids(work: Workspace) -> bool:
-    masked = f"order_id LIKE '{MASKED_ID}%' OR related_order_id LIKE '{MASKED_ID}%'"
-    ((some,),) = work.tables.ask(f"SELECT count(*) FROM t WHERE {masked}", t=TRANSACTIONS)
-    return bool(some)
+def _needs_bronze(work: Workspace) -> bool:
+    """Whether there are masked ids, or orders that wait for their customer."""
+
+    def any_of(table: str, condition: str) -> bool:
+        if not work.lakehouse.exists(table):
+            return False
+        ((some,),) = work.tables.ask(f"SELECT count(*) FROM t WHERE {condition}", t=table)
+        return bool(some)
+
+    masked = [f"{name} LIKE '{MASKED_ID}%'" for name in ("order_id", "related_order_id")]
+    of_lines = [f"{name} LIKE '{MASKED_ID}%'" for name in ("line_key", "product_id")]
+    return (
+        any_of(TRANSACTIONS, " OR ".join(masked))
+        or any_of(ORDER_LINES, " OR ".join(of_lines))
+        or any_of(REJECTED, f"list_contains(reasons, '{UNKNOWN_CUSTOMER}')")
+    )
 
 
 def _drop_lists(settings: Settings) -> int:
@@ -230,9 +253,9 @@ def _drop_lists(settings: Settings) -> int:
 
 
 def _file(settings: Settings) -> Path:
-    return journal.folder_of(settings) / "rotation.json"
+    return journal.rotation_file(settings)
 
 
 def _noted(settings: Settings, rotation: Rotation) -> None:
-    fresh = {table: sorted(map(str, days)) for table, days in rotation.fresh.items()}
+    fresh = journal.texts_of(rotation.fresh)
     write_whole(_file(settings), json.dumps({"id": rotation.id, "fresh": fresh}))

@@ -6,12 +6,16 @@ condition that somebody typed may quote one.
 
 from __future__ import annotations
 
+import html
+import json
 import re
 import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from contextlib import closing
 from pathlib import Path
+
+from customer360.errors import Customer360Error
 
 INSTEAD = "[forgotten]"
 
@@ -41,9 +45,11 @@ class Words:
             digits_only = text.isdigit()
             if len(text) < (_SHORTEST_NUMBER if digits_only else _SHORTEST):
                 continue
-            parts = tuple(part for part, *_ in _tokens(text))
-            if parts:
-                self._by_first[parts[0]].add(parts)
+            # As JSON and HTML write it, too.
+            for spelt in {text, json.dumps(text)[1:-1], html.escape(text)}:
+                parts = tuple(part for part, *_ in _tokens(spelt))
+                if parts:
+                    self._by_first[parts[0]].add(parts)
 
     def taken_out(self, text: str) -> tuple[str, int]:
         """``text`` with `INSTEAD` in place of each of the words, and how many there were."""
@@ -111,20 +117,40 @@ def _scrub_text(file: Path, words: Words) -> int:
     return count
 
 
+class ScrubError(Customer360Error):
+    """A database cannot be cleaned; the message says what to do."""
+
+
 def scrub_sqlite(file: Path, words: Words) -> int:
-    """Take ``words`` out of all texts of an SQLite database, of its free pages and its log."""
+    """Take ``words`` out of all texts of an SQLite database, of its free pages and its log.
+
+    Raises:
+        ScrubError: Another process keeps it from being written anew.
+    """
     count = 0
-    with closing(sqlite3.connect(file, timeout=_WAITS, isolation_level=None)) as database:
-        database.execute("PRAGMA secure_delete = ON")
-        tables = database.execute(
-            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
-        ).fetchall()
-        for (table,) in tables:
-            count += _scrub_table(database, table, words)
-        # Pages that held what was deleted long ago, by whom ever, are written over too.
-        database.execute("VACUUM")
-        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    try:
+        with closing(sqlite3.connect(file, timeout=_WAITS, isolation_level=None)) as database:
+            database.execute("PRAGMA secure_delete = ON")
+            tables = database.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+            ).fetchall()
+            for (table,) in tables:
+                count += _scrub_table(database, table, words)
+            # Pages that held what was deleted long ago, by whom ever, are written over too.
+            database.execute("VACUUM")
+            busy, *_ = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.OperationalError as error:
+        raise _in_use(file, str(error)) from None
+    if busy:
+        raise _in_use(file, "another process reads it")
     return count
+
+
+def _in_use(file: Path, reason: str) -> ScrubError:
+    return ScrubError(
+        f"{file}: cannot be cleaned ({reason}): stop Dagster's webserver and daemon, and whatever "
+        "else has it open, and go on by `customer360 privacy forget --resume`"
+    )
 
 
 def _scrub_table(database: sqlite3.Connection, table: str, words: Words) -> int:

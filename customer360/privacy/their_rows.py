@@ -34,7 +34,7 @@ _BLANKS = re.compile(r"\s")
 _ROUNDS = 4
 """Tables that an identifier may lead over; no source has as many."""
 
-_NAMED, _RAW = "__named", "raw"
+_NAMED = "__named"
 
 
 def tables_of_people(source: Source) -> Iterator[tuple[str, PersonColumns]]:
@@ -124,24 +124,53 @@ def refused(
         words: Texts that name them: those with blanks are left out, for names are several people's.
     """
     rows = work.lakehouse.read(quarantine_of(table))
+    judged = told_by_texts(rows, source, table, people, whose, words, stated="raw", line="raw")
+    left = ~F.array_contains("reasons", FORGOTTEN_PERSON)
+    return judged.withColumn(IS_THEIRS, F.col(IS_THEIRS) & left)
+
+
+def told_by_texts(
+    rows: DataFrame,
+    source: Source,
+    table: str,
+    people: PersonColumns,
+    whose: Forgotten,
+    words: Collection[str],
+    *,
+    stated: str,
+    line: str,
+) -> DataFrame:
+    """``rows`` that hold rows of bronze table ``table`` as text, with `IS_THEIRS`.
+
+    Args:
+        rows: They.
+        source: Whose table it is.
+        table: The bronze table, without its layer.
+        people: How its rows are about people.
+        whose: The people.
+        words: As for `refused`.
+        stated: Column with a row as JSON.
+        line: Column with a line that could not be split; it may be the same.
+    """
     own = rows.columns
-    texts = source.contract(table).column_names
-    # A quarantine's own columns are spelt apart from those of the row in it.
+    # The columns of ``rows`` are spelt apart from those of the rows in them.
     apart = rows.select(*(F.col(name).alias(f"__own_{name}") for name in own)).withColumns(
-        {name: F.get_json_object(f"__own_{_RAW}", f"$['{name}']") for name in texts}
+        {
+            name: F.get_json_object(f"__own_{stated}", f"$['{name}']")
+            for name in source.contract(table).column_names
+        }
     )
     judged = forgetting.marked(apart, people, whose)
     customer = people.links.get(CUSTOMER)
     says = F.lit(False) if customer is None else customer.isNotNull()
-    judged = judged.withColumn("__says_whose", says).select(
+    told = judged.withColumn("__says_whose", says).select(
         *(F.col(f"__own_{name}").alias(name) for name in own), IS_THEIRS, "__says_whose"
     )
-    named = saying(rows.select(_RAW), F.col(_RAW), words).distinct()
-    theirs = F.col(IS_THEIRS) | (~F.col("__says_whose") & F.coalesce(_NAMED, F.lit(False)))
-    left = ~F.array_contains("reasons", FORGOTTEN_PERSON)
+    named = saying(rows.select(line), F.col(line), words).distinct()
+    by_words = ~F.col("__says_whose") & F.coalesce(_NAMED, F.lit(False))
     return (
-        judged.join(named.withColumn(_NAMED, F.lit(True)), _RAW, "left")
-        .withColumn(IS_THEIRS, theirs & left)
+        told.join(named.withColumn(_NAMED, F.lit(True)), line, "left")
+        .withColumn(IS_THEIRS, F.col(IS_THEIRS) | by_words)
         .select(*own, IS_THEIRS)
     )
 

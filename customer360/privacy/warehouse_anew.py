@@ -25,11 +25,12 @@ def publish_anew(settings: Settings, publish: Callable[[], None]) -> None:
         publish: Brings the warehouse up to date.
     """
     if settings.warehouse_url is None:
-        if not settings.warehouse_dir.exists():
+        # Its owner's password outlives the server's folder, which one that was stopped had deleted.
+        if not (settings.home / "secrets" / "warehouse_owner").exists():
             return
         stays = warehouse.is_to_stay(settings)
         warehouse.take_down(settings)
-        shutil.rmtree(settings.warehouse_dir)
+        shutil.rmtree(settings.warehouse_dir, ignore_errors=True)
         if stays:
             warehouse.stay_up(settings)
         publish()

@@ -160,9 +160,7 @@ class OlistSource(Source):
         if table == "olist_customers":
             own = {CUSTOMER: of("customer_unique_id"), _OF_ORDER: of("customer_id")}
             ids = ("customer_id", "customer_unique_id")
-            return PersonColumns(
-                own, {_OF_ORDER: own[_OF_ORDER]}, identifying=ids, profile=True
-            )
+            return PersonColumns(own, {_OF_ORDER: own[_OF_ORDER]}, identifying=ids, profile=True)
         if table == "olist_orders":
             links = {_OF_ORDER: of("customer_id"), _ORDER: of("order_id")}
             ids = ("customer_id", "order_id")

@@ -16,11 +16,12 @@ from customer360.pipeline import make_gold
 from customer360.pipeline.forgotten import forgotten_secret
 from customer360.pipeline.row_edits import Edit, keep
 from customer360.pipeline.stale_snapshots import stale_snapshots
-from customer360.privacy import forget_rows
-from customer360.privacy.forget import forget_in_tables
+from customer360.privacy import forget_rows, journal, rotate
+from customer360.privacy.forget import ErasureError, begin, forget_in_tables
 from customer360.privacy.journal import Erasure
 from customer360.privacy.known import known_of
-from customer360.privacy.people import find_people
+from customer360.privacy.people import Person, find_people
+from customer360.settings import write_whole
 from customer360.table_names import EDITS, FEATURES
 from customer360_tests.cases.shop import Shop, open_shop
 from customer360_tests.privacy.every_byte import where_they_stand
@@ -156,7 +157,11 @@ def test_their_sales_stay_as_those_of_nobody(
     assert forgotten == {
         "bronze/mill_orders": 5, "quarantine/mill_orders": 3, EDITS: 1, FEATURES: 1,
     }  # fmt: skip
-    assert shop.rows(EDITS, "row") == [("2",)]
+    # What it changed of Ann's row it goes on changing, and does not say whose that is.
+    edits_now = shop.rows(EDITS, "row", "delivered", "changes")
+    assert [(row, said is None, changes) for row, said, changes in edits_now] == [
+        ("1", True, '{"sum":"3.00"}'), ("2", False, '{"sum": "3.00"}'),
+    ]  # fmt: skip
     secret = forgotten_secret(shop.work.deployment.settings)
     nobody = shop.rows(
         "silver/transactions", "order_id", "kind", "amount", "channel", "related_order_id",
@@ -254,3 +259,63 @@ keep: [line]
     stand = where_they_stand(tmp_path / "lakehouse", ["engraved Ann", "Ann Canary", "ann@exa"])
     assert not any(stand.values()), stand
     assert where_they_stand(tmp_path / "lakehouse", ["engraved Bob"])["engraved Bob"]
+
+
+def test_what_others_share_with_them_stays_and_what_a_rule_asks_of_them_goes(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    """Postal codes are several people's; a rule about an address is no reason to keep it."""
+    mapping = """
+name: mill
+time_zone: Europe/Lisbon
+currency: EUR
+grain: orders
+closed: true
+date_format: "yyyy-MM-dd HH:mm"
+columns: {order_id: nr, customer_id: who, occurred_at: at, amount: sum, email: mail,
+          postal_code: zip, installments: parts}
+exclude: [{column: mail, equals: ["ann.canary@example.com"], reason: own_people},
+          {column: mail, blank: true, reason: nobody}]
+"""
+    lines = (
+        "nr,who,at,sum,mail,zip,parts",
+        "O-11,ann-7,2024-03-01 10:00,10.00,ann@example.com,1000-100,call Ann Canary",
+        "O-12,ann-7,2024-03-01 11:00,20.00,ann.canary@example.com,1000-100,2",
+        "O-13,bob-8,2024-03-01 12:00,n/a,bob@example.com,1000-100,",
+        "O-14,eve-9,2024-03-01 12:00,1.00,eve@example.com,1000-100,1,,,,",
+    )
+    shop = open_shop(spark, tmp_path, mapping, {"a.csv": lines}, **MARCH)
+    shop.load()
+    amounts = shop.rows("silver/transactions", "amount")
+    forget(shop, "ann-7")
+    assert shop.rows("silver/transactions", "amount", "customer_key IS NULL") == [
+        (amounts[0][0], "true")
+    ]
+    refused = " ".join(row[0] for row in shop.rows("quarantine/mill_orders", "raw"))
+    assert "bob@example.com" in refused
+    assert "eve@example.com" in refused
+    stand = where_they_stand(
+        tmp_path / "lakehouse", ["ann-7", "ann@example", "ann.canary", "call Ann", "O-11"]
+    )
+    assert not any(stand.values()), stand
+
+
+def test_who_cannot_be_told_or_read_is_not_forgotten_by_halves(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    shop = daily_shop(spark, tmp_path)
+    settings = shop.work.deployment.settings
+    of_another = Person("former", "1", "0" * 64)
+    with pytest.raises(ErasureError, match="source former is not active"):
+        begin(shop.work.deployment, [of_another])
+    with pytest.raises(ErasureError, match="nobody to forget"):
+        begin(shop.work.deployment, [])
+    begin(shop.work.deployment, [Person("mill", "ann-7", "0" * 64)])
+    with pytest.raises(ErasureError, match=r"finish it first by .*privacy forget --resume"):
+        begin(shop.work.deployment, [Person("mill", "bob-8", "1" * 64)])
+    with pytest.raises(ErasureError, match="finish it first"):
+        rotate.begin(shop.work, None)
+    journal.over(settings)
+    write_whole(journal.rotation_file(settings), "{}")
+    with pytest.raises(ErasureError, match=r"privacy rotate-key --resume"):
+        begin(shop.work.deployment, [Person("mill", "bob-8", "1" * 64)])

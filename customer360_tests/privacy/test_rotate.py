@@ -11,7 +11,8 @@ from customer360.deployment import Deployment
 from customer360.errors import SettingsError
 from customer360.pipeline import make_gold
 from customer360.pipeline.stale_snapshots import stale_snapshots
-from customer360.privacy import rotate
+from customer360.privacy import journal, rotate
+from customer360.privacy.forget import ErasureError
 from customer360.privacy.rotate import RotationError
 from customer360.silver.keys import customer_key_of
 from customer360.table_names import FEATURES
@@ -134,7 +135,7 @@ def test_one_that_was_killed_keeps_loads_out_and_goes_on(
             rotated(shop)
     with pytest.raises(SettingsError, match=r"finish it by `customer360 privacy rotate-key --res"):
         shop.load()
-    with pytest.raises(RotationError, match="a rotation was stopped before its end"):
+    with pytest.raises(ErasureError, match="a rotation of the customer key was stopped"):
         rotate.begin(shop.work, None)
 
     settings = shop.work.deployment.settings
@@ -144,6 +145,30 @@ def test_one_that_was_killed_keeps_loads_out_and_goes_on(
     make(afresh)
     assert content(shop) == content(afresh)
     assert stale_snapshots(shop.work.tables) == []
+
+
+def test_one_whose_publishing_failed_publishes_when_it_goes_on(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = shop_of(spark, tmp_path, None)
+    shop.load()
+    settings = shop.work.deployment.settings
+    published: list[str] = []
+
+    def fails(*_: Any) -> None:
+        raise ConnectionError("no server")
+
+    with monkeypatch.context() as down:
+        down.setattr(rotate, "publish_anew", fails)
+        with pytest.raises(ConnectionError):
+            rotated(shop)
+    monkeypatch.setattr(rotate, "publish_anew", lambda *_: published.append("all"))
+    secret = settings.secret()
+    rotate.rotate(shop.work, rotate.under_way(settings), lambda: None, lambda line: None)
+    assert published == ["all"]
+    assert settings.secret() == secret
+    assert not journal.rotation_file(settings).exists()
+    assert journal.audit(settings)[-1]["what"] == "rotate-key"
 
 
 def test_there_is_nothing_to_resume_or_to_rotate(spark: SparkSession, tmp_path: Path) -> None:

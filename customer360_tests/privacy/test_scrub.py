@@ -10,6 +10,7 @@ from customer360.privacy.scrub import INSTEAD, Words, scrub_folder, scrub_sqlite
 
 WORDS = Words(
     ["ana@example.com", "+55 11 98765-4321", "Ana Sousa Prado", "C00001234", "12", "1234567"]
+    + ["joão.prado@example.com", "O'Neil Prado"]
 )
 
 
@@ -20,6 +21,8 @@ WORDS = Words(
         ('{"email": "ana@example.com"}', f'{{"email": "{INSTEAD}"}}'),
         ("row 7: Ana  Sousa\nPrado (C00001234).", f"row 7: {INSTEAD} ({INSTEAD})."),
         ("phone=+55 11 98765-4321;", f"phone=+{INSTEAD};"),
+        ('{"mail": "jo\\u00e3o.prado@example.com"}', f'{{"mail": "{INSTEAD}"}}'),
+        ("O&#x27;Neil Prado", INSTEAD),
         # Part of another word, or of another name.
         ("ana@example.company", "ana@example.company"),
         ("Ana Sousa", "Ana Sousa"),
