@@ -72,6 +72,7 @@ def run_checks(settings: Settings) -> list[Check]:
         check_disk(settings.home),
         check_time_zone(settings.time_zone),
         check_secret(settings.home, given=settings.customer_key_secret),
+        check_unfinished(settings),
         check_port(DAGSTER_PORT),
     ]
 
@@ -368,6 +369,20 @@ def check_secret(home: Path, *, given: str | None = None) -> Check:
     if mode & 0o077:
         return Check(name, "warn", f"{file} can be read by others ({mode:o})", f"chmod 600 {file}")
     return Check(name, "ok", f"{file} ({mode:o})")
+
+
+def check_unfinished(settings: Settings) -> Check:
+    """Neither an erasure nor a rotation of the key was stopped on its way."""
+    name = "Privacy"
+    for file, what in (("erasure.json", "forget"), ("rotation.json", "rotate-key")):
+        if (settings.home / "privacy" / file).exists():
+            return Check(
+                name,
+                "warn",
+                f"`privacy {what}` was stopped before its end",
+                settings.command(f"privacy {what} --resume"),
+            )
+    return Check(name, "ok", "nothing is to be finished")
 
 
 def _has_tables(home: Path) -> bool:

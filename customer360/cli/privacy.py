@@ -84,7 +84,7 @@ def report(
 
 
 @privacy.command()
-@stoppable()
+@stoppable(go_on="customer360 privacy forget --resume, with the same --home")
 def forget(
     context: typer.Context,
     customers: Annotated[
@@ -141,7 +141,7 @@ def forget(
 
 
 @privacy.command("rotate-key")
-@stoppable()
+@stoppable(go_on="customer360 privacy rotate-key --resume, with the same --home")
 def rotate_key(
     context: typer.Context,
     secret_file: Annotated[

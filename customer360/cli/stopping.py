@@ -26,8 +26,11 @@ _ONE_REQUEST_SECONDS = 1.0
 
 
 @contextmanager
-def stoppable() -> Iterator[None]:
+def stoppable(*, go_on: str | None = None) -> Iterator[None]:
     """Let Ctrl-C and SIGTERM end the command in one line, with exit code 130 or 143.
+
+    Args:
+        go_on: The command that finishes what was begun, where running it again does not.
 
     What runs inside handles signals in its own ways (Dagster turns them into failed steps, Spark
     has a handler of its own), so this one only listens for which came, and speaks when all is over:
@@ -45,7 +48,7 @@ def stoppable() -> Iterator[None]:
         if stopped_by is None:
             raise
         processes.end(processes.started())
-        watch.say(stopped_by)
+        watch.say(stopped_by, go_on)
         raise typer.Exit(_exit_code(stopped_by)) from None
     finally:
         watch.end()
@@ -91,13 +94,13 @@ class _Watch:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         return self._first
 
-    def say(self, number: signal.Signals) -> None:
+    def say(self, number: signal.Signals, go_on: str | None) -> None:
         """The one line that says what happened."""
         again = shlex.join(["customer360", *sys.argv[1:]])
-        line = (
-            f"stopped by {_SIGNALS[number]}; nothing needs to be cleaned up, it can be run again: "
-            f"{again}\n"
-        )
+        then = f"nothing needs to be cleaned up, it can be run again: {again}"
+        if go_on is not None:
+            then = f"what was begun is to be finished: {go_on}"
+        line = f"stopped by {_SIGNALS[number]}; {then}\n"
         os.write(self._stderr, line.encode())
 
     def _listen(self) -> None:

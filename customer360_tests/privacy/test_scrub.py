@@ -9,8 +9,10 @@ import pytest
 from customer360.privacy.scrub import INSTEAD, Words, scrub_folder, scrub_sqlite
 
 WORDS = Words(
-    ["ana@example.com", "+55 11 98765-4321", "Ana Sousa Prado", "C00001234", "12", "1234567"]
-    + ["joão.prado@example.com", "O'Neil Prado"]
+    [
+        *("ana@example.com", "+55 11 98765-4321", "Ana Sousa Prado", "C00001234", "12", "1234567"),
+        *("joão.prado@example.com", "O'Neil Prado"),
+    ]
 )
 
 
