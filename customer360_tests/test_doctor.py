@@ -250,6 +250,17 @@ def test_a_port_in_use_names_another() -> None:
     assert doctor.check_port(port).status == "ok"
 
 
+def test_an_erasure_that_was_stopped_is_told_with_what_finishes_it(tmp_path: Path) -> None:
+    settings = load_settings(tmp_path)
+    assert doctor.check_unfinished(settings).status == "ok"
+    for file, command in (("rotation.json", "rotate-key"), ("erasure.json", "forget")):
+        (tmp_path / "privacy").mkdir(exist_ok=True)
+        (tmp_path / "privacy" / file).write_text("{}")
+        check = doctor.check_unfinished(settings)
+        assert check.status == "warn"
+        assert check.remedy == f"customer360 privacy {command} --resume --home {tmp_path}"
+
+
 def test_spark_connect_needs_no_java_here(tmp_path: Path) -> None:
     names = {c.name for c in doctor.run_checks(load_settings(tmp_path, spark_master="sc://host"))}
     assert "Python" in names

@@ -40,7 +40,7 @@ def stoppable(*, go_on: str | None = None) -> Iterator[None]:
     Raises:
         typer.Exit: A signal came, and the block did not finish.
     """
-    watch = _Watch()
+    watch = _Watch(go_on)
     try:
         yield
     except BaseException:
@@ -48,7 +48,7 @@ def stoppable(*, go_on: str | None = None) -> Iterator[None]:
         if stopped_by is None:
             raise
         processes.end(processes.started())
-        watch.say(stopped_by, go_on)
+        watch.say(stopped_by)
         raise typer.Exit(_exit_code(stopped_by)) from None
     finally:
         watch.end()
@@ -62,7 +62,8 @@ class _Watch:
     main thread blocks this one, a thread of ours takes it, and wakes the main thread by another.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, go_on: str | None) -> None:
+        self._go_on = go_on
         self._first: signal.Signals | None = None
         self._stderr = os.dup(2)
         self._ends, self._comes = socket.socketpair()
@@ -94,12 +95,12 @@ class _Watch:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         return self._first
 
-    def say(self, number: signal.Signals, go_on: str | None) -> None:
+    def say(self, number: signal.Signals) -> None:
         """The one line that says what happened."""
         again = shlex.join(["customer360", *sys.argv[1:]])
         then = f"nothing needs to be cleaned up, it can be run again: {again}"
-        if go_on is not None:
-            then = f"what was begun is to be finished: {go_on}"
+        if self._go_on is not None:
+            then = f"what was begun is to be finished: {self._go_on}"
         line = f"stopped by {_SIGNALS[number]}; {then}\n"
         os.write(self._stderr, line.encode())
 
