@@ -111,7 +111,7 @@ def lines_without(shop: Shop, *words: str) -> None:
 Opened = Callable[[SparkSession, Path], Shop]
 
 
-@pytest.mark.parametrize("opened", [daily_shop, extract_shop])
+@pytest.mark.parametrize("opened", [daily_shop, pytest.param(extract_shop, marks=pytest.mark.slow)])
 def test_removed_with_their_sales_it_is_as_if_they_had_never_bought(
     spark: SparkSession, tmp_path: Path, opened: Opened
 ) -> None:
@@ -128,7 +128,7 @@ def test_removed_with_their_sales_it_is_as_if_they_had_never_bought(
     assert silver_of(shop) == silver_of(never)
 
 
-@pytest.mark.parametrize("opened", [daily_shop, extract_shop])
+@pytest.mark.parametrize("opened", [extract_shop, pytest.param(daily_shop, marks=pytest.mark.slow)])
 def test_their_sales_stay_as_those_of_nobody(
     spark: SparkSession, tmp_path: Path, opened: Opened
 ) -> None:

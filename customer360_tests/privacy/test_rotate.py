@@ -116,7 +116,7 @@ def test_a_secret_of_the_settings_is_changed_there_and_the_old_one_refused(
     assert keys == {customer_key_of("mill", own, NEW.encode()) for own in ("ann", "bob")}
 
 
-@pytest.mark.parametrize("killed_at", [1, 3])
+@pytest.mark.parametrize("killed_at", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_one_that_was_killed_keeps_loads_out_and_goes_on(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: int
 ) -> None:
