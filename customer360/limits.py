@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+LONGEST_LINE = 4 << 20
+"""Bytes of a line of text. Orders of a thousand columns have shorter ones; what is longer is a
+mistake, and readers that hold a line at a time must not meet it."""
+
 
 @dataclass(frozen=True)
 class Limits:

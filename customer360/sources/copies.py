@@ -24,11 +24,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from customer360.errors import BrokenFileError, first_line, listed
+from customer360.limits import LONGEST_LINE
 from customer360.quoting import shown_header, without_rows
 from customer360.sources.archives import check_zip
 from customer360.sources.csv_files import (
     CONTROL_CHARACTERS_OF_PYTHON,
-    LONGEST_LINE,
     CsvShape,
     check_csv,
     lines_of,

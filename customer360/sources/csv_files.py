@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from customer360.errors import BrokenFileError, first_line, listed
+from customer360.limits import LONGEST_LINE
 from customer360.quoting import is_row, shown_header
 from customer360.sources.archives import refuse_expansion
 from customer360.sources.text_form import WINDOWS_1252, TextForm
@@ -42,10 +43,6 @@ _CONTROLS = {"utf-8": re.compile(_CONTROL + rb"|\xc2[\x80-\x9f]")}
 _C1 = re.compile(rb"[\x80-\x9f]")
 _SAMPLE = 100
 _LONGEST = 5_000  # lines of one quoted value
-
-LONGEST_LINE = 4 << 20
-"""Bytes of a line. Orders of a thousand columns have shorter ones; what is longer is a mistake, and
-readers that hold a line at a time must not meet it."""
 
 csv.field_size_limit(LONGEST_LINE)
 

@@ -31,6 +31,7 @@ from customer360.models.lifetime_value.candidates import PAST_AVERAGE_MODEL
 from customer360.models.lifetime_value.pareto_nbd import ParetoNbd
 from customer360.models.registry import MODELS
 from customer360.models.revenue.fitting import KINDS
+from customer360.privacy import report
 from customer360.silver import transactions
 from customer360.sources.mapped import NEGATIVE_AMOUNT
 from customer360.sources.olist import OlistSource
@@ -49,6 +50,7 @@ BY_DATA = ("segment", "segment_means", "risk", "action", "reason", "effect", "no
 SOURCES = [
     *(path for package in PACKAGES for path in package.rglob("*.py")),
     Path(figures.__file__),
+    Path(report.__file__),
 ]
 
 

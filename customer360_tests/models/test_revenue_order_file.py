@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from customer360.limits import LONGEST_LINE
 from customer360.models.revenue import order_file
 from customer360.models.revenue.order_file import (
     ACCEPTED,
@@ -162,7 +163,11 @@ HEADER = "customer_id,ordered_at,amount,category\n"
     [
         ('"b"x,2024-03-02,1,Toys\n', 4, "',' expected after '\"'"),
         ('"ben,2024-03-02,1,Toys\n', 4, "unexpected end of data"),
-        ("ben,2024-03-02,1," + "x" * 140_000 + "\n", 4, "field larger than field limit (131072)"),
+        (
+            "ben,2024-03-02,1," + "x" * (LONGEST_LINE + 1) + "\n",
+            4,
+            f"field larger than field limit ({LONGEST_LINE})",
+        ),
     ],
     ids=["text after a quote", "quote that is never closed", "long field"],
 )

@@ -379,7 +379,12 @@ def test_scores_of_an_older_release_are_made_again_as_far_back_as_they_are_publi
         rows = pa.table({"as_of": dates, "reason_1": ["bought nothing on Sundays"] * len(dates)})
         write_deltalake(tables.uri(table), rows, partition_by=["as_of"])
     steps: list[Any] = []
-    monkeypatch.setattr(run, "_run", lambda _definitions, _instance, step: steps.append(step))
+
+    def noted(_definitions: Any, _instance: Any, step: Any) -> list[Any]:
+        steps.append(step)
+        return []  # no check failed
+
+    monkeypatch.setattr(run, "_run", noted)
 
     def made(job: str) -> set[date]:
         ranges = [step.partitions for step in steps if step.job == job]

@@ -17,6 +17,7 @@ import pytest
 from openpyxl import Workbook
 from pyspark.sql import SparkSession
 
+from customer360 import limits
 from customer360.contracts import Column, Contract
 from customer360.errors import BrokenFileError
 from customer360.sources import archives, columns, copies, csv_files, readers
@@ -31,7 +32,7 @@ CONTRACT = Contract.from_columns(
 )
 HEADER = "order_id,customer_id,amount\n"
 ROWS = "".join(f"o{n},c{n % 7},{n}.50\n" for n in range(300))
-LONG = "x" * (csv_files.LONGEST_LINE + 1)
+LONG = "x" * (limits.LONGEST_LINE + 1)
 GZIP = gzip.compress((HEADER + ROWS).encode(), mtime=0)
 TOO_LONG = (
     "expected lines of at most 4,194,304 bytes, found a longer one, line {}; take the value out"
@@ -72,7 +73,7 @@ BROKEN: list[tuple[str, str | bytes, str]] = [
     ("a.csv", f"{HEADER}{ROWS}o1,{LONG},1\n", TOO_LONG.format(302)),
     ("a.csv", f"{LONG},{HEADER}{ROWS}", TOO_LONG.format(1)),
     ("a.csv", f'{HEADER}{ROWS}o1,"{LONG}",1\n', TOO_LONG.format(302)),
-    ("a.csv", "x," * csv_files.LONGEST_LINE, TOO_LONG.format(1)),
+    ("a.csv", "x," * limits.LONGEST_LINE, TOO_LONG.format(1)),
     ("a.csv", HEADER.replace("\n", "\r") + f"o1,{LONG},1\r", TOO_LONG.format(2)),
     (
         "a.csv",

@@ -23,6 +23,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from customer360.errors import Customer360Error, listed
+from customer360.limits import LONGEST_LINE
+
+csv.field_size_limit(LONGEST_LINE)
 
 REQUIRED = ("customer_id", "ordered_at", "amount")
 
