@@ -50,6 +50,16 @@ hypothesis.settings.load_profile("suite")
 DEPLOYMENTS, TABLES = "deployments", "tables"
 
 
+_UMASK = os.umask(0o022)
+os.umask(_UMASK)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Open what tests make as ever: a command that ran in this process has closed it to others."""
+    os.umask(_UMASK)
+
+
 def group_of(item: pytest.Item) -> str:
     """The group of tests that ``item`` shares a worker with."""
     needs = getattr(item, "fixturenames", ())
