@@ -21,7 +21,7 @@ DEFINITIONS = "definitions"
 """Key, in a note of a commit of silver, of the prints that it was made with."""
 
 _OF_NO_ROW = {"path", "files", "description", "closed", "conflicts", "expands"}
-"""Keys of a mapping that say nothing of a row: where files are, when a load stops or refuses one."""
+"""Keys of a mapping that say nothing of a row: where files are, how big, when a load stops."""
 
 _MASKED = "texts and ids are masked: 1"
 """Which rules `customer360.silver.personal_text` has; another number makes silver again by them."""
