@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -28,6 +29,16 @@ def shared_mode() -> int:
         os.umask(current)
         return 0o666 & ~current
     return 0o666 & ~_given
+
+
+@contextmanager
+def rewritten(file: Path) -> Iterator[Path]:
+    """A file beside ``file``, with its mode, that takes its place when the block has written it."""
+    beside = file.with_name(f".{file.name}.new")
+    beside.unlink(missing_ok=True)
+    beside.touch(mode=stat.S_IMODE(file.stat().st_mode))
+    yield beside
+    beside.replace(file)
 
 
 def tighten(home: Path) -> None:

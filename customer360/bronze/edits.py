@@ -20,6 +20,9 @@ from customer360.contracts.sql import quoted
 EDITED_ROW, EDITED_BY, EDITED_AT = MARKS = ("_edited_row", "_edited_by", "_edited_at")
 """Columns that tell of an edit: the row it is of, who made it, when. Null of rows as delivered."""
 
+MARK_TYPES = dict(zip(MARKS, ("bigint", "string", "timestamp"), strict=True))
+"""Their types in Spark."""
+
 IS_LEFT_OUT = "_left_out"
 """Column beside received rows: whether an edit leaves the row out."""
 

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from customer360.bronze import edits as row_edits
 from customer360.bronze import forgetting
-from customer360.bronze.edits import IS_LEFT_OUT, MARKS, ROW_HASH
+from customer360.bronze.edits import IS_LEFT_OUT, MARK_TYPES, MARKS, ROW_HASH
 from customer360.bronze.forgetting import FORGOTTEN, Forgotten
 from customer360.contracts import Contract
 from customer360.contracts.checks import (
@@ -32,7 +32,6 @@ NOTHING_LEFT = "{}"
 """What quarantine has of a row of somebody forgotten."""
 
 _RUN_ID = "_run_id"
-_OF_AN_EDIT = dict(zip(MARKS, ("bigint", "string", "timestamp"), strict=True))
 
 
 def received(
@@ -72,7 +71,7 @@ def received(
         raise ValueError("ingested_at needs a time zone")
     rows, added = _whole(raw), {}
     if edits is None:
-        added = {name: F.lit(None).cast(kind) for name, kind in _OF_AN_EDIT.items()}
+        added = {name: F.lit(None).cast(kind) for name, kind in MARK_TYPES.items()}
         added |= {ROW_HASH: row_edits.row_hash(contract), IS_LEFT_OUT: F.lit(False)}
     else:
         rows = row_edits.applied(rows, contract, edits)

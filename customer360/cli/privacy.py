@@ -16,6 +16,7 @@ from customer360.home_lock import refuse_if_written, writing
 from customer360.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from customer360.pipeline.workspace import Workspace
     from customer360.privacy.forget import Forgotten
 
 PANEL = "Privacy"
@@ -199,14 +200,12 @@ def _secret_in(file: Path) -> str:
     return secret
 
 
-def _publish(settings: Settings, work: object) -> None:
+def _publish(settings: Settings, work: Workspace) -> None:
     from customer360.deployment import Deployment
     from customer360.orchestration.run import Plan, run_plan
     from customer360.pipeline.make_gold import snapshot_dates
-    from customer360.pipeline.workspace import Workspace
     from customer360.table_names import FEATURES
 
-    assert isinstance(work, Workspace)
     dates = snapshot_dates(work, FEATURES)
     if not dates:
         return

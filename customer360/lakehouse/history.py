@@ -34,6 +34,12 @@ class HistoryDropped:
     bytes: int
 
 
+def drop_histories(tables: TableLogs) -> None:
+    """`drop_history` of all tables there are."""
+    for table in tables.tables():
+        drop_history(tables, table)
+
+
 def drop_history(tables: TableLogs, table: str) -> HistoryDropped:
     """Take away all that ``table`` was before its newest version; its rows stay as they are.
 

@@ -99,6 +99,38 @@ def noted(tables: Tables, table: str, as_of: Sequence[date]) -> tuple[str | None
     return digests_note(as_of, made_of, digests), sorted(stale.difference(as_of))
 
 
+Fresh = Mapping[str, Collection[date]]
+"""By table of `NOTED`, the snapshots that are made of the days as they are."""
+
+
+def fresh_snapshots(tables: Tables) -> Fresh:
+    """The snapshots that are not stale, of the tables that note what theirs are made of."""
+    fresh = {}
+    for table in NOTED:
+        made_of = digests_noted(tables, table)
+        stale = changed_since(made_of, days_digests(tables, made_of))
+        fresh[table] = set(made_of) - set(stale)
+    return fresh
+
+
+def note_as_fresh(tables: Tables, table: str, as_of: Sequence[date], fresh: Fresh) -> str:
+    """The note of a commit of one of `NOTED` after which its snapshots are as fresh as before.
+
+    For a change of the days and of the snapshots alike, which makes none of them another.
+
+    Args:
+        tables: The tables; the days are changed already.
+        table: One of `NOTED`.
+        as_of: The snapshots that the commit writes.
+        fresh: As `fresh_snapshots` gave them before the days were changed.
+    """
+    made_of = digests_noted(tables, table)
+    now = days_digests(tables, made_of)
+    # Of a stale one, what it was made of: it stays stale.
+    kept = {day: now[day] if day in fresh[table] else of for day, of in made_of.items()}
+    return digests_note(as_of, kept, kept)
+
+
 def changed_since(made_of: Mapping[date, str], digests: Mapping[date, str]) -> list[date]:
     """As-of dates of ``made_of`` whose days have another digest now, in order."""
     return sorted(day for day, of in made_of.items() if digests[day] != of)

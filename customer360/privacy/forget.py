@@ -15,8 +15,9 @@ from typing import Any
 from customer360.bronze.forgetting import NOBODY, columns_without_person, key_of
 from customer360.deployment import Deployment
 from customer360.errors import Customer360Error
-from customer360.lakehouse.history import drop_history
+from customer360.lakehouse.history import drop_histories
 from customer360.pipeline.forgotten import forgotten_secret
+from customer360.pipeline.stale_snapshots import fresh_snapshots
 from customer360.pipeline.workspace import Workspace
 from customer360.privacy import forget_files, forget_rows, journal, models_with
 from customer360.privacy.journal import Erasure
@@ -24,6 +25,7 @@ from customer360.privacy.known import known_of
 from customer360.privacy.models_with import first_sale
 from customer360.privacy.people import Person
 from customer360.privacy.scrub import Words
+from customer360.privacy.their_rows import people_by_source
 from customer360.privacy.warehouse_anew import publish_anew
 from customer360.settings import Settings
 from customer360.sources.base import ChangingSource, Source
@@ -124,15 +126,16 @@ def forget(work: Workspace, erasure: Erasure, publish: Callable[[], None], say: 
         say: Receives progress, a line at a time.
     """
     settings = work.deployment.settings
-    erasure = erasure.knowing(*known_of(work, erasure.people))
+    whose = people_by_source(work, erasure.people)
+    erasure = erasure.knowing(*known_of(work, erasure.people, whose))
     if erasure.fresh is None:  # what is asked of tables that are about to change
         erasure = replace(
             erasure,
             since=first_sale(work, erasure.people),
-            fresh=forget_rows.fresh_snapshots(work),
+            fresh=fresh_snapshots(work.tables),
         )
     journal.note(settings, erasure)
-    forget_rows.know_again(work, erasure)
+    forget_rows.know_again(work, erasure, whose)
     say("raw files and tables")
     rows = forget_in_tables(work, erasure)
     say("lists, models, logs")
@@ -177,7 +180,7 @@ def forget_in_tables(work: Workspace, erasure: Erasure) -> dict[str, int]:
     Returns:
         Rows that were theirs, by table.
     """
-    fresh = erasure.fresh if erasure.fresh is not None else forget_rows.fresh_snapshots(work)
+    fresh = erasure.fresh if erasure.fresh is not None else fresh_snapshots(work.tables)
     for source in work.deployment.sources:
         source.drop_copies()
         _forget_raw(work, source, erasure)
@@ -185,8 +188,7 @@ def forget_in_tables(work: Workspace, erasure: Erasure) -> dict[str, int]:
     forget_rows.remake_silver(work)
     forget_rows.forget_silver(work, erasure)
     rows |= forget_rows.forget_gold(work, erasure, fresh)
-    for table in work.lakehouse.tables():
-        drop_history(work.lakehouse, table)
+    drop_histories(work.lakehouse)
     return rows
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
-import os
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +14,16 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from customer360.modes import rewritten
 from customer360.pipeline.backup import BACKUPS
 from customer360.pipeline.export import ELSEWHERE
+from customer360.privacy import journal
+from customer360.privacy.known import KEY
 from customer360.privacy.scrub import Words, scrub_folder, scrub_sqlite
-from customer360.serving.list_files import MANIFEST
+from customer360.serving.list_files import MANIFEST, stated_files
 from customer360.serving.options import FileFormat
 from customer360.settings import Settings
 
-_KEY = "customer_key"
 _EXAMPLES = ("input_example.json", "serving_input_example.json")
 _SCRUBBED = ("dagster", "dbt", "warehouse_docs", "reports")
 """Folders of a home in which errors and conditions may quote somebody."""
@@ -44,20 +44,19 @@ def forget_lists(settings: Settings, keys: Collection[str]) -> int:
     stated: set[Path] = set()
     for manifest in sorted(settings.exports_dir.rglob(f"*.{MANIFEST}")):
         facts = json.loads(manifest.read_text(encoding="utf-8"))
-        files = [manifest.with_name(file) for file in facts.get("files", {})]
+        files = _files_of(manifest, facts)
         stated.update(files)
-        gone = max((_without(file, keys) for file in files if file.exists()), default=0)
-        there = {
-            file.name: {"sha256": _sha256(file), "bytes": file.stat().st_size}
-            for file in files
-            if file.exists()
-        }
+        gone = max((_without(file, keys) for file in files), default=0)
+        there = stated_files(files)
         if there == facts.get("files"):
             continue
         # Also where one that was stopped here had changed the list and not its manifest.
-        facts["rows"] = max((_table(file).num_rows for file in files if file.exists()), default=0)
+        facts["rows"] = max((_table(file).num_rows for file in files), default=0)
         facts["forgotten"] = facts.get("forgotten", 0) + gone
-        _put(manifest, json.dumps(facts | {"files": there}, indent=2).encode() + b"\n")
+        with rewritten(manifest) as beside:
+            beside.write_text(
+                json.dumps(facts | {"files": there}, indent=2) + "\n", encoding="utf-8"
+            )
         changed += 1
     for format in FileFormat:
         for file in settings.exports_dir.rglob(f"*.{format}"):
@@ -71,27 +70,19 @@ def lists_with(settings: Settings, keys: Collection[str]) -> list[str]:
     on = set()
     for manifest in settings.exports_dir.rglob(f"*.{MANIFEST}"):
         facts = json.loads(manifest.read_text(encoding="utf-8"))
-        files = [manifest.with_name(file) for file in facts.get("files", {})]
-        if any(_theirs(_table(file), keys)[1] for file in files if file.exists()):
+        if any(_theirs(_table(file), keys)[1] for file in _files_of(manifest, facts)):
             on.add(f"{facts['as_of']}/{facts['list']}")
     return sorted(on)
 
 
 def elsewhere(settings: Settings) -> list[str]:
     """What was copied out of the home, a sentence each: somebody else must look there."""
-    lists = {line["kept_in"] for line in _lines(settings.exports_dir / ELSEWHERE)}
-    backups = {line["kept_in"] for line in _lines(settings.home / BACKUPS)}
+    lists = {line["kept_in"] for line in journal.lines_of(settings.exports_dir / ELSEWHERE)}
+    backups = {line["kept_in"] for line in journal.lines_of(settings.home / BACKUPS)}
     return [
         *(f"campaign lists in {folder}: they were exported there" for folder in sorted(lists)),
         *(f"the backup {folder}" for folder in sorted(backups)),
     ]
-
-
-def _lines(file: Path) -> list[dict[str, Any]]:
-    """The objects that a file holds, one a line; none where there is no file."""
-    if not file.exists():
-        return []
-    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line]
 
 
 def forget_examples(settings: Settings) -> int:
@@ -116,16 +107,22 @@ def forget_quotations(settings: Settings, words: Words) -> int:
     return count + sum(scrub_sqlite(file, words) for file in settings.mlflow_dir.glob("*.db"))
 
 
+def _files_of(manifest: Path, facts: Mapping[str, Any]) -> list[Path]:
+    """The files of a list that its manifest states, and that are there."""
+    files = (manifest.with_name(file) for file in facts.get("files", {}))
+    return [file for file in files if file.exists()]
+
+
 def _table(file: Path) -> pa.Table:
     if file.suffix == f".{FileFormat.CSV}":
-        texts = pacsv.ConvertOptions(column_types={_KEY: pa.string()})
+        texts = pacsv.ConvertOptions(column_types={KEY: pa.string()})
         return pacsv.read_csv(file, convert_options=texts)
     return pq.read_table(file)
 
 
 def _theirs(table: pa.Table, keys: Collection[str]) -> tuple[Any, int]:
     """Which rows of a list are somebody's of ``keys``, and how many."""
-    theirs = pc.is_in(table[_KEY], value_set=pa.array(sorted(keys), pa.string()))
+    theirs = pc.is_in(table[KEY], value_set=pa.array(sorted(keys), pa.string()))
     return theirs, int(pc.sum(theirs).as_py() or 0)
 
 
@@ -134,14 +131,11 @@ def _without(file: Path, keys: Collection[str]) -> int:
     table = _table(file)
     theirs, gone = _theirs(table, keys)
     if gone:
-        beside = file.with_name(f".{file.name}.new")
-        beside.unlink(missing_ok=True)
-        beside.touch(mode=file.stat().st_mode & 0o777)
-        if file.suffix == f".{FileFormat.CSV}":
-            _filter_csv(file, beside, keys)
-        else:
-            pq.write_table(table.filter(pc.invert(theirs)), beside, compression="zstd")
-        beside.replace(file)
+        with rewritten(file) as beside:
+            if file.suffix == f".{FileFormat.CSV}":
+                _filter_csv(file, beside, keys)
+            else:
+                pq.write_table(table.filter(pc.invert(theirs)), beside, compression="zstd")
     return gone
 
 
@@ -159,25 +153,10 @@ def _filter_csv(file: Path, beside: Path, keys: Collection[str]) -> None:
                 yield line
 
         rows = csv.reader(noted())
-        position = next(rows).index(_KEY)
+        position = next(rows).index(KEY)
         after.writelines(lines)
         lines.clear()
         for row in rows:
             if row[position] not in keys:
                 after.writelines(lines)
             lines.clear()
-
-
-def _put(file: Path, content: bytes) -> None:
-    beside = file.with_name(f".{file.name}.new")
-    beside.unlink(missing_ok=True)
-    with os.fdopen(
-        os.open(beside, os.O_WRONLY | os.O_CREAT, file.stat().st_mode & 0o777), "wb"
-    ) as stream:
-        stream.write(content)
-    beside.replace(file)
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

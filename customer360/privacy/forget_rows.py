@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from customer360.bronze import forgetting
-from customer360.bronze.edits import IS_LEFT_OUT, ROW_HASH
+from customer360.bronze.edits import IS_LEFT_OUT, MARK_TYPES, ROW_HASH
 from customer360.bronze.forgetting import HASH, WORD, Forgotten, identifier_hash
 from customer360.bronze.ingest import NOTHING_LEFT
 from customer360.contracts import Contract
@@ -22,7 +21,7 @@ from customer360.contracts.sql import quoted
 from customer360.days import DayRange
 from customer360.gold.snapshots import snapshot_tables
 from customer360.pipeline.bronze_accounts import DELIVERY_DAY
-from customer360.pipeline.forgotten import forgotten_of, forgotten_secret
+from customer360.pipeline.forgotten import forgotten_of
 from customer360.pipeline.load_silver import (
     load_customer_days,
     load_customer_history,
@@ -30,20 +29,13 @@ from customer360.pipeline.load_silver import (
     load_transactions,
 )
 from customer360.pipeline.make_gold import make_business_health, make_snapshots, snapshot_dates
-from customer360.pipeline.stale_snapshots import (
-    NOTED,
-    changed_since,
-    days_digests,
-    digests_note,
-    digests_noted,
-)
+from customer360.pipeline.stale_snapshots import NOTED, Fresh, note_as_fresh
 from customer360.pipeline.workspace import Workspace, days_note
 from customer360.privacy.journal import Erasure
 from customer360.privacy.known import KEY, keys_of
 from customer360.privacy.their_rows import (
     IS_THEIRS,
     accepted,
-    identifiers_of,
     refused,
     tables_of_people,
     telling,
@@ -64,23 +56,24 @@ from customer360.table_names import (
     quarantine_of,
 )
 
-_MARKS = {"_edited_row": "bigint", "_edited_by": "string", "_edited_at": "timestamp"}
 
-
-def know_again(work: Workspace, erasure: Erasure) -> None:
+def know_again(work: Workspace, erasure: Erasure, whose: Mapping[str, Forgotten]) -> None:
     """Put hashes of all that identifies the people into ``quarantine/forgotten``.
 
     From then on no load brings them in: what their rows say who they are, and the texts that name
     them, by which a line is known that cannot be split.
+
+    Args:
+        work: Where.
+        erasure: Whom it is of, and the texts.
+        whose: The people, as `their_rows.people_by_source` gives them.
     """
-    secret = forgotten_secret(work.deployment.settings)
-    for source in work.deployment.sources:
-        hashes = identifiers_of(work, source, erasure.people)
-        if hashes is None:
-            continue
+    for source, people in whose.items():
         words = texts_frame(work.spark, WORD, telling(erasure.words))
-        of_words = words.select(identifier_hash(source.name, WORD, F.col(WORD), secret).alias(HASH))
-        rows = hashes.unionByName(of_words).distinct()
+        of_words = words.select(
+            identifier_hash(source, WORD, F.col(WORD), people.secret).alias(HASH)
+        )
+        rows = people.hashes.unionByName(of_words).distinct()
         work.lakehouse.merge(
             Contract.load(FORGOTTEN),
             rows.withColumns(
@@ -178,7 +171,7 @@ class _Table:
             "_ingested_at",
             ROW_HASH,
             F.lit(run).alias("run_id"),
-            *(F.lit(None).cast(kind).alias(mark) for mark, kind in _MARKS.items()),
+            *(F.lit(None).cast(kind).alias(mark) for mark, kind in MARK_TYPES.items()),
         )
         if lakehouse.exists(self.quarantine):
             others = lakehouse.read(self.quarantine).where(F.col("run_id") != run)
@@ -239,11 +232,13 @@ class _Table:
         count = rows.where(IS_THEIRS).count()
         if not count:
             return 0
-        absent = {m: F.lit(None).cast(kind) for m, kind in _MARKS.items() if m not in rows.columns}
+        absent = {
+            m: F.lit(None).cast(kind) for m, kind in MARK_TYPES.items() if m not in rows.columns
+        }
         instead = {
             "raw": F.lit(NOTHING_LEFT),
             "reasons": F.array(F.lit(FORGOTTEN_PERSON)),
-            **{name: F.lit(None) for name in (ROW_HASH, *_MARKS)},
+            **{name: F.lit(None) for name in (ROW_HASH, *MARK_TYPES)},
         }
         blank = rows.withColumns(absent).withColumns(
             {
@@ -299,20 +294,6 @@ def forget_silver(work: Workspace, erasure: Erasure) -> None:
             work.lakehouse.replace_all(Contract.load(REJECTED), others.drop("__key"))
 
 
-Fresh = Mapping[str, Collection[date]]
-"""By table, the snapshots that are made of the days as they are."""
-
-
-def fresh_snapshots(work: Workspace) -> Fresh:
-    """The snapshots that are not stale, of the tables that note what theirs are made of."""
-    fresh = {}
-    for table in NOTED:
-        made_of = digests_noted(work.tables, table) if work.lakehouse.exists(table) else {}
-        stale = changed_since(made_of, days_digests(work.tables, made_of))
-        fresh[table] = set(made_of) - set(stale)
-    return fresh
-
-
 def forget_gold(work: Workspace, erasure: Erasure, fresh: Fresh) -> dict[str, int]:
     """Snapshots and scores without the people; what sums up customers is made again.
 
@@ -344,17 +325,9 @@ def forget_gold(work: Workspace, erasure: Erasure, fresh: Fresh) -> dict[str, in
         if dates:
             others = lakehouse.read_days(table, AS_OF, dates)
             stay = others.join(F.broadcast(keys), KEY, "left_anti")
-            note = _snapshots_note(work, table, dates, fresh)
+            note = days_note(dates)
+            if table in NOTED:
+                note = note_as_fresh(work.tables, table, dates, fresh)
             lakehouse.replace_days(contract, stay, AS_OF, dates, note=note)
         rows[table] = sum(row["count"] for row in counted)
     return {name: count for name, count in rows.items() if count}
-
-
-def _snapshots_note(work: Workspace, table: str, dates: Sequence[date], fresh: Fresh) -> str:
-    if table not in NOTED:
-        return days_note(dates)
-    made_of = digests_noted(work.tables, table)
-    now = days_digests(work.tables, made_of)
-    # Of a stale one, what it was made of: it stays stale.
-    kept = {day: now[day] if day in fresh[table] else of for day, of in made_of.items()}
-    return digests_note(dates, kept, kept)

@@ -158,8 +158,11 @@ def forget_reports(settings: Settings, people: Sequence[Person]) -> None:
 
 def audit(settings: Settings) -> list[dict[str, Any]]:
     """The audit, oldest first."""
-    file = folder_of(settings) / _AUDIT
+    return lines_of(folder_of(settings) / _AUDIT)
+
+
+def lines_of(file: Path) -> list[dict[str, Any]]:
+    """The objects that a file holds, one a line; none where there is no file."""
     if not file.exists():
         return []
-    lines = file.read_text(encoding="utf-8").splitlines()
-    return [json.loads(line) for line in lines if line]
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line]

@@ -7,10 +7,11 @@ more than a few digits. Postal codes, birth dates and single names are several p
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pyspark.sql import DataFrame
 
+from customer360.bronze.forgetting import Forgotten
 from customer360.contracts.sql import quoted
 from customer360.pipeline.workspace import Workspace
 from customer360.privacy.people import Person
@@ -19,37 +20,42 @@ from customer360.privacy.their_rows import (
     accepted,
     tables_of_people,
     texts_frame,
-    whose_rows,
 )
 from customer360.table_names import CUSTOMERS, HISTORY
 
 KEY = "customer_key"
-
 
 _IDENTIFYING = ("source_customer_id", "email", "phone", "tax_id")
 _LETTERS_OR_LONG = re.compile(r".*[^\W\d_].*|(.*\d){8}.*", re.DOTALL)
 """An id that is not one small number among others."""
 
 
-def known_of(work: Workspace, people: Sequence[Person]) -> tuple[set[str], set[str]]:
+def known_of(
+    work: Workspace, people: Sequence[Person], whose: Mapping[str, Forgotten]
+) -> tuple[set[str], set[str]]:
     """Texts that name ``people``, and raw files that they stand in as ``source: file``.
 
     Of bronze, where every state of a profile stands that ever came, and of silver, which has them
     tidied. Full names are among the texts: whoever looks for rows leaves them out.
+
+    Args:
+        work: Where.
+        people: Who.
+        whose: The same, as `their_rows.people_by_source` gives them.
     """
     words: set[str] = set()
     files: set[str] = set()
     for person in people:
         words |= {person.customer_key, person.source_customer_id}
     for source in work.deployment.sources:
-        whose = whose_rows(work, source, people)
-        if whose is None:
+        if source.name not in whose:
             continue
         for table, columns in tables_of_people(source):
             if not work.lakehouse.exists(f"bronze/{table}"):
                 continue
             named = columns.identifying
-            theirs = accepted(work, source, table, columns, whose).where(IS_THEIRS)
+            theirs = accepted(work, source, table, columns, whose[source.name])
+            theirs = theirs.where(IS_THEIRS)
             rows = theirs.select("_source_file", *map(quoted, sorted(named))).distinct().collect()
             files |= {f"{source.name}: {row[0]}" for row in rows}
             words |= {str(text).strip() for row in rows for text in row[1:] if text is not None}

@@ -7,7 +7,6 @@ models and copies. As JSON it is complete, as a page it is what a person wants t
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -30,13 +29,13 @@ from customer360.privacy.people import Person
 from customer360.privacy.their_rows import (
     IS_THEIRS,
     accepted,
+    people_by_source,
     refused,
     tables_of_people,
-    whose_rows,
 )
 from customer360.report import Section, page
 from customer360.serving import tables as published
-from customer360.settings import Settings
+from customer360.settings import Settings, write_whole
 from customer360.table_names import REJECTED, quarantine_of
 
 _BOOKKEEPING = ("_row_hash", "_edited_row", "run_id")
@@ -188,24 +187,21 @@ def write_report(
         folder: Where; None: among the reports of the home, from which `forget` takes them.
     """
     folder = folder or reports_folder(settings)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     name = f"{report.person.customer_key[:16]}-{report.made_at:%Y-%m-%d}"
     files = []
     for each in formats:
-        text = report.json() if each == "json" else report.html(language)
         file = folder / f"{name}.{each}"
-        file.unlink(missing_ok=True)
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
-            stream.write(text.encode())
+        write_whole(file, report.json() if each == "json" else report.html(language))
         files.append(file)
     return files
 
 
 def _raw_rows(work: Workspace, person: Person) -> Iterator[Held]:
     """Rows as the person's source delivered them, accepted or refused."""
-    words, _ = known_of(work, [person])
+    by_source = people_by_source(work, [person])
+    words, _ = known_of(work, [person], by_source)
     for source in work.deployment.sources:
-        whose = whose_rows(work, source, [person])
+        whose = by_source.get(source.name)
         if whose is None:
             continue
         for table, people in tables_of_people(source):

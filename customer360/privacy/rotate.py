@@ -15,7 +15,6 @@ import json
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from pyspark.sql import Column, DataFrame
@@ -24,14 +23,13 @@ from pyspark.sql import functions as F
 from customer360.contracts import Contract
 from customer360.contracts.contract import packaged_tables
 from customer360.errors import Customer360Error
-from customer360.lakehouse.history import drop_history
+from customer360.lakehouse.history import drop_histories
 from customer360.pipeline.definitions import DEFINITIONS, definitions
 from customer360.pipeline.export import ELSEWHERE
-from customer360.pipeline.stale_snapshots import NOTED, days_digests, digests_note, digests_noted
+from customer360.pipeline.stale_snapshots import NOTED, Fresh, fresh_snapshots, note_as_fresh
 from customer360.pipeline.workspace import Workspace, newest_note
 from customer360.privacy import journal
-from customer360.privacy.forget import refuse_unfinished
-from customer360.privacy.forget_rows import Fresh, fresh_snapshots
+from customer360.privacy.forget import Say, refuse_unfinished
 from customer360.privacy.known import KEY
 from customer360.privacy.warehouse_anew import publish_anew
 from customer360.settings import Settings, write_whole
@@ -46,8 +44,6 @@ from customer360.table_names import (
     REJECTED,
     TRANSACTIONS,
 )
-
-Say = Callable[[str], None]
 
 _NOTE = "rotated"
 _OLD, _NEW = "__old_key", "__new_key"
@@ -111,7 +107,7 @@ def begin(work: Workspace, secret: str | None) -> Rotation:
         )
     if secret is not None and secret.encode() == settings.secret():
         raise RotationError("--secret-file holds the secret that is in use: give another one")
-    rotation = Rotation(secrets.token_hex(6), fresh_snapshots(work))
+    rotation = Rotation(secrets.token_hex(6), fresh_snapshots(work.tables))
     _noted(settings, rotation)
     write_whole(settings.next_secret_file, secret or secrets.token_hex(32))
     return rotation
@@ -123,7 +119,7 @@ def under_way(settings: Settings) -> Rotation:
     Raises:
         RotationError: There is none.
     """
-    file = _file(settings)
+    file = journal.rotation_file(settings)
     if not file.exists():
         raise RotationError("no rotation was stopped: there is nothing to resume")
     stated = json.loads(file.read_text(encoding="utf-8"))
@@ -150,8 +146,7 @@ def rotate(work: Workspace, rotation: Rotation, publish: Callable[[], None], say
             _rotate_table(work, table, keys, rotation)
             done += 1
     say("earlier versions of all tables")
-    for table in work.lakehouse.tables():
-        drop_history(work.lakehouse, table)
+    drop_histories(work.lakehouse)
     lists = _drop_lists(settings)
     say("secret and warehouse")
     set_yourself = settings.use_next_secret()
@@ -161,7 +156,7 @@ def rotate(work: Workspace, rotation: Rotation, publish: Callable[[], None], say
 
 def _over(settings: Settings, rotation: Rotation, done: Rotated) -> Rotated:
     journal.audited(settings, what="rotate-key", rotation=rotation.id, customers=done.customers)
-    _file(settings).unlink()
+    journal.rotation_file(settings).unlink()
     return done
 
 
@@ -210,11 +205,7 @@ def _note_of(work: Workspace, table: str, rotation: Rotation) -> str:
     """The note of a commit that changes keys and nothing else: no table is to be made again."""
     said: dict[str, Any] = {_NOTE: rotation.id}
     if table in NOTED:  # the digests of days are of keys, too
-        made_of = digests_noted(work.tables, table)
-        now = days_digests(work.tables, made_of)
-        fresh = rotation.fresh[table]
-        kept = {day: now[day] if day in fresh else of for day, of in made_of.items()}
-        said |= json.loads(digests_note([], kept, kept))
+        said |= json.loads(note_as_fresh(work.tables, table, [], rotation.fresh))
     if table == TRANSACTIONS and _needs_bronze(work):
         # Hashes by the old secret of what only bronze knows: the next load makes them anew.
         said |= {DEFINITIONS: dict.fromkeys(definitions(work), rotation.id)}
@@ -252,10 +243,6 @@ def _drop_lists(settings: Settings) -> int:
     return len(files)
 
 
-def _file(settings: Settings) -> Path:
-    return journal.rotation_file(settings)
-
-
 def _noted(settings: Settings, rotation: Rotation) -> None:
     fresh = journal.texts_of(rotation.fresh)
-    write_whole(_file(settings), json.dumps({"id": rotation.id, "fresh": fresh}))
+    write_whole(journal.rotation_file(settings), json.dumps({"id": rotation.id, "fresh": fresh}))

@@ -16,6 +16,7 @@ from contextlib import closing
 from pathlib import Path
 
 from customer360.errors import Customer360Error
+from customer360.modes import rewritten
 
 INSTEAD = "[forgotten]"
 
@@ -110,10 +111,8 @@ def _scrub_text(file: Path, words: Words) -> int:
         return 0
     clean, count = words.taken_out(text)
     if count:
-        beside = file.with_name(f"{file.name}.scrubbed")
-        beside.touch(mode=file.stat().st_mode & 0o777)
-        beside.write_bytes(clean.encode())
-        beside.replace(file)
+        with rewritten(file) as beside:
+            beside.write_bytes(clean.encode())
     return count
 
 

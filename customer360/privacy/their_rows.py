@@ -45,19 +45,24 @@ def tables_of_people(source: Source) -> Iterator[tuple[str, PersonColumns]]:
             yield table, people
 
 
-def identifiers_of(work: Workspace, source: Source, people: Sequence[Person]) -> DataFrame | None:
-    """Hashes of all that identifies people of ``source``, each once; None where none is of it.
+def people_by_source(work: Workspace, people: Sequence[Person]) -> dict[str, Forgotten]:
+    """``people`` as `accepted` and `refused` take them, by the source that they are of.
 
     Their ids lead to what else is theirs: the customer of an order to the order, the order to its
-    lines.
-
-    Returns:
-        Column ``hash``; persisted.
+    lines. It takes several looks at bronze; the hashes that come of it are persisted.
     """
     secret = forgotten_secret(work.deployment.settings)
-    ids = [person.source_customer_id for person in people if person.source == source.name]
-    if not ids:
-        return None
+    whose = {}
+    for source in work.deployment.sources:
+        ids = [person.source_customer_id for person in people if person.source == source.name]
+        if ids:
+            hashes = _identifiers(work, source, ids, secret)
+            whose[source.name] = Forgotten(source.name, hashes, secret, keep_sales=True)
+    return whose
+
+
+def _identifiers(work: Workspace, source: Source, ids: Sequence[str], secret: bytes) -> DataFrame:
+    """Hashes of all that identifies customers with these ``ids``, each once."""
     named = texts_frame(work.spark, "id", ids)
     hashes = named.select(identifier_hash(source.name, CUSTOMER, F.col("id"), secret).alias(HASH))
     known = 0
@@ -69,16 +74,6 @@ def identifiers_of(work: Workspace, source: Source, people: Sequence[Person]) ->
         if known == before:
             break
     return hashes
-
-
-def whose_rows(work: Workspace, source: Source, people: Sequence[Person]) -> Forgotten | None:
-    """``people`` of ``source`` as `accepted` and `refused` take them; None where none is of it."""
-    hashes = identifiers_of(work, source, people)
-    if hashes is None:
-        return None
-    return Forgotten(
-        source.name, hashes, forgotten_secret(work.deployment.settings), keep_sales=True
-    )
 
 
 def _leads(

@@ -133,12 +133,7 @@ def swap_in(
         The manifest.
     """
     written = [f"{name}.{format}" for format in formats]
-    manifest = facts | {
-        "files": {
-            file: {"sha256": _sha256(scratch / file), "bytes": (scratch / file).stat().st_size}
-            for file in written
-        }
-    }
+    manifest = facts | {"files": stated_files([scratch / file for file in written])}
     last = f"{name}.{MANIFEST}"
     (scratch / last).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
     (scratch / last).chmod(stat.S_IMODE((scratch / written[0]).stat().st_mode))
@@ -168,6 +163,11 @@ def _writers(
                 else pq.ParquetWriter(stream, schema, compression="zstd")
             )
         yield writers
+
+
+def stated_files(files: Iterable[Path]) -> dict[str, dict[str, Any]]:
+    """What a manifest states of each of ``files``, by its name."""
+    return {file.name: {"sha256": _sha256(file), "bytes": file.stat().st_size} for file in files}
 
 
 def _sha256(file: Path) -> str:

@@ -26,6 +26,7 @@ from customer360.privacy.forget import forget_in_tables
 from customer360.privacy.journal import Erasure
 from customer360.privacy.known import known_of
 from customer360.privacy.people import find_people
+from customer360.privacy.their_rows import people_by_source
 from customer360.settings import remember
 from customer360_tests.deployments import Home, assert_same_content
 from customer360_tests.shop_database import Shop
@@ -304,8 +305,9 @@ def test_somebody_forgotten_stays_so_however_often_the_database_tells_of_them(
     load(home, DAYS)
     people = find_people(home.workspace().tables, home.deployment, ["ann", "bob"])
     erasure = Erasure.of(people)
-    erasure = erasure.knowing(*known_of(home.workspace(), people))
-    forget_rows.know_again(home.workspace(), erasure)
+    whose = people_by_source(home.workspace(), people)
+    erasure = erasure.knowing(*known_of(home.workspace(), people, whose))
+    forget_rows.know_again(home.workspace(), erasure, whose)
     # Bob's third order has no total, and was refused.
     assert forget_in_tables(home.workspace(), erasure) == {
         f"bronze/{BRONZE}": 3, f"quarantine/{BRONZE}": 1,

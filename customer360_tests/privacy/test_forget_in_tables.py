@@ -21,24 +21,30 @@ from customer360.privacy.forget import ErasureError, begin, forget_in_tables
 from customer360.privacy.journal import Erasure
 from customer360.privacy.known import known_of
 from customer360.privacy.people import Person, find_people
+from customer360.privacy.their_rows import people_by_source
 from customer360.settings import write_whole
 from customer360.table_names import EDITS, FEATURES
 from customer360_tests.cases.shop import Shop, open_shop
 from customer360_tests.privacy.every_byte import where_they_stand
 
 MARCH: dict[str, Any] = {"first": date(2024, 3, 1), "last": date(2024, 3, 31), "history": True}
-ORDERS = """
+MILL = """
 name: mill
 time_zone: Europe/Lisbon
 currency: EUR
-grain: orders
 closed: true
 date_format: "yyyy-MM-dd HH:mm"
+"""
+ORDERS = (
+    MILL
+    + """
+grain: orders
 columns: {order_id: nr, customer_id: who, occurred_at: at, amount: sum, channel: via, name: name,
           email: mail, phone: phone, birth_date: born, related_order_id: back}
 cancellations: [{column: state, equals: [back]}]
 keep: [note]
 """
+)
 DAILY = ORDERS + 'date_in_name: "sales_{yyyy-MM-dd}.csv"\n'
 HEAD = "nr,who,at,sum,via,name,mail,phone,born,back,state,note"
 ANN = "Ann Canary,ann.canary@example.com,+351911222333,1981-02-03"
@@ -73,8 +79,9 @@ SILVER = ("transactions", "customer_days", "customers", "customer_history")
 def forget(shop: Shop, *given: str) -> dict[str, int]:
     """What `customer360 privacy forget` does to the tables."""
     erasure = Erasure.of(find_people(shop.work.tables, shop.work.deployment, given))
-    erasure = erasure.knowing(*known_of(shop.work, erasure.people))
-    forget_rows.know_again(shop.work, erasure)
+    whose = people_by_source(shop.work, erasure.people)
+    erasure = erasure.knowing(*known_of(shop.work, erasure.people, whose))
+    forget_rows.know_again(shop.work, erasure, whose)
     return forget_in_tables(shop.work, erasure)
 
 
@@ -201,19 +208,17 @@ def test_an_order_keeps_its_kind_where_the_mapping_asks_its_number(
     spark: SparkSession, tmp_path: Path
 ) -> None:
     """Also lines that only their product tells apart stay several."""
-    mapping = """
-name: mill
-time_zone: Europe/Lisbon
-currency: EUR
+    mapping = (
+        MILL
+        + """
 grain: lines
-closed: true
-date_format: "yyyy-MM-dd HH:mm"
 repeated_lines: drop
 columns: {order_id: nr, customer_id: who, occurred_at: at, quantity: n, unit_price: price,
           product_id: sku, country: land}
 cancellations: [{column: nr, starts_with: [C]}]
 keep: [what]
 """
+    )
     lines = (
         "nr,who,at,n,price,sku,land,what",
         "1,17850,2024-03-01 10:00,2,5.00,a,UK,cup",
@@ -236,16 +241,14 @@ def test_lines_that_name_nobody_go_with_the_rest_of_their_order(
     spark: SparkSession, tmp_path: Path
 ) -> None:
     """Exports of shops name the customer on the first line of an order only."""
-    mapping = """
-name: mill
-time_zone: Europe/Lisbon
-currency: EUR
+    mapping = (
+        MILL
+        + """
 grain: orders
-closed: true
-date_format: "yyyy-MM-dd HH:mm"
 columns: {order_id: nr, customer_id: mail, occurred_at: at, amount: sum, name: name}
 keep: [line]
 """
+    )
     lines = (
         "nr,mail,at,sum,name,line",
         "#1,ann@example.com,2024-03-01 10:00,15.00,Ann Canary,cup",
@@ -265,18 +268,16 @@ def test_what_others_share_with_them_stays_and_what_a_rule_asks_of_them_goes(
     spark: SparkSession, tmp_path: Path
 ) -> None:
     """Postal codes are several people's; a rule about an address is no reason to keep it."""
-    mapping = """
-name: mill
-time_zone: Europe/Lisbon
-currency: EUR
+    mapping = (
+        MILL
+        + """
 grain: orders
-closed: true
-date_format: "yyyy-MM-dd HH:mm"
 columns: {order_id: nr, customer_id: who, occurred_at: at, amount: sum, email: mail,
           postal_code: zip, installments: parts}
 exclude: [{column: mail, equals: ["ann.canary@example.com"], reason: own_people},
           {column: mail, blank: true, reason: nobody}]
 """
+    )
     lines = (
         "nr,who,at,sum,mail,zip,parts",
         "O-11,ann-7,2024-03-01 10:00,10.00,ann@example.com,1000-100,call Ann Canary",

@@ -10,6 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from customer360.modes import rewritten
+from customer360.sources.synthetic.generator import COMPRESSION
+
 RowOfNobody = Callable[[dict[str, Any]], dict[str, Any]]
 """What stands in place of a row of theirs."""
 
@@ -45,22 +48,20 @@ def forget_customers(
                 continue
             rows = table.to_pylist()
             for place in pc.indices_nonzero(theirs).to_pylist():
-                names |= {rows[place][name] for name in rows[place] if name == "order_id"}
+                names.add(rows[place].get("order_id") or "")
                 rows[place] = nobody(rows[place])
-            _replace(file, pa.Table.from_pylist(rows, schema=table.schema))
+            with rewritten(file) as beside:
+                pq.write_table(
+                    pa.Table.from_pylist(rows, schema=table.schema), beside, **COMPRESSION
+                )
             count += number
     for file in (folder / "truth" / "customers.parquet", folder / "truth" / "rows.parquet"):
         if file.exists():
             table = pq.read_table(file)
             own = table[_OWN if _OWN in table.column_names else _ROW_ID]
-            known = pa.array(sorted(name for name in names if name), pa.string())
+            known = pa.array(sorted(names - {""}), pa.string())
             stays = pc.invert(pc.fill_null(pc.is_in(own, known), False))
             if not pc.all(stays).as_py():
-                _replace(file, table.filter(stays))
+                with rewritten(file) as beside:
+                    pq.write_table(table.filter(stays), beside, **COMPRESSION)
     return count
-
-
-def _replace(file: Path, table: pa.Table) -> None:
-    beside = file.with_name(f".{file.name}.new")
-    pq.write_table(table, beside, compression="zstd", compression_level=1)
-    beside.replace(file)

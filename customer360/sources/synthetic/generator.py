@@ -56,7 +56,9 @@ _PARTIAL = ".partial"
 _PARTS = ("transactions", "customers", "truth")  # truth last: it holds the manifest
 _LOCK = ".lock"
 _ROWS_OF = {"transactions": "transactions", "customers": "customer_rows"}  # names of counts
-_COMPRESSION = {"compression": "zstd", "compression_level": 1}
+COMPRESSION = {"compression": "zstd", "compression_level": 1}
+"""How the Parquet files of a data set are written, as arguments of pyarrow."""
+
 
 _WORKERS = max(1, min(4, os.cpu_count() or 1))  # threads: numpy and Arrow leave Python's lock
 
@@ -257,7 +259,7 @@ class _Run:
             (self.folder / part).mkdir()
         self._draw()
         rows_file = self.folder / "truth" / "rows.parquet"
-        with pq.ParquetWriter(rows_file, truth.ROWS_SCHEMA, **_COMPRESSION) as rows_writer:
+        with pq.ParquetWriter(rows_file, truth.ROWS_SCHEMA, **COMPRESSION) as rows_writer:
             wanted = self.wanted
             for table, defects, renderer, layout in (
                 (
@@ -290,7 +292,7 @@ class _Run:
         process = Process(self.wanted.behaviour, self.clock)
         self.counts = dict.fromkeys(("customers", "profile_versions", "orders", "refunds"), 0)
         customers_file = self.folder / "truth" / "customers.parquet"
-        with pq.ParquetWriter(customers_file, truth.CUSTOMERS_SCHEMA, **_COMPRESSION) as writer:
+        with pq.ParquetWriter(customers_file, truth.CUSTOMERS_SCHEMA, **COMPRESSION) as writer:
             for customers, order_rows, profile_rows, counts in _in_order(
                 lambda chunk: self._draw_chunk(process, chunk), self.chunks
             ):
@@ -443,7 +445,7 @@ class _Run:
                 write_statistics=False,
                 # Readers shall see text, not Arrow's note that it was a dictionary.
                 store_schema=False,
-                **_COMPRESSION,
+                **COMPRESSION,
             )
             begin = end
 
@@ -500,5 +502,5 @@ class _Run:
                 schema=truth.SHOP_TIME_SCHEMA,
             ),
             self.folder / "truth" / "shop_time.parquet",
-            **_COMPRESSION,
+            **COMPRESSION,
         )
