@@ -66,6 +66,10 @@ prove: setup ## The proofs alone: known truths, found again from much data (minu
 canaries: setup ## Plant people, forget them, and seek them in every byte; writes docs/privacy.md
 	@CUSTOMER360_WRITE_DOCS=1 $(BIN)/python -m pytest -m slow customer360_tests/privacy/test_canaries.py $(ARGS)
 
+.PHONY: faults
+faults: setup ## Break runs in every way, run them again, compare; writes docs/reliability.md (hours)
+	@$(BIN)/python -m customer360_tests.faults $(ARGS)
+
 .PHONY: etl
 etl: setup ## Bronze to gold over the data that is there, without the models
 	@$(BIN)/customer360 run --steps etl

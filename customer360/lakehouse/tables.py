@@ -20,6 +20,7 @@ from pyspark.sql import functions as F
 
 from customer360.contracts import Contract
 from customer360.contracts.binding import bound, broken, is_broken
+from customer360.lakehouse.commits import committing
 from customer360.lakehouse.delta_log import MONTH, Commit, TableLogs
 
 # SQL statements have no option for it.
@@ -226,7 +227,7 @@ class Lakehouse(TableLogs):
         for name, value in settings.items():
             self.spark.conf.set(name, value)
         try:
-            with _naming_broken_rules(contract, source):
+            with committing(table), _naming_broken_rules(contract, source):
                 self.spark.sql(
                     f"MERGE INTO {self.identifier(table)} AS target "
                     f"USING {{source}} AS source {clauses}",
@@ -288,7 +289,8 @@ class Lakehouse(TableLogs):
                 writer = writer.option("delta.dataSkippingStatsColumns", ",".join(index))
         elif not options:
             writer = writer.option("overwriteSchema", "true")
-        writer.save(self.path(table))
+        with committing(table):
+            writer.save(self.path(table))
         return self.last_commit(table)
 
 

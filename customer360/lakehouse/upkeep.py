@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from deltalake import DeltaTable
 
+from customer360.lakehouse.commits import committing
 from customer360.lakehouse.delta_log import LOG_FOLDER, TableLogs
 
 OPTIMIZE = "OPTIMIZE"
@@ -77,7 +78,8 @@ def keep_up(logs: TableLogs, table: str, *, optimize_after: int, retention_hours
     before = size_of(logs, table)
     compacted = 0
     if commits_since(logs, table) >= optimize_after:
-        done = logs.open(table).optimize.compact()
+        with committing(table):
+            done = logs.open(table).optimize.compact()
         compacted = int(done["numFilesRemoved"])
     orphans, expired = _remove_unneeded(logs, table, retention_hours)
     logs.open(table).cleanup_metadata()

@@ -1,0 +1,143 @@
+"""``make faults``: every fault, one after another, and the page of what came of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from customer360.lakehouse.session import spark_session
+from customer360.settings import load_settings
+from customer360_tests.faults import clocks, deliveries, kills, services, storage, together
+from customer360_tests.faults.company import Company, Difference
+from customer360_tests.faults.faults import Fault, Result, survive
+from customer360_tests.faults.page import page
+from customer360_tests.session import TINY
+
+_CUSTOMERS = 400
+_PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
+
+
+def faults(company: Company, disk: Path | None) -> Iterator[Fault]:
+    """All there are."""
+    for kind in (
+        kills.at_commits,
+        kills.by_time,
+        kills.java,
+        kills.stopped,
+        storage.errors,
+        storage.quota,
+        storage.leftovers,
+        deliveries.all_kinds,
+        services.mlflow,
+        services.postgres,
+        clocks.all_kinds,
+        together.all_kinds,
+    ):
+        yield from kind(company)
+    yield from storage.full_disk(disk)
+
+
+def main(
+    only: Annotated[str, typer.Option(help="Faults whose name has this text; no page.")] = "",
+    each: Annotated[int, typer.Option(help="So many of each kind; no page.")] = 0,
+    workers: Annotated[int, typer.Option(help="Processes, each with a company.")] = 1,
+    results: Annotated[
+        Path | None, typer.Option(help="Keep results here, a line each; go on after these.")
+    ] = None,
+    part: Annotated[int, typer.Option(hidden=True)] = -1,
+) -> None:
+    """Break runs in every way, run them again, and write docs/reliability.md."""
+    with tempfile.TemporaryDirectory(prefix="faults_") as folder:
+        file = results or Path(folder) / "results.jsonl"
+        if part < 0:
+            started = [_worker(number, workers, only, each, file) for number in range(workers)]
+            failed = [process.wait() for process in started]
+            if any(failed):
+                raise typer.Exit(1)
+            found = [result for result in _read(file) if result is not None]
+            if not only and not each:
+                _PAGE.write_text(page(found), encoding="utf-8")
+            lost = [result for result in found if not result.survived]
+            Console().print(f"{len(found)} faults, {len(found) - len(lost)} survived")
+            raise typer.Exit(1 if lost else 0)
+        _work(Path(folder), file, only, each, part, workers)
+
+
+def _worker(part: int, workers: int, only: str, each: int, file: Path) -> subprocess.Popen[bytes]:
+    arguments = [
+        "--part",
+        str(part),
+        "--workers",
+        str(workers),
+        "--only",
+        only,
+        "--each",
+        str(each),
+    ]
+    return subprocess.Popen(
+        [sys.executable, "-m", __package__, *arguments, "--results", str(file)],
+        env=TINY | os.environ,
+    )
+
+
+def _work(folder: Path, file: Path, only: str, each: int, part: int, workers: int) -> None:
+    console = Console()
+    done = {json.loads(line)["name"] for line in _lines(file)}
+    company = Company(folder, spark_session(load_settings(folder / "session")))
+    company.open(customers=_CUSTOMERS)
+    with storage.small_disk(folder / "disk") as disk:
+        named = [fault for fault in faults(company, disk) if only in fault.name]
+        mine = list(_at_most(each or len(named), named))[part::workers]
+        for number, fault in enumerate(mine, 1):
+            if fault.name in done:
+                continue
+            result = survive(company, fault)
+            with file.open("a", encoding="utf-8") as stream:
+                stream.write(
+                    json.dumps({"name": fault.name, "result": result and asdict(result)}) + "\n"
+                )
+            if result is None:
+                state = "[dim]did not happen[/dim]"
+            elif result.survived:
+                state = f"[green]survived[/green] {result.seconds:.0f} s; {result.ended}"
+            else:
+                state = f"[red]NOT SURVIVED[/red] {result.problem} {result.difference}"
+            console.print(f"{number}/{len(mine)} {fault.name}: {state}", soft_wrap=True)
+        company.close()
+
+
+def _at_most(times: int, found: list[Fault]) -> Iterator[Fault]:
+    """So many of each kind, spread over its steps."""
+    kinds = dict.fromkeys(fault.kind for fault in found)
+    for kind in kinds:
+        of_kind = [fault for fault in found if fault.kind == kind]
+        yield from of_kind[:: max(len(of_kind) // times, 1)][:times]
+
+
+def _lines(file: Path) -> list[str]:
+    return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+
+
+def _read(file: Path) -> Iterator[Result | None]:
+    for line in _lines(file):
+        stated = json.loads(line)["result"]
+        if stated is None:
+            yield None
+            continue
+        difference = stated.pop("difference")
+        difference["tables"] = tuple(difference["tables"])
+        yield Result(**stated, difference=Difference(**difference))
+
+
+if __name__ == "__main__":
+    typer.run(main)

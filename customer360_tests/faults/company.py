@@ -1,0 +1,330 @@
+"""A company whose nights are broken: its home before each step, and what the step makes of it.
+
+Its step is run undisturbed once. Each fault is then put to a copy of the home as it was before the
+step, and what comes of the step that is run again is compared with the undisturbed one, row by row.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import random
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow.compute as pc
+from psycopg import sql
+from pyspark.sql import SparkSession
+
+from customer360.deployment import Deployment
+from customer360.home_lock import writing
+from customer360.lakehouse.commits import Moment, listening
+from customer360.lakehouse.reading import Tables
+from customer360.orchestration.run import Plan, Steps, run_plan
+from customer360.pipeline.account import reconcile
+from customer360.serving.warehouse import open_warehouse, take_down
+from customer360.settings import Settings, load_settings, remember
+from customer360.sources.synthetic import DefectRates, generate
+from customer360.table_names import CUSTOMER_DAYS
+from customer360_tests.deployments import BOOKKEEPING
+
+FIRST, LAST = date(2024, 1, 1), date(2024, 3, 30)
+LOADED_TO, RELOADED_FROM = date(2024, 3, 23), date(2024, 3, 20)
+
+SHOP = """
+name: shop
+time_zone: America/New_York
+currency: USD
+date_format: "yyyy-MM-dd HH:mm:ss"
+grain: orders
+columns:
+  order_id: order
+  customer_id: customer
+  occurred_at: placed
+  amount: total
+  email: mail
+"""
+"""Of files as a shop's till writes them; its zone has daylight saving within the days."""
+
+Rows = Mapping[str, Counter[str]]
+"""By table: how many times each row is there, as text."""
+
+_PUBLISHED = ("gold", "silver", "marts")
+_BOOKKEEPING = BOOKKEEPING | {"published_at"}
+
+
+@dataclass(frozen=True)
+class Step:
+    """A part of the DAG, as ``customer360 run`` is asked for it.
+
+    Attributes:
+        name: As the page names it.
+        steps: What ``--steps`` says.
+        first: First day.
+        last: Last day, and the snapshots' date.
+    """
+
+    name: str
+    steps: Steps
+    first: date
+    last: date
+
+    @property
+    def arguments(self) -> list[str]:
+        """Of ``customer360 run``."""
+        return ["--steps", self.steps, "--from", str(self.first), "--to", str(self.last)]
+
+
+STEPS = (
+    Step("first load", "etl", FIRST, LOADED_TO),
+    Step("night", "etl", RELOADED_FROM, LAST),
+    Step("training", "train", RELOADED_FROM, LAST),
+    Step("scoring", "snapshot", RELOADED_FROM, LAST),
+    Step("publishing", "publish", RELOADED_FROM, LAST),
+)
+"""In their order; each begins where the one before has ended."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What a home lacks, or has too much, of the undisturbed one.
+
+    Attributes:
+        tables: Those that differ.
+        rows: Rows that only one of both has.
+        cents: By how much the net revenue differs.
+    """
+
+    tables: tuple[str, ...] = ()
+    rows: int = 0
+    cents: int = 0
+
+
+@dataclass
+class Company:
+    """The homes of one company.
+
+    Attributes:
+        folder: Where all is kept; paths that a run notes lead through ``<folder>/home``.
+        spark: The session in which steps are run again.
+        commits: By step: the tables that it writes, in order, once for each commit.
+        grown: By step: by how many bytes the undisturbed step made the home grow.
+    """
+
+    folder: Path
+    spark: SparkSession
+    commits: dict[str, list[str]] = field(default_factory=dict)
+    grown: dict[str, int] = field(default_factory=dict)
+    _rows: dict[str, Rows] = field(default_factory=dict)
+    _net: dict[str, Decimal] = field(default_factory=dict)
+    _homes: int = 0
+
+    @property
+    def home(self) -> Path:
+        """What all homes are called, one at a time: a link to where the files are."""
+        return self.folder / "home"
+
+    def open(self, *, customers: int, steps: int = len(STEPS)) -> None:
+        """Make the company, and run its first ``steps`` steps, undisturbed."""
+        settings = self._placed(self.folder / "real")
+        settings.home.mkdir(parents=True, exist_ok=True)
+        _deliver(settings, customers)
+        for step in STEPS[:steps]:
+            take_down(settings)
+            self._copy(self._saved(step), self.home)
+            before = size_of(settings.home)
+            written: list[str] = []
+            settings = self._alias()
+
+            def note(moment: Moment, table: str, to: list[str] = written) -> None:
+                if moment is Moment.BEFORE:
+                    to.append(table)
+
+            with listening(note):
+                run_here(settings, step)
+            self.commits[step.name] = written
+            self.grown[step.name] = size_of(settings.home) - before
+            self._rows[step.name] = rows_of(settings, step)
+            self._net[step.name] = net_of(settings)
+        take_down(settings)
+
+    def before(self, step: Step, *, on: Path | None = None) -> Settings:
+        """A home as it was before ``step``.
+
+        Args:
+            step: The step.
+            on: Another disk to put it on.
+        """
+        take_down(load_settings(self.home))
+        real = self.home.resolve()
+        if real.exists():
+            shutil.rmtree(real)
+        self._placed((on or self.folder) / "real")
+        self._copy(self.home, self._saved(step))
+        # Whoever has had the former home open, such as Delta's cache, knows nothing of this name.
+        return self._alias()
+
+    def seen_anew(self) -> Settings:
+        """The home as it is, by a name under which nobody has had it open.
+
+        Delta and MLflow remember what they have seen under a name; another process has changed it.
+        """
+        return self._alias()
+
+    def difference(self, settings: Settings, step: Step) -> Difference:
+        """Between a home in which ``step`` was run and the undisturbed one."""
+        ours, theirs = rows_of(settings, step), self._rows[step.name]
+        rows, tables = 0, []
+        for table in sorted({*ours, *theirs}):
+            left, right = ours.get(table, Counter()), theirs.get(table, Counter())
+            only = (left - right).total() + (right - left).total()
+            if only or (table in ours) != (table in theirs):
+                tables.append(table)
+                rows += only
+        deployment = Deployment.of(load_settings(settings.home))
+        tables += reconcile(Tables(settings.lakehouse_dir), deployment).differences
+        cents = int(abs(net_of(settings) - self._net[step.name]) * 100)
+        return Difference(tuple(tables), rows, cents)
+
+    def close(self) -> None:
+        """Let go of what runs."""
+        take_down(load_settings(self.home))
+
+    def _saved(self, step: Step) -> Path:
+        return self.folder / "before" / step.name.replace(" ", "_")
+
+    def _placed(self, real: Path) -> Settings:
+        real.mkdir(parents=True, exist_ok=True)
+        self.home.unlink(missing_ok=True)
+        self.home.symlink_to(real, target_is_directory=True)
+        return load_settings(self.home)
+
+    def _alias(self) -> Settings:
+        self._homes += 1
+        alias = self.folder / f"home{self._homes:04}"
+        alias.unlink(missing_ok=True)
+        alias.symlink_to("home", target_is_directory=True)
+        return load_settings(alias)
+
+    @staticmethod
+    def _copy(target: Path, source: Path) -> None:
+        target.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["cp", "-a", f"{source}/.", str(target)], check=True)
+
+
+def run_here(settings: Settings, step: Step) -> None:
+    """Run ``step`` in this process, as ``customer360 run`` does.
+
+    Raises:
+        Customer360Error: It failed.
+    """
+    settings = load_settings(settings.home)
+    with writing(settings.home, "customer360 run"):
+        deployment = Deployment.of(settings)
+        plan = Plan.of(deployment, first=step.first, last=step.last, steps=step.steps)
+        run_plan(settings, plan, lambda line: None)
+
+
+def rows_of(settings: Settings, step: Step) -> Rows:
+    """All rows of all tables and lists; of the warehouse and its marts after they are published.
+
+    What says when, or by which run, a row was made is left out.
+    """
+    found: dict[str, Counter[str]] = {}
+    tables = Tables(settings.lakehouse_dir)
+    for table in tables.tables():
+        arrow = tables.dataset(table).to_table()
+        kept = sorted(set(arrow.column_names) - BOOKKEEPING)
+        found[table] = Counter(str(tuple(row.values())) for row in arrow.select(kept).to_pylist())
+    for file in sorted(settings.home.glob("exports/*/*.csv")):
+        found[f"exports/{file.name}"] = Counter(file.read_text(encoding="utf-8").splitlines())
+    return found | (dict(_published(settings)) if step.steps == "publish" else {})
+
+
+def net_of(settings: Settings) -> Decimal:
+    """Net revenue of all customers and days: sales less refunds."""
+    days = Tables(settings.lakehouse_dir).dataset(CUSTOMER_DAYS).to_table(["net_revenue"])
+    return pc.sum(days["net_revenue"]).as_py() or Decimal(0)
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of all files below ``folder``."""
+    return sum(file.lstat().st_size for file in folder.resolve().rglob("*") if file.is_file())
+
+
+def _published(settings: Settings) -> Iterator[tuple[str, Counter[str]]]:
+    with open_warehouse(settings).owner.connect() as owner:
+        named = owner.execute(
+            "SELECT table_schema, table_name, array_agg(column_name::text ORDER BY column_name) "
+            "FROM information_schema.columns WHERE table_schema = ANY(%s) GROUP BY 1, 2",
+            [list(_PUBLISHED)],
+        ).fetchall()
+        for schema, table, columns in named:
+            query = sql.SQL("SELECT ROW({})::text FROM {}").format(
+                sql.SQL(", ").join(
+                    sql.Identifier(name) for name in columns if name not in _BOOKKEEPING
+                ),
+                sql.Identifier(schema, table),
+            )
+            rows = owner.execute(query).fetchall()
+            yield f"warehouse {schema}.{table}", Counter(row[0] for row in rows)
+
+
+def _deliver(settings: Settings, customers: int) -> None:
+    """The company's raw data and its choices."""
+    mapping = settings.home / "shop.yaml"
+    remember(
+        settings.home,
+        {
+            "sources": ["synthetic", "files"],
+            "files_mapping": [str(mapping)],
+            "files_path": settings.home / "raw" / "shop",
+            "start_date": FIRST,
+            # Short, so that a few weeks of data teach and test the models.
+            "lifetime_value_holdout_days": 28,
+            "churn_horizon_days": 14,
+            "churn_activity_days": 28,
+            "revenue_horizon_days": 14,
+            "quarantine_limit": 0.5,
+            "customer_key_secret": "known to the tests",
+        },
+    )
+    mapping.write_text(SHOP, encoding="utf-8")
+    generate(
+        settings.raw_dir / "synthetic",
+        customers=customers,
+        start=FIRST,
+        end=LAST,
+        seed=11,
+        defects=DefectRates().scaled(8),
+    )
+    shop = settings.home / "raw" / "shop"
+    shop.mkdir(parents=True)
+    chance, number = random.Random(7), 0
+    months: dict[int, list[list[object]]] = {}
+    for day in range((LAST - FIRST).days + 1):
+        for _ in range(chance.randint(3, 9)):
+            number += 1
+            placed = datetime.combine(FIRST, datetime.min.time()) + timedelta(
+                days=day, seconds=chance.randrange(86_400)
+            )
+            who = f"c{chance.randint(1, customers // 4):04}"
+            months.setdefault(placed.month, []).append(
+                [f"W{number:05}", who, placed, f"{chance.randint(100, 20_000) / 100:.2f}",
+                 f"{who}@example.com"]
+            )  # fmt: skip
+    for month, rows in months.items():
+        # The newest as it is, older ones packed: both are read in their own way.
+        name = f"orders-{month:02}.csv"
+        file = shop / (name if month == LAST.month else f"{name}.gz")
+        text = io.StringIO()
+        csv.writer(text).writerows([["order", "customer", "placed", "total", "mail"], *rows])
+        content = text.getvalue().encode()
+        file.write_bytes(content if file.suffix == ".csv" else gzip.compress(content))
