@@ -28,6 +28,7 @@ from customer360.cli import (
 )
 from customer360.cli.common import app, err, say
 from customer360.errors import Customer360Error
+from customer360.machine_failures import in_other_words
 from customer360.modes import only_for_owner
 
 for _subject in (
@@ -66,6 +67,7 @@ def main() -> None:
             err.print_exception()
             for note in getattr(error, "__notes__", ()):
                 err.print(note, markup=False, highlight=False)
+        error = in_other_words(error)
         message = " ".join(str(error).split()) or type(error).__name__
         if not isinstance(error, Customer360Error):
             message = f"{type(error).__name__}: {message}"

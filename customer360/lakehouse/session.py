@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from customer360.errors import EnvironmentError360, SettingsError
 from customer360.lakehouse import jars
+from customer360.machine_failures import keep_lost_java_quiet
 from customer360.settings import Settings
 
 if TYPE_CHECKING:
@@ -163,6 +164,7 @@ def open_session(
         # PySpark's own handler calls Java over the connection that may be waiting for an answer:
         # Ctrl-C would then wait for the very job that it is to end.
         signal.signal(signal.SIGINT, on_interrupt)
+    keep_lost_java_quiet()
     # It repeats on stderr, as JSON, the errors that are raised anyway.
     PySparkLogger.getLogger("SQLQueryContextLogger").disabled = True
     _check(session, config)

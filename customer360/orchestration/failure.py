@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 import dagster as dg
 
 from customer360.errors import Customer360Error, first_line
+from customer360.machine_failures import in_other_words
 from customer360.orchestration.metadata import asset_name
 
 Body = TypeVar("Body", bound=Callable[..., Any])
@@ -37,6 +38,7 @@ def failing_in_one_line(body: Body) -> Body:
         try:
             yield from body(*args, **kwargs)
         except Exception as error:
+            error = in_other_words(error)
             raise _shown(error) from error
 
     @functools.wraps(body)
@@ -44,6 +46,7 @@ def failing_in_one_line(body: Body) -> Body:
         try:
             return body(*args, **kwargs)
         except Exception as error:
+            error = in_other_words(error)
             raise _shown(error) from error
 
     return cast("Body", generator if inspect.isgeneratorfunction(body) else function)

@@ -12,7 +12,7 @@ import io
 import random
 import shutil
 import subprocess
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -120,7 +120,7 @@ class Company:
 
     folder: Path
     spark: SparkSession
-    commits: dict[str, list[str]] = field(default_factory=dict)
+    commits: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     grown: dict[str, int] = field(default_factory=dict)
     _rows: dict[str, Rows] = field(default_factory=dict)
     _net: dict[str, Decimal] = field(default_factory=dict)

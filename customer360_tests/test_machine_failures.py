@@ -1,0 +1,88 @@
+"""What the machine does to a run is said in one line, with what to do."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+from py4j.protocol import Py4JError
+
+from customer360.errors import EnvironmentError360
+from customer360.machine_failures import in_other_words
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (
+            OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "lakehouse/x.parquet"),
+            "lakehouse/x.parquet: no room left: ",
+        ),
+        (OSError(errno.EDQUOT, os.strerror(errno.EDQUOT)), "no room left: "),
+        (OSError(errno.EFBIG, os.strerror(errno.EFBIG)), "no room left: "),
+        (sqlite3.OperationalError("database or disk is full"), "no room left: "),
+        (
+            RuntimeError("(sqlite3.OperationalError) disk I/O error\n[SQL: INSERT INTO runs]"),
+            "the disk does not take or give what it should (disk I/O error): ",
+        ),
+        (
+            OSError(errno.EIO, os.strerror(errno.EIO), "raw/a.csv"),
+            "raw/a.csv: the disk does not take or give what it should (input/output error): ",
+        ),
+        (
+            RuntimeError("Job aborted.\n\tat x\nCaused by: java.lang.OutOfMemoryError: Java heap"),
+            "Spark's memory was not enough: ",
+        ),
+        (
+            RuntimeError("task failed: java.io.IOException: No space left on device"),
+            "no room left: ",
+        ),
+        (Py4JError("An error occurred while calling o427.save"), "Spark's Java process has ended:"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_the_machines_doing(error: Exception, says: str) -> None:
+    raised = ValueError("it failed")
+    raised.__cause__ = error
+    told = in_other_words(raised)
+    assert isinstance(told, EnvironmentError360)
+    assert str(told).startswith(says)
+    assert "run it again" in str(told)
+    assert told.__cause__ is raised
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("day is out of range"),
+        OSError(errno.ENOENT, "No such file or directory", "a.csv"),
+        ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"),
+        EnvironmentError360("a disk that is full has been told of"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_other_errors_stay_as_they_are(error: Exception) -> None:
+    assert in_other_words(error) is error
+
+
+def test_py4j_prints_no_trace_when_java_is_gone() -> None:
+    script = (
+        "import logging; from customer360.machine_failures import keep_lost_java_quiet\n"
+        "keep_lost_java_quiet(); keep_lost_java_quiet()\n"
+        "from py4j.java_gateway import GatewayClient\n"
+        "logging.getLogger().error('others are heard')\n"
+        "try:\n    GatewayClient(port=1).send_command('x')\nexcept Exception: pass\n"
+        "record = logging.LogRecord('root', 40, 'py4j/java_gateway.py', 1, 'm', (), (None,) * 3)\n"
+        "record.module = 'java_gateway'\n"
+        "print(all(each(record) for each in logging.getLogger().filters))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert "others are heard" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == "False\n"
