@@ -7,6 +7,7 @@ import dagster as dg
 
 from customer360.contracts import Contract
 from customer360.deployment import Deployment
+from customer360.errors import counted_rows
 from customer360.orchestration.failure import failing_in_one_line
 from customer360.orchestration.metadata import (
     asset_key,
@@ -18,7 +19,7 @@ from customer360.orchestration.metadata import (
 from customer360.orchestration.partitions import days_of
 from customer360.orchestration.resources import SparkResource
 from customer360.orchestration.running import workspace
-from customer360.pipeline.bronze_accounts import BronzeLoaded
+from customer360.pipeline.bronze_accounts import WHOLE, BronzeLoaded, DeliveryCount
 from customer360.sources.base import Source
 from customer360.table_names import quarantine_of
 
@@ -143,7 +144,15 @@ def _conservation(loaded: BronzeLoaded) -> dg.AssetCheckResult:
             "delivery_days": len(loaded.counts),
             "days_not_conserved": len(lost),
         },
-        description=f"{first[0]}: {first[1]}" if first else None,
+        description=_not_conserved(*first) if first else None,
+    )
+
+
+def _not_conserved(day: str, count: DeliveryCount) -> str:
+    of = "the files" if day == WHOLE else f"the delivery of {day}"
+    return (
+        f"{of}: {counted_rows(count.raw)} were read, but {count.bronze:,} are in bronze and "
+        f"{count.quarantined:,} in quarantine: what is read has changed meanwhile; run it again"
     )
 
 

@@ -268,10 +268,12 @@ def broken_while_read(error: Exception, otherwise: str) -> BrokenFileError | Non
     if read is None:
         return None
     named = re.search(r"file:(/\S+?)[.,]?(\s|$)", read[0])  # not that of the table, further up
+    file = Path(unquote(named[1])) if named else None
+    is_gone = file is not None and not file.exists()
     return BrokenFileError(
-        shown_name(Path(unquote(named[1]))) if named else otherwise,
+        otherwise if file is None else shown_name(file),
         "a whole file",
-        "one that breaks off or is damaged",
+        "that it has gone while it was read" if is_gone else "one that breaks off or is damaged",
         "deliver it again; nothing was written",
     )
 

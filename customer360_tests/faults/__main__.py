@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated
 
@@ -97,7 +98,7 @@ def _work(folder: Path, file: Path, only: str, each: int, part: int, workers: in
     company.open(customers=_CUSTOMERS)
     with storage.small_disk(folder / "disk") as disk:
         named = [fault for fault in faults(company, disk) if only in fault.name]
-        mine = list(_at_most(each or len(named), named))[part::workers]
+        mine = _by_turns(named, each)[part::workers]
         for number, fault in enumerate(mine, 1):
             if fault.name in done:
                 continue
@@ -116,12 +117,13 @@ def _work(folder: Path, file: Path, only: str, each: int, part: int, workers: in
         company.close()
 
 
-def _at_most(times: int, found: list[Fault]) -> Iterator[Fault]:
-    """So many of each kind, spread over its steps."""
-    kinds = dict.fromkeys(fault.kind for fault in found)
-    for kind in kinds:
-        of_kind = [fault for fault in found if fault.kind == kind]
-        yield from of_kind[:: max(len(of_kind) // times, 1)][:times]
+def _by_turns(found: list[Fault], most: int) -> list[Fault]:
+    """One of each kind, and then the next of each, until there are ``most`` of each (0: all)."""
+    kinds: dict[str, list[Fault]] = {}
+    for fault in found:
+        kinds.setdefault(fault.kind, []).append(fault)
+    rounds = zip_longest(*(of_kind[: most or None] for of_kind in kinds.values()))
+    return [fault for turn in rounds for fault in turn if fault is not None]
 
 
 def _lines(file: Path) -> list[str]:
