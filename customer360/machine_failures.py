@@ -38,7 +38,7 @@ def in_other_words(error: Exception) -> Exception:
 
 def _machines_doing(error: BaseException) -> EnvironmentError360 | None:
     for cause in _causes(error):
-        text = str(cause).lower()
+        text = _text(cause)
         if isinstance(cause, EnvironmentError360):
             return None  # has been said
         if getattr(cause, "errno", None) in _NO_ROOM or _has(text, _NO_ROOM_TEXTS):
@@ -56,7 +56,7 @@ def _machines_doing(error: BaseException) -> EnvironmentError360 | None:
                 "Spark's memory was not enough: run it again with more, by "
                 "CUSTOMER360_SPARK_DRIVER_MEMORY=8g or as much as the machine can spare"
             )
-        if _is_of_lost_java(cause):
+        if text is None or _is_of_lost_java(cause):
             return EnvironmentError360(
                 "Spark's Java process has ended: somebody or the system has killed it, which it "
                 "does when memory is short; run it again, and if that repeats, with a "
@@ -101,8 +101,16 @@ def _traced_modules(error: BaseException) -> set[str]:
     return modules
 
 
-def _has(text: str, parts: tuple[str, ...]) -> bool:
-    return any(part in text for part in parts)
+def _text(error: BaseException) -> str | None:
+    """What an error says, in small letters; None where only Java could tell, which is gone."""
+    try:
+        return str(error).lower()
+    except Exception:  # noqa: BLE001 - py4j asks Java for it, over the connection that is lost
+        return None
+
+
+def _has(text: str | None, parts: tuple[str, ...]) -> bool:
+    return text is not None and any(part in text for part in parts)
 
 
 def _place(error: BaseException) -> str:

@@ -15,6 +15,13 @@ from customer360.errors import EnvironmentError360
 from customer360.machine_failures import in_other_words
 
 
+class OnlyJavaKnows(Exception):
+    """As py4j's are: what they say is asked of Java."""
+
+    def __str__(self) -> str:
+        raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
+
+
 @pytest.mark.parametrize(
     ("error", "says"),
     [
@@ -42,6 +49,7 @@ from customer360.machine_failures import in_other_words
             "no room left: ",
         ),
         (Py4JError("An error occurred while calling o427.save"), "Spark's Java process has ended:"),
+        (OnlyJavaKnows(), "Spark's Java process has ended:"),
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
