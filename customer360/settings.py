@@ -14,12 +14,19 @@ import secrets
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 import yaml
 from filelock import FileLock
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -30,8 +37,12 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as UnreadableSettingError
 
 from customer360.errors import SettingsError, first_line, shortened
+from customer360.mistakes import COUNTRY, meant, must_be, own_words
 from customer360.table_names import CUSTOMERS
 from customer360.yaml_text import UnreadableYamlError, read_yaml
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 DEPLOYMENT_FILE = "customer360.yaml"
 HOME_VARIABLE = "CUSTOMER360_HOME"
@@ -318,7 +329,7 @@ class Settings(BaseSettings):
     )
     default_country: str | None = Field(
         None,
-        pattern="^[A-Z]{2}$",
+        pattern=COUNTRY,
         description="ISO 3166 code that reads phone numbers of customers without a country.",
     )
 
@@ -332,6 +343,16 @@ class Settings(BaseSettings):
                 raise ValueError(f"{value!r} is not an IANA time zone like Europe/London") from None
         return value
 
+    @model_validator(mode="after")
+    def _days_in_order(self) -> Self:
+        # A start that nobody stated gives way to that of the sources.
+        stated = "start_date" in self.model_fields_set
+        if stated and self.end_date is not None and self.end_date < self.start_date:
+            raise ValueError(
+                f"end_date {self.end_date} is before start_date {self.start_date}: swap the two"
+            )
+        return self
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -343,11 +364,10 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments, then the environment, then the deployment file."""
         given: dict[str, Any] = init_settings()
-        home = Path(given.get("home") or os.environ.get(HOME_VARIABLE) or DEFAULT_HOME)
         return (
             init_settings,
             env_settings,
-            InitSettingsSource(settings_cls, _stated(home)),
+            InitSettingsSource(settings_cls, _stated(_home_of(given))),
         )
 
     def command(self, words: str) -> str:
@@ -529,21 +549,51 @@ def load_settings(home: Path | str | None = None, **given: Any) -> Settings:
     try:
         return Settings(**values)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"]) or "settings"
-        given_value = "" if name in SECRETS else f" ({shortened(repr(first.get('input')))})"
-        raise SettingsError(
-            f"setting {name}{given_value}: {first['msg']}; set it by "
-            f"CUSTOMER360_{name.upper()} or in {DEPLOYMENT_FILE}"
-        ) from None
+        raise SettingsError(_problem(error.errors()[0], _file_of(values))) from None
     except UnreadableYamlError as error:
-        raise SettingsError(f"{DEPLOYMENT_FILE} in the home folder {error}") from None
+        raise SettingsError(f"{_file_of(values)} {error}") from None
     except UnreadableSettingError as error:
-        raise SettingsError(f"{error}; lists are words with commas, spark_conf is JSON") from None
+        name = next((n for n in Settings.model_fields if f'"{n}"' in str(error)), "")
+        raise SettingsError(
+            f"setting {name}: {_variable(name)} must be JSON, like "
+            '{"spark.sql.ansi.enabled": "true"}'
+        ) from None
     except ValueError as error:
         raise SettingsError(
-            f"{DEPLOYMENT_FILE} in the home folder must hold settings, a line each: {error}"
+            f"{_file_of(values)} must hold settings, a line each as `sources: [cdnow]`: {error}"
         ) from None
+
+
+def _problem(problem: ErrorDetails, file: Path) -> str:
+    """What is said of a setting that is wrong, without what is secret."""
+    location = [str(part) for part in problem["loc"] if part != "[key]"]
+    name = ".".join(location)
+    if problem["type"] == "extra_forbidden":
+        near = meant(name, Settings.model_fields)
+        remedy = f"write {near} if that is meant" if near else "take it out"
+        return f"{file}: there is no setting {name}; {remedy}"
+    words = must_be(problem) or own_words(problem)
+    if not location:
+        return f"settings: {words}"
+    value = "" if location[0] in SECRETS else f" ({shortened(repr(problem.get('input')))})"
+    return (
+        f"setting {name}{value}: {words}; set it by {_variable(location[0])} or in "
+        f"{DEPLOYMENT_FILE}"
+    )
+
+
+def _variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return f"CUSTOMER360_{name.upper()}"
+
+
+def _home_of(given: Mapping[str, Any]) -> Path:
+    return Path(given.get("home") or os.environ.get(HOME_VARIABLE) or DEFAULT_HOME)
+
+
+def _file_of(given: Mapping[str, Any]) -> Path:
+    """The deployment file that settings are read from, for messages."""
+    return _home_of(given) / DEPLOYMENT_FILE
 
 
 def remember(home: Path, choices: Mapping[str, Any]) -> None:
@@ -577,8 +627,16 @@ def _stated(home: Path) -> dict[str, Any]:
         data = read_yaml(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (UnicodeDecodeError, OSError) as error:
-        raise ValueError(first_line(error)) from None
+    except NotADirectoryError:
+        raise SettingsError(
+            f"{home} is a file: name the folder of a deployment by --home"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"found the byte {error.object[error.start]:#04x}; save it as UTF-8"
+        ) from None
+    except OSError as error:
+        raise ValueError((error.strerror or first_line(error)).lower()) from None
     if data is None:
         return {}
     if not isinstance(data, dict):

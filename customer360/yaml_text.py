@@ -6,6 +6,8 @@ measure, and anchors that repeat each other until no memory would hold them.
 
 from __future__ import annotations
 
+from typing import Any
+
 import yaml
 
 MOST_VALUES = 100_000
@@ -16,6 +18,23 @@ class UnreadableYamlError(ValueError):
     """A text that cannot be used; its message is part of a line, and says where."""
 
 
+class _EachKeyOnce(yaml.SafeLoader):
+    """Refuses a key that stands twice among others: YAML would silently take the last."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node: yaml.MappingNode = super().compose_mapping_node(anchor)
+        lines: dict[tuple[str, str], int] = {}
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            name = (key.tag, key.value)
+            if name in lines:
+                problem = f"the key {key.value} stands there twice, first at line {lines[name]}"
+                raise yaml.composer.ComposerError(None, None, problem, key.start_mark)
+            lines[name] = key.start_mark.line + 1
+        return node
+
+
 def read_yaml(text: str) -> object:
     """What a YAML text holds.
 
@@ -23,7 +42,7 @@ def read_yaml(text: str) -> object:
         UnreadableYamlError: It is not YAML, nested beyond measure, or repeats itself so.
     """
     try:
-        data = yaml.safe_load(text)
+        data = yaml.load(text, Loader=_EachKeyOnce)  # noqa: S506 - a SafeLoader
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise UnreadableYamlError(
@@ -34,6 +53,10 @@ def read_yaml(text: str) -> object:
         mark = getattr(error, "problem_mark", None)
         at = f" at line {mark.line + 1}" if mark else ""
         problem = " ".join(str(getattr(error, "problem", None) or "cannot be parsed").split())
+        if problem.startswith("but "):
+            problem = f"{getattr(error, 'context', '')}, {problem}"
+        if "'\\t'" in problem:
+            problem += ": indent with blanks"
         raise UnreadableYamlError(f"is not YAML{at}: {problem}") from None
     except RecursionError:
         raise UnreadableYamlError("has values within values beyond all measure") from None

@@ -116,7 +116,7 @@ def test_a_mapping_is_drafted_without_a_jvm(no_java: Path, tmp_path: Path) -> No
         (["quarantine", "show", "orders"], "no quarantine table orders"),
         (["quarantine", "replay", "--edits", "e.csv"], "--edits needs --by NAME"),
         (["quarantine", "replay", "--by", "Ana"], "--by needs --edits FILE"),
-        (["quarantine", "replay", "--edits", "e.csv", "--by", "Ana"], "e.csv: No such file"),
+        (["quarantine", "replay", "--edits", "e.csv", "--by", "Ana"], "e.csv: no such file"),
         (["check", "nofile.csv", "--mapping", "shopify"], "nofile.csv: there is no such file"),
     ],
 )

@@ -163,13 +163,7 @@ def test_show_of_no_rows_still_names_the_columns(run, demo: Home) -> None:
         (("show", "gold/nothing"), "table gold/nothing does not exist"),
         (("show", "silver/customers", "--where", "colour = 'red'"), "--where"),
         (("show", "silver/customers", "--where", "this is not SQL ("), "--where"),
-        (("run", "--from", "last week"), "--from: 'last week' is not a date like 2025-12-31"),
-        (("run", "--from", "2024-02-10", "--to", "2024-02-01"), "ends before it begins"),
         (("run", "--source", "shop"), "source 'shop' is unknown; choose from synthetic"),
-        (("run", "--path", "/tmp", "--source", "synthetic"), "--path is for one source"),
-        (("run", "--source", "olist"), "source olist: no path"),
-        (("run", "--source", "olist", "--path", "/no/such/folder"), "there is no such file"),
-        (("run", "--mapping", "no_such_mapping", "--path", "/tmp"), "no_such_mapping"),
         (("run", "--as-of", "2031-01-01"), "2031-01-01 is outside this deployment's days"),
     ],
 )
@@ -178,25 +172,6 @@ def test_errors_are_one_line(run, demo: Home, arguments: tuple, message: str) ->
     assert message in one_line(run(*arguments, "--home", demo.folder))
     # What failed is not remembered.
     assert (demo.folder / "customer360.yaml").read_text() == before
-
-
-def test_a_home_without_data_says_what_to_do(run, tmp_path: Path) -> None:
-    line = one_line(run("run", "--source", "synthetic", "--home", tmp_path / "empty"))
-    assert "customer360 generate" in line
-
-
-def test_a_wrong_setting_is_named(run, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setenv("CUSTOMER360_QUARANTINE_LIMIT", "a lot")
-    line = one_line(run("tables", "--home", tmp_path))
-    assert "setting quarantine_limit ('a lot')" in line
-    monkeypatch.delenv("CUSTOMER360_QUARANTINE_LIMIT")
-    monkeypatch.setenv("CUSTOMER360_NIGHTLY_CRON", "every night")
-    (tmp_path / "raw").mkdir()
-    from customer360.errors import SettingsError
-    from customer360.orchestration.build import build_definitions
-
-    with pytest.raises(SettingsError, match="nightly_cron: 'every night' is not a cron"):
-        build_definitions(load_settings(tmp_path))
 
 
 def test_an_error_of_the_run_is_one_line_and_verbose_shows_the_trace(

@@ -27,6 +27,7 @@ from customer360.cli import (
     warehouse,
 )
 from customer360.cli.common import app, err, say
+from customer360.cli.mistyped import Mistyped, said_of
 from customer360.errors import Customer360Error
 from customer360.machine_failures import in_other_words
 from customer360.modes import only_for_owner
@@ -57,12 +58,20 @@ def _version(
 
 
 def main() -> None:
-    """Entry point: whatever goes wrong is one line on stderr and exit code 1."""
+    """Entry point: whatever goes wrong is one line on stderr, and exit code 1 (2: mistyped)."""
     only_for_owner()
     verbose = "--verbose" in sys.argv
     try:
-        app()
+        code = app(prog_name="customer360", standalone_mode=False)
+    except typer.Abort:
+        err.print("Aborted.")
+        sys.exit(1)
     except Exception as error:  # noqa: BLE001 - the last one who can say it in one line
+        if isinstance(error, Mistyped):
+            said = said_of(error)
+            if said is not None:
+                _say_error(said)
+            sys.exit(error.exit_code)
         if verbose:
             err.print_exception()
             for note in getattr(error, "__notes__", ()):
@@ -72,5 +81,11 @@ def main() -> None:
         if not isinstance(error, Customer360Error):
             message = f"{type(error).__name__}: {message}"
             message += "" if verbose else "; --verbose shows the trace"
-        err.print(f"[red]error:[/red] {escape(message)}", highlight=False, soft_wrap=True)
+        _say_error(message)
         sys.exit(1)
+    if isinstance(code, int):  # of `typer.Exit`
+        sys.exit(code)
+
+
+def _say_error(message: str) -> None:
+    err.print(f"[red]error:[/red] {escape(message)}", highlight=False, soft_wrap=True)

@@ -15,7 +15,7 @@ commands.add_typer(_alert, name="alert", rich_help_panel=PANEL)
 
 _NOBODY = (
     "nobody is to be told: set alert_webhook_url, or alert_email_to and alert_smtp_url, in "
-    "customer360.yaml or by CUSTOMER360_ALERT_WEBHOOK_URL …"
+    "customer360.yaml or by CUSTOMER360_ALERT_WEBHOOK_URL"
 )
 
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from customer360.days import parse_day
-from customer360.errors import Customer360Error
+from customer360.errors import Customer360Error, SettingsError
 from customer360.scratch import temporary_files_in
 from customer360.settings import Settings, load_settings
 
@@ -54,6 +54,12 @@ Home = Annotated[
         callback=_keep_temporary_files,
     ),
 ]
+EmptyHome = Annotated[
+    Path | None,
+    typer.Option("--home", help="Folder for the deployment.", show_default="data"),
+]
+"""`Home`, of a command that wants it empty: no temporary files are kept in it."""
+
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show the trace of an error.")]
 
 
@@ -73,6 +79,37 @@ def say(line: str) -> None:
 def day_of(text: str | None, option: str) -> date | None:
     """The day that an option gives; ``None`` when it is not given."""
     return None if text is None else parse_day(text, option)
+
+
+def must_be_there(path: Path, option: str = "") -> None:
+    """See that a file or folder that a command was given is there.
+
+    Args:
+        path: What was given.
+        option: What stands before it in the command.
+
+    Raises:
+        SettingsError: It is not.
+    """
+    if path.is_symlink() and not path.exists():
+        raise SettingsError(
+            f"{option}{path}: is a link to {path.readlink()}, which leads nowhere; name a file or "
+            "folder that is there"
+        )
+    if not path.exists():
+        raise SettingsError(f"{option}{path}: there is no such file or folder")
+
+
+def settings_of_deployment(home: Path | None) -> Settings:
+    """Settings of a deployment that is there.
+
+    Raises:
+        SettingsError: There is none.
+    """
+    settings = load_settings(home)
+    if not settings.home.is_dir():
+        raise SettingsError(f"{settings.home} is no deployment: name one by --home")
+    return settings
 
 
 def open_lakehouse(settings: Settings) -> Lakehouse:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from customer360.cli.common import Format, Home, Verbose, out, print_records, say
+from customer360.cli.common import (
+    Format,
+    Home,
+    Verbose,
+    must_be_there,
+    out,
+    print_records,
+    say,
+)
 from customer360.errors import SettingsError, counted_rows
 from customer360.settings import load_settings
 
@@ -43,7 +50,8 @@ def check(
     """Tell what files would come to by a mapping, and what would be refused; write nothing."""
     if not mapping:
         raise SettingsError("check needs --mapping: a YAML file or the name of one that ships")
-    _must_be_there(paths or [])
+    for path in paths or []:
+        must_be_there(path)
     from customer360.sources.files import FilesSource, load_mapping
 
     chosen = [path.absolute() for path in paths or []]
@@ -87,8 +95,9 @@ def map_files(
 ) -> None:
     """Look at files and write a mapping to start from: columns, formats, what is to be decided."""
     if to is not None and to.exists():
-        raise SettingsError(f"{to}: is there already; give another --to, or take it away first")
-    _must_be_there(paths)
+        raise SettingsError(f"--to {to} is there already: name another, or take it away first")
+    for path in paths:
+        must_be_there(path)
     from customer360.sources.sniffing import draft
 
     drafted = draft(paths, name=name, time_zone=time_zone, currency=currency)
@@ -98,7 +107,10 @@ def map_files(
     try:
         to.write_text(drafted.text, encoding="utf-8")
     except OSError as error:
-        raise SettingsError(f"{to}: {(error.strerror or str(error)).lower()}") from None
+        raise SettingsError(
+            f"--to {to}: {(error.strerror or str(error)).lower()}; name a file in a folder that is "
+            "there and may be written"
+        ) from None
     extent = (
         f"all rows ({drafted.rows:,})" if drafted.whole else f"only the first {drafted.rows:,} rows"
     )
@@ -110,12 +122,6 @@ def map_files(
         say(f"The ready mapping {drafted.ready} reads this as it is:")
     mapping = drafted.ready if drafted.as_is else shlex.quote(str(to))
     say(f"Then: customer360 check --mapping {escape(str(mapping))} {files}")
-
-
-def _must_be_there(paths: Sequence[Path]) -> None:
-    for path in paths:
-        if not path.exists():
-            raise SettingsError(f"{path}: there is no such file or folder")
 
 
 def _print(checked: Checked, *, personal: bool) -> None:

@@ -231,7 +231,7 @@ def predict(
             "one by --model"
         )
     if not source.is_file():
-        raise Customer360Error(f"{source}: there is no such file")
+        raise Customer360Error(f"{source}: there is no such file; name a CSV or Parquet of orders")
     from customer360.models.revenue.model import RevenueModel
     from customer360.models.revenue.prediction import predict_file
     from customer360.models.sealed import SECRET

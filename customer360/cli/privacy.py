@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from customer360.cli.common import Home, Verbose, open_lakehouse, say
+from customer360.cli.common import Home, Verbose, open_lakehouse, say, settings_of_deployment
 from customer360.cli.stopping import stoppable
 from customer360.errors import SettingsError
 from customer360.home_lock import refuse_if_written, writing
-from customer360.settings import Settings, load_settings
+from customer360.settings import Settings
 
 if TYPE_CHECKING:
     from customer360.pipeline.workspace import Workspace
@@ -56,7 +56,6 @@ def report(
     verbose: Verbose = False,
 ) -> None:
     """Write all that is held about a person: every row, where it came from and since when."""
-    settings = load_settings(home)
     from customer360.deployment import Deployment
     from customer360.errors import listed
     from customer360.lakehouse.reading import Tables
@@ -68,6 +67,7 @@ def report(
 
     if language not in LANGUAGES:
         raise SettingsError(f"--language {language}: expected one of {listed(list(LANGUAGES))}")
+    settings = settings_of_deployment(home)
     deployment = Deployment.of(settings)
     people = find_people(Tables(settings.lakehouse_dir), deployment, [customer])
     work = Workspace(open_lakehouse(settings), deployment, "privacy report")
@@ -106,7 +106,7 @@ def forget(
     verbose: Verbose = False,
 ) -> None:
     """Erase people: from all tables and their history, the warehouse, lists, models and logs."""
-    settings = load_settings(home)
+    settings = settings_of_deployment(home)
     refuse_if_written(settings.home)
     from customer360.deployment import Deployment
     from customer360.lakehouse.reading import Tables
@@ -156,18 +156,19 @@ def rotate_key(
     verbose: Verbose = False,
 ) -> None:
     """Give every customer another key, in all tables, and leave nothing of the old ones."""
-    settings = load_settings(home)
+    settings = settings_of_deployment(home)
     refuse_if_written(settings.home)
     from customer360.deployment import Deployment
     from customer360.pipeline.workspace import Workspace
     from customer360.privacy.rotate import begin, rotate, under_way
 
+    secret = None if secret_file is None else _secret_in(secret_file)
     context.with_resource(writing(settings.home, "customer360 privacy rotate-key"))
     deployment = Deployment.of(settings)
     rotation = under_way(settings) if resume else None
     work = Workspace(open_lakehouse(settings), deployment, "rotate-key")
     if rotation is None:
-        rotation = begin(work, None if secret_file is None else _secret_in(secret_file))
+        rotation = begin(work, secret)
     # What is published afterwards is published with the new one.
     after = settings
     if settings.customer_key_secret and settings.next_secret_file.exists():
@@ -190,12 +191,14 @@ def _secret_in(file: Path) -> str:
     try:
         secret = file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "expected text in UTF-8"
-        raise SettingsError(f"--secret-file {file}: {reason}") from None
+        reason = (getattr(error, "strerror", None) or "expected text in UTF-8").lower()
+        raise SettingsError(
+            f"--secret-file {file}: {reason}; name a file with the new secret in a line"
+        ) from None
     if len(secret) < _SHORTEST_SECRET:
         raise SettingsError(
             f"--secret-file {file}: expected {_SHORTEST_SECRET} characters or more, found "
-            f"{len(secret)}"
+            f"{len(secret)}; `openssl rand -hex 32` makes a good one"
         )
     return secret
 

@@ -14,10 +14,20 @@ import typer
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from customer360.cli.common import LOCAL, Home, Verbose, day_of, err, open_lakehouse, out, say
+from customer360.cli.common import (
+    LOCAL,
+    Home,
+    Verbose,
+    day_of,
+    err,
+    must_be_there,
+    open_lakehouse,
+    out,
+    say,
+)
 from customer360.cli.processes import serve
 from customer360.cli.stopping import stoppable
-from customer360.days import parse_day
+from customer360.days import DayRange, parse_day
 from customer360.errors import EnvironmentError360, SettingsError
 from customer360.home_lock import refuse_if_written, writing
 from customer360.settings import Settings, load_settings, remember
@@ -138,8 +148,7 @@ def _chosen_sources(
                 f"{', '.join(active)}; set the paths by CUSTOMER360_OLIST_PATH and "
                 "CUSTOMER360_FILES_PATH instead"
             )
-        if not path.exists():
-            raise SettingsError(f"--path {path}: there is no such file or folder")
+        must_be_there(path, "--path ")
         chosen[f"{takers[0]}_path"] = path.absolute()
     return chosen
 
@@ -210,7 +219,7 @@ def generate(
     customers: Annotated[int, typer.Option(min=1, help="Customers.")] = 20_000,
     first: Annotated[str, typer.Option("--from", help="First day.")] = "2024-01-01",
     last: Annotated[str, typer.Option("--to", help="Last day.")] = "2025-12-31",
-    seed: Annotated[int, typer.Option(help="Same seed, same data.")] = 42,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same data.")] = 42,
     defects: Annotated[
         float, typer.Option(min=0, help="Multiplies the rates of all injected defects.")
     ] = 1.0,
@@ -222,17 +231,17 @@ def generate(
     from customer360.sources.synthetic import Behaviour, DefectRates, generate
 
     settings = load_settings(home)
-    start, end = parse_day(first, "--from"), parse_day(last, "--to")
+    days = DayRange(parse_day(first, "--from"), parse_day(last, "--to"))
     context.with_resource(writing(settings.home, "customer360 generate"))
     folder = settings.raw_dir / "synthetic"
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=err, transient=True) as bar:
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task("Generating", total=None)
         manifest = generate(
             folder,
             customers=customers,
-            start=start,
-            end=end,
+            start=days.first,
+            end=days.last,
             seed=seed,
             defects=DefectRates().scaled(defects),
             behaviour=Behaviour(),

@@ -7,11 +7,10 @@ from typing import Annotated
 
 import typer
 
-from customer360.cli.common import Home, Verbose, say
+from customer360.cli.common import EmptyHome, Home, Verbose, say, settings_of_deployment
 from customer360.cli.stopping import stoppable
-from customer360.errors import SettingsError
 from customer360.home_lock import writing
-from customer360.settings import Settings, load_settings
+from customer360.settings import load_settings
 
 PANEL = "Runs"
 commands = typer.Typer()
@@ -31,7 +30,7 @@ def backup(
     verbose: Verbose = False,
 ) -> None:
     """Copy the whole deployment, but for its secrets, while nobody writes it."""
-    settings = _deployment(home)
+    settings = settings_of_deployment(home)
     from customer360.pipeline.backup import back_up
 
     context.with_resource(writing(settings.home, "customer360 backup"))
@@ -50,7 +49,7 @@ def backup(
 def restore(
     source: Annotated[Path, typer.Argument(metavar="FROM", help="Folder of a backup.")],
     secrets: Secrets = None,
-    home: Home = None,
+    home: EmptyHome = None,
     verbose: Verbose = False,
 ) -> None:
     """Make a deployment of a backup, in a home that is empty or not there."""
@@ -78,7 +77,7 @@ def maintain(
     verbose: Verbose = False,
 ) -> None:
     """Put small files together, and take away what is past its time: no row changes."""
-    settings = _deployment(home)
+    settings = settings_of_deployment(home)
     from customer360.orchestration.run import maintain as run_maintenance
     from customer360.pipeline.maintain import sizes
 
@@ -90,11 +89,3 @@ def maintain(
         f"tables: {before.files:,} files and {before.bytes:,} bytes before, {after.files:,} files "
         f"and {after.bytes:,} bytes now"
     )
-
-
-def _deployment(home: Path | None) -> Settings:
-    """Settings of a deployment that is there."""
-    settings = load_settings(home)
-    if not settings.home.is_dir():
-        raise SettingsError(f"{settings.home} is no deployment: name one by --home")
-    return settings

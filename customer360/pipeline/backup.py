@@ -110,7 +110,7 @@ def back_up(settings: Settings, to: Path, secrets: Path | None = None) -> Manife
     """
     home, to = settings.home.resolve(), to.absolute()
     if to.exists():
-        raise BackupError(f"{to} is there already: name a folder that is not, as by date")
+        raise BackupError(f"{to} is there already: name a new folder, such as one with the date")
     if not home.is_dir():
         raise BackupError(f"{home} is no deployment: there is nothing to back up")
     for place, what in ((to, "backup"), (secrets, "file of secrets")):
@@ -159,12 +159,20 @@ def read_manifest(source: Path) -> Manifest:
     """
     try:
         stated = json.loads((source / MANIFEST).read_text(encoding="utf-8"))
+        if not isinstance(stated, dict) or "files" not in stated:
+            raise ValueError("it names no files")
         files = [CopiedFile(**file) for file in stated.pop("files")]
         return Manifest(files=files, **stated)
     except FileNotFoundError:
-        raise BackupError(f"{source} is no backup: it has no {MANIFEST}") from None
+        raise BackupError(
+            f"{source} is no backup: it has no {MANIFEST}; name a folder that `customer360 backup` "
+            "made"
+        ) from None
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise BackupError(f"{source / MANIFEST} cannot be read: {first_line(error)}") from None
+        raise BackupError(
+            f"{source / MANIFEST} is no manifest of a backup ({first_line(error)}): take another "
+            "backup"
+        ) from None
 
 
 def restore(source: Path, home: Path, secrets: Path | None = None) -> Manifest:
@@ -291,7 +299,14 @@ def _digest(file: Path, path: str) -> CopiedFile:
 def _restore_file(source: Path, file: CopiedFile, scratch: Path) -> None:
     target = (scratch / Path(file.path).relative_to(HOME)).resolve()
     if not target.is_relative_to(scratch.resolve()):
-        raise BackupError(f"{source / MANIFEST} names {file.path}, which is outside of a home")
+        raise BackupError(
+            f"{source / MANIFEST} names {file.path}, which is outside of a home: no backup says "
+            "so; find out who changed it"
+        )
+    if not (source / file.path).is_file():
+        raise BackupError(
+            f"{source / file.path} is gone, and {MANIFEST} names it: take another backup"
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source / file.path, target)
     if _digest(target, file.path) != file:

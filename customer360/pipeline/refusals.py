@@ -13,7 +13,7 @@ from customer360.contracts.numbers import DECIMAL
 from customer360.contracts.reasons import OTHER_CURRENCY
 from customer360.contracts.sql import sql_text
 from customer360.contracts.times import guesses
-from customer360.errors import listed
+from customer360.errors import counted_rows, listed
 from customer360.limits import LeftOut, Limits
 from customer360.pipeline.bronze_accounts import BronzeLoaded
 from customer360.pipeline.shown_columns import shown_columns
@@ -71,7 +71,7 @@ def share_of(left_out: LeftOut, limits: Limits, currency: str) -> str:
     rows = f"{left_out.rows:,} of {left_out.of_rows:,} rows ({left_out.share:.1%}"
     if left_out.money_share > limits.money:
         worth = f", {left_out.money:,.2f} of {left_out.of_money:,.2f} {currency}"
-        unread = f", of {left_out.unknown:,} rows unreadable" if left_out.unknown else ""
+        unread = f", of {counted_rows(left_out.unknown)} unreadable" if left_out.unknown else ""
         return f"{rows}{worth}{unread})"
     return f"{rows})"
 

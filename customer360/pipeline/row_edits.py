@@ -138,7 +138,10 @@ def read_edits(path: Path, settings: Settings | None = None) -> list[Stated]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise EditsError(f"--edits {path}: {error.strerror or first_line(error)}") from None
+        raise EditsError(
+            f"--edits {path}: {(error.strerror or first_line(error)).lower()}; name the CSV that "
+            "`quarantine show --to` wrote"
+        ) from None
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:

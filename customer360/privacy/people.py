@@ -84,8 +84,10 @@ def read_list(path: Path) -> list[str]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "expected text in UTF-8"
-        raise UnknownPersonError(f"--file {path}: {reason}; name one person a line") from None
+        reason, remedy = "expected text in UTF-8", "save it so"
+        if isinstance(error, OSError):
+            reason, remedy = (error.strerror or str(error)).lower(), "give a file that may be read"
+        raise UnknownPersonError(f"--file {path}: {reason}; {remedy}") from None
     names = [line.strip() for line in lines if line.strip() and not line.strip().startswith("#")]
     if not names:
         raise UnknownPersonError(f"--file {path}: it names nobody; name one person a line")

@@ -179,9 +179,10 @@ def _rows(reader: csv.DictReader[str], path: Path) -> Iterator[dict[str, object]
         for cells in reader:
             where = f"{path}, row {reader.line_num}"
             if _TOO_MANY in cells or None in cells.values():
+                width = len(reader.fieldnames or ())
                 raise SuppressionError(
-                    f"{where}: expected {len(reader.fieldnames or ())} cells, as in the header, "
-                    f"found {'more' if _TOO_MANY in cells else 'fewer'}; {_KEPT}"
+                    f"{where}: expected {width} {'cell' if width == 1 else 'cells'}, as in the "
+                    f"header, found {'more' if _TOO_MANY in cells else 'fewer'}; {_KEPT}"
                 )
             row = {name: cell.strip() or None for name, cell in cells.items()}
             if not any(row.get(name) for name in _NAMING):
@@ -190,4 +191,7 @@ def _rows(reader: csv.DictReader[str], path: Path) -> Iterator[dict[str, object]
                 )
             yield row | {"line": reader.line_num}
     except csv.Error as error:
-        raise SuppressionError(f"{path}, row {reader.reader.line_num}: {error}; {_KEPT}") from error
+        raise SuppressionError(
+            f"{path}, row {reader.reader.line_num}: {error}; close a quotation mark that opens "
+            f"there; {_KEPT}"
+        ) from error

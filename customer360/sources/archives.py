@@ -50,11 +50,11 @@ def unpack(archive: Path, names: Collection[str], into: Path) -> list[Path]:
         with zipfile.ZipFile(archive) as opened:
             members = {Path(info.filename).name: info for info in opened.infolist()}
             chosen = {name: info for name, info in members.items() if name in names}
-            folder.mkdir(parents=True, exist_ok=True)
             for name, info in chosen.items():
                 target = folder / name
                 if target.exists():
                     continue
+                folder.mkdir(parents=True, exist_ok=True)
                 # The name appears only once the member is whole.
                 scratch = folder / f".{name}.{os.getpid()}"
                 with opened.open(info) as source, scratch.open("wb") as sink:
@@ -107,6 +107,9 @@ def check_zip(file: Path, expected: str, most: int, remedy: str) -> None:
             refuse_expansion(file, file.stat().st_size, stated, most, remedy)
             damaged = opened.testzip()  # reads no more of a member than is stated
     except ZIP_ERRORS as error:
-        raise BrokenFileError(file.name, expected, first_line(error), "fetch it again") from None
+        found = first_line(error)
+        if isinstance(error, zipfile.BadZipFile) and not zipfile.is_zipfile(file):
+            found = "none, or one that breaks off"
+        raise BrokenFileError(file.name, expected, found, "fetch it again") from None
     if damaged is not None:
         raise BrokenFileError(file.name, expected, f"a damaged part {damaged}", "fetch it again")

@@ -15,12 +15,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from customer360.errors import BrokenFileError, first_line
+from customer360.errors import BrokenFileError, first_line, listed
 from customer360.quoting import without_rows
 from customer360.sources.copies import SPARK_NAMES, Readable, readable_with
 from customer360.sources.csv_files import (
     CONTROL_CHARACTERS_OF_PYTHON,
+    DELIMITERS,
     dialect,
+    kind_of,
     lines_of,
     raise_missing,
     reading,
@@ -47,14 +49,11 @@ def reading_parquet(file: Path) -> Iterator[None]:
 
     try:
         yield
-    except pa.ArrowException as error:
-        problem = "an empty file" if file.stat().st_size == 0 else first_line(error).rstrip(".")
-        raise BrokenFileError(
-            shown_name(file),
-            "a Parquet file",
-            problem,
-            "deliver it again; of text files, write `format: csv` in the mapping",
-        ) from None
+    except pa.ArrowException:
+        problem, remedy = kind_of(file), "write `format: csv` in the mapping if it is text"
+        if problem == "a Parquet file":
+            problem, remedy = "one that breaks off or is damaged", "deliver it again"
+        raise BrokenFileError(shown_name(file), "a Parquet file", problem, remedy) from None
     except OSError as error:
         raise BrokenFileError(
             shown_name(file), "a Parquet file", reason(error, file).rstrip("."), "deliver it again"
@@ -121,29 +120,63 @@ def place_of(
     return ""
 
 
-def too_long(files: Sequence[Path], form: TextForm, cache: Path | None) -> BrokenFileError | None:
-    """What is wrong with the first row of text files that has more values than there are columns.
+def of_no_row(files: Sequence[Path], form: TextForm, cache: Path | None) -> BrokenFileError | None:
+    """Why no row of the files gave a value: there is none, or none is as wide as the header.
 
     Args:
-        files: Text files; others are passed over.
+        files: Text files and spreadsheets; others are passed over.
         form: How the text is taken apart.
         cache: As for `customer360.sources.readers.read_csv`.
+
+    Returns:
+        What is wrong with the first of the rows; None where nothing is.
     """
+    import pyarrow.parquet as pq
+
+    if not files or files[0].suffix == ".parquet":
+        return None
+    found = False
     for file in files:
         source = readable_with(file, [], form, cache)
         if source.form is None:
+            found = found or pq.read_metadata(source.file).num_rows > 0
             continue
         columns = len(source.shape.header)
         for line, row in itertools.islice(_numbered_rows(file, form), 1, 100):
-            if len(row) > columns + source.shape.trailing:
+            found = found or bool(row)
+            if row and _misfits(len(row), columns, source.shape.trailing, form):
                 return BrokenFileError(
                     f"{file.name}, line {line}",
-                    f"{columns} values, as the header has",
+                    f"{columns} {'value' if columns == 1 else 'values'}, as the header has",
                     f"{len(row)}",
-                    f"put values that hold a {form.delimiter!r} in quotation marks (a "
-                    "decimal comma?), or write the right delimiter in the mapping",
+                    _as_wide(row, columns, form),
                 )
-    return None
+    if found:
+        return None
+    return BrokenFileError(
+        listed([file.name for file in files]),
+        "rows below the header",
+        "none",
+        "deliver it again with its rows, or take it away",
+    )
+
+
+def _misfits(values: int, columns: int, trailing: bool, form: TextForm) -> bool:
+    return values > columns + trailing or (values < columns and not form.short_rows)
+
+
+def _as_wide(row: Sequence[str], columns: int, form: TextForm) -> str:
+    """What to do about a row of another width than the header."""
+    if len(row) > columns:
+        return (
+            f"put values that hold a {form.delimiter!r} in quotation marks (a decimal comma?), or "
+            "write the right delimiter in the mapping"
+        )
+    text = form.delimiter.join(row)
+    for other, name in DELIMITERS.items():
+        if other != form.delimiter and text.count(other) + 1 == columns:
+            return f"part the rows as the header is: they have {name} where it has another sign"
+    return "deliver rows that are whole; write `short_rows: fill` in the mapping if ends are blank"
 
 
 def _numbered_rows(file: Path, form: TextForm) -> Iterator[tuple[int, list[str]]]:

@@ -31,6 +31,7 @@ from customer360.sources.csv_files import (
     CONTROL_CHARACTERS_OF_PYTHON,
     CsvShape,
     check_csv,
+    kind_of,
     lines_of,
     look,
     numbered,
@@ -278,12 +279,13 @@ def _check_sheets(file: Path, most: int) -> None:
 
 
 def _no_spreadsheet(file: Path, error: Exception) -> BrokenFileError:
-    return BrokenFileError(
-        file.name,
-        "a spreadsheet",
-        first_line(error),
-        "open it and save it as .xlsx or .csv; if it is neither, its ending is wrong",
-    )
+    found = first_line(error)
+    remedy = "open it and save it as .xlsx or .csv"
+    if file.is_file() and not zipfile.is_zipfile(file):
+        found, remedy = kind_of(file), "give its name the ending of what it is"
+        if found == "a zip archive or spreadsheet":
+            found, remedy = "one that breaks off", "deliver it again"
+    return BrokenFileError(file.name, "a spreadsheet", found, remedy)
 
 
 def sheets_of(file: Path, limit: int) -> dict[str, list[list[Any]]]:

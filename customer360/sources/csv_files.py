@@ -31,7 +31,8 @@ from customer360.sources.archives import refuse_expansion
 from customer360.sources.text_form import WINDOWS_1252, TextForm
 
 _CODECS = {"utf-8": "utf-8-sig"}
-_DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
+DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
+"""What may stand between values, and what it is called."""
 _CHUNK = 1 << 20
 _GZIP, _ZIP, _PARQUET = b"\x1f\x8b", b"PK\x03\x04", b"PAR1"
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
@@ -45,6 +46,9 @@ _SAMPLE = 100
 _LONGEST = 5_000  # lines of one quoted value
 
 csv.field_size_limit(LONGEST_LINE)
+
+EMPTY = "deliver it again, or take it away: of no rows there is the header"
+"""What to do about a file without a byte."""
 
 CONTROL_CHARACTERS = r"[\x{00}-\x{08}\x{0B}\x{0C}\x{0E}-\x{1F}\x{7F}-\x{9F}]"
 """Regular expression (Java's) of characters that no text is meant to hold."""
@@ -128,8 +132,7 @@ def shown_name(file: Path) -> str:
 def _look(file: Path, size: int, mtime: int, form: TextForm) -> CsvShape:
     """Read the file through once; size and mtime are there so that a changed file is read anew."""
     if size == 0:
-        remedy = "deliver it again, or take it away: of no rows there is the header"
-        raise BrokenFileError(file.name, "a CSV file with a header", "an empty file", remedy)
+        raise BrokenFileError(file.name, "a CSV file with a header", "an empty file", EMPTY)
     with reading(file, form.encoding) as stream:
         names, trailing = _beginning(file, stream, form)
     with reading(file, form.encoding) as stream:
@@ -522,8 +525,9 @@ def reading(file: Path, encoding: str) -> Iterator[IO[bytes]]:
             file.name, f"{encoding} text", f"byte 0x{byte.hex()} at line {where}", remedy
         ) from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        found = "one that breaks off" if isinstance(error, EOFError) else "one that is damaged"
         raise BrokenFileError(
-            file.name, "a whole gzip file", first_line(error), "fetch the file again"
+            file.name, "a whole gzip file", found, "fetch the file again"
         ) from None
     except OSError as error:
         remedy = "" if isinstance(error, FileNotFoundError) else "give a file that may be read"
@@ -543,9 +547,9 @@ def raise_missing(
         BrokenFileError: Always.
     """
     if form is not None and len(header) == 1:
-        for other, name in _DELIMITERS.items():
+        for other, name in DELIMITERS.items():
             if other != form.delimiter and other in header[0]:
-                used = _DELIMITERS.get(form.delimiter, repr(form.delimiter))
+                used = DELIMITERS.get(form.delimiter, repr(form.delimiter))
                 raise BrokenFileError(
                     file.name,
                     f"columns separated by {used}",
@@ -592,7 +596,18 @@ def _header_below(file: Path, names: Sequence[str], form: TextForm) -> int:
     return 0
 
 
+def kind_of(file: Path) -> str:
+    """What a file is, by its first bytes."""
+    try:
+        with file.open("rb") as stream:
+            return _kind(stream.read(4))
+    except OSError as error:
+        return reason(error, file)
+
+
 def _kind(start: bytes) -> str:
+    if not start:
+        return "an empty file"
     if start.startswith(_ZIP):
         return "a zip archive or spreadsheet"
     if start.startswith(_PARQUET):

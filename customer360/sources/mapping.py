@@ -27,6 +27,7 @@ from pydantic import (
 from customer360.contracts.attributes import customer_attributes
 from customer360.contracts.times import READABLE
 from customer360.errors import SettingsError, listed
+from customer360.mistakes import CURRENCY, NAME, meant, must_be, own_words
 from customer360.yaml_text import UnreadableYamlError, read_yaml
 
 CUSTOMER_ROLES = tuple(customer_attributes())
@@ -57,9 +58,6 @@ ANONYMOUS = (
 
 NULL_WORDS = ("NULL", "null", "\\N", "NaN", "nan", "N/A", "n/a", "#N/A", "None", "(null)", "<NA>")
 """What programs write where there is no value."""
-
-NAME = r"^[a-z][a-z0-9_]*$"
-"""What a source or a reason may be called."""
 
 
 def _texts(value: object) -> object:
@@ -255,12 +253,16 @@ class Condition(Strict):
     def _one_test(self) -> Condition:
         given = [name for name in _TESTS if getattr(self, name) is not None]
         if len(given) != 1:
-            raise ValueError(f"give one of {', '.join(_TESTS)}, not {len(given)}")
+            found = f"found {listed(given)}" if given else "found none"
+            raise ValueError(f"give exactly one of {', '.join(_TESTS)}; {found}")
         if self.matches is not None:
             try:
                 re.compile(self.matches)
             except re.error as error:
-                raise ValueError(f"matches is not a regular expression: {error}") from None
+                raise ValueError(
+                    f"matches: {self.matches!r} is not a regular expression that both Python "
+                    f"and Spark know: {error}"
+                ) from None
         return self
 
 
@@ -310,7 +312,7 @@ class RowMapping(Strict):
         json_schema_extra={"wrong": "London"},
     )
     currency: str = Field(
-        pattern=r"^[A-Z]{3}$",
+        pattern=CURRENCY,
         description="ISO 4217 code of all amounts. Rows of which `columns.currency` says another "
         "are left out as `other_currency`, or converted by `rates`.",
         examples=["EUR"],
@@ -450,7 +452,9 @@ class RowMapping(Strict):
         if self.grain == "orders" and self.discounts:
             raise ValueError("discounts are lines of an order: they need grain: lines")
         if self.dates_from and self.dates_to and self.dates_to < self.dates_from:
-            raise ValueError(f"dates_to {self.dates_to} is before dates_from {self.dates_from}")
+            raise ValueError(
+                f"dates_to {self.dates_to} is before dates_from {self.dates_from}; swap the two"
+            )
         if self.rates and self.columns.currency is None:
             raise ValueError("rates need columns.currency: the column that names each currency")
         return self
@@ -507,7 +511,9 @@ def load(model: type[MappingT], package: str, name: str | Path) -> MappingT:
     try:
         text = file.read_text(encoding="utf-8")
     except UnicodeDecodeError:
-        raise SettingsError(f"mapping {name}: expected UTF-8 text, found other bytes") from None
+        raise SettingsError(
+            f"mapping {name}: expected UTF-8 text, found other bytes; save it as UTF-8"
+        ) from None
     except OSError as error:
         raise SettingsError(
             f"mapping {name}: {(error.strerror or str(error)).lower()}; give a YAML file or the "
@@ -549,68 +555,54 @@ def _problem(error: ValidationError, model: type[BaseModel]) -> str:
     # Of a value that may be one of two things, the thing is no key.
     own = [str(part) for part in first["loc"] if str(part) != "str" and "[" not in str(part)]
     at = ".".join(own)
-    message = str(first["msg"]).removeprefix("Value error, ")
     if first["type"] == "missing":
-        message = "is missing"
-    elif first["type"] == "extra_forbidden":
-        message = f"is not a key of a mapping; known are {', '.join(_known(model, first['loc']))}"
-    elif first["type"] == "string_type":
-        message = f"{first['input']!r} is not text; put it in quotation marks"
-    elif first["type"] == "string_pattern_mismatch":
-        message = f"{first['input']!r} must match {first['ctx']['pattern']}"
-        if first["ctx"]["pattern"] == NAME:
-            message += ": small letters, digits and _, a letter first"
-    elif first["type"] == "literal_error":
-        message = f"{first['input']!r} must be {first['ctx']['expected']}"
+        message = f"is missing{_written_like(model, first['loc'])}"
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        return f"{at} {message}{more}"
+    if first["type"] == "extra_forbidden":
+        known = _known(model, first["loc"])
+        near = meant(str(first["loc"][-1]), known)
+        remedy = f"write {near} if that is meant" if near else f"known are {', '.join(known)}"
+        message = f"is not a key of a mapping; {remedy}"
     elif first["type"] == "string_too_long" and first["ctx"]["max_length"] == 1:
         message = f"{first['input']!r} must be one character, such as ';'"
-    elif first["type"] in ("greater_than_equal", "less_than_equal"):
-        end = "at least" if "ge" in first["ctx"] else "at most"
-        message = (
-            f"{first['input']!r} must be {end} {first['ctx'].get('ge', first['ctx'].get('le'))}"
-        )
     elif first["type"] == "model_type":
         message = f"{first['input']!r} must be keys with values, like {_like(model, first['loc'])}"
-    elif first["type"] in _SHAPES:
-        message = f"{first['input']!r} must be {_SHAPES[first['type']]}"
-    elif first["type"] != "value_error":
-        message = f"{first['input']!r}: {message[:1].lower()}{message[1:]}"
+    elif first["type"] == "dict_type":
+        message = f"{first['input']!r} must be keys with values, like {{EUR: 1.08}}"
+    elif first["type"] == "value_error":
+        message = own_words(first)
+    else:
+        message = f"{first['input']!r} {must_be(first) or own_words(first)}"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return f"{at}{': ' if at and message != 'is missing' else ' '}{message}{more}".strip()
+    return f"{at}{': ' if at else ''}{message}{more}"
 
 
-_SHAPES = {
-    "list_type": "a list: begin each of its entries with `- `",
-    "bool_parsing": "true or false",
-    "bool_type": "true or false",
-    "int_parsing": "a whole number",
-    "int_type": "a whole number",
-    "float_parsing": "a number",
-    "float_type": "a number",
-    "date_from_datetime_parsing": "a day like 2024-12-31",
-    "date_from_datetime_inexact": "a day like 2024-12-31",
-    "date_parsing": "a day like 2024-12-31",
-    "date_type": "a day like 2024-12-31",
-    "dict_type": "keys with values, like {EUR: 1.08}",
-}
-"""What a value of another shape has to be, by pydantic's name of the mistake."""
+def _written_like(model: type[BaseModel], location: Sequence[int | str]) -> str:
+    """How to write the key that is missing at ``location``; "" where nothing shows it."""
+    field = _model_at(model, location[:-1]).model_fields.get(str(location[-1]))
+    example = (field.examples or [None])[0] if field is not None else None
+    return f": write it like `{location[-1]}: {example}`" if isinstance(example, str) else ""
 
 
 def _like(model: type[BaseModel], location: Sequence[int | str]) -> str:
     """The first key with a value of what stands at ``location``."""
-    for part in location:
-        if isinstance(part, str) and part in model.model_fields:
-            model = _model_in(model.model_fields[part].annotation) or model
-    name, field = next(iter(model.model_fields.items()))
+    name, field = next(iter(_model_at(model, location).model_fields.items()))
     return f"{{{field.alias or name}: {(field.examples or ['…'])[0]}}}"
 
 
 def _known(model: type[BaseModel], location: Sequence[int | str]) -> list[str]:
     """The keys that are known where the misspelt one stands."""
-    for part in location[:-1]:
+    fields = _model_at(model, location[:-1]).model_fields
+    return [field.alias or name for name, field in fields.items()]
+
+
+def _model_at(model: type[BaseModel], location: Sequence[int | str]) -> type[BaseModel]:
+    """The model of what stands at ``location``, as far as it is one."""
+    for part in location:
         if isinstance(part, str) and part in model.model_fields:
             model = _model_in(model.model_fields[part].annotation) or model
-    return [field.alias or name for name, field in model.model_fields.items()]
+    return model
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

@@ -5,12 +5,21 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from customer360.contracts.times import YEARS_FROM, guesses, read_times, swapped
+from customer360.contracts.times import (
+    NUMBERS,
+    YEARS_FROM,
+    formats_in,
+    guesses,
+    python_format,
+    read_times,
+    swapped,
+)
 from customer360.days import DayRange
 from customer360.errors import BrokenFileError, listed
 from customer360.quoting import shown
@@ -20,6 +29,7 @@ from customer360.sources.text_form import TextForm
 if TYPE_CHECKING:
     import pandas as pd
 
+_LAST_YEAR_OF_PANDAS = 2261
 _PLAIN = TextForm()
 _LONE_GAP = timedelta(days=366)
 _LONE_SHARE = 0.01
@@ -222,7 +232,7 @@ def days_of(
     formats: str,
     *,
     place: Callable[[str], str] = lambda _: "",
-    too_long: Callable[[], BrokenFileError | None] = lambda: None,
+    of_no_row: Callable[[], BrokenFileError | None] = lambda: None,
 ) -> DayRange:
     """The days of a column of times.
 
@@ -232,7 +242,7 @@ def days_of(
         column: Whose they are.
         formats: As they should be written.
         place: Tells where a value stands, for what is raised.
-        too_long: Tells of a row with more values than there are columns, where no time was found.
+        of_no_row: Tells why rows gave no value, where there was none.
 
     Raises:
         BrokenFileError: No value is a date, or those that are none show that day and month were
@@ -242,16 +252,19 @@ def days_of(
     if profile.first is None and profile.later:
         return DayRange(min(profile.later), min(profile.later))
     if profile.first is None or profile.last is None:
-        if not profile.examples and (ragged := too_long()) is not None:
-            raise ragged
+        nothing = not profile.examples and not profile.implausible
+        if nothing and (without := of_no_row()) is not None:
+            raise without
         example = "no value there"
         remedy = "name the column of the times under columns as occurred_at in the mapping"
-        if profile.bounds is not None and profile.implausible and not profile.unread:
+        # pandas reads no year beyond 2262, which are written where somebody means never.
+        far = [text for text in profile.examples if _is_far(text, formats)]
+        if profile.bounds is not None and not nothing and len(far) == len(profile.examples):
             first, last = profile.bounds
             raise BrokenFileError(
                 names,
                 f"dates from {first} to {last} in column {column}",
-                listed(list(map(shown, profile.implausible_examples))),
+                listed(list(map(shown, [*profile.implausible_examples, *far][:3]))),
                 "check the date format; if they are meant, write dates_from and dates_to in the "
                 "mapping",
             )
@@ -279,3 +292,13 @@ def days_of(
             f'write date_format: "{other}" in the mapping',
         )
     return DayRange(profile.first, profile.last)
+
+
+def _is_far(text: str, formats: str) -> bool:
+    """Whether a text is a date of these formats that lies beyond what pandas reads."""
+    for one in formats_in(formats):
+        if one in NUMBERS:
+            continue
+        with suppress(ValueError):
+            return datetime.strptime(text, python_format(one)).year > _LAST_YEAR_OF_PANDAS
+    return False

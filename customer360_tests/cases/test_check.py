@@ -83,20 +83,6 @@ def test_lines_are_counted_as_the_orders_that_they_become(check: Check) -> None:
         assert line in said.out
 
 
-def test_what_check_lacks_is_said(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    missing = customer360(capsys, monkeypatch, "check", tmp_path)
-    assert missing.error_lines == [
-        "error: check needs --mapping: a YAML file or the name of one that ships"
-    ]
-    absent = customer360(
-        capsys, monkeypatch, "check", "--mapping", "shopify", tmp_path / "none.csv"
-    )
-    assert absent.code == 1
-    assert absent.error_lines[0].endswith("none.csv: there is no such file or folder")
-
-
 def test_an_order_on_two_days_counts_as_it_would_be_loaded(check: Check) -> None:
     """Its date was corrected: the row that changed last counts, wherever the other lies."""
     said = check(

@@ -618,13 +618,3 @@ def test_the_command_writes_once_and_says_what_to_decide(
     assert "all rows (1) were looked at" in written.out
     assert "To decide: currency" in written.out
     assert f"customer360 check --mapping {to} '{file}'" in written.out
-    text = to.read_text()
-    again = customer360(capsys, monkeypatch, "map", file, "--to", to)
-    assert again.code == 1
-    assert again.error_lines[0].endswith(
-        "orders.yaml: is there already; give another --to, or take it away first"
-    )
-    assert to.read_text() == text
-    absent = customer360(capsys, monkeypatch, "map", tmp_path / "none.csv")
-    assert absent.code == 1
-    assert absent.error_lines[0].endswith("none.csv: there is no such file or folder")

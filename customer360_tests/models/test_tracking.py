@@ -146,7 +146,7 @@ def churn_training(kind: str) -> ChurnTraining:
 
 
 def test_no_model_yet_says_what_to_do(tracking: Tracking) -> None:
-    with pytest.raises(NoChampionError, match=r"no churn model yet .* run `make train`"):
+    with pytest.raises(NoChampionError, match=r"no churn model yet .* run `customer360 train`"):
         load_champion(CHURN, tracking)
     with pytest.raises(NoChampionError, match="no lifetime-value model yet"):
         load_champion(LIFETIME_VALUE, tracking)

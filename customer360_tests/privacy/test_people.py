@@ -78,7 +78,7 @@ def test_a_file_names_one_a_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "No such file or directory; name one person a line"),
+        (None, "no such file or directory; give a file that may be read"),
         (b"\xff\xfe", "expected text in UTF-8"),
         (b"# nobody\n", "it names nobody"),
     ],

@@ -86,10 +86,14 @@ BROKEN: list[tuple[str, str | bytes, str]] = [
     ("a.csv", "\0" * 100_000, "expected a CSV file, found binary data in the header; export"),
     ("a.csv", HEADER.replace("amount", "am\0ount"), "expected a CSV file, found binary data"),
     # gzip.
-    ("a.csv.gz", GZIP[:-20], "expected a whole gzip file, found Compressed file ended before"),
-    ("a.csv.gz", GZIP[:15], "expected a whole gzip file, found Compressed file ended before"),
+    ("a.csv.gz", GZIP[:-20], "expected a whole gzip file, found one that breaks off; fetch"),
+    ("a.csv.gz", GZIP[:15], "expected a whole gzip file, found one that breaks off; fetch"),
     ("a.csv.gz", _damaged(GZIP, 300, 20), "expected a whole gzip file, found "),
-    ("a.csv.gz", GZIP[:-8] + b"\1\2\3\4" + GZIP[-4:], "expected a whole gzip file, found CRC"),
+    (
+        "a.csv.gz",
+        GZIP[:-8] + b"\1\2\3\4" + GZIP[-4:],
+        "expected a whole gzip file, found one that is damaged",
+    ),
     ("a.csv.gz", b"", "expected a CSV file with a header, found an empty file"),
     # Spreadsheets.
     ("a.xlsx", SHEET[:-100], "expected a spreadsheet, found "),
@@ -106,7 +110,7 @@ BROKEN: list[tuple[str, str | bytes, str]] = [
     (
         "a.parquet",
         PARQUET[:-300],
-        "expected a Parquet file, found Parquet magic bytes not found",
+        "expected a Parquet file, found one that breaks off or is damaged; deliver",
     ),
     ("a.parquet", PARQUET[:8], "expected a Parquet file, found "),
     ("a.parquet", PARQUET[:-8] + b"\xff\xff\xff\x7fPAR1", "expected a Parquet file, found "),

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from customer360.contracts.times import python_format
-from customer360.errors import SettingsError
 from customer360.sources.files import load_mapping, shipped_mappings
 from customer360.sources.files.mapping import parse_mapping
 
@@ -27,63 +26,6 @@ def test_the_smallest_mapping_has_sensible_defaults() -> None:
     assert found.globs == ("*.csv", "*.csv.gz")
     assert found.date_format == "yyyy-MM-dd HH:mm:ss"
     assert found.columns.roles() == {"order_id": "Order", "occurred_at": "Time", "amount": "Total"}
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        (("name: shop", "name: My Shop"), "name: 'My Shop' must match"),
-        (("name: shop", "name: olist"), "name: olist is the name of another source"),
-        (("time_zone", "timezone"), "timezone: is not a key of a mapping; known are name, "),
-        (("time_zone: Europe/London", ""), "time_zone is missing"),
-        (("Europe/London", "London"), "time_zone: 'London' is not an IANA time zone like"),
-        (("GBP", "pounds"), "currency: 'pounds' must match"),
-        (("grain: orders", "grain: rows"), "grain: 'rows' must be 'orders' or 'lines'"),
-        (("order_id: Order, ", ""), "columns.order_id is missing"),
-        (("amount: Total", "total: Total"), "columns.total: is not a key of a mapping; known"),
-        (("amount: Total", "quantity: N"), "columns: amount is missing: name it, or both quantity"),
-        (("amount: Total", "amount: T, quantity: N, unit_price: P"), "columns: amount and unit_p"),
-        (("grain", 'date_format: "%Y-%m-%d"\ngrain'), "date_format: '%Y-%m-%d' is Python's"),
-        (("grain", "date_format: dd.MM HH:mm\ngrain"), "date_format: 'dd.MM HH:mm' has no year"),
-        (("grain", "date_format: YYYY-MM-DD\ngrain"), "date_format: 'YYYY' in 'YYYY-MM-DD' mean"),
-        (("grain", "date_in_name: sales.csv\ngrain"), "date_in_name: 'sales.csv' must hold yyyy"),
-        (("columns: {", "columns: {line_id: Line, "), "columns.line_id needs grain: lines"),
-        (("columns: {", "columns: {product_id: Sku, "), "columns.product_id needs grain: lines"),
-        (("columns: {", "columns: {line_id: No, "), "columns.line_id: False is not text; put"),
-        (("grain", "exclude: [{column: A, equals: B}]\ngrain"), "exclude.0.reason is missing"),
-        (
-            ("grain", "cancellations: [{column: A}]\ngrain"),
-            "cancellations.0: give one of equals, starts_with",
-        ),
-        (
-            ("grain", "cancellations: [{column: A, matches: '('}]\ngrain"),
-            "cancellations.0: matches is not a regular expression",
-        ),
-        (("columns: {", "columns: ["), "is not YAML at line"),
-    ],
-)
-def test_a_mistake_is_one_line_that_says_where(change: tuple[str, str], said: str) -> None:
-    with pytest.raises(SettingsError) as error:
-        parse_mapping(SMALLEST.replace(*change), where="shop.yaml")
-    assert str(error.value).startswith(f"mapping shop.yaml: {said}")
-    assert "\n" not in str(error.value)
-
-
-def test_what_is_no_mapping_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"nowhere\.yaml: no such file .*online_retail"):
-        load_mapping("nowhere.yaml")
-    file = tmp_path / "list.yaml"
-    file.write_text("- a\n")
-    with pytest.raises(SettingsError, match=r"list\.yaml: expected keys such as name"):
-        load_mapping(file)
-
-
-@pytest.mark.parametrize("brackets", ["[]", "{}"], ids=["lists", "keys"])
-def test_a_mapping_nested_beyond_measure_is_refused_in_one_line(brackets: str) -> None:
-    opening, closing = brackets[0], brackets[1]
-    deep = f"{opening}{'a: ' * (opening == '{')}" * 3_000 + closing * 3_000
-    with pytest.raises(SettingsError, match=r"^mapping shop\.yaml: has values within values"):
-        parse_mapping(f"x: {deep}\n{SMALLEST}", where="shop.yaml")
 
 
 def test_a_relative_path_is_relative_to_the_mapping(tmp_path: Path) -> None:

@@ -258,7 +258,7 @@ def test_a_value_stands_at_the_line_that_an_editor_shows(
 
 def test_the_line_of_a_row_that_is_too_long(tmp_path: Path) -> None:
     file = write(tmp_path / "a.csv", 'id,note\n1,"x\ry"\n2,y,1,5\n')
-    error = columns.too_long([file], TextForm(), tmp_path)
+    error = columns.of_no_row([file], TextForm(), tmp_path)
     assert error is not None
     assert str(error).startswith("a.csv, line 3: expected 2 values, as the header has")
 

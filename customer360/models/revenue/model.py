@@ -143,11 +143,15 @@ class RevenueModel:
                 "it: `customer360 train revenue` writes the deployment's own again; a file of "
                 "somebody whom you trust is read by `customer360 predict --trust-pickle`"
             )
-        return cls.loads(contents)
+        return cls.loads(contents, str(file))
 
     @classmethod
-    def loads(cls, data: bytes) -> RevenueModel:
+    def loads(cls, data: bytes, name: str = "this") -> RevenueModel:
         """From `dumps`. A pickle runs code when it is read: read only what you trust.
+
+        Args:
+            data: The pickle.
+            name: Of where it came from, for messages.
 
         Raises:
             RevenueModelError: It is no revenue model, or one of other library versions.
@@ -159,13 +163,13 @@ class RevenueModel:
                 model = pickle.loads(data)  # noqa: S301 - the docstring warns
         except Exception as error:  # a pickle can raise anything
             raise RevenueModelError(
-                f"this is no readable revenue model ({type(error).__name__}); give a .pkl that "
-                "this version of customer360 has made"
+                f"{name} is no readable revenue model ({type(error).__name__}); give a .pkl "
+                "that this version of customer360 has made"
             ) from error
         if not isinstance(model, cls):
             raise RevenueModelError(
-                f"this is a pickled {type(model).__name__}, not a revenue model; give a .pkl that "
-                "customer360 has made"
+                f"{name} is a pickled {type(model).__name__}, not a revenue model; give a .pkl "
+                "that customer360 has made"
             )
         for name, installed in library_versions().items():
             made_with = model.versions.get(name, "none")

@@ -109,7 +109,7 @@ def read_pieces(file: Path, piece_rows: int = PIECE_ROWS) -> Iterator[Piece]:
     if kind not in (".csv", ".parquet"):
         raise OrderFileError(f"{file.name}: expected a .csv or .parquet file of orders")
     if not file.is_file():
-        raise OrderFileError(f"{file}: there is no such file")
+        raise OrderFileError(f"{file}: there is no such file; name a CSV or Parquet of orders")
     try:
         yield from (_csv_pieces if kind == ".csv" else _parquet_pieces)(file, piece_rows)
     except UnicodeDecodeError as error:

@@ -23,6 +23,7 @@ CHAMPION = "champion"
 CHALLENGER = "challenger"
 EXPERIMENT = "customer360"
 
+_SQLITE = "sqlite:///"
 _ABSENT = "RESOURCE_DOES_NOT_EXIST"
 """What MLflow calls a model, or a version, that there is not."""
 
@@ -85,6 +86,12 @@ class Tracking:
     experiment: str = EXPERIMENT
 
     @property
+    def is_there(self) -> bool:
+        """Whether anything can have been logged: a local database is made by the first training."""
+        file = self.uri.removeprefix(_SQLITE)
+        return not self.uri.startswith(_SQLITE) or Path(file).exists()
+
+    @property
     def artifact_location(self) -> str | None:
         """The artifacts' place as MLflow wants it."""
         if self.artifacts is None:
@@ -113,8 +120,8 @@ def connected(tracking: Tracking) -> Iterator[ModuleType]:
         TrackingError: The database or server does not answer.
     """
     mlflow = import_mlflow()
-    if tracking.uri.startswith("sqlite:///"):
-        Path(tracking.uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    if tracking.uri.startswith(_SQLITE):
+        Path(tracking.uri.removeprefix(_SQLITE)).parent.mkdir(parents=True, exist_ok=True)
     before = (mlflow.get_tracking_uri(), mlflow.get_registry_uri())
     levels = {name: logging.getLogger(name).level for name in _NOISY}
     for name, level in _NOISY.items():

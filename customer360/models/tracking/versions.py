@@ -63,6 +63,8 @@ def registered_versions(spec: ModelSpec[Any], tracking: Tracking) -> list[Regist
     Raises:
         TrackingError: The database or server does not answer.
     """
+    if not tracking.is_there:
+        return []
     with connected(tracking) as mlflow:
         experiment_of(mlflow, tracking)
         client = mlflow.MlflowClient()
@@ -107,7 +109,7 @@ def promote(spec: ModelSpec[Any], version: str, tracking: Tracking) -> str | Non
     if version not in versions:
         raise PromotionError(
             f"{spec.title} has no version {version}; it has "
-            f"{', '.join(versions) if versions else 'none yet: run `make train`'}"
+            f"{', '.join(versions) or 'none yet: `customer360 train` makes one'}"
         )
     with connected(tracking) as mlflow:
         champion = registered(mlflow, name, CHAMPION)
@@ -146,15 +148,18 @@ def rollback(spec: ModelSpec[Any], tracking: Tracking) -> tuple[str, str]:
         TrackingError: The database or server does not answer.
     """
     name = spec.registered
+    nowhere = PromotionError(
+        f"{spec.title} has no earlier champion to go back to; `customer360 models` lists the "
+        "versions there are"
+    )
+    if not tracking.is_there:
+        raise nowhere
     with connected(tracking) as mlflow:
         experiment_of(mlflow, tracking)
         champion = registered(mlflow, name, CHAMPION)
         earlier = champion.tags.get(REPLACED) if champion is not None else None
         if champion is None or earlier is None:
-            raise PromotionError(
-                f"{spec.title} has no earlier champion to go back to; "
-                "`customer360 models` lists the versions there are"
-            )
+            raise nowhere
         _crown(mlflow, name, earlier)
         mlflow.MlflowClient().set_registered_model_alias(name, CHALLENGER, champion.version)
         return earlier, str(champion.version)

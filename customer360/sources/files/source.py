@@ -121,7 +121,7 @@ class FilesSource(MappedSource[FileMapping]):
             files = [file for file in files if self.mapping.delivered_on(file.name) is not None]
         if not files:
             wanted = self.mapping.date_in_name or " or ".join(self.mapping.globs)
-            problem = "no such file" if self.path.is_dir() else "nothing there"
+            problem = "no such file in that folder" if self.path.is_dir() else "nothing there"
             if self.path.is_file():
                 problem = "a file of another name"
             remedy = "give another --path, or write `path:` in the mapping"
@@ -263,7 +263,7 @@ class FilesSource(MappedSource[FileMapping]):
                 form=mapping.text,
                 cache=self.cache,
             ),
-            too_long=functools.partial(columns.too_long, files, mapping.text, self.cache),
+            of_no_row=functools.partial(columns.of_no_row, files, mapping.text, self.cache),
         )
         if mapping.columns.refunded_at is None:
             return days

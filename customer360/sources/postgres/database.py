@@ -92,7 +92,7 @@ class State:
         if missing:
             spelt = {name.lower(): name for name in self.types}
             near = [spelt[name.lower()] for name in missing if name.lower() in spelt]
-            remedy = f"{listed(near)} differs in case" if near else "check the mapping"
+            remedy = f"{listed(near)} differs in case: write it so" if near else "check the mapping"
             raise self._error(
                 f"has no column {listed(missing)}, only {listed(list(self.types), 12)}; {remedy}"
             )

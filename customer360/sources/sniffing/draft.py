@@ -16,6 +16,7 @@ import yaml
 from customer360.contracts.numbers import SIGNS_OF
 from customer360.contracts.times import YEARS_FROM, contradiction, has_offset, read_times
 from customer360.errors import counted_rows
+from customer360.mistakes import NAME
 from customer360.sources.files.mapping import (
     BUILT_IN,
     FileMapping,
@@ -23,7 +24,6 @@ from customer360.sources.files.mapping import (
     parse_mapping,
     shipped_mappings,
 )
-from customer360.sources.mapping import NAME
 from customer360.sources.sniffing.grain import RowProfile, Rule, look_at_rows
 from customer360.sources.sniffing.roles import DAYS, MONEY, TIMES, Chosen, choose, serial_of
 from customer360.sources.sniffing.sample import Sample, files_in, look_at

@@ -150,7 +150,9 @@ def _of_text(file: Path, size: int) -> Sample:
         data = stream.read(size)
         whole = not stream.read(1)
     if not data.strip():
-        raise BrokenFileError(file.name, "a CSV file with a header", "an empty file")
+        raise BrokenFileError(
+            file.name, "a CSV file with a header", "an empty file", csv_files.EMPTY
+        )
     if not whole:
         data = data[: data.rfind(b"\n") + 1] or data
     encoding, reason, sure = encoding_of(data)

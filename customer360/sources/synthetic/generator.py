@@ -143,7 +143,7 @@ def _check(wanted: Manifest) -> None:
     days = (wanted.end - wanted.start).days + 1
     if not 1 <= days <= 36_525:
         raise SyntheticDataError(
-            f"generate: {wanted.start} to {wanted.end} is {days} days, must be 1 to 36,525; "
+            f"generate: {wanted.start} to {wanted.end} is {days:,} days, must be 1 to 36,525; "
             "both ends are included"
         )
 

@@ -50,8 +50,11 @@ def test_what_guides_the_reading_is_kept_in_bronze() -> None:
     [
         (("table: public.orders", ""), "name either a table or a query"),
         (("grain", "query: SELECT 1\ngrain"), "name either a table or a query"),
-        (("table:", "tables:"), "tables: is not a key of a mapping; known are name, .*, table, qu"),
-        (("grain", "watermark: {colum: at}\ngrain"), "watermark.colum: is not a key .*column, ove"),
+        (("table:", "tables:"), "tables: is not a key of a mapping; write table if that is meant"),
+        (
+            ("grain", "watermark: {colum: at}\ngrain"),
+            "watermark.colum: is not a key .*; write column if",
+        ),
         (
             ("grain", "deletes: {colum: at}\ngrain"),
             "deletes.SoftDelete.colum: is not a key .* column",
