@@ -2,10 +2,10 @@
 
 A row is such a person's where an identifier in it has a hash that ``quarantine/forgotten`` holds.
 What it says of the person goes. A sale stays, if the deployment wants its money, as one of nobody:
-its numbers, dates and states; the texts that tell orders apart become keyed hashes, so that a
-refund finds its order and a repeat its first, and all other texts go, because anything may stand in
-them. Whatever else there is of the person is a line in quarantine without content, so that every
-row received stays accounted for.
+its numbers, dates and states; the texts that tell orders and their lines apart become keyed hashes,
+so that a refund finds its order, a repeat its first, and two lines stay two; all other texts go,
+because anything may stand in them. Whatever else there is of the person is a line in quarantine
+without content, so that every row received stays accounted for.
 """
 
 from __future__ import annotations
@@ -28,7 +28,12 @@ from customer360.contracts.checks import (
     violation_columns,
 )
 from customer360.contracts.sql import quoted
-from customer360.silver.keys import customer_key, customer_key_of
+from customer360.silver.keys import (
+    TELLING_APART,
+    TELLING_APART_ONLY,
+    customer_key,
+    customer_key_of,
+)
 from customer360.silver.text import identifier
 from customer360.sources.people import CUSTOMER, PersonColumns
 
@@ -50,9 +55,9 @@ BETWEEN_WORDS = r"[^\p{L}\p{N}@._+-]+"
 NOBODY = "[forgotten]"
 """Stands in raw files of our own where the customer's id stood."""
 
-_KEY_PREFIX, _KEY_DIGITS = "forgotten-", 32
-_KEY = f"^{_KEY_PREFIX}[0-9a-f]{{{_KEY_DIGITS}}}$"
-_NO_SALE, _NAMED = "__no_sale", "__named"
+_KEY_DIGITS = 32
+_HASH_DIGITS = 16  # of a row's hash, 64 bits
+_NO_SALE, _NAMED, _SAID = "__no_sale", "__named", "__said"
 _STAYS = ("integer", "number", "date", "timestamp", "boolean")
 
 
@@ -166,7 +171,7 @@ def blanked(
     nothing = F.lit(None).cast("string")
     no_sale = people.left_out if people.left_out is not None else F.lit(False)
     rows = checked.withColumns(
-        {_NO_SALE: F.coalesce(no_sale, F.lit(False))}
+        {_NO_SALE: F.coalesce(no_sale, F.lit(False)), _SAID: row_hash(contract)}
         | {name: of_person(name, nothing) for name in emptied}
         # What is no number, date or allowed word was set aside: anything may stand there.
         | {
@@ -189,10 +194,25 @@ def blanked(
     stays = keeps_every_rule(contract) & may_stay & ~F.col(_NO_SALE)
     return rows.withColumns(
         {
-            ROW_HASH: of_person(ROW_HASH, row_hash(contract)),
+            ROW_HASH: of_person(ROW_HASH, _hash_of_nobody(contract, people, forgotten)),
             IS_LEFT_OUT: F.col(IS_LEFT_OUT) | (flagged & ~stays),
         }
-    ).drop(_NO_SALE)
+    ).drop(_NO_SALE, _SAID)
+
+
+def _hash_of_nobody(contract: Contract, people: PersonColumns, forgotten: Forgotten) -> SparkColumn:
+    """The hash of a row that is blanked: of what is left of it.
+
+    Where rows are told apart by all that they say, a keyed one of what it said, so that two that
+    differed in what has gone stay two. One that has nothing to lose, such as one that was blanked
+    before, keeps the hash that it has.
+    """
+    left = row_hash(contract)
+    if not people.told_apart_by_all:
+        return left
+    keyed = customer_key("row", F.col(_SAID).cast("string"), forgotten.secret)
+    number = F.conv(F.substring(keyed, 1, _HASH_DIGITS), 16, -10).cast("bigint")
+    return F.when(F.col(_SAID) == left, F.col(ROW_HASH)).otherwise(number)
 
 
 def _if_read(column: Column) -> SparkColumn:
@@ -222,16 +242,16 @@ def key_of(text: str | None, secret: bytes) -> str | None:
 
     As `blanked` computes it, for a row in Python.
     """
-    if text is None or not text.strip() or re.fullmatch(_KEY, text.strip()):
+    if text is None or not text.strip() or re.fullmatch(TELLING_APART_ONLY, text.strip()):
         return text
-    return _KEY_PREFIX + customer_key_of("key", text.strip(), secret)[:_KEY_DIGITS]
+    return TELLING_APART + customer_key_of("key", text.strip(), secret)[:_KEY_DIGITS]
 
 
 def _keyed(text: SparkColumn, secret: bytes) -> SparkColumn:
     plain = F.trim(text)
-    stays = (plain == "") | plain.rlike(_KEY)
+    stays = (plain == "") | plain.rlike(TELLING_APART_ONLY)
     hashed = F.substring(customer_key("key", plain, secret), 1, _KEY_DIGITS)
-    return F.when(stays, text).otherwise(F.concat(F.lit(_KEY_PREFIX), hashed))
+    return F.when(stays, text).otherwise(F.concat(F.lit(TELLING_APART), hashed))
 
 
 def _bits_of(contract: Contract, columns: set[str]) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from pyspark.sql import Column as SparkColumn
@@ -28,8 +29,21 @@ from customer360.sources.people import PersonColumns
 WORTH = "_worth"
 """What a row is worth, beside the columns of a received row; null where nothing can be told."""
 
-NOTHING_LEFT = "{}"
-"""What quarantine has of a row of somebody forgotten."""
+
+def nothing_left(key: Mapping[str, SparkColumn]) -> SparkColumn:
+    """What quarantine has of a row of somebody forgotten: nothing, or the row's key alone.
+
+    A table that is kept equal to a database knows by it that it has seen the row.
+
+    Args:
+        key: By name, the texts of the columns that tell the table's rows apart; none where its rows
+            are not followed.
+    """
+    if not key:
+        return F.lit("{}")
+    named = F.struct(*(value.alias(name) for name, value in key.items()))
+    return F.to_json(named, {"ignoreNullFields": "false"})
+
 
 _RUN_ID = "_run_id"
 
@@ -104,13 +118,19 @@ def accepted(received: DataFrame, contract: Contract) -> DataFrame:
     return received.where(kept(contract)).select(*map(quoted, names))
 
 
-def rejected(received: DataFrame, contract: Contract) -> DataFrame:
+def rejected(received: DataFrame, contract: Contract, key: Sequence[str] = ()) -> DataFrame:
     """The quarantine rows: the others, each with every reason and its raw text.
 
     ``raw`` is the row as JSON, nulls kept, with columns the contract does not know under
     ``_rescued``; for a row that could not be split it is the line as it stood in the file. Of an
-    edited row it is what was made of it; of somebody forgotten nothing.
+    edited row it is what was made of it; of somebody forgotten `nothing_left`.
+
+    Args:
+        received: As `received` gives them.
+        contract: The bronze table's.
+        key: Columns, of nobody's own, by which a table that changes in place finds its rows.
     """
+    left = nothing_left({name: F.col(quoted(name)) for name in key})
     why = (
         F.when(F.col(FORGOTTEN), F.array(F.lit(FORGOTTEN_PERSON)))
         .when(F.col(IS_LEFT_OUT), F.array(F.lit(LEFT_OUT)))
@@ -119,7 +139,7 @@ def rejected(received: DataFrame, contract: Contract) -> DataFrame:
     return received.where(~kept(contract)).select(
         F.col("_delivered_on"),
         why.alias("reasons"),
-        F.when(F.col(FORGOTTEN), NOTHING_LEFT).otherwise(_raw(contract)).alias("raw"),
+        F.when(F.col(FORGOTTEN), left).otherwise(_raw(contract)).alias("raw"),
         F.col("_source_file"),
         F.col("_ingested_at"),
         F.col("_row_hash"),

@@ -177,14 +177,18 @@ def rotate_key(
     done = rotate(work, rotation, lambda: _publish(after, work), lambda line: say(f"  {line}"))
     say(f"{done.customers:,} customers have another key, in {done.tables} tables")
     if done.lists:
+        say(f"{done.lists:,} campaign lists are written again with them, of who may be written to")
+    for sentence in done.lists_left:
+        say(f"[yellow]not written again, and deleted: {escape(sentence)}[/yellow]")
+    if done.reports:
         say(
-            f"{done.lists} files of lists and reports with the old keys are deleted: write lists "
-            f"again by `{settings.command('export LIST')}`"
+            f"{done.reports:,} files of reports about people are deleted: write one again by "
+            f"`{settings.command('privacy report CUSTOMER')}`"
         )
     if done.set_yourself:
         say("set customer_key_secret to the new secret now: nothing works with the old one")
-    if settings.suppression_path is not None:
-        say(f"look there yourself: customer keys in {escape(str(settings.suppression_path))}")
+    for place in done.elsewhere:
+        say(f"look there yourself: {escape(place)}")
 
 
 def _secret_in(file: Path) -> str:

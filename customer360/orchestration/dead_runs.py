@@ -13,6 +13,7 @@ from dataclasses import asdict
 import dagster as dg
 
 from customer360.home_lock import Writer
+from customer360.settings import Settings
 
 PROCESS_TAG = "customer360/process"
 """Tag of a run: which process works on it."""
@@ -33,11 +34,28 @@ def name_of(run_id: str) -> str:
     return f"Dagster's run {run_id[:8]}"
 
 
-def end_dead_runs(instance: dg.DagsterInstance) -> None:
+def end_dead_runs(settings: Settings, instance: dg.DagsterInstance) -> None:
     """Show as failed each run that is shown as running, or about to, and whose process is gone.
 
     Those that the daemon has started it starts again, as ``run_retries`` in ``dagster.yaml`` says.
+    What they were logging in MLflow is closed as well.
+
+    Args:
+        settings: The deployment's.
+        instance: Its Dagster instance.
     """
+    if not _end(instance) or not (settings.mlflow_dir.exists() or settings.mlflow_tracking_uri):
+        return
+    # Only now: MLflow takes seconds to load, and hardly ever has a run been killed.
+    from customer360.models.tracking.unfinished import end_dead_trainings
+    from customer360.pipeline.run_models import tracking_of
+
+    end_dead_trainings(tracking_of(settings))
+
+
+def _end(instance: dg.DagsterInstance) -> bool:
+    """Show dead runs as failed; whether there was one."""
+    ended = False
     running = dg.RunsFilter(
         statuses=[
             dg.DagsterRunStatus.NOT_STARTED,
@@ -62,3 +80,5 @@ def end_dead_runs(instance: dg.DagsterInstance) -> None:
             f"its process ({writer.pid}) ended without a word: killed, or out of memory; "
             "it can be run again",
         )
+        ended = True
+    return ended

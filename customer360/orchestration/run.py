@@ -193,7 +193,7 @@ def _running(settings: Settings, say: Say) -> Iterator[tuple[dg.Definitions, dg.
     stop = listen(say)
     try:
         with open_instance(settings) as instance:
-            end_dead_runs(instance)  # no daemon may be there to notice them
+            end_dead_runs(settings, instance)  # no daemon may be there to notice them
             try:
                 yield definitions, instance
             finally:

@@ -102,7 +102,7 @@ def runs_sensor(settings: Settings) -> dg.SensorDefinition:
         "warehouse how runs have ended.",
     )
     def runs(context: dg.SensorEvaluationContext) -> dg.SkipReason | dg.SensorResult:
-        end_dead_runs(context.instance)
+        end_dead_runs(settings, context.instance)
         newest = context.instance.get_run_records(dg.RunsFilter(statuses=ENDED), limit=RUNS_KEPT)
         ids = " ".join(sorted(record.dagster_run.run_id for record in newest))
         seen = hashlib.sha256(ids.encode()).hexdigest()

@@ -217,7 +217,7 @@ class _Step:
     ) -> Commit:
         """Put the rejected rows, and those that are gone, in place of what was known of them."""
         work, name = self.work, self.quarantine
-        rows = ingest.rejected(received, self.contract)
+        rows = ingest.rejected(received, self.contract, self.source.key_of_nobody(self.table))
         settled = self._keys(received) if self.key else None
         if gone is not None and settled is not None:
             rows = rows.unionByName(

@@ -1,4 +1,8 @@
-"""The suppression list, read as the deployment writes ids and phone numbers."""
+"""The suppression list, read as the deployment writes ids and phone numbers.
+
+It is its owner's file, and may name customers by key. When the keys are rotated, whom it names is
+kept under the new keys in a file of the home, or who must not be written to would be.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,17 @@ from pathlib import Path
 import duckdb
 
 from customer360.deployment import Deployment
+from customer360.serving.eligibility import IDENTIFIERS
 from customer360.serving.suppression import read_suppression
+from customer360.settings import Settings
+
+
+def by_former_keys(settings: Settings) -> Path:
+    """The file of whom the list named by a key that was rotated since, with the key of now.
+
+    It is read beside the list, whatever becomes of that, until somebody deletes it.
+    """
+    return settings.home / "privacy" / "suppressed_by_former_keys.csv"
 
 
 def read_suppression_list(
@@ -24,11 +38,22 @@ def read_suppression_list(
     Raises:
         SuppressionError: The file is missing, or a cell of it cannot be read.
     """
-    read_suppression(
-        connection,
-        name,
-        path,
-        sources=[source.name for source in deployment.sources],
-        secret=deployment.secret,
-        default_country=deployment.settings.default_country,
-    )
+
+    def read(table: str, file: Path) -> None:
+        read_suppression(
+            connection,
+            table,
+            file,
+            sources=[source.name for source in deployment.sources],
+            secret=deployment.secret,
+            default_country=deployment.settings.default_country,
+        )
+
+    read(name, path)
+    former = by_former_keys(deployment.settings)
+    if former.exists():
+        beside = f"{name}_by_former_keys"
+        read(beside, former)
+        columns = ", ".join(IDENTIFIERS)
+        connection.execute(f"INSERT INTO {name} SELECT {columns} FROM {beside}")
+        connection.execute(f"DROP TABLE {beside}")

@@ -146,15 +146,15 @@ def forget(work: Workspace, erasure: Erasure, publish: Callable[[], None], say: 
     quotations = forget_files.forget_quotations(settings, Words(erasure.words))
     models = models_with.flag(settings, erasure.since, erasure.id) if erasure.since else []
     say("warehouse")
-    publish_anew(settings, publish)
+    publish_anew(settings, publish, keys)
     done = Forgotten(
         erasure=erasure.id,
         people=len(erasure.people),
         rows=rows,
         lists=lists,
-        quotations=quotations,
+        quotations=quotations.taken_out,
         models=tuple(models),
-        elsewhere=tuple(_elsewhere(settings, erasure)),
+        elsewhere=(*_elsewhere(settings, erasure), *quotations.left),
     )
     journal.audited(
         settings,

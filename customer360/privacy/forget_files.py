@@ -6,6 +6,7 @@ import csv
 import json
 import shutil
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,16 @@ import pyarrow.parquet as pq
 from customer360.modes import rewritten
 from customer360.pipeline.backup import BACKUPS
 from customer360.pipeline.export import ELSEWHERE
+from customer360.pipeline.run_models import tracking_of
+from customer360.pipeline.suppression import by_former_keys
 from customer360.privacy import journal
 from customer360.privacy.known import KEY
 from customer360.privacy.scrub import Words, scrub_folder, scrub_sqlite
+from customer360.privacy.scrub_postgres import scrub_postgres
+from customer360.privacy.stores import postgres_stores, sqlite_of_mlflow
 from customer360.serving.list_files import MANIFEST, stated_files
 from customer360.serving.options import FileFormat
-from customer360.settings import Settings
+from customer360.settings import Settings, write_whole
 
 _EXAMPLES = ("input_example.json", "serving_input_example.json")
 _SCRUBBED = ("dagster", "dbt", "warehouse_docs", "reports")
@@ -40,6 +45,7 @@ def forget_lists(settings: Settings, keys: Collection[str]) -> int:
             shutil.rmtree(left, ignore_errors=True)
         elif left.exists():
             left.unlink()
+    _forget_suppressed(settings, keys)
     changed = 0
     stated: set[Path] = set()
     for manifest in sorted(settings.exports_dir.rglob(f"*.{MANIFEST}")):
@@ -63,6 +69,17 @@ def forget_lists(settings: Settings, keys: Collection[str]) -> int:
             if file not in stated:
                 file.unlink()
     return changed
+
+
+def _forget_suppressed(settings: Settings, keys: Collection[str]) -> None:
+    """Who has left needs no key by which they are suppressed; the list itself is its owner's."""
+    file = by_former_keys(settings)
+    if not file.exists():
+        return
+    lines = file.read_text(encoding="utf-8").splitlines()
+    stay = [line for line in lines if line not in keys]
+    if stay != lines:
+        write_whole(file, "\n".join((*stay, "")))
 
 
 def lists_with(settings: Settings, keys: Collection[str]) -> list[str]:
@@ -95,16 +112,43 @@ def forget_examples(settings: Settings) -> int:
     return count
 
 
-def forget_quotations(settings: Settings, words: Words) -> int:
-    """Take what names somebody out of logs, events and reports; how often it stood there.
+@dataclass(frozen=True)
+class Quotations:
+    """What became of texts that named somebody.
+
+    Attributes:
+        taken_out: How often one was found and taken out.
+        left: Where one still is, for a person to look after, a sentence each.
+    """
+
+    taken_out: int
+    left: tuple[str, ...] = ()
+
+
+def forget_quotations(settings: Settings, words: Words) -> Quotations:
+    """Take what names somebody out of logs, events and reports, wherever these are kept.
 
     Raises:
-        ScrubError: Another process keeps a database from being cleaned.
+        ScrubError: Another process keeps a database from being cleaned, or it is not reached.
+        TrackingError: The MLflow server does not answer.
     """
     folders = [settings.home / name for name in _SCRUBBED]
     count = sum(scrub_folder(folder, words) for folder in folders if folder.is_dir())
+    left: list[str] = []
     # Of MLflow the database: its models are files that no word belongs in.
-    return count + sum(scrub_sqlite(file, words) for file in settings.mlflow_dir.glob("*.db"))
+    databases = {file.absolute() for file in settings.mlflow_dir.glob("*.db")}
+    if (own := sqlite_of_mlflow(settings)) is not None and own.exists():
+        databases.add(own.absolute())
+    count += sum(scrub_sqlite(file, words) for file in sorted(databases))
+    for store in postgres_stores(settings):
+        count += scrub_postgres(store.title, store.conninfo, store.tables, words)
+        left.append(f"{store.title}: the write-ahead log and the backups of its server")
+    if settings.tracking_uri.startswith("http"):
+        from customer360.models.tracking.scrubbing import scrub_server
+
+        found, there = scrub_server(tracking_of(settings), words.taken_out)
+        count, left = count + found, [*left, *there]
+    return Quotations(count, tuple(left))
 
 
 def _files_of(manifest: Path, facts: Mapping[str, Any]) -> list[Path]:

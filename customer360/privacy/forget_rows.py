@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from customer360.bronze import forgetting
 from customer360.bronze.edits import IS_LEFT_OUT, MARK_TYPES, ROW_HASH
 from customer360.bronze.forgetting import HASH, WORD, Forgotten, identifier_hash
-from customer360.bronze.ingest import NOTHING_LEFT
+from customer360.bronze.ingest import nothing_left
 from customer360.contracts import Contract
 from customer360.contracts.checks import CORRUPT_RECORD, violation_columns
 from customer360.contracts.contract import packaged_tables
@@ -42,7 +42,7 @@ from customer360.privacy.their_rows import (
     texts_frame,
     told_by_texts,
 )
-from customer360.sources.base import ChangingSource, Source
+from customer360.sources.base import Source
 from customer360.sources.people import PersonColumns
 from customer360.table_names import (
     AS_OF,
@@ -125,6 +125,11 @@ class _Table:
     def quarantine(self) -> str:
         return quarantine_of(self.table)
 
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What stays of a refused row."""
+        return self.source.key_of_nobody(self.table)
+
     def forget_accepted(self, erasure: Erasure) -> int:
         """Bronze rows become sales of nobody, or lines of quarantine without content."""
         lakehouse, contract = self.work.lakehouse, self.source.contract(self.table)
@@ -166,7 +171,7 @@ class _Table:
         lines = gone.select(
             DELIVERY_DAY,
             F.array(F.lit(FORGOTTEN_PERSON)).alias("reasons"),
-            _raw_of_nobody(self.source, self.table).alias("raw"),
+            nothing_left({name: F.col(quoted(name)) for name in self.key}).alias("raw"),
             "_source_file",
             "_ingested_at",
             ROW_HASH,
@@ -236,7 +241,9 @@ class _Table:
             m: F.lit(None).cast(kind) for m, kind in MARK_TYPES.items() if m not in rows.columns
         }
         instead = {
-            "raw": F.lit(NOTHING_LEFT),
+            "raw": nothing_left(
+                {name: F.get_json_object("raw", f"$['{name}']") for name in self.key}
+            ),
             "reasons": F.array(F.lit(FORGOTTEN_PERSON)),
             **{name: F.lit(None) for name in (ROW_HASH, *MARK_TYPES)},
         }
@@ -248,14 +255,6 @@ class _Table:
         )
         lakehouse.replace_all(Contract.load(self.quarantine), blank.drop(IS_THEIRS))
         return count
-
-
-def _raw_of_nobody(source: Source, table: str) -> Column:
-    """What quarantine has of a row: nothing, but the key by which a changing table finds it."""
-    if not isinstance(source, ChangingSource) or not source.key(table):
-        return F.lit(NOTHING_LEFT)
-    key = F.struct(*(quoted(name) for name in source.key(table)))
-    return F.to_json(key, {"ignoreNullFields": "false"})
 
 
 def remake_silver(work: Workspace) -> None:

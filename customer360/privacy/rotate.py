@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,13 +25,17 @@ from customer360.contracts.contract import packaged_tables
 from customer360.errors import Customer360Error
 from customer360.lakehouse.history import drop_histories
 from customer360.pipeline.definitions import DEFINITIONS, definitions
-from customer360.pipeline.export import ELSEWHERE
 from customer360.pipeline.stale_snapshots import NOTED, Fresh, fresh_snapshots, note_as_fresh
+from customer360.pipeline.suppression import by_former_keys
 from customer360.pipeline.workspace import Workspace, newest_note
 from customer360.privacy import journal
 from customer360.privacy.forget import Say, refuse_unfinished
+from customer360.privacy.forget_files import elsewhere
 from customer360.privacy.known import KEY
+from customer360.privacy.lists_again import write_lists_again
+from customer360.privacy.their_rows import texts_frame
 from customer360.privacy.warehouse_anew import publish_anew
+from customer360.serving.suppression import listed_keys
 from customer360.settings import Settings, write_whole
 from customer360.silver.keys import customer_key
 from customer360.silver.personal_text import MASKED_ID
@@ -74,13 +78,19 @@ class Rotated:
     Attributes:
         customers: Customers with another key.
         tables: Tables that have been written again.
-        lists: Files of campaign lists that are gone: they named customers by the old keys.
+        lists: Campaign lists that were written again with the new keys.
+        lists_left: Those that could not be, and are gone, a sentence each.
+        reports: Files of reports about people that are gone.
+        elsewhere: What others own and has the old keys, a sentence each.
         set_yourself: The secret is one of the settings: whoever keeps it there must change it.
     """
 
     customers: int
     tables: int
     lists: int
+    lists_left: tuple[str, ...]
+    reports: int
+    elsewhere: tuple[str, ...]
     set_yourself: bool
 
 
@@ -95,6 +105,7 @@ def begin(work: Workspace, secret: str | None) -> Rotation:
         ErasureError: A rotation or an erasure is under way.
         RotationError: There are no customers yet, or the secret comes from the settings and no new
             one was given, or the same.
+        SuppressionError: The suppression list cannot be read: whom it names by a key would be lost.
     """
     settings = work.deployment.settings
     refuse_unfinished(settings)
@@ -107,6 +118,7 @@ def begin(work: Workspace, secret: str | None) -> Rotation:
         )
     if secret is not None and secret.encode() == settings.secret():
         raise RotationError("--secret-file holds the secret that is in use: give another one")
+    _suppressed(settings)
     rotation = Rotation(secrets.token_hex(6), fresh_snapshots(work.tables))
     _noted(settings, rotation)
     write_whole(settings.next_secret_file, secret or secrets.token_hex(32))
@@ -130,12 +142,13 @@ def rotate(work: Workspace, rotation: Rotation, publish: Callable[[], None], say
     """Carry out ``rotation``, from where it was. Nobody else may write the home meanwhile."""
     settings = work.deployment.settings
     if not settings.next_secret_file.exists():  # all but the warehouse was done
-        publish_anew(settings, publish)
-        return _over(settings, rotation, Rotated(0, 0, 0, bool(settings.customer_key_secret)))
+        return _finish(settings, rotation, settings, publish, say)
     secret = settings.next_secret_file.read_bytes()
     known = work.lakehouse.read(CUSTOMERS)
     keys = known.select(F.col(KEY).alias(_OLD), _new_key(known, secret).alias(_NEW)).persist()
     customers = keys.count()
+    # While it is known which key is whose.
+    _suppress_by_new_keys(work, keys)
     done = 0
     names = [name for name in packaged_tables() if KEY in Contract.load(name).column_names]
     others = [name for name in names if name not in (CUSTOMER_DAYS, CUSTOMERS)]
@@ -147,17 +160,56 @@ def rotate(work: Workspace, rotation: Rotation, publish: Callable[[], None], say
             done += 1
     say("earlier versions of all tables")
     drop_histories(work.lakehouse)
-    lists = _drop_lists(settings)
-    say("secret and warehouse")
-    set_yourself = settings.use_next_secret()
-    publish_anew(settings, publish)
-    return _over(settings, rotation, Rotated(customers, done, lists, set_yourself))
+    after = settings
+    if settings.use_next_secret():
+        after = settings.model_copy(update={"customer_key_secret": secret.decode()})
+    return _finish(settings, rotation, after, publish, say, customers=customers, tables=done)
 
 
-def _over(settings: Settings, rotation: Rotation, done: Rotated) -> Rotated:
-    journal.audited(settings, what="rotate-key", rotation=rotation.id, customers=done.customers)
+def _finish(
+    settings: Settings,
+    rotation: Rotation,
+    after: Settings,
+    publish: Callable[[], None],
+    say: Say,
+    *,
+    customers: int = 0,
+    tables: int = 0,
+) -> Rotated:
+    """What is made of tables that have the new keys.
+
+    Args:
+        settings: The deployment's.
+        rotation: The rotation.
+        after: The deployment's with the new secret.
+        publish: Brings the warehouse up to date.
+        say: Receives progress, a line at a time.
+        customers: With another key.
+        tables: Written again.
+    """
+    say("lists")
+    lists = write_lists_again(after)
+    reports = _drop_reports(settings)
+    say("warehouse")
+    publish_anew(settings, publish, None)  # no key of before stays
+    journal.audited(
+        settings,
+        what="rotate-key",
+        rotation=rotation.id,
+        customers=customers,
+        lists=lists.written,
+        lists_left=lists.left,
+    )
     journal.rotation_file(settings).unlink()
-    return done
+    return Rotated(
+        customers,
+        tables,
+        lists.written,
+        lists.left,
+        reports,
+        tuple(_elsewhere(settings)),
+        bool(settings.customer_key_secret),
+    )
 
 
 def _new_key(customers: DataFrame, secret: bytes) -> Column:
@@ -230,17 +282,41 @@ def _needs_bronze(work: Workspace) -> bool:
     )
 
 
-def _drop_lists(settings: Settings) -> int:
-    """Delete campaign lists, which name customers by the old keys; how many files they were."""
-    files = [
-        file
-        for folder in (settings.exports_dir, journal.reports_folder(settings))
-        for file in folder.rglob("*")
-        if file.is_file() and file.name != ELSEWHERE
-    ]
+def _suppressed(settings: Settings) -> set[str]:
+    """Customer keys by which the suppression list names somebody, or did before a rotation."""
+    former = by_former_keys(settings)
+    files = [settings.suppression_path, former if former.exists() else None]
+    return {key for file in files if file is not None for key in listed_keys(file)}
+
+
+def _suppress_by_new_keys(work: Workspace, keys: DataFrame) -> None:
+    """Keep who is suppressed by a key under the new one: the list itself is its owner's."""
+    settings = work.deployment.settings
+    named = _suppressed(settings)
+    if not named:
+        return
+    # Named by a new one they are where a rotation that was stopped has done this before.
+    both = keys.unionByName(keys.select(F.col(_NEW).alias(_OLD), _NEW))
+    new = texts_frame(work.spark, _OLD, named).join(both, _OLD).select(_NEW).distinct().collect()
+    write_whole(by_former_keys(settings), "\n".join((KEY, *sorted(row[_NEW] for row in new), "")))
+
+
+def _drop_reports(settings: Settings) -> int:
+    """Delete reports about people, which name them by the old keys; how many files they were."""
+    files = [file for file in journal.reports_folder(settings).rglob("*") if file.is_file()]
     for file in files:
         file.unlink()
     return len(files)
+
+
+def _elsewhere(settings: Settings) -> Iterator[str]:
+    yield from elsewhere(settings)
+    if settings.suppression_path is not None and by_former_keys(settings).exists():
+        yield (
+            f"suppression list {settings.suppression_path}: it names customers by former keys; "
+            f"{by_former_keys(settings)} has the new ones, and is read beside it until you have "
+            "put them there and deleted it"
+        )
 
 
 def _noted(settings: Settings, rotation: Rotation) -> None:

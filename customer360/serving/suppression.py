@@ -16,6 +16,7 @@ because of a typing mistake.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -104,6 +105,18 @@ def read_suppression(
         SELECT DISTINCT {", ".join(IDENTIFIERS)} FROM read_cells WHERE value IS NOT NULL"""
     )
     connection.execute("DROP TABLE read_cells")
+
+
+def listed_keys(path: Path) -> Iterator[str]:
+    """The customer keys that stand in a suppression list; whom it names otherwise is passed over.
+
+    Raises:
+        SuppressionError: The file is missing, or is no such list.
+    """
+    for batch in _batches(path, (), b""):
+        for key in batch.column("customer_key").drop_null().to_pylist():
+            if re.fullmatch(contacts.HASH_PATTERN, key.lower()):
+                yield key.lower()
 
 
 def _if_hash(cell: str) -> str:

@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 
 _BLOCK = 64  # bytes SHA-256 works on at a time
 
+TELLING_APART = "forgotten-"
+"""How a text begins that only tells rows of somebody forgotten apart: 32 hexadecimal digits of a
+keyed hash follow."""
+
+TELLING_APART_ONLY = f"^{TELLING_APART}[0-9a-f]{{32}}$"
+"""Regular expression of such a text, which says nothing."""
+
 
 def customer_key(source: Column | str, source_customer_id: Column, secret: bytes) -> Column:
     """HMAC-SHA-256 (RFC 2104) of ``<source>:<source_customer_id>`` as 64 hexadecimal digits.

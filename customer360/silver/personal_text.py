@@ -28,7 +28,7 @@ from __future__ import annotations
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from customer360.silver.keys import order_key
+from customer360.silver.keys import TELLING_APART_ONLY, order_key
 
 MASKED = "masked"
 """Stands for a text in which a person could be read."""
@@ -73,9 +73,13 @@ _MAY_BE_ID = r"[@%+(]|\d[ .-]\d"
 
 
 def masked_text(text: Column) -> Column:
-    """``text``, or `MASKED` where a person can be read in it; null stays null."""
+    """``text``, or `MASKED` where a person can be read in it; null stays null.
+
+    What only tells rows of somebody forgotten apart stays, though its digits may look like any.
+    """
     found = _may_be(text, _MAY_BE_TEXT) & (
-        text.rlike(_UNMARKED) | _is_card(text, _CARD) | _is_card(text, _BARE_CARD)
+        (text.rlike(_UNMARKED) | _is_card(text, _CARD) | _is_card(text, _BARE_CARD))
+        & ~text.rlike(TELLING_APART_ONLY)
     )
     return F.when(found, F.lit(MASKED)).otherwise(text)
 

@@ -120,6 +120,10 @@ class Source(ABC):
             BrokenFileError: A file misses a column, is unreadable or wrongly delimited.
         """
 
+    def key_of_nobody(self, table: str) -> tuple[str, ...]:
+        """Bronze columns that stay of a refused row of somebody forgotten, so that it is found."""
+        return ()
+
     def drop_copies(self) -> None:
         """Delete copies of its files that were made to be read; they are made again when needed."""
         if self.cache is not None:
@@ -184,6 +188,11 @@ class ChangingSource(Source):
     @abstractmethod
     def key(self, table: str) -> tuple[str, ...]:
         """Bronze columns that tell rows apart; none where polls are whole and deletes unnoticed."""
+
+    def key_of_nobody(self, table: str) -> tuple[str, ...]:
+        """The key, by which bronze is kept equal to the source; none where it is a person's own."""
+        key = self.key(table)
+        return () if set(key) & set(self.contract(table).personal_columns) else key
 
     @abstractmethod
     def poll(

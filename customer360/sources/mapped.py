@@ -183,7 +183,8 @@ class MappedSource(Source, Generic[MappingT]):
         """Rows name their customer; one that does not is of whoever the rest of its order is of.
 
         What the mapping tests stays in a sale without a customer, or it would become another kind
-        of row. Where lines have no number of their own, what tells them apart stays apart.
+        of row. Texts that say what was sold, and how, go on telling lines, refunds and versions of
+        an order apart.
         """
         from pyspark.sql import functions as F
 
@@ -200,7 +201,10 @@ class MappedSource(Source, Generic[MappingT]):
         tested = {self._names[rule.column] for rule in self.mapping.rules()}
         tested |= {self._names[header] for header in self._asked()}
         kept = tested | {name for name, own in roles.items() if own & {"currency"}}
-        keys = {name for name, own in roles.items() if own & set(_ROW_IDS)} - kept
+        of_customer = {name for name, own in roles.items() if own & set(CUSTOMER_ROLES)}
+        texts = {c.name for c in self._contract.columns if c.logical_type == "string"}
+        ids = {name for name, own in roles.items() if own & set(_ROW_IDS)}
+        keys = (ids | texts - of_customer - personal) - kept
         # What is asked of a person is answered as before by a text that is nobody's; only rows
         # that it leaves out are no sales.
         keys |= {name for name in kept & personal if "customer_id" not in roles.get(name, ())}
@@ -211,14 +215,6 @@ class MappedSource(Source, Generic[MappingT]):
             for rule, fits in zip(self.mapping.exclude, rules, strict=True)
             if fits is not None and self._names[rule.column] in personal
         ]
-        if self.order_lines and not self._has("line_id"):
-            shown = {"category", *_HOW, *CUSTOMER_ROLES}
-            others = (c for c in self._contract.columns if c.logical_type == "string")
-            keys |= {
-                c.name
-                for c in others
-                if not (c.is_personal or roles.get(c.name, set()) & shown) and c.name not in kept
-            }
         links, leads = {}, {}
         if self._has("customer_id"):
             links[CUSTOMER_LINK] = value("customer_id")
@@ -229,6 +225,7 @@ class MappedSource(Source, Generic[MappingT]):
             links,
             leads,
             keys=tuple(sorted(keys)),
+            told_apart_by_all=self.order_lines and not self._has("line_id"),
             kept=tuple(sorted(kept)),
             identifying=tuple(
                 sorted(name for name, own in roles.items() if own & _IDENTIFYING_ROLES)

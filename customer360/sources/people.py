@@ -22,6 +22,7 @@ class PersonColumns:
             is: `CUSTOMER`, or another kind that rows of the customer lead to.
         leads: By kind of identifier, what else is the customer's, by a row that is.
         keys: Columns of texts that tell orders and their lines apart.
+        told_apart_by_all: Rows have no number of their own: all that one says tells it apart.
         kept: Columns of texts that describe a sale and nobody: its state, its currency.
         identifying: Columns whose values are one person's, wherever they stand: addresses and
             numbers of theirs.
@@ -33,6 +34,7 @@ class PersonColumns:
     links: Mapping[str, Column] = field(default_factory=dict)
     leads: Mapping[str, Column] = field(default_factory=dict)
     keys: tuple[str, ...] = ()
+    told_apart_by_all: bool = False
     kept: tuple[str, ...] = ()
     identifying: tuple[str, ...] = ()
     left_out: Column | None = None

@@ -7,6 +7,8 @@ import json
 import logging
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
@@ -49,8 +51,9 @@ from customer360.models.tracking import (
     scoring_champion,
 )
 from customer360.models.tracking import stored as stored_models
-from customer360.models.tracking.connection import connected
+from customer360.models.tracking.connection import connected, experiment_of
 from customer360.models.tracking.form import DIGESTS, ChangedModelError
+from customer360.models.tracking.unfinished import end_dead_trainings, process_tag
 from customer360.models.windows import AsOfGrid, ChurnWindows
 from customer360.plotting import png
 
@@ -545,3 +548,55 @@ def test_a_file_that_training_did_not_write_is_not_read(
     with caplog.at_level(logging.WARNING):
         assert load_champion(CHURN, tracking).model.booster
     assert "registered by an older release, without its checksum" in caplog.text
+
+
+_KILLED = """
+import os
+import sys
+from customer360.models.tracking.connection import Tracking, connected, experiment_of
+from customer360.models.tracking.unfinished import process_tag
+
+tracking = Tracking(*sys.argv[1:])
+with connected(tracking) as mlflow:
+    experiment = experiment_of(mlflow, tracking)
+    run = mlflow.start_run(experiment_id=experiment, tags=process_tag())
+    mlflow.initialize_logged_model("half", source_run_id=run.info.run_id)
+    print(run.info.run_id, flush=True)
+    os.kill(os.getpid(), 9)
+"""
+
+
+def test_what_a_killed_training_left_running_is_closed_by_the_next(tracking: Tracking) -> None:
+    killed = subprocess.run(
+        [sys.executable, "-c", _KILLED, tracking.uri, str(tracking.artifacts)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    dead = killed.stdout.strip()
+    assert len(dead) == 32, killed.stderr
+
+    def state(run_id: str) -> tuple[str, list[str]]:
+        with connected(tracking) as mlflow:
+            client = mlflow.MlflowClient()
+            run = client.get_run(run_id)
+            found = client.search_logged_models(
+                [run.info.experiment_id], f"source_run_id = '{run_id}'"
+            )
+            return run.info.status, [str(model.status) for model in found]
+
+    with connected(tracking) as mlflow:
+        experiment = experiment_of(mlflow, tracking)
+        of_nobody = mlflow.MlflowClient().create_run(experiment).info.run_id
+        alive = mlflow.MlflowClient().create_run(experiment, tags=process_tag()).info.run_id
+    assert state(dead) == ("RUNNING", ["PENDING"])
+    logged = log_training(LIFETIME_VALUE, lifetime_value_training(), tracking, GATE)
+    assert state(dead) == ("KILLED", ["FAILED"])
+    assert state(of_nobody)[0] == state(alive)[0] == "RUNNING"
+    assert state(logged.run_id) == ("FINISHED", ["READY"])
+    assert end_dead_trainings(tracking) == []
+
+
+def test_an_mlflow_that_does_not_answer_stops_nobody_who_would_close_runs(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_text("no database")
+    assert end_dead_trainings(Tracking(f"sqlite:///{tmp_path}/mlflow.db")) == []

@@ -16,6 +16,7 @@ import pytest
 
 from customer360.days import DayRange
 from customer360.home_lock import Writer
+from customer360.models.tracking import unfinished
 from customer360.orchestration import run
 from customer360.orchestration.dead_runs import PROCESS_TAG, end_dead_runs, name_of
 from customer360.orchestration.failure import first_failure
@@ -24,6 +25,7 @@ from customer360.orchestration.jobs import PUBLISH
 from customer360.orchestration.progress import progress_logger
 from customer360.orchestration.run import Plan
 from customer360.orchestration.run_history import runs_sensor
+from customer360.pipeline.run_models import tracking_of
 from customer360.settings import load_settings
 
 pytestmark = pytest.mark.integration
@@ -70,7 +72,7 @@ def test_a_killed_run_is_shown_as_failed_and_a_living_one_is_left_alone(tmp_path
             assert process.stderr is not None
             while b"STEP_START" not in (line := process.stderr.readline()):
                 assert line, "it ended"
-            end_dead_runs(instance)
+            end_dead_runs(settings, instance)
             (run,) = instance.get_runs()
             assert run.status is dg.DagsterRunStatus.STARTED
             process.kill()
@@ -81,6 +83,30 @@ def test_a_killed_run_is_shown_as_failed_and_a_living_one_is_left_alone(tmp_path
         events = [entry.dagster_event for entry in instance.all_logs(run.run_id)]
         told = first_failure([event for event in events if event])
     assert told.reason.startswith(f"its process ({process.pid}) ended without a word")
+
+
+def test_what_a_killed_run_was_logging_is_closed_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MLflow is asked only then: it takes seconds to load."""
+    run_id = str(uuid.uuid4())
+    gone = Writer(name_of(run_id), 1, 0.0, 0.0, socket.gethostname())
+    dead = dg.DagsterRun(
+        job_name="gold",
+        run_id=run_id,
+        status=dg.DagsterRunStatus.STARTED,
+        tags={PROCESS_TAG: json.dumps(asdict(gone))},
+    )
+    asked: list[str] = []
+    monkeypatch.setattr(unfinished, "end_dead_trainings", lambda where: asked.append(where.uri))
+    settings = load_settings(tmp_path)
+    with open_instance(settings) as instance:
+        end_dead_runs(settings, instance)
+        instance.add_run(dead)
+        settings.mlflow_dir.mkdir(parents=True)
+        end_dead_runs(settings, instance)
+        end_dead_runs(settings, instance)
+    assert asked == [tracking_of(settings).uri]
 
 
 @pytest.mark.parametrize("status", ["NOT_STARTED", "STARTING", "STARTED", "CANCELING"])
@@ -119,8 +145,9 @@ def test_a_run_that_is_started_again_is_not_taken_for_the_one_before(tmp_path: P
         status=dg.DagsterRunStatus.STARTED,
         tags={PROCESS_TAG: json.dumps(asdict(gone))},
     )
-    with open_instance(load_settings(tmp_path)) as instance:
+    settings = load_settings(tmp_path)
+    with open_instance(settings) as instance:
         instance.add_run(run)
-        end_dead_runs(instance)
+        end_dead_runs(settings, instance)
         (found,) = instance.get_runs()
     assert found.status is dg.DagsterRunStatus.STARTED

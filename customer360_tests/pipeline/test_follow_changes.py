@@ -28,6 +28,7 @@ from customer360.privacy.known import known_of
 from customer360.privacy.people import find_people
 from customer360.privacy.their_rows import people_by_source
 from customer360.settings import remember
+from customer360.sources.postgres import PostgresSource
 from customer360_tests.deployments import Home, assert_same_content
 from customer360_tests.shop_database import Shop
 
@@ -336,3 +337,41 @@ def test_somebody_forgotten_stays_so_however_often_the_database_tells_of_them(
         for row in home.rows(table)
     ]
     assert not [row for row in map(str, stored) if "ann" in row or "bob" in row]
+
+
+def test_refused_rows_of_somebody_forgotten_are_known_again_and_not_read_each_night(
+    spark: SparkSession, orders: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUSTOMER360_FORGOTTEN_SALES", "removed")
+    home = home_of(spark, tmp_path / "home", MAPPING + WATERMARK + "deletes: snapshot\n")
+    load(home, DAYS)
+    people = find_people(home.workspace().tables, home.deployment, ["bob"])
+    erasure = Erasure.of(people)
+    whose = people_by_source(home.workspace(), people)
+    erasure = erasure.knowing(*known_of(home.workspace(), people, whose))
+    forget_rows.know_again(home.workspace(), erasure, whose)
+    forget_in_tables(home.workspace(), erasure)
+    since: list[str | None] = []
+    poll = PostgresSource.poll
+
+    def noted(self: PostgresSource, spark: SparkSession, table: str, watermark: str | None) -> Any:
+        since.append(watermark)
+        return poll(self, spark, table, watermark)
+
+    def refused() -> set[str]:
+        rows = home.rows(f"quarantine/{BRONZE}", "array_contains(reasons, 'forgotten')")
+        return {row["raw"] for row in rows}
+
+    monkeypatch.setattr(PostgresSource, "poll", noted)
+    orders.run(  # the second moves the watermark, so that the first is read once
+        "INSERT INTO orders VALUES (9, 'bob', '2024-03-02 10:00Z', 9, 'ok', '2024-03-05 08:30Z')",
+        "INSERT INTO orders VALUES (10, 'eve', '2024-03-06 9:00Z', 1, 'ok', '2024-03-06 12:00Z')",
+    )
+    load(home, LAST)
+    load(home, LAST)
+    assert refused() == {'{"id":"3"}', '{"id":"4"}', '{"id":"9"}'}
+    orders.run("DELETE FROM orders WHERE id IN (3, 9)")
+    load(home, LAST)
+    assert refused() == {'{"id":"4"}'}
+    assert len(since) == 3
+    assert None not in since

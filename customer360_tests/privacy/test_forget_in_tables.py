@@ -237,6 +237,93 @@ keep: [what]
     ]  # fmt: skip
 
 
+SOLD = (
+    MILL
+    + """
+repeated_lines: drop
+columns: {order_id: nr, customer_id: who, occurred_at: at, quantity: n, unit_price: price,
+          category: what, channel: via, payment_type: by, city: town, email: mail}
+keep: [note]
+grain: lines
+"""
+)
+HEAD_OF_LINES = "nr,who,at,n,price,what,via,by,town,mail,note"
+ALIKE_BUT_FOR_A_TEXT = tuple(
+    f"1,ann,2024-03-01 10:00,1,5.00,{texts}"
+    for texts in (
+        "cups,web,card,Porto,ann@example.com,red",
+        "mugs,web,card,Porto,ann@example.com,red",
+        "cups,app,card,Porto,ann@example.com,red",
+        "cups,web,cash,Porto,ann@example.com,red",
+        "cups,web,card,Faro,ann@example.com,red",
+        "cups,web,card,Porto,eve@example.com,red",
+        "cups,web,card,Porto,ann@example.com,blue",
+        "cups,web,card,Porto,ann@example.com,red",  # the first once more
+    )
+)
+GIVEN_BACK = (
+    HEAD,
+    f"O-1,ann-7,2024-03-01 10:00,90.00,web,{ANN},,ok,",
+    f"O-1,ann-7,2024-03-02 10:00,-9.00,web,{ANN},,back,cup",
+    f"O-1,ann-7,2024-03-02 10:00,-9.00,web,{ANN},,back,mug",
+    f"O-1,ann-7,2024-03-02 10:00,-9.00,app,{ANN},,back,cup",
+    f"O-1,ann-7,2024-03-02 10:00,-9.00,app,{ANN},,back,cup",  # once more
+    # Not settled by what is left of them, either.
+    f"O-2,ann-7,2024-03-02 10:00,20.00,web,{ANN},,ok,",
+    f"O-2,ann-7,2024-03-02 10:00,20.00,app,{ANN},,ok,",
+)
+SOLD_DAILY = {
+    "sales_2024-03-01.csv": (HEAD_OF_LINES, *ALIKE_BUT_FOR_A_TEXT),
+    # Another line, and one of the day before that is told again.
+    "sales_2024-03-02.csv": (
+        HEAD_OF_LINES,
+        "1,ann,2024-03-01 10:00,1,5.00,bowls,web,card,Porto,ann@example.com,red",
+        ALIKE_BUT_FOR_A_TEXT[1].replace("web", "post"),
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("mapping", "files", "person", "nobodys"),
+    [
+        (SOLD, {"a.csv": (HEAD_OF_LINES, *ALIKE_BUT_FOR_A_TEXT)}, "ann", 7),
+        (SOLD + 'date_in_name: "sales_{yyyy-MM-dd}.csv"\n', SOLD_DAILY, "ann", 8),
+        (ORDERS, {"a.csv": GIVEN_BACK}, "ann-7", 4),
+    ],
+    ids=["lines", "daily lines", "refunds"],
+)
+def test_what_only_a_text_told_apart_stays_apart_without_it(
+    spark: SparkSession,
+    tmp_path: Path,
+    mapping: str,
+    files: dict[str, tuple[str, ...]],
+    person: str,
+    nobodys: int,
+) -> None:
+    """Or two lines that were sold would be one, and their money half."""
+    shop = open_shop(spark, tmp_path, mapping, files, **MARCH)
+    table = "silver/order_lines" if shop.source.has_lines else "silver/transactions"
+
+    def sold() -> list[Any]:
+        columns = ("business_date", "kind", "amount", "items", "freight")
+        rows = shop.rows("silver/transactions", *columns)
+        of_lines = ("business_date", "kind", "amount", "quantity")
+        return [*rows, *(shop.rows(table, *of_lines) if shop.source.has_lines else ())]
+
+    shop.load()
+    before, kept_out = sold(), shop.reasons()
+    assert len(shop.rows(table, "amount")) == nobodys
+    forget(shop, person)
+    for _ in range(2):
+        assert (sold(), shop.reasons()) == (before, kept_out)
+        texts = [name for name in ("category", "channel", "payment_type", "product_id")
+                 if name in shop.lakehouse.read(table).columns]  # fmt: skip
+        assert shop.rows(table, "customer_key", *texts) == [(None,) * (1 + len(texts))] * nobodys
+        for file in sorted(shop.folder.iterdir()):  # they come again
+            shop.deliver(file.name, *file.read_text(encoding="utf-8").splitlines())
+        shop.load()
+
+
 def test_lines_that_name_nobody_go_with_the_rest_of_their_order(
     spark: SparkSession, tmp_path: Path
 ) -> None:

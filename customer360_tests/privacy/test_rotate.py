@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import csv
+import json
+import os
+import shutil
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -9,15 +13,29 @@ from pyspark.sql import SparkSession
 
 from customer360.deployment import Deployment
 from customer360.errors import SettingsError
+from customer360.lakehouse.reading import engine
 from customer360.pipeline import make_gold
+from customer360.pipeline.export import ExportOptions, export_list
 from customer360.pipeline.stale_snapshots import stale_snapshots
+from customer360.pipeline.suppression import read_suppression_list
 from customer360.privacy import journal, rotate
 from customer360.privacy.forget import ErasureError
+from customer360.privacy.forget_files import forget_lists
+from customer360.privacy.lists_again import write_lists_again
 from customer360.privacy.rotate import RotationError
+from customer360.serving.campaigns import campaign_list
+from customer360.serving.contacts import prepare
+from customer360.serving.options import Contacts, FileFormat
+from customer360.serving.suppression import SuppressionError
+from customer360.settings import remember
 from customer360.silver.keys import customer_key_of
 from customer360.table_names import FEATURES
 from customer360_tests.cases.shop import Shop, open_shop
+from customer360_tests.deployments import Home
+from customer360_tests.gold.frames import table
 from customer360_tests.privacy.every_byte import where_they_stand
+from customer360_tests.serving.frames import DAY, customer_360_of, customers_of
+from customer360_tests.stored import put
 
 MARCH: dict[str, Any] = {"first": date(2024, 3, 1), "last": date(2024, 3, 31), "history": True}
 MAPPING = """
@@ -177,3 +195,104 @@ def test_there_is_nothing_to_resume_or_to_rotate(spark: SparkSession, tmp_path: 
         rotate.under_way(shop.work.deployment.settings)
     with pytest.raises(RotationError, match="there are no keys to rotate"):
         rotate.begin(shop.work, None)
+
+
+def suppressed(shop: Shop) -> set[str]:
+    """Customer keys of whom may not be written to, as lists are told."""
+    settings = shop.work.deployment.settings
+    assert settings.suppression_path is not None
+    with engine() as connection:
+        prepare(connection)
+        read_suppression_list(connection, "named", shop.work.deployment, settings.suppression_path)
+        return {key for (key,) in connection.sql("SELECT value FROM named").fetchall()}
+
+
+def test_who_is_suppressed_by_a_key_stays_so_under_the_new_one(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    """However often they are rotated; the list itself is its owner's, and stays as it is."""
+    shop = shop_of(spark, tmp_path, None)
+    shop.load()
+    stop = tmp_path / "stop.csv"
+    settings = shop.work.deployment.settings
+    object.__setattr__(settings, "suppression_path", stop)
+    with pytest.raises(SuppressionError, match="cannot be read"):
+        rotate.begin(shop.work, None)
+    old = {own: customer_key_of("mill", own, settings.secret()) for own in ("ann", "bob")}
+    said = f"customer_key,source_customer_id\n{old['ann'].upper()},\n,bob\n"
+    stop.write_text(said)
+    for _ in range(2):
+        done = rotated(shop)
+        now = {own: customer_key_of("mill", own, settings.secret()) for own in ("ann", "bob")}
+        assert set(now.values()) < suppressed(shop)
+        (told,) = [place for place in done.elsewhere if str(stop) in place]
+        assert "until you have put them there" in told
+    assert stop.read_text() == said
+    forget_lists(settings, {now["ann"]})
+    assert now["ann"] not in suppressed(shop)
+
+
+REFUSES, STAYS = "refuses", "stays"
+
+
+def campaigns(home: Home, secret: str, *, refused: bool = False) -> dict[str, str]:
+    """Make the tables that lists are made of, with keys by ``secret``; the keys by id."""
+    keys = {own: customer_key_of("shop", own, secret.encode()) for own in (REFUSES, STAYS)}
+    once: dict[str, Any] = {"purchase_days": 1}
+    known = {
+        key: {"source_customer_id": own, "email": f"{own}@example.com"}
+        | ({"marketing_consent": False} if refused and own == REFUSES else {})
+        for own, key in keys.items()
+    }
+    versions = table(home.spark, "as_of date, model_version string", [(DAY, "3")])
+    put(
+        home.lakehouse,
+        "gold/customer_360",
+        home.spark.createDataFrame(customer_360_of(dict.fromkeys(keys.values(), once))),
+    )
+    put(home.lakehouse, "silver/customers", home.spark.createDataFrame(customers_of(known)))
+    for name in ("gold/churn_scores", "gold/lifetime_value"):
+        put(home.lakehouse, name, versions)
+    return keys
+
+
+def test_lists_are_written_again_of_who_may_be_written_to_and_others_are_named(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    remember(tmp_path, {"customer_key_secret": OLD})
+    home = Home.at(spark, tmp_path)
+    settings = home.settings
+    campaign = campaign_list("second_purchase")
+    old = campaigns(home, OLD)
+    options = ExportOptions(Contacts.HASHED, formats=(FileFormat.CSV,))
+    (folder,) = {
+        export_list(settings, campaign, DAY, each, run_id="night").folder
+        for each in (ExportOptions(), options)
+    }
+    (manifest,) = folder.glob("*.manifest.json")
+    facts = json.loads(manifest.read_text())
+    os.utime(manifest, (1_700_000_000, 1_700_000_000))
+    # Of a day whose snapshot is there no more.
+    past = settings.exports_dir / "2024-05-31"
+    shutil.copytree(folder, past)
+    (past / manifest.name).write_text(json.dumps(facts | {"as_of": "2024-05-31"}))
+    (folder / "stray.csv").write_text(old[STAYS])
+    new = campaigns(home, NEW, refused=True)
+
+    after = settings.model_copy(update={"customer_key_secret": NEW})
+    done = write_lists_again(after)
+
+    assert done.written == 1
+    (left,) = done.left
+    assert left.startswith("second_purchase of 2024-05-31: gold/customer_360 has no snapshot")
+    assert "write it by `customer360 export second_purchase --as-of 2024-05-31 --contacts" in left
+    files = {path.name for path in settings.exports_dir.rglob("*") if path.is_file()}
+    assert files == {"second_purchase.csv", "second_purchase.manifest.json"}
+    stated = json.loads(manifest.read_text())
+    assert (stated["rows"], stated["left_out"]["refused"]) == (1, 1)
+    assert stated["contacts"] == "hashed"
+    rows = list(csv.DictReader((folder / "second_purchase.csv").open()))
+    assert [row["customer_key"] for row in rows] == [new[STAYS]]
+    assert rows[0]["google_email_sha256"]
+    assert manifest.stat().st_mtime == 1_700_000_000
+    assert not any(where_they_stand(settings.exports_dir, [*old.values()]).values())

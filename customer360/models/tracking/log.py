@@ -29,6 +29,7 @@ from customer360.models.tracking.connection import (
 )
 from customer360.models.tracking.form import DIGESTS, digests_of
 from customer360.models.tracking.stored import store
+from customer360.models.tracking.unfinished import close_dead, process_tag
 from customer360.models.tracking.versions import FIGURE, REPLACED, VERDICT
 from customer360.models.training import Model, Training
 
@@ -128,7 +129,8 @@ def log_training(
             **({"feature_schema": schema.hash} if schema else {}),
         }
         label = f"{spec.name} {training.as_of}"
-        with mlflow.start_run(experiment_id=experiment_id, run_name=label):
+        close_dead(mlflow, experiment_id)
+        with mlflow.start_run(experiment_id=experiment_id, run_name=label, tags=process_tag()):
             mlflow.log_params({**training.parameters, **origin})
             mlflow.log_metrics(training.metrics)
             notes = {"notes": stored_notes(training.notes)} if training.notes else {}

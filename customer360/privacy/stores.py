@@ -1,0 +1,126 @@
+"""Where MLflow and Dagster keep what they note, beside the folders of the home."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import yaml
+
+from customer360.privacy.scrub import ScrubError
+from customer360.settings import Settings
+
+_POSTGRES = re.compile(r"postgres(ql)?(\+\w+)?://")
+_SQLITE = "sqlite:///"
+_STORAGES = ("storage", "run_storage", "event_log_storage", "schedule_storage")
+
+DAGSTER_TABLES = (
+    *("runs", "run_tags", "snapshots", "event_logs", "asset_keys", "asset_event_tags"),
+    *("asset_check_executions", "dynamic_partitions", "concurrency_limits", "concurrency_slots"),
+    *("pending_steps", "jobs", "job_ticks", "instigators", "daemon_heartbeats", "bulk_actions"),
+    *("backfill_tags", "kvs", "instance_info", "asset_daemon_asset_evaluations"),
+)
+"""Tables that Dagster's storage has; the texts of events, of runs and of ticks are in them."""
+
+
+@dataclass(frozen=True)
+class PostgresStore:
+    """A PostgreSQL that something keeps its notes in.
+
+    Attributes:
+        title: Whose, for people.
+        conninfo: How it is reached, as libpq reads it.
+        tables: Its tables there.
+    """
+
+    title: str
+    conninfo: str = field(repr=False)
+    tables: Collection[str]
+
+
+def sqlite_of_mlflow(settings: Settings) -> Path | None:
+    """MLflow's database where it is an SQLite file."""
+    uri = settings.tracking_uri
+    return Path(uri.removeprefix(_SQLITE)) if uri.startswith(_SQLITE) else None
+
+
+def postgres_stores(settings: Settings) -> Iterator[PostgresStore]:
+    """The databases of MLflow and of Dagster that are a PostgreSQL.
+
+    Raises:
+        ScrubError: Dagster's settings do not say where its database is.
+    """
+    if _POSTGRES.match(settings.tracking_uri):
+        yield PostgresStore("MLflow's database", _libpq(settings.tracking_uri), _tables_of_mlflow())
+    file = settings.dagster_home / "dagster.yaml"
+    stated = yaml.safe_load(file.read_text(encoding="utf-8")) if file.exists() else None
+    urls = {
+        _url(config, file) for name in _STORAGES for config in _configs((stated or {}).get(name))
+    }
+    for url in sorted(urls):
+        yield PostgresStore("Dagster's database", _libpq(url), DAGSTER_TABLES)
+
+
+def _tables_of_mlflow() -> Collection[str]:
+    from mlflow.store.db.base_sql_model import Base
+    from mlflow.store.model_registry.dbmodels import models as _registry  # noqa: F401 - names them
+    from mlflow.store.tracking.dbmodels import models as _tracking  # noqa: F401 - names them
+
+    return tuple(Base.metadata.tables)
+
+
+def _configs(storage: Any) -> Iterator[Mapping[str, Any]]:
+    """What ``dagster.yaml`` says of a PostgreSQL, in either of its forms."""
+    if not isinstance(storage, Mapping):
+        return
+    if isinstance(storage.get("postgres"), Mapping):
+        yield storage["postgres"]
+    elif str(storage.get("module", "")).startswith("dagster_postgres"):
+        yield storage.get("config") or {}
+
+
+def _url(config: Mapping[str, Any], file: Path) -> str:
+    if "postgres_url" in config:
+        return _value(config["postgres_url"], file)
+    parts = {
+        name: _value(value, file)
+        for name, value in (config.get("postgres_db") or {}).items()
+        if name != "params"
+    }
+    given = {
+        name: quote(parts[name], safe="")
+        for name in ("username", "password", "db_name")
+        if name in parts
+    }
+    if not {"username", "db_name", "hostname"} <= set(parts):
+        raise ScrubError(
+            f"{file}: expected postgres_url, or postgres_db with hostname, username and db_name"
+        )
+    password = f":{given['password']}" if "password" in given else ""
+    return (
+        f"postgresql://{given['username']}{password}@{parts['hostname']}:"
+        f"{parts.get('port', '5432')}/{given['db_name']}"
+    )
+
+
+def _value(stated: Any, file: Path) -> str:
+    """A text of Dagster's settings, or of the variable that it names."""
+    if not isinstance(stated, Mapping):
+        return str(stated)
+    name = str(stated.get("env"))
+    if name not in os.environ:
+        raise ScrubError(
+            f"{file} names the variable {name}, which is not set: set it as for Dagster, and go on "
+            "by `customer360 privacy forget --resume`"
+        )
+    return os.environ[name]
+
+
+def _libpq(url: str) -> str:
+    """A URL of SQLAlchemy's, which may name a driver, as libpq reads it."""
+    return _POSTGRES.sub("postgresql://", url, count=1)
