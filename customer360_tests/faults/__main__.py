@@ -87,7 +87,7 @@ def _worker(part: int, workers: int, only: str, each: int, file: Path) -> subpro
     ]
     return subprocess.Popen(
         [sys.executable, "-m", __package__, *arguments, "--results", str(file)],
-        env=TINY | os.environ,
+        env=TINY | {"CUSTOMER360_SPARK_DRIVER_MEMORY": "1g"} | os.environ,
     )
 
 
@@ -103,6 +103,7 @@ def _work(folder: Path, file: Path, only: str, each: int, part: int, workers: in
             if fault.name in done:
                 continue
             result = survive(company, fault)
+            company.spark.range(1).collect()  # this process's own Java is none of the faults'
             with file.open("a", encoding="utf-8") as stream:
                 stream.write(
                     json.dumps({"name": fault.name, "result": result and asdict(result)}) + "\n"
