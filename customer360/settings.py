@@ -19,7 +19,14 @@ from zoneinfo import ZoneInfo
 
 import yaml
 from filelock import FileLock
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -36,6 +43,8 @@ from customer360.yaml_text import UnreadableYamlError, read_yaml
 DEPLOYMENT_FILE = "customer360.yaml"
 HOME_VARIABLE = "CUSTOMER360_HOME"
 DEFAULT_HOME = Path("data")
+FILES_KEPT = ("exports", "reports")
+"""Of the names in ``retention_days``, those of folders of files."""
 
 
 def _words(value: object) -> object:
@@ -297,10 +306,10 @@ class Settings(BaseSettings):
         description="What becomes of the sales of a person who is forgotten: they stay in the "
         "business's figures as sales of nobody, or go.",
     )
-    retention_days: dict[Literal["exports", "reports"], Annotated[int, Field(ge=1)]] = Field(
+    retention_days: dict[str, Annotated[int, Field(ge=1)]] = Field(
         default_factory=dict,
-        description="Days after which campaign lists and reports are removed, as JSON; unset: "
-        "never.",
+        description="Days that rows and files are kept, as JSON: by layer (bronze, quarantine, "
+        "gold), by table, and of exports and reports; what is not named is kept.",
     )
 
     # Campaign lists
@@ -330,6 +339,18 @@ class Settings(BaseSettings):
                 ZoneInfo(value)
             except (KeyError, ValueError, OSError):
                 raise ValueError(f"{value!r} is not an IANA time zone like Europe/London") from None
+        return value
+
+    @field_validator("retention_days")
+    @classmethod
+    def _retention_is_possible(
+        cls, value: dict[str, int], others: ValidationInfo
+    ) -> dict[str, int]:
+        if set(value) - set(FILES_KEPT):
+            # Only who asks for it pays for the contracts.
+            from customer360.retention_rules import refuse_impossible
+
+            refuse_impossible(value, others.data)
         return value
 
     @classmethod

@@ -104,6 +104,15 @@ def accepted(received: DataFrame, contract: Contract) -> DataFrame:
     return received.where(kept(contract)).select(*map(quoted, names))
 
 
+def why_not(contract: Contract) -> SparkColumn:
+    """Every reason why a row from `received` that is not `kept` is in quarantine."""
+    return (
+        F.when(F.col(FORGOTTEN), F.array(F.lit(FORGOTTEN_PERSON)))
+        .when(F.col(IS_LEFT_OUT), F.array(F.lit(LEFT_OUT)))
+        .otherwise(reasons(None, contract))
+    )
+
+
 def rejected(received: DataFrame, contract: Contract) -> DataFrame:
     """The quarantine rows: the others, each with every reason and its raw text.
 
@@ -111,14 +120,9 @@ def rejected(received: DataFrame, contract: Contract) -> DataFrame:
     ``_rescued``; for a row that could not be split it is the line as it stood in the file. Of an
     edited row it is what was made of it; of somebody forgotten nothing.
     """
-    why = (
-        F.when(F.col(FORGOTTEN), F.array(F.lit(FORGOTTEN_PERSON)))
-        .when(F.col(IS_LEFT_OUT), F.array(F.lit(LEFT_OUT)))
-        .otherwise(reasons(None, contract))
-    )
     return received.where(~kept(contract)).select(
         F.col("_delivered_on"),
-        why.alias("reasons"),
+        why_not(contract).alias("reasons"),
         F.when(F.col(FORGOTTEN), NOTHING_LEFT).otherwise(_raw(contract)).alias("raw"),
         F.col("_source_file"),
         F.col("_ingested_at"),
