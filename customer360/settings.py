@@ -555,7 +555,7 @@ def load_settings(home: Path | str | None = None, **given: Any) -> Settings:
         given_value = "" if name in SECRETS else f" ({shortened(repr(first.get('input')))})"
         raise SettingsError(
             f"setting {name}{given_value}: {first['msg']}; set it by "
-            f"CUSTOMER360_{name.upper()} or in {DEPLOYMENT_FILE}"
+            f"CUSTOMER360_{name.partition('.')[0].upper()} or in {DEPLOYMENT_FILE}"
         ) from None
     except UnreadableYamlError as error:
         raise SettingsError(f"{DEPLOYMENT_FILE} in the home folder {error}") from None
