@@ -13,7 +13,7 @@ from customer360.contracts import Contract
 from customer360.contracts.contract import packaged_tables
 from customer360.errors import SettingsError, listed
 from customer360.settings import FILES_KEPT
-from customer360.table_names import CUSTOMERS, HISTORY, REJECTED, quarantine_of
+from customer360.table_names import CUSTOMERS, HEALTH, HISTORY, REJECTED, quarantine_of
 
 if TYPE_CHECKING:
     from customer360.deployment import Deployment
@@ -82,6 +82,8 @@ def _problem(name: str) -> str | None:
             return None
         if name == CUSTOMERS:
             return "it holds one row a customer, as long as there is one; see privacy forget"
+        if name == HEALTH:
+            return "it sums up the business's days and names nobody, so its rows stay"
         return "figures of a customer count from the first purchase on, so its rows stay"
     known = [
         *FILES_KEPT,
@@ -93,7 +95,7 @@ def _problem(name: str) -> str | None:
         ),
         quarantine_of("TABLE"),
     ]
-    return f"no such table; known are {listed(known)}"
+    return f"no such table; known are {', '.join(known)}"
 
 
 def refuse_for_sources(deployment: Deployment) -> None:

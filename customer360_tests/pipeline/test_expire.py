@@ -309,6 +309,7 @@ def test_versions_of_profiles_and_snapshots_go_by_their_own_days(fair: Shop) -> 
         ({"bronze/fair_orders": 90}, "state one figure for `bronze`"),
         ({"silver/transactions": 900}, "count from the first purchase on"),
         ({"silver/customers": 900}, "one row a customer.*privacy forget"),
+        ({"gold/business_health": 900}, "names nobody"),
         ({"quarantine/forgotten": 900}, "needed for ever"),
         ({"gold/rfm": 400}, r"no such table; known are .*gold/rfm_segments"),
         ({"golden": 400}, r"no such table; known are exports, reports, bronze, quarantine, gold"),
