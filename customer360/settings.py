@@ -598,8 +598,8 @@ def _problem(problem: ErrorDetails, file: Path) -> str:
 
 
 def _variable(name: str) -> str:
-    """The environment variable of a setting."""
-    return f"CUSTOMER360_{name.upper()}"
+    """The environment variable of a setting, or of a part of one."""
+    return f"CUSTOMER360_{name.partition('.')[0].upper()}"
 
 
 def _home_of(given: Mapping[str, Any]) -> Path:
