@@ -21,7 +21,8 @@ class Deployment:
     """Settings and sources of one home folder.
 
     Raises:
-        SettingsError: Two sources have the same name, or different currencies.
+        SettingsError: Two sources have the same name, or different currencies; or their tables
+            cannot be kept for as long as ``retention_days`` says and no longer.
     """
 
     settings: Settings
@@ -43,6 +44,10 @@ class Deployment:
                 f"setting sources: one deployment has one currency, but {pairs}; "
                 "give each its own --home"
             )
+        if self.settings.retention_days:
+            from customer360.retention_rules import refuse_for_sources
+
+            refuse_for_sources(self)
 
     @property
     def currency(self) -> str:

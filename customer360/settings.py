@@ -24,6 +24,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
 DEPLOYMENT_FILE = "customer360.yaml"
 HOME_VARIABLE = "CUSTOMER360_HOME"
 DEFAULT_HOME = Path("data")
+FILES_KEPT = ("exports", "reports")
+"""Of the names in ``retention_days``, those of folders of files."""
 
 
 def _words(value: object) -> object:
@@ -308,10 +311,10 @@ class Settings(BaseSettings):
         description="What becomes of the sales of a person who is forgotten: they stay in the "
         "business's figures as sales of nobody, or go.",
     )
-    retention_days: dict[Literal["exports", "reports"], Annotated[int, Field(ge=1)]] = Field(
+    retention_days: dict[str, Annotated[int, Field(ge=1)]] = Field(
         default_factory=dict,
-        description="Days after which campaign lists and reports are removed, as JSON; unset: "
-        "never.",
+        description="Days that rows and files are kept, as JSON: by layer (bronze, quarantine, "
+        "gold), by table, and of exports and reports; what is not named is kept.",
     )
 
     # Campaign lists
@@ -352,6 +355,18 @@ class Settings(BaseSettings):
                 f"end_date {self.end_date} is before start_date {self.start_date}: swap the two"
             )
         return self
+
+    @field_validator("retention_days")
+    @classmethod
+    def _retention_is_possible(
+        cls, value: dict[str, int], others: ValidationInfo
+    ) -> dict[str, int]:
+        if set(value) - set(FILES_KEPT):
+            # Only who asks for it pays for the contracts.
+            from customer360.retention_rules import refuse_impossible
+
+            refuse_impossible(value, others.data)
+        return value
 
     @classmethod
     def settings_customise_sources(
@@ -583,8 +598,8 @@ def _problem(problem: ErrorDetails, file: Path) -> str:
 
 
 def _variable(name: str) -> str:
-    """The environment variable of a setting."""
-    return f"CUSTOMER360_{name.upper()}"
+    """The environment variable of a setting, or of a part of one."""
+    return f"CUSTOMER360_{name.partition('.')[0].upper()}"
 
 
 def _home_of(given: Mapping[str, Any]) -> Path:

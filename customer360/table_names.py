@@ -14,6 +14,7 @@ CUSTOMER_DAYS = "silver/customer_days"
 REJECTED = "quarantine/transactions"
 EDITS = "quarantine/edits"
 FORGOTTEN = "quarantine/forgotten"
+EXPIRED = "quarantine/expired"
 
 FEATURES = "gold/customer_features"
 FIRST_ORDERS = "gold/first_orders"

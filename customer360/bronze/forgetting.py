@@ -179,7 +179,10 @@ def blanked(
             for column in contract.columns
             if column.name not in (*emptied, *keyed, *people.kept)
         }
-        | {name: of_person(name, _keyed(F.col(quoted(name)), forgotten.secret)) for name in keyed}
+        | {
+            name: of_person(name, keyed_text(F.col(quoted(name)), forgotten.secret))
+            for name in keyed
+        }
         | {
             mask: of_person(mask, F.expr(f"{mask} & {~bits}L"))
             for mask, bits in _bits_of(contract, {*emptied, *keyed}).items()
@@ -247,7 +250,8 @@ def key_of(text: str | None, secret: bytes) -> str | None:
     return TELLING_APART + customer_key_of("key", text.strip(), secret)[:_KEY_DIGITS]
 
 
-def _keyed(text: SparkColumn, secret: bytes) -> SparkColumn:
+def keyed_text(text: SparkColumn, secret: bytes) -> SparkColumn:
+    """`key_of` of a column of texts; null of null."""
     plain = F.trim(text)
     stays = (plain == "") | plain.rlike(TELLING_APART_ONLY)
     hashed = F.substring(customer_key("key", plain, secret), 1, _KEY_DIGITS)

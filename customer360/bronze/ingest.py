@@ -118,6 +118,15 @@ def accepted(received: DataFrame, contract: Contract) -> DataFrame:
     return received.where(kept(contract)).select(*map(quoted, names))
 
 
+def why_not(contract: Contract) -> SparkColumn:
+    """Every reason why a row from `received` that is not `kept` is in quarantine."""
+    return (
+        F.when(F.col(FORGOTTEN), F.array(F.lit(FORGOTTEN_PERSON)))
+        .when(F.col(IS_LEFT_OUT), F.array(F.lit(LEFT_OUT)))
+        .otherwise(reasons(None, contract))
+    )
+
+
 def rejected(received: DataFrame, contract: Contract, key: Sequence[str] = ()) -> DataFrame:
     """The quarantine rows: the others, each with every reason and its raw text.
 
@@ -131,14 +140,9 @@ def rejected(received: DataFrame, contract: Contract, key: Sequence[str] = ()) -
         key: Columns, of nobody's own, by which a table that changes in place finds its rows.
     """
     left = nothing_left({name: F.col(quoted(name)) for name in key})
-    why = (
-        F.when(F.col(FORGOTTEN), F.array(F.lit(FORGOTTEN_PERSON)))
-        .when(F.col(IS_LEFT_OUT), F.array(F.lit(LEFT_OUT)))
-        .otherwise(reasons(None, contract))
-    )
     return received.where(~kept(contract)).select(
         F.col("_delivered_on"),
-        why.alias("reasons"),
+        why_not(contract).alias("reasons"),
         F.when(F.col(FORGOTTEN), left).otherwise(_raw(contract)).alias("raw"),
         F.col("_source_file"),
         F.col("_ingested_at"),

@@ -261,6 +261,19 @@ class Contract:
         return None if value is None else str(value)
 
     @property
+    def expires_by(self) -> str | None:
+        """The column whose day says when a row is past its time; None: rows have no age of own.
+
+        Stated, or that of the delivery in bronze, or the as-of date of a snapshot.
+        """
+        value = self.properties.get("expiresBy")
+        if value is not None:
+            return str(value)
+        if self.layer == "bronze" and self.delivery == "daily":
+            return "_delivered_on"
+        return "as_of" if self.layer == "gold" and self.partition_by == "as_of" else None
+
+    @property
     def reads(self) -> tuple[str, ...]:
         """The tables (``layer/table``) that this one is made of, where the contract says so."""
         return tuple(self.properties.get("reads") or ())

@@ -114,6 +114,7 @@ def _section(contract: Contract) -> Iterator[str]:
             contract.delivery or ""
         ),
         "Event time": _code(contract.event_time),
+        "Kept for so long, by": _code(contract.expires_by),
         "Statistics kept of": ", ".join(map(_code, contract.indexed_columns)),
         "Owner": contract.owner,
     }

@@ -98,7 +98,10 @@ def _bronze_metadata(loaded: BronzeLoaded) -> dict[str, Any]:
             "values_set_aside": set_aside,
             "unchanged": True,
         }
-    return commit_metadata(loaded.bronze, raw_rows=loaded.raw, values_set_aside=set_aside)
+    past = {}
+    if loaded.closed or loaded.expired:
+        past = {"days_past_retention": loaded.closed, "rows_past_retention": loaded.expired}
+    return commit_metadata(loaded.bronze, raw_rows=loaded.raw, values_set_aside=set_aside, **past)
 
 
 def _set_aside(loaded: BronzeLoaded, bronze: str) -> str:

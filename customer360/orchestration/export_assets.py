@@ -13,13 +13,15 @@ from customer360.orchestration.running import newest_only
 from customer360.orchestration.suppression_check import suppression_check, suppression_result
 from customer360.serving.campaigns import CAMPAIGN_LISTS, CampaignList
 from customer360.serving.options import Contacts
+from customer360.settings import FILES_KEPT
 from customer360.table_names import CUSTOMER_360, CUSTOMERS
 
 
 def export_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
     """Assets exports/<list>, one a campaign list; and what ends them, where that is asked for."""
     lists = [_export_asset(deployment, campaign) for campaign in CAMPAIGN_LISTS]
-    return [*lists, _expired_asset(deployment)] if deployment.settings.retention_days else lists
+    files_expire = not set(FILES_KEPT).isdisjoint(deployment.settings.retention_days)
+    return [*lists, _expired_asset(deployment)] if files_expire else lists
 
 
 def _expired_asset(deployment: Deployment) -> dg.AssetsDefinition:

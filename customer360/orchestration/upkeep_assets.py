@@ -9,10 +9,13 @@ from customer360.deployment import Deployment
 from customer360.orchestration.failure import failing_in_one_line
 from customer360.orchestration.pruning import prune_runs
 from customer360.orchestration.resources import SparkResource
+from customer360.orchestration.running import workspace
+from customer360.retention_rules import of_tables
 from customer360.settings import Settings
 
 if TYPE_CHECKING:
     from customer360.lakehouse.upkeep import Upkeep
+    from customer360.pipeline.expire import TableExpired
 
 GROUP = "upkeep"
 
@@ -22,8 +25,13 @@ Keep = Callable[[dg.AssetExecutionContext, Settings], Mapping[str, Any]]
 
 
 def upkeep_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
-    """Assets upkeep/tables, upkeep/models and upkeep/runs; they have no partitions."""
+    """Assets upkeep/tables, upkeep/models and upkeep/runs; they have no partitions.
+
+    And upkeep/retention before them, where ``retention_days`` says of tables how long rows stay.
+    """
+    expiring = of_tables(deployment.settings.retention_days)
     return [
+        *([_retention_asset(deployment)] if expiring else []),
         _asset(
             deployment,
             _keep_tables,
@@ -70,6 +78,53 @@ def _asset(
         return dg.MaterializeResult(asset_key=spec.key, metadata=keep(context, deployment.settings))
 
     return kept
+
+
+def _retention_asset(deployment: Deployment) -> dg.AssetsDefinition:
+    spec = dg.AssetSpec(
+        key=dg.AssetKey([GROUP, "retention"]),
+        group_name=GROUP,
+        owners=["team:data-engineering"],
+        kinds={"spark", "deltalake"},
+        tags={"layer": GROUP, "personal_data": "no"},
+        description="Rows taken away that retention_days keeps no longer, with former versions of "
+        "their tables; what there was of them is counted in quarantine/expired.",
+    )
+
+    @dg.multi_asset(name=f"{GROUP}__retention", specs=[spec])
+    @failing_in_one_line
+    def expired(
+        context: dg.AssetExecutionContext, spark: SparkResource
+    ) -> dg.MaterializeResult[None]:
+        from customer360.pipeline.expire import expire, expire_in_warehouse
+
+        work = workspace(context, spark, deployment)
+        done = expire(work, each=lambda one: context.log.info("%s", one))
+        return dg.MaterializeResult(
+            asset_key=spec.key,
+            metadata={
+                "rows_expired": sum(one.rows for one in done),
+                "bytes_before": sum(one.bytes_before for one in done),
+                "bytes_after": sum(one.bytes_after for one in done),
+                "rows_removed_from_warehouse": expire_in_warehouse(work),
+                "by_table": dg.MetadataValue.md(_expired_by_table(done)),
+            },
+        )
+
+    return expired
+
+
+def _expired_by_table(done: "list[TableExpired]") -> str:
+    lines = [
+        "| table | kept since | rows expired | of days | bytes on disk |",
+        "|---|---|---:|---:|---:|",
+    ]
+    lines += [
+        f"| {each.table} | {each.before} | {each.rows:,} | {each.days:,} "
+        f"| {each.bytes_before:,} → {each.bytes_after:,} |"
+        for each in done
+    ]
+    return "\n".join(lines)
 
 
 def _keep_tables(context: dg.AssetExecutionContext, settings: Settings) -> Mapping[str, Any]:

@@ -11,6 +11,9 @@ carried from commit to commit, so that the newest says all. `reconcile` counts t
 holds them against the note and against each other: rows that are lost, come twice or were never
 taken up show as a day on which two counts differ.
 
+Rows that went because of their age are rows of bronze or of a quarantine all the same: what these
+held of closed days is in quarantine/expired, and is counted as it was (`closed_days`).
+
 Counted by DuckDB in the files of the tables, not by what wrote them. Money of files, bronze and
 quarantine is what rows are worth as the source writes it, without sign, rates or discounts; money
 of another currency has no sum with it and is none.
@@ -20,7 +23,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -32,6 +35,7 @@ from customer360.errors import counted_rows
 from customer360.lakehouse.reading import Tables
 from customer360.lakehouse.tables import days_predicate
 from customer360.pipeline.bronze_accounts import DELIVERY_DAY
+from customer360.pipeline.closed_days import BRONZE, closed_before, gone
 from customer360.pipeline.quarantine import of_raw, worth_rejected
 from customer360.pipeline.workspace import newest_note
 from customer360.pipeline.worth import reads_plainly, worth_in_bronze, worth_sql
@@ -40,6 +44,9 @@ from customer360.table_names import CUSTOMER_DAYS, HEALTH, REJECTED, TRANSACTION
 
 RAW = "raw"
 """Of a bronze commit's note: raw rows, of an extract or by day of a daily delivery."""
+
+PAST = "past retention"
+"""What is said of rows that went because of their age."""
 
 _NOTE = "account"
 _SIGNED = "CASE kind WHEN 'sale' THEN amount WHEN 'refund' THEN -amount ELSE 0 END"
@@ -177,7 +184,24 @@ def noted_account(
         for source in {*known.held, *now}
     }
     made = replaced.union(*map(set, known.made))
-    return {_NOTE: NotedAccount(ranges_of(made), held).text()}
+    return {_NOTE: NotedAccount(ranges_of(made), _as_taken(tables, known, held)).text()}
+
+
+def _as_taken(tables: Tables, known: NotedAccount, held: Account) -> Account:
+    """``held``, where of closed days bronze is what silver was made of, whatever came since."""
+    closed = closed_before(tables, BRONZE)
+    if closed is None:
+        return held
+    none = DayHoldings()
+    return {
+        source: {
+            day: replace(each, bronze=known.held.get(source, {}).get(day, none).bronze)
+            if day < closed
+            else each
+            for day, each in days.items()
+        }
+        for source, days in held.items()
+    }
 
 
 def raw_note(
@@ -212,14 +236,22 @@ def reconcile(tables: Tables, deployment: Deployment) -> Reconciled:
                 accepted = accepted_by_table
         own = [each for each in made if each.source == source.name]
         out = [each for each in excluded if each.source == source.name]
-        lines += _by_silver(deployment, source, accepted, own, out, noted, left_out)
+        late = 0
         if noted is not None:
             bronze = Counter[date]()
             for each in accepted:
                 if each.day is not None:
                     bronze[each.day] += each.rows
             held = _account({source.name: bronze}, own, out).get(source.name, {})
-            wrong += _against_note(deployment, source, held, noted)
+            closed = closed_before(tables, BRONZE)
+            wrong += _against_note(deployment, source, held, noted, closed)
+            late = _late(source, held, noted, closed)
+            if late:
+                bronze_table = f"bronze/{source.transactions_table}"
+                lines.append(
+                    Line(source.name, bronze_table, "came when their day was closed", late)
+                )
+        lines += _by_silver(deployment, source, accepted, own, out, noted, left_out, late)
     if noted is None:
         wrong.append(
             f"{CUSTOMER_DAYS}: no account was noted with it, an older release made it: run "
@@ -227,6 +259,18 @@ def reconcile(tables: Tables, deployment: Deployment) -> Reconciled:
         )
     lines += _gold(tables, made, wrong)
     return Reconciled(lines, wrong, deployment.currency, left_out)
+
+
+def _late(
+    source: Source, held: Mapping[date, DayHoldings], noted: NotedAccount, closed: date | None
+) -> int:
+    """Rows of closed days that silver was not made of: they came later."""
+    was, none = noted.held.get(source.name, {}), DayHoldings()
+    return sum(
+        max(0, now.bronze - was.get(day, none).bronze)
+        for day, now in held.items()
+        if closed is not None and day < closed and noted.has_made(day)
+    )
 
 
 def waiting(reconciled: Reconciled) -> list[str]:
@@ -271,7 +315,13 @@ def _received(
     refused_money = [line.money for line in reasons if line.money is not None]
     whole = None if worth is None else _cents(sum(refused_money, worth))
     lines.append(Line(source.name, "files", "rows received", raw, whole))
-    lines.append(Line(source.name, bronze, "accepted", accepted_by_day.total(), _cents(worth)))
+    here = [each for each in accepted if not each.gone]
+    kept = _total(each.worth for each in here)
+    lines.append(Line(source.name, bronze, "accepted", sum(e.rows for e in here), _cents(kept)))
+    expired = [each for each in accepted if each.gone]
+    if expired:
+        money = _cents(_total(each.worth for each in expired))
+        lines.append(Line(source.name, bronze, PAST, sum(e.rows for e in expired), money))
     lines.extend(reasons)
     left_out.extend(reasons)
 
@@ -294,6 +344,14 @@ def _refused(tables: Tables, source: Source, table: str) -> tuple[list[Line], Co
         rows=quarantine,
     )
     reasons: dict[str, Line] = {}
+    worth = worth_sql(source, table, of_raw)
+    past = gone(tables, quarantine, worth=worth)
+    for each in past:
+        if each.reason != DELETED:
+            refused_by_day[each.delivered_on] += each.rows
+    if past:
+        money = _total(each.money for each in past)
+        reasons[PAST] = Line(source.name, quarantine, PAST, sum(e.rows for e in past), money)
     for day, reason, rows, money in groups:
         before = reasons.get(reason, Line(source.name, quarantine, reason, 0))
         total = before.money if money is None else (before.money or _NOTHING) + money
@@ -351,8 +409,9 @@ def _by_silver(
     excluded: Sequence[_Excluded],
     noted: NotedAccount | None,
     left_out: list[Line],
+    late: int,
 ) -> list[Line]:
-    """What silver made of the accepted rows."""
+    """What silver made of the accepted rows, but for those that came ``late``."""
     table = f"bronze/{source.transactions_table}"
     today, last = deployment.today(), deployment.last_day()
     rows = Counter[str]()
@@ -378,6 +437,9 @@ def _by_silver(
         for reason in sorted({each.reason for each in excluded})
     ]
     orders, net = sum(each.rows for each in made), sum((m.net for m in made), _NOTHING)
+    rows[_TAKEN] -= late
+    if late:  # which money is theirs cannot be told
+        money.pop(_TAKEN, None)
     lines = [
         Line(source.name, TRANSACTIONS, _TAKEN, rows[_TAKEN], _cents(money.get(_TAKEN))),
         Line(source.name, TRANSACTIONS, "orders and refunds", orders, net),
@@ -430,9 +492,16 @@ def _place(day: date | None, noted: NotedAccount | None, today: date, last: date
 
 
 def _against_note(
-    deployment: Deployment, source: Source, held: Mapping[date, DayHoldings], noted: NotedAccount
+    deployment: Deployment,
+    source: Source,
+    held: Mapping[date, DayHoldings],
+    noted: NotedAccount,
+    closed: date | None,
 ) -> list[str]:
-    """Days on which a table has not what silver was made from, or made: the first of each."""
+    """Days on which a table has not what silver was made from, or made: the first of each.
+
+    Into closed days more may have come, which nothing was made of.
+    """
     was, none = noted.held.get(source.name, {}), DayHoldings()
     days = sorted(day for day in {*was, *held} if noted.has_made(day))
     tables = {
@@ -448,7 +517,12 @@ def _against_note(
             (day, getattr(was.get(day, none), name), getattr(held.get(day, none), name))
             for day in days
         )
-        differing = [(day, then, now) for day, then, now in figures if then not in (None, now)]
+        differing = [
+            (day, then, now)
+            for day, then, now in figures
+            if then not in (None, now)
+            and not (name == "bronze" and closed is not None and day < closed and now > then)
+        ]
         money = name in ("net", "gross")
         if not differing or (money and any(line.startswith(TRANSACTIONS) for line in differences)):
             continue
@@ -516,12 +590,13 @@ _NONE = (0, 0, _NOTHING)
 
 @dataclass(frozen=True)
 class _Accepted:
-    """Bronze rows of one delivery and one date of their own."""
+    """Bronze rows of one delivery and one date of their own; ``gone``: they were, and went."""
 
     delivered: date | None
     day: date | None
     rows: int
     worth: Decimal | None
+    gone: bool = False
 
 
 @dataclass(frozen=True)
@@ -560,14 +635,16 @@ class _Excluded:
 
 
 def _accepted(tables: Tables, source: Source, table: str) -> list[_Accepted]:
+    worth = worth_in_bronze(source, table)
     rows = tables.ask(
-        f"""
-        SELECT {DELIVERY_DAY}, _event_date, count(*), sum({worth_in_bronze(source, table)})
-        FROM rows GROUP BY ALL
-        """,
+        f"SELECT {DELIVERY_DAY}, _event_date, count(*), sum({worth}) FROM rows GROUP BY ALL",
         rows=f"bronze/{table}",
     )
-    return [_Accepted(*row) for row in rows]
+    past = gone(tables, f"bronze/{table}", worth=worth)
+    return [
+        *(_Accepted(*row) for row in rows),
+        *(_Accepted(e.delivered_on, e.own_day, e.rows, e.money, gone=True) for e in past),
+    ]
 
 
 def _made(tables: Tables, days: Collection[date] | None) -> list[_Made]:
@@ -605,12 +682,22 @@ def _excluded(
         """,
         rows=REJECTED,
     )
-    return [_Excluded(*row) for row in rows]
+    past = gone(tables, REJECTED, worth=worth_rejected(deployment))
+    return [
+        *(_Excluded(*row) for row in rows),
+        *(
+            _Excluded(str(each.source), each.own_day, PAST, each.rows, each.money)
+            for each in past
+            if each.own_day is not None and (days is None or each.own_day in days)
+        ),
+    ]
 
 
 def _held(tables: Tables, deployment: Deployment, days: Collection[date]) -> Account:
     """What the tables hold now of ``days``."""
     bronze: dict[str, Counter[date]] = {}
+    closed = closed_before(tables, BRONZE)
+    some_closed = closed is not None and any(day < closed for day in days)
     for source in deployment.sources:
         counts = tables.ask(
             f"""
@@ -620,6 +707,10 @@ def _held(tables: Tables, deployment: Deployment, days: Collection[date]) -> Acc
             rows=f"bronze/{source.transactions_table}",
         )
         bronze[source.name] = Counter(dict(counts))
+        past = gone(tables, f"bronze/{source.transactions_table}") if some_closed else []
+        for each in past:
+            if each.own_day is not None and each.own_day in days:
+                bronze[source.name][each.own_day] += each.rows
     return _account(bronze, _made(tables, days), _excluded(tables, deployment, days))
 
 

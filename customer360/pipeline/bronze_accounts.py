@@ -20,16 +20,20 @@ WHOLE = "whole"
 
 @dataclass(frozen=True)
 class DeliveryCount:
-    """Rows of one delivery day: what was raw, what is in bronze, what is in quarantine."""
+    """Rows of one delivery day: what was raw, what is in bronze, what is in quarantine.
+
+    And what came and was only counted, as it is of a day that is closed.
+    """
 
     raw: int
     bronze: int
     quarantined: int
+    expired: int = 0
 
     @property
     def conserved(self) -> bool:
         """Whether no row was lost or multiplied."""
-        return self.raw == self.bronze + self.quarantined
+        return self.raw == self.bronze + self.quarantined + self.expired
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,7 @@ class BronzeLoaded:
             and are read without them.
         left_out: Quarantined rows and their money, of how much; None where an unchanged extract
             was loaded by an older release.
+        closed: Days that were asked for and not loaded, because they are closed.
     """
 
     bronze: Commit | None
@@ -60,6 +65,7 @@ class BronzeLoaded:
     dropped: int = 0
     set_aside: Mapping[str, int] = field(default_factory=dict)
     left_out: LeftOut | None = None
+    closed: int = 0
 
     @property
     def raw(self) -> int:
@@ -70,6 +76,11 @@ class BronzeLoaded:
     def quarantined(self) -> int:
         """Quarantined rows of the load."""
         return sum(count.quarantined for count in self.counts.values())
+
+    @property
+    def expired(self) -> int:
+        """Rows of the load that were only counted."""
+        return sum(count.expired for count in self.counts.values())
 
     @property
     def refused(self) -> LeftOut:

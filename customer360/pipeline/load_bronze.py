@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
+from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
 from customer360.bronze import ingest
-from customer360.bronze.edits import IS_LEFT_OUT
+from customer360.bronze.edits import IS_LEFT_OUT, ROW_HASH
 from customer360.contracts import Contract
 from customer360.contracts.checks import money_counts, set_aside_counts, set_aside_reasons
 from customer360.contracts.times import PLAUSIBLE
 from customer360.days import DayRange
+from customer360.errors import SettingsError
 from customer360.lakehouse.tables import Folders, days_predicate
-from customer360.pipeline import account
+from customer360.pipeline import account, closed_days
 from customer360.pipeline.bronze_accounts import (
     DELIVERY_DAY,
     WHOLE,
@@ -27,11 +32,13 @@ from customer360.pipeline.bronze_accounts import (
     left_out,
     settled,
 )
+from customer360.pipeline.closed_days import Held
 from customer360.pipeline.edited_rows import edits_of, edits_print
 from customer360.pipeline.follow_changes import follow_changes
 from customer360.pipeline.forgotten import forgotten_of
 from customer360.pipeline.patterns import check_patterns
 from customer360.pipeline.workspace import Workspace, days_note, newest_note
+from customer360.pipeline.worth import states_plain_money
 from customer360.sources.base import ChangingSource, Source
 from customer360.sources.readers import broken_while_read
 from customer360.table_names import quarantine_of
@@ -46,7 +53,8 @@ def load_bronze(work: Workspace, source: Source, table: str, days: DayRange) -> 
     Raises:
         BrokenFileError: A raw file cannot be used; nothing is written.
         DatabaseSourceError: The database cannot be read as its mapping says.
-        SettingsError: Spark does not take a regular expression of the mapping.
+        SettingsError: All the days are closed, because rows of them were past their time; or Spark
+            does not take a regular expression of the mapping.
     """
     check_patterns(work.spark, source)
     if isinstance(source, ChangingSource):
@@ -80,6 +88,8 @@ def _received(
 def _load_days(work: Workspace, source: Source, table: str, days: DayRange) -> BronzeLoaded:
     lakehouse, contract = work.lakehouse, source.contract(table)
     bronze_table, quarantine_table = f"bronze/{table}", quarantine_of(table)
+    door = _Door.of(work, source, table)
+    asked, days = days, door.opened(days)
     raw = source.read_raw(work.spark, table, days.first, days.last)
     # Counted apart from the split, so that the split is proved and not assumed. Parquet answers
     # this from its footers.
@@ -95,9 +105,10 @@ def _load_days(work: Workspace, source: Source, table: str, days: DayRange) -> B
     folders = lakehouse.folders(
         bronze_table, DELIVERY_DAY, new=work.folders_for(sum(raw_rows.values()), len(raw_rows))
     )
+    passed_over = door.count_closed(received, days)
     bronze = lakehouse.replace_days(
         contract,
-        ingest.accepted(seen, contract).repartition(folders.of(DELIVERY_DAY)),
+        door.through(ingest.accepted(seen, contract), days).repartition(folders.of(DELIVERY_DAY)),
         DELIVERY_DAY,
         list(days),
         folders=folders,
@@ -113,15 +124,19 @@ def _load_days(work: Workspace, source: Source, table: str, days: DayRange) -> B
         quarantine = lakehouse.replace_days(
             Contract.load(quarantine_table),
             # A shuffle of few rows; to coalesce instead would check all raw rows in one task.
-            rejected.repartition(1),
+            door.refused(rejected).repartition(1),
             DELIVERY_DAY,
             list(days),
             folders=Folders.NONE,
         )
+    not_kept = door.count_refused(received, days) if refused else {}
     kept = _rows_by_day(work, bronze_table, days)
     set_aside = _rows_by_day(work, quarantine_table, days) if refused else {}
+    over = Counter(passed_over) + Counter(not_kept) - door.stayed(days)
     by_day = {
-        str(day): DeliveryCount(raw_rows.get(day, 0), kept.get(day, 0), set_aside.get(day, 0))
+        str(day): DeliveryCount(
+            raw_rows.get(day, 0), kept.get(day, 0), set_aside.get(day, 0), over[day]
+        )
         for day in sorted({*days, *raw_rows, *kept, *set_aside})
     }
     reasons = (
@@ -130,6 +145,7 @@ def _load_days(work: Workspace, source: Source, table: str, days: DayRange) -> B
         else {}
     )
     dropped = settled(reasons)
+    out = sum(set_aside.values()) + sum(not_kept.values())
     return BronzeLoaded(
         bronze,
         quarantine,
@@ -137,8 +153,145 @@ def _load_days(work: Workspace, source: Source, table: str, days: DayRange) -> B
         reasons,
         dropped=dropped,
         set_aside=_set_aside(contract, broken.get),
-        left_out=left_out(broken.get, sum(set_aside.values()) - dropped, sum(raw_rows.values())),
+        left_out=left_out(broken.get, out - dropped, sum(raw_rows.values())),
+        closed=len(asked) - len(days),
     )
+
+
+@dataclass(frozen=True)
+class _Door:
+    """What a load lets in of closed days: nothing that is not there yet, but it is counted.
+
+    Attributes:
+        work: Where.
+        source: Whose rows.
+        table: The bronze table, without its layer.
+        bronze: Days before it are closed for bronze; None: none is.
+        quarantine: The same for the table's quarantine.
+    """
+
+    work: Workspace
+    source: Source
+    table: str
+    bronze: date | None
+    quarantine: date | None
+
+    @classmethod
+    def of(cls, work: Workspace, source: Source, table: str) -> _Door:
+        """That of one bronze table."""
+        tables = work.tables
+        return cls(
+            work,
+            source,
+            table,
+            closed_days.closed_before(tables, closed_days.BRONZE),
+            closed_days.closed_before(tables, quarantine_of(table)),
+        )
+
+    @property
+    def looks(self) -> bool:
+        """Whether open deliveries can hold rows of closed days: sales can be late."""
+        return self.bronze is not None and self.table == self.source.transactions_table
+
+    def opened(self, days: DayRange) -> DayRange:
+        """Those of the deliveries ``days`` that may be loaded.
+
+        Raises:
+            SettingsError: All are closed.
+        """
+        if self.bronze is None or days.first >= self.bronze:
+            return days
+        if days.last < self.bronze:
+            raise SettingsError(
+                f"days {days} of bronze/{self.table} are past retention_days: all days "
+                f"before {self.bronze} are closed, and not loaded again; name later ones"
+            )
+        return DayRange(self.bronze, days.last)
+
+    def _past(self) -> SparkColumn:
+        assert self.bronze is not None
+        return closed_days.is_past(self.work, self.source, self.table, self.bronze)
+
+    def _there(self, days: DayRange) -> str:
+        """SQL of rows of closed days that the deliveries have in bronze: what profiles need."""
+        assert self.bronze is not None
+        past = closed_days.past_sql(self.work, self.source, self.table, self.bronze)
+        return f"{days_predicate(DELIVERY_DAY, list(days))} AND {past}"
+
+    def through(self, accepted: DataFrame, days: DayRange) -> DataFrame:
+        """The rows that bronze gets: of closed days those that it has, as profiles need them."""
+        if not self.looks or not self.work.lakehouse.exists(f"bronze/{self.table}"):
+            return accepted
+        there = self.work.lakehouse.read(f"bronze/{self.table}").where(self._there(days))
+        own = [DELIVERY_DAY, ROW_HASH]
+        stay = there.select(*own).distinct().withColumn("_stays", F.lit(True))
+        marked = accepted.join(F.broadcast(stay), own, "left")
+        return marked.where(~self._past() | F.coalesce("_stays", F.lit(False))).drop("_stays")
+
+    def stayed(self, days: DayRange) -> Counter[date]:
+        """Rows of closed days that bronze has, by delivery: they are counted as bronze's."""
+        if not self.looks:
+            return Counter()
+        query = f"SELECT {DELIVERY_DAY}, count(*) FROM rows WHERE {self._there(days)} GROUP BY ALL"
+        return Counter(dict(self.work.tables.ask(query, rows=f"bronze/{self.table}")))
+
+    def count_closed(self, received: DataFrame, days: DayRange) -> Mapping[date, int]:
+        """Note what came of closed days; how many rows, by delivery."""
+        if self.bronze is None or not self.looks:
+            return {}
+        kept = ingest.kept(self.source.contract(self.table))
+        rows = received.where(kept & self._past())
+        own = F.col("_event_date")
+        return self._noted(f"bronze/{self.table}", rows, own, F.lit(None), self.bronze, days)
+
+    def count_refused(self, received: DataFrame, days: DayRange) -> Mapping[date, int]:
+        """Note what was refused of days that are closed for quarantine; how many, by delivery."""
+        if self.quarantine is None or days.first >= self.quarantine:
+            return {}
+        contract = self.source.contract(self.table)
+        past = F.col(DELIVERY_DAY) < F.lit(self.quarantine)
+        rows = received.where(~ingest.kept(contract) & past)
+        why = F.concat_ws(" and ", ingest.why_not(contract))
+        name = quarantine_of(self.table)
+        return self._noted(name, rows, F.lit(None), why, self.quarantine, days)
+
+    def refused(self, rejected: DataFrame) -> DataFrame:
+        """The rows that quarantine gets."""
+        if self.quarantine is None:
+            return rejected
+        return rejected.where(F.col(DELIVERY_DAY) >= F.lit(self.quarantine))
+
+    def _noted(
+        self,
+        table: str,
+        rows: DataFrame,
+        own: SparkColumn,
+        reason: SparkColumn,
+        before: date,
+        days: DayRange,
+    ) -> Mapping[date, int]:
+        plain = states_plain_money(self.source, self.table)
+        grouped = rows.groupBy(
+            F.col(DELIVERY_DAY).alias("delivered"),
+            own.cast("date").alias("own"),
+            reason.cast("string").alias("reason"),
+        )
+        worth = F.sum(ingest.WORTH) if plain else F.lit(None)
+        counted = grouped.agg(F.count(F.lit(1)), worth).collect()
+        now = [
+            Held(table, None, delivered, day, why, n, _cents(money), before)
+            for delivered, day, why, n, money in counted
+        ]
+        closed_days.state(self.work, table, now, lambda held: held.delivered_on in days)
+        by_day = Counter[date]()
+        for each in now:
+            assert each.delivered_on is not None
+            by_day[each.delivered_on] += each.rows
+        return by_day
+
+
+def _cents(money: object) -> Decimal | None:
+    return None if money is None else Decimal(str(money)).quantize(Decimal("0.01"))
 
 
 def _load_extract(work: Workspace, source: Source, table: str, days: DayRange) -> BronzeLoaded:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import partial, reduce
 
 from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
 from customer360.contracts import Contract
+from customer360.contracts.reasons import OTHER_CURRENCY
 from customer360.days import DayRange
 from customer360.lakehouse.delta_log import Commit
 from customer360.lakehouse.tables import Folders, Lakehouse, days_predicate
 from customer360.pipeline import account
 from customer360.pipeline.bronze_accounts import DELIVERY_DAY
+from customer360.pipeline.closed_days import BRONZE, Held, closed_before, open_days, state
 from customer360.pipeline.definitions import defined_anew, definitions_note
 from customer360.pipeline.order_days import (
     OrderDays,
@@ -27,7 +29,7 @@ from customer360.pipeline.order_days import (
     release,
     zone_margin,
 )
-from customer360.pipeline.profile_rows import profile_rows
+from customer360.pipeline.profile_rows import ProfileRows, profile_rows
 from customer360.pipeline.workspace import (
     Workspace,
     bronze_note,
@@ -97,9 +99,31 @@ def load_customer_history(work: Workspace, days: DayRange) -> Commit:
     """Bring silver/customer_history up to what was delivered on ``days``."""
     versions = bronze_versions(work)
     profiles = profile_rows(work, days, HISTORY, versions)
-    return _replace_people(
-        work, HISTORY, silver_history.history(profiles.rows), profiles.concerned, versions
+    rows, closed = profiles.rows, closed_before(work.tables, BRONZE)
+    if closed is not None and work.lakehouse.exists(HISTORY):
+        rows = _with_what_was(work, profiles, closed)
+    made = silver_history.history(rows)
+    expired = closed_before(work.tables, HISTORY)
+    if expired is not None:
+        made = made.where(silver_history.lasts_until(expired))
+    return _replace_people(work, HISTORY, made, profiles.concerned, versions)
+
+
+def _with_what_was(work: Workspace, profiles: ProfileRows, closed: date) -> DataFrame:
+    """Profiles of open days, behind the versions that are known of the days before them.
+
+    A version that began on the first open day may be of a row of another zone's day before.
+    """
+    known = work.lakehouse.read(HISTORY).where(
+        F.col("valid_from") < F.lit(closed + timedelta(days=1)).cast("timestamp")
     )
+    # Of who is in no row any more, nothing was.
+    still = profiles.rows.select("customer_key").distinct()
+    was = silver_history.as_profiles(known.join(still, "customer_key", "left_semi"))
+    # What is left of closed days speaks of now; of then, the versions do.
+    late = F.coalesce(F.col("_delivered_on") >= F.lit(closed), F.lit(True))
+    shared = profiles.rows.where(late).select(*was.columns)
+    return shared.unionByName(was)
 
 
 def _replace_people(
@@ -246,12 +270,14 @@ class _Load:
         days: The days that are made again.
         orders: What each source's orders need.
         folders: How silver/transactions is laid out, and what is made with it.
+        closed: Days before it are not made again; None: all may be.
     """
 
     work: Workspace
     days: set[date]
     orders: Mapping[str, OrderDays]
     folders: Folders
+    closed: date | None
 
     @property
     def together(self) -> Column:
@@ -259,10 +285,18 @@ class _Load:
         return self.folders.of("business_date")
 
     def judged(self, source: Source, rows: DataFrame) -> DataFrame:
-        """``rows`` of which those of customers whom the source does not know are excluded."""
+        """``rows`` of which those are excluded that the source's customers or closed days forbid.
+
+        Of customers whom the source does not know, and of orders that stand on a closed day.
+        """
+        lakehouse = self.work.lakehouse
+        if self.closed is not None and source.states_keys:
+            stored = lakehouse.read(ORDER_LINES if source.order_lines else TRANSACTIONS)
+            of_source = stored.where(F.col("source") == source.name)
+            closed = of_source.where(F.col("business_date") < F.lit(self.closed))
+            rows = silver_transactions.not_of_closed_days(rows, closed)
         if not source.has_customers:
             return rows
-        lakehouse = self.work.lakehouse
         own = lakehouse.read(CUSTOMERS).where(F.col("source") == source.name)
         keys = own.select("customer_key")
         few = lakehouse.rows(CUSTOMERS) <= _BROADCAST_CUSTOMERS
@@ -382,6 +416,7 @@ class _Load:
         rejected = reduce(DataFrame.unionByName, excluded)
         if not some:  # the rows need not be looked at once more
             rejected = rejected.where(F.lit(False))
+        rejected = self._not_past(rejected)
         return self.work.lakehouse.replace_days(
             Contract.load(REJECTED),
             rejected.repartition(1),
@@ -389,6 +424,27 @@ class _Load:
             self.days,
             folders=Folders.NONE,
         )
+
+    def _not_past(self, rejected: DataFrame) -> DataFrame:
+        """``rejected`` but for rows of days that are closed for them, which are only counted."""
+        before = closed_before(self.work.tables, REJECTED)
+        past = {day for day in self.days if before is not None and day < before}
+        if before is None or not past:
+            return rejected
+        amount = F.abs(F.get_json_object("raw", "$.amount").cast("decimal(38,2)"))
+        grouped = rejected.where(days_predicate("business_date", past)).groupBy(
+            F.get_json_object("raw", "$.source").alias("source"),
+            "business_date",
+            F.col("reasons")[0].alias("reason"),
+        )
+        counted = grouped.agg(F.count(F.lit(1)), F.sum(amount)).collect()
+        now = [
+            # Money of another currency has no sum with it.
+            Held(REJECTED, source, None, day, why, n, None if why == OTHER_CURRENCY else m, before)
+            for source, day, why, n, m in counted
+        ]
+        state(self.work, REJECTED, now, lambda held: held.own_day in past)
+        return rejected.where(F.col("business_date") >= F.lit(before))
 
 
 def load_transactions(work: Workspace, days: DayRange) -> TransactionsLoaded:
@@ -402,13 +458,14 @@ def load_transactions(work: Workspace, days: DayRange) -> TransactionsLoaded:
     lakehouse = work.lakehouse
     # First: what changes from here on is for the next run to notice.
     versions = bronze_versions(work)
-    touched, orders = order_days(
-        work, _touched_days(work, days, versions), partial(_prepared, work)
-    )
+    closed = closed_before(work.tables, BRONZE)
+    # Where all days are closed, the first open one is made again, which comes to what it is.
+    wanted = open_days(_touched_days(work, days, versions), closed) or {closed or days.last}
+    touched, orders = order_days(work, wanted, partial(_prepared, work), closed)
     folders = lakehouse.folders(
         TRANSACTIONS, "business_date", new=_folders_like_bronze(work, touched)
     )
-    load = _Load(work, touched, orders, folders)
+    load = _Load(work, touched, orders, folders, closed)
     sources = [load.settled(source) for source in work.deployment.sources]
     with_lines = [each for each in sources if each.source.has_lines]
     made = with_lines or lakehouse.exists(ORDER_LINES)

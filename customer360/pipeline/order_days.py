@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 
 from customer360.lakehouse.tables import days_predicate
 from customer360.pipeline.bronze_accounts import DELIVERY_DAY
-from customer360.pipeline.workspace import Workspace, changed_days
+from customer360.pipeline.workspace import Workspace, changed_days, past_expiries
 from customer360.silver import transactions as silver_transactions
 from customer360.sources.base import ChangingSource, Source
 from customer360.table_names import REJECTED, TRANSACTIONS
@@ -80,7 +80,10 @@ def changed_event_days(
             continue
         if before > after:
             return None  # deleted and made again
+        before = past_expiries(work.lakehouse, table, before)
         own = name == source.transactions_table
+        if before == after:
+            continue
         if isinstance(source, ChangingSource):
             changed |= changed_days(work.lakehouse, table, before, after)
         elif source.delivery(name) == "daily":
@@ -101,7 +104,7 @@ def changed_event_days(
 
 
 def order_days(
-    work: Workspace, touched: set[date], prepared: Prepared
+    work: Workspace, touched: set[date], prepared: Prepared, closed: date | None = None
 ) -> tuple[set[date], dict[str, OrderDays]]:
     """``touched`` and the other days of the orders on them, and what each source's orders need.
 
@@ -109,20 +112,21 @@ def order_days(
         work: Where.
         touched: Days with rows that came, went or changed.
         prepared: Gives the rows of a source.
+        closed: Days before it are not made again, whatever lies on them; None: all may be.
     """
     newest = newest_day(work, touched)
     made = set(touched)
     orders = {
-        source.name: _moved(work, source, made, newest, prepared)
+        source.name: _moved(work, source, made, newest, prepared, closed)
         for source in work.deployment.sources
     }
     for needed in orders.values():
-        made |= needed.read
+        made |= {day for day in needed.read if closed is None or day >= closed}
     if made != touched:
         # The days that came along hold other orders, which have their own other days.
         for source in work.deployment.sources:
             release(orders[source.name])
-            orders[source.name] = _moved(work, source, made, newest, prepared)
+            orders[source.name] = _moved(work, source, made, newest, prepared, closed)
     return made, orders
 
 
@@ -138,13 +142,18 @@ def release(needed: OrderDays) -> None:
 
 
 def _moved(
-    work: Workspace, source: Source, days: set[date], newest: date, prepared: Prepared
+    work: Workspace,
+    source: Source,
+    days: set[date],
+    newest: date,
+    prepared: Prepared,
+    closed: date | None,
 ) -> OrderDays:
     """Where the keys with a row on ``days``, now or as silver has it, lie; those on several."""
     none = OrderDays(None, frozenset())
     if not (source.states_keys or source.splits_rows):
         return none
-    if _covers(work, source, days, newest, prepared):
+    if _covers(work, source, days, newest, prepared, closed):
         if not source.states_keys:
             return none
         rows = _up_to(prepared(source, days), newest)
@@ -178,9 +187,14 @@ def _up_to(rows: DataFrame, newest: date) -> DataFrame:
 
 
 def _covers(
-    work: Workspace, source: Source, days: set[date], newest: date, prepared: Prepared
+    work: Workspace,
+    source: Source,
+    days: set[date],
+    newest: date,
+    prepared: Prepared,
+    closed: date | None,
 ) -> bool:
-    """Whether no transaction of ``source`` up to ``newest`` lies, or lay, on another day."""
+    """Whether no transaction of ``source`` up to ``newest`` lies, or lay, on another open day."""
     table, lakehouse = f"bronze/{source.transactions_table}", work.lakehouse
     first, last = (
         lakehouse.minimum(table, "_event_date"),
@@ -190,6 +204,8 @@ def _covers(
         return False
     margin = zone_margin(work, source)
     first, last = first - margin, min(last + margin, newest)
+    if closed is not None:
+        first = max(first, closed)
     wanted = (last - first).days + 1
     if wanted > len(days) or sum(first <= day <= last for day in days) != wanted:
         return False
@@ -197,6 +213,8 @@ def _covers(
         return True
     everywhere = [_up_to(prepared(source, None), newest), *_held(work, source, None)]
     dates = reduce(DataFrame.unionByName, (rows.select("business_date") for rows in everywhere))
+    if closed is not None:
+        dates = dates.where(F.col("business_date") >= F.lit(closed))
     return dates.where(~F.expr(days_predicate("business_date", days))).isEmpty()
 
 

@@ -19,7 +19,12 @@ from customer360.days import DayRange
 from customer360.lakehouse.tables import days_predicate
 from customer360.pipeline.bronze_accounts import DELIVERY_DAY
 from customer360.pipeline.definitions import defined_anew
-from customer360.pipeline.workspace import Workspace, changed_days, consumed_bronze
+from customer360.pipeline.workspace import (
+    Workspace,
+    changed_days,
+    consumed_bronze,
+    past_expiries,
+)
 from customer360.silver import customers as silver_customers
 from customer360.silver import text
 from customer360.silver.keys import customer_key
@@ -117,6 +122,7 @@ def _concerned(
         since = seen.get(name)
         if since is None or since > versions[name]:
             return None
+        since = past_expiries(lakehouse, name, since)
         replaced = changed_days(lakehouse, name, since, versions[name])
         now[table] = now[table].where(days_predicate(DELIVERY_DAY, replaced | set(days)))
         rows_before = _rows_before(work, name, since, replaced)

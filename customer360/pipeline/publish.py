@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from functools import reduce
 
+import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -18,6 +19,7 @@ from customer360.models.revenue.spec import REVENUE
 from customer360.models.revenue.training import training_dates
 from customer360.models.tracking import exhibited_models
 from customer360.pipeline.bronze_accounts import DELIVERY_DAY
+from customer360.pipeline.closed_days import gone
 from customer360.pipeline.make_gold import snapshot_dates
 from customer360.pipeline.older_snapshots import edition, refuse_older
 from customer360.pipeline.published_rows import published_rows, rules_of, told_in_groups
@@ -237,15 +239,24 @@ def publish_health(work: Workspace, warehouse: Warehouse) -> list[Published]:
             continue
         table = F.lit(f"bronze/{name}").alias("table_name")
         rejected = _delivered(work, quarantine_of(name))
+        one = F.lit(1).cast("bigint").alias("rows")
         counted.append(
-            _delivered(work, f"bronze/{name}").select(table, "business_date", F.lit(1).alias("ok"))
+            _delivered(work, f"bronze/{name}").select(
+                table, "business_date", F.lit(1).alias("ok"), one
+            )
         )
         # A row that its database deleted was accepted once: it is neither.
         counted.append(
             rejected.where(f"NOT {is_deleted()}").select(
-                table, "business_date", F.lit(0).alias("ok")
+                table, "business_date", F.lit(0).alias("ok"), one
             )
         )
+        for stored, ok in ((f"bronze/{name}", 1), (quarantine_of(name), 0)):
+            expired = _expired(work, stored)
+            if expired is not None:
+                counted.append(
+                    expired.select(table, "business_date", F.lit(ok).alias("ok"), "rows")
+                )
         reasons.append(_reasons(rejected, quarantine_of(name)))
     if work.lakehouse.exists(REJECTED):
         reasons.append(_reasons(work.lakehouse.read(REJECTED), REJECTED))
@@ -255,9 +266,9 @@ def publish_health(work: Workspace, warehouse: Warehouse) -> list[Published]:
         reduce(DataFrame.unionByName, counted)
         .groupBy("table_name", "business_date")
         .agg(
-            F.count("*").alias("received"),
-            F.sum("ok").alias("accepted"),
-            F.sum(1 - F.col("ok")).alias("quarantined"),
+            F.sum("rows").alias("received"),
+            F.sum(F.col("ok") * F.col("rows")).alias("accepted"),
+            F.sum((1 - F.col("ok")) * F.col("rows")).alias("quarantined"),
         )
     )
     why = (
@@ -331,6 +342,16 @@ def publish_deployment(work: Workspace, warehouse: Warehouse) -> Published:
     }
     rows = [(name, str(value)) for name, value in facts.items()]
     return publish_rows(warehouse.owner, tables.DEPLOYMENT, rows, Origin(work.run_id))
+
+
+def _expired(work: Workspace, table: str) -> DataFrame | None:
+    """Rows that went from a bronze or quarantine table for their age, by delivery; None: none."""
+    past = gone(work.tables, table)
+    if not past:
+        return None
+    days = pa.array([each.delivered_on for each in past], pa.date32())
+    rows = pa.array([each.rows for each in past], pa.int64())
+    return work.spark.createDataFrame(pa.table({"business_date": days, "rows": rows}))
 
 
 def _delivered(work: Workspace, table: str) -> DataFrame:

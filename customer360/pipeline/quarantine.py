@@ -16,7 +16,7 @@ from customer360.errors import TableNotFoundError, listed
 from customer360.lakehouse.reading import Tables
 from customer360.pipeline.worth import worth_sql
 from customer360.sources.base import Source
-from customer360.table_names import EDITS, FORGOTTEN, REJECTED, quarantine_of
+from customer360.table_names import EDITS, EXPIRED, FORGOTTEN, REJECTED, quarantine_of
 
 LAYER = "quarantine/"
 RESCUED = "_rescued"
@@ -102,7 +102,7 @@ def held(tables: Tables, deployment: Deployment) -> list[Held]:
 
 def quarantine_tables(tables: Tables) -> list[str]:
     """The quarantine tables there are, with their layer."""
-    others = (EDITS, FORGOTTEN)
+    others = (EDITS, EXPIRED, FORGOTTEN)
     return [name for name in tables.tables() if name.startswith(LAYER) and name not in others]
 
 

@@ -19,7 +19,7 @@ from customer360.pipeline.bronze_accounts import BronzeLoaded
 from customer360.pipeline.shown_columns import shown_columns
 from customer360.pipeline.workspace import Workspace
 from customer360.quoting import shown_code
-from customer360.silver.transactions import CONFLICTS, UNKNOWN_CUSTOMER, Accounting
+from customer360.silver.transactions import CLOSED_ORDER, CONFLICTS, UNKNOWN_CUSTOMER, Accounting
 from customer360.sources.base import Source
 from customer360.sources.files import FilesSource
 from customer360.sources.mapped import NEGATIVE_AMOUNT
@@ -193,7 +193,7 @@ def exclusions_explained(
     unintended = {
         reason: rows
         for reason, rows in account.excluded.items()
-        if reason not in (*source.stated_exclusions, *CONFLICTS)
+        if reason not in (*source.stated_exclusions, *CONFLICTS, CLOSED_ORDER)
     }
     reason = max(unintended, key=lambda name: (unintended[name], name))
     examples = work.tables.ask(

@@ -1,4 +1,4 @@
-"""What is not kept for ever: files that people took their copies of."""
+"""Files that are not kept for ever, of which people took their copies; rows: `pipeline.expire`."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ def remove_expired(settings: Settings, *, now: float | None = None) -> Mapping[s
     return {
         place: _removed(places[place], (time.time() if now is None else now) - days * _DAY_SECONDS)
         for place, days in settings.retention_days.items()
+        if place in places
     }
 
 

@@ -70,6 +70,14 @@ def digests_note(
     return days_note(as_of, **{_MADE_OF: {str(day): carried[day] for day in sorted(carried)}})
 
 
+def note_without(tables: TableLogs, table: str, gone: Collection[date]) -> str:
+    """The note of a commit that takes the snapshots of ``gone`` away from any snapshot table."""
+    if table not in NOTED:
+        return days_note(gone)
+    left = {day: of for day, of in digests_noted(tables, table).items() if day not in gone}
+    return days_note(gone, **{_MADE_OF: {str(day): left[day] for day in sorted(left)}})
+
+
 def digests_noted(tables: TableLogs, table: str) -> dict[date, str]:
     """Digest of the days that each snapshot was made of; not of those of an older release.
 

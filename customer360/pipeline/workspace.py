@@ -78,6 +78,25 @@ def changed_days(lakehouse: Lakehouse, table: str, since: int | None, now: int) 
     }
 
 
+EXPIRED_BEFORE = "expired_before"
+"""Key, in a note of a bronze commit: that it took rows past their time and changed nothing else."""
+
+
+def past_expiries(lakehouse: Lakehouse, table: str, version: int) -> int:
+    """The newest version of ``table`` that differs from ``version`` by rows past their time only.
+
+    What was made of one, is as good as made of the other: closed days are made of neither.
+    """
+    newest = lakehouse.version(table)
+    if newest <= version:
+        return version
+    notes = lakehouse.notes(table, newest - version + _LATE_COMMITS)
+    expiries = {at for at, note in notes if note and EXPIRED_BEFORE in json.loads(note)}
+    while version + 1 in expiries:
+        version += 1
+    return version
+
+
 def newest_note(
     logs: TableLogs, table: str, key: str, *, until: int | None = None
 ) -> dict[str, Any] | None:

@@ -75,6 +75,13 @@ def reads_plainly(source: Source) -> bool:
     )
 
 
+def states_plain_money(source: Source, table: str) -> bool:
+    """Whether what a row states needs no other column or unit to be its worth."""
+    properties = source.contract(table).properties
+    minor = isinstance(source, MappedSource) and source.mapping.amounts_in == "minor_units"
+    return bool(properties.get(MONEY)) and not properties.get(MONEY_IN) and not minor
+
+
 def _plainly(text: str, column: Column) -> str:
     """A number's text as `duckdb_decimal_sql` reads it: digits, the decimal mark, one minus.
 

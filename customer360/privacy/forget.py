@@ -185,6 +185,7 @@ def forget_in_tables(work: Workspace, erasure: Erasure) -> dict[str, int]:
         source.drop_copies()
         _forget_raw(work, source, erasure)
     rows = forget_rows.forget_bronze(work, erasure)
+    forget_rows.forget_closed_days(work, erasure)
     forget_rows.remake_silver(work)
     forget_rows.forget_silver(work, erasure)
     rows |= forget_rows.forget_gold(work, erasure, fresh)

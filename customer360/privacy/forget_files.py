@@ -40,11 +40,7 @@ def forget_lists(settings: Settings, keys: Collection[str]) -> int:
     Each list is put in place whole, its manifest last, which says the rows and checksums that it
     has now. What an export left that was killed goes.
     """
-    for left in settings.exports_dir.rglob(".*"):
-        if left.is_dir():
-            shutil.rmtree(left, ignore_errors=True)
-        elif left.exists():
-            left.unlink()
+    remove_leftovers(settings)
     _forget_suppressed(settings, keys)
     changed = 0
     stated: set[Path] = set()
@@ -69,6 +65,15 @@ def forget_lists(settings: Settings, keys: Collection[str]) -> int:
             if file not in stated:
                 file.unlink()
     return changed
+
+
+def remove_leftovers(settings: Settings) -> None:
+    """Delete what exports left in the exports folder that were killed."""
+    for left in settings.exports_dir.rglob(".*"):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        elif left.exists():
+            left.unlink()
 
 
 def _forget_suppressed(settings: Settings, keys: Collection[str]) -> None:

@@ -21,7 +21,8 @@ from customer360.contracts.sql import quoted
 from customer360.days import DayRange
 from customer360.gold.snapshots import snapshot_tables
 from customer360.pipeline.bronze_accounts import DELIVERY_DAY
-from customer360.pipeline.forgotten import forgotten_of
+from customer360.pipeline.closed_days import BRONZE, closed_before, is_past
+from customer360.pipeline.forgotten import forgotten_of, forgotten_secret
 from customer360.pipeline.load_silver import (
     load_customer_days,
     load_customer_history,
@@ -51,6 +52,7 @@ from customer360.table_names import (
     FORGOTTEN,
     HEALTH,
     HISTORY,
+    ORDER_LINES,
     REJECTED,
     TRANSACTIONS,
     quarantine_of,
@@ -168,7 +170,7 @@ class _Table:
     def _set_aside(self, gone: DataFrame, erasure: Erasure) -> None:
         """Put lines without content into quarantine for rows that go."""
         lakehouse, run = self.work.lakehouse, f"forget {erasure.id}"
-        lines = gone.select(
+        lines = self._of_open_days(gone).select(
             DELIVERY_DAY,
             F.array(F.lit(FORGOTTEN_PERSON)).alias("reasons"),
             nothing_left({name: F.col(quoted(name)) for name in self.key}).alias("raw"),
@@ -182,6 +184,13 @@ class _Table:
             others = lakehouse.read(self.quarantine).where(F.col("run_id") != run)
             lines = lines.unionByName(others, allowMissingColumns=True)
         lakehouse.replace_all(Contract.load(self.quarantine), lines)
+
+    def _of_open_days(self, rows: DataFrame) -> DataFrame:
+        """``rows`` but for those of closed days, which are accounted for already."""
+        before = closed_before(self.work.tables, BRONZE)
+        if before is None:
+            return rows
+        return rows.where(~is_past(self.work, self.source, self.table, before))
 
     def forget_edits(self, erasure: Erasure) -> int:
         """Edits of the people's rows say what they change, and not of what row any more.
@@ -255,6 +264,49 @@ class _Table:
         )
         lakehouse.replace_all(Contract.load(self.quarantine), blank.drop(IS_THEIRS))
         return count
+
+
+def forget_closed_days(work: Workspace, erasure: Erasure) -> None:
+    """Sales of days whose bronze is gone, which silver does not make again: they are nobody's.
+
+    As `bronze.forgetting.blanked` leaves them, or gone, as the setting ``forgotten_sales`` says.
+    """
+    closed = closed_before(work.tables, BRONZE)
+    if closed is None:
+        return
+    keys = keys_of(work, erasure.people).withColumn(IS_THEIRS, F.lit(True))
+    keep_sales = work.deployment.settings.forgotten_sales == "anonymous"
+    secret = forgotten_secret(work.deployment.settings)
+    for table in (ORDER_LINES, TRANSACTIONS):
+        if not work.lakehouse.exists(table):
+            continue
+        rows = work.lakehouse.read(table).where(F.col("business_date") < F.lit(closed))
+        marked = rows.join(F.broadcast(keys), KEY, "left").withColumn(
+            IS_THEIRS, F.coalesce(IS_THEIRS, F.lit(False))
+        )
+        of_theirs = marked.where(IS_THEIRS).select("business_date").distinct().collect()
+        days = [row[0] for row in of_theirs]
+        if not days:
+            continue
+        contract = Contract.load(table)
+        ids = [*contract.row_identifiers, *({"line_key", "product_id"} & set(rows.columns))]
+        instead = {KEY: F.lit(None).cast("string")}
+        instead |= {name: F.lit(None).cast("string") for name in contract.quasi_identifiers}
+        instead |= {name: forgetting.keyed_text(F.col(name), secret) for name in ids}
+        blank = marked.withColumns(
+            {
+                name: F.when(F.col(IS_THEIRS), value).otherwise(F.col(name))
+                for name, value in instead.items()
+            }
+        )
+        stay = (blank if keep_sales else marked.where(~F.col(IS_THEIRS))).select(*rows.columns)
+        work.lakehouse.replace_days(
+            contract,
+            stay.where(F.col("business_date").isin(days)),
+            "business_date",
+            days,
+            note=days_note(days),
+        )
 
 
 def remake_silver(work: Workspace) -> None:

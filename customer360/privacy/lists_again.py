@@ -12,6 +12,7 @@ from typing import Any
 
 from customer360.errors import Customer360Error
 from customer360.pipeline.export import ELSEWHERE, ExportOptions, export_list
+from customer360.privacy.forget_files import remove_leftovers
 from customer360.serving.campaigns import campaign_list
 from customer360.serving.list_files import MANIFEST
 from customer360.serving.options import Contacts, FileFormat
@@ -42,10 +43,18 @@ def write_lists_again(settings: Settings) -> ListsAgain:
     Args:
         settings: The deployment's, with the secret of the keys that customers have now.
     """
-    written, left = 0, []
+    remove_leftovers(settings)
+    written = 0
+    left: list[str] = []
     stay: set[Path] = {settings.exports_dir / ELSEWHERE}
     for manifest in sorted(settings.exports_dir.rglob(f"*.{MANIFEST}")):
-        facts = json.loads(manifest.read_text(encoding="utf-8"))
+        # An older release stated less.
+        facts: dict[str, Any] = {
+            "contacts": Contacts.NONE.value,
+            "include_never_asked": False,
+            "files": {},
+        }
+        facts |= json.loads(manifest.read_text(encoding="utf-8"))
         since = manifest.stat().st_mtime
         try:
             files = _exported_again(settings, manifest, facts)
@@ -67,10 +76,11 @@ def _exported_again(settings: Settings, manifest: Path, facts: Mapping[str, Any]
     """Export a list as its manifest says it was; its files, the manifest among them."""
     as_of = date.fromisoformat(facts["as_of"])
     usual = manifest.parent == settings.exports_dir / str(as_of)
+    formats = tuple(each for each in FileFormat if f"{facts['list']}.{each}" in facts["files"])
     options = ExportOptions(
         contacts=Contacts(facts["contacts"]),
         include_never_asked=facts["include_never_asked"],
-        formats=tuple(each for each in FileFormat if f"{facts['list']}.{each}" in facts["files"]),
+        formats=formats or tuple(FileFormat),
         folder=None if usual else manifest.parent,
     )
     done = export_list(settings, campaign_list(facts["list"]), as_of, options, run_id="rotate-key")

@@ -311,6 +311,8 @@ def _drop_reports(settings: Settings) -> int:
 
 def _elsewhere(settings: Settings) -> Iterator[str]:
     yield from elsewhere(settings)
+    if settings.warehouse_url is not None:
+        yield "the warehouse's server: its write-ahead log and its backups"
     if settings.suppression_path is not None and by_former_keys(settings).exists():
         yield (
             f"suppression list {settings.suppression_path}: it names customers by former keys; "

@@ -9,6 +9,8 @@ it would have been, had it come in time.
 
 from __future__ import annotations
 
+from datetime import date
+
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
@@ -72,3 +74,28 @@ def history(profiles: DataFrame) -> DataFrame:
         "valid_to",
         F.col("valid_to").isNull().alias("is_current"),
     )
+
+
+def as_profiles(versions: DataFrame) -> DataFrame:
+    """Versions as the profiles that `history` would make them of: of rows that are kept no more.
+
+    Args:
+        versions: Rows of ``silver/customer_history``.
+
+    Returns:
+        The columns of a profile that `history` reads. What a row says of the same instant counts
+        before them.
+    """
+    return versions.select(
+        "customer_key",
+        *attributes_of(HISTORY),
+        F.col("valid_from").alias("updated_at"),
+        F.lit("1970-01-01").cast("date").alias("_delivered_on"),
+        F.lit(0).cast("bigint").alias("_row_hash"),
+    )
+
+
+def lasts_until(day: date) -> Column:
+    """Whether a version was true at the beginning of ``day`` (UTC) or later."""
+    ends = F.col("valid_to")
+    return ends.isNull() | (ends >= F.lit(day).cast("timestamp"))

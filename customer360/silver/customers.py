@@ -133,3 +133,37 @@ def latest(profiles: DataFrame) -> DataFrame:
     key, *others = Contract.load(CUSTOMERS).column_names
     merged = (given[name].alias(name) if name in given else latest_known(name) for name in others)
     return profiles.groupBy(key).agg(*merged)
+
+
+def deciding(profiles: DataFrame) -> DataFrame:
+    """Which rows `latest` is made of: without all others it comes to the same.
+
+    Args:
+        profiles: As for `latest`.
+
+    Returns:
+        Their ``_row_hash``, each once. A customer without any profile has none: of them the first
+        transaction counts.
+    """
+    order = ("updated_at", "_delivered_on", "_row_hash")
+    consent = F.col("marketing_consent")
+
+    def of_latest(name: str) -> Column:
+        return F.max_by("_row_hash", F.when(F.col(name).isNotNull(), F.struct(*order, name)))
+
+    _, *others = Contract.load(CUSTOMERS).column_names
+    told_apart = {"signed_up_on", "marketing_consent", "updated_at", *order}
+    rows = [
+        *(of_latest(name) for name in others if name not in told_apart),
+        of_latest("_row_hash"),
+        F.min_by("_row_hash", F.when(F.col("signed_up_on").isNotNull(), F.struct("signed_up_on"))),
+        F.max_by("_row_hash", F.when(consent.isNotNull(), F.struct("updated_at", ~consent))),
+    ]
+    return (
+        profiles.where(F.col("_row_hash").isNotNull())
+        .groupBy("customer_key")
+        .agg(F.array(*rows).alias("rows"))
+        .select(F.explode(F.array_distinct("rows")).alias("_row_hash"))
+        .where(F.col("_row_hash").isNotNull())
+        .distinct()
+    )

@@ -73,6 +73,7 @@ TOGETHER = "_together"
 """What the rows of one file have in common; beside the columns until they are selected."""
 
 UNKNOWN_CUSTOMER = "unknown_customer"
+CLOSED_ORDER = "closed_order"
 CONFLICTING_ROWS = "conflicting_rows"
 CONFLICTING_CUSTOMERS = "conflicting_customers"
 CONFLICTING_DISCOUNTS = "conflicting_discounts"
@@ -86,6 +87,7 @@ REASONS = (
     "amount_negative",
     OTHER_CURRENCY,
     UNKNOWN_CUSTOMER,
+    CLOSED_ORDER,
 )
 """Why silver itself excludes a row; a source may add its own (``excluded_because``)."""
 
@@ -203,6 +205,33 @@ def known(rows: DataFrame, customer_keys: DataFrame) -> DataFrame:
         "excluded_because",
         F.coalesce(F.col("excluded_because"), F.when(unknown, UNKNOWN_CUSTOMER)),
     ).drop("_known_key")
+
+
+def not_of_closed_days(rows: DataFrame, stored: DataFrame) -> DataFrame:
+    """Exclude rows of what stands on a day that is closed: it would count there and here.
+
+    The rows that say so of the closed day are gone, so it cannot be told which of the two is true;
+    what was settled stands. A row that is already excluded keeps its first reason.
+
+    Args:
+        rows: As ``prepared`` or ``known`` gives them, of open days.
+        stored: Rows of the closed days: of ``silver/order_lines`` where rows are lines, else of
+            ``silver/transactions``.
+    """
+    ours = ["order_id", *(["line_key"] if "line_key" in stored.columns else [])]
+    own = [*ours, "entry", _REFUND]
+    few = rows.select(*own).distinct()
+    there = (
+        stored.select(*ours, "entry", (F.col("kind") == "refund").alias(_REFUND))
+        .join(F.broadcast(few), own, "left_semi")
+        .distinct()
+        .withColumn("_closed", F.lit(True))
+    )
+    joined = rows.join(F.broadcast(there), own, "left")
+    why = F.when(F.coalesce("_closed", F.lit(False)) & ~F.col(_NOTHING), CLOSED_ORDER)
+    return joined.withColumn("excluded_because", F.coalesce(F.col("excluded_because"), why)).drop(
+        "_closed"
+    )
 
 
 def moved_keys(rows: DataFrame) -> DataFrame:
@@ -516,11 +545,12 @@ def excluded_counts(reasons: Sequence[str] = (), stated: Sequence[str] = ()) -> 
     Args:
         reasons: Reasons the source gives, beside silver's own ``REASONS``. Reasons named in
             neither are counted as ``excluded:other``.
-        stated: Of all reasons, those for which the user said that rows be left out.
+        stated: Of all reasons, those for which the user said that rows be left out; that days are
+            closed, the user said by ``retention_days``.
     """
     why = F.col("excluded_because")
     named = tuple(dict.fromkeys((*REASONS, *reasons)))
-    intended = F.coalesce(why.isin(*stated), F.lit(False)) if stated else F.lit(False)
+    intended = F.coalesce(why.isin(*stated, CLOSED_ORDER), F.lit(False))
     untold, worth = why.isNotNull() & ~intended, F.abs("amount")
     return (
         F.count(why).alias("excluded"),

@@ -228,6 +228,16 @@ def test_lists_expire_by_an_asset_where_that_is_asked_for(
     assert dg.AssetKey(["exports", "expired"]) in nightly
 
 
+def test_rows_expire_in_the_upkeep_where_that_is_asked_for(
+    definitions: dg.Definitions, tmp_path: Path
+) -> None:
+    assert "upkeep/retention" not in specs(definitions)
+    expiring = build_definitions(load_settings(tmp_path, retention_days={"gold": 400}))
+    assert set(specs(expiring)) - set(specs(definitions)) == {"upkeep/retention"}
+    weekly = JOBS[MAINTAIN].selection.resolve(expiring.resolve_asset_graph())
+    assert dg.AssetKey(["upkeep", "retention"]) in weekly
+
+
 def test_blocking_checks_guard_rows(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
     blocking = {

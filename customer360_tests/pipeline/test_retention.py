@@ -45,7 +45,7 @@ def test_all_is_kept_unless_it_is_said(tmp_path: Path) -> None:
     assert remove_expired(everything, now=NOW) == {"exports": 1, "reports": 0}
 
 
-@pytest.mark.parametrize("days", [{"bronze": 30}, {"exports": 0}])
+@pytest.mark.parametrize("days", [{"bronze": 0}, {"exports": 0}, {"reports": -1}])
 def test_what_cannot_be_kept_so_is_refused(tmp_path: Path, days: dict[str, int]) -> None:
     with pytest.raises(SettingsError, match="retention_days"):
         load_settings(tmp_path, retention_days=days)

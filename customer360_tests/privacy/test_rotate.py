@@ -277,6 +277,7 @@ def test_lists_are_written_again_of_who_may_be_written_to_and_others_are_named(
     shutil.copytree(folder, past)
     (past / manifest.name).write_text(json.dumps(facts | {"as_of": "2024-05-31"}))
     (folder / "stray.csv").write_text(old[STAYS])
+    shutil.copytree(folder, folder / ".whales.part")  # of an export that was killed
     new = campaigns(home, NEW, refused=True)
 
     after = settings.model_copy(update={"customer_key_secret": NEW})

@@ -16,6 +16,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from customer360.serving import publishing
+from customer360.serving.expiry import remove_older
 from customer360.serving.publishing import (
     Origin,
     PublishedTable,
@@ -273,3 +274,26 @@ def test_a_process_killed_half_way_leaves_the_old_table_whole(
     assert there(warehouse) == [(FIRST, "a", 1, 0.5)]
     publish_rows(warehouse.owner, table, [(FIRST, "c", 1, 0.5)], Origin("two"))
     assert there(warehouse) == [(FIRST, "c", 1, 0.5)]
+
+
+def test_snapshots_that_are_kept_no_more_go_from_copies_and_marts(
+    spark: SparkSession, warehouse: Warehouse, table: PublishedTable
+) -> None:
+    rows = scores(spark, (FIRST, "a", 1, 0.5), (SECOND, "a", 2, 0.25), (THIRD, "b", 3, 0.75))
+    publish(warehouse.owner, table, rows, Origin("run"))
+    with warehouse.owner.connect() as owner:
+        owner.execute(
+            "CREATE TABLE marts.of_snapshots AS SELECT as_of, customer_key FROM gold.scores"
+        )
+        owner.execute("CREATE TABLE gold.of_others AS SELECT as_of FROM gold.scores")
+    try:
+        assert remove_older(warehouse.owner, {"gold.scores": SECOND}, THIRD) == 3
+        assert [row[0] for row in there(warehouse)] == [SECOND, THIRD]
+        with warehouse.owner.connect() as owner:
+            assert owner.execute("SELECT as_of FROM marts.of_snapshots").fetchall() == [(THIRD,)]
+            kept = owner.execute("SELECT count(*) FROM gold.of_others").fetchone()
+        assert kept == (3,)
+        assert remove_older(warehouse.owner, {"gold.scores": SECOND}, None) == 0
+    finally:
+        with warehouse.owner.connect() as owner:
+            owner.execute("DROP TABLE marts.of_snapshots, gold.of_others")
