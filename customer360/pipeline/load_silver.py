@@ -145,10 +145,8 @@ def _touched_days(work: Workspace, days: DayRange, versions: dict[str, int]) -> 
 
     All days where a source's rows mean something else than they did.
     """
-    lakehouse, touched = work.lakehouse, set(days)
-    # A source may hold later days than anybody has asked for: those wait. What silver has is mended
-    # wherever it lies.
-    newest = max(days.last, lakehouse.maximum(TRANSACTIONS, "business_date") or days.last)
+    lakehouse, last = work.lakehouse, work.deployment.last_day()
+    touched = set(days)
     # A load is over when the customers' days are made of it: one that was stopped between the
     # transactions and their quarantine, or whose checks failed, has consumed nothing.
     finished = consumed_version(lakehouse, CUSTOMER_DAYS)
@@ -174,9 +172,12 @@ def _touched_days(work: Workspace, days: DayRange, versions: dict[str, int]) -> 
             touched |= around({day for (day,) in late}, margin)
         changed = None if source.name in anew else changed_event_days(work, source, seen, versions)
         if changed is None:
-            touched |= set(DayRange(work.deployment.settings.start_date, newest))
+            touched |= set(DayRange(work.deployment.settings.start_date, last))
             touched |= set(lakehouse.days_of(TRANSACTIONS, "business_date"))
         elif changed:
+            # What has no partition yet is made when its day is over, whole; what silver has is
+            # mended wherever it lies.
+            newest = max(last, lakehouse.maximum(TRANSACTIONS, "business_date") or last)
             touched |= {day for day in around(changed, margin) if day <= newest}
     touched |= _half_loaded(lakehouse)
     if lakehouse.exists(REJECTED):
