@@ -21,7 +21,7 @@ from customer360.settings import load_settings
 from customer360_tests.faults import clocks, deliveries, kills, services, storage, together
 from customer360_tests.faults.company import Company, Difference
 from customer360_tests.faults.faults import Fault, Result, survive
-from customer360_tests.faults.page import page
+from customer360_tests.faults.page import page, shortcomings
 from customer360_tests.session import TINY
 
 _CUSTOMERS = 400
@@ -65,12 +65,17 @@ def main(
             failed = [process.wait() for process in started]
             if any(failed):
                 raise typer.Exit(1)
-            found = [result for result in _read(file) if result is not None]
+            read = dict(_read(file))
+            found = [result for result in read.values() if result is not None]
+            wrong = [result.kind for result in found if not result.survived]
             if not only and not each:
-                _PAGE.write_text(page(found), encoding="utf-8")
-            lost = [result for result in found if not result.survived]
-            Console().print(f"{len(found)} faults, {len(found) - len(lost)} survived")
-            raise typer.Exit(1 if lost else 0)
+                absent = [name for name, result in read.items() if result is None]
+                _PAGE.write_text(page(found, absent), encoding="utf-8")
+                wrong = shortcomings(found)
+            for each_wrong in wrong:
+                Console().print(each_wrong, markup=False)
+            Console().print(f"{len(found)} faults, {sum(one.survived for one in found)} survived")
+            raise typer.Exit(1 if wrong else 0)
         _work(Path(folder), file, only, each, part, workers)
 
 
@@ -131,15 +136,16 @@ def _lines(file: Path) -> list[str]:
     return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
 
 
-def _read(file: Path) -> Iterator[Result | None]:
+def _read(file: Path) -> Iterator[tuple[str, Result | None]]:
+    """Names of faults, and what came of them."""
     for line in _lines(file):
-        stated = json.loads(line)["result"]
-        if stated is None:
-            yield None
-            continue
-        difference = stated.pop("difference")
-        difference["tables"] = tuple(difference["tables"])
-        yield Result(**stated, difference=Difference(**difference))
+        stated = json.loads(line)
+        result = stated["result"]
+        if result is not None:
+            difference = result.pop("difference")
+            difference["tables"] = tuple(difference["tables"])
+            result = Result(**result, difference=Difference(**difference))
+        yield stated["name"], result
 
 
 if __name__ == "__main__":

@@ -12,23 +12,27 @@ import io
 import random
 import shutil
 import subprocess
+import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pyarrow.compute as pc
+import pytest
 from psycopg import sql
 from pyspark.sql import SparkSession
 
+from customer360.cli import common as cli
 from customer360.deployment import Deployment
-from customer360.home_lock import writing
 from customer360.lakehouse.commits import Moment, listening
 from customer360.lakehouse.reading import Tables
-from customer360.orchestration.run import Plan, Steps, run_plan
 from customer360.pipeline.account import reconcile
+from customer360.pipeline.forgotten import forgotten_secret
+from customer360.privacy.journal import under_way
 from customer360.serving.warehouse import open_warehouse, take_down
 from customer360.settings import Settings, load_settings, remember
 from customer360.sources.synthetic import DefectRates, generate
@@ -57,39 +61,43 @@ Rows = Mapping[str, Counter[str]]
 """By table: how many times each row is there, as text."""
 
 _PUBLISHED = ("gold", "silver", "marts")
-_BOOKKEEPING = BOOKKEEPING | {"published_at"}
+_BOOKKEEPING = BOOKKEEPING | {"published_at", "erasure", "forgotten_at", "noted_at"}
 
 
 @dataclass(frozen=True)
 class Step:
-    """A part of the DAG, as ``customer360 run`` is asked for it.
+    """What somebody does to the deployment.
 
     Attributes:
         name: As the page names it.
-        steps: What ``--steps`` says.
-        first: First day.
-        last: Last day, and the snapshots' date.
+        command: What is typed behind ``customer360``.
+        last: Up to which day there are files.
+        after: The step at whose end it begins; None: nothing has been done yet.
+        publishes: Whether it writes the warehouse.
     """
 
     name: str
-    steps: Steps
-    first: date
+    command: tuple[str, ...]
     last: date
-
-    @property
-    def arguments(self) -> list[str]:
-        """Of ``customer360 run``."""
-        return ["--steps", self.steps, "--from", str(self.first), "--to", str(self.last)]
+    after: str | None = None
+    publishes: bool = False
 
 
-STEPS = (
-    Step("first load", "etl", FIRST, LOADED_TO),
-    Step("night", "etl", RELOADED_FROM, LAST),
-    Step("training", "train", RELOADED_FROM, LAST),
-    Step("scoring", "snapshot", RELOADED_FROM, LAST),
-    Step("publishing", "publish", RELOADED_FROM, LAST),
+def _run(steps: str, first: date, last: date) -> tuple[str, ...]:
+    return ("run", "--steps", steps, "--from", str(first), "--to", str(last))
+
+
+LOAD = Step("first load", _run("etl", FIRST, LOADED_TO), LOADED_TO)
+NIGHT = Step("night", _run("etl", RELOADED_FROM, LAST), LAST, LOAD.name)
+UPKEEP = Step("upkeep", ("maintain",), LAST, NIGHT.name)
+FORGETTING = Step(
+    "forgetting", ("privacy", "forget", "--yes", "c0001@example.com"), LAST, NIGHT.name
 )
-"""In their order; each begins where the one before has ended."""
+TRAINING = Step("training", _run("train", RELOADED_FROM, LAST), LAST, NIGHT.name)
+SCORING = Step("scoring", _run("snapshot", RELOADED_FROM, LAST), LAST, TRAINING.name)
+PUBLISHING = Step("publishing", _run("publish", RELOADED_FROM, LAST), LAST, SCORING.name, True)
+
+STEPS = (LOAD, NIGHT, UPKEEP, FORGETTING, TRAINING, SCORING, PUBLISHING)
 
 
 @dataclass(frozen=True)
@@ -131,29 +139,29 @@ class Company:
         """What all homes are called, one at a time: a link to where the files are."""
         return self.folder / "home"
 
-    def open(self, *, customers: int, steps: int = len(STEPS)) -> None:
-        """Make the company, and run its first ``steps`` steps, undisturbed."""
-        settings = self._placed(self.folder / "real")
-        settings.home.mkdir(parents=True, exist_ok=True)
-        _deliver(settings, customers)
-        for step in STEPS[:steps]:
-            take_down(settings)
-            self._copy(self._saved(step), self.home)
-            before = size_of(settings.home)
-            written: list[str] = []
-            settings = self._alias()
+    def open(self, steps: Collection[Step] = STEPS, *, customers: int) -> None:
+        """Make the company, and do ``steps``, undisturbed."""
+        real = self.folder / "real"
+        real.mkdir(parents=True)
+        self.home.symlink_to(real, target_is_directory=True)
+        found_company(self.home, customers)
+        self._copy(self._ended(None), self.home)
+        for step in steps:
+            settings = self.before(step)
+            size = size_of(settings.home)
+            written = self.commits[step.name]
 
             def note(moment: Moment, table: str, to: list[str] = written) -> None:
                 if moment is Moment.BEFORE:
                     to.append(table)
 
             with listening(note):
-                run_here(settings, step)
-            self.commits[step.name] = written
-            self.grown[step.name] = size_of(settings.home) - before
+                do_here(settings, step)
+            self.grown[step.name] = size_of(settings.home) - size
             self._rows[step.name] = rows_of(settings, step)
             self._net[step.name] = net_of(settings)
-        take_down(settings)
+            take_down(settings)
+            self._copy(self._ended(step.name), self.home)
 
     def before(self, step: Step, *, on: Path | None = None) -> Settings:
         """A home as it was before ``step``.
@@ -163,20 +171,25 @@ class Company:
             on: Another disk to put it on.
         """
         take_down(load_settings(self.home))
-        real = self.home.resolve()
-        if real.exists():
-            shutil.rmtree(real)
-        self._placed((on or self.folder) / "real")
-        self._copy(self.home, self._saved(step))
+        shutil.rmtree(self.home.resolve())
+        real = (on or self.folder) / "real"
+        real.mkdir()
+        self.home.unlink()
+        self.home.symlink_to(real, target_is_directory=True)
+        self._copy(self.home, self._ended(step.after))
+        deliver(self.home, step.last)
         # Whoever has had the former home open, such as Delta's cache, knows nothing of this name.
-        return self._alias()
+        return self.seen_anew()
 
     def seen_anew(self) -> Settings:
         """The home as it is, by a name under which nobody has had it open.
 
         Delta and MLflow remember what they have seen under a name; another process has changed it.
         """
-        return self._alias()
+        self._homes += 1
+        alias = self.folder / f"home{self._homes:04}"
+        alias.symlink_to("home", target_is_directory=True)
+        return load_settings(alias)
 
     def difference(self, settings: Settings, step: Step) -> Difference:
         """Between a home in which ``step`` was run and the undisturbed one."""
@@ -197,21 +210,8 @@ class Company:
         """Let go of what runs."""
         take_down(load_settings(self.home))
 
-    def _saved(self, step: Step) -> Path:
-        return self.folder / "before" / step.name.replace(" ", "_")
-
-    def _placed(self, real: Path) -> Settings:
-        real.mkdir(parents=True, exist_ok=True)
-        self.home.unlink(missing_ok=True)
-        self.home.symlink_to(real, target_is_directory=True)
-        return load_settings(self.home)
-
-    def _alias(self) -> Settings:
-        self._homes += 1
-        alias = self.folder / f"home{self._homes:04}"
-        alias.unlink(missing_ok=True)
-        alias.symlink_to("home", target_is_directory=True)
-        return load_settings(alias)
+    def _ended(self, name: str | None) -> Path:
+        return self.folder / "ended" / (name or "nothing")
 
     @staticmethod
     def _copy(target: Path, source: Path) -> None:
@@ -219,17 +219,19 @@ class Company:
         subprocess.run(["cp", "-a", f"{source}/.", str(target)], check=True)
 
 
-def run_here(settings: Settings, step: Step) -> None:
-    """Run ``step`` in this process, as ``customer360 run`` does.
+def do_here(settings: Settings, step: Step) -> None:
+    """Do ``step`` in this process, as the command does.
 
     Raises:
         Customer360Error: It failed.
     """
-    settings = load_settings(settings.home)
-    with writing(settings.home, "customer360 run"):
-        deployment = Deployment.of(settings)
-        plan = Plan.of(deployment, first=step.first, last=step.last, steps=step.steps)
-        run_plan(settings, plan, lambda line: None)
+    command = step.command
+    if step is FORGETTING and under_way(settings) is not None:
+        command = ("privacy", "forget", "--resume")  # as the command says that was stopped
+    arguments = ["customer360", *command, "--home", str(settings.home)]
+    with pytest.MonkeyPatch.context() as patched, redirect_stdout(io.StringIO()):
+        patched.setattr(sys, "argv", arguments)
+        cli.app(arguments[1:], standalone_mode=False)
 
 
 def rows_of(settings: Settings, step: Step) -> Rows:
@@ -241,11 +243,11 @@ def rows_of(settings: Settings, step: Step) -> Rows:
     tables = Tables(settings.lakehouse_dir)
     for table in tables.tables():
         arrow = tables.dataset(table).to_table()
-        kept = sorted(set(arrow.column_names) - BOOKKEEPING)
+        kept = sorted(set(arrow.column_names) - _BOOKKEEPING)
         found[table] = Counter(str(tuple(row.values())) for row in arrow.select(kept).to_pylist())
     for file in sorted(settings.home.glob("exports/*/*.csv")):
         found[f"exports/{file.name}"] = Counter(file.read_text(encoding="utf-8").splitlines())
-    return found | (dict(_published(settings)) if step.steps == "publish" else {})
+    return found | (dict(_published(settings)) if step.publishes else {})
 
 
 def net_of(settings: Settings) -> Decimal:
@@ -277,15 +279,15 @@ def _published(settings: Settings) -> Iterator[tuple[str, Counter[str]]]:
             yield f"warehouse {schema}.{table}", Counter(row[0] for row in rows)
 
 
-def _deliver(settings: Settings, customers: int) -> None:
-    """The company's raw data and its choices."""
-    mapping = settings.home / "shop.yaml"
+def found_company(home: Path, customers: int) -> None:
+    """Its choices and, of one of its two sources, the data; `deliver` brings the other's."""
+    mapping = home / "shop.yaml"
     remember(
-        settings.home,
+        home,
         {
             "sources": ["synthetic", "files"],
             "files_mapping": [str(mapping)],
-            "files_path": settings.home / "raw" / "shop",
+            "files_path": home / "raw" / "shop",
             "start_date": FIRST,
             # Short, so that a few weeks of data teach and test the models.
             "lifetime_value_holdout_days": 28,
@@ -297,34 +299,38 @@ def _deliver(settings: Settings, customers: int) -> None:
         },
     )
     mapping.write_text(SHOP, encoding="utf-8")
+    forgotten_secret(load_settings(home))  # made once, or no two erasures would be alike
     generate(
-        settings.raw_dir / "synthetic",
+        load_settings(home).raw_dir / "synthetic",
         customers=customers,
         start=FIRST,
         end=LAST,
         seed=11,
         defects=DefectRates().scaled(8),
     )
-    shop = settings.home / "raw" / "shop"
-    shop.mkdir(parents=True)
+    (home / "raw" / "shop").mkdir()
+
+
+def deliver(home: Path, until: date) -> None:
+    """The shop's files as they are at the end of ``until``: a month each, the newest growing."""
     chance, number = random.Random(7), 0
     months: dict[int, list[list[object]]] = {}
-    for day in range((LAST - FIRST).days + 1):
+    for day in range((until - FIRST).days + 1):
         for _ in range(chance.randint(3, 9)):
             number += 1
             placed = datetime.combine(FIRST, datetime.min.time()) + timedelta(
                 days=day, seconds=chance.randrange(86_400)
             )
-            who = f"c{chance.randint(1, customers // 4):04}"
-            months.setdefault(placed.month, []).append(
-                [f"W{number:05}", who, placed, f"{chance.randint(100, 20_000) / 100:.2f}",
-                 f"{who}@example.com"]
-            )  # fmt: skip
+            who = f"c{chance.randint(1, 60):04}"
+            total = f"{chance.randint(100, 20_000) / 100:.2f}"
+            row = [f"W{number:05}", who, placed, total, f"{who}@example.com"]
+            months.setdefault(placed.month, []).append(row)
     for month, rows in months.items():
-        # The newest as it is, older ones packed: both are read in their own way.
-        name = f"orders-{month:02}.csv"
-        file = shop / (name if month == LAST.month else f"{name}.gz")
         text = io.StringIO()
         csv.writer(text).writerows([["order", "customer", "placed", "total", "mail"], *rows])
-        content = text.getvalue().encode()
-        file.write_bytes(content if file.suffix == ".csv" else gzip.compress(content))
+        content, name = text.getvalue().encode(), f"orders-{month:02}.csv"
+        if month < LAST.month:  # packed when it is over: both are read in their own way
+            content, name = gzip.compress(content, mtime=0), f"{name}.gz"
+        file = home / "raw" / "shop" / name
+        if not file.exists() or file.read_bytes() != content:
+            file.write_bytes(content)

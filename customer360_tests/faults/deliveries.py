@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from customer360.lakehouse.commits import Moment, listening
-from customer360_tests.faults.company import STEPS, Company
+from customer360_tests.faults.company import LOAD, NIGHT, Company
 from customer360_tests.faults.faults import Fault, Night
-
-LOAD, NIGHT, *_ = STEPS
 
 
 @dataclass(frozen=True)
@@ -50,17 +48,13 @@ def empty(_: bytes) -> bytes:
 
 
 def all_kinds(_: Company) -> Iterator[Fault]:
-    """Each kind, of each sort of file, in a first load and in a night."""
-    for step in (LOAD, NIGHT):
-        for sort, file in _FILES.items():
-            for kind, broken in (
-                ("file truncated", truncated),
-                ("file corrupt", corrupt),
-                ("file empty", empty),
-            ):
-                yield Fault(kind, step, sort, _Broken(file, broken))
-            yield Fault("file grows while it is read", step, sort, _Grows(file))
-            yield Fault("file vanishes while it is read", step, sort, _Vanishes(file))
+    """Files that come broken, in a first load; files that change while they are read, at night."""
+    kinds = {"file truncated": truncated, "file corrupt": corrupt, "file empty": empty}
+    for sort, file in _FILES.items():
+        for kind, broken in kinds.items():
+            yield Fault(kind, LOAD, sort, _Broken(file, broken))
+        yield Fault("file grows while it is read", NIGHT, sort, _Grows(file))
+        yield Fault("file vanishes while it is read", NIGHT, sort, _Vanishes(file))
 
 
 def _file(night: Night, file: _Delivered) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from pathlib import Path
 from customer360.errors import Customer360Error
 from customer360.settings import Settings
 from customer360_tests.deployments import PROJECT, plain
-from customer360_tests.faults.company import Company, Difference, Step, run_here
+from customer360_tests.faults.company import Company, Difference, Step, do_here
 from customer360_tests.faults.victim import Accident
 
 KILLED = "killed"
@@ -62,10 +63,13 @@ class Night:
             How it ended: `WENT_ON`, or what it says.
         """
         try:
-            run_here(self.settings, self.step)
+            do_here(self.settings, self.step)
         except Customer360Error as error:
-            return str(error)
-        return WENT_ON
+            said = str(error)
+        else:
+            return WENT_ON
+        assert len(said.splitlines()) == 1, said
+        return said
 
     def start(
         self,
@@ -78,7 +82,7 @@ class Night:
         entry = ["-m", "customer360_tests.faults.victim"] if accident else ["-m", "customer360.cli"]
         home = ["--home", str(self.settings.home)]
         return subprocess.Popen(
-            [sys.executable, *entry, "run", *self.step.arguments, *home],
+            [sys.executable, *entry, *self.step.command, *home],
             cwd=PROJECT,
             env=os.environ | (accident.environment if accident else {}) | environment,
             stdout=subprocess.PIPE,
@@ -99,6 +103,10 @@ class Night:
 
         Returns:
             How it ended: `KILLED`, `WENT_ON`, or what it says.
+
+        Raises:
+            AssertionError: It printed a trace, did not say in one line why it failed, or did not
+                end.
         """
         return ended(self.start(accident, limits=limits, **environment))
 
@@ -120,9 +128,16 @@ def ended(process: subprocess.Popen[str]) -> str:
         return KILLED
     if process.returncode == 0:
         return WENT_ON
-    said = plain(printed).strip()
-    assert "Traceback" not in said, f"a trace was printed: {said[-2000:]}"
-    return said.splitlines()[-1] if said else f"exit code {process.returncode}, without a word"
+    lines = [line for line in plain(printed).splitlines() if line.strip()]
+    traced = [line for line in lines if _OF_A_TRACE.search(line)]
+    assert not traced, f"a trace was printed: {traced[:3]}"
+    last = [line for line in lines if line.startswith(_LAST_WORDS)]
+    assert len(last) == 1, f"exit code {process.returncode}, and not one last word: {lines[-3:]}"
+    return last[0].removeprefix("error: ")
+
+
+_OF_A_TRACE = re.compile(r"^Traceback|^\s+at \S+\(|^Caused by|Exception in thread|^  File \"")
+_LAST_WORDS = ("error: ", "stopped by ")
 
 
 @dataclass(frozen=True)
@@ -187,7 +202,7 @@ def survive(company: Company, fault: Fault) -> Result | None:
     try:
         how = fault.inject(night)
         settings = company.seen_anew()
-        run_here(settings, fault.step)
+        do_here(settings, fault.step)
         difference = company.difference(settings, fault.step)
     except NotInjectedError:
         return None

@@ -11,21 +11,35 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 
-from customer360_tests.faults.company import STEPS, Company, Step
+from customer360_tests.faults.company import (
+    FORGETTING,
+    LOAD,
+    NIGHT,
+    PUBLISHING,
+    SCORING,
+    TRAINING,
+    UPKEEP,
+    Company,
+    Step,
+)
 from customer360_tests.faults.faults import KILLED, WENT_ON, Fault, Night, NotInjectedError, ended
 
-LOAD, NIGHT, TRAINING, SCORING, PUBLISHING = STEPS
-
-_BY_TIME = {LOAD: 8, NIGHT: 8, TRAINING: 6, SCORING: 4, PUBLISHING: 8}
+_BY_TIME = {LOAD: 6, NIGHT: 6, FORGETTING: 4, TRAINING: 4, SCORING: 2, PUBLISHING: 6}
 """How many kills by time; publishing has no commits of Delta's."""
 
 
 def at_commits(company: Company) -> Iterator[Fault]:
-    """SIGKILL of process and Java: before, in and after each commit; in the night's, in it alone.
+    """SIGKILL of process and Java: before, in and after each commit of a first load.
 
-    Where tables are only replaced, before one commit is after another.
+    Of other steps in it, or after it: what is before a commit is after another.
     """
-    moments = {LOAD: ("before", "in", "after"), NIGHT: ("in",), SCORING: ("in", "after")}
+    moments = {
+        LOAD: ("before", "in", "after"),
+        NIGHT: ("in",),
+        UPKEEP: ("after",),
+        FORGETTING: ("in", "after"),
+        SCORING: ("after",),
+    }
     for step, chosen in moments.items():
         for table, nth in numbered(company.commits[step.name]):
             for moment in chosen:
@@ -53,18 +67,16 @@ def java(company: Company) -> Iterator[Fault]:
     kinds = {"kill java": "SIGKILL of Java alone", "fill java": "Java out of memory"}
     for what, kind in kinds.items():
         for step in (LOAD, NIGHT, SCORING):
-            commits = list(numbered(company.commits[step.name]))
-            for table, nth in (commits[1], commits[-2]):
+            for table, nth in list(numbered(company.commits[step.name]))[-3:-2]:
                 yield Fault(kind, step, _where(table, nth), _Struck(what, table, nth))
 
 
 def stopped(company: Company) -> Iterator[Fault]:
     """Whoever runs it stops it: Ctrl-C, or SIGTERM of a service manager."""
     for what in ("SIGINT", "SIGTERM"):
-        for step in (LOAD, NIGHT, SCORING):
-            commits = list(numbered(company.commits[step.name]))
-            table, nth = commits[len(commits) // 2]
-            yield Fault(what, step, _where(table, nth), _Struck(what, table, nth))
+        for step in (LOAD, SCORING):
+            for table, nth in list(numbered(company.commits[step.name]))[2:3]:
+                yield Fault(what, step, _where(table, nth), _Struck(what, table, nth))
 
 
 def numbered(commits: list[str]) -> Iterator[tuple[str, int]]:
@@ -117,7 +129,7 @@ class _KilledAfter:
         return how
 
 
-_LINES = {"first load": 24, "night": 24, "training": 34, "scoring": 28, "publishing": 40}
+_LINES = {LOAD: 24, NIGHT: 24, FORGETTING: 8, TRAINING: 34, SCORING: 28, PUBLISHING: 40}
 """Some lines that each step prints while it works."""
 
 
@@ -128,7 +140,7 @@ def after_lines(step: Step, process: subprocess.Popen[str], share: float) -> Non
     place in the step.
     """
     assert process.stdout is not None
-    wanted = 1 + int(share * _LINES[step.name])
+    wanted = 1 + int(share * _LINES[step])
     for count, _ in enumerate(process.stdout, 1):
         if count >= wanted:
             return

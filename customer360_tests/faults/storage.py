@@ -12,18 +12,25 @@ from pathlib import Path
 
 from customer360.home_lock import LOCK_FILE, NOTE_FILE
 from customer360.lakehouse.commits import Moment, listening
-from customer360_tests.faults.company import STEPS, Company
+from customer360_tests.faults.company import (
+    FORGETTING,
+    LOAD,
+    NIGHT,
+    PUBLISHING,
+    STEPS,
+    TRAINING,
+    UPKEEP,
+    Company,
+)
 from customer360_tests.faults.faults import WENT_ON, Fault, Night, NotInjectedError
 from customer360_tests.faults.kills import numbered
-
-LOAD, NIGHT, TRAINING, SCORING, PUBLISHING = STEPS
 
 DISK_BYTES = 512 << 20
 
 
 def errors(company: Company) -> Iterator[Fault]:
     """An I/O error right before or right after a commit: the run goes on to its end, as failed."""
-    moments = {LOAD: Moment.AFTER, NIGHT: Moment.BEFORE, TRAINING: Moment.AFTER}
+    moments = {LOAD: Moment.AFTER, NIGHT: Moment.BEFORE, FORGETTING: Moment.BEFORE}
     for step, moment in moments.items():
         for table, nth in numbered(company.commits[step.name]):
             where = table if nth == 1 else f"{table}, commit {nth}"
@@ -53,7 +60,7 @@ class _Error:
 def full_disk(disk: Path | None) -> Iterator[Fault]:
     """A disk with less room than the step needs; ``disk`` is one of `DISK_BYTES` for it."""
     for step in STEPS:
-        for share in (0.05, 0.4, 0.8):
+        for share in (0.05, 0.6):
             where = f"room for {share:.0%} of what it writes"
             yield Fault("disk full", step, where, _Full(share), on=disk)
 
@@ -102,7 +109,7 @@ def small_disk(folder: Path) -> Iterator[Path | None]:
 def quota(_: Company) -> Iterator[Fault]:
     """No file may be longer than so many bytes (``ulimit -f``), for Python and Java."""
     for step in (LOAD, NIGHT, TRAINING, PUBLISHING):
-        for kilobytes in (4, 64):
+        for kilobytes in (64,):
             yield Fault("quota", step, f"{kilobytes} KB a file", _Quota(kilobytes << 10))
 
 
@@ -123,7 +130,7 @@ class _Quota:
 def leftovers(_: Company) -> Iterator[Fault]:
     """What a crash has left: it is in nobody's way."""
     for name, leave in _LEFT.items():
-        for step in (NIGHT, SCORING):
+        for step in (NIGHT, UPKEEP):
             yield Fault("left by a crash", step, name, _Left(leave))
 
 

@@ -10,20 +10,18 @@ from pyspark.sql import SparkSession
 
 from customer360.table_names import CUSTOMER_DAYS
 from customer360_tests.faults import deliveries, kills, storage, together
-from customer360_tests.faults.company import STEPS, Company, Difference, run_here
+from customer360_tests.faults.company import LOAD, Company, Difference, do_here
 from customer360_tests.faults.faults import Fault, Result, survive
 from customer360_tests.faults.page import page
 
 pytestmark = pytest.mark.integration
-
-LOAD = STEPS[0]
 
 
 @pytest.fixture(scope="module")
 def company(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
     """A small one, of which the first load is looked at."""
     made = Company(tmp_path_factory.mktemp("company"), spark)
-    made.open(customers=40, steps=1)
+    made.open([LOAD], customers=40)
     yield made
     made.close()
 
@@ -50,7 +48,7 @@ def test_a_broken_run_that_is_run_again_is_as_if_it_had_not_been(
 
 def test_what_compares_sees_one_row_that_is_lost(company: Company) -> None:
     settings = company.before(LOAD)
-    run_here(settings, LOAD)
+    do_here(settings, LOAD)
     assert company.difference(settings, LOAD) == Difference()
     days = DeltaTable(f"{settings.lakehouse_dir}/{CUSTOMER_DAYS}")
     (row,) = days.to_pyarrow_table().slice(0, 1).to_pylist()

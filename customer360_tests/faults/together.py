@@ -19,10 +19,8 @@ from customer360.orchestration.jobs import LOAD_RANGE, NIGHTLY
 from customer360.orchestration.partitions import range_tags
 from customer360.settings import load_settings, remember
 from customer360_tests.deployments import BIN, PROJECT
-from customer360_tests.faults.company import FIRST, LOADED_TO, STEPS, Company
+from customer360_tests.faults.company import FIRST, LOAD, LOADED_TO, NIGHT, SCORING, Company
 from customer360_tests.faults.faults import WENT_ON, Fault, Night, ended
-
-LOAD, NIGHT, _, SCORING, _ = STEPS
 
 _SECONDS = 600
 
