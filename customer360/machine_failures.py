@@ -9,7 +9,7 @@ import errno
 import logging
 from collections.abc import Iterator
 
-from customer360.errors import EnvironmentError360, first_line
+from customer360.errors import Customer360Error, EnvironmentError360, first_line
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NO_ROOM_TEXTS = (
@@ -29,7 +29,8 @@ def in_other_words(error: Exception) -> Exception:
     Args:
         error: What was raised; what it was raised from is looked at, too.
     """
-    told = _machines_doing(error)
+    # Ours say already what is the matter, and where: it may be another machine's disk.
+    told = None if isinstance(error, Customer360Error) else _machines_doing(error)
     if told is None:
         return error
     told.__cause__ = error
@@ -39,8 +40,6 @@ def in_other_words(error: Exception) -> Exception:
 def _machines_doing(error: BaseException) -> EnvironmentError360 | None:
     for cause in _causes(error):
         text = _text(cause)
-        if isinstance(cause, EnvironmentError360):
-            return None  # has been said
         if getattr(cause, "errno", None) in _NO_ROOM or _has(text, _NO_ROOM_TEXTS):
             return EnvironmentError360(
                 f"{_place(cause)}no room left: the disk, a quota or the longest file that is "
@@ -82,7 +81,8 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
     while found is not None and id(found) not in seen:
         seen.add(id(found))
         yield found
-        found = found.__cause__ or found.__context__
+        hidden = None if found.__suppress_context__ else found.__context__
+        found = found.__cause__ or hidden
 
 
 def _is_of_lost_java(error: BaseException) -> bool:

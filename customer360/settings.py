@@ -9,6 +9,7 @@ still the sources when the Dagster daemon starts tonight.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import secrets
 from collections.abc import Mapping
@@ -292,7 +293,9 @@ class Settings(BaseSettings):
         description="Rows a day from which a new table gets a folder a day; below, one a month.",
     )
     spark_conf: dict[str, str] = Field(
-        default_factory=dict, description="Any further spark.* settings, as JSON."
+        default_factory=dict,
+        description="Any further spark.* settings, as JSON.",
+        examples=[{"spark.sql.ansi.enabled": "true"}],
     )
     spark_java_options: str = Field(
         "",
@@ -315,6 +318,7 @@ class Settings(BaseSettings):
         default_factory=dict,
         description="Days that rows and files are kept, as JSON: by layer (bronze, quarantine, "
         "gold), by table, and of exports and reports; what is not named is kept.",
+        examples=[{"bronze": 730, "exports": 90}],
     )
 
     # Campaign lists
@@ -568,10 +572,10 @@ def load_settings(home: Path | str | None = None, **given: Any) -> Settings:
     except UnreadableYamlError as error:
         raise SettingsError(f"{_file_of(values)} {error}") from None
     except UnreadableSettingError as error:
-        name = next((n for n in Settings.model_fields if f'"{n}"' in str(error)), "")
+        name = next(n for n in Settings.model_fields if f'"{n}"' in str(error))
+        example: object = next(iter(Settings.model_fields[name].examples or ()), {})
         raise SettingsError(
-            f"setting {name}: {_variable(name)} must be JSON, like "
-            '{"spark.sql.ansi.enabled": "true"}'
+            f"setting {name}: {_variable(name)} must be JSON, like {json.dumps(example)}"
         ) from None
     except ValueError as error:
         raise SettingsError(
@@ -598,8 +602,8 @@ def _problem(problem: ErrorDetails, file: Path) -> str:
 
 
 def _variable(name: str) -> str:
-    """The environment variable of a setting, or of a part of one."""
-    return f"CUSTOMER360_{name.partition('.')[0].upper()}"
+    """The environment variable of a setting."""
+    return f"CUSTOMER360_{name.upper()}"
 
 
 def _home_of(given: Mapping[str, Any]) -> Path:

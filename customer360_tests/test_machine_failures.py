@@ -13,6 +13,7 @@ from py4j.protocol import Py4JError
 
 from customer360.errors import EnvironmentError360
 from customer360.machine_failures import in_other_words
+from customer360.serving.warehouse import WarehouseError
 
 
 class OnlyJavaKnows(Exception):
@@ -69,7 +70,7 @@ def test_the_machines_doing(error: Exception, says: str) -> None:
         ValueError("day is out of range"),
         OSError(errno.ENOENT, "No such file or directory", "a.csv"),
         ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"),
-        EnvironmentError360("a disk that is full has been told of"),
+        WarehouseError("gold.rfm at db.example.com: could not extend: No space left on device"),
     ],
     ids=lambda error: type(error).__name__,
 )
@@ -94,3 +95,11 @@ def test_py4j_prints_no_trace_when_java_is_gone() -> None:
     assert "others are heard" in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == "False\n"
+
+
+def test_what_an_error_was_raised_in_place_of_is_not_looked_at() -> None:
+    raised = ValueError("it failed")
+    raised.__context__ = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert in_other_words(raised) is not raised
+    raised.__suppress_context__ = True  # ``from None``
+    assert in_other_words(raised) is raised

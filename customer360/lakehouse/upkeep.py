@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from deltalake import DeltaTable
 
+from customer360.errors import EnvironmentError360
 from customer360.lakehouse.commits import committing
 from customer360.lakehouse.delta_log import LOG_FOLDER, TableLogs
 
@@ -74,6 +75,7 @@ def keep_up(logs: TableLogs, table: str, *, optimize_after: int, retention_hours
 
     Raises:
         TableNotFoundError: There is no such table.
+        EnvironmentError360: Files that it is made of are not there; nothing was removed.
     """
     before = size_of(logs, table)
     compacted = 0
@@ -110,8 +112,13 @@ def commits_since(logs: TableLogs, table: str) -> int:
     return count
 
 
+def _folder(logs: TableLogs, table: str) -> Path:
+    """Where the table lies, whatever links lead there: delta-rs names files so."""
+    return Path(logs.path(table)).resolve()
+
+
 def _data_files(logs: TableLogs, table: str) -> list[Path]:
-    root = Path(logs.path(table))
+    root = _folder(logs, table)
     return [file for file in root.rglob(_DATA) if LOG_FOLDER not in file.relative_to(root).parts]
 
 
@@ -122,8 +129,14 @@ def _remove_unneeded(logs: TableLogs, table: str, retention_hours: float) -> tup
         How many files no commit ever named, as a killed write leaves them; and how many were of
         versions past the retention.
     """
-    root, delta = Path(logs.path(table)), logs.open(table)
+    root, delta = _folder(logs, table), logs.open(table)
     active = {_path(root, name) for name in delta.file_uris()}
+    if missing := [file for file in active if not file.exists()]:
+        raise EnvironmentError360(
+            f"{table}: {len(missing):,} of its {len(active):,} files are not there, such as "
+            f"{missing[0].name}: bring them back, by `customer360 restore` of a backup if need be; "
+            "nothing was removed"
+        )
     removed, past = _removed(delta, root, 0), _removed(delta, root, round(retention_hours))
     now, orphans, expired = time.time(), 0, 0
     for file in _data_files(logs, table):
@@ -155,4 +168,4 @@ def _path(root: Path, name: str) -> Path:
     """A file as delta-rs names it: absolute, or below the table."""
     path = Path(urlsplit(name).path if "://" in name else name)
     plain = path if path.is_absolute() else root / path
-    return plain if plain.exists() else Path(unquote(str(plain)))
+    return (plain if plain.exists() else Path(unquote(str(plain)))).resolve()

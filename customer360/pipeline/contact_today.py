@@ -5,7 +5,7 @@ from __future__ import annotations
 from customer360.deployment import Deployment
 from customer360.gold.terms import NO_CONTACT
 from customer360.lakehouse.reading import Tables, engine
-from customer360.pipeline.suppression import read_suppression_list
+from customer360.pipeline.suppression import read_suppression_list, suppression_files
 from customer360.serving import contacts
 from customer360.serving.eligibility import suppressed_customers
 from customer360.settings import Settings
@@ -29,12 +29,12 @@ def action_today(settings: Settings, tables: Tables, customer_key: str, action: 
     customer = tables.find(CUSTOMERS, {"customer_key": customer_key})
     if False in customer.column("marketing_consent").to_pylist():
         return NO_CONTACT
-    if settings.suppression_path is None:
+    if not suppression_files(settings):
         return action
     with engine() as connection:
         contacts.prepare(connection)
         deployment = Deployment.of(settings)
-        read_suppression_list(connection, "suppressed", deployment, settings.suppression_path)
+        read_suppression_list(connection, "suppressed", deployment)
         connection.register("customers", customer)
         named = suppressed_customers(
             "customers", "suppressed", default_country=settings.default_country

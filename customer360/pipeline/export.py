@@ -16,7 +16,7 @@ from customer360.deployment import Deployment
 from customer360.errors import Customer360Error, listed
 from customer360.lakehouse.reading import Tables, engine, ordered_batches, schema_of
 from customer360.models.registry import models_by_title
-from customer360.pipeline.suppression import read_suppression_list
+from customer360.pipeline.suppression import read_suppression_list, suppression_files
 from customer360.serving import contacts
 from customer360.serving.campaigns import CampaignList, campaign_members
 from customer360.serving.eligibility import judged
@@ -118,18 +118,18 @@ def export_list(
     snapshot = _snapshot(tables, version, as_of)
     customers = tables.dataset(CUSTOMERS)
     models = _model_versions(tables, as_of)
-    path = settings.suppression_path
+    suppressing = bool(suppression_files(settings))
     folder = options.folder or settings.exports_dir / str(as_of)
     with scratch_folder(folder, campaign.name) as scratch, engine(scratch / "rows") as connection:
         connection.register("customer_360", snapshot)
         connection.register("customers", customers)
         contacts.prepare(connection)
-        if path is not None:
-            read_suppression_list(connection, "suppressed", Deployment.of(settings), path)
+        if suppressing:
+            read_suppression_list(connection, "suppressed", Deployment.of(settings))
         query = judged(
             f"({campaign_members('customer_360', campaign)})",
             "customers",
-            None if path is None else "suppressed",
+            "suppressed" if suppressing else None,
             contact=options.contacts,
             include_never_asked=options.include_never_asked,
             default_country=settings.default_country,
@@ -154,7 +154,7 @@ def export_list(
             "columns": ["rank", *(name for name in schema.names if name != "left_out")],
             "contacts": options.contacts.value,
             "include_never_asked": options.include_never_asked,
-            "suppression_list": path is not None,
+            "suppression_list": suppressing,
             "delta_versions": {CUSTOMER_360: version},
             "model_versions": models,
             "created_at": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -24,7 +24,7 @@ from customer360.pipeline.make_gold import snapshot_dates
 from customer360.pipeline.older_snapshots import edition, refuse_older
 from customer360.pipeline.published_rows import published_rows, rules_of, told_in_groups
 from customer360.pipeline.run_models import tracking_of
-from customer360.pipeline.suppression import read_suppression_list
+from customer360.pipeline.suppression import read_suppression_list, suppression_files
 from customer360.pipeline.workspace import Workspace, changed_days
 from customer360.serving import contacts, tables
 from customer360.serving.eligibility import suppressed_customers
@@ -301,8 +301,7 @@ def publish_suppressed_customers(work: Workspace, warehouse: Warehouse) -> Publi
 def _publish_suppressed_customers(work: Workspace, warehouse: Warehouse) -> Published:
     table = tables.SUPPRESSED_CUSTOMERS
     lakehouse, settings = work.lakehouse, work.deployment.settings
-    path = settings.suppression_path
-    if path is None or not lakehouse.exists(CUSTOMERS):
+    if not suppression_files(settings) or not lakehouse.exists(CUSTOMERS):
         return publish_rows(warehouse.owner, table, [], Origin(work.run_id))
     tables_now = Tables(lakehouse.root)
     version = tables_now.version(CUSTOMERS)
@@ -312,7 +311,7 @@ def _publish_suppressed_customers(work: Workspace, warehouse: Warehouse) -> Publ
         engine(scratch / "rows") as connection,
     ):
         contacts.prepare(connection)
-        read_suppression_list(connection, "suppressed", work.deployment, path)
+        read_suppression_list(connection, "suppressed", work.deployment)
         connection.register("customers", tables_now.dataset(CUSTOMERS, version=version))
         named = suppressed_customers(
             "customers", "suppressed", default_country=settings.default_country

@@ -24,36 +24,35 @@ def by_former_keys(settings: Settings) -> Path:
     return settings.home / "privacy" / "suppressed_by_former_keys.csv"
 
 
+def suppression_files(settings: Settings) -> list[Path]:
+    """The files that say who must not be written to: the list, where one is set, and that one."""
+    former = by_former_keys(settings)
+    listed = [] if settings.suppression_path is None else [settings.suppression_path]
+    return [*listed, former] if former.exists() else listed
+
+
 def read_suppression_list(
-    connection: duckdb.DuckDBPyConnection, name: str, deployment: Deployment, path: Path
+    connection: duckdb.DuckDBPyConnection, name: str, deployment: Deployment
 ) -> None:
     """Make a table of the identifiers of who must not be written to, see `read_suppression`.
 
     Args:
         connection: Where the table is made.
         name: Of the table.
-        deployment: Whose sources and keys.
-        path: The CSV file, of the setting ``suppression_path``.
+        deployment: Whose sources and keys; it has `suppression_files`.
 
     Raises:
         SuppressionError: The file is missing, or a cell of it cannot be read.
     """
-
-    def read(table: str, file: Path) -> None:
+    tables = []
+    for number, file in enumerate(suppression_files(deployment.settings)):
         read_suppression(
             connection,
-            table,
+            table := f"{name}_{number}",
             file,
             sources=[source.name for source in deployment.sources],
             secret=deployment.secret,
             default_country=deployment.settings.default_country,
         )
-
-    read(name, path)
-    former = by_former_keys(deployment.settings)
-    if former.exists():
-        beside = f"{name}_by_former_keys"
-        read(beside, former)
-        columns = ", ".join(IDENTIFIERS)
-        connection.execute(f"INSERT INTO {name} SELECT {columns} FROM {beside}")
-        connection.execute(f"DROP TABLE {beside}")
+        tables.append(f"SELECT {', '.join(IDENTIFIERS)} FROM {table}")
+    connection.execute(f"CREATE TEMP TABLE {name} AS {' UNION ALL '.join(tables)}")

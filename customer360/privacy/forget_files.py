@@ -153,6 +153,8 @@ def forget_quotations(settings: Settings, words: Words) -> Quotations:
 
         found, there = scrub_server(tracking_of(settings), words.taken_out)
         count, left = count + found, [*left, *there]
+    elif not settings.tracking_uri.startswith(("sqlite", "postgresql", "file:", "/")):
+        left.append("MLflow's database: tags, parameters and descriptions may name them")
     return Quotations(count, tuple(left))
 
 

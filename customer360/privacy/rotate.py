@@ -26,7 +26,7 @@ from customer360.errors import Customer360Error
 from customer360.lakehouse.history import drop_histories
 from customer360.pipeline.definitions import DEFINITIONS, definitions
 from customer360.pipeline.stale_snapshots import NOTED, Fresh, fresh_snapshots, note_as_fresh
-from customer360.pipeline.suppression import by_former_keys
+from customer360.pipeline.suppression import by_former_keys, suppression_files
 from customer360.pipeline.workspace import Workspace, newest_note
 from customer360.privacy import journal
 from customer360.privacy.forget import Say, refuse_unfinished
@@ -284,9 +284,7 @@ def _needs_bronze(work: Workspace) -> bool:
 
 def _suppressed(settings: Settings) -> set[str]:
     """Customer keys by which the suppression list names somebody, or did before a rotation."""
-    former = by_former_keys(settings)
-    files = [settings.suppression_path, former if former.exists() else None]
-    return {key for file in files if file is not None for key in listed_keys(file)}
+    return {key for file in suppression_files(settings) for key in listed_keys(file)}
 
 
 def _suppress_by_new_keys(work: Workspace, keys: DataFrame) -> None:

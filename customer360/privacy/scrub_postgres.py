@@ -47,6 +47,12 @@ def scrub_postgres(
             connection.add_notice_handler(lambda notice: told.append(notice.message_primary or ""))
             connection.execute(f"SET lock_timeout = '{_WAITS}'")
             names = list(_there(connection, tables))
+            if not names:
+                raise ScrubError(
+                    f"{title}: none of its tables is found there: see that its address names the "
+                    "right database and search_path, and go on by `customer360 privacy forget "
+                    "--resume`"
+                )
             for name in names:
                 count += _scrub_table(connection, name, words)
             for name in names:

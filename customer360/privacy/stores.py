@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import yaml
 
@@ -87,11 +87,9 @@ def _configs(storage: Any) -> Iterator[Mapping[str, Any]]:
 def _url(config: Mapping[str, Any], file: Path) -> str:
     if "postgres_url" in config:
         return _value(config["postgres_url"], file)
-    parts = {
-        name: _value(value, file)
-        for name, value in (config.get("postgres_db") or {}).items()
-        if name != "params"
-    }
+    stated = config.get("postgres_db") or {}
+    parts = {name: _value(value, file) for name, value in stated.items() if name != "params"}
+    params = {name: _value(value, file) for name, value in (stated.get("params") or {}).items()}
     given = {
         name: quote(parts[name], safe="")
         for name in ("username", "password", "db_name")
@@ -105,6 +103,7 @@ def _url(config: Mapping[str, Any], file: Path) -> str:
     return (
         f"postgresql://{given['username']}{password}@{parts['hostname']}:"
         f"{parts.get('port', '5432')}/{given['db_name']}"
+        f"{'?' if params else ''}{urlencode(params, quote_via=quote)}"
     )
 
 

@@ -169,6 +169,13 @@ IN_ENVIRONMENT = Group(
             '{"spark.sql.ansi.enabled": "true"}',
         ),
         exported(
+            "variable_json_cut",
+            "CUSTOMER360_RETENTION_DAYS",
+            '{"bronze": 730',
+            "setting retention_days: CUSTOMER360_RETENTION_DAYS must be JSON, like "
+            '{"bronze": 730, "exports": 90}',
+        ),
+        exported(
             "variable_empty",
             "CUSTOMER360_TRAILING_DAYS",
             "",

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
+from customer360.errors import EnvironmentError360
 from customer360.lakehouse.delta_log import TableLogs
 from customer360.lakehouse.reading import Tables
 from customer360.lakehouse.upkeep import commits_since, keep_up, size_of
@@ -122,3 +123,33 @@ def test_upkeep_of_what_needs_none_changes_nothing(logs: TableLogs) -> None:
     done = upkeep(logs)
     assert logs.version(TABLE) == version
     assert done.before == done.after
+
+
+@pytest.mark.parametrize("linked", ["home", "table"])
+def test_a_table_that_a_link_leads_to_keeps_all_its_files(
+    logs: TableLogs, tmp_path: Path, linked: str
+) -> None:
+    """A home on another disk is often a link; delta-rs names files by where they lie."""
+    whole = rows(logs)
+    real = Path(logs.root)
+    if linked == "home":
+        seen = TableLogs(tmp_path / "link")
+        Path(seen.root).symlink_to(real, target_is_directory=True)
+    else:
+        seen = TableLogs(tmp_path / "other")
+        place = Path(seen.path(TABLE))
+        place.parent.mkdir(parents=True)
+        place.symlink_to(real / TABLE, target_is_directory=True)
+    left = leave(seen)
+    done = upkeep(seen)
+    assert (done.orphans, left.exists()) == (1, False)
+    assert upkeep(seen, hours=0).expired == 24
+    assert rows(seen) == rows(logs) == whole
+
+
+def test_upkeep_removes_nothing_where_the_tables_files_are_not_found(logs: TableLogs) -> None:
+    left = leave(logs)
+    next(file for file in Path(logs.path(TABLE)).rglob("*.parquet") if file != left).unlink()
+    with pytest.raises(EnvironmentError360, match=f"^{TABLE}: 1 of its 24 files are not there"):
+        upkeep(logs, after=100)
+    assert left.exists()
