@@ -295,6 +295,7 @@ def found_company(home: Path, customers: int) -> None:
             "churn_activity_days": 28,
             "revenue_horizon_days": 14,
             "quarantine_limit": 0.5,
+            "optimize_after_commits": 1,  # so that upkeep has something to do
             "customer_key_secret": "known to the tests",
         },
     )

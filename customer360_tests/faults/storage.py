@@ -13,7 +13,6 @@ from pathlib import Path
 from customer360.home_lock import LOCK_FILE, NOTE_FILE
 from customer360.lakehouse.commits import Moment, listening
 from customer360_tests.faults.company import (
-    FORGETTING,
     LOAD,
     NIGHT,
     PUBLISHING,
@@ -30,7 +29,7 @@ DISK_BYTES = 512 << 20
 
 def errors(company: Company) -> Iterator[Fault]:
     """An I/O error right before or right after a commit: the run goes on to its end, as failed."""
-    moments = {LOAD: Moment.AFTER, NIGHT: Moment.BEFORE, FORGETTING: Moment.BEFORE}
+    moments = {LOAD: Moment.AFTER, NIGHT: Moment.BEFORE}
     for step, moment in moments.items():
         for table, nth in numbered(company.commits[step.name]):
             where = table if nth == 1 else f"{table}, commit {nth}"
