@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pyspark.sql import types
+from pyspark.sql import DataFrame, types
 
 from customer360.contracts.contract import Bookkeeping, Column, Contract, ContractError
 
@@ -62,6 +62,18 @@ def spark_schema(contract: Contract) -> types.StructType:
 def table_schema(contract: Contract) -> types.StructType:
     """The table as stored: a bronze table's bookkeeping columns follow its own."""
     return _schema(contract.stored_columns)
+
+
+def with_absent_columns(rows: DataFrame, contract: Contract) -> DataFrame:
+    """``rows`` of a table with those columns of its contract, as nulls, that they have not.
+
+    A table that an older release made lacks what the contract has gained since.
+    """
+    from pyspark.sql import functions as F
+
+    fields = table_schema(contract).fields
+    absent = {f.name: F.lit(None).cast(f.dataType) for f in fields if f.name not in rows.columns}
+    return rows.withColumns(absent) if absent else rows
 
 
 def _schema(columns: tuple[Column | Bookkeeping, ...]) -> types.StructType:

@@ -1,6 +1,6 @@
 """Upkeep as assets: what each took away, and sizes before and after, are seen over the weeks."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -30,8 +30,9 @@ def upkeep_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
     And upkeep/retention before them, where ``retention_days`` says of tables how long rows stay.
     """
     expiring = of_tables(deployment.settings.retention_days)
+    first = [_retention_asset(deployment)] if expiring else []
     return [
-        *([_retention_asset(deployment)] if expiring else []),
+        *first,
         _asset(
             deployment,
             _keep_tables,
@@ -39,6 +40,8 @@ def upkeep_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
             "delta",
             "Small files of tables put together where much was written since the last time; files "
             "removed of versions past the retention, and those that killed writes have left.",
+            # Else files were put together only to lose their rows.
+            after=[each.key for each in first],
         ),
         _asset(
             deployment,
@@ -60,7 +63,13 @@ def upkeep_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
 
 
 def _asset(
-    deployment: Deployment, keep: Keep, name: str, kind: str, description: str
+    deployment: Deployment,
+    keep: Keep,
+    name: str,
+    kind: str,
+    description: str,
+    *,
+    after: Sequence[dg.AssetKey] = (),
 ) -> dg.AssetsDefinition:
     spec = dg.AssetSpec(
         key=dg.AssetKey([GROUP, name]),
@@ -69,6 +78,7 @@ def _asset(
         kinds={kind},
         tags={"layer": GROUP, "personal_data": "no"},
         description=description,
+        deps=after,
     )
 
     # Spark's resource is taken for the home that it holds alone: no session starts.
@@ -99,7 +109,14 @@ def _retention_asset(deployment: Deployment) -> dg.AssetsDefinition:
         from customer360.pipeline.expire import expire, expire_in_warehouse
 
         work = workspace(context, spark, deployment)
-        done = expire(work, each=lambda one: context.log.info("%s", one))
+
+        def tell(one: "TableExpired") -> None:
+            if one.waits:
+                context.log.warning("%s: nothing expires yet: %s", one.table, one.waits)
+            else:
+                context.log.info("%s", one)
+
+        done = expire(work, each=tell)
         return dg.MaterializeResult(
             asset_key=spec.key,
             metadata={
@@ -121,7 +138,7 @@ def _expired_by_table(done: "list[TableExpired]") -> str:
     ]
     lines += [
         f"| {each.table} | {each.before} | {each.rows:,} | {each.days:,} "
-        f"| {each.bytes_before:,} → {each.bytes_after:,} |"
+        f"| {each.waits or f'{each.bytes_before:,} → {each.bytes_after:,}'} |"
         for each in done
     ]
     return "\n".join(lines)

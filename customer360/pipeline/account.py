@@ -305,12 +305,15 @@ def _received(
         accepted_by_day[each.delivered] += each.rows
         worth = worth if each.worth is None else (worth or _NOTHING) + each.worth
     reasons, refused_by_day = _refused(tables, source, table)
+    closed = closed_before(tables, BRONZE)
     raw, differing = _against_files(tables, source, table, accepted_by_day, refused_by_day)
-    for of_day, received, accepted_rows, refused_rows in differing[:1]:
+    for day, received, accepted_rows, refused_rows in differing[:1]:
+        of_day = "" if day is None else f"of {day} "
         more = f" (and {len(differing) - 1} other days)" if len(differing) > 1 else ""
         wrong.append(
             f"{bronze}: {received:,} rows {of_day}came in, {accepted_rows:,} are in it and "
-            f"{refused_rows:,} in {quarantine_of(table)}{more}: load these days again"
+            f"{refused_rows:,} in {quarantine_of(table)}{more}: "
+            f"{_remedy(day, closed, 'load these days again')}"
         )
     refused_money = [line.money for line in reasons if line.money is not None]
     whole = None if worth is None else _cents(sum(refused_money, worth))
@@ -367,7 +370,7 @@ def _against_files(
     table: str,
     accepted: Counter[date | None],
     refused: Counter[date | None],
-) -> tuple[int | None, list[tuple[str, int, int, int]]]:
+) -> tuple[int | None, Sequence[tuple[date | None, int, int, int]]]:
     """Rows that the files had, where that was noted, and where they are not accounted for.
 
     Args:
@@ -378,7 +381,7 @@ def _against_files(
         refused: Those of its quarantine.
 
     Returns:
-        Rows received, and ``(of which day, received, accepted, refused)`` where they differ.
+        Rows received, and ``(day of delivery, received, accepted, refused)`` where they differ.
     """
     bronze = f"bronze/{table}"
     if source.delivery(table) == "daily":
@@ -388,7 +391,7 @@ def _against_files(
         # A home of an older release states the days that were loaded since.
         known = all(day in stated for day in (*accepted, *refused))
         differing = [
-            (f"of {day} ", stated[day], accepted[day], refused[day])
+            (day, stated[day], accepted[day], refused[day])
             for day in sorted(stated)
             if stated[day] != accepted[day] + refused[day]
         ]
@@ -398,7 +401,7 @@ def _against_files(
     raw = _raw_of_extract(tables, bronze)
     if raw is None or raw == accepted.total() + refused.total():
         return raw, []
-    return raw, [("", raw, accepted.total(), refused.total())]
+    return raw, [(None, raw, accepted.total(), refused.total())]
 
 
 def _by_silver(
@@ -529,10 +532,10 @@ def _against_note(
         day, then, now = differing[0]
         unit = f"{source.currency} {name}" if money else "rows"
         more = f" (and {len(differing) - 1} other days)" if len(differing) > 1 else ""
+        again = deployment.settings.command(f"run --steps etl --from {day} --to {day}")
         differences.append(
             f"{table}: {now:,} {unit} of {source.name} on {day}, where {then:,} were accounted "
-            f"for{more}: run "
-            f"`{deployment.settings.command(f'run --steps etl --from {day} --to {day}')}`"
+            f"for{more}: {_remedy(day, closed, f'run `{again}`')}"
         )
     stray = sorted(day for day in held if held[day].silver and not noted.has_made(day))
     if stray:
@@ -541,6 +544,16 @@ def _against_note(
             f"`{deployment.settings.command('run --steps etl')}`"
         )
     return differences
+
+
+def _remedy(day: date | None, closed: date | None, again: str) -> str:
+    """What to do about a day that does not close: to load it ``again``, where it can be."""
+    if day is None or closed is None or day >= closed:
+        return again
+    return (
+        "the day is past retention_days and not loaded again, so restore a backup of before by "
+        "`customer360 restore`"
+    )
 
 
 def _gold(tables: Tables, made: Sequence[_Made], wrong: list[str]) -> list[Line]:
@@ -575,7 +588,8 @@ def _gold(tables: Tables, made: Sequence[_Made], wrong: list[str]) -> list[Line]
             others = f" (and {len(differing) - 1} other days)" if len(differing) > 1 else ""
             wrong.append(
                 f"{table}: {o:,} orders, {r:,} refunds, {n:,} net on {day}, where {TRANSACTIONS} "
-                f"has {p:,}, {q:,} and {m:,}{others}: load these days again"
+                f"has {p:,}, {q:,} and {m:,}{others}: "
+                f"{_remedy(day, closed_before(tables, BRONZE), 'load these days again')}"
             )
         rows = sum(o + r for o, r, _ in stated.values())
         net = sum((n for *_, n in stated.values()), _NOTHING)

@@ -45,7 +45,8 @@ class BronzeLoaded:
         quarantine: The commit of its quarantine table; None where it was left alone, also because
             no row was refused and none had been of these days.
         counts: By delivery day (ISO), or ``whole`` for an extract.
-        reasons: Quarantined rows by reason; a row with two reasons counts in both.
+        reasons: Refused rows by reason, those that are only counted among them; a row with two
+            reasons counts in both.
         deleted: Rows in quarantine because the source has them no more; they count as neither
             raw nor quarantined.
         dropped: Rows in quarantine for good: an edit leaves them out, or they were of somebody who

@@ -20,7 +20,7 @@ from customer360.bronze.edits import ROW_HASH
 from customer360.contracts import Contract
 from customer360.contracts.checks import violation_columns
 from customer360.contracts.contract import packaged_tables
-from customer360.contracts.spark import table_schema
+from customer360.contracts.spark import table_schema, with_absent_columns
 from customer360.contracts.sql import quoted
 from customer360.lakehouse.history import drop_history
 from customer360.lakehouse.upkeep import size_of
@@ -28,6 +28,7 @@ from customer360.pipeline import closed_days
 from customer360.pipeline.account import RAW
 from customer360.pipeline.bronze_accounts import DELIVERY_DAY
 from customer360.pipeline.closed_days import BRONZE, Held, close, closed_before, groups_now
+from customer360.pipeline.made_of_bronze import not_made_yet
 from customer360.pipeline.quarantine import of_raw, worth_rejected
 from customer360.pipeline.stale_snapshots import note_without
 from customer360.pipeline.workspace import EXPIRED_BEFORE, Workspace, newest_note
@@ -35,6 +36,7 @@ from customer360.pipeline.worth import worth_in_bronze, worth_sql
 from customer360.retention_rules import days_kept
 from customer360.silver import customers as silver_customers
 from customer360.silver import transactions as silver_transactions
+from customer360.silver.transactions import UNKNOWN_CUSTOMER
 from customer360.sources.base import Source
 from customer360.table_names import (
     AS_OF,
@@ -57,6 +59,7 @@ class TableExpired:
         days: Days that lost rows.
         bytes_before: What its data files took on disk, those of former versions among them.
         bytes_after: What they take now.
+        waits: Why nothing goes yet of what is past its time; None where it went.
     """
 
     table: str
@@ -65,6 +68,7 @@ class TableExpired:
     days: int
     bytes_before: int
     bytes_after: int
+    waits: str | None = None
 
 
 def expire(
@@ -81,20 +85,22 @@ def expire(
         each: Called for each table when it is done.
 
     Returns:
-        What went, of each table that has a time; of tables that lost nothing, too.
+        What went, of each table that has a time; of tables that lost nothing, too. Of bronze
+        nothing goes that silver is still to be made of.
     """
     day = today or work.deployment.today()
     done = []
     for table, before, take_away in _tables(work, day):
         size = size_of(work.lakehouse, table).bytes_on_disk
-        rows, days = take_away(before)
-        # Also where a former upkeep was killed here.
-        drop_history(work.lakehouse, table)
-        done.append(
-            TableExpired(
-                table, before, rows, days, size, size_of(work.lakehouse, table).bytes_on_disk
-            )
-        )
+        waits = not_made_yet(work, before) if table.startswith(f"{BRONZE}/") else None
+        if waits is None:
+            rows, days = take_away(before)
+            # Also where a former upkeep was killed here.
+            drop_history(work.lakehouse, table)
+            left = size_of(work.lakehouse, table).bytes_on_disk
+            done.append(TableExpired(table, before, rows, days, size, left))
+        else:  # with its history, by which the next load tells what came
+            done.append(TableExpired(table, before, 0, 0, size, size, waits))
         if each is not None:
             each(done[-1])
     if work.lakehouse.exists(EXPIRED):
@@ -123,14 +129,15 @@ def _tables(work: Workspace, today: date) -> Iterator[tuple[str, date, Callable[
             before = first_kept(quarantine_of(table), quarantine_of(table))
             if before is not None and source.delivery(table) == "daily":
                 yield quarantine_of(table), before, _Quarantine(work, source, table).take_away
-    before = first_kept(REJECTED, REJECTED)
-    if before is not None:
-        yield REJECTED, before, _Rejected(work).take_away
     for source in work.deployment.sources:
         for table in source.tables:
             before = first_kept(f"bronze/{table}", BRONZE)
             if before is not None:
                 yield f"bronze/{table}", before, _Bronze(work, source, table).take_away
+    # After bronze, which says what waits for nothing any more.
+    before = first_kept(REJECTED, REJECTED)
+    if before is not None:
+        yield REJECTED, before, _Rejected(work).take_away
     before = first_kept(HISTORY, HISTORY)
     if before is not None:
         yield HISTORY, before, _History(work).take_away
@@ -161,12 +168,25 @@ class _Bronze:
                 worth = worth_in_bronze(source, table)
                 name = f"bronze/{table}"
                 close(work, groups_now(work.tables, name, before, worth=worth, where=past))
-        rows = self._rows()
-        is_past = closed_days.is_past(work, self.source, self.table, before)
-        needed = _still_needed(work, self.source, before).withColumn("_needed", F.lit(True))
-        marked = rows.join(F.broadcast(needed), ROW_HASH, "left").withColumn(
-            "_goes", is_past & F.col("_needed").isNull()
-        )
+        rows = with_absent_columns(lakehouse.read(self.name), self.source.contract(self.table))
+        # Persisted: what is counted is what goes, and it is found once.
+        needed = self._needed(rows, before).persist()
+        try:
+            return self._without(rows, needed, before)
+        finally:
+            needed.unpersist()
+
+    def _needed(self, rows: DataFrame, before: date) -> DataFrame:
+        """Delivery and hash of the rows that stay: of a row that came often, where it came last."""
+        needed = rows.join(_still_needed(self.work, self.source, before), ROW_HASH, "left_semi")
+        return needed.groupBy(ROW_HASH).agg(F.max(DELIVERY_DAY).alias(DELIVERY_DAY))
+
+    def _without(self, rows: DataFrame, needed: DataFrame, before: date) -> Gone:
+        """Write the table without those of ``rows`` that are past and not ``needed``."""
+        is_past = closed_days.is_past(self.work, self.source, self.table, before)
+        marked = rows.join(
+            needed.withColumn("_needed", F.lit(True)), [DELIVERY_DAY, ROW_HASH], "left"
+        ).withColumn("_goes", is_past & F.col("_needed").isNull())
         counted = marked.where("_goes").groupBy(DELIVERY_DAY).count().collect()
         days = sorted(row[0] for row in counted)
         if not days:
@@ -176,7 +196,7 @@ class _Bronze:
         kept = {mask: F.lit(0).cast("bigint") for mask in violation_columns(contract)}
         names = (*table_schema(contract).names, *violation_columns(contract))
         stay = marked.where(F.col(DELIVERY_DAY).isin(days) & ~F.col("_goes"))
-        lakehouse.replace_days(
+        self.work.lakehouse.replace_days(
             contract,
             stay.withColumns(kept).select(*map(quoted, names)),
             DELIVERY_DAY,
@@ -184,15 +204,6 @@ class _Bronze:
             note=self._note(before),
         )
         return sum(row[1] for row in counted), len(days)
-
-    def _rows(self) -> DataFrame:
-        """The table, with the columns that its contract has now."""
-        rows = self.work.lakehouse.read(self.name)
-        fields = table_schema(self.source.contract(self.table)).fields
-        absent = {
-            f.name: F.lit(None).cast(f.dataType) for f in fields if f.name not in rows.columns
-        }
-        return rows.withColumns(absent) if absent else rows
 
     def _note(self, before: date) -> str:
         """That rows went and nothing came: no day is to be made again."""
@@ -254,9 +265,16 @@ class _Rejected:
     work: Workspace
 
     def take_away(self, before: date) -> Gone:
-        """What silver kept out of its closed days."""
+        """What silver kept out, but for sales that are taken when their customer is delivered.
+
+        By these rows silver knows the days to make again; of days closed for bronze it makes none.
+        """
         worth = worth_rejected(self.work.deployment)
-        past = f"business_date < DATE '{before}'"
+        settled = f"NOT array_contains(reasons, '{UNKNOWN_CUSTOMER}')"
+        closed = closed_before(self.work.tables, BRONZE)
+        if closed is not None:
+            settled = f"({settled} OR business_date < DATE '{closed}')"
+        past = f"business_date < DATE '{before}' AND {settled}"
         return _rows_of_closed_days(self.work, REJECTED, past, before, worth)
 
 
@@ -289,8 +307,9 @@ def _rows_of_closed_days(
     if not going:
         return 0, 0
     close(work, going)
+    contract = Contract.load(table)
     stay = work.lakehouse.read(table).where(f"NOT coalesce({past}, false)")
-    work.lakehouse.replace_all(Contract.load(table), stay, note=note)
+    work.lakehouse.replace_all(contract, with_absent_columns(stay, contract), note=note)
     return _sum(going)
 
 
@@ -310,9 +329,10 @@ class _Snapshots:
             self.work.tables, self.table, before, where=f"{AS_OF} <= DATE '{going[-1]}'"
         )
         close(self.work, held)
-        nothing = lakehouse.read_days(self.table, AS_OF, [])
+        contract = Contract.load(self.table)
+        nothing = with_absent_columns(lakehouse.read_days(self.table, AS_OF, []), contract)
         note = note_without(self.work.tables, self.table, going)
-        lakehouse.replace_days(Contract.load(self.table), nothing, AS_OF, going, note=note)
+        lakehouse.replace_days(contract, nothing, AS_OF, going, note=note)
         return _sum(held)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -42,6 +42,9 @@ from customer360.pipeline.worth import states_plain_money
 from customer360.sources.base import ChangingSource, Source
 from customer360.sources.readers import broken_while_read
 from customer360.table_names import quarantine_of
+
+_AND = " and "
+"""Between the reasons of one row, in quarantine/expired."""
 
 
 def load_bronze(work: Workspace, source: Source, table: str, days: DayRange) -> BronzeLoaded:
@@ -129,7 +132,7 @@ def _load_days(work: Workspace, source: Source, table: str, days: DayRange) -> B
             list(days),
             folders=Folders.NONE,
         )
-    not_kept = door.count_refused(received, days) if refused else {}
+    not_kept, gone_for = door.count_refused(received if refused else None, days)
     kept = _rows_by_day(work, bronze_table, days)
     set_aside = _rows_by_day(work, quarantine_table, days) if refused else {}
     over = Counter(passed_over) + Counter(not_kept) - door.stayed(days)
@@ -145,6 +148,7 @@ def _load_days(work: Workspace, source: Source, table: str, days: DayRange) -> B
         else {}
     )
     dropped = settled(reasons)
+    reasons = dict(Counter(reasons) + Counter(gone_for))
     out = sum(set_aside.values()) + sum(not_kept.values())
     return BronzeLoaded(
         bronze,
@@ -153,7 +157,7 @@ def _load_days(work: Workspace, source: Source, table: str, days: DayRange) -> B
         reasons,
         dropped=dropped,
         set_aside=_set_aside(contract, broken.get),
-        left_out=left_out(broken.get, out - dropped, sum(raw_rows.values())),
+        left_out=left_out(broken.get, out - settled(reasons), sum(raw_rows.values())),
         closed=len(asked) - len(days),
     )
 
@@ -242,18 +246,37 @@ class _Door:
         kept = ingest.kept(self.source.contract(self.table))
         rows = received.where(kept & self._past())
         own = F.col("_event_date")
-        return self._noted(f"bronze/{self.table}", rows, own, F.lit(None), self.bronze, days)
+        now = self._groups(f"bronze/{self.table}", rows, own, F.lit(None), self.bronze)
+        self._note(f"bronze/{self.table}", now, days)
+        return _by_delivery(now)
 
-    def count_refused(self, received: DataFrame, days: DayRange) -> Mapping[date, int]:
-        """Note what was refused of days that are closed for quarantine; how many, by delivery."""
+    def count_refused(
+        self, received: DataFrame | None, days: DayRange
+    ) -> tuple[Mapping[date, int], Mapping[str, int]]:
+        """Note what was refused of days that are closed for quarantine.
+
+        Args:
+            received: What came; None where nothing of it was refused, which is noted too.
+            days: The deliveries.
+
+        Returns:
+            How many rows, by delivery; and by reason, of which a row can have several.
+        """
         if self.quarantine is None or days.first >= self.quarantine:
-            return {}
-        contract = self.source.contract(self.table)
-        past = F.col(DELIVERY_DAY) < F.lit(self.quarantine)
-        rows = received.where(~ingest.kept(contract) & past)
-        why = F.concat_ws(" and ", ingest.why_not(contract))
-        name = quarantine_of(self.table)
-        return self._noted(name, rows, F.lit(None), why, self.quarantine, days)
+            return {}, {}
+        contract, name = self.source.contract(self.table), quarantine_of(self.table)
+        now: list[Held] = []
+        if received is not None:
+            past = F.col(DELIVERY_DAY) < F.lit(self.quarantine)
+            rows = received.where(~ingest.kept(contract) & past)
+            why = F.concat_ws(_AND, ingest.why_not(contract))
+            now = self._groups(name, rows, F.lit(None), why, self.quarantine)
+        self._note(name, now, days)
+        reasons = Counter[str]()
+        for each in now:
+            for reason in (each.reason or "").split(_AND):
+                reasons[reason] += each.rows
+        return _by_delivery(now), reasons
 
     def refused(self, rejected: DataFrame) -> DataFrame:
         """The rows that quarantine gets."""
@@ -261,15 +284,9 @@ class _Door:
             return rejected
         return rejected.where(F.col(DELIVERY_DAY) >= F.lit(self.quarantine))
 
-    def _noted(
-        self,
-        table: str,
-        rows: DataFrame,
-        own: SparkColumn,
-        reason: SparkColumn,
-        before: date,
-        days: DayRange,
-    ) -> Mapping[date, int]:
+    def _groups(
+        self, table: str, rows: DataFrame, own: SparkColumn, reason: SparkColumn, before: date
+    ) -> list[Held]:
         plain = states_plain_money(self.source, self.table)
         grouped = rows.groupBy(
             F.col(DELIVERY_DAY).alias("delivered"),
@@ -278,16 +295,21 @@ class _Door:
         )
         worth = F.sum(ingest.WORTH) if plain else F.lit(None)
         counted = grouped.agg(F.count(F.lit(1)), worth).collect()
-        now = [
+        return [
             Held(table, None, delivered, day, why, n, _cents(money), before)
             for delivered, day, why, n, money in counted
         ]
+
+    def _note(self, table: str, now: Sequence[Held], days: DayRange) -> None:
         closed_days.state(self.work, table, now, lambda held: held.delivered_on in days)
-        by_day = Counter[date]()
-        for each in now:
-            assert each.delivered_on is not None
-            by_day[each.delivered_on] += each.rows
-        return by_day
+
+
+def _by_delivery(groups: Sequence[Held]) -> Counter[date]:
+    by_day = Counter[date]()
+    for each in groups:
+        assert each.delivered_on is not None
+        by_day[each.delivered_on] += each.rows
+    return by_day
 
 
 def _cents(money: object) -> Decimal | None:

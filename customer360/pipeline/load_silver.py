@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from customer360.contracts import Contract
 from customer360.contracts.reasons import OTHER_CURRENCY
+from customer360.contracts.spark import with_absent_columns
 from customer360.days import DayRange
 from customer360.lakehouse.delta_log import Commit
 from customer360.lakehouse.tables import Folders, Lakehouse, days_predicate
@@ -114,7 +115,9 @@ def _with_what_was(work: Workspace, profiles: ProfileRows, closed: date) -> Data
 
     A version that began on the first open day may be of a row of another zone's day before.
     """
-    known = work.lakehouse.read(HISTORY).where(
+    # A table that an older release made has not all that a profile says now.
+    versions = with_absent_columns(work.lakehouse.read(HISTORY), Contract.load(HISTORY))
+    known = versions.where(
         F.col("valid_from") < F.lit(closed + timedelta(days=1)).cast("timestamp")
     )
     # Of who is in no row any more, nothing was.
@@ -291,9 +294,9 @@ class _Load:
         Of customers whom the source does not know, and of orders that stand on a closed day.
         """
         lakehouse = self.work.lakehouse
-        if self.closed is not None and source.states_keys:
-            stored = lakehouse.read(ORDER_LINES if source.order_lines else TRANSACTIONS)
-            of_source = stored.where(F.col("source") == source.name)
+        table = ORDER_LINES if source.order_lines else TRANSACTIONS
+        if self.closed is not None and source.states_keys and lakehouse.exists(table):
+            of_source = lakehouse.read(table).where(F.col("source") == source.name)
             closed = of_source.where(F.col("business_date") < F.lit(self.closed))
             rows = silver_transactions.not_of_closed_days(rows, closed)
         if not source.has_customers:
@@ -427,13 +430,19 @@ class _Load:
         )
 
     def _not_past(self, rejected: DataFrame) -> DataFrame:
-        """``rejected`` but for rows of days that are closed for them, which are only counted."""
+        """``rejected`` but for rows of days that are closed for them, which are only counted.
+
+        Sales that wait for their customer stay: by them the days are known that are made again.
+        """
         before = closed_before(self.work.tables, REJECTED)
         past = {day for day in self.days if before is not None and day < before}
         if before is None or not past:
             return rejected
         amount = F.abs(F.get_json_object("raw", "$.amount").cast("decimal(38,2)"))
-        grouped = rejected.where(days_predicate("business_date", past)).groupBy(
+        is_past = F.expr(days_predicate("business_date", past)) & ~F.array_contains(
+            "reasons", silver_transactions.UNKNOWN_CUSTOMER
+        )
+        grouped = rejected.where(is_past).groupBy(
             F.get_json_object("raw", "$.source").alias("source"),
             "business_date",
             F.col("reasons")[0].alias("reason"),
@@ -445,7 +454,7 @@ class _Load:
             for source, day, why, n, m in counted
         ]
         state(self.work, REJECTED, now, lambda held: held.own_day in past)
-        return rejected.where(F.col("business_date") >= F.lit(before))
+        return rejected.where(~is_past)
 
 
 def load_transactions(work: Workspace, days: DayRange) -> TransactionsLoaded:

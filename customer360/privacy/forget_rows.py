@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -270,6 +271,7 @@ def forget_closed_days(work: Workspace, erasure: Erasure) -> None:
     """Sales of days whose bronze is gone, which silver does not make again: they are nobody's.
 
     As `bronze.forgetting.blanked` leaves them, or gone, as the setting ``forgotten_sales`` says.
+    What was kept out of these days says nothing of them any more.
     """
     closed = closed_before(work.tables, BRONZE)
     if closed is None:
@@ -307,6 +309,36 @@ def forget_closed_days(work: Workspace, erasure: Erasure) -> None:
             days,
             note=days_note(days),
         )
+
+    _forget_kept_out(work, erasure, closed)
+
+
+def _forget_kept_out(work: Workspace, erasure: Erasure, closed: date) -> None:
+    """Of rows that silver kept out of closed days, lines without content stay.
+
+    They are accounted for with their day, which is not accounted for anew.
+    """
+    if not work.lakehouse.exists(REJECTED):
+        return
+    rows = work.lakehouse.read(REJECTED)
+    keys = keys_of(work, erasure.people).select(
+        F.col(KEY).alias("__key"), F.lit(True).alias("__is_theirs")
+    )
+    own = F.get_json_object("raw", f"$.{KEY}")
+    marked = rows.withColumn("__key", own).join(F.broadcast(keys), "__key", "left")
+    is_theirs = F.coalesce("__is_theirs", F.lit(False)) & (F.col("business_date") < F.lit(closed))
+    if marked.where(is_theirs).isEmpty():
+        return
+    said = (F.get_json_object("raw", f"$.{name}").alias(name) for name in _ACCOUNTED)
+    instead = {"raw": F.to_json(F.struct(*said)), ROW_HASH: F.lit(None)}
+    lines = marked.withColumns(
+        {n: F.when(is_theirs, value).otherwise(F.col(n)) for n, value in instead.items()}
+    )
+    work.lakehouse.replace_all(Contract.load(REJECTED), lines.select(*rows.columns))
+
+
+_ACCOUNTED = ("source", "amount", "currency")
+"""What the account reads of a row that silver kept out, beside its day and reason."""
 
 
 def remake_silver(work: Workspace) -> None:

@@ -149,15 +149,19 @@ def deciding(profiles: DataFrame) -> DataFrame:
     consent = F.col("marketing_consent")
 
     def of_latest(name: str) -> Column:
-        return F.max_by("_row_hash", F.when(F.col(name).isNotNull(), F.struct(*order, name)))
+        return decided_by(F.col(name).isNotNull(), *map(F.col, order), F.col(name))
+
+    def decided_by(says: Column, *first: Column) -> Column:
+        # Of rows that say the same the newest: one must be found, whenever it is looked for.
+        return F.max_by("_row_hash", F.when(says, F.struct(*first, "_delivered_on", "_row_hash")))
 
     _, *others = Contract.load(CUSTOMERS).column_names
     told_apart = {"signed_up_on", "marketing_consent", "updated_at", *order}
     rows = [
         *(of_latest(name) for name in others if name not in told_apart),
         of_latest("_row_hash"),
-        F.min_by("_row_hash", F.when(F.col("signed_up_on").isNotNull(), F.struct("signed_up_on"))),
-        F.max_by("_row_hash", F.when(consent.isNotNull(), F.struct("updated_at", ~consent))),
+        decided_by(F.col("signed_up_on").isNotNull(), -F.unix_date("signed_up_on")),
+        decided_by(consent.isNotNull(), F.col("updated_at"), ~consent),
     ]
     return (
         profiles.where(F.col("_row_hash").isNotNull())

@@ -220,14 +220,15 @@ def not_of_closed_days(rows: DataFrame, stored: DataFrame) -> DataFrame:
     """
     ours = ["order_id", *(["line_key"] if "line_key" in stored.columns else [])]
     own = [*ours, "entry", _REFUND]
-    few = rows.select(*own).distinct()
+    # No hint of what is small: of all days that are made again, orders are many.
+    open_ones = rows.select(*own).distinct()
     there = (
         stored.select(*ours, "entry", (F.col("kind") == "refund").alias(_REFUND))
-        .join(F.broadcast(few), own, "left_semi")
+        .join(open_ones, own, "left_semi")
         .distinct()
         .withColumn("_closed", F.lit(True))
     )
-    joined = rows.join(F.broadcast(there), own, "left")
+    joined = rows.join(there, own, "left")
     why = F.when(F.coalesce("_closed", F.lit(False)) & ~F.col(_NOTHING), CLOSED_ORDER)
     return joined.withColumn("excluded_because", F.coalesce(F.col("excluded_because"), why)).drop(
         "_closed"

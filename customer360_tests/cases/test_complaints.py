@@ -127,7 +127,8 @@ def deliveries(spark: SparkSession, folder: Path, case: Complaint) -> None:
 ELSEWHERE = {
     27: ("cases.test_orders_of_today", "test_a_run_ends_with_yesterday"),  # today moves
     50: ("cases.test_soft_deletes", "test_the_third_row_alone_is_deleted"),  # a database's rows
-    51: ("serving.test_suppression", "test_a_file_of_another_form_is_an_error"),  # opt-out lists
+    # Opt-out lists of another form: its cases ``suppression_…``.
+    51: ("bad_input.test_bad_input", "test_a_bad_input_is_said_in_its_one_line"),
     56: ("cases.test_profiles", "test_a_blank_takes_nothing_back"),  # silver/customers alone
 }
 KNOWN = (

@@ -235,7 +235,10 @@ def test_rows_expire_in_the_upkeep_where_that_is_asked_for(
     expiring = build_definitions(load_settings(tmp_path, retention_days={"gold": 400}))
     assert set(specs(expiring)) - set(specs(definitions)) == {"upkeep/retention"}
     weekly = JOBS[MAINTAIN].selection.resolve(expiring.resolve_asset_graph())
-    assert dg.AssetKey(["upkeep", "retention"]) in weekly
+    retention, graph = dg.AssetKey(["upkeep", "retention"]), expiring.resolve_asset_graph()
+    assert retention in weekly
+    tables = graph.get(dg.AssetKey(["upkeep", "tables"]))
+    assert tables.parent_keys == {retention}, "no files are put together that are about to go"
 
 
 def test_blocking_checks_guard_rows(definitions: dg.Definitions) -> None:

@@ -16,9 +16,11 @@ from customer360.contracts import Contract
 from customer360.days import DayRange
 from customer360.errors import SettingsError
 from customer360.lakehouse.tables import Lakehouse
-from customer360.pipeline import make_gold
+from customer360.pipeline import load_silver, make_gold
 from customer360.pipeline.account import PAST, Reconciled, reconcile
 from customer360.pipeline.expire import TableExpired, expire
+from customer360.pipeline.load_bronze import load_bronze
+from customer360.pipeline.made_of_bronze import not_made_yet
 from customer360.pipeline.stale_snapshots import stale_snapshots
 from customer360.privacy import forget_rows
 from customer360.privacy.forget import forget_in_tables
@@ -27,8 +29,8 @@ from customer360.privacy.known import known_of
 from customer360.privacy.people import find_people
 from customer360.privacy.their_rows import people_by_source
 from customer360.settings import load_settings
-from customer360.table_names import FEATURES, HISTORY
-from customer360_tests.cases.shop import Shop, open_shop
+from customer360.table_names import FEATURES, HISTORY, TRANSACTIONS
+from customer360_tests.cases.shop import Shop, load_but_stop_at, open_shop
 from customer360_tests.privacy.every_byte import where_they_stand
 
 MAY: dict[str, Any] = {"first": date(2024, 5, 1), "last": date(2024, 5, 31), "history": True}
@@ -246,19 +248,25 @@ def test_killed_on_the_way_the_account_closes_and_the_next_upkeep_ends_it(
     assert not any(stand.values()), stand
 
 
+def forget(shop: Shop, who: str) -> str:
+    """Forget somebody, and see that nothing says who they were; their customer key."""
+    (person,) = people = find_people(shop.work.tables, shop.work.deployment, [who])
+    erasure = Erasure.of(people)
+    whose = people_by_source(shop.work, erasure.people)
+    erasure = erasure.knowing(*known_of(shop.work, erasure.people, whose))
+    forget_rows.know_again(shop.work, erasure, whose)
+    forget_in_tables(shop.work, erasure)
+    stand = where_they_stand(shop.folder.parent / "lakehouse", [person.customer_key])
+    assert not any(stand.values()), stand
+    return person.customer_key
+
+
 @pytest.mark.parametrize("sales", ["anonymous", pytest.param("removed", marks=pytest.mark.slow)])
 def test_somebody_is_forgotten_in_closed_days_too(expired: Shop, sales: str) -> None:
     object.__setattr__(expired.work.deployment.settings, "forgotten_sales", sales)
-    (ann,) = people = find_people(expired.work.tables, expired.work.deployment, ["ann"])
-    erasure = Erasure.of(people)
-    whose = people_by_source(expired.work, erasure.people)
-    erasure = erasure.knowing(*known_of(expired.work, erasure.people, whose))
-    forget_rows.know_again(expired.work, erasure, whose)
-    forget_in_tables(expired.work, erasure)
+    forget(expired, "ann")
     figures(expired)
-    stand = where_they_stand(
-        expired.folder.parent / "lakehouse", [ann.customer_key, "ann.new@example.com"]
-    )
+    stand = where_they_stand(expired.folder.parent / "lakehouse", ["ann.new@example.com"])
     assert not any(stand.values()), stand
     nobodys = expired.rows(
         "silver/transactions", "business_date", "amount", where="customer_key IS NULL"
@@ -270,6 +278,164 @@ def test_somebody_is_forgotten_in_closed_days_too(expired: Shop, sales: str) -> 
     expired.load()
     assert silver_of(expired) == silver
     figures(expired)
+
+
+def test_of_somebody_whom_silver_kept_out_of_a_closed_day_the_account_stays(fair: Shop) -> None:
+    shop = fair
+    keeping(shop, {"bronze": 12})
+    expire(shop.work, today=TODAY)
+    before = figures(shop)
+    assert before[EXCLUDED, "test_order"] == (1, Decimal("99.00"))
+    key = forget(shop, "tester")
+    assert figures(shop)[EXCLUDED, "test_order"] == (1, Decimal("99.00"))
+    ((raw, row_hash),) = shop.rows(EXCLUDED, "raw", "_row_hash")
+    assert row_hash is None
+    assert key not in raw
+    shop.load()
+    figures(shop)
+
+
+def test_bronze_waits_until_silver_is_made_of_it(
+    spark: SparkSession, loaded_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = open_shop(spark, tmp_path / "home", MAPPING, FILES, **MAY)
+    keeping(shop, KEPT)
+    load_but_stop_at(TRANSACTIONS, shop, monkeypatch)
+    done = expire(shop.work, today=TODAY)
+    assert went(done) == {REFUSED: 2}
+    (waits,) = [each.waits for each in done if each.waits]
+    assert waits.startswith(f"{TRANSACTIONS} is not made yet: run `customer360 run --steps etl")
+    shop.load()
+    assert silver_of(shop) == silver_of(open_shop(spark, loaded_home, MAPPING, **MAY))
+    assert went(expire(shop.work, today=TODAY)) == {BRONZE: 5, EXCLUDED: 1}
+
+
+def test_what_silver_is_still_to_be_made_of(
+    spark: SparkSession, loaded_home: Path, tmp_path: Path
+) -> None:
+    def waits(of: Shop) -> str:
+        return not_made_yet(of.work, date(2024, 5, 8)) or ""
+
+    shop = copied(spark, loaded_home, tmp_path / "home", KEPT)
+    assert not waits(shop)
+    mended = open_shop(spark, tmp_path / "home", MAPPING.replace("Madrid", "Paris"), **MAY)
+    assert "silver/customers is made of fair by another definition" in waits(mended)
+    shop.deliver("fair_2024-05-12.csv", HEAD, "20,,2024-05-10 10:00,1.00,,")
+    shop.load(date(2024, 5, 12))
+    assert not waits(shop), "no profile is made of what names nobody"
+    shop.deliver("fair_2024-05-13.csv", HEAD, "21,eve,2024-05-13 10:00,1.00,,")
+    day = date(2024, 5, 13)
+    load_bronze(shop.work, shop.source, "fair_orders", DayRange(day, day))
+    since = date(2024, 5, 12)
+    assert f"silver/customers is not made yet of what {BRONZE} has of {since}" in waits(shop)
+    load_silver.load_customers(shop.work, DayRange(day, day))
+    assert f"{HISTORY} is not made yet of what {BRONZE} has of {since}" in waits(shop)
+    shop.load_profiles(day)
+    assert f"{TRANSACTIONS} is not made yet of what {BRONZE} has of {day}" in waits(shop)
+    shop.load(day)
+    assert not waits(shop)
+
+
+def test_days_that_only_bronze_has_are_not_closed(spark: SparkSession, tmp_path: Path) -> None:
+    shop = open_shop(spark, tmp_path, MAPPING, FILES, **MAY)
+    days = DayRange(date(2024, 5, 1), date(2024, 5, 10))
+    load_bronze(shop.work, shop.source, "fair_orders", days)
+    shop.load(date(2024, 5, 10))
+    waits = not_made_yet(shop.work, date(2024, 5, 8)) or ""
+    assert f"{TRANSACTIONS} is not made yet of 2024-05-03, of which {BRONZE} has rows" in waits
+
+
+def test_a_sale_that_waits_for_its_customer_stays_in_quarantine(
+    spark: SparkSession, loaded_home: Path, tmp_path: Path
+) -> None:
+    # As its customer is known, the day is made again with each load.
+    waiting = MAPPING.replace("test_order", "unknown_customer")
+    shop = copied(spark, loaded_home, tmp_path / "home", {"quarantine": 9}, waiting)
+    shop.load()
+    assert went(expire(shop.work, today=TODAY)) == {REFUSED: 2}
+    shop.deliver("fair_2024-05-11.csv", HEAD, "12,,2024-05-11 10:00,1.00,,")
+    loaded = shop.load(date(2024, 5, 11))
+    assert set(loaded.silver.days) == {date(2024, 5, 2), date(2024, 5, 11)}
+    assert shop.reasons() == {"unknown_customer": 1}
+    assert (EXCLUDED, PAST) not in figures(shop)
+    keeping(shop, KEPT)
+    assert went(expire(shop.work, today=TODAY)) == {BRONZE: 5, EXCLUDED: 1}
+    assert figures(shop)[EXCLUDED, PAST] == (1, Decimal("99.00"))
+
+
+def test_what_was_refused_of_closed_days_is_no_more_once_it_is_mended(fair: Shop) -> None:
+    shop = fair
+    keeping(shop, {"quarantine": 9})
+    expire(shop.work, today=TODAY)
+    assert figures(shop)[REFUSED, PAST] == (2, None)
+    for name, wrong, right in (
+        ("fair_2024-05-02.csv", "twelve", "12.00"),
+        ("fair_2024-05-10.csv", "many", "9.00"),
+    ):
+        shop.deliver(name, *(line.replace(wrong, right) for line in FILES[name]))
+    assert shop.load().bronze.reasons == {}
+    assert (REFUSED, PAST) not in figures(shop)
+
+
+def test_what_is_refused_of_closed_days_for_good_is_not_waited_for(fair: Shop) -> None:
+    shop = fair
+    keeping(shop, {"quarantine": 9})
+    object.__setattr__(shop.work.deployment.settings, "forgotten_sales", "removed")
+    expire(shop.work, today=TODAY)
+    refused = shop.load().bronze
+    assert (refused.refused.rows, refused.reasons) == (2, {"sum:type": 2})
+    forget(shop, "ann")
+    refused = shop.load().bronze
+    assert (refused.refused.rows, refused.reasons) == (0, {"forgotten": 5})
+
+
+def test_of_a_row_that_comes_with_each_delivery_the_last_one_stays(fair: Shop) -> None:
+    again = FILES["fair_2024-05-02.csv"][4]
+    fair.deliver("fair_2024-05-03.csv", *FILES["fair_2024-05-03.csv"], again)
+    fair.load(date(2024, 5, 3))
+    silver = silver_of(fair)
+    expire(fair.work, today=TODAY)
+    assert fair.rows(BRONZE, "nr", "_delivered_on") == [
+        ("4", "2024-05-03"),
+        ("7", "2024-05-10"),
+        ("8", "2024-05-10"),
+    ]
+    fair.load()
+    assert silver_of(fair) == silver
+
+
+def test_a_history_without_an_attribute_that_is_new_goes_on(expired: Shop) -> None:
+    silver = silver_of(expired)
+
+    def as_an_older_release_made_it() -> None:
+        older = expired.lakehouse.read(HISTORY).drop("loyalty_tier")
+        writer = older.write.format("delta").mode("overwrite").option("overwriteSchema", "true")
+        writer.save(expired.lakehouse.path(HISTORY))
+
+    as_an_older_release_made_it()
+    keeping(expired, KEPT | {HISTORY: 8})
+    assert went(expire(expired.work, today=date(2024, 5, 19)))[HISTORY] == 1
+    as_an_older_release_made_it()
+    keeping(expired, KEPT)
+    expired.load()
+    now = silver_of(expired)
+    assert set(now["customer_history"]) < set(silver["customer_history"])
+    assert now == silver | {"customer_history": now["customer_history"]}
+
+
+def test_no_load_is_recommended_for_a_closed_day(expired: Shop) -> None:
+    day = date(2024, 5, 2)
+    rows = expired.lakehouse.read_days(TRANSACTIONS, "business_date", [day])
+    expired.lakehouse.replace_days(
+        Contract.load(TRANSACTIONS), rows.where("order_id <> '1'"), "business_date", [day]
+    )
+    differences = reconcile(expired.work.tables, expired.work.deployment).differences
+    assert [each.partition(":")[0] for each in differences] == [
+        TRANSACTIONS,
+        "silver/customer_days",
+    ]
+    for each in differences:
+        assert each.endswith("restore a backup of before by `customer360 restore`")
 
 
 def test_versions_of_profiles_and_snapshots_go_by_their_own_days(fair: Shop) -> None:

@@ -193,3 +193,16 @@ def test_the_merge_is_that_of_a_plain_reading_of_the_rules(spark: SparkSession, 
         )  # fmt: skip
         columns = ("source_customer_id", "city", "marketing_consent", "signed_up_on")
         assert shown(found, *columns) == expected
+
+
+def test_of_rows_that_decide_alike_the_newest_is_named(spark: SparkSession) -> None:
+    said = {"signed_up_on": "2023-01-02", "marketing_consent": "true", "city": "Lugo"}
+    rows = prepared(
+        spark,
+        *(
+            said | {"_delivered_on": f"2024-03-0{day}", "_row_hash": str(10 - day)}
+            for day in (1, 2, 3, 4)
+        ),
+    )
+    for order in (rows, rows.orderBy("_delivered_on"), rows.orderBy("_row_hash")):
+        assert shown(silver.deciding(order)) == [("6",)]
