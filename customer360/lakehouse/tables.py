@@ -26,6 +26,8 @@ from customer360.lakehouse.delta_log import MONTH, Commit, TableLogs
 # SQL statements have no option for it.
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 _COPY_SOURCE = "spark.databricks.delta.merge.materializeSource"
+# A write that leaves no row where none was has a note too, which others go by.
+_SKIP_EMPTY = "spark.databricks.delta.skipRecordingEmptyCommits"
 
 
 class Folders(StrEnum):
@@ -224,18 +226,16 @@ class Lakehouse(TableLogs):
         settings = {_COPY_SOURCE: "auto" if copied else "none"}
         if note is not None:
             settings[_USER_METADATA] = note
-        for name, value in settings.items():
-            self.spark.conf.set(name, value)
-        try:
-            with committing(table), _naming_broken_rules(contract, source):
-                self.spark.sql(
-                    f"MERGE INTO {self.identifier(table)} AS target "
-                    f"USING {{source}} AS source {clauses}",
-                    source=rows,
-                )
-        finally:
-            for name in settings:
-                self.spark.conf.unset(name)
+        with (
+            committing(table),
+            self._set(settings),
+            _naming_broken_rules(contract, source),
+        ):
+            self.spark.sql(
+                f"MERGE INTO {self.identifier(table)} AS target "
+                f"USING {{source}} AS source {clauses}",
+                source=rows,
+            )
         return self.last_commit(table)
 
     def replace_groups(
@@ -269,6 +269,17 @@ class Lakehouse(TableLogs):
         others = self.read(contract.table).join(groups, groups.columns, "left_anti")
         return self.replace_all(contract, others.unionByName(frame), note=note)
 
+    @contextmanager
+    def _set(self, settings: Mapping[str, str]) -> Iterator[None]:
+        """Have the session so within: for what a statement has no option for."""
+        for name, value in settings.items():
+            self.spark.conf.set(name, value)
+        try:
+            yield
+        finally:
+            for name in settings:
+                self.spark.conf.unset(name)
+
     def _write(
         self,
         table: str,
@@ -289,7 +300,7 @@ class Lakehouse(TableLogs):
                 writer = writer.option("delta.dataSkippingStatsColumns", ",".join(index))
         elif not options:
             writer = writer.option("overwriteSchema", "true")
-        with committing(table):
+        with committing(table), self._set({} if note is None else {_SKIP_EMPTY: "false"}):
             writer.save(self.path(table))
         return self.last_commit(table)
 

@@ -84,6 +84,21 @@ def test_every_row_and_its_money_is_somewhere(spark: SparkSession, tmp_path: Pat
     assert [line.what for line in found.left_out] == ["day:format", "sum:type", "test_order"]
 
 
+def test_a_day_on_which_nobody_known_bought_is_accounted_for(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    """It writes no row of customers' days; that it was looked at is noted all the same."""
+    first, second = date(2024, 5, 2), date(2024, 5, 3)
+    shop = open_shop(spark, tmp_path, DAILY, **MAY)
+    shop.deliver("fair_2024-05-02.csv", HEAD, "1,ann,2024-05-02,10.00")
+    shop.load(first)
+    shop.deliver("fair_2024-05-03.csv", HEAD, "2,,2024-05-03,5.00")
+    shop.load(second)
+    assert accounted(shop).differences == []
+    shop.load(second)
+    assert accounted(shop).differences == []
+
+
 def test_a_load_that_loses_rows_is_found(loaded: Shop) -> None:
     account = loaded.load().account
     wrong = replace(account, rows_in=account.rows_in + 1, kept=account.kept - 1)
