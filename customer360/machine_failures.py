@@ -20,7 +20,7 @@ _NO_ROOM_TEXTS = (
 )
 _BROKEN_TEXTS = ("input/output error", "disk i/o error")  # SQLite's is also that of a quota
 _NO_MEMORY_TEXTS = ("java.lang.outofmemoryerror",)
-_LOST_JAVA_CLASSES = ("Py4JNetworkError", "Py4JError", "ConnectionRefusedError")
+_LOST_JAVA_CLASSES = ("Py4JNetworkError", "ConnectionRefusedError")
 
 
 def in_other_words(error: Exception) -> Exception:

@@ -515,6 +515,10 @@ class Settings(BaseSettings):
         file = self._secret_file(name)
         return file.read_bytes() if _has_content(file) else None
 
+    def has_secret(self, name: str) -> bool:
+        """Whether `kept_secret` has made this one."""
+        return self._secret_file(name).exists()
+
     def kept_secret(self, name: str) -> bytes:
         """The deployment's secret of this name; made at first use, readable by its owner only."""
         file = self._secret_file(name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import socket
@@ -10,7 +9,6 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -30,32 +28,7 @@ from customer360.orchestration.failure import first_failure
 from customer360.orchestration.resources import SparkResource
 from customer360.settings import load_settings
 from customer360_tests.deployments import customer360
-
-_HOLD = """
-import sys
-from pathlib import Path
-from customer360.home_lock import writing
-with writing(Path(sys.argv[1]), "customer360 run"):
-    print("held", flush=True)
-    sys.stdin.read()
-"""
-
-
-@contextlib.contextmanager
-def holder(home: Path) -> Iterator[subprocess.Popen[str]]:
-    """Another process that holds ``home`` until its standard input is closed."""
-    with subprocess.Popen(
-        [sys.executable, "-c", _HOLD, str(home)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "held\n"
-        try:
-            yield process
-        finally:
-            process.kill()
+from customer360_tests.held_home import HOLD, holder
 
 
 def let_go_after(process: subprocess.Popen[str], seconds: float) -> None:
@@ -136,7 +109,7 @@ def test_one_process_takes_its_home_again_and_lets_it_go_once(tmp_path: Path) ->
         assert found is not None
         assert found.what == "customer360 run"
         second = subprocess.run(
-            [sys.executable, "-c", _HOLD, str(tmp_path)],
+            [sys.executable, "-c", HOLD, str(tmp_path)],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert f"is being written by customer360 run (process {os.getpid()}" in second.stderr

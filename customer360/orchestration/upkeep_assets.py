@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 GROUP = "upkeep"
 
 
-Keep = Callable[[dg.AssetExecutionContext, Settings], Mapping[str, Any]]
+Keep = Callable[[dg.AssetExecutionContext, SparkResource, Deployment], Mapping[str, Any]]
 """Does a part of the upkeep; what Dagster shows of it."""
 
 
@@ -29,15 +29,25 @@ def upkeep_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
 
     And upkeep/retention before them, where ``retention_days`` says of tables how long rows stay.
     """
-    expiring = of_tables(deployment.settings.retention_days)
-    first = [_retention_asset(deployment)] if expiring else []
+    first = []
+    if of_tables(deployment.settings.retention_days):
+        first.append(
+            _asset(
+                deployment,
+                _expire,
+                "retention",
+                {"spark", "deltalake"},
+                "Rows taken away that retention_days keeps no longer, with former versions of "
+                "their tables; what there was of them is counted in quarantine/expired.",
+            )
+        )
     return [
         *first,
         _asset(
             deployment,
             _keep_tables,
             "tables",
-            "delta",
+            {"delta"},
             "Small files of tables put together where much was written since the last time; files "
             "removed of versions past the retention, and those that killed writes have left.",
             # Else files were put together only to lose their rows.
@@ -47,7 +57,7 @@ def upkeep_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
             deployment,
             _keep_models,
             "models",
-            "mlflow",
+            {"mlflow"},
             "Versions of models taken away beyond the newest; never a champion, a challenger, or "
             "what a rollback would go back to.",
         ),
@@ -55,7 +65,7 @@ def upkeep_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
             deployment,
             _keep_runs,
             "runs",
-            "dagster",
+            {"dagster"},
             "Dagster's runs of long ago, with their events; never those that made what is the "
             "newest of a partition.",
         ),
@@ -66,7 +76,7 @@ def _asset(
     deployment: Deployment,
     keep: Keep,
     name: str,
-    kind: str,
+    kinds: set[str],
     description: str,
     *,
     after: Sequence[dg.AssetKey] = (),
@@ -75,60 +85,42 @@ def _asset(
         key=dg.AssetKey([GROUP, name]),
         group_name=GROUP,
         owners=["team:data-engineering"],
-        kinds={kind},
+        kinds=kinds,
         tags={"layer": GROUP, "personal_data": "no"},
         description=description,
         deps=after,
     )
 
-    # Spark's resource is taken for the home that it holds alone: no session starts.
+    # Spark's resource is taken also for the home that it holds alone: no session starts by that.
     @dg.multi_asset(name=f"{GROUP}__{name}", specs=[spec])
     @failing_in_one_line
     def kept(context: dg.AssetExecutionContext, spark: SparkResource) -> dg.MaterializeResult[None]:
-        return dg.MaterializeResult(asset_key=spec.key, metadata=keep(context, deployment.settings))
+        return dg.MaterializeResult(asset_key=spec.key, metadata=keep(context, spark, deployment))
 
     return kept
 
 
-def _retention_asset(deployment: Deployment) -> dg.AssetsDefinition:
-    spec = dg.AssetSpec(
-        key=dg.AssetKey([GROUP, "retention"]),
-        group_name=GROUP,
-        owners=["team:data-engineering"],
-        kinds={"spark", "deltalake"},
-        tags={"layer": GROUP, "personal_data": "no"},
-        description="Rows taken away that retention_days keeps no longer, with former versions of "
-        "their tables; what there was of them is counted in quarantine/expired.",
-    )
+def _expire(
+    context: dg.AssetExecutionContext, spark: SparkResource, deployment: Deployment
+) -> Mapping[str, Any]:
+    from customer360.pipeline.expire import expire, expire_in_warehouse
 
-    @dg.multi_asset(name=f"{GROUP}__retention", specs=[spec])
-    @failing_in_one_line
-    def expired(
-        context: dg.AssetExecutionContext, spark: SparkResource
-    ) -> dg.MaterializeResult[None]:
-        from customer360.pipeline.expire import expire, expire_in_warehouse
+    work = workspace(context, spark, deployment)
 
-        work = workspace(context, spark, deployment)
+    def tell(one: "TableExpired") -> None:
+        if one.waits:
+            context.log.warning("%s: nothing expires yet: %s", one.table, one.waits)
+        else:
+            context.log.info("%s", one)
 
-        def tell(one: "TableExpired") -> None:
-            if one.waits:
-                context.log.warning("%s: nothing expires yet: %s", one.table, one.waits)
-            else:
-                context.log.info("%s", one)
-
-        done = expire(work, each=tell)
-        return dg.MaterializeResult(
-            asset_key=spec.key,
-            metadata={
-                "rows_expired": sum(one.rows for one in done),
-                "bytes_before": sum(one.bytes_before for one in done),
-                "bytes_after": sum(one.bytes_after for one in done),
-                "rows_removed_from_warehouse": expire_in_warehouse(work),
-                "by_table": dg.MetadataValue.md(_expired_by_table(done)),
-            },
-        )
-
-    return expired
+    done = expire(work, each=tell)
+    return {
+        "rows_expired": sum(one.rows for one in done),
+        "bytes_before": sum(one.bytes_before for one in done),
+        "bytes_after": sum(one.bytes_after for one in done),
+        "rows_removed_from_warehouse": expire_in_warehouse(work),
+        "by_table": dg.MetadataValue.md(_expired_by_table(done)),
+    }
 
 
 def _expired_by_table(done: "list[TableExpired]") -> str:
@@ -144,7 +136,9 @@ def _expired_by_table(done: "list[TableExpired]") -> str:
     return "\n".join(lines)
 
 
-def _keep_tables(context: dg.AssetExecutionContext, settings: Settings) -> Mapping[str, Any]:
+def _keep_tables(
+    context: dg.AssetExecutionContext, _: SparkResource, deployment: Deployment
+) -> Mapping[str, Any]:
     from customer360.pipeline.maintain import keep_tables_up
 
     done: list[Upkeep] = []
@@ -153,7 +147,7 @@ def _keep_tables(context: dg.AssetExecutionContext, settings: Settings) -> Mappi
         done.append(upkeep)
         context.log.info("%s", upkeep)
 
-    total = keep_tables_up(settings, note)
+    total = keep_tables_up(deployment.settings, note)
     return {
         "files_before": total.files_before,
         "files_after": total.files_after,
@@ -165,15 +159,20 @@ def _keep_tables(context: dg.AssetExecutionContext, settings: Settings) -> Mappi
     }
 
 
-def _keep_models(_: dg.AssetExecutionContext, settings: Settings) -> Mapping[str, Any]:
+def _keep_models(
+    _: dg.AssetExecutionContext, __: SparkResource, deployment: Deployment
+) -> Mapping[str, Any]:
     from customer360.pipeline.maintain import prune_models
 
-    pruned = prune_models(settings)
+    pruned = prune_models(deployment.settings)
     removed = {"versions_removed": sum(len(each.versions) for each in pruned)}
     return removed | {f"kept_{each.model.replace('-', '_')}": each.kept for each in pruned}
 
 
-def _keep_runs(context: dg.AssetExecutionContext, settings: Settings) -> Mapping[str, Any]:
+def _keep_runs(
+    context: dg.AssetExecutionContext, _: SparkResource, deployment: Deployment
+) -> Mapping[str, Any]:
+    settings = deployment.settings
     before = _bytes_in(settings)
     removed = prune_runs(context.instance, settings.keep_runs_days)
     return {

@@ -227,6 +227,7 @@ def reconcile(tables: Tables, deployment: Deployment) -> Reconciled:
     left_out: list[Line] = []
     made = _made(tables, None)
     excluded = _excluded(tables, deployment, None)
+    closed = closed_before(tables, BRONZE)
     for source in deployment.sources:
         accepted: list[_Accepted] = []
         for table in source.tables:
@@ -243,7 +244,6 @@ def reconcile(tables: Tables, deployment: Deployment) -> Reconciled:
                 if each.day is not None:
                     bronze[each.day] += each.rows
             held = _account({source.name: bronze}, own, out).get(source.name, {})
-            closed = closed_before(tables, BRONZE)
             wrong += _against_note(deployment, source, held, noted, closed)
             late = _late(source, held, noted, closed)
             if late:
@@ -305,7 +305,6 @@ def _received(
         accepted_by_day[each.delivered] += each.rows
         worth = worth if each.worth is None else (worth or _NOTHING) + each.worth
     reasons, refused_by_day = _refused(tables, source, table)
-    closed = closed_before(tables, BRONZE)
     raw, differing = _against_files(tables, source, table, accepted_by_day, refused_by_day)
     for day, received, accepted_rows, refused_rows in differing[:1]:
         of_day = "" if day is None else f"of {day} "
@@ -313,7 +312,7 @@ def _received(
         wrong.append(
             f"{bronze}: {received:,} rows {of_day}came in, {accepted_rows:,} are in it and "
             f"{refused_rows:,} in {quarantine_of(table)}{more}: "
-            f"{_remedy(day, closed, 'load these days again')}"
+            f"{_remedy(day, closed_before(tables, BRONZE), 'load these days again')}"
         )
     refused_money = [line.money for line in reasons if line.money is not None]
     whole = None if worth is None else _cents(sum(refused_money, worth))

@@ -61,9 +61,12 @@ class Held:
         return self.source, self.delivered_on, self.own_day, self.reason
 
 
+AND = " and "
+"""Between the reasons of one row, in quarantine/expired."""
+
 _GROUP = {
     "bronze": f"NULL, {DELIVERY_DAY}, _event_date, NULL",
-    "quarantine": f"NULL, {DELIVERY_DAY}, NULL, array_to_string(reasons, ' and ')",
+    "quarantine": f"NULL, {DELIVERY_DAY}, NULL, array_to_string(reasons, '{AND}')",
     REJECTED: "raw ->> '$.source', NULL, business_date, reasons[1]",
     HISTORY: "NULL, NULL, CAST(valid_to AS DATE), NULL",
     "gold": "NULL, NULL, as_of, NULL",

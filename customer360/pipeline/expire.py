@@ -90,9 +90,8 @@ def expire(
     """
     day = today or work.deployment.today()
     done = []
-    for table, before, take_away in _tables(work, day):
+    for table, before, take_away, waits in _tables(work, day):
         size = size_of(work.lakehouse, table).bytes_on_disk
-        waits = not_made_yet(work, before) if table.startswith(f"{BRONZE}/") else None
         if waits is None:
             rows, days = take_away(before)
             # Also where a former upkeep was killed here.
@@ -112,8 +111,13 @@ Gone = tuple[int, int]
 """Rows that went, and days that lost some."""
 
 
-def _tables(work: Workspace, today: date) -> Iterator[tuple[str, date, Callable[[date], Gone]]]:
-    """Tables that have a time, the first day that each keeps, and what takes the others away."""
+Due = tuple[str, date, Callable[[date], Gone], str | None]
+"""A table that has a time, the first day that it keeps, what takes the others away, and why that
+waits; None: it does not."""
+
+
+def _tables(work: Workspace, today: date) -> Iterator[Due]:
+    """What is due of each table that has a time."""
     kept = work.deployment.settings.retention_days
 
     def first_kept(table: str, closed: str) -> date | None:
@@ -128,24 +132,33 @@ def _tables(work: Workspace, today: date) -> Iterator[tuple[str, date, Callable[
         for table in source.tables:
             before = first_kept(quarantine_of(table), quarantine_of(table))
             if before is not None and source.delivery(table) == "daily":
-                yield quarantine_of(table), before, _Quarantine(work, source, table).take_away
-    for source in work.deployment.sources:
-        for table in source.tables:
-            before = first_kept(f"bronze/{table}", BRONZE)
-            if before is not None:
-                yield f"bronze/{table}", before, _Bronze(work, source, table).take_away
+                yield quarantine_of(table), before, _Quarantine(work, source, table).take_away, None
+    bronze = [
+        _Bronze(work, source, table)
+        for source in work.deployment.sources
+        for table in source.tables
+        if work.lakehouse.exists(f"bronze/{table}")
+    ]
+    before = first_kept(bronze[0].name, BRONZE) if bronze else None
+    if before is not None:  # one for all: silver is made of them together
+        waits = not_made_yet(work, before)
+        if waits is None:
+            for each in bronze:  # before the first row goes of one
+                each.close(before)
+        for each in bronze:
+            yield each.name, before, each.take_away, waits
     # After bronze, which says what waits for nothing any more.
     before = first_kept(REJECTED, REJECTED)
     if before is not None:
-        yield REJECTED, before, _Rejected(work).take_away
+        yield REJECTED, before, _Rejected(work).take_away, None
     before = first_kept(HISTORY, HISTORY)
     if before is not None:
-        yield HISTORY, before, _History(work).take_away
+        yield HISTORY, before, _History(work).take_away, None
     for table in packaged_tables():
         if table.startswith("gold/") and _of_snapshots(table):
             before = first_kept(table, table)
             if before is not None:
-                yield table, before, _Snapshots(work, table).take_away
+                yield table, before, _Snapshots(work, table).take_away, None
 
 
 @dataclass(frozen=True)
@@ -158,17 +171,17 @@ class _Bronze:
     def name(self) -> str:
         return f"bronze/{self.table}"
 
+    def close(self, before: date) -> None:
+        """Close the table's days before ``before``."""
+        past = closed_days.past_sql(self.work, self.source, self.table, before)
+        worth = worth_in_bronze(self.source, self.table)
+        close(self.work, groups_now(self.work.tables, self.name, before, worth=worth, where=past))
+
     def take_away(self, before: date) -> Gone:
         """Rows of closed days, but for those that current profiles are made of."""
-        work, lakehouse = self.work, self.work.lakehouse
-        # Of all tables before the first row goes of one: they are closed together.
-        for source in work.deployment.sources:
-            for table in source.tables:
-                past = closed_days.past_sql(work, source, table, before)
-                worth = worth_in_bronze(source, table)
-                name = f"bronze/{table}"
-                close(work, groups_now(work.tables, name, before, worth=worth, where=past))
-        rows = with_absent_columns(lakehouse.read(self.name), self.source.contract(self.table))
+        rows = with_absent_columns(
+            self.work.lakehouse.read(self.name), self.source.contract(self.table)
+        )
         # Persisted: what is counted is what goes, and it is found once.
         needed = self._needed(rows, before).persist()
         try:
@@ -356,12 +369,11 @@ def expire_in_warehouse(work: Workspace) -> int:
         dates = work.lakehouse.days_of(table, AS_OF) if is_kept and _of_snapshots(table) else []
         if dates:
             first[table.replace("/", ".")] = dates[0]
-    published = settings.warehouse_url or (settings.home / "secrets" / "warehouse_owner").exists()
-    if not first or not published:
-        return 0
     from customer360.serving.expiry import remove_older
-    from customer360.serving.warehouse import open_warehouse
+    from customer360.serving.warehouse import is_made, open_warehouse
 
+    if not first or not is_made(settings):
+        return 0
     owner = open_warehouse(settings).owner
     return remove_older(owner, first, first.get(CUSTOMER_360.replace("/", ".")))
 

@@ -43,9 +43,6 @@ from customer360.sources.base import ChangingSource, Source
 from customer360.sources.readers import broken_while_read
 from customer360.table_names import quarantine_of
 
-_AND = " and "
-"""Between the reasons of one row, in quarantine/expired."""
-
 
 def load_bronze(work: Workspace, source: Source, table: str, days: DayRange) -> BronzeLoaded:
     """Bring bronze table ``table`` up to what was delivered on ``days``.
@@ -269,12 +266,12 @@ class _Door:
         if received is not None:
             past = F.col(DELIVERY_DAY) < F.lit(self.quarantine)
             rows = received.where(~ingest.kept(contract) & past)
-            why = F.concat_ws(_AND, ingest.why_not(contract))
+            why = F.concat_ws(closed_days.AND, ingest.why_not(contract))
             now = self._groups(name, rows, F.lit(None), why, self.quarantine)
         self._note(name, now, days)
         reasons = Counter[str]()
         for each in now:
-            for reason in (each.reason or "").split(_AND):
+            for reason in (each.reason or "").split(closed_days.AND):
                 reasons[reason] += each.rows
         return _by_delivery(now), reasons
 

@@ -55,7 +55,7 @@ def days_digests(tables: Tables, dates: Collection[date]) -> dict[date, str]:
 
 
 def digests_note(
-    as_of: Sequence[date], made_of: Mapping[date, str], digests: Mapping[date, str]
+    as_of: Collection[date], made_of: Mapping[date, str], digests: Mapping[date, str]
 ) -> str:
     """The note of a commit of one of `NOTED` that makes ``as_of``.
 
@@ -74,8 +74,7 @@ def note_without(tables: TableLogs, table: str, gone: Collection[date]) -> str:
     """The note of a commit that takes the snapshots of ``gone`` away from any snapshot table."""
     if table not in NOTED:
         return days_note(gone)
-    left = {day: of for day, of in digests_noted(tables, table).items() if day not in gone}
-    return days_note(gone, **{_MADE_OF: {str(day): left[day] for day in sorted(left)}})
+    return digests_note(gone, digests_noted(tables, table), {})
 
 
 def digests_noted(tables: TableLogs, table: str) -> dict[date, str]:

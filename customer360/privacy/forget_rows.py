@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from customer360.bronze import forgetting
@@ -226,12 +226,7 @@ class _Table:
             {"ignoreNullFields": "false"},
         )
         instead = {"delivered": F.lit(None), "line": F.lit(None), "changes": of_nobody}
-        blank = judged.withColumns(
-            {
-                name: F.when(F.col(IS_THEIRS), value).otherwise(F.col(name))
-                for name, value in instead.items()
-            }
-        )
+        blank = _with_instead(judged, F.col(IS_THEIRS), instead)
         others = edits.where(~(own & says))
         lakehouse.replace_all(contract, others.unionByName(blank.drop(IS_THEIRS)))
         return count
@@ -257,14 +252,16 @@ class _Table:
             "reasons": F.array(F.lit(FORGOTTEN_PERSON)),
             **{name: F.lit(None) for name in (ROW_HASH, *MARK_TYPES)},
         }
-        blank = rows.withColumns(absent).withColumns(
-            {
-                name: F.when(~F.col(IS_THEIRS), F.col(name)).otherwise(v)
-                for name, v in instead.items()
-            }
-        )
+        blank = _with_instead(rows.withColumns(absent), F.col(IS_THEIRS), instead)
         lakehouse.replace_all(Contract.load(self.quarantine), blank.drop(IS_THEIRS))
         return count
+
+
+def _with_instead(rows: DataFrame, theirs: Column, instead: Mapping[str, Column]) -> DataFrame:
+    """``rows`` with other values, by column, in those that are ``theirs``."""
+    return rows.withColumns(
+        {name: F.when(theirs, value).otherwise(F.col(name)) for name, value in instead.items()}
+    )
 
 
 def forget_closed_days(work: Workspace, erasure: Erasure) -> None:
@@ -295,12 +292,7 @@ def forget_closed_days(work: Workspace, erasure: Erasure) -> None:
         instead = {KEY: F.lit(None).cast("string")}
         instead |= {name: F.lit(None).cast("string") for name in contract.quasi_identifiers}
         instead |= {name: forgetting.keyed_text(F.col(name), secret) for name in ids}
-        blank = marked.withColumns(
-            {
-                name: F.when(F.col(IS_THEIRS), value).otherwise(F.col(name))
-                for name, value in instead.items()
-            }
-        )
+        blank = _with_instead(marked, F.col(IS_THEIRS), instead)
         stay = (blank if keep_sales else marked.where(~F.col(IS_THEIRS))).select(*rows.columns)
         work.lakehouse.replace_days(
             contract,
@@ -331,9 +323,7 @@ def _forget_kept_out(work: Workspace, erasure: Erasure, closed: date) -> None:
         return
     said = (F.get_json_object("raw", f"$.{name}").alias(name) for name in _ACCOUNTED)
     instead = {"raw": F.to_json(F.struct(*said)), ROW_HASH: F.lit(None)}
-    lines = marked.withColumns(
-        {n: F.when(is_theirs, value).otherwise(F.col(n)) for n, value in instead.items()}
-    )
+    lines = _with_instead(marked, is_theirs, instead)
     work.lakehouse.replace_all(Contract.load(REJECTED), lines.select(*rows.columns))
 
 

@@ -19,7 +19,7 @@ from customer360.bronze.forgetting import (
     identifier_hash,
 )
 from customer360.contracts.reasons import FORGOTTEN_PERSON
-from customer360.contracts.spark import table_schema
+from customer360.contracts.spark import with_absent_columns
 from customer360.pipeline.forgotten import forgotten_secret
 from customer360.pipeline.workspace import Workspace
 from customer360.privacy.people import Person
@@ -93,9 +93,7 @@ def accepted(
 ) -> DataFrame:
     """Bronze table ``table``, with the columns that its contract has now, and `IS_THEIRS`."""
     rows = work.lakehouse.read(f"bronze/{table}")
-    fields = table_schema(source.contract(table)).fields
-    absent = {f.name: F.lit(None).cast(f.dataType) for f in fields if f.name not in rows.columns}
-    return forgetting.marked(rows.withColumns(absent) if absent else rows, people, whose)
+    return forgetting.marked(with_absent_columns(rows, source.contract(table)), people, whose)
 
 
 def refused(

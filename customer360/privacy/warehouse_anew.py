@@ -34,8 +34,7 @@ def publish_anew(
         gone: Customer keys of before that must not be there; None: all of them.
     """
     if settings.warehouse_url is None:
-        # Its owner's password outlives the server's folder, which one that was stopped had deleted.
-        if not (settings.home / "secrets" / "warehouse_owner").exists():
+        if not warehouse.is_made(settings):
             return
         stays = warehouse.is_to_stay(settings)
         warehouse.take_down(settings)

@@ -46,6 +46,7 @@ LOADING = "loading"
 """Schema of rows on their way in; nobody else looks there."""
 
 _STAY = ".stay"
+_OWNER = "warehouse_owner"
 _ONLY_PASSWORDS = (
     "# Every role needs its password, on this machine too.\nlocal all all scram-sha-256\n"
 )
@@ -200,6 +201,12 @@ def take_down(settings: Settings) -> bool:
     return True
 
 
+def is_made(settings: Settings) -> bool:
+    """Whether there is a warehouse to publish to: a server of others, or our own, made once."""
+    # Its owner's password outlives the server's folder, which an erasure deletes on its way.
+    return bool(settings.warehouse_url) or settings.has_secret(_OWNER)
+
+
 def is_running(settings: Settings) -> bool:
     """Whether our own server answers; starts nothing."""
     folder = settings.warehouse_dir
@@ -212,7 +219,7 @@ def is_running(settings: Settings) -> bool:
             port=lines[3],
             dbname="postgres",
             user="postgres",
-            password=settings.kept_secret("warehouse_owner").decode(),
+            password=settings.kept_secret(_OWNER).decode(),
             connect_timeout=3,
         ).close()
         return True
@@ -297,7 +304,7 @@ def _embedded(settings: Settings) -> Login:
             f"{first_line(error)}; see {settings.warehouse_dir / 'log'}"
         ) from error
     given = conninfo_to_dict(server.get_uri())
-    password = settings.kept_secret("warehouse_owner").decode()
+    password = settings.kept_secret(_OWNER).decode()
     login = Login(
         {name: str(value) for name, value in given.items() if value} | {"password": password}
     )

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from customer360_tests.bad_input.case import MAPPING, Case, Group, nothing_else
 from customer360_tests.bad_input.files import BAKERY, HEADER, ROWS
+from customer360_tests.held_home import holder
 
 
 def typed(
@@ -19,27 +17,10 @@ def typed(
     return Case(id, wrong, says, tuple(line.split()), make=make, code=code)  # type: ignore[arg-type]
 
 
-@contextmanager
-def _written_by_another(folder: Path) -> Iterator[object]:
-    """A home that another process holds until the end of the ``with``."""
+def _written_by_another(folder: Path) -> AbstractContextManager[object]:
     home = folder / "data"
     home.mkdir()
-    holds = (
-        "import sys; from pathlib import Path; from customer360.home_lock import writing\n"
-        "with writing(Path(sys.argv[1]), 'customer360 run'):\n"
-        "    print('held', flush=True); sys.stdin.read()"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", holds, str(home)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "held\n"
-        yield process
-        assert process.stdin is not None
-        process.stdin.close()
+    return holder(home)
 
 
 def _home_is_file(folder: Path) -> AbstractContextManager[object]:
@@ -453,7 +434,7 @@ NOTHING_YET = Group(
         ),
         typed(
             "backup_nothing",
-            "backup /tmp/copy",
+            "backup copy",
             "data is no deployment: name one by --home",
             wrong="no deployment there",
         ),

@@ -46,7 +46,7 @@ def at_commits(company: Company) -> Iterator[Fault]:
                 yield Fault(
                     f"SIGKILL {moment} a commit",
                     step,
-                    _where(table, nth),
+                    where(table, nth),
                     _Killed(table, nth, moment),
                 )
 
@@ -68,7 +68,7 @@ def java(company: Company) -> Iterator[Fault]:
     for what, kind in kinds.items():
         for step in (LOAD, NIGHT, SCORING):
             for table, nth in list(numbered(company.commits[step.name]))[-3:-2]:
-                yield Fault(kind, step, _where(table, nth), _Struck(what, table, nth))
+                yield Fault(kind, step, where(table, nth), _Struck(what, table, nth))
 
 
 def stopped(company: Company) -> Iterator[Fault]:
@@ -76,7 +76,7 @@ def stopped(company: Company) -> Iterator[Fault]:
     for what in ("SIGINT", "SIGTERM"):
         for step in (LOAD, SCORING):
             for table, nth in list(numbered(company.commits[step.name]))[2:3]:
-                yield Fault(what, step, _where(table, nth), _Struck(what, table, nth))
+                yield Fault(what, step, where(table, nth), _Struck(what, table, nth))
 
 
 def numbered(commits: list[str]) -> Iterator[tuple[str, int]]:
@@ -87,7 +87,8 @@ def numbered(commits: list[str]) -> Iterator[tuple[str, int]]:
         yield table, seen[table]
 
 
-def _where(table: str, nth: int) -> str:
+def where(table: str, nth: int) -> str:
+    """A commit, as the page names it."""
     return table if nth == 1 else f"{table}, commit {nth}"
 
 

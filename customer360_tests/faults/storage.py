@@ -22,7 +22,7 @@ from customer360_tests.faults.company import (
     Company,
 )
 from customer360_tests.faults.faults import WENT_ON, Fault, Night, NotInjectedError
-from customer360_tests.faults.kills import numbered
+from customer360_tests.faults.kills import numbered, where
 
 DISK_BYTES = 512 << 20
 
@@ -32,8 +32,8 @@ def errors(company: Company) -> Iterator[Fault]:
     moments = {LOAD: Moment.AFTER, NIGHT: Moment.BEFORE}
     for step, moment in moments.items():
         for table, nth in numbered(company.commits[step.name]):
-            where = table if nth == 1 else f"{table}, commit {nth}"
-            yield Fault(f"I/O error {moment} a commit", step, where, _Error(table, nth, moment))
+            at = where(table, nth)
+            yield Fault(f"I/O error {moment} a commit", step, at, _Error(table, nth, moment))
 
 
 class _Error:
@@ -60,8 +60,8 @@ def full_disk(disk: Path | None) -> Iterator[Fault]:
     """A disk with less room than the step needs; ``disk`` is one of `DISK_BYTES` for it."""
     for step in STEPS:
         for share in (0.05, 0.6):
-            where = f"room for {share:.0%} of what it writes"
-            yield Fault("disk full", step, where, _Full(share), on=disk)
+            room = f"room for {share:.0%} of what it writes"
+            yield Fault("disk full", step, room, _Full(share), on=disk)
 
 
 class _Full:
@@ -108,8 +108,7 @@ def small_disk(folder: Path) -> Iterator[Path | None]:
 def quota(_: Company) -> Iterator[Fault]:
     """No file may be longer than so many bytes (``ulimit -f``), for Python and Java."""
     for step in (LOAD, NIGHT, TRAINING, PUBLISHING):
-        for kilobytes in (64,):
-            yield Fault("quota", step, f"{kilobytes} KB a file", _Quota(kilobytes << 10))
+        yield Fault("quota", step, "64 KB a file", _Quota(64 << 10))
 
 
 class _Quota:
