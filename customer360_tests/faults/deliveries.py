@@ -48,13 +48,14 @@ def empty(_: bytes) -> bytes:
 
 
 def all_kinds(_: Company) -> Iterator[Fault]:
-    """Files that come broken, in a first load; files that change while they are read, at night."""
+    """Files that come broken, in a first load; files that change while they are read."""
     kinds = {"file truncated": truncated, "file corrupt": corrupt, "file empty": empty}
     for sort, file in _FILES.items():
         for kind, broken in kinds.items():
             yield Fault(kind, LOAD, sort, _Broken(file, broken))
-        yield Fault("file grows while it is read", NIGHT, sort, _Grows(file))
-        yield Fault("file vanishes while it is read", NIGHT, sort, _Vanishes(file))
+        for step in (LOAD, NIGHT):
+            yield Fault("file grows while it is read", step, sort, _Grows(file))
+            yield Fault("file vanishes while it is read", step, sort, _Vanishes(file))
 
 
 def _file(night: Night, file: _Delivered) -> Path:
