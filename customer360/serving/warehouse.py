@@ -240,8 +240,7 @@ def let_go_after(settings: Settings) -> Iterator[None]:
     finally:
         server = PostgresServer._instances.get(folder)
         if server is not None and not kept:
-            _leave_standing(settings, server)
-            server.cleanup()
+            _let_go(settings, server)
             # Where others still use the server, it keeps the handle that it has struck off.
             PostgresServer._instances.pop(folder, None)
 
@@ -274,15 +273,20 @@ def _server(settings: Settings) -> PostgresServer:
     if not is_running(settings):
         server.start()  # another process has stopped it since this one opened it
     tighten(settings.home)  # run as root, it has opened every folder above its own
-    # `warehouse up` may ask it to stay while this process uses it; asked again at the end, before
-    # the server's own clean-up, as what was registered last runs first.
-    atexit.register(_leave_standing, settings, server)
+    # In place of the server's own clean-up, which knows neither of `warehouse up` nor of a server
+    # that was killed.
+    atexit.unregister(server._cleanup)
+    atexit.register(_let_go, settings, server)
     return server
 
 
-def _leave_standing(settings: Settings, server: PostgresServer) -> None:
+def _let_go(settings: Settings, server: PostgresServer) -> None:
+    """Let the server stop if nobody uses it any more."""
+    # `warehouse up` may have asked it to stay while this process used it.
     if _stay(settings).exists():
         server.cleanup_mode = None
+    with suppress(psutil.NoSuchProcess):  # somebody has killed it, and it is stopped
+        server._cleanup()
 
 
 def _forget_the_dead(settings: Settings) -> None:

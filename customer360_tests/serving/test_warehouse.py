@@ -69,6 +69,42 @@ def test_up_stays_up_and_down_ends_it(tmp_path: Path) -> None:
     assert ": down" in command(tmp_path, "status").stdout
 
 
+def test_a_server_that_was_killed_is_let_go_without_a_trace(tmp_path: Path) -> None:
+    """By the process that started it, of which it is a zombie, and by one that only used it."""
+    text = """
+import os, signal, sys
+from customer360.serving.warehouse import open_warehouse
+from customer360.settings import load_settings
+settings = load_settings(sys.argv[1])
+open_warehouse(settings)
+if sys.argv[2] == "kill":
+    os.kill(int((settings.warehouse_dir / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+else:
+    print("opened", flush=True)
+    sys.stdin.readline()
+"""
+    user = subprocess.Popen(
+        [sys.executable, "-c", text, str(tmp_path), "wait"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=PROJECT,
+    )
+    assert user.stdout is not None
+    assert user.stdout.readline() == "opened\n"
+    killed = subprocess.run(
+        [sys.executable, "-c", text, str(tmp_path), "kill"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=PROJECT,
+    )
+    _, said = user.communicate("\n", timeout=60)
+    for returncode, errors in ((killed.returncode, killed.stderr), (user.returncode, said)):
+        assert (returncode, "Traceback" in errors) == (0, False), errors
+
+
 def test_nobody_gets_in_without_a_password(tmp_path: Path) -> None:
     warehouse = open_warehouse(load_settings(tmp_path))
     for login in (warehouse.owner, warehouse.reader):
