@@ -109,6 +109,7 @@ def _work(folder: Path, file: Path, only: str, each: int, part: int, workers: in
                 continue
             result = survive(company, fault)
             company.spark.range(1).collect()  # this process's own Java is none of the faults'
+            company.forget_tables()
             with file.open("a", encoding="utf-8") as stream:
                 stream.write(
                     json.dumps({"name": fault.name, "result": result and asdict(result)}) + "\n"

@@ -206,6 +206,12 @@ class Company:
         cents = int(abs(net_of(settings) - self._net[step.name]) * 100)
         return Difference(tuple(tables), rows, cents)
 
+    def forget_tables(self) -> None:
+        """Let Delta forget the tables of former homes, which would fill Java's memory."""
+        java = self.spark._jvm
+        assert java is not None
+        java.org.apache.spark.sql.delta.DeltaLog.clearCache()
+
     def close(self) -> None:
         """Let go of what runs."""
         take_down(load_settings(self.home))

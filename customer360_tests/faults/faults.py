@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from customer360.errors import Customer360Error
+from customer360.machine_failures import in_other_words
 from customer360.settings import Settings
 from customer360_tests.deployments import PROJECT, plain
 from customer360_tests.faults.company import Company, Difference, Step, do_here
@@ -64,8 +65,11 @@ class Night:
         """
         try:
             do_here(self.settings, self.step)
-        except Customer360Error as error:
-            said = str(error)
+        except Exception as error:
+            told = in_other_words(error)  # as the command does at its end
+            if not isinstance(told, Customer360Error):
+                raise
+            said = str(told)
         else:
             return WENT_ON
         assert len(said.splitlines()) == 1, said
