@@ -142,39 +142,6 @@ def fit_hiatus_rule(days_since_last: ArrayLike, labels: ArrayLike) -> HiatusRule
     return HiatusRule(threshold, smoothed_rate(y[~silent]), smoothed_rate(y[silent]))
 
 
-def logistic_regression(learn: pd.DataFrame, labels: ArrayLike, judged: pd.DataFrame) -> Floats:
-    """Churn probabilities of ``judged`` by a logistic regression: what a straight line can do.
-
-    Missing values become the median, with a column that says so; all columns are scaled. Columns
-    with a long tail (money, counts) enter as sign(x) log(1 + abs(x)), without which a few heavy
-    buyers set the slope. Regularised as scikit-learn does by default (C = 1).
-
-    Args:
-        learn: Numbers, one row a customer and as-of date.
-        labels: 1 = churned, for each row of ``learn``; both classes must be present.
-        judged: Rows with the same columns.
-    """
-    from sklearn.impute import SimpleImputer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    # A column that is never filled has no median, and nothing to say.
-    filled = learn.columns[learn.notna().any()]
-    pipeline = make_pipeline(
-        SimpleImputer(strategy="median", add_indicator=True),
-        StandardScaler(),
-        LogisticRegression(max_iter=1_000),
-    )
-    pipeline.fit(_signed_log(learn[filled]), np.asarray(labels, dtype=int))
-    return np.asarray(pipeline.predict_proba(_signed_log(judged[filled]))[:, 1])
-
-
-def _signed_log(numbers: pd.DataFrame) -> Floats:
-    x = numbers.to_numpy(dtype=float)
-    return np.asarray(np.sign(x) * np.log1p(np.abs(x)))
-
-
 class AliveModel(Protocol):
     """Any model of buying that knows how probably a customer is still one."""
 

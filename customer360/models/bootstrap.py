@@ -206,7 +206,7 @@ def amount_intervals(
     def figures(times: Floats) -> tuple[float, ...]:
         n = times.sum()
         with np.errstate(invalid="ignore", divide="ignore"):
-            gini = _area(by_expected, a, times) / _area(by_actual, a, times)
+            gini = lorenz_area(by_expected, a, times) / lorenz_area(by_actual, a, times)
         return (
             float(times @ np.abs(error) / n),
             float(np.sqrt(times @ error**2 / n)),
@@ -235,7 +235,7 @@ def amount_intervals(
     return intervals
 
 
-def _area(group: NDArray[np.intp], amounts: Floats, times: Floats) -> Floats:
+def lorenz_area(group: NDArray[np.intp], amounts: Floats, times: Floats) -> float:
     """Area between the Lorenz curve of groups in their order and the diagonal.
 
     The trapezoids draw a straight line within a group: each of it gets the group's mean, as in
@@ -243,7 +243,7 @@ def _area(group: NDArray[np.intp], amounts: Floats, times: Floats) -> Floats:
     """
     size, money = np.bincount(group, weights=times), np.bincount(group, weights=times * amounts)
     width, height = size / size.sum(), np.cumsum(money) / money.sum()
-    return np.asarray((width * (height - money / money.sum() / 2)).sum() - 0.5)
+    return float((width * (height - money / money.sum() / 2)).sum() - 0.5)
 
 
 def interval_metrics(intervals: Mapping[str, Interval]) -> dict[str, float]:

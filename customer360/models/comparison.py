@@ -9,6 +9,9 @@ import pandas as pd
 from customer360.language import Language
 
 MODEL = "model"
+PAIRED = "paired_"
+"""What the names of differences from others begin with among the metrics of a training."""
+
 _OTHERS = ("baseline_", "candidate_", "champion_")
 _OWN = "test_"
 _HIGHER = ("auc", "spearman", "gini", "capture", "correlation", "precision", "recall", "f1")
@@ -52,7 +55,7 @@ def comparison(metrics: Mapping[str, float]) -> pd.DataFrame:
     own = {
         name.removeprefix(_OWN): value
         for name, value in metrics.items()
-        if not name.startswith(_OTHERS) and not name.endswith(_UNDIRECTED)
+        if not name.startswith((*_OTHERS, PAIRED)) and not name.endswith(_UNDIRECTED)
     }
     # The longest first: of "revenue_mae" and "mae" a baseline's name is before the former.
     by_length = sorted(own, key=len, reverse=True)

@@ -1,4 +1,4 @@
-"""Whether a new model becomes the champion: only if it beats the champion and the naive baseline.
+"""Whether a new model becomes the champion: if it beats the champion and loses to no naive rule.
 
 Both are judged on the same customers of the same newest holdout, which neither has learned from.
 What does not win stays a challenger, and the verdict says why.
@@ -7,7 +7,7 @@ What does not win stays a challenger, and the verdict says why.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from customer360.models.comparison import higher_is_better
@@ -23,6 +23,8 @@ class Gate:
         candidate: The new model's.
         champion: The champion's, on the same holdout.
         baselines: Those of the naive baselines, by name.
+        paired: What the new model loses more than each of them at least, by name: the lower end of
+            an interval; see `customer360.models.paired.Losses.metrics`.
         margin: Share by which the champion must be beaten: 0.01 asks for one per cent.
     """
 
@@ -30,6 +32,7 @@ class Gate:
     candidate: str
     champion: str
     baselines: Mapping[str, str]
+    paired: Mapping[str, str] = field(default_factory=dict)
     margin: float = 0.0
 
 
@@ -39,7 +42,7 @@ class Verdict:
 
     Attributes:
         promoted: It is.
-        beats_baseline: It beats every naive baseline; ``None`` when it was not tested.
+        beats_baseline: It loses to no naive baseline; ``None`` when it was not tested.
         reason: Why.
     """
 
@@ -80,7 +83,7 @@ def decide(
     lost_to = [
         Note("figure_of_rival", {"rival": name, "value": value})
         for name, value in naive.items()
-        if not _better(own, value, gate.figure)
+        if _loses(metrics.get(gate.paired.get(name, "")), own, value, gate.figure)
     ]
     if lost_to:
         lost = figure | {"rivals": lost_to}
@@ -99,6 +102,11 @@ def decide(
     if gate.margin:
         return Verdict(False, True, Note("no_margin", beside | {"margin": gate.margin}))
     return Verdict(False, True, Note("loses_to_champion", beside))
+
+
+def _loses(at_least: float | None, own: float, naive: float, figure: str) -> bool:
+    """Whether a naive rule is better: beyond the interval of the difference, where there is one."""
+    return _better(naive, own, figure) if at_least is None else at_least > 0
 
 
 def _better(own: float, other: float, figure: str, margin: float = 0.0) -> bool:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Self
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -78,6 +80,12 @@ def every_nth(rows: pd.DataFrame, most: int) -> pd.DataFrame:
     the same whenever it is taken.
     """
     return rows.iloc[:: max(-(-len(rows) // most), 1)]
+
+
+def halves(rows: pd.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Every other row, and the rest: what has learnt from one judges the other."""
+    first = np.arange(len(rows)) % 2 == 0
+    return first, ~first
 
 
 def sampled_rows(

@@ -175,6 +175,7 @@ class ModelSpec(ABC, Generic[Model]):
             figure: Which figure counts.
             margin: Share by which the champion must be beaten: 0.01 asks for one per cent.
         """
+        from customer360.models.comparison import PAIRED
         from customer360.models.promotion import Gate
 
         return Gate(
@@ -182,6 +183,7 @@ class ModelSpec(ABC, Generic[Model]):
             f"{self.own_prefix}{figure}",
             f"champion_{figure}",
             {name: f"baseline_{name}_{figure}" for name in self.naive_rules},
+            {name: f"{PAIRED}{name}_{figure}_low" for name in self.naive_rules},
             margin,
         )
 

@@ -19,6 +19,7 @@ from customer360.dashboard.views import all_views
 from customer360.language import LANGUAGES, Language, texts
 from customer360.models import comparison as figures
 from customer360.models.baselines import NAIVE_RULES
+from customer360.models.churn import choosing as churn
 from customer360.models.comparison import comparison, readable
 from customer360.models.evaluation import (
     amount_metrics,
@@ -30,7 +31,7 @@ from customer360.models.lifetime_value.beta_geometric import BgNbd
 from customer360.models.lifetime_value.candidates import PAST_AVERAGE_MODEL
 from customer360.models.lifetime_value.pareto_nbd import ParetoNbd
 from customer360.models.registry import MODELS
-from customer360.models.revenue.fitting import KINDS
+from customer360.models.revenue import choosing as revenue
 from customer360.privacy import report
 from customer360.silver import transactions
 from customer360.sources.mapped import NEGATIVE_AMOUNT
@@ -127,7 +128,15 @@ def test_every_figure_feature_and_word_of_the_generated_shop_has_a_name(code: st
             # Totals are not compared.
             *({*amount_metrics(told, came)} - {"total_expected", "total_actual"}),
         ],
-        "rival": [*NAIVE_RULES, *KINDS, BgNbd.kind, ParetoNbd.kind, PAST_AVERAGE_MODEL, "champion"],
+        "rival": [
+            *NAIVE_RULES,
+            *revenue.KINDS,
+            *churn.KINDS,
+            BgNbd.kind,
+            ParetoNbd.kind,
+            PAST_AVERAGE_MODEL,
+            "champion",
+        ],
         "category": CATEGORIES,
         "channel": CHANNELS,
         "payment_type": PAYMENT_TYPES,

@@ -11,7 +11,6 @@ from customer360.models.baselines import (
     HiatusRule,
     NaiveRules,
     fit_hiatus_rule,
-    logistic_regression,
     past_average_purchases,
     smoothed_rate,
 )
@@ -82,21 +81,6 @@ def test_smoothed_rate_is_never_certain() -> None:
     assert smoothed_rate([]) == 0.5
     assert smoothed_rate([1, 1, 1]) == pytest.approx(0.8)
     assert HiatusRule(10, 0.2, 0.7).probabilities([10, 11]).tolist() == [0.2, 0.7]
-
-
-def test_logistic_regression_finds_a_straight_line() -> None:
-    """Logit = 1.5 log(1 + x) - 2, with a column of noise; missing x churn at one half."""
-    random = np.random.default_rng(0)
-
-    def drawn(count: int) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
-        x = np.where(random.random(count) < 0.2, np.nan, random.gamma(2, 2, count))
-        chance = np.where(np.isnan(x), 0.5, 1 / (1 + np.exp(2 - 1.5 * np.log1p(x))))
-        frame = pd.DataFrame({"x": x, "noise": random.normal(size=count), "never": np.nan})
-        return frame, (random.random(count) < chance).astype(int), chance
-
-    learn, y, _ = drawn(20_000)
-    judged, _, chance = drawn(2_000)
-    assert np.abs(logistic_regression(learn, y, judged) - chance).max() < 0.04
 
 
 def test_one_minus_the_probability_alive() -> None:

@@ -295,5 +295,5 @@ def test_json_keeps_the_model_exactly(trained: ChurnTraining) -> None:
     assert ChurnModel.from_json(model.to_json(), model.booster) == model
     with pytest.raises(ChurnModelError, match="has no trees"):
         ChurnModel.from_json(model.to_json())
-    with pytest.raises(ChurnModelError, match="fallback base_rate"):
+    with pytest.raises(ChurnModelError, match="base_rate: it has no trees"):
         replace(model, kind="base_rate", booster=b"").load_booster()

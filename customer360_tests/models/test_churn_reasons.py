@@ -202,9 +202,8 @@ def test_fallbacks_say_what_they_know() -> None:
 
 
 def test_the_means_say_what_moves_the_scores(model: ChurnModel) -> None:
-    found = mean_contributions(
-        model.load_booster(), design_matrix(customers(500), model.categories)
-    )
+    seen = design_matrix(customers(500), model.categories)
+    found = mean_contributions(model.contributions(seen), seen)
     strongest = max(found, key=lambda name: found[name])
     assert strongest in {"days_since_last_purchase", "overdue_ratio", "purchase_days_90d"}
     assert found["days_since_last_purchase"] > 10 * found["average_order_value"]

@@ -12,7 +12,7 @@ import xgboost as xgb
 from customer360.models.baselines import AliveBaseline
 from customer360.models.churn.features import design_matrix
 from customer360.models.churn.fitting import matrix
-from customer360.models.churn.model import ChurnModel
+from customer360.models.churn.model import ChurnModel, blended
 from customer360.models.churn.training import (
     ChurnOptions,
     ChurnTraining,
@@ -83,8 +83,11 @@ def test_the_probabilities_are_calibrated_and_come_back_from_json(
     assert again == model
     found = again.probabilities(rows)
     assert found.tolist() == model.probabilities(rows).tolist()
-    scores = model.load_booster().predict(xgb.DMatrix(design_matrix(rows, model.categories)))
-    assert found.tolist() == pytest.approx(model.calibrator.apply(scores).tolist())
+    seen = design_matrix(rows, model.categories)
+    by_trees = model.calibrator.apply(model.load_booster().predict(xgb.DMatrix(seen)))
+    assert model.kind == "blend"
+    assert model.line is not None
+    assert found == pytest.approx(blended([by_trees, model.line.probabilities(seen)]))
     assert trained.metrics["test_calibration_error"] < 0.04
     assert np.abs(found - churn_probability(rows)).mean() < 0.05
 
@@ -114,8 +117,8 @@ def test_figures_have_intervals_and_keep_their_names(trained: ChurnTraining) -> 
     assert found["test_lift_5"] >= found["test_lift_20"] > 1
 
 
-def test_trees_that_grow_elsewhere_are_the_ones_that_score(rows: pd.DataFrame) -> None:
-    """One stump, grown by a stand-in for Spark: the model has it and says who grew it."""
+def test_trees_that_grow_elsewhere_are_the_ones_that_are_judged(rows: pd.DataFrame) -> None:
+    """One stump, grown by a stand-in for Spark: it is among the candidates, and says little."""
     asked = []
 
     def stump(settings, categories):
@@ -127,7 +130,8 @@ def test_trees_that_grow_elsewhere_are_the_ones_that_score(rows: pd.DataFrame) -
         DatedRows.of(rows, GRID), WINDOWS, AS_OF, ChurnOptions(nthread=1), grow=stump
     )
     assert len(asked) == 1
-    assert found.model.load_booster().num_boosted_rounds() == 1
+    worse = found.metrics["candidate_xgboost_brier"]
+    assert worse > found.metrics["baseline_logistic_regression_brier"] + 0.01
     assert (found.metrics["trees"], found.metrics["validation_log_loss"]) == (1, 0.6)
     assert found.parameters["trainer"] == "spark"
 

@@ -37,7 +37,17 @@ def test_a_better_model_is_promoted_and_a_worse_or_equal_one_is_not() -> None:
         assert worse.reason.code == "loses_to_champion"
 
 
-def test_the_naive_baseline_must_be_beaten_too() -> None:
+def test_within_noise_of_a_naive_rule_is_no_loss() -> None:
+    """A rule's lead counts where the interval of the difference says that it is no chance."""
+    metrics = {"test_brier": 0.241, "champion_brier": 0.30, **NAIVE}
+    for at_least, promoted in ((-0.002, True), (0.0005, False)):
+        paired = {"paired_hiatus_rule_brier": 0.001, "paired_hiatus_rule_brier_low": at_least}
+        assert decide(metrics | paired, BRIER, "3").promoted is promoted
+    equal = metrics | {"test_brier": 0.24}
+    assert decide(equal, BRIER, "3").promoted  # it may be that very rule
+
+
+def test_the_naive_baseline_must_not_be_better() -> None:
     found = decide({"test_brier": 0.241, "champion_brier": 0.30, **NAIVE}, BRIER, "3")
     assert not found.promoted
     assert in_english([found.reason]).endswith(

@@ -18,11 +18,12 @@ from customer360.models.notes import Note, in_english
 from customer360.models.promotion import decide
 from customer360.models.reasons import REASON_COLUMNS, reasons_in
 from customer360.models.revenue import training as revenue_training
+from customer360.models.revenue.choosing import KINDS, blended, weights_of
 from customer360.models.revenue.features import FEATURES, typed_features
 from customer360.models.revenue.fitting import fit_mean, preprocessing
-from customer360.models.revenue.judging import past_average
 from customer360.models.revenue.model import RevenueModel, RevenueModelError
 from customer360.models.revenue.reasons import TOPICS, by_feature, features_of, reasons
+from customer360.models.revenue.rules import RULES, last_year, past_average, year_days
 from customer360.models.revenue.spec import REVENUE
 from customer360.models.revenue.training import (
     HorizonError,
@@ -65,13 +66,12 @@ def test_a_model_is_chosen_on_the_validation_date_and_beats_the_naive(
 ) -> None:
     figures = trained.metrics
     assert trained.trained
-    errors = {
-        kind: figures[f"validation_{kind}_rmse"]
-        for kind in ("mean", "linear", "two_stage", "tweedie")
-    }
-    assert trained.model.kind == min(errors, key=lambda kind: errors[kind]) != "mean"
-    for naive in ("mean", "past_average"):
+    errors = {kind: figures[f"validation_{kind}_rmse"] for kind in KINDS}
+    assert trained.model.kind == "blend"
+    assert errors["blend"] < min(errors.values()) * 1.02
+    for naive in ("mean", "past_average", "last_year"):
         assert figures["test_rmse"] < figures[f"baseline_{naive}_rmse"]
+        assert figures[f"paired_{naive}_rmse_high"] < 0
     lost = [name for name in ("two_stage", "tweedie") if name != trained.model.kind]
     for name in lost:
         assert figures[f"candidate_{name}_rmse"] > 0
@@ -251,8 +251,12 @@ def test_the_mean_wins_where_what_was_learnt_does_not_last() -> None:
     taught = rows[rows["as_of"] != GRID.test]["revenue"].mean()
     assert found.model.predict(customers(2)).tolist() == pytest.approx([taught, taught])
     assert found.metrics["test_rmse"] == found.metrics["baseline_mean_rmse"]
-    verdict = decide(found.metrics, REVENUE.gate("rmse", 0.0), "3")
-    assert not verdict.promoted
+    # The mean is no worse than any rule, and takes the place of a champion that is.
+    gate = REVENUE.gate("rmse", 0.0)
+    own = found.metrics["test_rmse"]
+    for champion, promoted in ((own * 0.9, False), (own * 1.1, True)):
+        verdict = decide(found.metrics | {"champion_rmse": champion}, gate, "3")
+        assert verdict.promoted is promoted
 
 
 @pytest.mark.usefixtures("quick")
@@ -292,6 +296,57 @@ def test_a_short_history_has_a_short_horizon(history: int, wanted: int, horizon:
 def test_a_horizon_of_no_day_is_refused() -> None:
     with pytest.raises(HorizonError, match="revenue horizon is 0 days; give at least 1"):
         horizon_for(100, 0)
+
+
+def test_last_year_is_carried_on_for_the_days_ahead() -> None:
+    """A year that brought 365 brings 91 in 91 days; of a business of 182 days, twice that."""
+    rows = pd.DataFrame({"net_revenue_365d": [365.0, -10.0], "T": [182, 3]})
+    assert last_year(rows, 91).tolist() == [91.0, 0.0]
+    assert last_year(rows, 91, year_days(rows)).tolist() == [182.5, 0.0]
+    assert (year_days(rows.assign(T=9)), year_days(rows.assign(T=999))) == (30, 365)
+
+
+def test_weights_are_those_of_the_mean_that_was_mixed() -> None:
+    """Three parts of one and one of another; a third that only adds noise gets nothing."""
+    random = np.random.default_rng(4)
+    first, second = random.gamma(2, 30, 5_000), random.gamma(2, 30, 5_000)
+    noise = random.gamma(2, 30, 5_000)
+    found = weights_of(np.column_stack([first, second, noise]), 0.75 * first + 0.25 * second)
+    assert found == pytest.approx([0.75, 0.25, 0.0], abs=1e-3)
+    # Nobody brings more than the dearest part says: the level is theirs, not the season's.
+    assert weights_of(np.column_stack([first, second]), 3 * first).sum() == pytest.approx(1)
+
+
+def test_a_blend_is_the_mean_of_its_parts_and_so_are_its_reasons() -> None:
+    rows = customers(40, seed=8)
+    mean = RevenueModel("mean", 91, mean_revenue=20.0)
+    parts = {"mean": mean, **{name: replace(mean, kind=name) for name in RULES}}
+    blend = blended(parts, {"mean": 0.5, "past_average": 0.3, "last_year": 0.199, "linear": 0.001})
+    assert [weight for weight, _ in blend.parts] == pytest.approx(np.array([500, 300, 199]) / 999)
+    expected_of = sum(weight * part.predict(rows) for weight, part in blend.parts)
+    assert blend.predict(rows) == pytest.approx(expected_of)
+    contributions = by_feature(blend, rows)
+    assert 20.0 + contributions.sum(axis=1) == pytest.approx(blend.predict(rows))
+    assert np.flatnonzero(contributions.any(axis=0)).tolist() == sorted(
+        [FEATURES.index("net_revenue"), FEATURES.index("net_revenue_365d")]
+    )
+    half = blend.at(182)
+    assert half.parts[2][1].predict(rows) == pytest.approx(
+        parts["last_year"].predict(rows) * 365 / 182
+    )
+
+
+def test_contributions_of_trees_in_a_blend_are_currency(trained: RevenueTraining) -> None:
+    """What is expected, less what would be without any contribution, is what they add up to."""
+    rows = customers(60, seed=9)
+    trees = [part for _, part in trained.model.parts if part.kind in ("two_stage", "tweedie")]
+    for part in trees:
+        alone = replace(trained.model, parts=((1.0, part),))
+        log_share = by_feature(part, rows).sum(axis=1)
+        expected_of = part.predict(rows)
+        added = expected_of - expected_of / np.exp(log_share)
+        assert by_feature(alone, rows).sum(axis=1) == pytest.approx(added)
+    assert trees
 
 
 def test_the_past_average_carries_everybodys_own_rate_and_spend_on() -> None:

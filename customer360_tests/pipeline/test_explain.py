@@ -76,7 +76,7 @@ def test_a_fallback_and_other_columns_are_a_line_in_place_of_topics(
     retyped = features.set_column(position, "frequency", as_text)
     fewer = replace(champion.model, features=FEATURES[1:])
     for model, frame, said in (
-        (replace(champion, model=rule), features, "v4 is the fallback hiatus_rule"),
+        (replace(champion, model=rule), features, "v4 is the rule hiatus_rule"),
         (champion, retyped, "churn v4 was trained on other features: .* frequency as string in"),
         (replace(champion, model=fewer), features, "trained on other features: .* frequency"),
         (champion, features.slice(0, 0), "does not have the customer on that day"),

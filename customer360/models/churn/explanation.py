@@ -64,9 +64,9 @@ def topics_by(
         version than the champion made the score; "" when there is nothing to say.
     """
     model = champion.model
-    if model.kind != "xgboost":
+    if not model.learnt:
         return _no_topics(), (
-            f"No topics: the champion v{champion.version} is the fallback {model.kind}, which "
+            f"No topics: the champion v{champion.version} is the rule {model.kind}, which "
             "looks at no more than the silence"
         )
     try:

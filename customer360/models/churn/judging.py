@@ -12,15 +12,20 @@ from customer360.models.bootstrap import bootstrap_intervals, interval_metrics
 from customer360.models.churn.features import design_matrix
 from customer360.models.churn.model import ChurnModel, Floats
 from customer360.models.churn.reasons import mean_contributions
+from customer360.models.comparison import MODEL
 from customer360.models.evaluation import (
     prefixed,
     probability_metrics,
     ranking_metrics,
     rule_metrics,
 )
+from customer360.models.paired import PROBABILITY_FIGURES, Losses
 from customer360.models.profit import ProfitCurve
 from customer360.models.sampling import every_nth
 from customer360.models.windows import AsOfGrid
+
+CANDIDATES = ("xgboost", "blend")
+"""Kinds that are no baselines: a model of them is judged beside the others, or is the model."""
 
 SHAP_ROWS = 5_000
 """Test customers whose SHAP values are averaged for the plot: a thousand would do."""
@@ -73,16 +78,36 @@ def judged_metrics(
             },
         )
     for name, probabilities in (others or {}).items():
+        if name in CANDIDATES and name == model.kind:
+            continue
+        whose = "candidate" if name in CANDIDATES else "baseline"
         metrics |= prefixed(
-            f"baseline_{name}",
+            f"{whose}_{name}",
             {**ranking_metrics(y, probabilities), **probability_metrics(y, probabilities)},
         )
+    metrics |= _paired(model, predicted, test, others or {})
     if champion is not None:
         scores = champion.probabilities(test)
         metrics |= prefixed(
             "champion", {**ranking_metrics(y, scores), **probability_metrics(y, scores)}
         )
     return metrics
+
+
+def _paired(
+    model: ChurnModel, predicted: Floats, test: pd.DataFrame, others: Mapping[str, Floats]
+) -> dict[str, float]:
+    """How the model differs from each of the others, customer by customer: see `Losses.metrics`."""
+    silence = test["days_since_last_purchase"].to_numpy()
+    rules = {"base_rate": np.full(len(test), model.base_rate)}
+    if model.hiatus:
+        rules["hiatus_rule"] = model.hiatus.probabilities(silence)
+    probable = {name: p for name, p in (rules | dict(others)).items() if name != model.kind}
+    ranked = {MODEL: predicted, "recency_ranking": silence}
+    came = test["churned"]
+    return Losses.of({MODEL: predicted} | probable, came, PROBABILITY_FIGURES).metrics(
+        MODEL
+    ) | Losses.of(ranked, came, ["roc_auc"]).metrics(MODEL)
 
 
 def pictures(
@@ -112,9 +137,9 @@ def pictures(
         for name, probabilities in (others or {}).items():
             curves[f"Baseline: {name.replace('_', ' ')}"] = probabilities
         drawn["gains"] = plots.gains(test["churned"], curves, subtitle)
-    if model.kind == "xgboost" and len(test):
+    if model.learnt and len(test):
         some = design_matrix(every_nth(test, SHAP_ROWS), model.categories)
-        means = mean_contributions(model.load_booster(), some)
+        means = mean_contributions(model.contributions(some), some)
         drawn["shap_importance"] = plots.shap_importance(means, len(some))
     if curve is not None:
         drawn["profit"] = plots.profit(curve.table, curve.best_share, subtitle)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Self
 
@@ -10,11 +11,13 @@ import numpy as np
 import pandas as pd
 import xgboost as xgb
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 
 from customer360.errors import Customer360Error
 from customer360.models.baselines import HiatusRule
 from customer360.models.calibration import Calibrator
 from customer360.models.churn.features import FEATURES, design_matrix
+from customer360.models.churn.line import Line
 from customer360.models.churn.reasons import (
     by_topic,
     contributions,
@@ -22,6 +25,7 @@ from customer360.models.churn.reasons import (
     strongest_reasons,
     topics_of,
 )
+from customer360.models.evaluation import SMALLEST_PROBABILITY
 from customer360.models.lineage import column_difference
 from customer360.models.reasons import REASON_COLUMNS, no_reasons, stated
 
@@ -32,8 +36,21 @@ RISK_HIGH = 0.7
 """Risk is "high" from this churn probability on, "medium" from `RISK_MEDIUM` on, else "low"."""
 
 
+LEARNT_KINDS = ("logistic_regression", "xgboost", "blend")
+"""What weighs all features, the simplest first."""
+
+
 class ChurnModelError(Customer360Error):
     """A stored model cannot be used."""
+
+
+def blended(probabilities: Sequence[Floats]) -> Floats:
+    """The probabilities whose log-odds are the mean of the others'."""
+    if len(probabilities) == 1:
+        return probabilities[0]
+    least, most = SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY
+    odds = [logit(np.clip(each, least, most)) for each in probabilities]
+    return np.asarray(expit(np.mean(odds, axis=0)))
 
 
 @dataclass(frozen=True)
@@ -41,15 +58,17 @@ class ChurnModel:
     """Everything that scoring needs; readable as JSON but for the trees, safe to send to workers.
 
     Attributes:
-        kind: "xgboost", or a fallback: "hiatus_rule", "base_rate", or "none" when not even one
-            horizon has passed and nothing can be said; "none" scores nobody.
+        kind: One of `LEARNT_KINDS`, of which "blend" is the mean of the other two's log-odds; or
+            "hiatus_rule", "base_rate", or "none" when not even one horizon has passed and nothing
+            can be said; "none" scores nobody.
         horizon_days: Horizon of the definition.
         activity_days: Activity window of the definition.
         base_rate: Churn rate of the training rows.
         hiatus: The rule fitted on the training rows, if both classes were there.
         categories: The values of each categorical feature that have a column of their own.
-        booster: XGBoost's model in UBJSON; empty for a fallback.
-        calibrator: Turns the trees' scores into probabilities; fallbacks need none.
+        booster: XGBoost's model in UBJSON; empty where no trees are asked.
+        calibrator: Turns the trees' scores into probabilities.
+        line: The logistic regression; ``None`` where it is not asked.
         risk_medium: Churn probability from which the risk is "medium".
         risk_high: Churn probability from which it is "high".
         features: Columns of ``gold/customer_features`` it was trained on, in order.
@@ -63,9 +82,15 @@ class ChurnModel:
     categories: dict[str, tuple[str, ...]] = field(default_factory=dict)
     booster: bytes = b""
     calibrator: Calibrator = field(default_factory=Calibrator)
+    line: Line | None = None
     risk_medium: float = RISK_MEDIUM
     risk_high: float = RISK_HIGH
     features: tuple[str, ...] = FEATURES
+
+    @property
+    def learnt(self) -> bool:
+        """Whether it weighs all features; a rule looks at the silence alone, or at nothing."""
+        return self.kind in LEARNT_KINDS
 
     def check_features(self) -> None:
         """See that today's features are those that the model was trained on.
@@ -84,12 +109,11 @@ class ChurnModel:
         """The trees, ready to predict.
 
         Raises:
-            ChurnModelError: There are none: the model is a fallback.
+            ChurnModelError: There are none.
         """
         if not self.booster:
             raise ChurnModelError(
-                f"the churn model is the fallback {self.kind}: it has no trees; train it on more "
-                "history"
+                f"the churn model is {self.kind}: it has no trees; train it on more history"
             )
         booster = xgb.Booster({"nthread": nthread})
         booster.load_model(bytearray(self.booster))
@@ -104,10 +128,14 @@ class ChurnModel:
         """
         if not len(features):
             return np.empty(0)
-        if self.kind == "xgboost":
-            trees = booster or self.load_booster()
-            scores = trees.predict(xgb.DMatrix(design_matrix(features, self.categories)))
-            return self.calibrator.apply(scores)
+        if self.learnt:
+            seen = design_matrix(features, self.categories)
+            found = []
+            if trees := booster or self._trees():
+                found.append(self.calibrator.apply(trees.predict(xgb.DMatrix(seen))))
+            if self.line:
+                found.append(self.line.probabilities(seen))
+            return blended(found)
         if self.kind == "hiatus_rule" and self.hiatus:
             return self.hiatus.probabilities(features["days_since_last_purchase"])
         return np.full(len(features), self.base_rate)
@@ -131,26 +159,46 @@ class ChurnModel:
             silent = self.hiatus.flags(features["days_since_last_purchase"])
             rows = features[silent]
             reasons.loc[silent, list(REASON_COLUMNS[:2])] = stated(rows, silence(rows)).to_numpy()
-        if self.kind == "xgboost":
+        if self.learnt:
             likely = probabilities >= min(self.base_rate, self.risk_medium)
             if likely.any():
                 rows = features[likely]
-                seen = design_matrix(rows, self.categories)
-                values = contributions(booster or self.load_booster(), seen)
-                topics = by_topic(values, list(seen.columns))
-                reasons[likely] = strongest_reasons(rows, topics).to_numpy()
+                reasons[likely] = strongest_reasons(rows, self._topics(rows, booster)).to_numpy()
         return reasons
 
     def explain(self, features: pd.DataFrame) -> pd.DataFrame:
         """What speaks for and against leaving, by topic: see `reasons.topics_of`.
 
         Raises:
-            ChurnModelError: The model is a fallback, which has nothing to explain by.
+            ChurnModelError: The model is a rule, which has nothing to explain by.
         """
-        booster = self.load_booster()
+        if not self.learnt:
+            raise ChurnModelError(
+                f"the churn model is the rule {self.kind}: it weighs no features; train it on more "
+                "history"
+            )
+        return topics_of(features, self._topics(features))
+
+    def contributions(self, seen: pd.DataFrame, booster: xgb.Booster | None = None) -> Floats:
+        """Log-odds towards leaving against the average customer, by column of the design matrix.
+
+        Args:
+            seen: From `design_matrix`.
+            booster: As for `probabilities`.
+        """
+        found = []
+        if trees := booster or self._trees():
+            found.append(contributions(trees, seen))
+        if self.line:
+            found.append(self.line.contributions(seen))
+        return np.asarray(np.mean(found, axis=0))
+
+    def _trees(self) -> xgb.Booster | None:
+        return self.load_booster() if self.booster else None
+
+    def _topics(self, features: pd.DataFrame, booster: xgb.Booster | None = None) -> Floats:
         seen = design_matrix(features, self.categories)
-        topics = by_topic(contributions(booster, seen), list(seen.columns))
-        return topics_of(features, topics)
+        return by_topic(self.contributions(seen, booster), list(seen.columns))
 
     def risks(self, probabilities: Floats) -> NDArray[np.object_]:
         """The risk by the two thresholds: high, medium or low."""
@@ -177,7 +225,7 @@ class ChurnModel:
         hiatus = given.pop("hiatus")
         categories = given.pop("categories")
         calibrator = Calibrator.from_dict(given.pop("calibrator", None))
-        if given["kind"] == "xgboost" and not booster:
+        if given["kind"] in ("xgboost", "blend") and not booster:
             raise ChurnModelError("the stored churn model has no trees; train it again")
         return cls(
             hiatus=HiatusRule(**hiatus) if hiatus else None,
@@ -185,5 +233,6 @@ class ChurnModel:
             features=tuple(given.pop("features", FEATURES)),
             booster=booster,
             calibrator=calibrator,
+            line=Line.from_dict(given.pop("line", None)),
             **given,
         )

@@ -165,7 +165,7 @@ def topics_of(rows: pd.DataFrame, topics: Floats) -> pd.DataFrame:
     return everything.iloc[order]
 
 
-def mean_contributions(booster: xgb.Booster, matrix: pd.DataFrame) -> dict[str, float]:
+def mean_contributions(values: Floats, matrix: pd.DataFrame) -> dict[str, float]:
     """Mean |SHAP value| in log-odds by column of ``matrix``: what moves the scores at all."""
-    means = np.abs(contributions(booster, matrix)).mean(axis=0)
+    means = np.abs(values).mean(axis=0)
     return dict(zip(map(str, matrix.columns), means.tolist(), strict=True))

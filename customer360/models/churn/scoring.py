@@ -42,7 +42,7 @@ def score(features: DataFrame, model: ChurnModel, model_name: str, model_version
         chosen = chosen.where(F.lit(False))
 
     def scored(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        booster = model.load_booster() if model.kind == "xgboost" else None
+        booster = model.load_booster() if model.booster else None
         for batch in batches:
             probabilities = model.probabilities(batch, booster)
             reasons = model.reasons(batch, probabilities, booster)

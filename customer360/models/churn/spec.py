@@ -165,7 +165,7 @@ class ChurnSpec(ModelSpec["ChurnModel"]):
         from customer360.models.tracking.form import ModelForm, declared_signature
 
         model, example = training.model, training.sample
-        if model.kind != "xgboost":
+        if not model.learnt:
             example = pd.DataFrame({"days_since_last_purchase": [10.0, 100.0]})
         return ModelForm(
             Path(__file__).with_name("served.py"),

@@ -13,13 +13,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from customer360.gold.rare_values import SMALLEST_GROUP
-from customer360.models.baselines import (
-    AliveBaseline,
-    Floats,
-    fit_hiatus_rule,
-    logistic_regression,
-    smoothed_rate,
-)
+from customer360.models.baselines import AliveBaseline, Floats
+from customer360.models.churn.choosing import choose
 from customer360.models.churn.distributed import Trainer, grown_on_spark, trains_on_spark
 from customer360.models.churn.features import (
     FEATURES,
@@ -28,7 +23,6 @@ from customer360.models.churn.features import (
 )
 from customer360.models.churn.fitting import (
     Grow,
-    XgboostFit,
     fallback,
     fit_xgboost,
     importance_by_gain,
@@ -36,7 +30,7 @@ from customer360.models.churn.fitting import (
     why_not,
 )
 from customer360.models.churn.judging import judged_metrics, pictures
-from customer360.models.churn.model import RISK_HIGH, RISK_MEDIUM, ChurnModel
+from customer360.models.churn.model import LEARNT_KINDS, RISK_HIGH, RISK_MEDIUM, ChurnModel
 from customer360.models.churn.rows import history_cells, labelled_rows, sampled_rows
 from customer360.models.evaluation import calibration_table
 from customer360.models.examples import made_up_customers
@@ -59,9 +53,6 @@ log = logging.getLogger(__name__)
 
 LEAK_ROWS = 50_000
 """The leak check looks at so many rows of all dates."""
-
-LOGISTIC_ROWS = 100_000
-"""A few dozen coefficients are known well enough from so many rows."""
 
 VALUE_AT_STAKE = "net_revenue_365d"
 """What is lost with a customer: a year like the last one. Known for everybody and in currency,
@@ -242,7 +233,7 @@ def train_on_rows(
     leaks = _leaks(rows, options)
     fitted = _fitted(rows, _empty_model(windows, options), options, grow)
     model, grid = fitted.model, rows.grid
-    others = _further_baselines(model, rows, alive)
+    others = _others(fitted, rows, alive)
     judged = rows.test if model.kind != "none" else rows.test.head(0)
     predicted = model.probabilities(judged)
     notes = (*rows.notes(), *leaks.notes())
@@ -288,6 +279,7 @@ class _Fitted:
     facts: dict[str, float | int | str]
     metrics: dict[str, float] = field(default_factory=dict)
     importance: dict[str, float] = field(default_factory=dict)
+    models: Mapping[str, ChurnModel] = field(default_factory=dict)
 
 
 def _fitted(
@@ -306,13 +298,15 @@ def _fitted(
         nthread=options.nthread,
         grow=grow,
     )
-    model = _model_of(fit, empty, rows.teaching)
+    choice = choose(rows, fit, empty)
+    log.info("churn: chose %s on the validation date", choice.kind)
     return _Fitted(
-        model,
+        choice.model,
         (),
-        fit.facts() | _kind_of(model),
-        fit.metrics(),
+        fit.facts() | _kind_of(choice.model),
+        fit.metrics() | choice.metrics(),
         importance_by_gain(fit.booster),
+        choice.models,
     )
 
 
@@ -336,34 +330,19 @@ def _leaks(rows: DatedRows, options: ChurnOptions) -> LeakReport:
     )
 
 
-def _model_of(fit: XgboostFit, empty: ChurnModel, teaching: pd.DataFrame) -> ChurnModel:
-    """The fitted trees, with the rules that are baselines beside them."""
-    return replace(
-        empty,
-        kind="xgboost",
-        base_rate=smoothed_rate(teaching["churned"]),
-        hiatus=fit_hiatus_rule(teaching["days_since_last_purchase"], teaching["churned"]),
-        categories=fit.categories,
-        booster=bytes(fit.booster.save_raw("ubj")),
-        calibrator=fit.calibrator,
-    )
+def _others(fitted: _Fitted, rows: DatedRows, alive: AliveBaseline | None) -> dict[str, Floats]:
+    """Churn probabilities of the test rows by models that are only compared with.
 
-
-def _further_baselines(
-    model: ChurnModel, rows: DatedRows, alive: AliveBaseline | None
-) -> dict[str, Floats]:
-    """Churn probabilities of the test rows by models that are only compared with."""
-    baselines: dict[str, Floats] = {}
-    if model.kind == "xgboost":
-        some = every_nth(rows.teaching, LOGISTIC_ROWS)
-        baselines["logistic_regression"] = logistic_regression(
-            design_matrix(some, model.categories),
-            some["churned"],
-            design_matrix(rows.test, model.categories),
-        )
+    The rules are the model's own to compare with: see `judged_metrics`.
+    """
+    others = {
+        kind: fitted.models[kind].probabilities(rows.test)
+        for kind in LEARNT_KINDS
+        if kind in fitted.models
+    }
     if alive is not None:
-        baselines["probability_alive"] = alive.scores(rows.test)
-    return baselines
+        others["probability_alive"] = alive.scores(rows.test)
+    return others
 
 
 def _comparable(champion: ChurnModel, model: ChurnModel) -> bool:

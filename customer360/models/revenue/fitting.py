@@ -1,8 +1,4 @@
-"""Learning from labelled rows: four candidates, one chosen on the validation date, all refitted.
-
-A candidate learns on the training dates and is judged on the validation date; then each learns
-anew on both, with the settings found, so that the newest labelled date counts too. The test date
-takes no part in either.
+"""Learning from labelled rows: the mean, a line and two kinds of trees.
 
 Money is fitted in units of its own mean, so that the same penalties suit pounds and yen.
 """
@@ -31,12 +27,10 @@ from customer360.models.revenue.features import (
     typed_features,
 )
 from customer360.models.revenue.model import RevenueModel
+from customer360.models.revenue.rules import RULES, year_days
 from customer360.models.sampling import every_nth
 
 Floats = NDArray[np.float64]
-
-KINDS = ("mean", "linear", "two_stage", "tweedie")
-"""The candidates, the simplest first: of two that do equally well the first is taken."""
 
 MINIMUM_ROWS = 200
 MINIMUM_BUYERS = 20
@@ -187,7 +181,7 @@ class Candidates:
     """Models of every kind that learnt from the same rows.
 
     Attributes:
-        models: By kind, in the order of `KINDS`.
+        models: By kind.
         settings: Depth and number of trees by kind of `OBJECTIVES`.
     """
 
@@ -225,10 +219,13 @@ def fit_candidates(
     purchase, amount, tweedie = (
         fitted_trees(kind, rows, unit, settings[kind], seed, threads) for kind in OBJECTIVES
     )
-    mean = replace(fit_mean(rows, horizon_days), unit=unit, purchase=purchase)
+    mean = replace(
+        fit_mean(rows, horizon_days), unit=unit, purchase=purchase, year_days=year_days(rows)
+    )
     return Candidates(
         {
             "mean": mean,
+            **{rule: replace(mean, kind=rule) for rule in RULES},
             "linear": replace(mean, kind="linear", amount=fitted_linear(rows, unit)),
             "two_stage": replace(mean, kind="two_stage", amount=amount),
             "tweedie": replace(mean, kind="tweedie", amount=tweedie),
@@ -253,11 +250,6 @@ def unit_of(rows: pd.DataFrame) -> float:
     """Mean revenue of those who bought: amounts are fitted as multiples of it."""
     mean = float(rows.loc[rows["bought"] == 1, "revenue"].mean())
     return mean if np.isfinite(mean) and mean > 0 else 1.0
-
-
-def squared_error(model: RevenueModel, rows: pd.DataFrame) -> float:
-    """Mean squared error on ``rows``: its least is at the mean, and expected revenue is one."""
-    return float(np.mean((model.predict(rows) - rows["revenue"].to_numpy(dtype=float)) ** 2))
 
 
 def why_not(learn: pd.DataFrame, validate: pd.DataFrame) -> Note | None:

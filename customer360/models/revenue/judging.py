@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.inspection import permutation_importance
 
-from customer360.models.baselines import past_average_purchases
 from customer360.models.bootstrap import amount_intervals, interval_metrics
+from customer360.models.comparison import MODEL
 from customer360.models.evaluation import (
     amount_metrics,
     decile_table,
@@ -19,9 +19,11 @@ from customer360.models.evaluation import (
     probability_metrics,
     ranking_metrics,
 )
+from customer360.models.paired import AMOUNT_FIGURES, Losses
 from customer360.models.revenue.features import FEATURES
 from customer360.models.revenue.model import RevenueModel
-from customer360.models.revenue.reasons import by_feature
+from customer360.models.revenue.reasons import by_feature, in_currency
+from customer360.models.revenue.rules import RULES, year_days
 from customer360.models.sampling import every_nth
 from customer360.models.windows import AsOfGrid
 
@@ -39,18 +41,6 @@ SHAP_ROWS = 5_000
 DRAWN_ROWS = 20_000
 """Points of a scatter plot."""
 
-TRAINED_KINDS = ("linear", "two_stage", "tweedie")
-
-
-def past_average(rows: pd.DataFrame, horizon_days: int) -> Floats:
-    """Everybody's own past carried on: rate of repeat purchases x mean net revenue of a purchase.
-
-    As the baseline of that name of the lifetime-value model.
-    """
-    purchases = past_average_purchases(rows["frequency"], rows["T"], horizon_days)
-    spend = np.maximum(rows["net_revenue"].to_numpy(dtype=float), 0.0)
-    return np.asarray(purchases * spend / (rows["frequency"].to_numpy(dtype=float) + 1))
-
 
 def judged_metrics(
     model: RevenueModel,
@@ -65,15 +55,16 @@ def judged_metrics(
         model: That is judged.
         predicted: Its expected revenue of the test rows.
         test: The test rows, with ``revenue`` and ``bought``.
-        others: All candidates by kind: "mean" and "linear" are baselines, of the rest those that
-            lost are ``candidate_<kind>_*``.
+        others: All candidates by kind: "mean", "linear" and the rules of thumb are baselines, of
+            the rest those that were not chosen are ``candidate_<kind>_*``.
         champion: The model in use, for ``champion_*``; it must look as many days ahead.
 
     Returns:
         ``test_*``, with 90 % bootstrap bounds (``test_mae_low``, ``_high``) of the main ones;
         ``test_purchase_*`` of the purchase probability; ``baseline_mean_*``,
-        ``baseline_linear_*``, ``baseline_past_average_*``; and of the new customers alone
-        ``test_new_customers_*`` and ``baseline_<name>_new_customers_*``.
+        ``baseline_linear_*``, ``baseline_past_average_*``, ``baseline_last_year_*``; of the new
+        customers alone ``test_new_customers_*`` and ``baseline_<name>_new_customers_*``; and
+        ``paired_<name>_*``, what the model loses more than each of the others.
     """
     if not len(test):
         return {}
@@ -96,19 +87,23 @@ def judged_metrics(
         {**ranking_metrics(bought, probability), **probability_metrics(bought, probability)},
     )
     metrics |= prefixed("test_new_customers", amount_metrics(predicted[new], actual[new]))
-    baselines = {"past_average": past_average(test, model.horizon_days)} | {
-        name: others[name].predict(test) for name in ("mean", "linear") if name in others
+    days = year_days(test)
+    rivals = {name: rule(test, model.horizon_days, days) for name, rule in RULES.items()} | {
+        name: other.at(days).predict(test) for name, other in others.items()
     }
-    for name, amounts in baselines.items():
-        metrics |= prefixed(f"baseline_{name}", amount_metrics(amounts, actual))
-        metrics |= prefixed(
-            f"baseline_{name}_new_customers", amount_metrics(amounts[new], actual[new])
-        )
-    for name, other in others.items():
-        if name not in baselines and name != model.kind:
-            metrics |= prefixed(f"candidate_{name}", amount_metrics(other.predict(test), actual))
+    baselines = (*RULES, "mean", "linear")
+    for name, amounts in rivals.items():
+        if name in baselines:
+            metrics |= prefixed(f"baseline_{name}", amount_metrics(amounts, actual))
+            metrics |= prefixed(
+                f"baseline_{name}_new_customers", amount_metrics(amounts[new], actual[new])
+            )
+        elif name != model.kind:
+            metrics |= prefixed(f"candidate_{name}", amount_metrics(amounts, actual))
+    judged = {name: amounts for name, amounts in rivals.items() if name != model.kind}
+    metrics |= Losses.of(judged | {MODEL: predicted}, actual, AMOUNT_FIGURES).metrics(MODEL)
     if champion is not None:
-        metrics |= prefixed("champion", amount_metrics(champion.predict(test), actual))
+        metrics |= prefixed("champion", amount_metrics(champion.at(days).predict(test), actual))
     return metrics
 
 
@@ -142,7 +137,7 @@ def importance(
         Mean rise in currency and its standard deviation over the shuffles, by feature; both
         empty when the model looks at no feature.
     """
-    if model.kind not in TRAINED_KINDS or not len(test):
+    if not model.looks or not len(test):
         return {}, {}
     some = every_nth(test, IMPORTANCE_ROWS)
     scorer: Callable[..., float] = _negative_rmse
@@ -187,13 +182,13 @@ def pictures(
             some["expected"], some["actual"], subtitle
         ),
     }
-    if model.kind in TRAINED_KINDS:
+    if model.looks:
         rows = every_nth(test, SHAP_ROWS)
         drawn["shap_importance"] = plots.shap_importance(
             mean_contributions(model, rows),
             len(rows),
             moved="the expected revenue",
-            scale="currency" if model.kind == "linear" else "log of expected revenue",
+            scale="currency" if in_currency(model) else "log of expected revenue",
         )
         drawn["permutation_importance"] = plots.permutation_importance(
             *shuffled, len(every_nth(test, IMPORTANCE_ROWS))

@@ -6,7 +6,7 @@ import hashlib
 import pickle
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,9 @@ from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.pipeline import Pipeline
 
 from customer360.errors import Customer360Error, listed
+from customer360.models.baselines import YEAR_DAYS
 from customer360.models.revenue.features import FEATURES, typed_features
+from customer360.models.revenue.rules import RULES
 from customer360.models.sealed import is_sealed
 
 Floats = NDArray[np.float64]
@@ -42,7 +44,8 @@ class RevenueModel:
 
     Attributes:
         kind: "two_stage" (probability of a purchase x revenue of a buyer), "tweedie", "linear",
-            "mean", or "none" when not even one horizon has passed; "none" scores nobody.
+            a rule of `customer360.models.revenue.rules.RULES`, "blend" (a weighted mean of the
+            others), "mean", or "none" when not even one horizon has passed; "none" scores nobody.
         horizon_days: Days ahead that are predicted.
         mean_revenue: Mean revenue of the teaching rows in these days; what "mean" predicts.
         purchase_rate: Share of them with a purchase; the probability where no classifier learnt.
@@ -50,6 +53,8 @@ class RevenueModel:
         purchase: Preprocessing and classifier: who buys.
         amount: Preprocessing and regressor: for "two_stage" the revenue of a buyer, else of
             anybody.
+        parts: Of a blend: the weight of each model, and the model; the weights add up to 1.
+        year_days: Days of the last 365 that the business has a history of.
         features: Columns it was trained on, in order.
         versions: Versions of the libraries that made it.
     """
@@ -61,6 +66,8 @@ class RevenueModel:
     unit: float = 1.0
     purchase: Pipeline | None = None
     amount: Pipeline | None = None
+    parts: tuple[tuple[float, RevenueModel], ...] = ()
+    year_days: int = YEAR_DAYS
     features: tuple[str, ...] = FEATURES
     versions: dict[str, str] = field(default_factory=library_versions)
 
@@ -88,6 +95,16 @@ class RevenueModel:
                 f"{' and '.join(differences)}; train it again"
             )
 
+    @property
+    def looks(self) -> bool:
+        """Whether it looks at customers at all, and does not say the same of everybody."""
+        return self.kind not in ("mean", "none")
+
+    def at(self, days: int) -> RevenueModel:
+        """The same, where the business has a history of so many of the last 365 days."""
+        parts = tuple((weight, part.at(days)) for weight, part in self.parts)
+        return replace(self, year_days=days, parts=parts)
+
     def predict(self, frame: pd.DataFrame) -> Floats:
         """Expected net revenue of each row in the ``horizon_days`` ahead, never below 0.
 
@@ -98,6 +115,10 @@ class RevenueModel:
             RevenueModelError: The frame's features differ from the model's.
         """
         self.check_features(frame.columns)
+        if self.kind in RULES:
+            return RULES[self.kind](frame, self.horizon_days, self.year_days)
+        if self.parts:
+            return np.asarray(sum(weight * part.predict(frame) for weight, part in self.parts))
         if self.amount is None or not len(frame):
             return np.full(len(frame), max(self.mean_revenue, 0.0))
         rows = typed_features(frame)
@@ -190,6 +211,8 @@ class RevenueModel:
             self.purchase_rate,
             self.unit,
             self.features,
+            self.year_days,
+            [(weight, part.fingerprint()) for weight, part in self.parts],
         )
         digest.update(repr(stated).encode())
         for pipeline in (self.purchase, self.amount):

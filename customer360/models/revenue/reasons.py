@@ -3,8 +3,10 @@
 SHAP values by topic, as for churn: features that tell one story are one topic, their contributions
 are added, and the reason states the customer's own figures. For the trees they are shares of the
 expected revenue on the logarithmic scale: that of the amount, and for a two-stage model that of
-the probability p, whose log-odds move log p by (1 - p) times as much. For the linear model they
-are currency.
+the probability p, whose log-odds move log p by (1 - p) times as much. For the linear model, the
+rules of thumb and a blend they are currency: shares of the trees in a blend become currency by the
+logarithmic mean of what they expect of the customer and of the average one (Ang 2004,
+"Decomposition analysis for policymaking in energy", Energy Policy 32).
 
 Source: Lundberg, Erion and Lee 2018, "Consistent Individualized Feature Attribution for Tree
 Ensembles", arXiv:1802.03888; exact values, by XGBoost's ``pred_contribs``.
@@ -21,6 +23,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.pipeline import Pipeline
 
+from customer360.models.baselines import LAST_YEAR, PAST_AVERAGE
 from customer360.models.churn import reasons as churn
 from customer360.models.reasons import Case, Topics, rounded, strongest, whole
 from customer360.models.revenue.features import (
@@ -34,8 +37,11 @@ from customer360.models.revenue.model import RevenueModel
 Floats = NDArray[np.float64]
 
 SMALLEST_SHARE = 0.05
-"""A topic that moves the expected revenue by less than this share of it, or of the mean for the
-linear model, is no reason."""
+"""A topic that moves the expected revenue by less than this share of it, or of the mean where
+contributions are currency, is no reason."""
+
+_CARRIED_ON = {PAST_AVERAGE: "net_revenue", LAST_YEAR: "net_revenue_365d"}
+"""The feature that a rule of thumb goes by."""
 
 
 def first_order(rows: pd.DataFrame) -> Sequence[Case]:
@@ -133,12 +139,21 @@ def features_of(pipeline: Pipeline) -> list[str]:
 def by_feature(model: RevenueModel, frame: pd.DataFrame) -> Floats:
     """Contributions to the expected revenue: a row a customer, a column a feature of `FEATURES`.
 
-    On the logarithmic scale for trees, in currency for the linear model; zero for the mean.
+    On the logarithmic scale for trees alone, else in currency; zero for the mean.
     """
     contributions = np.zeros((len(frame), len(FEATURES)))
-    if model.amount is None or not len(frame):
+    if not model.looks or not len(frame):
         return contributions
     rows = typed_features(frame)
+    if model.kind in _CARRIED_ON:
+        column = FEATURES.index(_CARRIED_ON[model.kind])
+        contributions[:, column] = model.predict(frame) - model.mean_revenue
+        return contributions
+    if model.parts:
+        for weight, part in model.parts:
+            contributions += weight * _currency(part, frame)
+        return contributions
+    assert model.amount is not None
     if model.kind == "linear":
         matrix = model.amount[:-1].transform(rows)
         return _added(matrix * model.amount[-1].coef_ * model.unit, model.amount)
@@ -147,6 +162,23 @@ def by_feature(model: RevenueModel, frame: pd.DataFrame) -> Floats:
         doubt = 1 - expit(values.sum(axis=1))
         contributions += doubt[:, None] * _added(values[:, :-1], model.purchase)
     return contributions + _added(_shap(model.amount, rows)[:, :-1], model.amount)
+
+
+def _currency(model: RevenueModel, frame: pd.DataFrame) -> Floats:
+    """`by_feature` in currency, whatever the model."""
+    values = by_feature(model, frame)
+    if in_currency(model):
+        return values
+    expected, log_share = model.predict(frame), values.sum(axis=1)
+    small = np.abs(log_share) < 1e-9
+    # Of the amount and of what it would be without any contribution, the logarithmic mean.
+    mean = -np.expm1(-log_share) / np.where(small, 1.0, log_share)
+    return values * (expected * np.where(small, 1.0, mean))[:, None]
+
+
+def in_currency(model: RevenueModel) -> bool:
+    """Whether `by_feature` is currency, and not a share on the logarithmic scale."""
+    return model.kind not in ("two_stage", "tweedie")
 
 
 def _shap(pipeline: Pipeline, rows: pd.DataFrame) -> Floats:
@@ -181,7 +213,7 @@ def reasons(model: RevenueModel, frame: pd.DataFrame) -> pd.DataFrame:
     )
     rows = typed_features(frame)
     topics = by_feature(model, rows) @ belongs
-    smallest = SMALLEST_SHARE * (abs(model.mean_revenue) if model.kind == "linear" else 1.0)
+    smallest = SMALLEST_SHARE * (abs(model.mean_revenue) if in_currency(model) else 1.0)
     return strongest(
         rows,
         np.abs(topics),

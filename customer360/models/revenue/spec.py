@@ -60,14 +60,14 @@ class RevenueSpec(ModelSpec["RevenueModel"]):
         "Written in scikit-learn's pickles: read them only from where you trust.",
     )
 
-    naive_rules = ("mean", "past_average")
+    naive_rules = ("mean", "past_average", "last_year")
     figures = tuple(
         Figure(
             label,
             f"test_{figure}",
             {
                 name.replace("_", " "): f"baseline_{name}_{figure}"
-                for name in ("mean", "linear", "past_average")
+                for name in ("mean", "linear", "past_average", "last_year")
             },
             better,
         )

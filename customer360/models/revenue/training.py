@@ -12,19 +12,19 @@ from pyspark.sql import DataFrame
 
 from customer360.errors import Customer360Error
 from customer360.gold.rare_values import SMALLEST_GROUP
+from customer360.models.baselines import YEAR_DAYS
 from customer360.models.churn.fitting import threads_for
 from customer360.models.evaluation import decile_table
 from customer360.models.examples import made_up_customers
 from customer360.models.leakage import LeakReport, check_leaks
 from customer360.models.notes import Note
+from customer360.models.revenue.choosing import blended, choose
 from customer360.models.revenue.features import FEATURES, typed_features
 from customer360.models.revenue.fitting import (
-    KINDS,
     OBJECTIVES,
     fit_candidates,
     fit_mean,
     preprocessing,
-    squared_error,
     tuned,
     unit_of,
     why_not,
@@ -37,6 +37,7 @@ from customer360.models.revenue.judging import (
 )
 from customer360.models.revenue.model import RevenueModel
 from customer360.models.revenue.rows import BuyingHistory, labelled_rows, sampled_rows
+from customer360.models.revenue.rules import year_days
 from customer360.models.sampling import DatedRows, every_nth
 from customer360.models.training import Training
 from customer360.models.windows import WEEK, AsOfGrid, first_purchase_day, horizon_grid
@@ -246,7 +247,7 @@ def train_on_rows(
         fitted = _Fitted(mean, models, (reason, _instead(mean)))
     model, grid = fitted.model, rows.grid
     judged = rows.test if model.kind != "none" else rows.test.head(0)
-    predicted = model.predict(judged)
+    predicted = model.at(year_days(judged)).predict(judged)
     notes = (*rows.notes(), *fitted.notes)
     comparable = champion if champion and _same_target(champion, model) else None
     if champion and not comparable:
@@ -254,7 +255,8 @@ def train_on_rows(
     log.info("revenue: judging on %d rows of %s", len(judged), grid.test)
     shuffled = importance(model, judged, seed)
     return RevenueTraining(
-        model=model,
+        # By then the business has a history of the horizon more.
+        model=model.at(min(YEAR_DAYS, year_days(rows.test) + horizon_days)),
         because=fitted.because,
         notes=notes,
         horizon_days=horizon_days,
@@ -295,19 +297,20 @@ def _fitted(rows: DatedRows, horizon_days: int, seed: int, nthread: int | None) 
     unit = unit_of(learn)
     settings = {kind: tuned(kind, learn, validate, unit, seed, threads) for kind in OBJECTIVES}
     rivals = fit_candidates(learn, horizon_days, settings, seed=seed, nthread=nthread).models
-    errors = {kind: squared_error(rivals[kind], validate) for kind in KINDS}
+    choice = choose(rivals, validate)
+    log.info("revenue: chose %s on the validation date", choice.kind)
     candidates = fit_candidates(rows.teaching, horizon_days, settings, seed=seed, nthread=nthread)
-    model = candidates.models[min(KINDS, key=lambda kind: errors[kind])]
+    models = candidates.models | {"blend": blended(candidates.models, choice.weights)}
     leaks = _leaks(rows, seed, nthread)
     notes = leaks.notes()
-    if model.kind == "mean":
+    if choice.kind == "mean":
         notes = (*notes, Note("mean_is_nearest"))
     return _Fitted(
-        model,
-        candidates.models,
+        models[choice.kind],
+        models,
         (),
-        candidates.parameters(),
-        {f"validation_{kind}_rmse": error**0.5 for kind, error in errors.items()} | leaks.metrics(),
+        {**candidates.parameters(), **choice.parameters()},
+        choice.metrics() | leaks.metrics(),
         notes,
         leaks,
     )
