@@ -12,6 +12,12 @@ MODEL = "model"
 PAIRED = "paired_"
 """What the names of differences from others begin with among the metrics of a training."""
 
+DIFFERENCES = "The model's figure less the other's, on the same customers, with 90 % intervals"
+"""What a table of differences is headed by."""
+
+JUDGED_BY = ("mae", "rmse", "normalized_gini", "brier", "roc_auc")
+"""Figures of which the differences are logged."""
+
 _OTHERS = ("baseline_", "candidate_", "champion_")
 _OWN = "test_"
 _HIGHER = ("auc", "spearman", "gini", "capture", "correlation", "precision", "recall", "f1")
@@ -137,6 +143,60 @@ def by_model(table: pd.DataFrame, figures: Sequence[str]) -> pd.DataFrame:
     # A row in which nobody has a figure says nothing.
     has_figures = (rows.drop(columns=MODEL) != "").any(axis=1)
     return rows[has_figures].reset_index(drop=True)
+
+
+def differences(metrics: Mapping[str, float]) -> pd.DataFrame:
+    """How much a model differs from each of the others on the same customers.
+
+    Args:
+        metrics: A training's; of them those of `customer360.models.paired.Losses.metrics`.
+
+    Returns:
+        Columns ``other``, ``figure``, ``difference`` (the model's figure less the other's), ``low``
+        and ``high`` (its 90 % interval), ``verdict`` (``better`` or ``worse`` where the interval
+        is beyond 0, else empty); a row a pair.
+    """
+    rows = []
+    for name, more in metrics.items():
+        if not name.startswith(PAIRED) or f"{name}_low" not in metrics:
+            continue
+        pair = name.removeprefix(PAIRED)
+        figure = next(figure for figure in JUDGED_BY if pair.endswith(f"_{figure}"))
+        sign = -1.0 if higher_is_better(figure) else 1.0
+        low, high = metrics[f"{name}_low"], metrics[f"{name}_high"]
+        ends = sorted((sign * low, sign * high))
+        verdict = "worse" if low > 0 else "better" if high < 0 else ""
+        rows.append((pair.removesuffix(f"_{figure}"), figure, sign * more, *ends, verdict))
+    columns = ["other", "figure", "difference", "low", "high", "verdict"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def differences_by_other(table: pd.DataFrame, language: Language = _ENGLISH) -> pd.DataFrame:
+    """`differences` as text for people: a row a rival, a column a figure.
+
+    A difference beyond its interval is followed by ``better`` or ``worse``.
+    """
+    if table.empty:
+        return pd.DataFrame()
+    shown = table.assign(
+        figure=[language.figure(figure) for figure in table["figure"]],
+        other=[language.named("rival", other) for other in table["other"]],
+        text=[_difference(row, language) for _, row in table.iterrows()],
+    )
+    wide = shown.pivot(index="other", columns="figure", values="text").fillna("")
+    wide = wide.loc[shown["other"].unique(), shown["figure"].unique()].reset_index()
+    return wide.rename(columns={"other": language("models.other")}).rename_axis(columns=None)
+
+
+def _difference(row: pd.Series, language: Language) -> str:
+    difference, low, high = (
+        language.significant(row[end]) for end in ("difference", "low", "high")
+    )
+    interval = language("models.from_to", low=low, high=high)
+    words = [difference, f"({interval})"]
+    if row["verdict"]:
+        words.append(language(f"models.{row['verdict']}"))
+    return " ".join(words)
 
 
 def _shared_words(names: Sequence[str]) -> str:

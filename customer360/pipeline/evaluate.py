@@ -11,7 +11,15 @@ import pandas as pd
 from pyspark.sql import functions as F
 
 from customer360.errors import TableNotFoundError
-from customer360.models.comparison import by_model, comparison, markdown, readable
+from customer360.models.comparison import (
+    DIFFERENCES,
+    by_model,
+    comparison,
+    differences,
+    differences_by_other,
+    markdown,
+    readable,
+)
 from customer360.models.notes import in_english
 from customer360.models.spec import ModelSpec
 from customer360.pipeline import run_models
@@ -30,6 +38,7 @@ class Evaluation:
         fallback: Why a fallback stands in, and which, in a line; empty when none does.
         definition: What was predicted over which days, in a sentence.
         table: The model's figures beside those of others: see `comparison`.
+        differences: How much the model differs from each of them: see `differences`.
         notes: What else a reader must know, in words.
         plots: PNG images by name.
     """
@@ -39,14 +48,16 @@ class Evaluation:
     fallback: str
     definition: str
     table: pd.DataFrame
+    differences: pd.DataFrame
     notes: tuple[str, ...]
     plots: Mapping[str, bytes]
 
     @property
     def shown(self) -> dict[str, pd.DataFrame]:
-        """The main figures as text, a row a model, by what they are of."""
+        """The main figures as text, a row a model, by what they are of; differences the last."""
         compared = self.model.compared
         tables = {name: by_model(self.table, figures) for name, figures in compared.items()}
+        tables[DIFFERENCES] = differences_by_other(self.differences)
         return {name: rows for name, rows in tables.items() if len(rows)}
 
 
@@ -60,6 +71,7 @@ def evaluate(work: Workspace, spec: ModelSpec[Any], as_of: date) -> Evaluation:
         in_english(training.because),
         training.definition,
         comparison(metrics),
+        differences(metrics),
         tuple(in_english([note]) for note in notes),
         training.plots,
     )
@@ -86,7 +98,10 @@ def as_html(evaluations: Sequence[Evaluation]) -> str:
             Section(
                 each.model.title,
                 [each.definition, _fallback(each) or "trained", *each.notes],
-                {"Figures; the best of each row has a star": readable(each.table)},
+                {
+                    "Figures; the best of each row has a star": readable(each.table),
+                    DIFFERENCES: differences_by_other(each.differences),
+                },
                 each.plots,
             )
             for each in evaluations

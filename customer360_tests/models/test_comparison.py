@@ -8,6 +8,8 @@ from customer360.models.comparison import (
     as_markdown,
     by_model,
     comparison,
+    differences,
+    differences_by_other,
     higher_is_better,
     loss,
 )
@@ -91,6 +93,41 @@ def test_markdown_shows_the_best_with_a_star_and_what_is_missing_as_empty() -> N
 def test_without_others_there_is_nothing_to_compare() -> None:
     assert comparison({"test_brier": 0.2}).empty
     assert as_markdown(comparison({})) == "Nothing was tested.\n"
+
+
+def test_differences_say_which_way_and_whether_it_may_be_chance() -> None:
+    """Losses are logged: of an area more loss is less area."""
+    logged = {
+        "paired_hiatus_rule_brier": -0.04,
+        "paired_hiatus_rule_brier_low": -0.05,
+        "paired_hiatus_rule_brier_high": -0.03,
+        "paired_hiatus_rule_roc_auc": -0.09,
+        "paired_hiatus_rule_roc_auc_low": -0.1,
+        "paired_hiatus_rule_roc_auc_high": -0.08,
+        "paired_logistic_regression_brier": 0.002,
+        "paired_logistic_regression_brier_low": 0.001,
+        "paired_logistic_regression_brier_high": 0.003,
+        "paired_logistic_regression_roc_auc": 0.001,
+        "paired_logistic_regression_roc_auc_low": -0.001,
+        "paired_logistic_regression_roc_auc_high": 0.002,
+    }
+    table = differences(CHURN | logged)
+    assert table.to_numpy().tolist() == [
+        ["hiatus_rule", "brier", -0.04, -0.05, -0.03, "better"],
+        ["hiatus_rule", "roc_auc", 0.09, 0.08, 0.1, "better"],
+        ["logistic_regression", "brier", 0.002, 0.001, 0.003, "worse"],
+        ["logistic_regression", "roc_auc", -0.001, -0.002, 0.001, ""],
+    ]
+    shown = differences_by_other(table)
+    assert list(shown.columns) == ["Beside", "Brier score", "ROC AUC"]
+    assert shown.to_numpy().tolist() == [
+        ["Hiatus rule", "-0.04 (-0.05 to -0.03) better", "0.09 (0.08 to 0.1) better"],
+        ["Logistic regression", "0.002 (0.001 to 0.003) worse", "-0.001 (-0.002 to 0.001)"],
+    ]
+    assert differences(CHURN).empty
+    assert differences_by_other(differences(CHURN)).empty
+    # They are no figures of the model's own.
+    assert list(comparison(CHURN | logged)["figure"]) == ["roc_auc", "brier"]
 
 
 def test_by_model_has_a_row_a_model_and_its_interval() -> None:

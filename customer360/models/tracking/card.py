@@ -8,7 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from customer360.models.comparison import as_markdown, comparison
+from customer360.models.comparison import (
+    DIFFERENCES,
+    as_markdown,
+    comparison,
+    differences,
+    differences_by_other,
+    markdown,
+)
 from customer360.models.notes import in_english
 from customer360.models.promotion import Verdict
 from customer360.models.spec import ModelSpec
@@ -66,12 +73,25 @@ def model_card(
         "",
         as_markdown(comparison(training.metrics)).rstrip(),
         "",
+        *_differences(training),
         "## Limits",
         "",
         *(f"- {limit}" for limit in (*spec.limits, *_ALWAYS)),
         *(f"- {in_english([note])}" for note in training.notes),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _differences(training: Training[Any]) -> list[str]:
+    table = differences(training.metrics)
+    if table.empty:
+        return []
+    return [
+        f"{DIFFERENCES}:",
+        "",
+        markdown(differences_by_other(table)).rstrip(),
+        "",
+    ]
 
 
 def _label(key: str) -> str:
