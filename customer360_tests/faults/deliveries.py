@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from customer360.lakehouse.commits import Moment, listening
-from customer360_tests.faults.company import LOAD, NIGHT, Company
+from customer360_tests.faults.company import LOAD, Company
 from customer360_tests.faults.faults import Fault, Night
 
 
@@ -53,9 +53,8 @@ def all_kinds(_: Company) -> Iterator[Fault]:
     for sort, file in _FILES.items():
         for kind, broken in kinds.items():
             yield Fault(kind, LOAD, sort, _Broken(file, broken))
-        for step in (LOAD, NIGHT):
-            yield Fault("file grows while it is read", step, sort, _Grows(file))
-            yield Fault("file vanishes while it is read", step, sort, _Vanishes(file))
+        yield Fault("file grows while it is read", LOAD, sort, _Grows(file))
+        yield Fault("file vanishes while it is read", LOAD, sort, _Vanishes(file))
 
 
 def _file(night: Night, file: _Delivered) -> Path:

@@ -24,7 +24,7 @@ from customer360_tests.faults.company import (
 )
 from customer360_tests.faults.faults import KILLED, WENT_ON, Fault, Night, NotInjectedError, ended
 
-_BY_TIME = {LOAD: 6, NIGHT: 6, FORGETTING: 3, TRAINING: 4, SCORING: 2, PUBLISHING: 6}
+_BY_TIME = {LOAD: 4, NIGHT: 4, FORGETTING: 3, TRAINING: 4, SCORING: 2, PUBLISHING: 4}
 """How many kills by time; publishing has no commits of Delta's."""
 
 

@@ -28,12 +28,10 @@ DISK_BYTES = 512 << 20
 
 
 def errors(company: Company) -> Iterator[Fault]:
-    """An I/O error right before or right after a commit: the run goes on to its end, as failed."""
-    moments = {LOAD: Moment.AFTER, NIGHT: Moment.BEFORE}
-    for step, moment in moments.items():
-        for table, nth in numbered(company.commits[step.name]):
-            at = where(table, nth)
-            yield Fault(f"I/O error {moment} a commit", step, at, _Error(table, nth, moment))
+    """An I/O error right after a commit: the run goes on to its end, as failed."""
+    for table, nth in numbered(company.commits[LOAD.name]):
+        at = where(table, nth)
+        yield Fault("I/O error after a commit", LOAD, at, _Error(table, nth, Moment.AFTER))
 
 
 class _Error:
@@ -59,7 +57,7 @@ class _Error:
 def full_disk(disk: Path | None) -> Iterator[Fault]:
     """A disk with less room than the step needs; ``disk`` is one of `DISK_BYTES` for it."""
     for step in STEPS:
-        for share in (0.05, 0.6):
+        for share in (0.05, 0.6) if step is LOAD else (0.6,):
             room = f"room for {share:.0%} of what it writes"
             yield Fault("disk full", step, room, _Full(share), on=disk)
 
