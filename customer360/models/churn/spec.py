@@ -30,7 +30,8 @@ class ChurnSpec(ModelSpec["ChurnModel"]):
 
     name = "churn"
     description = (
-        "XGBoost: who of the active customers will buy nothing in the horizon. Trained on "
+        "XGBoost and logistic regression: who of the active customers will buy nothing in the "
+        "horizon. Trained on "
         "earlier as-of dates, tested on a later one, beside the hiatus rule."
     )
     kinds = frozenset({"xgboost", "mlflow"})

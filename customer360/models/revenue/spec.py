@@ -39,8 +39,8 @@ class RevenueSpec(ModelSpec["RevenueModel"]):
     name = "revenue"
     description = (
         "scikit-learn and XGBoost: what each customer will bring in the days ahead, from the "
-        "first order and the buying since. Tested on a later date, beside the mean and each "
-        "customer's past average."
+        "first order and the buying since. Tested on a later date, beside the mean and rules "
+        "of thumb."
     )
     kinds = frozenset({"scikitlearn", "xgboost", "mlflow"})
     learns_from = (CUSTOMER_DAYS, TRANSACTIONS, HISTORY)
