@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import errno
 import logging
+import socketserver
+import sys
 from collections.abc import Iterator
+from typing import Any
 
 from customer360.errors import Customer360Error, EnvironmentError360, first_line
 
@@ -65,10 +68,26 @@ def _machines_doing(error: BaseException) -> EnvironmentError360 | None:
 
 
 def keep_lost_java_quiet() -> None:
-    """Leave out the trace that py4j logs, by the root logger, when Java is gone."""
+    """Leave out the traces that are printed when Java is gone.
+
+    Py4j logs one by the root logger, and the server that Java sends its counts to prints one.
+    """
+    from pyspark.accumulators import AccumulatorTCPServer, AccumulatorUnixServer
+
     root = logging.getLogger()
     if _is_no_trace_of_py4j not in root.filters:
         root.addFilter(_is_no_trace_of_py4j)
+    servers: tuple[type[socketserver.BaseServer], ...] = (
+        AccumulatorTCPServer,
+        AccumulatorUnixServer,
+    )
+    for server in servers:
+        server.handle_error = _handle_error  # type: ignore[method-assign]
+
+
+def _handle_error(server: socketserver.BaseServer, request: Any, client_address: Any) -> None:
+    if not isinstance(sys.exc_info()[1], (EOFError, OSError)):
+        socketserver.BaseServer.handle_error(server, request, client_address)
 
 
 def _is_no_trace_of_py4j(record: logging.LogRecord) -> bool:

@@ -97,6 +97,29 @@ def test_py4j_prints_no_trace_when_java_is_gone() -> None:
     assert done.stdout == "False\n"
 
 
+@pytest.mark.parametrize(("sent", "heard"), [(b"token", False), (b"other", True)])
+def test_no_trace_is_printed_when_java_goes_in_the_middle_of_its_counts(
+    sent: bytes, heard: bool
+) -> None:
+    """The connection ends after the token; a wrong token is a mistake that is heard."""
+    script = (
+        "import socket, threading\n"
+        "from pyspark.accumulators import AccumulatorTCPServer, UpdateRequestHandler\n"
+        "from customer360.machine_failures import keep_lost_java_quiet\n"
+        "keep_lost_java_quiet()\n"
+        "server = AccumulatorTCPServer(('127.0.0.1', 0), UpdateRequestHandler, 'token')\n"
+        "java = socket.create_connection(server.server_address)\n"
+        f"java.sendall({sent!r})\n"
+        "java.close()\n"
+        "server.handle_request()\n"
+        "server.server_close()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert ("Traceback" in done.stderr) is heard
+
+
 def test_what_an_error_was_raised_in_place_of_is_not_looked_at() -> None:
     raised = ValueError("it failed")
     raised.__context__ = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
