@@ -140,9 +140,12 @@ def answer(model: RevenueModel, order: FirstOrder) -> Answer:
 
 def known_values(model: RevenueModel) -> dict[str, tuple[str, ...]]:
     """Values of each categorical feature that the model has met; none where it reads none."""
-    if model.amount is None:
+    # The parts of a blend have learnt from the same rows, and so know the same values.
+    pipelines = [each.amount for each in (model, *(part for _, part in model.parts))]
+    learnt = next((pipeline for pipeline in pipelines if pipeline is not None), None)
+    if learnt is None:
         return dict.fromkeys(CATEGORICAL_FEATURES, ())
-    encoder = model.amount[0].named_transformers_["categories"][-1]
+    encoder = learnt[0].named_transformers_["categories"][-1]
     return {
         name: tuple(sorted(str(value) for value in values if value not in (None, UNKNOWN)))
         for name, values in zip(CATEGORICAL_FEATURES, encoder.categories_, strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -93,6 +94,8 @@ def test_the_form_offers_what_the_model_knows() -> None:
     known = known_values(model())
     assert known["first_category"] == ("Books", "Games", "Garden")
     assert set(known["state"]) == {"MG", "RJ", "SP"}
+    alone = replace(model(), kind="blend", amount=None, parts=((1.0, model()),))
+    assert known_values(alone) == known
     assert not any(known_values(RevenueModel("mean", 91)).values())
 
 
