@@ -53,7 +53,7 @@ def _version(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     if version:
-        say(__version__)
+        say(f"customer360 {__version__}")
         raise typer.Exit
 
 
