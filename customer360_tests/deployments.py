@@ -138,13 +138,16 @@ class Said:
         return [line for line in self.err.splitlines() if line.strip()]
 
 
+COLUMNS = "250"
+
+
 def customer360(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: object
 ) -> Said:
     """Run ``customer360 …`` through its entry point, in this process and its Spark session."""
     monkeypatch.setattr(sys, "argv", ["customer360", *(str(each) for each in arguments)])
     # Wide enough that no printed line is folded, and no colour codes to look through.
-    monkeypatch.setenv("COLUMNS", "250")
+    monkeypatch.setenv("COLUMNS", COLUMNS)
     monkeypatch.setenv("NO_COLOR", "1")
     capsys.readouterr()
     code: object = 0

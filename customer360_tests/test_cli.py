@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import shutil
 import socket
 from datetime import date
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
+from customer360.serving.campaigns import CAMPAIGN_LISTS
 from customer360.settings import load_settings
 from customer360_tests import declared
 from customer360_tests.deployments import Home, Said, customer360, plain, read_json
@@ -208,7 +210,77 @@ def test_doctor_and_version(run, tmp_path: Path) -> None:
     assert said.code in (0, 1)
     from customer360 import __version__
 
-    assert plain(run("--version").out).strip() == __version__
+    assert plain(run("--version").out).strip() == f"customer360 {__version__}"
+
+
+def test_help_is_short_too_and_completion_is_offered(run) -> None:
+    for words in ((), ("run",), ("quarantine", "list")):
+        assert run(*words, "-h").out == run(*words, "--help").out != ""
+    assert "--install-completion" in run("-h").out
+
+
+def test_quiet_prints_nothing_but_errors(run, tmp_path: Path) -> None:
+    words = ("generate", "--customers", 5, "--from", "2024-01-01", "--to", "2024-01-02")
+    assert run(*words, "--home", tmp_path / "shop", "--quiet").out == ""
+    refused = run(*words[:-1], "2023-01-02", "-q", "--home", tmp_path / "shop")
+    assert (refused.code, refused.out, len(refused.error_lines)) == (1, "", 1)
+    assert run("--version").out != ""  # it is of the one command
+
+
+def test_a_dry_run_says_what_would_be_made_and_writes_nothing(run, tmp_path: Path) -> None:
+    home = tmp_path / "shop"
+    run("generate", "--customers", 5, "--from", "2024-01-01", "--to", "2024-01-09", "--home", home)
+
+    def files() -> list[Path]:
+        """But for temporary ones, of this process."""
+        return sorted(file for file in home.rglob("*") if "tmp" not in file.relative_to(home).parts)
+
+    before = files()
+    said = run(
+        "run", "--dry-run", "--steps", "etl", "--to", "2024-01-04", "--as-of", "2024-01-03",
+        "--home", home,
+    )  # fmt: skip
+    assert said.code == 0, said.err
+    assert [line.strip() for line in said.out.splitlines()] == [
+        f"In {home}, this run would",
+        "load 2024-01-01...2024-01-04 from synthetic: bronze and silver",
+        "make the snapshot of 2024-01-03: gold",
+        "Nothing was written.",
+    ]
+    assert files() == before
+    assert one_line(run("run", "--dry-run", "--to", "2030-01-01", "--home", home))
+
+
+def test_a_table_in_a_pipe_is_whole_and_has_the_columns_that_are_asked_for(
+    run, demo: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("customer360_tests.deployments.COLUMNS", "60")
+    said = run("show", "gold/customer_features", "--limit", 5, "--home", demo.folder)
+    header, rows = said.out.splitlines()[1], said.out.splitlines()[3:-1]
+    assert header.strip("┃ ").split()[:2] == ["as_of", "┃"]
+    assert "distinct_channels" in header
+    assert (len(rows), len({row.count("│") for row in rows})) == (5, 1)
+    chosen = run(
+        "show", "gold/rfm_segments", "--columns", "segment, r_score", "--format", "csv",
+        "--limit", 1, "--home", demo.folder,
+    )  # fmt: skip
+    assert chosen.out.splitlines()[0] == "segment,r_score"
+    line = one_line(run("show", "gold/rfm_segments", "--columns", "segmnt", "--home", demo.folder))
+    assert line.endswith("gold/rfm_segments has no such column, did you mean segment?")
+
+
+def test_export_says_who_would_be_on_a_list(run, demo: Home) -> None:
+    exports = demo.settings.exports_dir
+    before = {file: file.stat().st_mtime_ns for file in exports.rglob("*")}
+    said = run("export", "whales", "--dry-run", "--home", demo.folder)
+    assert said.code == 0, said.err
+    counted = said.out.partition(" customers on the list whales of ")
+    assert counted[2].endswith("nothing is\n") or "nothing is\n" in counted[2]
+    assert {file: file.stat().st_mtime_ns for file in exports.rglob("*")} == before
+    written = run("export", "whales", "--home", demo.folder)
+    assert written.out.startswith(counted[0] + counted[1])
+    lists = json.loads(run("export", "--list", "--json").out)
+    assert [each["list"] for each in lists] == [each.name for each in CAMPAIGN_LISTS]
 
 
 def test_dev_refuses_a_port_in_use(run, tmp_path: Path, monkeypatch) -> None:

@@ -26,7 +26,7 @@ from customer360.cli import (
     upkeep,
     warehouse,
 )
-from customer360.cli.common import app, err, say
+from customer360.cli.common import app, err, out, say
 from customer360.cli.mistyped import Mistyped, said_of
 from customer360.errors import Customer360Error
 from customer360.machine_failures import in_other_words
@@ -52,8 +52,9 @@ for _subject in (
 def _version(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
+    out.quiet = False  # what is quiet is one command
     if version:
-        say(__version__)
+        say(f"customer360 {__version__}")
         raise typer.Exit
 
 

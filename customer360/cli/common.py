@@ -20,17 +20,21 @@ from customer360.scratch import temporary_files_in
 from customer360.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from customer360.lakehouse.tables import Lakehouse
 
 app = typer.Typer(
     name="customer360",
     help="A Customer 360 lakehouse: raw transactions in, customers, churn and lifetime value out.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="rich",
 )
 out = Console()
 err = Console(stderr=True)
+
+_AS_WIDE_AS_IT_IS = 100_000
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 """Addresses that only this machine reaches."""
@@ -60,6 +64,18 @@ EmptyHome = Annotated[
 ]
 """`Home`, of a command that wants it empty: no temporary files are kept in it."""
 
+
+def _say_nothing(quiet: bool) -> bool:
+    out.quiet = quiet
+    return quiet
+
+
+Quiet = Annotated[
+    bool,
+    typer.Option(
+        "--quiet", "-q", help="Print nothing but errors and warnings.", callback=_say_nothing
+    ),
+]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show the trace of an error.")]
 
 
@@ -108,7 +124,10 @@ def settings_of_deployment(home: Path | None) -> Settings:
     """
     settings = load_settings(home)
     if not settings.home.is_dir():
-        raise SettingsError(f"{settings.home} is no deployment: name one by --home")
+        raise SettingsError(
+            f"{settings.home} is no deployment: run `customer360 run` to make one, or name "
+            "another by --home"
+        )
     return settings
 
 
@@ -120,11 +139,22 @@ def open_lakehouse(settings: Settings) -> Lakehouse:
     return Lakehouse(spark_session(settings), settings.lakehouse_dir)
 
 
+def print_whole(what: RenderableType) -> None:
+    """Print a table; into a pipe as wide as it is."""
+    width = out.width
+    if not out.is_terminal:
+        out.width = _AS_WIDE_AS_IT_IS
+    try:
+        out.print(what)
+    finally:
+        out.width = width
+
+
 def print_rich(columns: list[str], records: list[dict[str, object]]) -> None:
-    """Rows as a table on the screen; wide ones with a row a column."""
+    """Rows as a table: at a terminal, wide ones with a row a column."""
     from rich.table import Table
 
-    wide = len(columns) > 8
+    wide = len(columns) > 8 and out.is_terminal
     shown = Table(show_lines=wide)
     if wide:  # a row a column reads better than columns of one character
         shown.add_column("column")
@@ -134,7 +164,10 @@ def print_rich(columns: list[str], records: list[dict[str, object]]) -> None:
             shown.add_row(name, *(escape(str(record[name])) for record in records[:3]))
         out.print(shown)
         if len(records) > 3:
-            out.print("[dim]3 rows shown; --format csv or json prints all[/dim]")
+            out.print(
+                "[dim]3 rows shown; --columns a,b shows some columns of all, --format csv or json "
+                "everything[/dim]"
+            )
         return
     print_table(columns, records)
 
@@ -150,7 +183,12 @@ def print_table(
         shown.add_column(name)
     for record in records:
         shown.add_row(*(escape(str(record[name])) for name in columns))
-    out.print(shown)
+    print_whole(shown)
+
+
+def print_json(what: object) -> None:
+    """JSON on standard output."""
+    print(json.dumps(what, default=str, ensure_ascii=False, indent=2))
 
 
 def print_records(
@@ -158,7 +196,7 @@ def print_records(
 ) -> None:
     """Rows as JSON or CSV on standard output."""
     if format is Format.JSON:
-        print(json.dumps(records, default=str, ensure_ascii=False, indent=2))
+        print_json(records)
         return
     import csv
 

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from customer360.cli.common import (
+    Format,
     Home,
+    Quiet,
     Verbose,
     day_of,
+    print_records,
     print_table,
     say,
 )
@@ -59,9 +62,15 @@ def export(
         FormatChoice, typer.Option("--format", help="csv, parquet or both.")
     ] = FormatChoice.BOTH,
     to: Annotated[
-        Path | None, typer.Option("--to", help="Another folder than exports/<day> in the home.")
+        Path | None,
+        typer.Option("--to", "-o", help="Another folder than exports/<day> in the home."),
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say who would be on the list; write nothing.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --list: as JSON.")] = False,
     home: Home = None,
+    quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Write a campaign list as CSV and Parquet, of who may be written to."""
@@ -70,17 +79,18 @@ def export(
     from customer360.table_names import CUSTOMER_360
 
     if show or name is None:
-        print_table(
-            ["list", "who is on it", "ordered by"],
-            [
-                {
-                    "list": campaign.name,
-                    "who is on it": campaign.meaning,
-                    "ordered by": campaign.priority_means,
-                }
-                for campaign in CAMPAIGN_LISTS
-            ],
-        )
+        records: list[dict[str, object]] = [
+            {
+                "list": campaign.name,
+                "who is on it": campaign.meaning,
+                "ordered by": campaign.priority_means,
+            }
+            for campaign in CAMPAIGN_LISTS
+        ]
+        if as_json:
+            print_records(records, Format.JSON)
+        else:
+            print_table(list(records[0]), records)
         return
     campaign = campaign_list(name)
     day = day_of(as_of, "--as-of")
@@ -96,14 +106,17 @@ def export(
         folder=to,
     )
     as_of_day = day or newest_snapshot(settings)
-    _print_export(export_list(settings, campaign, as_of_day, options, run_id="command line"))
+    _print_export(
+        export_list(settings, campaign, as_of_day, options, run_id="command line", dry_run=dry_run)
+    )
 
 
 def _print_export(written: Export) -> None:
     manifest = written.manifest
+    files = ", ".join(str(written.folder / file) for file in manifest["files"])
     say(
         f"{manifest['rows']:,} customers on the list {manifest['list']} of {manifest['as_of']}: "
-        f"{', '.join(str(written.folder / file) for file in manifest['files'])}",
+        f"{files or f'would be written to {written.folder}; nothing is'}",
     )
     left_out = {reason: count for reason, count in manifest["left_out"].items() if count}
     if left_out:

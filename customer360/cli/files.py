@@ -80,7 +80,7 @@ def map_files(
         list[Path], typer.Argument(metavar="FILE...", help="Files that are alike, or a folder.")
     ],
     to: Annotated[
-        Path | None, typer.Option(help="YAML to write; default: standard output.")
+        Path | None, typer.Option("--to", "-o", help="YAML to write; default: standard output.")
     ] = None,
     name: Annotated[
         str | None, typer.Option(help="Of the source; default: from the file's name.")

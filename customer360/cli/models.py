@@ -13,15 +13,19 @@ from rich.markup import escape
 from customer360.cli.common import (
     Format,
     Home,
+    Quiet,
     Verbose,
     day_of,
     err,
     open_lakehouse,
     out,
+    print_json,
     print_records,
     print_rich,
     print_table,
+    print_whole,
     say,
+    settings_of_deployment,
 )
 from customer360.cli.stopping import stoppable
 from customer360.errors import Customer360Error, SettingsError
@@ -37,6 +41,9 @@ if TYPE_CHECKING:
     from customer360.pipeline.workspace import Workspace
 
 PANEL = "Models"
+PARTIAL = 3
+"""Exit code of a command that has done what it could, and left rows out."""
+
 commands = typer.Typer()
 
 
@@ -95,7 +102,7 @@ def _train_from_warehouse(settings: Settings, model: ModelName | None, as_of: st
     if training.because:
         say(escape(in_english(training.because)))
     say(escape(in_english([logged.verdict.reason])))
-    out.print(model_table(tracking_of(settings), [REVENUE]))
+    print_whole(model_table(tracking_of(settings), [REVENUE]))
 
 
 @commands.command(rich_help_panel=PANEL)
@@ -114,6 +121,7 @@ def train(
         ),
     ] = False,
     home: Home = None,
+    quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Train a model, judge it, promote it if it is better, and score with the champion."""
@@ -138,7 +146,7 @@ def train(
     context.with_resource(writing(settings.home, "customer360 train"))
     run_plan(settings, plan, say)
     note_registry(settings)
-    out.print(model_table(tracking_of(settings), [_BY_TITLE[model]] if model else None))
+    print_whole(model_table(tracking_of(settings), [_BY_TITLE[model]] if model else None))
 
 
 @commands.command(rich_help_panel=PANEL)
@@ -219,9 +227,13 @@ def predict(
         typer.Option("--as-of", help="Day to predict from. Default: the file's newest order."),
     ] = None,
     home: Home = None,
+    quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Predict the revenue of customers in a file: first orders of new ones, or whole histories."""
+    """Predict the revenue of customers in a file: first orders of new ones, or whole histories.
+
+    Exit code 3: there are predictions, but rows with a bad value were left out.
+    """
     day = day_of(as_of, "--as-of")
     settings = load_settings(home)
     file = model or settings.revenue_pickle
@@ -257,12 +269,16 @@ def predict(
             f"{outcome.rejected_rows:,} of {outcome.rows:,} rows left out; what is wrong with each "
             f"is in {outcome.rejected}",
         )
+        raise typer.Exit(PARTIAL)
 
 
 @commands.command(rich_help_panel=PANEL)
 def explain(
     customer: Annotated[
-        str, typer.Argument(help="customer_key, or the customer's id in the source.")
+        str,
+        typer.Argument(
+            help="customer_key, its first 12 characters, or the customer's id in the source."
+        ),
     ],
     source: Annotated[
         str | None, typer.Option(help="Source of the id, where several are active.")
@@ -270,6 +286,7 @@ def explain(
     as_of: Annotated[
         str | None, typer.Option("--as-of", help="Day of the snapshot. Default: the newest.")
     ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
     home: Home = None,
     verbose: Verbose = False,
 ) -> None:
@@ -277,7 +294,10 @@ def explain(
     day = day_of(as_of, "--as-of")
     from customer360.pipeline.explain import explain_customer
 
-    facts = explain_customer(load_settings(home), customer, source=source, as_of=day)
+    facts = explain_customer(settings_of_deployment(home), customer, source=source, as_of=day)
+    if as_json:
+        print_json(facts.stated())
+        return
     say(f"[bold]Customer {facts.customer_key[:12]}…[/bold] on {facts.as_of}")
     print_table(
         ["what is known", "value"],
@@ -328,7 +348,7 @@ def models(
     """List the versions of the models: which one scores, and why each was promoted or not."""
     from customer360.pipeline.registry import known_versions
 
-    versions = known_versions(load_settings(home))
+    versions = known_versions(settings_of_deployment(home))
     records: list[dict[str, object]] = [
         {
             "model": title,

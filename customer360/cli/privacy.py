@@ -50,7 +50,8 @@ def report(
     ] = ReportFormat.BOTH,
     language: Annotated[str, typer.Option(help="Of the page: en or pt.")] = "en",
     to: Annotated[
-        Path | None, typer.Option("--to", help="Folder. Default: privacy/reports in the home.")
+        Path | None,
+        typer.Option("--to", "-o", help="Folder. Default: privacy/reports in the home."),
     ] = None,
     home: Home = None,
     verbose: Verbose = False,

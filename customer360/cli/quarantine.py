@@ -83,7 +83,7 @@ def show(
         int | None, typer.Option(min=1, help="Rows at most. Default: 20; all with --to.")
     ] = None,
     to: Annotated[
-        Path | None, typer.Option("--to", help="Write a CSV, to be edited and replayed.")
+        Path | None, typer.Option("--to", "-o", help="Write a CSV, to be edited and replayed.")
     ] = None,
     personal: Annotated[
         bool, typer.Option("--personal", help="Personal data too; hidden by default.")

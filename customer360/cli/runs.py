@@ -16,24 +16,29 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from customer360.cli.common import (
     LOCAL,
+    Format,
     Home,
+    Quiet,
     Verbose,
     day_of,
     err,
     must_be_there,
     open_lakehouse,
     out,
+    print_records,
+    print_whole,
     say,
 )
 from customer360.cli.processes import serve
 from customer360.cli.stopping import stoppable
 from customer360.days import DayRange, parse_day
-from customer360.errors import EnvironmentError360, SettingsError
+from customer360.errors import EnvironmentError360, SettingsError, listed
 from customer360.home_lock import refuse_if_written, writing
 from customer360.settings import Settings, load_settings, remember
 
 if TYPE_CHECKING:
     from customer360.deployment import Deployment
+    from customer360.orchestration.run import Plan
 
 PANEL = "Runs"
 commands = typer.Typer()
@@ -82,11 +87,16 @@ def run(
             "there are some; train: models and scores only; publish: the warehouse only."
         ),
     ] = Steps.ALL,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be made; write nothing.")
+    ] = False,
     home: Home = None,
+    quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Run the whole DAG: bronze, silver, gold, models and scores, the warehouse."""
-    refuse_if_written(load_settings(home).home)
+    if not dry_run:
+        refuse_if_written(load_settings(home).home)
     first_day, last_day = day_of(first, "--from"), day_of(last, "--to")
     dates = [parse_day(text, "--as-of") for text in as_of or []]
     chosen = _chosen_sources(load_settings(home), source, path, mapping)
@@ -108,12 +118,33 @@ def run(
         as_of=dates,
         steps=steps.value,
     )
+    if dry_run:
+        _say_plan(deployment, plan)
+        return
     # Until the command has ended, and with it what it has started.
     context.with_resource(writing(settings.home, "customer360 run"))
     remember(settings.home, chosen | days)
     _say_what_waits(deployment, last_day)
     run_plan(settings, plan, say)
     _print_summary(deployment, plan.as_of[-1])
+
+
+def _say_plan(deployment: Deployment, plan: Plan) -> None:
+    """What a run would make; nothing is written."""
+    dates = listed([str(day) for day in plan.as_of])
+    sources = listed([source.name for source in deployment.sources])
+    meaning = {
+        "load": f"load {plan.days} from {sources}: bronze and silver",
+        "snapshot": f"make the snapshot of {dates}: gold",
+        "score": f"score {dates} by the models that there are",
+        "train": f"train {listed(plan.models) if plan.models else 'all models'} up to "
+        f"{plan.as_of[-1]}, and score {dates}",
+        "publish": "publish gold and its scores to the warehouse, build the marts, write the lists",
+    }
+    say(f"In {deployment.settings.home}, this run would")
+    for part in plan.parts:
+        say(f"  {meaning[part]}")
+    say("Nothing was written.")
 
 
 def _chosen_sources(
@@ -201,7 +232,7 @@ def _print_summary(deployment: Deployment, as_of: date) -> None:
     )
     for part in parts:
         out.print()
-        out.print(part)
+        print_whole(part)
     out.print("\n[bold]Where to go next[/bold]")
     for words, why in (
         ("dashboard", "customers, segments, who is leaving, what each is worth"),
@@ -225,6 +256,7 @@ def generate(
     ] = 1.0,
     overwrite: Annotated[bool, typer.Option(help="Replace data of other arguments.")] = False,
     home: Home = None,
+    quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Make synthetic customers and transactions, as daily raw files with the truth beside them."""
@@ -255,12 +287,21 @@ def generate(
 
 
 @commands.command(rich_help_panel=PANEL)
-def doctor(home: Home = None, verbose: Verbose = False) -> None:
+def doctor(
+    format: Annotated[Format, typer.Option("--format", help="table, json or csv.")] = Format.TABLE,
+    home: Home = None,
+    verbose: Verbose = False,
+) -> None:
     """Check what this machine needs: Java, Python, disk, memory, ports, jars."""
+    from dataclasses import asdict
+
     from customer360.doctor import healthy, render, run_checks
 
     checks = run_checks(load_settings(home))
-    out.print(render(checks))
+    if format is Format.TABLE:
+        print_whole(render(checks))
+    else:
+        print_records([asdict(check) for check in checks], format)
     if not healthy(checks):
         raise typer.Exit(1)
 

@@ -10,13 +10,14 @@ from customer360.cli.common import (
     Format,
     Home,
     Verbose,
-    out,
     print_records,
     print_rich,
+    print_whole,
     say,
+    settings_of_deployment,
 )
-from customer360.errors import Customer360Error, SettingsError, first_line
-from customer360.settings import load_settings
+from customer360.errors import Customer360Error, SettingsError, first_line, listed
+from customer360.mistakes import meant
 
 PANEL = "Tables"
 commands = typer.Typer()
@@ -34,10 +35,10 @@ def tables(
     from customer360.lakehouse.delta_log import TableLogs
     from customer360.listing import table_of_tables
 
-    logs = TableLogs(load_settings(home).lakehouse_dir)
+    logs = TableLogs(settings_of_deployment(home).lakehouse_dir)
     details = [logs.details(name) for name in logs.tables()]
     if format is Format.TABLE:
-        out.print(table_of_tables(details))
+        print_whole(table_of_tables(details))
     else:
         print_records([asdict(table) for table in details], format)
 
@@ -46,6 +47,9 @@ def tables(
 def show(
     table: Annotated[str, typer.Argument(help="layer/table, for example gold/rfm_segments.")],
     where: Annotated[str | None, typer.Option(help="SQL condition, as DuckDB reads it.")] = None,
+    columns: Annotated[
+        str | None, typer.Option(help="Only these, with commas between: customer_key,segment.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Rows at most.")] = 20,
     format: Annotated[Format, typer.Option("--format", help="table, json or csv.")] = Format.TABLE,
     home: Home = None,
@@ -54,7 +58,7 @@ def show(
     """Print rows of a table."""
     from customer360.lakehouse.reading import Tables, plain_rows
 
-    tables = Tables(load_settings(home).lakehouse_dir)
+    tables = Tables(settings_of_deployment(home).lakehouse_dir)
     tables.require(table)
     import duckdb
 
@@ -64,11 +68,26 @@ def show(
         if not where:
             raise
         raise SettingsError(f"--where {where!r} on {table}: {first_line(error)}") from error
+    if columns is not None:
+        rows = rows.select(_chosen(columns, rows.column_names, table))
     records = plain_rows(rows)
     if format is Format.TABLE:
         print_rich(rows.column_names, records)
     else:
         print_records(records, format, rows.column_names)
+
+
+def _chosen(names: str, known: list[str], table: str) -> list[str]:
+    """The columns of ``--columns``, which the table must have."""
+    chosen = [name.strip() for name in names.split(",")]
+    for name in chosen:
+        if name not in known:
+            likely = meant(name, known)
+            raise SettingsError(
+                f"--columns {name}: {table} has no such column"
+                + (f", did you mean {likely}?" if likely else f"; it has {listed(known)}")
+            )
+    return chosen
 
 
 class AccountOpenError(Customer360Error):
@@ -89,10 +108,10 @@ def reconcile(
     from customer360.listing import table_of_account
     from customer360.pipeline.account import reconcile as account
 
-    settings = load_settings(home)
+    settings = settings_of_deployment(home)
     balance = account(Tables(settings.lakehouse_dir), Deployment.of(settings))
     if format is Format.TABLE:
-        out.print(table_of_account(balance))
+        print_whole(table_of_account(balance))
     else:
         print_records([asdict(line) for line in balance.lines], format)
     if balance.differences:

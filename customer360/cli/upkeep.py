@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from customer360.cli.common import EmptyHome, Home, Verbose, say, settings_of_deployment
+from customer360.cli.common import EmptyHome, Home, Quiet, Verbose, say, settings_of_deployment
 from customer360.cli.stopping import stoppable
 from customer360.home_lock import writing
 from customer360.settings import load_settings
@@ -27,6 +27,7 @@ def backup(
     to: Annotated[Path, typer.Argument(metavar="TO", help="Folder of the backup; it is made.")],
     secrets: Secrets = None,
     home: Home = None,
+    quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Copy the whole deployment, but for its secrets, while nobody writes it."""
@@ -50,6 +51,7 @@ def restore(
     source: Annotated[Path, typer.Argument(metavar="FROM", help="Folder of a backup.")],
     secrets: Secrets = None,
     home: EmptyHome = None,
+    quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Make a deployment of a backup, in a home that is empty or not there."""
@@ -74,6 +76,7 @@ def restore(
 def maintain(
     context: typer.Context,
     home: Home = None,
+    quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Put small files together, and take away what is past its time: no row changes."""

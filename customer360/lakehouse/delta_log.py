@@ -18,6 +18,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from customer360.errors import TableNotFoundError
+from customer360.mistakes import meant
 
 LOG_FOLDER = "_delta_log"
 
@@ -91,10 +92,24 @@ class TableLogs:
             TableNotFoundError: There is none yet.
         """
         if not self.exists(table):
+            likely = self._meant(table)
             raise TableNotFoundError(
-                f"table {table} does not exist in {self.root}: run `customer360 run` first, see "
-                "`customer360 tables` for those that do, or name another deployment by --home"
+                f"table {table} does not exist in {self.root}"
+                + (f", did you mean {likely}? Else" if likely else ":")
+                + " run `customer360 run` first, see `customer360 tables` for those that do, or "
+                "name another deployment by --home"
             )
+
+    def _meant(self, table: str) -> str | None:
+        """The table that was meant by a name that none has, here or by design."""
+        from customer360.contracts.contract import packaged_tables  # for mistakes alone
+
+        known = {*self.tables(), *packaged_tables()}
+        if table in known:
+            return None
+        # A name without its layer is the table's of that name.
+        without = (name for name in sorted(known) if name.endswith(f"/{table}"))
+        return next(without, None) or meant(table, known)
 
     def open(self, table: str, *, version: int | None = None) -> DeltaTable:
         """``table`` as delta-rs knows it, now or as it was at ``version``.

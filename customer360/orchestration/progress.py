@@ -21,10 +21,19 @@ def listen(say: Say) -> Callable[[], None]:
     return lambda: _listeners.remove(say)
 
 
+def expect(steps: int) -> None:
+    """A run of so many steps is about to begin in this process: its lines count them."""
+    _expected[:] = [steps]
+
+
+_expected: list[int] = []
+
+
 class _Progress(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
         self._started: dict[str, float] = {}
+        self._done = 0
 
     def emit(self, record: logging.LogRecord) -> None:
         event = _event_of(record)
@@ -38,7 +47,9 @@ class _Progress(logging.Handler):
             _say(f"[dim]… {step}[/dim]")
         elif event.event_type_value == "STEP_SUCCESS":
             seconds = time.monotonic() - self._started.get(step, time.monotonic())
-            _say(f"[green]✓[/green] {step} [dim]{seconds:.1f} s[/dim]")
+            self._done += 1
+            of = f"  {self._done} of {_expected[0]}" if _expected else ""
+            _say(f"[green]✓[/green] {step} [dim]{seconds:.1f} s{of}[/dim]")
         elif event.event_type_value == "STEP_FAILURE":
             _say(f"[red]✗ {step}[/red]")
 

@@ -31,7 +31,7 @@ from customer360.orchestration.partitions import (
     range_tags,
     runs_of,
 )
-from customer360.orchestration.progress import Say, listen
+from customer360.orchestration.progress import Say, expect, listen
 from customer360.orchestration.run_history import record_runs
 from customer360.settings import Settings
 from customer360.table_names import CUSTOMER_360, FEATURES
@@ -60,6 +60,17 @@ class Plan:
     as_of: tuple[date, ...]
     steps: Steps = "all"
     models: tuple[str, ...] = ()
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What is done, in order: ``load``, ``snapshot``, ``score``, ``train``, ``publish``."""
+        return {
+            "all": ("load", "snapshot", "train", "publish"),
+            "etl": ("load", "snapshot"),
+            "snapshot": ("snapshot", "score"),
+            "train": ("train",),
+            "publish": ("publish",),
+        }[self.steps]
 
     @classmethod
     def of(
@@ -119,18 +130,11 @@ def run_plan(settings: Settings, plan: Plan, say: Say) -> None:
     Raises:
         RunFailedError: An asset or a blocking check failed.
     """
-    chosen = {
-        "all": ("load", "snapshot", "train", "publish"),
-        "etl": ("load", "snapshot"),
-        "snapshot": ("snapshot", "score"),
-        "train": ("train",),
-        "publish": ("publish",),
-    }[plan.steps]
     dates = ",".join(str(day) for day in plan.as_of)
     failed: list[Failure] = []
     with _running(settings, say) as (definitions, instance):
         again: Sequence[date] = ()
-        for name in chosen:
+        for name in plan.parts:
             if name == "snapshot" and plan.steps != "snapshot":  # which makes what it is asked for
                 stale = _stale(settings, plan.as_of, scores=plan.steps == "all")
                 _tell(stale, "their days have changed", say)
@@ -346,7 +350,10 @@ def _run(definitions: dg.Definitions, instance: dg.DagsterInstance, step: _Step)
         RunFailedError: The step failed.
     """
     run_id = str(uuid.uuid4())
-    result = definitions.resolve_job_def(step.job).execute_in_process(
+    job = definitions.resolve_job_def(step.job)
+    only = None if step.only is None else set(step.only)
+    expect(len(job.get_subset(asset_selection=only).graph.nodes if only else job.graph.nodes))
+    result = job.execute_in_process(
         instance=instance,
         run_config={"loggers": {"progress": {}}},
         run_id=run_id,

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from customer360.models.tracking import Champion
 
 _KEY = re.compile("[0-9a-f]{64}")
+_SHORT_KEY = re.compile("(?P<key>[0-9a-f]{12,63})…?")
+"""A key as pages and commands show it: its first 12 characters."""
 
 
 class UnknownCustomerError(Customer360Error):
@@ -43,6 +45,24 @@ class ExplainedCustomer:
     by_model: dict[str, Explanation]
     unknown: str | None = None
 
+    def stated(self) -> dict[str, Any]:
+        """All of it as JSON holds it, but for the decoration of a terminal."""
+        return {
+            "customer_key": self.customer_key,
+            "as_of": self.as_of,
+            "summary": self.summary,
+            "no_action_because": self.unknown,
+            "models": {
+                name: {
+                    "headline": each.headline,
+                    "scores": each.scores,
+                    "details": each.table,
+                    "notes": each.lines,
+                }
+                for name, each in self.by_model.items()
+            },
+        }
+
 
 def explain_customer(
     settings: Settings, customer: str, *, source: str | None = None, as_of: date | None = None
@@ -51,7 +71,7 @@ def explain_customer(
 
     Args:
         settings: The deployment's.
-        customer: Their key, or their id in a source.
+        customer: Their key, its first 12 characters or more, or their id in a source.
         source: That source; needed only where several are active.
         as_of: Day of the snapshot; the newest when not given.
 
@@ -61,11 +81,11 @@ def explain_customer(
     """
     tables = Tables(settings.lakehouse_dir)
     tables.require(CUSTOMER_360)
-    key = _key(settings, customer, source)
     if as_of is None:
         as_of = tables.newest(CUSTOMER_360, AS_OF)
     if as_of is None:
         raise UnknownCustomerError(f"{CUSTOMER_360} has no rows: run `customer360 run` first")
+    key = _begun_with(tables, customer, as_of) or _key(settings, customer, source)
     summary = _row(tables, CUSTOMER_360, key, as_of)
     if summary is None:
         raise UnknownCustomerError(
@@ -111,6 +131,20 @@ def _explanation_by(
             champion,
         )
     )
+
+
+def _begun_with(tables: Tables, customer: str, as_of: date) -> str | None:
+    """The key that begins as the pages show it; None where none does, or nothing is shortened."""
+    begun = _SHORT_KEY.fullmatch(customer)
+    if begun is None:
+        return None
+    where = f"{AS_OF} = DATE '{as_of}' AND starts_with(customer_key, '{begun['key']}')"
+    keys = tables.select(CUSTOMER_360, where, 2)["customer_key"].to_pylist()
+    if len(keys) > 1:
+        raise UnknownCustomerError(
+            f"customer {customer!r}: several keys of {CUSTOMER_360} begin so; give the whole key"
+        )
+    return keys[0] if keys else None
 
 
 def _key(settings: Settings, customer: str, source: str | None) -> str:

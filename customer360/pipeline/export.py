@@ -91,6 +91,7 @@ def export_list(
     options: ExportOptions,
     *,
     run_id: str,
+    dry_run: bool = False,
 ) -> Export:
     """Write one list of one snapshot: CSV, Parquet and, last, the manifest.
 
@@ -102,6 +103,7 @@ def export_list(
         as_of: Day of the snapshot.
         options: How it is exported.
         run_id: Who exports, for the manifest.
+        dry_run: Only say what would be written; the manifest then has no files.
 
     Raises:
         ExportError: There is no such snapshot, or personal data is asked for and not allowed.
@@ -120,7 +122,9 @@ def export_list(
     models = _model_versions(tables, as_of)
     suppressing = bool(suppression_files(settings))
     folder = options.folder or settings.exports_dir / str(as_of)
-    with scratch_folder(folder, campaign.name) as scratch, engine(scratch / "rows") as connection:
+    # What is only counted leaves nothing where lists are looked for.
+    near = settings.scratch_dir if dry_run else folder
+    with scratch_folder(near, campaign.name) as scratch, engine(scratch / "rows") as connection:
         connection.register("customer_360", snapshot)
         connection.register("customers", customers)
         contacts.prepare(connection)
@@ -162,6 +166,8 @@ def export_list(
             "kept_in": str(folder.absolute()),
             "in_exports_folder": options.folder is None,
         }
+        if dry_run:
+            return Export(folder, facts | {"files": []})
         if options.folder is not None:
             _note_elsewhere(settings.exports_dir, facts)
         return Export(folder, swap_in(scratch, folder, campaign.name, options.formats, facts))

@@ -248,7 +248,7 @@ SOURCES = Group(
         typed(
             "maintain_nothing",
             "maintain --home shop",
-            "shop is no deployment: name one by --home",
+            "shop is no deployment: run `customer360 run` to make one, or name another by --home",
             wrong="no deployment there",
         ),
     ),
@@ -265,14 +265,22 @@ NOTHING_YET = Group(
             "`customer360 run` first, see `customer360 tables` for those that do, or "
             "name another deployment by --home",
             wrong="no run yet",
+            make=_home_there,
         ),
         typed(
             "show_unknown",
             "show rfm_segments",
-            "table rfm_segments does not exist in /…/data/lakehouse: run `customer360 "
-            "run` first, see `customer360 tables` for those that do, or name another "
-            "deployment by --home",
+            "table rfm_segments does not exist in /…/data/lakehouse, did you mean "
+            "gold/rfm_segments? Else run `customer360 run` first, see `customer360 tables` for "
+            "those that do, or name another deployment by --home",
             wrong="no table's name",
+            make=_home_there,
+        ),
+        typed(
+            "tables_nowhere",
+            "tables --home shop",
+            "shop is no deployment: run `customer360 run` to make one, or name another by --home",
+            wrong="no deployment there",
         ),
         typed(
             "export_nothing",
@@ -296,12 +304,14 @@ NOTHING_YET = Group(
             "`customer360 run` first, see `customer360 tables` for those that do, or "
             "name another deployment by --home",
             wrong="no run yet",
+            make=_home_there,
         ),
         typed(
             "models_nothing",
             "models",
             "no model has been trained yet: run `customer360 run`",
             wrong="nothing was trained",
+            make=_home_there,
         ),
         typed(
             "promote_nothing",
@@ -435,7 +445,7 @@ NOTHING_YET = Group(
         typed(
             "backup_nothing",
             "backup copy",
-            "data is no deployment: name one by --home",
+            "data is no deployment: run `customer360 run` to make one, or name another by --home",
             wrong="no deployment there",
         ),
         typed(
