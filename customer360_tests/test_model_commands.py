@@ -123,13 +123,14 @@ def test_evaluate_prints_the_figures_and_writes_a_page(
         capsys, monkeypatch, "evaluate", "lifetime-value", "-o", page, "--home", demo.folder
     )
     assert said.code == 0, said.err
-    for row in ("model", "past average", "hiatus rule", "lifetimes"):
+    # Whether that package's search converges on so few customers, nobody can promise.
+    converged = "lifetimes could not be fitted" not in said.out
+    for row in ("model", "past average", "hiatus rule", *(["lifetimes"] if converged else [])):
         assert re.search(rf"│ {row} +│ +-?[\d.]+", said.out), row
     for title in ("purchases a customer", "revenue a customer", "normalized gini"):
         assert title in said.out
-    assert re.search(
-        r"lifetimes: BG/NBD and Gamma-Gamma fitted row by row to [\d,]+ cust", said.out
-    )
+    fitted = r"lifetimes: BG/NBD and Gamma-Gamma fitted row by row to [\d,]+ cust"
+    assert bool(re.search(fitted, said.out)) is converged
     html = page.read_text(encoding="utf-8")
     for plot in ("purchases_by_frequency", "purchases_by_recency", "revenue_by_decile"):
         title = Language("en").named("plot", plot)
