@@ -77,12 +77,8 @@ def keep_lost_java_quiet() -> None:
     root = logging.getLogger()
     if _is_no_trace_of_py4j not in root.filters:
         root.addFilter(_is_no_trace_of_py4j)
-    servers: tuple[type[socketserver.BaseServer], ...] = (
-        AccumulatorTCPServer,
-        AccumulatorUnixServer,
-    )
-    for server in servers:
-        server.handle_error = _handle_error  # type: ignore[method-assign]
+    for server in (AccumulatorTCPServer, AccumulatorUnixServer):
+        setattr(server, "handle_error", _handle_error)  # noqa: B010 - typed as a method
 
 
 def _handle_error(server: socketserver.BaseServer, request: Any, client_address: Any) -> None:

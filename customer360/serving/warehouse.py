@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import subprocess
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -21,6 +22,7 @@ from typing import Any
 
 import psutil
 import psycopg
+import tenacity
 from psycopg import pq, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
@@ -45,6 +47,7 @@ READABLE = ("gold", "silver", "serving", "staging", "marts")
 LOADING = "loading"
 """Schema of rows on their way in; nobody else looks there."""
 
+_START_SECONDS = 120
 _STAY = ".stay"
 _OWNER = "warehouse_owner"
 _ONLY_PASSWORDS = (
@@ -269,14 +272,30 @@ def _server(settings: Settings) -> PostgresServer:
     settings.home.mkdir(parents=True, exist_ok=True)
     _forget_the_dead(settings)
     mode = None if _stay(settings).exists() else "stop"
-    server = get_server(settings.warehouse_dir, cleanup_mode=mode)
-    if not is_running(settings):
-        server.start()  # another process has stopped it since this one opened it
+    server = _started(settings, mode)
     tighten(settings.home)  # run as root, it has opened every folder above its own
     # In place of the server's own clean-up, which knows neither of `warehouse up` nor of a server
     # that was killed.
     atexit.unregister(server._cleanup)
     atexit.register(_let_go, settings, server)
+    return server
+
+
+@tenacity.retry(
+    retry=tenacity.retry_if_exception_type((AssertionError, subprocess.TimeoutExpired)),
+    stop=tenacity.stop_after_delay(_START_SECONDS),
+    wait=tenacity.wait_fixed(1),
+    reraise=True,
+)
+def _started(settings: Settings, mode: str | None) -> PostgresServer:
+    """The server, when it is ready.
+
+    The library gives it ten seconds, which a busy machine does not keep to, and then takes a server
+    that is on its way for one that has failed.
+    """
+    server = get_server(settings.warehouse_dir, cleanup_mode=mode)
+    if not is_running(settings):
+        server.start()  # another process has stopped it since this one opened it
     return server
 
 

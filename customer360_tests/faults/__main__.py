@@ -1,4 +1,8 @@
-"""``make faults``: every fault, one after another, and the page of what came of them."""
+"""``make faults``: every fault, one after another, and the page of what came of them.
+
+All of them take hours: what came of each is kept in `RESULTS` as it comes, with the code's version,
+and the next time goes on after it. ``make faults ARGS=--anew`` begins again.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 from itertools import zip_longest
@@ -25,6 +30,7 @@ from customer360_tests.faults.page import page, shortcomings
 from customer360_tests.session import TINY
 
 _CUSTOMERS = 400
+RESULTS = Path(__file__).with_name("results.jsonl")
 _PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
 
 
@@ -53,14 +59,17 @@ def main(
     each: Annotated[int, typer.Option(help="So many of each kind; no page.")] = 0,
     workers: Annotated[int, typer.Option(help="Processes, each with a company.")] = 1,
     results: Annotated[
-        Path | None, typer.Option(help="Keep results here, a line each; go on after these.")
-    ] = None,
+        Path, typer.Option(help="Results, a line each; go on after these.")
+    ] = RESULTS,
+    anew: Annotated[bool, typer.Option("--anew", help="Forget what came of them before.")] = False,
     part: Annotated[int, typer.Option(hidden=True)] = -1,
 ) -> None:
     """Break runs in every way, run them again, and write docs/reliability.md."""
     with tempfile.TemporaryDirectory(prefix="faults_") as folder:
-        file = results or Path(folder) / "results.jsonl"
+        file = results
         if part < 0:
+            if anew:
+                file.unlink(missing_ok=True)
             started = [_worker(number, workers, only, each, file) for number in range(workers)]
             failed = [process.wait() for process in started]
             if any(failed):
@@ -70,7 +79,7 @@ def main(
             wrong = [result.kind for result in found if not result.survived]
             if not only and not each:
                 absent = [name for name, result in read.items() if result is None]
-                _PAGE.write_text(page(found, absent), encoding="utf-8")
+                _PAGE.write_text(page(found, absent, _versions(file)), encoding="utf-8")
                 wrong = shortcomings(found)
             for each_wrong in wrong:
                 Console().print(each_wrong, markup=False)
@@ -97,7 +106,7 @@ def _worker(part: int, workers: int, only: str, each: int, file: Path) -> subpro
 
 
 def _work(folder: Path, file: Path, only: str, each: int, part: int, workers: int) -> None:
-    console = Console()
+    console, version = Console(), _version()
     done = {json.loads(line)["name"] for line in _lines(file)}
     company = Company(folder, spark_session(load_settings(folder / "session")))
     company.open(customers=_CUSTOMERS)
@@ -111,9 +120,12 @@ def _work(folder: Path, file: Path, only: str, each: int, part: int, workers: in
             company.spark.range(1).collect()  # this process's own Java is none of the faults'
             company.forget_tables()
             with file.open("a", encoding="utf-8") as stream:
-                stream.write(
-                    json.dumps({"name": fault.name, "result": result and asdict(result)}) + "\n"
-                )
+                stated = {
+                    "name": fault.name,
+                    "version": version,
+                    "result": result and asdict(result),
+                }
+                stream.write(json.dumps(stated, ensure_ascii=False) + "\n")
             if result is None:
                 state = "[dim]did not happen[/dim]"
             elif result.survived:
@@ -122,6 +134,18 @@ def _work(folder: Path, file: Path, only: str, each: int, part: int, workers: in
                 state = f"[red]NOT SURVIVED[/red] {result.problem} {result.difference}"
             console.print(f"{number}/{len(mine)} {fault.name}: {state}", soft_wrap=True)
         company.close()
+
+
+def _version() -> str:
+    """The commit of the code that is broken."""
+    asked = ["git", "-C", str(_PAGE.parent), "rev-parse", "--short=7", "HEAD"]
+    return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _versions(file: Path) -> Counter[str]:
+    """How many faults were put to each version, the oldest first."""
+    stated = (json.loads(line) for line in _lines(file))
+    return Counter(each["version"] for each in stated if each["result"] is not None)
 
 
 def _by_turns(found: list[Fault], most: int) -> list[Fault]:

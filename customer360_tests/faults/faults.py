@@ -213,4 +213,10 @@ def survive(company: Company, fault: Fault) -> Result | None:
     except Exception as error:  # noqa: BLE001 - which is what this is to find
         problem = f"{type(error).__name__}: {' '.join(str(error).split())}"
     where = f"{fault.step.name}: {fault.where}"
-    return Result(fault.kind, where, how, problem, difference, time.monotonic() - begun)
+    how, problem = (_anywhere(text, company) for text in (how, problem))
+    return Result(fault.kind, where, how, problem, difference, round(time.monotonic() - begun, 1))
+
+
+def _anywhere(text: str, company: Company) -> str:
+    """``text`` without the folder that this company happens to be in."""
+    return re.sub(rf"{re.escape(str(company.folder))}/(home\d*|real)", "/…", text)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from customer360_tests.faults.faults import KILLED, WENT_ON, Result
 
@@ -18,10 +19,10 @@ with one that nobody disturbed: every row of every table and campaign list, afte
 the warehouse and its marts; net revenue to the cent; and `customer360 reconcile` without a
 difference. What says when, or by which run, a row was made is left out.
 
-`make faults` breaks the runs and writes this page; it takes hours, and fails where a row or a cent
-is lost, or where fewer than 200 faults of 15 kinds and 60 kills happened. `make test` has six of
-them. What is not among them: an object store, which the lakehouse can be on but no test has; power
-cuts, where what was written has not reached the disk.
+`make faults` breaks the runs and writes this page; it takes hours, goes on where it was stopped,
+and fails where a row or a cent is lost, or where fewer than 200 faults of 15 kinds and 60 kills
+happened. `make test` has six of them. What is not among them: an object store, which the lakehouse
+can be on but no test has; power cuts, where what was written has not reached the disk.
 
 | Fault | Injected | Killed | Ended with one line | Went on | Survived | Rows lost | Cents lost |
 |---|---:|---:|---:|---:|---:|---:|---:|
@@ -46,17 +47,23 @@ def shortcomings(results: Sequence[Result]) -> list[str]:
     return [*few, *lost]
 
 
-def page(results: Sequence[Result], absent: Sequence[str] = ()) -> str:
+def page(
+    results: Sequence[Result],
+    absent: Sequence[str] = (),
+    versions: Mapping[str, int] = MappingProxyType({}),
+) -> str:
     """The page, as Markdown.
 
     Args:
         results: Of the faults that happened.
         absent: Names of those that did not.
+        versions: How many of them were put to each version of the code.
     """
     kinds = list(dict.fromkeys(each.kind for each in results))
     rows = [_row(kind, [each for each in results if each.kind == kind]) for kind in kinds]
     rows.append(_row(f"**{len(kinds)} kinds**", results))
-    return _INTRO + "\n".join(rows) + "\n" + _where(results) + _absent(absent) + _said(results)
+    parts = (_where(results), _of_versions(versions), _absent(absent), _said(results))
+    return _INTRO + "\n".join(rows) + "\n" + "".join(parts)
 
 
 def _row(kind: str, results: Sequence[Result]) -> str:
@@ -77,6 +84,11 @@ def _where(results: Sequence[Result]) -> str:
         for step in steps
     )
     return f"\nWhere: {counted}.\n"
+
+
+def _of_versions(versions: Mapping[str, int]) -> str:
+    counted = ", ".join(f"{count} to `{version}`" for version, count in versions.items())
+    return f"\nBy the commit they were put to: {counted}.\n" if counted else ""
 
 
 def _absent(names: Sequence[str]) -> str:

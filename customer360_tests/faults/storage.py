@@ -25,6 +25,7 @@ from customer360_tests.faults.faults import WENT_ON, Fault, Night, NotInjectedEr
 from customer360_tests.faults.kills import numbered, where
 
 DISK_BYTES = 512 << 20
+LEAST_BYTES = 1 << 20
 
 
 def errors(company: Company) -> Iterator[Fault]:
@@ -73,7 +74,9 @@ class _Full:
         free = state.f_bavail * state.f_frsize
         if free > DISK_BYTES:
             raise NotInjectedError("there is no small disk to fill")
-        room = int(self.share * night.company.grown[night.step.name])
+        # A step that ends with less than it began with needs room on its way.
+        grown = max(night.company.grown[night.step.name], LEAST_BYTES)
+        room = int(self.share * grown)
         with ballast.open("wb") as stream:
             os.posix_fallocate(stream.fileno(), 0, max(free - room, 1))
         try:

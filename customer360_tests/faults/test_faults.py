@@ -70,11 +70,13 @@ def test_the_page_counts_what_was_lost() -> None:
         ),
         Result("file empty", "night: CSV", "went on", "", Difference(), 9.0),
     ]
-    text = page(found)
+    text = page(found, ["quota; night: 64 KB a file"], {"abc1234": 3, "def5678": 1})
     assert "| SIGKILL in a commit | 2 | 2 | 0 | 0 | 1 | 3 | 250 |" in text
     assert "| file empty | 2 | 0 | 1 | 1 | 2 | 0 | 0 |" in text
     assert "| **2 kinds** | 4 | 2 | 1 | 1 | 3 | 3 | 250 |" in text
     assert "Where: 3 in the night, 1 in the first load." in text
+    assert "By the commit they were put to: 3 to `abc1234`, 1 to `def5678`." in text
+    assert "1 more did not happen" in text
     assert "| file empty | files: orders.csv is empty |" in text
 
 
