@@ -168,22 +168,22 @@ class Losses:
                     }
         return found
 
-    def choice(self, simplest_first: Sequence[str]) -> str:
-        """The simplest that is not worse than the best of any figure beyond the interval.
+    def choice(self, preferred_first: Sequence[str]) -> str:
+        """The first that is not worse than the best of any figure beyond the interval.
 
         Where each is worse than somebody, the one whose worst regret is the least, counted in
         widths of the interval.
 
         Args:
-            simplest_first: The predictions that may be chosen.
+            preferred_first: The predictions that may be chosen.
         """
-        best = {f: losses.iloc[0].idxmin() for f, losses in self.by_figure.items()}
+        best = {f: str(losses.iloc[0].idxmin()) for f, losses in self.by_figure.items()}
 
         def regret(name: str) -> float:
             """Of all figures the largest; above 0 beyond the interval."""
             found = [self.difference(f, name, other) for f, other in best.items()]
             return max(i.low / max(i.high - i.low, 1e-300) for i in found)
 
-        regrets = {name: regret(name) for name in simplest_first}
-        fine = [name for name in simplest_first if regrets[name] <= 0]
+        regrets = {name: regret(name) for name in preferred_first}
+        fine = [name for name in preferred_first if regrets[name] <= 0]
         return fine[0] if fine else min(regrets, key=lambda name: regrets[name])
