@@ -15,8 +15,12 @@ PAIRED = "paired_"
 DIFFERENCES = "The model's figure less the other's, on the same customers, with 90 % intervals"
 """What a table of differences is headed by."""
 
-JUDGED_BY = ("mae", "rmse", "normalized_gini", "brier", "roc_auc")
-"""Figures of which the differences are logged."""
+AMOUNT_LOSSES = ("mae", "rmse", "normalized_gini")
+"""By which differences of predicted amounts are shown."""
+
+PROBABILITY_LOSSES = ("brier", "roc_auc")
+"""By which probabilities are chosen and their differences shown: how true they are, and how well
+they order."""
 
 _OTHERS = ("baseline_", "candidate_", "champion_")
 _OWN = "test_"
@@ -161,7 +165,11 @@ def differences(metrics: Mapping[str, float]) -> pd.DataFrame:
         if not name.startswith(PAIRED) or f"{name}_low" not in metrics:
             continue
         pair = name.removeprefix(PAIRED)
-        figure = next(figure for figure in JUDGED_BY if pair.endswith(f"_{figure}"))
+        figure = next(
+            figure
+            for figure in (*AMOUNT_LOSSES, *PROBABILITY_LOSSES)
+            if pair.endswith(f"_{figure}")
+        )
         sign = -1.0 if higher_is_better(figure) else 1.0
         low, high = metrics[f"{name}_low"], metrics[f"{name}_high"]
         ends = sorted((sign * low, sign * high))

@@ -28,12 +28,6 @@ Groups = NDArray[np.intp]
 JUDGED_ROWS = 50_000
 """Customers that are drawn from, at most: more would tell of differences that nobody acts on."""
 
-AMOUNT_FIGURES = ("mae", "rmse", "normalized_gini")
-"""By which predicted amounts are chosen: budgets add them up, lists go by their order."""
-
-PROBABILITY_FIGURES = ("brier", "roc_auc")
-"""By which probabilities are chosen: how true they are, and how well they order."""
-
 
 @dataclass(frozen=True)
 class _Prediction:
@@ -115,7 +109,7 @@ class Losses:
         Args:
             predictions: By name, a value a customer.
             came: What came of each, in the same order; of probabilities 1 or 0.
-            figures: Of `AMOUNT_FIGURES` or `PROBABILITY_FIGURES`.
+            figures: Of `AMOUNT_LOSSES` or `PROBABILITY_LOSSES` of `customer360.models.comparison`.
             resamples: How often customers are drawn again.
             seed: Same seed, same losses.
         """

@@ -6,21 +6,22 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from customer360.models.comparison import AMOUNT_LOSSES, PROBABILITY_LOSSES
 from customer360.models.evaluation import normalized_gini
-from customer360.models.paired import AMOUNT_FIGURES, PROBABILITY_FIGURES, Losses
+from customer360.models.paired import Losses
 
 
 def test_losses_are_the_figures_themselves() -> None:
     """By hand, and by scikit-learn: the first row is of the customers as they are."""
     came = np.array([0.0, 10.0, 0.0, 30.0])
     expected = np.array([0.0, 20.0, 10.0, 30.0])
-    losses = Losses.of({"one": expected}, came, AMOUNT_FIGURES, resamples=3).by_figure
+    losses = Losses.of({"one": expected}, came, AMOUNT_LOSSES, resamples=3).by_figure
     assert losses["mae"]["one"][0] == 5.0
     assert losses["rmse"]["one"][0] == pytest.approx(np.sqrt(200 / 4))
     assert losses["normalized_gini"]["one"][0] == pytest.approx(-normalized_gini(expected, came))
     random = np.random.default_rng(1)
     labels, scores = random.integers(0, 2, 300), random.integers(0, 40, 300) / 40
-    losses = Losses.of({"p": scores}, labels, PROBABILITY_FIGURES, resamples=1).by_figure
+    losses = Losses.of({"p": scores}, labels, PROBABILITY_LOSSES, resamples=1).by_figure
     assert losses["roc_auc"]["p"][0] == pytest.approx(-roc_auc_score(labels, scores))
     assert losses["brier"]["p"][0] == pytest.approx(np.mean((scores - labels) ** 2))
 
@@ -55,10 +56,10 @@ def test_the_simplest_within_noise_is_chosen() -> None:
         "rich": came + noise["rich"] * 0.99,
         "perfect": came + noise["simple"] / 10,
     }
-    losses = Losses.of(predictions, came, AMOUNT_FIGURES)
+    losses = Losses.of(predictions, came, AMOUNT_LOSSES)
     assert losses.choice(["mean", "simple", "rich", "perfect"]) == "perfect"
     without = {name: predictions[name] for name in ("mean", "simple", "rich")}
-    assert Losses.of(without, came, AMOUNT_FIGURES).choice(["mean", "simple", "rich"]) == "simple"
+    assert Losses.of(without, came, AMOUNT_LOSSES).choice(["mean", "simple", "rich"]) == "simple"
 
 
 def test_where_each_is_worse_than_somebody_the_least_regret_counts() -> None:
@@ -69,7 +70,7 @@ def test_where_each_is_worse_than_somebody_the_least_regret_counts() -> None:
         "order": came * 10,
         "level": came + random.normal(0, 5, 3_000),
     }
-    losses = Losses.of(predictions, came, AMOUNT_FIGURES)
+    losses = Losses.of(predictions, came, AMOUNT_LOSSES)
     assert "mae" in losses.worse("order", "level")
     assert losses.worse("level", "order") == ("normalized_gini",)
     assert losses.choice(["order", "level"]) == "level"

@@ -22,7 +22,8 @@ from customer360.models.churn.features import design_matrix
 from customer360.models.churn.fitting import XgboostFit
 from customer360.models.churn.line import Line, fit_line
 from customer360.models.churn.model import ChurnModel, Floats, blended
-from customer360.models.paired import PROBABILITY_FIGURES, Losses
+from customer360.models.comparison import PROBABILITY_LOSSES
+from customer360.models.paired import Losses
 from customer360.models.sampling import DatedRows, every_nth, halves
 
 KINDS = ("base_rate", "hiatus_rule", "blend", "logistic_regression", "xgboost")
@@ -65,7 +66,7 @@ def choose(rows: DatedRows, fit: XgboostFit, empty: ChurnModel) -> Choice:
         fit: The trees, of all teaching rows, with scores of those that they have not seen.
         empty: The model without anything learnt: windows and limits.
     """
-    losses = Losses.of(_on_validation(rows, fit), rows.validate["churned"], PROBABILITY_FIGURES)
+    losses = Losses.of(_on_validation(rows, fit), rows.validate["churned"], PROBABILITY_LOSSES)
     return Choice(losses.choice(KINDS), models_of(rows.teaching, fit, empty), losses)
 
 

@@ -12,14 +12,14 @@ from customer360.models.bootstrap import bootstrap_intervals, interval_metrics
 from customer360.models.churn.features import design_matrix
 from customer360.models.churn.model import ChurnModel, Floats
 from customer360.models.churn.reasons import mean_contributions
-from customer360.models.comparison import MODEL
+from customer360.models.comparison import MODEL, PROBABILITY_LOSSES
 from customer360.models.evaluation import (
     prefixed,
     probability_metrics,
     ranking_metrics,
     rule_metrics,
 )
-from customer360.models.paired import PROBABILITY_FIGURES, Losses
+from customer360.models.paired import Losses
 from customer360.models.profit import ProfitCurve
 from customer360.models.sampling import every_nth
 from customer360.models.windows import AsOfGrid
@@ -105,7 +105,7 @@ def _paired(
     probable = {name: p for name, p in (rules | dict(others)).items() if name != model.kind}
     ranked = {MODEL: predicted, "recency_ranking": silence}
     came = test["churned"]
-    return Losses.of({MODEL: predicted} | probable, came, PROBABILITY_FIGURES).metrics(
+    return Losses.of({MODEL: predicted} | probable, came, PROBABILITY_LOSSES).metrics(
         MODEL
     ) | Losses.of(ranked, came, ["roc_auc"]).metrics(MODEL)
 

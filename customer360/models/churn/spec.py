@@ -31,8 +31,7 @@ class ChurnSpec(ModelSpec["ChurnModel"]):
     name = "churn"
     description = (
         "XGBoost and logistic regression: who of the active customers will buy nothing in the "
-        "horizon. Trained on "
-        "earlier as-of dates, tested on a later one, beside the hiatus rule."
+        "horizon. Trained on earlier as-of dates, tested on a later one, beside the hiatus rule."
     )
     kinds = frozenset({"xgboost", "mlflow"})
     scores = CHURN_SCORES

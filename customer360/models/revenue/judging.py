@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.inspection import permutation_importance
 
 from customer360.models.bootstrap import amount_intervals, interval_metrics
-from customer360.models.comparison import MODEL
+from customer360.models.comparison import AMOUNT_LOSSES, MODEL
 from customer360.models.evaluation import (
     amount_metrics,
     decile_table,
@@ -19,7 +19,7 @@ from customer360.models.evaluation import (
     probability_metrics,
     ranking_metrics,
 )
-from customer360.models.paired import AMOUNT_FIGURES, Losses
+from customer360.models.paired import Losses
 from customer360.models.revenue.features import FEATURES
 from customer360.models.revenue.model import RevenueModel
 from customer360.models.revenue.reasons import by_feature, in_currency
@@ -89,7 +89,8 @@ def judged_metrics(
     metrics |= prefixed("test_new_customers", amount_metrics(predicted[new], actual[new]))
     days = year_days(test)
     rivals = {name: rule(test, model.horizon_days, days) for name, rule in RULES.items()} | {
-        name: other.at(days).predict(test) for name, other in others.items()
+        name: predicted if name == model.kind else other.at(days).predict(test)
+        for name, other in others.items()
     }
     baselines = (*RULES, "mean", "linear")
     for name, amounts in rivals.items():
@@ -101,7 +102,7 @@ def judged_metrics(
         elif name != model.kind:
             metrics |= prefixed(f"candidate_{name}", amount_metrics(amounts, actual))
     judged = {name: amounts for name, amounts in rivals.items() if name != model.kind}
-    metrics |= Losses.of(judged | {MODEL: predicted}, actual, AMOUNT_FIGURES).metrics(MODEL)
+    metrics |= Losses.of(judged | {MODEL: predicted}, actual, AMOUNT_LOSSES).metrics(MODEL)
     if champion is not None:
         metrics |= prefixed("champion", amount_metrics(champion.at(days).predict(test), actual))
     return metrics
