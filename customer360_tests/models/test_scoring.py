@@ -15,6 +15,7 @@ from customer360.models.lifetime_value.gamma_gamma import GammaGamma
 from customer360.models.lifetime_value.pareto_nbd import ParetoNbd
 from customer360.models.lifetime_value.scoring import (
     HORIZONS,
+    LEAVING_FIGURES,
     KnownScores,
     LifetimeValueModel,
     frozen,

@@ -32,6 +32,7 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 from customer360.gold.terms import LEFT_DAYS, RISK_FROM
+from customer360.language import Language
 from customer360.models.evaluation import SMALLEST_PROBABILITY
 from customer360.models.lifetime_value.purchase_model import Floats, PurchaseModel
 
@@ -335,6 +336,20 @@ def from_metrics(metrics: Mapping[str, float]) -> pd.DataFrame:
         if f"{BY_RISK}{who}_{risk}_{_SHOWN[0]}" in metrics
     ]
     return pd.DataFrame(rows, columns=columns)
+
+
+def readable(table: pd.DataFrame, language: Language) -> pd.DataFrame:
+    """`returns_by_risk`'s table as text for people, shares in per cent."""
+    return pd.DataFrame(
+        {
+            language("models.who"): [language(f"models.who_{who}") for who in table["who"]],
+            language("models.risk"): [language.named("risk", risk) for risk in table["risk"]],
+            language("models.people"): [language.number(n) for n in table["customers"]],
+            language("column.has_left"): [language.percent(p, 0) for p in table["has_left"]],
+            language("models.expected_back"): [language.percent(p, 0) for p in table["expected"]],
+            language("models.came_back"): [language.percent(p, 0) for p in table["returned"]],
+        }
+    )
 
 
 @dataclass(frozen=True)
