@@ -19,13 +19,13 @@ MONEY = frozenset(
         "expected_revenue_365d",
         "expected_revenue_365d_low",
         "expected_revenue_365d_high",
-        "expected_loss",
+        "value_at_stake",
     }
 )
 SHARES = frozenset(
     {
         "churn_probability",
-        "probability_alive",
+        "has_left",
         "revenue_share",
         "customer_share",
         "share",

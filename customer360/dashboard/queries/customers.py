@@ -21,8 +21,8 @@ COLUMNS = (
     "churn_risk",
     "churn_probability",
     "expected_revenue_365d",
-    "expected_loss",
-    "probability_alive",
+    "value_at_stake",
+    "has_left",
     "net_revenue",
     "purchase_days",
     "last_purchase_on",
@@ -32,9 +32,9 @@ COLUMNS = (
 
 SORTABLE = (
     "expected_revenue_365d",
-    "expected_loss",
+    "value_at_stake",
     "churn_probability",
-    "probability_alive",
+    "has_left",
     "net_revenue",
     "purchase_days",
     "last_purchase_on",

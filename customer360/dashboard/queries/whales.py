@@ -25,7 +25,7 @@ def largest(reading: Reading, as_of: date, limit: int) -> pd.DataFrame:
         customer_key, segment, coalesce(state, country) AS region,
         coalesce({LEAVING.condition}, false) AS leaving, discounted_value_12m,
         expected_revenue_365d, expected_revenue_365d_low, expected_revenue_365d_high,
-        net_revenue_365d, probability_alive, churn_probability, churn_risk, last_purchase_on,
+        net_revenue_365d, has_left, churn_probability, churn_risk, last_purchase_on,
         next_best_action
         """,
         as_of,
@@ -40,7 +40,7 @@ def leaving(reading: Reading, as_of: date, limit: int) -> pd.DataFrame:
         LEAVING,
         """
         customer_key, segment, coalesce(state, country) AS region, churn_probability, churn_risk,
-        net_revenue_365d, expected_revenue_365d, probability_alive, last_purchase_on,
+        net_revenue_365d, expected_revenue_365d, has_left, last_purchase_on,
         next_best_action
         """,
         as_of,
