@@ -20,6 +20,7 @@ MONEY = frozenset(
         "expected_revenue_365d_low",
         "expected_revenue_365d_high",
         "expected_loss",
+        "refunded",
     }
 )
 SHARES = frozenset(
@@ -28,6 +29,7 @@ SHARES = frozenset(
         "probability_alive",
         "revenue_share",
         "customer_share",
+        "refund_rate",
         "share",
     }
 )
