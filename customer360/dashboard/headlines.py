@@ -159,7 +159,7 @@ def _refunds(days: pd.DataFrame, month: Span | None, first_day: date) -> list[Se
 def worded(sentences: list[Sentence], t: Language) -> str:
     """The sentences as the language writes them."""
     return " ".join(
-        _capitalised(t(f"overview.says.{each.code}", **_written(each, t))) for each in sentences
+        capitalised(t(f"overview.says.{each.code}", **_written(each, t))) for each in sentences
     )
 
 
@@ -203,6 +203,6 @@ def period_name(kind: Kind, day: date, t: Language) -> str:
     return str(format_skeleton(_SKELETONS[kind], day, locale=t.locale))
 
 
-def _capitalised(text: str) -> str:
-    """A sentence may begin with the name of a month, which some languages write small."""
+def capitalised(text: str) -> str:
+    """``text`` as it begins: with the name of a month, which some languages write small."""
     return text[:1].upper() + text[1:]

@@ -92,7 +92,7 @@ def test_overview_shows_the_figures(shown) -> None:
                 "Net revenue in March 2024 was R\\$680: +100% on February 2024.",
                 "No regular went quiet in the last 30 days; 1 keeps buying.",
                 "April to June 2024: R\\$1,950 expected.",  # 91 days of 150 a week
-                "Active everywhere means a purchase in the last 91 days: 5 customers are.",
+                "Active always means a purchase in the last 91 days: 5 customers are.",
                 "There is no earlier forecast to compare with what came.",
             ],
         ),
@@ -104,7 +104,7 @@ def test_overview_shows_the_figures(shown) -> None:
                 "Nenhum cliente frequente silenciou nos últimos 30 dias; 1 continua comprando.",
                 "Abril a junho de 2024: espera-se uma receita líquida de R\\$ 1.950.",
                 "comprou nos últimos 91 dias. 5 clientes estão nesse caso.",
-                "Não há previsão anterior para comparar com o que veio.",
+                "Não há previsão anterior para comparar com o realizado.",
             ],
         ),
     ],
@@ -122,7 +122,7 @@ def test_overview_compares_periods_and_says_which_days(shown) -> None:
     assert found["2024 so far"] == "R$1,230"
     words = said(test)
     assert "Net revenue of 1 Mar 2024 to 31 Mar 2024" in words
-    assert "+100% on 1 Feb 2024 to 29 Feb 2024 (R\\$340)" in words
+    assert "**+100%** on 1 Feb 2024 to 29 Feb 2024 (R\\$340)" in words
     assert words.count("No data of the period before.") == 2
     (table,) = [each.value for each in test.dataframe if "refund_rate" in each.value]
     assert list(table["period"]) == ["March 2024", "February 2024", "Q1 2024", "2024 so far"]

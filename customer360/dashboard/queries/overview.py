@@ -232,7 +232,7 @@ def held_back(reading: Reading, as_of: date) -> tuple[float, float] | None:
     """What the forecasting model expected of days that it had not seen, and what came.
 
     Net revenue of the customers whom it knew, in currency, from the training's own figures; None
-    where these do not say.
+    where these do not say, or nothing came.
     """
     figures = reading.frame_if(
         "serving.model_figures",
@@ -248,7 +248,8 @@ def held_back(reading: Reading, as_of: date) -> tuple[float, float] | None:
     if len(figures) < 2:
         return None
     found = dict(zip(figures["figure"], figures["value"], strict=True))
-    return found["revenue_total_expected"], found["revenue_total_actual"]
+    came = float(found["revenue_total_actual"])
+    return (float(found["revenue_total_expected"]), came) if came > 0 else None
 
 
 def concentration(reading: Reading, as_of: date, value: Value) -> pd.DataFrame:

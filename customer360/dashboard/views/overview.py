@@ -105,7 +105,7 @@ def _comparisons(page: Page, days: pd.DataFrame, first_day: date) -> None:
     rows = []
     for column, each in zip(st.columns(len(found)), found, strict=True):
         now = periods.totals(days, each.now)
-        name = headlines.period_name(each.kind, each.begin, t)
+        name = headlines.capitalised(headlines.period_name(each.kind, each.begin, t))
         label = name if each.whole else t("overview.compare.so_far", period=name)
         lines = [t("overview.compare.days", days=_days(page, each.now))]
         if each.now.first > each.begin:
@@ -148,7 +148,7 @@ def _row(period: str, span: Span, sums: dict[str, float]) -> dict[str, object]:
 
 
 def _named_days(page: Page, compared: periods.Comparison, span: Span) -> str:
-    name = headlines.period_name(compared.kind, span.first, page.t)
+    name = headlines.capitalised(headlines.period_name(compared.kind, span.first, page.t))
     return name if compared.whole else page.t("overview.compare.same_days", period=name)
 
 
@@ -348,6 +348,7 @@ def _past_errors(page: Page, foreseen: pd.DataFrame) -> list[str]:
                 "overview.error.held_back",
                 expected=t.short_money(expected),
                 came=t.short_money(came),
+                error=abs(expected / came - 1),
             )
         )
     return said
