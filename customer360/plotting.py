@@ -34,6 +34,9 @@ HEIGHT = 300
 PLAIN = ",~f"
 """Numbers of an axis written out, in the language of d3-format; "~s" says 2k for 2,000."""
 
+DAY = "%e %b %Y"
+"""A day of a time axis, in the language of d3-time-format: which year it is of, too."""
+
 AnyChart = alt.Chart | alt.LayerChart | alt.FacetChart
 
 
@@ -97,27 +100,49 @@ def dated(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
 def time_axis(time: str, title: str, *, months: bool) -> alt.X:
     """The axis of days or, with a label under the middle of its bar, of ``months``."""
     if not months:
-        return alt.X(f"{time}:T", title=title, timeUnit="yearmonthdate")
+        axis = alt.Axis(format=DAY, tickCount=8, labelOverlap=True)
+        return alt.X(f"{time}:T", title=title, timeUnit="yearmonthdate", axis=axis)
     # A month is a name and no moment: its label belongs under the middle of its bar.
     axis = alt.Axis(format="%b %Y", labelAngle=0, labelOverlap=True)
     return alt.X(f"{time}:O", title=title, timeUnit="yearmonth", axis=axis)
 
 
+def faint(partial: str) -> Any:
+    """Opacity of marks: faint where the column ``partial`` says that the period is not whole."""
+    return alt.condition(alt.datum[partial], alt.value(0.45), alt.value(1.0))
+
+
 def bars_over_time(
-    frame: pd.DataFrame, time: str, value: str, *, x: str, y: str, months: bool
+    frame: pd.DataFrame,
+    time: str,
+    value: str,
+    *,
+    x: str,
+    y: str,
+    months: bool,
+    partial: str | None = None,
 ) -> alt.Chart:
-    """One bar a month, or a day that a period begins with."""
-    return (
-        alt.Chart(dated(frame, time), height=HEIGHT)
-        .mark_bar(color=BLUE)
-        .encode(
-            time_axis(time, x, months=months),
-            alt.Y(f"{value}:Q", title=y, axis=alt.Axis(format="~s")),
-            [
-                alt.Tooltip(f"{time}:T", title=x),
-                alt.Tooltip(f"{value}:Q", title=y, format=",.0f"),
-            ],
-        )
+    """One bar a month, or a day that a period begins with.
+
+    Args:
+        frame: A row a bar.
+        time: Column of the period's first day.
+        value: Column of the bar's length.
+        x: Title of the time axis.
+        y: Title of the values' axis.
+        months: Whether a bar is a month.
+        partial: Column that is true where the period is not whole; its bar is faint.
+    """
+    bars = alt.Chart(dated(frame, time), height=HEIGHT).mark_bar(color=BLUE)
+    if partial is not None:
+        bars = bars.encode(opacity=faint(partial))
+    return bars.encode(
+        time_axis(time, x, months=months),
+        alt.Y(f"{value}:Q", title=y, axis=alt.Axis(format="~s")),
+        [
+            alt.Tooltip(f"{time}:T", title=x),
+            alt.Tooltip(f"{value}:Q", title=y, format=",.0f"),
+        ],
     )
 
 

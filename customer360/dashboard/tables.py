@@ -20,6 +20,7 @@ MONEY = frozenset(
         "expected_revenue_365d_low",
         "expected_revenue_365d_high",
         "value_at_stake",
+        "refunded",
     }
 )
 SHARES = frozenset(
@@ -28,6 +29,7 @@ SHARES = frozenset(
         "has_left",
         "revenue_share",
         "customer_share",
+        "refund_rate",
         "share",
     }
 )

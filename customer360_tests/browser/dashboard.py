@@ -83,6 +83,7 @@ def settle(opened: Page) -> None:
     opened.locator("h1").first.wait_for(timeout=60_000)
     opened.wait_for_function(
         "() => !document.querySelector('[data-testid=\"stStatusWidget\"]')"
+        " && !document.querySelector('[data-test-script-state=\"running\"]')"
         " && !document.querySelector('[data-testid=\"stSkeleton\"]')"
         " && !document.querySelector('[data-stale=\"true\"]')",
         timeout=60_000,

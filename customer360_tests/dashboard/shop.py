@@ -113,6 +113,7 @@ NOW = [
     _customer(1, "champions", "555", 600, state="SP", churn_probability=0.1, churn_risk="low",
               expected_revenue_365d=500, probability_alive=0.95, purchase_days=3, orders=3,
               last_purchase_on=date(2024, 3, 20), days_since_last_purchase=11,
+              mean_days_between_purchases=35,
               next_best_action="reward_and_ask_for_referrals"),
     _customer(2, "at_risk", "311", 30, state="SP", churn_probability=0.6, churn_risk="high",
               expected_revenue_365d=40, probability_alive=0.4, purchase_days=1, orders=1,

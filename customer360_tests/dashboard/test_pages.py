@@ -77,9 +77,59 @@ def test_every_page_works(shown, name: str, language: str) -> None:
 def test_overview_shows_the_figures(shown) -> None:
     found = metrics(shown("overview"))
     assert found["Net revenue"] == "R$1,230"
-    assert found["Active customers"] == "5"
+    assert found["Customers who bought"] == "5"
     assert found["Refund rate"] == "2.4%"  # 30 of 1,260
+    assert found["Refunds"] == "R$30.00"
     assert metrics(shown("overview", "pt"))["Receita líquida"] == "R$\xa01.230"
+
+
+@pytest.mark.parametrize(
+    ("language", "sentences"),
+    [
+        (
+            "en",
+            [
+                "Net revenue in March 2024 was R\\$680: +100% on February 2024.",
+                "No regular went quiet in the last 30 days; 1 keeps buying.",
+                "April to June 2024: R\\$1,950 expected.",  # 91 days of 150 a week
+                "Active always means a purchase in the last 91 days: 5 customers are.",
+                "There is no earlier forecast to compare with what came.",
+            ],
+        ),
+        (
+            "pt",
+            [
+                "A receita líquida de março de 2024 foi de R\\$ 680: +100% em relação a "
+                "fevereiro de 2024.",
+                "Nenhum cliente frequente silenciou nos últimos 30 dias; 1 continua comprando.",
+                "Abril a junho de 2024: espera-se uma receita líquida de R\\$ 1.950.",
+                "comprou nos últimos 91 dias. 5 clientes estão nesse caso.",
+                "Não há previsão anterior para comparar com o realizado.",
+            ],
+        ),
+    ],
+)
+def test_overview_says_what_the_figures_mean(shown, language: str, sentences: list[str]) -> None:
+    words = said(shown("overview", language)).replace("\xa0", " ")
+    assert [each for each in sentences if each not in words] == []
+
+
+def test_overview_compares_periods_and_says_which_days(shown) -> None:
+    test = shown("overview")
+    found = metrics(test)
+    assert found["March 2024"] == "R$680"
+    assert found["Q1 2024"] == "R$1,230"
+    assert found["2024 so far"] == "R$1,230"
+    words = said(test)
+    assert "Net revenue of 1 Mar 2024 to 31 Mar 2024" in words
+    assert "**+100%** on 1 Feb 2024 to 29 Feb 2024 (R\\$340)" in words
+    assert words.count("No data of the period before.") == 2
+    (table,) = [each.value for each in test.dataframe if "refund_rate" in each.value]
+    assert list(table["period"]) == ["March 2024", "February 2024", "Q1 2024", "2024 so far"]
+    assert list(table["refunded"]) == [20, 10, 30, 30]
+    assert list(table["from_day"].astype(str)) == [
+        "2024-03-01", "2024-02-01", "2024-01-01", "2024-01-01"
+    ]  # fmt: skip
 
 
 def test_overview_of_a_period(shown) -> None:
