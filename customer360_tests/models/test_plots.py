@@ -155,7 +155,10 @@ def test_axes_are_named_with_their_units(specs) -> None:
             "Mean probability alive of each tenth (n = customers)",
             "Share with a purchase",
         ),
-        "profit": ("Share of active customers contacted, most profitable first", "Profit (currency)"),
+        "profit": (
+            "Share of active customers contacted, most profitable first",
+            "Profit (currency)",
+        ),
         "by_frequency": (
             "Repeat purchases before the holdout (n = customers)",
             "Mean purchases per customer",
