@@ -5,7 +5,8 @@ first asked for and stops with the last process that uses it, unless ``customer3
 asked it to stay. ``CUSTOMER360_WAREHOUSE_URL`` names any other server instead.
 
 Two roles: the owner, who publishes, and a reader, who sees the published tables and the marts and
-changes nothing, but for one table that it adds rows to, `CONTACTS`. No password is ever part of a command line, a message or a ``repr``.
+changes nothing, but for one table that it adds rows to, `CONTACTS`. No password is ever part of a
+command line, a message or a ``repr``.
 """
 
 from __future__ import annotations
