@@ -19,7 +19,7 @@ from customer360_tests.browser.dashboard import screenshot_pages  # noqa: E402
 WORTH_SHOWING = """
 SELECT customer_key FROM marts.customer_360
 WHERE as_of = (SELECT max(as_of) FROM marts.segment_summary) AND churn_risk = 'high'
-ORDER BY expected_loss DESC NULLS LAST, customer_key LIMIT 1
+ORDER BY value_at_stake DESC NULLS LAST, customer_key LIMIT 1
 """
 """A customer with something to tell: of high risk, with the most to lose."""
 

@@ -19,7 +19,7 @@ MONEY = frozenset(
         "expected_revenue_365d",
         "expected_revenue_365d_low",
         "expected_revenue_365d_high",
-        "expected_loss",
+        "value_at_stake",
     }
 )
 SHARES = frozenset(

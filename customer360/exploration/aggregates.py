@@ -99,7 +99,7 @@ def explore(
     base = customer_base(customer_days, customers, as_of, repeat_days).persist()
     try:
         lorenz = lorenz_curve(base)
-        gaps, times = gap_counts(customer_days, as_of)
+        gaps = gap_counts(customer_days, as_of)
         purchases = _purchases(base)
         period["Customers who bought"] = f"{purchases['customers'].sum():,}"
         return Exploration(
@@ -114,7 +114,7 @@ def explore(
             ),
             order_values=histogram(transactions.where("kind = 'sale'"), "amount"),
             purchases=purchases,
-            gaps=pd.DataFrame({"gap_days": gaps, "times": times}),
+            gaps=pd.DataFrame({"gap_days": gaps.days, "times": gaps.times}),
             correlations=correlations(features),
             lorenz=lorenz,
             top_shares=top_shares(lorenz),

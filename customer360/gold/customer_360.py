@@ -13,7 +13,7 @@ from customer360.gold import rfm_segments as rfm
 from customer360.gold.high_value import HIGH_VALUE_FROM
 from customer360.gold.profiles import with_profile
 from customer360.gold.snapshots import Inputs
-from customer360.gold.terms import NO_CONTACT
+from customer360.gold.terms import NO_CONTACT, RISK_FROM
 from customer360.table_names import (
     CHURN_SCORES,
     CUSTOMER_360,
@@ -36,27 +36,28 @@ class Rule(NamedTuple):
 
 ACTION_RULES = (
     # Who is about to leave comes first, with effort by what there is to lose; then what suits the
-    # segment. Can't Lose Them and At Risk have been silent for so long that a churn score adds
-    # nothing; Lost customers cost more than they bring.
+    # segment. Can't Lose Them and At Risk have been silent for so long that a risk adds nothing;
+    # Lost customers cost more than they bring; who bought for the first time just now is won by a
+    # second purchase, however few come back.
     Rule(rfm.CANT_LOSE, None, None, "call_in_person"),
     Rule(rfm.AT_RISK, None, True, "win_back_with_offer"),
     Rule(rfm.AT_RISK, None, False, "win_back_by_email"),
     Rule(rfm.HIBERNATING, None, None, "remind_in_season"),
     Rule(rfm.LOST, None, None, "spend_nothing"),
+    Rule(rfm.NEW, None, None, "guide_to_second_purchase"),
+    Rule(rfm.PROMISING, None, None, "discount_second_purchase"),
     Rule(None, True, True, "retain_with_offer"),
     Rule(None, True, False, "retain_with_reminder"),
     Rule(rfm.CHAMPIONS, None, None, "reward_and_ask_for_referrals"),
     Rule(rfm.LOYAL, None, True, "offer_premium_products"),
     Rule(rfm.LOYAL, None, False, "offer_bundles"),
     Rule(rfm.POTENTIAL, None, None, "invite_to_loyalty_programme"),
-    Rule(rfm.NEW, None, None, "guide_to_second_purchase"),
-    Rule(rfm.PROMISING, None, None, "discount_second_purchase"),
     Rule(rfm.ATTENTION, None, None, "send_limited_offer"),
     Rule(rfm.SLEEPY, None, None, "show_what_is_new"),
 )
 """The next best action: the first rule that fits.
 
-High risk is churn_risk "high" (no score counts as not high: only active customers have one); high
+High risk is churn_risk "high" (none counts as not high: only active customers have one); high
 value is a monetary score of 4 or 5. Whoever refused marketing is not contacted, whatever the
 rules say; where consent is not known (null), asking for it is left to the campaign.
 """
@@ -103,14 +104,15 @@ def customer_360(
 
     Returns:
         The columns of its contract, one row an ``as_of`` and ``customer_key``; no personal data.
-        ``churn_risk`` is ``risk`` of the churn scores.
+        ``churn_risk`` and ``value_at_stake`` are of active customers, those with a churn score.
     """
     key, columns = ["as_of", "customer_key"], Contract.load(CUSTOMER_360).column_names
     rows = features.select(*(name for name in columns if name in features.columns))
-    scores = (rfm_segments, churn_scores.withColumnRenamed("risk", "churn_risk"), lifetime_value)
-    for table in scores:
-        more = [name for name in columns if name in table.columns and name not in rows.columns]
+    read = (*columns, *_LEAVING)
+    for table in (rfm_segments, churn_scores, lifetime_value):
+        more = [name for name in read if name in table.columns and name not in rows.columns]
         rows = rows.join(table.select(*key, *more), key, "left")
+    rows = _with_leaving(rows)
     attributes = attributes_of(CUSTOMER_360)
     dated = [name for name in attributes if name in attributes_of(HISTORY)]
     rows = with_profile(
@@ -119,6 +121,30 @@ def customer_360(
     undated = [name for name in attributes if name not in dated]
     rows = rows.join(customers.select("customer_key", *undated), "customer_key", "left")
     return rows.withColumn("next_best_action", next_best_action()).select(*columns)
+
+
+_LEAVING = ("risk", "revenue_if_kept_365d")
+"""What leaving is told by beside the table's own columns."""
+
+
+def _with_leaving(rows: DataFrame) -> DataFrame:
+    """With the risk class and the value at stake of who is active."""
+    # Scores of a release that knew less have fewer columns.
+    missing = {"has_left", "overdue", "expected_gap_days", "revenue_if_kept_365d"}
+    rows = rows.withColumns(
+        {name: F.lit(None).cast("double") for name in missing.difference(rows.columns)}
+    )
+    active = F.col("churn_probability").isNotNull()
+    by_left = F.lit(None).cast("string")
+    for risk, least in reversed(RISK_FROM.items()):
+        by_left = F.when(F.col("has_left") >= least, F.lit(risk)).otherwise(by_left)
+    lost = F.col("revenue_if_kept_365d") - F.col("expected_revenue_365d")
+    return rows.withColumns(
+        {
+            "churn_risk": F.when(active, F.coalesce(by_left, F.col("risk"))),
+            "value_at_stake": F.when(active & lost.isNotNull(), F.greatest(lost, F.lit(0.0))),
+        }
+    )
 
 
 def next_best_action() -> Column:

@@ -10,3 +10,12 @@ NO_CONTACT = "do_not_contact"
 
 WINDOWS = (30, 90, 180, 365)
 """Lengths in days of the trailing windows: the last n days up to and including the as-of date."""
+
+LEFT_DAYS = 365
+"""Who buys nothing for so long has left, whatever the calendar: a year holds every season once."""
+
+RISK_FROM = {"high": 0.5, "medium": 0.25, "low": 0.0}
+"""Risk classes with the probability of having left from which they hold, the highest first.
+
+High: the customer has rather left than not.
+"""

@@ -136,7 +136,7 @@ def walk(settings: Settings, log: Path) -> dict[str, str]:
     assert login is not None
     with login.connect() as reader:
         losses = reader.execute(
-            "SELECT expected_loss FROM marts.customer_360 "
+            "SELECT value_at_stake FROM marts.customer_360 "
             "WHERE as_of = (SELECT max(as_of) FROM marts.customer_360) "
             "AND churn_probability IS NOT NULL ORDER BY 1 DESC NULLS LAST LIMIT %s",
             [PAGE_SIZE],
@@ -155,7 +155,7 @@ def walk(settings: Settings, log: Path) -> dict[str, str]:
             go(opened, address, "customers", lang=language, customer=whale[0])
             nothing_failed(opened)
         go(opened, address, "retention", lang="en")
-        found = [float(row["expected_loss"]) for row in downloaded(opened, "churn-list")]
+        found = [float(row["value_at_stake"]) for row in downloaded(opened, "churn-list")]
         assert found == [float(loss) for (loss,) in losses]
         go(opened, address, "what_if", lang="en")
         opened.get_by_role("button", name="Ask the model").click()

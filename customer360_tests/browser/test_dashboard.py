@@ -103,11 +103,11 @@ def test_a_download_holds_the_rows(address: str, opened: Page, login: Login) -> 
     rows = downloaded(opened, "churn-list")
     with login.connect() as connection:
         expected = connection.execute(
-            "SELECT customer_key, expected_loss FROM marts.customer_360 "
-            "WHERE as_of = %s AND expected_loss IS NOT NULL ORDER BY expected_loss DESC",
+            "SELECT customer_key, value_at_stake FROM marts.customer_360 "
+            "WHERE as_of = %s AND value_at_stake IS NOT NULL ORDER BY value_at_stake DESC",
             [AS_OF],
         ).fetchall()
-    assert [(row["customer_key"], float(row["expected_loss"])) for row in rows] == expected
+    assert [(row["customer_key"], float(row["value_at_stake"])) for row in rows] == expected
     assert len(downloaded(opened, "all-churn-list")) == len(expected)
 
 

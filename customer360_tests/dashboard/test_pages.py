@@ -196,7 +196,7 @@ def test_a_name_is_never_markup(shown, monkeypatch) -> None:
     assert test.title[0].value == r"\<b\>Eve\</b\> \[x\]\(http\://x\)"
 
 
-def test_churn_list_is_by_expected_loss(shown) -> None:
+def test_churn_list_is_by_value_at_stake(shown) -> None:
     rows = shown("retention").dataframe[0].value
     assert list(rows["customer_key"]) == [key(n) for n in (4, 1, 2, 5)]
 
@@ -397,7 +397,7 @@ def half_home(tmp_path_factory) -> Settings:
             owner.execute(f"DROP TABLE {table} CASCADE")  # with dbt's views of it
         owner.execute(
             "UPDATE marts.customer_snapshots SET churn_probability = NULL, churn_risk = NULL, "
-            "expected_loss = NULL, expected_revenue_365d = NULL, probability_alive = NULL, "
+            "value_at_stake = NULL, expected_revenue_365d = NULL, probability_alive = NULL, "
             "expected_revenue = NULL"
         )
     for _ in run_dbt(settings, open_warehouse(settings).owner, ["run", "-s", "customer_360"]):

@@ -124,8 +124,8 @@ def test_concentration_ranks_by_value(reading) -> None:
     ("filters", "found"),
     [
         ({}, "14235"),
-        ({"sort": "expected_loss"}, "41253"),  # without a loss last
-        ({"sort": "expected_loss", "descending": False}, "52143"),
+        ({"sort": "value_at_stake"}, "41253"),  # without a loss last
+        ({"sort": "value_at_stake", "descending": False}, "52143"),
         ({"sort": "last_purchase_on"}, "14532"),
         ({"segments": ("champions", "at_risk")}, "12"),
         ({"regions": ("RJ",)}, "35"),
@@ -168,7 +168,7 @@ def test_regions_are_states_or_countries(reading) -> None:
 def test_one_customer(reading) -> None:
     found = customers.customer(reading, AS_OF, key(1))
     assert found is not None
-    assert found.summary["expected_loss"] == pytest.approx(50)
+    assert found.summary["value_at_stake"] == pytest.approx(50)
     assert reasons_in(found.summary, "churn_") == (
         ("last_purchase", '{"ago":40}'),
         ("refunds_none", "{}"),
@@ -219,7 +219,7 @@ def test_cohorts_are_the_newest(reading) -> None:
 def test_risks_and_their_horizon(reading) -> None:
     rows = retention.risks(reading, AS_OF).set_index("churn_risk")
     assert dict(rows["customers"]) == {"high": 2, "medium": 1, "low": 1}
-    assert rows["expected_loss"].sum() == pytest.approx(50 + 24 + 100 + 9)
+    assert rows["value_at_stake"].sum() == pytest.approx(50 + 24 + 100 + 9)
     assert retention.horizon_days(reading, AS_OF) == 42
     assert retention.horizon_days(reading, BEFORE) is None
 

@@ -53,10 +53,10 @@ def test_customer_360_joins_what_is_predicted(made: Marts) -> None:
     rows = {(row["as_of"], row["customer_key"]): row for row in made.rows["customer_360"]}
     assert set(rows) == {(day, key) for day in (JANUARY, FEBRUARY) for key in "abcd"}
     about_to_leave, gone = rows[FEBRUARY, "b"], rows[FEBRUARY, "c"]
-    assert about_to_leave["expected_loss"] == pytest.approx(0.8 * 50)
+    assert about_to_leave["value_at_stake"] == pytest.approx(0.8 * 50)
     assert about_to_leave["churn_reason_1"] == "last_purchase"
     assert about_to_leave["expected_revenue_365d_low"] == 10
-    assert gone["expected_loss"] is None
+    assert gone["value_at_stake"] is None
     assert gone["churn_reason_1"] is None
     # The revenue model was never published: its columns are there, and empty.
     assert {row["expected_revenue"] for row in rows.values()} == {None}
@@ -85,7 +85,7 @@ def test_segments_sum_up_the_customers(made: Marts) -> None:
     assert champions["revenue_share"] == pytest.approx(0.8)
     assert champions["average_churn_probability"] == pytest.approx(0.65)
     assert champions["high_risk_customers"] == 2
-    assert champions["expected_loss"] == pytest.approx(0.5 * 80 + 0.8 * 50)
+    assert champions["value_at_stake"] == pytest.approx(0.5 * 80 + 0.8 * 50)
 
 
 def test_lists_are_of_the_newest_date_and_of_who_consented(made: Marts) -> None:

@@ -21,7 +21,7 @@ COLUMNS = (
     "churn_risk",
     "churn_probability",
     "expected_revenue_365d",
-    "expected_loss",
+    "value_at_stake",
     "probability_alive",
     "net_revenue",
     "purchase_days",
@@ -32,7 +32,7 @@ COLUMNS = (
 
 SORTABLE = (
     "expected_revenue_365d",
-    "expected_loss",
+    "value_at_stake",
     "churn_probability",
     "probability_alive",
     "net_revenue",

@@ -28,11 +28,11 @@ def cohorts(reading: Reading, as_of: date, months: int) -> pd.DataFrame:
 
 
 def risks(reading: Reading, as_of: date) -> pd.DataFrame:
-    """``churn_risk`` with ``customers``, mean probability and summed ``expected_loss``."""
+    """``churn_risk`` with ``customers``, mean probability and summed ``value_at_stake``."""
     return reading.frame(
         """
         SELECT churn_risk, count(*) AS customers,
-               avg(churn_probability) AS churn_probability, sum(expected_loss) AS expected_loss
+               avg(churn_probability) AS churn_probability, sum(value_at_stake) AS value_at_stake
         FROM marts.customer_360
         WHERE as_of = %(as_of)s AND churn_probability IS NOT NULL
         GROUP BY 1

@@ -163,7 +163,6 @@ def _cards(page: Page, customer: customers.Customer) -> None:
             t.percent(row["churn_probability"], 0),
             help=t("customer.churn_help", days=t.number(row["churn_horizon_days"])),
         )
-        st.caption(t.named("risk", _risk(row)))
     with third.container(border=True, height="stretch"):
         st.metric(
             t("customer.value"),
@@ -175,13 +174,19 @@ def _cards(page: Page, customer: customers.Customer) -> None:
             st.caption(t("customer.between", low=t.money(low), high=t.money(high)))
     with fourth.container(border=True, height="stretch"):
         st.metric(
-            t("customer.alive"),
-            t.percent(row["probability_alive"], 0),
-            help=t("customer.alive_help"),
+            t("column.has_left"),
+            t.percent(row["has_left"], 0),
+            help=t("customer.has_left_help"),
         )
-        low, high = row["probability_alive_low"], row["probability_alive_high"]
-        if pd.notna(low):
-            st.caption(t("customer.between", low=t.percent(low, 0), high=t.percent(high, 0)))
+        st.caption(t.named("risk", _risk(row)))
+        if pd.notna(row["expected_gap_days"]):
+            st.caption(
+                t(
+                    "customer.rhythm",
+                    gap=t.days(round(row["expected_gap_days"])),
+                    silence=t.days(row["days_since_last_purchase"]),
+                )
+            )
 
 
 def _risk(row: dict[str, Any]) -> str:

@@ -74,11 +74,11 @@ def _leaving(page: Page, risks: pd.DataFrame) -> None:
     st.markdown(
         t(
             "retention.loss",
-            loss=_escaped(t.short_money(risks["expected_loss"].sum())),
+            loss=_escaped(t.short_money(risks["value_at_stake"].sum())),
             customers=t.number(risks["customers"].sum()),
         )
     )
-    filters = customers.Filters(sort="expected_loss", risks=("high", "medium", "low"))
+    filters = customers.Filters(sort="value_at_stake", risks=("high", "medium", "low"))
     count = page.source.ask(customers.count, page.as_of, filters)
     pages = max(1, -(-count // PAGE_SIZE))
     number = st.number_input(
@@ -89,7 +89,7 @@ def _leaving(page: Page, risks: pd.DataFrame) -> None:
     )[
         [
             "customer_key",
-            "expected_loss",
+            "value_at_stake",
             "churn_probability",
             "churn_risk",
             "expected_revenue_365d",

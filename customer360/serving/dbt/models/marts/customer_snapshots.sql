@@ -8,7 +8,7 @@
         indexes=[
             {"columns": ["as_of", "customer_key"], "unique": true},
             {"columns": ["customer_key text_pattern_ops"]},
-            {"columns": ["as_of", "expected_loss desc nulls last"]},
+            {"columns": ["as_of", "value_at_stake desc nulls last"]},
             {"columns": ["as_of", "expected_revenue_365d desc nulls last"]},
             {"columns": ["as_of", "discounted_value_12m desc nulls last"]},
             {"columns": ["as_of", "net_revenue desc nulls last"]},
@@ -40,7 +40,6 @@ select
     churn.reason_3 as churn_reason_3,
     churn.reason_3_values as churn_reason_3_values,
     churn.horizon_days as churn_horizon_days,
-    customers.churn_probability * customers.expected_revenue_365d as expected_loss,
     value.probability_alive_low,
     value.probability_alive_high,
     value.expected_revenue_365d_low,

@@ -15,6 +15,6 @@ select
     avg(churn_probability) as average_churn_probability,
     count(*) filter (where churn_risk = 'high') as high_risk_customers,
     sum(expected_revenue_365d) as expected_revenue_365d,
-    sum(expected_loss) as expected_loss
+    sum(value_at_stake) as value_at_stake
 from {{ ref("customer_360") }}
 group by as_of, segment
