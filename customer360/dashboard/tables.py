@@ -20,6 +20,8 @@ MONEY = frozenset(
         "expected_revenue_365d_low",
         "expected_revenue_365d_high",
         "value_at_stake",
+        "expected_profit",
+        "discounted_value_12m",
     }
 )
 SHARES = frozenset(

@@ -17,12 +17,16 @@ Research 43(2), equation 1, without the incentive that stayers would get (set it
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from customer360.errors import Customer360Error
+
+if TYPE_CHECKING:
+    from customer360.settings import Settings
 
 Floats = NDArray[np.float64]
 
@@ -62,6 +66,11 @@ class Campaign:
             value = getattr(self, name)
             if not 0 <= value <= 1:
                 raise ProfitError(f"churn {name} is {value}; give a share of 0 to 1 (churn_{name})")
+
+    @classmethod
+    def of(cls, settings: Settings) -> Campaign:
+        """As the deployment's settings say."""
+        return cls(settings.churn_contact_cost, settings.churn_success_rate, settings.churn_margin)
 
     def earned(self, at_stake: ArrayLike) -> Floats:
         """Profit of contacting each customer, in currency.
