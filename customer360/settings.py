@@ -439,6 +439,11 @@ class Settings(BaseSettings):
         return self.home / "models" / "revenue.pkl"
 
     @property
+    def uplift_file(self) -> Path:
+        """What the last campaign that was measured did: figures of groups only."""
+        return self.home / "models" / "uplift.json"
+
+    @property
     def reports_dir(self) -> Path:
         """Pages for people to read."""
         return self.home / "reports"

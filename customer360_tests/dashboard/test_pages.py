@@ -321,8 +321,8 @@ CALLED = {
         ({}, "Usually buys every 31 days, silent for 74 days"),
         ({"expected_gap_days": 0.2}, "Usually buys every 1 day, silent for 74 days"),
         # Not overdue: what the model says.
-        ({"expected_gap_days": 80.0}, "Never gave anything back"),
-        ({"expected_gap_days": None}, "Never gave anything back"),
+        ({"expected_gap_days": 80.0}, "Never had a refund"),
+        ({"expected_gap_days": None}, "Never had a refund"),
         ({"expected_gap_days": None, "churn_reason_1": None}, "Last bought 74 days ago"),
         ({"purchase_days": 1}, "Bought once, 74 days ago"),
     ],

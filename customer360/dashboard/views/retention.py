@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from datetime import date
+
 import pandas as pd
 import streamlit as st
 
@@ -143,9 +146,45 @@ def _profit(page: Page) -> None:
         st.warning(t("retention.no_profit"), icon=":material/block:")
     if campaign != page.economics():
         st.caption(t("retention.sliders_only"))
+    _measured(page)
     with st.expander(t("retention.assumes_title")):
         st.markdown(t("retention.assumes"))
     tables.download(curve.table[["customers", "share", "expected"]], "profit-curve", t)
+
+
+def _measured(page: Page) -> None:
+    """What a past campaign with a control group did; that the success rate is assumed, without."""
+    t, file = page.t, page.settings.uplift_file
+    st.markdown(f"##### {t('retention.uplift_title')}")
+    if not file.exists():
+        page.nothing("retention.no_uplift")
+        return
+    found = json.loads(file.read_text(encoding="utf-8"))
+    st.markdown(
+        t(
+            "retention.uplift",
+            first=t.day(date.fromisoformat(found["first"])),
+            last=t.day(date.fromisoformat(found["last"])),
+            contacted=t.percent(found["bought_contacted"]),
+            kept_back=t.percent(found["bought_kept_back"]),
+            days=t.days(found["window_days"]),
+            low=t.percent(found["effect_low"]),
+            high=t.percent(found["effect_high"]),
+            rate=t.percent(found["success_rate"]),
+        )
+    )
+    page.chart(
+        charts.qini(
+            pd.DataFrame(found["curve"]),
+            (t("retention.by_uplift"), t("retention.at_random")),
+            x=t("axis.uplift_share"),
+            y=t("axis.gained"),
+        ),
+        "retention.qini",
+        qini=t.number(found["qini"], 4),
+        low=t.number(found["qini_low"], 4),
+        high=t.number(found["qini_high"], 4),
+    )
 
 
 def _escaped(text: str) -> str:
