@@ -454,8 +454,9 @@ def uplift(
     found = done.uplift
     say(
         f"{escape(done.campaign)}, {done.first} to {done.last}: {found.contacted:,} of "
-        f"{found.customers:,} customers were contacted; {found.bought_contacted:.1%} of them bought "
-        f"within {done.window_days} days, and {found.bought_kept_back:.1%} of those kept back"
+        f"{found.customers:,} customers were contacted; {found.bought_contacted:.1%} of them "
+        f"bought within {done.window_days} days, and {found.bought_kept_back:.1%} of those kept "
+        "back"
     )
     say(
         f"effect {found.effect:+.1%} (90 % interval {found.effect_low:+.1%} to "

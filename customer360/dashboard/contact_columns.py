@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import duckdb
 import pandas as pd
 import pyarrow as pa
 
 from customer360.dashboard import masks
-from customer360.lakehouse.reading import engine
 from customer360.serving import contacts
 from customer360.serving.eligibility import CONTACT_COLUMNS, contacts_of
 from customer360.serving.options import Contacts
@@ -69,7 +69,7 @@ def with_exported(
             for name in _READ
         }
     )
-    with engine() as connection:
+    with duckdb.connect() as connection:
         contacts.prepare(connection)
         connection.register("profiles", table)
         found = connection.sql(contacts_of("profiles", contact, default_country)).df()
