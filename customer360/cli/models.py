@@ -438,16 +438,17 @@ def uplift(
 ) -> None:
     """Measure what a past campaign did, against those who were kept back; pages show it."""
     settings = settings_of_deployment(home)
-    work = _workspace(settings)
+    from customer360.deployment import Deployment
     from customer360.pipeline.uplift import marked_contacts, measure, read_campaign
 
-    deployment = work.deployment
+    deployment = Deployment.of(settings)
     if campaign is None:
         name, contacts = "call list", marked_contacts(settings, deployment.zone)
     else:
         sources = [source.name for source in deployment.sources]
         name, contacts = campaign.name, read_campaign(campaign, sources, settings.secret())
-    done = measure(work, name, contacts, window or settings.revenue_horizon_days)
+    # Spark starts when all that was typed is known to be right.
+    done = measure(_workspace(settings), name, contacts, window or settings.revenue_horizon_days)
     if as_json:
         print_json(done.stated())
         return

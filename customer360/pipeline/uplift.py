@@ -241,6 +241,8 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
                     {name: (cell or "").strip() for name, cell in row.items() if name in COLUMNS},
                 )
     except OSError as error:
-        raise CampaignError(f"campaign {path} cannot be read ({error.strerror})") from error
+        raise CampaignError(
+            f"campaign {path} cannot be read ({error.strerror}): name a CSV file by --campaign"
+        ) from error
     except UnicodeDecodeError as error:
         raise CampaignError(f"{path}: expected text in UTF-8; save it so") from error
