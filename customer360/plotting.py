@@ -13,7 +13,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 import pandas as pd
@@ -294,54 +294,58 @@ def calibration(
 
 def profit(
     table: pd.DataFrame,
-    best_share: float,
+    best: float,
     names: tuple[str, str],
     *,
     x: str,
     y: str,
+    by: Literal["share", "customers"] = "share",
     observed: str | None = None,
     number_format: str = "~s",
 ) -> AnyChart:
-    """Expected profit by share contacted, and where it is largest.
+    """Expected profit by how many are contacted, and where it is largest.
 
     Args:
-        table: ``share`` and ``expected``; ``observed`` where that has a name.
-        best_share: Where the expected profit is largest.
+        table: ``by`` and ``expected``; ``observed`` where that has a name.
+        best: Where the expected profit is largest, in terms of ``by``.
         names: What the curve and the mark are called.
         x: Title of the customers' axis.
         y: Title of the money axis.
+        by: Whether the customers' axis has their share or their number.
         observed: What the profit is called that the campaign would have had.
         number_format: Of the money axis.
     """
-    expected, best = Series(names[0], BLUE), Series(names[1], VERMILION, dashed=True)
+    expected, mark_of_best = Series(names[0], BLUE), Series(names[1], VERMILION, dashed=True)
     curves = {"expected": expected}
     if observed is not None:
         curves["observed"] = Series(observed, BLACK)
-    of = [*curves.values(), best]
+    of = [*curves.values(), mark_of_best]
+    across = alt.X(**share_axis(by, x)) if by == "share" else alt.X(f"{by}:Q", title=x)
+    written = ".1%" if by == "share" else ",.0f"
     long = pd.concat(
-        table[["share"]].assign(profit=table[column], series=series.name)
+        table[[by]].assign(profit=table[column], series=series.name)
         for column, series in curves.items()
     )
     lines = (
         alt.Chart(long, height=HEIGHT)
         .mark_line(strokeWidth=2)
         .encode(
-            alt.X(**share_axis("share", x)),
+            across,
             alt.Y("profit:Q", title=y, axis=alt.Axis(format=number_format)),
             *strokes(of),
             tooltip=[
-                alt.Tooltip("share:Q", title=x, format=".1%"),
+                alt.Tooltip(f"{by}:Q", title=x, format=written),
                 alt.Tooltip("profit:Q", title=y, format=",.0f"),
             ],
         )
     )
     mark = (
-        alt.Chart(pd.DataFrame({"share": [best_share], "series": best.name}))
+        alt.Chart(pd.DataFrame({by: [best], "series": mark_of_best.name}))
         .mark_rule(strokeWidth=2)
         .encode(
-            alt.X("share:Q"),
+            alt.X(f"{by}:Q"),
             *strokes(of),
-            tooltip=[alt.Tooltip("share:Q", title=best.name, format=".1%")],
+            tooltip=[alt.Tooltip(f"{by}:Q", title=mark_of_best.name, format=written)],
         )
     )
     zero = alt.Chart(pd.DataFrame({"profit": [0]})).mark_rule(color=GREY).encode(y="profit:Q")

@@ -334,6 +334,18 @@ class Settings(BaseSettings):
     export_never_asked: bool = Field(
         False, description="Whether exports hold customers who were never asked for consent."
     )
+    contact_pause_days: int = Field(
+        30,
+        ge=0,
+        description="Days for which who was marked as contacted is not on the call list again.",
+    )
+    contact_control_share: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        description="Share of those who are marked as contacted that is kept back at random, to "
+        "learn what contacting does.",
+    )
     default_country: str | None = Field(
         None,
         pattern=COUNTRY,
@@ -425,6 +437,11 @@ class Settings(BaseSettings):
     def revenue_pickle(self) -> Path:
         """The revenue champion as a plain pickle."""
         return self.home / "models" / "revenue.pkl"
+
+    @property
+    def uplift_file(self) -> Path:
+        """What the last campaign that was measured did: figures of groups only."""
+        return self.home / "models" / "uplift.json"
 
     @property
     def reports_dir(self) -> Path:

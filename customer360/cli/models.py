@@ -415,3 +415,62 @@ def rollback(
     now, before = tracking.rollback(_BY_TITLE[model], tracking_of(settings))
     _follow(_BY_TITLE[model], settings, before)
     say(f"{model} v{now} is the champion again, in place of v{before}")
+
+
+@commands.command(rich_help_panel=PANEL)
+def uplift(
+    campaign: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV of a past campaign with a control group: customer_key or source_customer_id "
+            "(with source), contacted (yes or no), date. Default: who was marked on the call list."
+        ),
+    ] = None,
+    window: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Days in which a purchase counts. Default: setting revenue_horizon_days."
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    home: Home = None,
+    verbose: Verbose = False,
+) -> None:
+    """Measure what a past campaign did, against those who were kept back; pages show it."""
+    settings = settings_of_deployment(home)
+    from customer360.deployment import Deployment
+    from customer360.pipeline.uplift import marked_contacts, measure, read_campaign
+
+    deployment = Deployment.of(settings)
+    if campaign is None:
+        name, contacts = "call list", marked_contacts(settings, deployment.zone)
+    else:
+        sources = [source.name for source in deployment.sources]
+        name, contacts = campaign.name, read_campaign(campaign, sources, settings.secret())
+    # Spark starts when all that was typed is known to be right.
+    done = measure(_workspace(settings), name, contacts, window or settings.revenue_horizon_days)
+    if as_json:
+        print_json(done.stated())
+        return
+    found = done.uplift
+    say(
+        f"{escape(done.campaign)}, {done.first} to {done.last}: {found.contacted:,} of "
+        f"{found.customers:,} customers were contacted; {found.bought_contacted:.1%} of them "
+        f"bought within {done.window_days} days, and {found.bought_kept_back:.1%} of those kept "
+        "back"
+    )
+    say(
+        f"effect {found.effect:+.1%} (90 % interval {found.effect_low:+.1%} to "
+        f"{found.effect_high:+.1%}); success rate {found.success_rate:.3f} (setting "
+        f"churn_success_rate is {settings.churn_success_rate:g})"
+    )
+    say(
+        f"Qini coefficient {found.qini:.4f} (90 % interval {found.qini_low:.4f} to "
+        f"{found.qini_high:.4f}); 0 is no better than chance"
+    )
+    for count, why in (
+        (done.waiting, "whose window is not over"),
+        (done.unknown, "who had not bought before"),
+    ):
+        if count:
+            say(f"left out: {count:,} customers {why}")

@@ -51,7 +51,7 @@ def main() -> None:
                 _say(problem, t)
                 return
             settings, source, snapshot = opened
-            page = Page(source, settings, snapshot, chosen, t, open_customer)
+            page = Page(source, settings, snapshot, chosen, t, open_customer, open_page)
             _guarded(lambda: view.render(page), t)
 
         return run
@@ -69,6 +69,9 @@ def main() -> None:
 
     def open_customer(key: str) -> None:
         st.switch_page(pages["customers"], query_params={"customer": key})
+
+    def open_page(name: str, parameters: dict[str, list[str]]) -> None:
+        st.switch_page(pages[name], query_params=parameters)
 
     current = st.navigation(list(pages.values()), expanded=True)
     with st.sidebar:

@@ -13,6 +13,7 @@ import altair as alt
 import pandas as pd
 from babel.numbers import get_decimal_symbol, get_group_symbol
 
+from customer360 import plotting
 from customer360.language import Language
 from customer360.plotting import (
     BLUE,
@@ -348,6 +349,35 @@ def timeline(
                 alt.Tooltip("business_date:T", title=x),
                 alt.Tooltip("net_revenue:Q", title=y, format=",.2f"),
                 *(alt.Tooltip(f"{name}:N", title=title) for name, title in more.items()),
+            ],
+        )
+    )
+
+
+def qini(frame: pd.DataFrame, names: tuple[str, str], *, x: str, y: str) -> Any:
+    """A Qini curve beside the straight line of chance.
+
+    Args:
+        frame: ``share``, ``gained`` and ``random``: see `customer360.models.uplift.qini_curve`.
+        names: What the curve and the line are called.
+        x: Title of the customers' axis.
+        y: Title of the axis of buyers gained.
+    """
+    of = [plotting.Series(names[0], BLUE), plotting.Series(names[1], GREY, dashed=True)]
+    long = pd.concat(
+        frame[["share"]].assign(value=frame[column], series=series.name)
+        for column, series in zip(("gained", "random"), of, strict=True)
+    )
+    return (
+        alt.Chart(long, height=HEIGHT)
+        .mark_line()
+        .encode(
+            alt.X(**plotting.share_axis("share", x)),
+            alt.Y("value:Q", title=y, axis=alt.Axis(format="%")),
+            *plotting.strokes(of),
+            tooltip=[
+                alt.Tooltip("share:Q", title=x, format=".0%"),
+                alt.Tooltip("value:Q", title=y, format=".1%"),
             ],
         )
     )

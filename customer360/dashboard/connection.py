@@ -42,7 +42,7 @@ SELECT md5(
 ) AS version
 FROM pg_stat_user_tables
 WHERE schemaname IN ('gold', 'silver', 'serving', 'marts')
-  AND NOT (schemaname = 'serving' AND relname = 'runs')
+  AND NOT (schemaname = 'serving' AND relname IN ('runs', 'contacts'))
 """
 
 
@@ -103,7 +103,7 @@ class Reading:
 
         Not the time of publication alone: dbt makes the marts after it. The counters are the
         server's own and follow a commit within a second. `serving.runs` does not count: it changes
-        with every run, also with one that published nothing.
+        with every run, also with one that published nothing; nor do contacts, which pages mark.
         """
         if not self.has("serving.publications"):
             return ""
@@ -116,6 +116,11 @@ class Reader:
     def __init__(self, login: Login) -> None:
         self._login = login
         self._idle: queue.LifoQueue[psycopg.Connection[Any]] = queue.LifoQueue()
+
+    @property
+    def login(self) -> Login:
+        """The reader's login, for the one thing that a page writes."""
+        return self._login
 
     @contextmanager
     def reading(self) -> Iterator[Reading]:

@@ -14,6 +14,7 @@ from customer360.dashboard.connection import NotMadeError
 from customer360.dashboard.queries.deployment import Published
 from customer360.dashboard.source import Source
 from customer360.language import Language
+from customer360.models.profit import Campaign
 from customer360.settings import Settings
 
 
@@ -28,6 +29,7 @@ class Page:
         chosen: The chosen as-of date; None while there is none to choose.
         t: The language.
         open_customer: Leaves for the page of the customer with this key.
+        open_page: Leaves for the page of a name, with these parameters in its address.
     """
 
     source: Source
@@ -36,6 +38,7 @@ class Page:
     chosen: date | None
     t: Language
     open_customer: Callable[[str], None]
+    open_page: Callable[[str, dict[str, list[str]]], None]
 
     @property
     def as_of(self) -> date:
@@ -54,6 +57,14 @@ class Page:
             return float(self.published.facts[name])
         except (KeyError, ValueError):
             return otherwise
+
+    def economics(self) -> Campaign:
+        """What a contact costs and brings, as published; as set, where nothing is."""
+        return Campaign(
+            self.fact("churn_contact_cost", self.settings.churn_contact_cost),
+            self.fact("churn_success_rate", self.settings.churn_success_rate),
+            self.fact("churn_margin", self.settings.churn_margin),
+        )
 
     def heading(self, name: str) -> None:
         """Title of the page and what it is for."""

@@ -21,6 +21,8 @@ MONEY = frozenset(
         "expected_revenue_365d_high",
         "value_at_stake",
         "refunded",
+        "expected_profit",
+        "discounted_value_12m",
     }
 )
 SHARES = frozenset(

@@ -460,8 +460,8 @@ def profit(table: pd.DataFrame, best_share: float, subtitle: str) -> AnyChart:
         plotting.profit(
             table,
             best_share,
-            ("Expected", f"Best expected: the riskiest {best_share:.0%}"),
-            x="Share of active customers contacted, riskiest first",
+            ("Expected", f"Best expected: {best_share:.0%}, whose contact pays"),
+            x="Share of active customers contacted, most profitable first",
             y="Profit (currency)",
             observed="As it turned out, had the campaign been run" if known else None,
             number_format=PLAIN,

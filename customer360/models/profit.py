@@ -1,13 +1,14 @@
 """Whom is it worth contacting: the expected profit of a retention campaign by its size.
 
 A contact costs the same whether the customer would have left or not. It earns something only from
-one who would have left and stays because of it: the margin on the customer's value at stake. So
+one who would have left and stays because of it: the margin on the customer's value at stake, which
+is what is lost, on average, by their leaving. So
 
-    profit of contacting i = p_i x success_rate x margin x value_i - contact_cost
+    profit of contacting i = value_at_stake_i x success_rate x margin - contact_cost
 
-and the curve adds it up, the riskiest customer first. The more certain the churn and the larger
-the value, the more a contact earns; from some customer on it costs more than that, and there the
-list should end.
+and the curve adds it up, the most profitable contact first. The best set is all whose own contact
+pays: the next one would cost more than it brings. No share of the riskiest is as good, as many of
+them have little to lose.
 
 Source: Neslin, Gupta, Kamakura, Lu and Mason 2006, "Defection Detection", Journal of Marketing
 Research 43(2), equation 1, without the incentive that stayers would get (set it into the cost).
@@ -16,12 +17,16 @@ Research 43(2), equation 1, without the incentive that stayers would get (set it
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from customer360.errors import Customer360Error
+
+if TYPE_CHECKING:
+    from customer360.settings import Settings
 
 Floats = NDArray[np.float64]
 
@@ -62,14 +67,21 @@ class Campaign:
             if not 0 <= value <= 1:
                 raise ProfitError(f"churn {name} is {value}; give a share of 0 to 1 (churn_{name})")
 
-    def earned(self, churn: ArrayLike, values: ArrayLike) -> Floats:
-        """Profit of contacting each customer; ``churn`` is a probability, or 0/1 in hindsight.
+    @classmethod
+    def of(cls, settings: Settings) -> Campaign:
+        """As the deployment's settings say."""
+        return cls(settings.churn_contact_cost, settings.churn_success_rate, settings.churn_margin)
 
-        A customer whose refunds exceed the purchases has nothing at stake.
+    def earned(self, at_stake: ArrayLike) -> Floats:
+        """Profit of contacting each customer, in currency.
+
+        Args:
+            at_stake: What is lost by each one's leaving: expected before, or in hindsight (the
+                value of who left, 0 of who stayed). Below 0, as where refunds exceed purchases,
+                and unknown, it is nothing.
         """
-        at_stake = np.maximum(np.nan_to_num(np.asarray(values, dtype=float)), 0.0)
-        kept = np.asarray(churn, dtype=float) * self.success_rate * self.margin * at_stake
-        return np.asarray(kept - self.contact_cost)
+        lost = np.maximum(np.nan_to_num(np.asarray(at_stake, dtype=float)), 0.0)
+        return np.asarray(lost * self.success_rate * self.margin - self.contact_cost)
 
     def parameters(self) -> dict[str, float]:
         """As flat parameters to log."""
@@ -82,107 +94,96 @@ class Campaign:
 
 @dataclass(frozen=True)
 class ProfitCurve:
-    """Profit of a campaign by the share of customers contacted, the riskiest first.
+    """Profit of a campaign by the number of customers contacted, the most profitable first.
 
     Attributes:
-        table: ``share`` contacted (0 to 1), ``customers``, ``threshold`` (the lowest churn
-            probability contacted), ``expected`` profit by the probabilities, and ``observed``
-            profit by what happened, where labels were given.
-        best_share: Share with the largest expected profit; 0 when no contact pays.
-        best_threshold: Churn probability from which contacting pays in sum; above 1 when none.
-        best_expected: Expected profit there.
-        best_observed: Observed profit there; NaN without labels.
+        table: ``customers`` contacted, their ``share`` (0 to 1), ``at_stake`` (the least value at
+            stake among them, in currency), ``expected`` profit, and ``observed`` profit by what
+            happened, where that is known.
+        best_customers: Whom it pays to contact: so many; 0 when no contact pays.
+        best_share: Their share of all.
+        best_at_stake: Least value at stake among them; infinite when no contact pays.
+        best_expected: Expected profit of contacting them.
+        best_observed: Observed profit of it; NaN where that is not known.
         everybody: Expected profit of contacting everybody.
-        by_gain: Expected profit of contacting exactly those whose own contact pays: what is left
-            on the table by ranking by risk alone.
     """
 
     table: pd.DataFrame
+    best_customers: int
     best_share: float
-    best_threshold: float
+    best_at_stake: float
     best_expected: float
     best_observed: float
     everybody: float
-    by_gain: float
 
     def metrics(self) -> dict[str, float]:
         """Flat figures to log, profits a thousand customers so that sizes compare."""
         customers = float(self.table["customers"].iloc[-1])
         metrics = {
             "profit_best_share": self.best_share,
-            "profit_best_threshold": self.best_threshold,
+            "profit_best_at_stake": self.best_at_stake,
             "profit_best_per_1000": self.best_expected / customers * 1_000,
             "profit_observed_per_1000": self.best_observed / customers * 1_000,
             "profit_everybody_per_1000": self.everybody / customers * 1_000,
-            "profit_by_gain_per_1000": self.by_gain / customers * 1_000,
         }
         return {name: value for name, value in metrics.items() if np.isfinite(value)}
 
 
-NOBODY = float(np.nextafter(1.0, 2.0))
-"""A threshold that no probability reaches."""
-
-
 def profit_curve(
-    probabilities: ArrayLike,
-    values: ArrayLike,
+    at_stake: ArrayLike,
     campaign: Campaign,
-    labels: ArrayLike | None = None,
+    realised: ArrayLike | None = None,
     customers: ArrayLike | None = None,
 ) -> ProfitCurve:
-    """Expected profit by share contacted, and the threshold that maximises it.
+    """Expected profit by number of customers contacted, and the best set.
 
-    The threshold is chosen by the probabilities alone, as it would be before the campaign; the
-    observed profit there is then no flattery. Customers with equal probabilities are contacted
-    together.
+    The set is chosen by what is expected alone, as it would be before the campaign; the observed
+    profit of it is then no flattery. Customers of equal value at stake are contacted together.
 
     Args:
-        probabilities: Churn probabilities, one a customer.
-        values: Value at stake of each: expected or past revenue, in currency.
+        at_stake: Value at stake of each customer, in currency.
         campaign: What it costs and brings.
-        labels: 1 = churned, where it is known by now.
-        customers: How many customers each row stands for, where rows are groups of them; one each
-            when not given. Exact where the value of a group is the mean value of its customers
-            weighted by their probabilities; only ``by_gain`` is then a lower bound.
+        realised: What was lost by each one's leaving, where it is known by now; 0 of who stayed.
+        customers: How many customers each row stands for, where rows are groups of them, of the
+            mean of their values at stake (none below 0); one each when not given. The groups' ends
+            are then the only sizes that are looked at.
 
     Raises:
         ProfitError: No customer was given.
     """
-    p = np.asarray(probabilities, dtype=float)
-    if not len(p):
-        raise ProfitError("no customer to contact: give at least one churn probability")
-    order = np.argsort(-p, kind="stable")
-    ends = np.flatnonzero(np.append(np.diff(p[order]) != 0, True))
-    people = np.ones(len(p)) if customers is None else np.asarray(customers, dtype=float)
+    stake = np.maximum(np.nan_to_num(np.asarray(at_stake, dtype=float)), 0.0)
+    if not len(stake):
+        raise ProfitError("no customer to contact: give at least one value at stake")
+    order = np.argsort(-stake, kind="stable")
+    ends = np.flatnonzero(np.append(np.diff(stake[order]) != 0, True))
+    people = np.ones(len(stake)) if customers is None else np.asarray(customers, dtype=float)
     reached = np.insert(np.cumsum(people[order])[ends], 0, 0.0)
-    gains = people * campaign.earned(p, values)
 
     def summed(earned: Floats) -> Floats:
-        return np.insert(np.cumsum(earned[order])[ends], 0, 0.0)
+        return np.insert(np.cumsum((people * earned)[order])[ends], 0, 0.0)
 
-    expected = summed(gains)
+    expected = summed(campaign.earned(stake))
     observed = (
-        np.full(len(expected), np.nan)
-        if labels is None
-        else summed(people * campaign.earned(labels, values))
+        np.full(len(expected), np.nan) if realised is None else summed(campaign.earned(realised))
     )
     table = pd.DataFrame(
         {
-            "share": reached / reached[-1],
             "customers": reached.round().astype(int),
-            "threshold": np.insert(p[order][ends], 0, NOBODY),
+            "share": reached / reached[-1],
+            "at_stake": np.insert(stake[order][ends], 0, np.inf),
             "expected": expected,
             "observed": observed,
         }
     )
-    best = table.loc[int(np.argmax(expected))]
-    kept = np.unique(np.linspace(0, len(table) - 1, CURVE_POINTS + 1).round().astype(int))
+    best = int(np.argmax(expected))
+    points = np.linspace(0, len(table) - 1, CURVE_POINTS + 1).round().astype(int)
+    kept = np.unique(np.append(points, best))
     return ProfitCurve(
         table.iloc[kept].reset_index(drop=True),
-        best_share=float(best["share"]),
-        best_threshold=float(best["threshold"]),
-        best_expected=float(best["expected"]),
-        best_observed=float(best["observed"]),
+        best_customers=int(table["customers"].iat[best]),
+        best_share=float(table["share"].iat[best]),
+        best_at_stake=float(table["at_stake"].iat[best]),
+        best_expected=float(expected[best]),
+        best_observed=float(observed[best]),
         everybody=float(expected[-1]),
-        by_gain=float(np.maximum(gains, 0).sum()),
     )

@@ -15,6 +15,7 @@ from customer360.contracts import Contract
 from customer360.deployment import Deployment
 from customer360.errors import Customer360Error, listed
 from customer360.lakehouse.reading import Tables, engine, ordered_batches, schema_of
+from customer360.models.profit import Campaign
 from customer360.models.registry import models_by_title
 from customer360.pipeline.suppression import read_suppression_list, suppression_files
 from customer360.serving import contacts
@@ -131,7 +132,7 @@ def export_list(
         if suppressing:
             read_suppression_list(connection, "suppressed", Deployment.of(settings))
         query = judged(
-            f"({campaign_members('customer_360', campaign)})",
+            f"({campaign_members('customer_360', campaign, Campaign.of(settings))})",
             "customers",
             "suppressed" if suppressing else None,
             contact=options.contacts,

@@ -115,6 +115,11 @@ def rotation_file(settings: Settings) -> Path:
     return folder_of(settings) / "rotation.json"
 
 
+def contacts_file(settings: Settings) -> Path:
+    """Where the contacts of the warehouse are while it is made anew."""
+    return folder_of(settings) / "contacts.jsonl"
+
+
 def over(settings: Settings) -> None:
     """Forget the erasure that was under way: it is done."""
     (folder_of(settings) / _UNDER_WAY).unlink(missing_ok=True)

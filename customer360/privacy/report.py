@@ -34,6 +34,7 @@ from customer360.privacy.their_rows import (
     tables_of_people,
 )
 from customer360.report import Section, page
+from customer360.serving import contact_log, warehouse
 from customer360.serving import tables as published
 from customer360.settings import Settings, write_whole
 from customer360.table_names import REJECTED, quarantine_of
@@ -156,7 +157,7 @@ def report_of(work: Workspace, person: Person) -> PersonReport:
         person: Who.
     """
     settings = work.deployment.settings
-    tables = [*_raw_rows(work, person), *_made_rows(work, person)]
+    tables = [*_raw_rows(work, person), *_made_rows(work, person), *_contacts(settings, person)]
     first = first_sale(work, [person])
     # Who has never bought was in no training.
     models = trained_since(settings, first) if first is not None else ()
@@ -228,6 +229,21 @@ def _made_rows(work: Workspace, person: Person) -> Iterator[Held]:
         rows = work.lakehouse.read(REJECTED)
         own = F.get_json_object("raw", f"$.{KEY}") == person.customer_key
         yield _held(Contract.load(REJECTED), rows.where(own))
+
+
+def _contacts(settings: Settings, person: Person) -> Iterator[Held]:
+    """When they were contacted from a campaign list, or kept back: only the warehouse knows."""
+    if not warehouse.is_made(settings):
+        return
+    owner = warehouse.open_warehouse(settings).owner
+    rows = [row for row in contact_log.all_contacts(owner) if row[0] == person.customer_key]
+    yield Held(
+        table=warehouse.CONTACTS.replace(".", "/"),
+        description=contact_log.DESCRIPTION,
+        personal=(),
+        rows=[dict(zip(contact_log.COLUMNS, row, strict=True)) for row in rows],
+        since=str(min((row[2] for row in rows), default="")) or None,
+    )
 
 
 def _held(contract: Contract, rows: DataFrame, *, published: bool = False) -> Held:

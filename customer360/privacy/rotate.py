@@ -35,6 +35,7 @@ from customer360.privacy.known import KEY
 from customer360.privacy.lists_again import write_lists_again
 from customer360.privacy.their_rows import texts_frame
 from customer360.privacy.warehouse_anew import publish_anew
+from customer360.serving import contact_log, warehouse
 from customer360.serving.suppression import listed_keys
 from customer360.settings import Settings, write_whole
 from customer360.silver.keys import customer_key
@@ -149,6 +150,7 @@ def rotate(work: Workspace, rotation: Rotation, publish: Callable[[], None], say
     customers = keys.count()
     # While it is known which key is whose.
     _suppress_by_new_keys(work, keys)
+    _contacts_by_new_keys(work, keys)
     done = 0
     names = [name for name in packaged_tables() if KEY in Contract.load(name).column_names]
     others = [name for name in names if name not in (CUSTOMER_DAYS, CUSTOMERS)]
@@ -297,6 +299,20 @@ def _suppress_by_new_keys(work: Workspace, keys: DataFrame) -> None:
     both = keys.unionByName(keys.select(F.col(_NEW).alias(_OLD), _NEW))
     new = texts_frame(work.spark, _OLD, named).join(both, _OLD).select(_NEW).distinct().collect()
     write_whole(by_former_keys(settings), "\n".join((KEY, *sorted(row[_NEW] for row in new), "")))
+
+
+def _contacts_by_new_keys(work: Workspace, keys: DataFrame) -> None:
+    """Keep who was contacted under the new keys: nothing else in the home says so."""
+    settings = work.deployment.settings
+    if not warehouse.is_made(settings):
+        return
+    owner = warehouse.open_warehouse(settings).owner
+    contacted = {row[0] for row in contact_log.all_contacts(owner)}
+    if not contacted:
+        return
+    both = keys.unionByName(keys.select(F.col(_NEW).alias(_OLD), _NEW))
+    known = texts_frame(work.spark, _OLD, contacted).join(both, _OLD).distinct().collect()
+    contact_log.rename(owner, {row[_OLD]: row[_NEW] for row in known})
 
 
 def _drop_reports(settings: Settings) -> int:

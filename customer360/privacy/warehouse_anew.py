@@ -1,4 +1,7 @@
-"""The warehouse made anew from the lakehouse, so that nothing is left of what it held."""
+"""The warehouse made anew from the lakehouse, so that nothing is left of what it held.
+
+What is in it alone, who was contacted, is set aside meanwhile, in a file of its own.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,11 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from customer360.privacy import journal
 from customer360.privacy.known import KEY
-from customer360.serving import marts, warehouse
+from customer360.serving import contact_log, marts, warehouse
 from customer360.serving.publishing import PUBLICATIONS, publications
-from customer360.settings import Settings
+from customer360.settings import Settings, write_whole
 
 _CLEARS_STATISTICS = 180000
 """Version of PostgreSQL from which a function forgets what the planner knows of a column."""
@@ -31,16 +35,21 @@ def publish_anew(
     Args:
         settings: The deployment's.
         publish: Brings the warehouse up to date.
-        gone: Customer keys of before that must not be there; None: all of them.
+        gone: Customer keys of before that must not be there; None: all of them, but for those of
+            the contacts, which have the new keys by then.
     """
     if settings.warehouse_url is None:
         if not warehouse.is_made(settings):
             return
         stays = warehouse.is_to_stay(settings)
+        _set_contacts_aside(settings, gone or ())
         warehouse.take_down(settings)
         shutil.rmtree(settings.warehouse_dir, ignore_errors=True)
+        # A process that has had the server before starts it again only where the folder is.
+        settings.warehouse_dir.mkdir(parents=True)
         if stays:
             warehouse.stay_up(settings)
+        _put_contacts_back(settings)
         publish()
         return
     owner = warehouse.open_warehouse(settings).owner
@@ -53,6 +62,8 @@ def publish_anew(
             name = sql.Identifier(schema, table)
             if schema == warehouse.LOADING:  # a publish that was killed left it
                 connection.execute(sql.SQL("DROP TABLE {}").format(name))
+            elif f"{schema}.{table}" == warehouse.CONTACTS:
+                _take_out(connection, name, gone or ())
             elif (schema, table) not in again:
                 _take_out(connection, name, gone)
         for schema, table in connection.execute(
@@ -66,6 +77,26 @@ def publish_anew(
         connection.execute("VACUUM FULL pg_catalog.pg_statistic")
         with suppress(psycopg.errors.InsufficientPrivilege):  # then the server makes one itself
             connection.execute("CHECKPOINT")
+
+
+def _set_contacts_aside(settings: Settings, gone: Collection[str]) -> None:
+    """Keep who was contacted, but for who is ``gone``, in a file that outlives the server.
+
+    One that a process that was killed has left is kept too.
+    """
+    file = journal.contacts_file(settings)
+    rows = contact_log.of_text(file.read_text(encoding="utf-8")) if file.exists() else []
+    if (settings.warehouse_dir / "PG_VERSION").exists():
+        rows += contact_log.all_contacts(warehouse.open_warehouse(settings).owner)
+    write_whole(file, contact_log.as_text(rows, without=gone))
+
+
+def _put_contacts_back(settings: Settings) -> None:
+    file = journal.contacts_file(settings)
+    rows = contact_log.of_text(file.read_text(encoding="utf-8"))
+    if rows:
+        contact_log.restore(warehouse.open_warehouse(settings).owner, rows)
+    file.unlink()
 
 
 def _published_again(owner: warehouse.Login) -> set[tuple[str, str]]:

@@ -1,18 +1,25 @@
 """Campaign lists: which customers each one is for, and in which order.
 
 A list is a condition on ``gold/customer_360`` of one day, as SQL that DuckDB (exports) and
-PostgreSQL (the mart, the dashboard) read alike; it is defined here and nowhere else. Who of its
-members may be written to is decided in `customer360.serving.eligibility`.
+PostgreSQL (the mart, the dashboard) read alike; it is defined here and nowhere else. Whether a
+contact pays is asked with the deployment's cost, success rate and margin
+(`customer360.models.profit.Campaign`). Who of its members may be written to is decided in
+`customer360.serving.eligibility`, and of the warehouse's copy by ``may_contact`` of
+``marts.customer_360``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from customer360.contracts import Contract
 from customer360.errors import Customer360Error
 from customer360.gold.high_value import HIGH_VALUE_FROM
 from customer360.table_names import CUSTOMER_360
+
+if TYPE_CHECKING:
+    from customer360.models.profit import Campaign
 
 LONG_SILENT_TO = 2
 """Recency score up to which a customer counts as silent for long.
@@ -41,11 +48,13 @@ FIGURES = (
     "net_revenue",
     "net_revenue_365d",
     "churn_probability",
-    "probability_alive",
+    "has_left",
+    "value_at_stake",
+    "expected_profit",
     "expected_revenue_365d",
     "discounted_value_12m",
 )
-"""Columns of ``gold/customer_360`` that say why a customer is on a list."""
+"""Columns that say why a customer is on a list: of ``gold/customer_360``, and `expected_profit`."""
 
 _DIGITS = {"currency of the deployment": 2, "probability": 4}
 """To how many digits a figure is written, by its unit in the contract."""
@@ -65,7 +74,8 @@ class CampaignList:
     Attributes:
         name: As files, assets and the command name it.
         meaning: Who is on it, in one sentence.
-        condition: SQL that is true for its members, of columns of ``gold/customer_360``.
+        condition: SQL that is true for its members, of columns of ``gold/customer_360`` and
+            ``expected_profit``.
         priority: SQL of what the list is ordered by, greatest first.
         priority_means: The same in words.
         top_share: Share of all customers of the day, those of the greatest priority, that the
@@ -86,11 +96,11 @@ _OF_HIGH_VALUE = f"m_score >= {HIGH_VALUE_FROM}"
 CAMPAIGN_LISTS = (
     CampaignList(
         "at_risk_valuable",
-        "Active customers with a high churn risk who are among the two fifths that spent most.",
-        f"churn_risk = 'high' AND {_OF_HIGH_VALUE}",
-        # Past revenue: the expected one is discounted already for the chance that they leave.
-        "churn_probability * net_revenue_365d",
-        "churn probability times the net revenue of the last 365 days",
+        "Active customers whom it pays to contact: what the contact is expected to keep is worth "
+        "more than it costs.",
+        "expected_profit > 0",
+        "expected_profit",
+        "expected profit: value at stake times success rate times margin, less the contact's cost",
     ),
     CampaignList(
         "whales",
@@ -137,21 +147,38 @@ def campaign_list(name: str) -> CampaignList:
     raise UnknownListError(f"list {name!r} is unknown; the lists are {names}")
 
 
-def members_of(campaign: CampaignList, customers: str) -> str:
+def expected_profit(economics: Campaign) -> str:
+    """SQL of the expected profit of contacting a customer, in currency.
+
+    Null for whoever has no value at stake: who is not active any more, or of a day without models.
+    See `customer360.models.profit.Campaign.earned`.
+    """
+    kept = f"{economics.success_rate * economics.margin!r}"
+    return (
+        f"CAST(value_at_stake AS DOUBLE PRECISION) * CAST({kept} AS DOUBLE PRECISION) "
+        f"- CAST({economics.contact_cost!r} AS DOUBLE PRECISION)"
+    )
+
+
+def members_of(campaign: CampaignList, customers: str, economics: Campaign) -> str:
     """The customers of a list, whether they may be written to or not, as SQL of both engines.
 
     Args:
         campaign: The list.
         customers: ``gold/customer_360`` of one as-of date, or the mart made of it: a name, or a
             query in brackets.
+        economics: What a contact costs and brings.
 
     Returns:
-        A query of its columns and ``priority``, a double in the unit of what it is made of, in no
-        order.
+        A query of its columns, ``expected_profit`` in currency, and ``priority``, a double in the
+        unit of what it is made of, in no order.
     """
+    judged = (
+        f"(SELECT *, {expected_profit(economics)} AS expected_profit FROM {customers} AS customers)"
+    )
     ranked = (
         f"(SELECT *, CAST({campaign.priority} AS DOUBLE PRECISION) AS priority "
-        f"FROM {customers} AS customers)"
+        f"FROM {judged} AS judged)"
     )
     members = f"SELECT * FROM {ranked} AS ranked WHERE ({campaign.condition})"
     if campaign.top_share is not None:
@@ -163,12 +190,13 @@ def members_of(campaign: CampaignList, customers: str) -> str:
     return members
 
 
-def campaign_members(customer_360: str, campaign: CampaignList) -> str:
+def campaign_members(customer_360: str, campaign: CampaignList, economics: Campaign) -> str:
     """`members_of` a list as it is exported, in DuckDB.
 
     Args:
         customer_360: Name of ``gold/customer_360`` of one as-of date.
         campaign: The list.
+        economics: What a contact costs and brings.
 
     Returns:
         A query of `MEMBER_COLUMNS`, one row a customer: ``priority`` and money rounded to cents
@@ -176,15 +204,17 @@ def campaign_members(customer_360: str, campaign: CampaignList) -> str:
         those who are left in, so it is given when the list is written.
     """
     contract = Contract.load(CUSTOMER_360)
-    units = {name: contract.column(name).unit or "" for name in FIGURES}
-    digits = {"priority": 2} | {
+    units = {
+        name: contract.column(name).unit or "" for name in FIGURES if name != "expected_profit"
+    }
+    digits = {"priority": 2, "expected_profit": 2} | {
         name: _DIGITS[unit] for name, unit in units.items() if unit in _DIGITS
     }
     shown = ", ".join(
         f"{_rounded(name, digits[name])} AS {name}" if name in digits else name
         for name in MEMBER_COLUMNS
     )
-    return f"SELECT {shown} FROM ({members_of(campaign, customer_360)}) AS members"
+    return f"SELECT {shown} FROM ({members_of(campaign, customer_360, economics)}) AS members"
 
 
 STEP = "floor(ln(1 + greatest(priority, 0.0)) * 100)"

@@ -129,6 +129,23 @@ def suppressed_customers(
     SEMI JOIN {suppressed} USING ({", ".join(IDENTIFIERS)})"""
 
 
+def contacts_of(customers: str, contact: Contacts, default_country: str | None) -> str:
+    """How to reach customers, as an exported list says it.
+
+    Args:
+        customers: Columns of ``silver/customers``: key, source and its id, name, e-mail, phone and
+            country.
+        contact: Which contact columns are wanted.
+        default_country: ISO 3166 code for phone numbers of customers without a country.
+
+    Returns:
+        A query of ``customer_key`` and those of `CONTACT_COLUMNS`.
+    """
+    people = f"SELECT *, NULL::BOOLEAN AS marketing_consent FROM {customers}"
+    columns = ", ".join(("customer_key", *CONTACT_COLUMNS[contact]))
+    return f"SELECT {columns} FROM ({_with_contacts(f'({people})', default_country)})"
+
+
 def _with_contacts(customers: str, default_country: str | None) -> str:
     """Customers with their contacts as each platform matches them, plain and hashed."""
     country = f"coalesce(country, {sql_text(default_country)})"

@@ -25,6 +25,7 @@ from psycopg import sql
 
 from customer360.errors import Customer360Error
 from customer360.gold.terms import NO_CONTACT
+from customer360.models.profit import Campaign
 from customer360.serving.campaigns import CAMPAIGN_LISTS, members_of
 from customer360.serving.warehouse import Login
 from customer360.settings import Settings
@@ -85,7 +86,8 @@ def run_dbt(
         MartsError: dbt broke off before it ran anything.
     """
     logs = settings.home.absolute() / "dbt" / "logs"
-    yield from _events(arguments, environment(owner), target_dir(settings), logs)
+    variables = _variables(Campaign.of(settings))
+    yield from _events(arguments, environment(owner), target_dir(settings), logs, variables)
 
 
 def build(settings: Settings, owner: Login) -> None:
@@ -173,7 +175,7 @@ def manifest() -> dict[str, Any]:
         with tempfile.TemporaryDirectory(dir=cache) as scratch:
             target = Path(scratch)
             anywhere = {"PGUSER": "nobody", "PGDATABASE": "warehouse"}
-            for _ in _events(["parse"], anywhere, target, target):
+            for _ in _events(["parse"], anywhere, target, target, _variables(Campaign())):
                 pass
             # At once: several processes may load definitions at the same time.
             (target / "manifest.json").replace(kept)
@@ -182,8 +184,13 @@ def manifest() -> dict[str, Any]:
 
 
 def fingerprint() -> str:
-    """A short name for this version of the project and of dbt."""
-    of_tools = f"{version('dbt-core')} {version('dbt-postgres')} {_variables()}"
+    """A short name for this version of the project and of dbt.
+
+    What a contact costs and brings is not part of it: it is a setting, and changes no model that
+    keeps rows.
+    """
+    variables = _variables(Campaign())
+    of_tools = f"{version('dbt-core')} {version('dbt-postgres')} {variables}"
     digest = hashlib.sha256(of_tools.encode())
     for path in sorted(PROJECT.rglob("*")):
         if path.suffix in (".sql", ".yml"):
@@ -192,22 +199,26 @@ def fingerprint() -> str:
     return digest.hexdigest()[:16]
 
 
-def _variables() -> str:
-    """What the models need to know of the package, as dbt takes it."""
+def _variables(economics: Campaign) -> str:
+    """What the models need to know of the package and of a contact's costs, as dbt takes it."""
     lists = [
-        {"name": campaign.name, "members": members_of(campaign, "customers")}
+        {"name": campaign.name, "members": members_of(campaign, "customers", economics)}
         for campaign in CAMPAIGN_LISTS
     ]
     return json.dumps({"campaign_lists": lists, "no_contact": NO_CONTACT})
 
 
 def _events(
-    arguments: Sequence[str], variables: Mapping[str, str], target: Path, logs: Path
+    arguments: Sequence[str],
+    variables: Mapping[str, str],
+    target: Path,
+    logs: Path,
+    of_models: str,
 ) -> Iterator[Mapping[str, Any]]:
     results = target / "run_results.json"
     results.unlink(missing_ok=True)
     process = subprocess.Popen(
-        [str(Path(sys.executable).with_name("dbt")), *arguments, "--vars", _variables()],
+        [str(Path(sys.executable).with_name("dbt")), *arguments, "--vars", of_models],
         cwd=PROJECT,
         env=os.environ
         | variables

@@ -298,6 +298,22 @@ NOTHING_YET = Group(
             wrong="no such list",
         ),
         typed(
+            "uplift_no_file",
+            "uplift --campaign june.csv",
+            "campaign june.csv cannot be read (No such file or directory): name a CSV file by "
+            "--campaign",
+            wrong="no such file",
+            make=_home_there,
+        ),
+        typed(
+            "uplift_nobody",
+            "uplift",
+            "nobody was kept back on the call list so far: mark contacts there, or give a past "
+            "campaign by --campaign",
+            wrong="nobody was marked as contacted",
+            make=_home_there,
+        ),
+        typed(
             "explain_nothing",
             "explain ann",
             "table gold/customer_360 does not exist in /…/data/lakehouse: run "

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from customer360.dashboard.views import all_views
-from customer360.dashboard.views.retention import PAGE_SIZE
 from customer360.language import Language
 from customer360.serving.warehouse import reader_login
 from customer360.settings import Settings
@@ -136,11 +135,9 @@ def walk(settings: Settings, log: Path) -> dict[str, str]:
     login = reader_login(settings)
     assert login is not None
     with login.connect() as reader:
-        losses = reader.execute(
-            "SELECT value_at_stake FROM marts.customer_360 "
-            "WHERE as_of = (SELECT max(as_of) FROM marts.customer_360) "
-            "AND churn_probability IS NOT NULL ORDER BY 1 DESC NULLS LAST LIMIT %s",
-            [PAGE_SIZE],
+        calls = reader.execute(
+            "SELECT customer_key FROM marts.campaign_lists "
+            "WHERE campaign = 'at_risk_valuable' ORDER BY rank"
         ).fetchall()
         whale = reader.execute(
             "SELECT customer_key FROM marts.customer_360 "
@@ -155,9 +152,10 @@ def walk(settings: Settings, log: Path) -> dict[str, str]:
                 nothing_failed(opened)
             go(opened, address, "customers", lang=language, customer=whale[0])
             nothing_failed(opened)
-        go(opened, address, "retention", lang="en")
-        found = [float(row["value_at_stake"]) for row in downloaded(opened, "churn-list")]
-        assert found == [float(loss) for (loss,) in losses]
+        go(opened, address, "call_list", lang="en")
+        if calls:
+            found = [row["customer_key"] for row in downloaded(opened, "call-list")]
+            assert found == [key for (key,) in calls]
         go(opened, address, "what_if", lang="en")
         opened.get_by_role("button", name="Ask the model").click()
         opened.get_by_text("Buys again in that time").wait_for()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from customer360.serving.warehouse import Login, reader_login
+from customer360.serving.warehouse import Login, open_warehouse, reader_login
 from customer360.settings import Settings
 from customer360_tests.browser.dashboard import (
     PAGES,
@@ -135,17 +135,54 @@ def test_the_overview_says_what_changed(
         opened.set_viewport_size({"width": 1280, "height": 1000})
 
 
-def test_a_download_holds_the_rows(address: str, opened: Page, login: Login) -> None:
-    go(opened, address, "retention", lang="en")
-    rows = downloaded(opened, "churn-list")
+def test_whom_do_i_call_is_two_clicks_from_the_overview(
+    address: str, opened: Page, login: Login
+) -> None:
+    """The menu, and the file: those of the mart, in its order."""
+    go(opened, address, "", lang="en")
+    opened.get_by_role("link", name="Call list").click()
+    opened.get_by_role("heading", level=1, name="Call list").wait_for()
+    settle(opened)
+    rows = downloaded(opened, "call-list")
     with login.connect() as connection:
         expected = connection.execute(
-            "SELECT customer_key, value_at_stake FROM marts.customer_360 "
-            "WHERE as_of = %s AND value_at_stake IS NOT NULL ORDER BY value_at_stake DESC",
-            [AS_OF],
+            "SELECT customer_key, round(value::numeric, 2) FROM marts.campaign_lists "
+            "WHERE campaign = 'at_risk_valuable' ORDER BY rank"
         ).fetchall()
-    assert [(row["customer_key"], float(row["value_at_stake"])) for row in rows] == expected
-    assert len(downloaded(opened, "all-churn-list")) == len(expected)
+    assert [(row["customer_key"], float(row["expected_profit"])) for row in rows] == [
+        (who, float(profit)) for who, profit in expected
+    ]
+    assert [row["why"] for row in rows] == ["Bought once, 26 days ago", "Bought once, 76 days ago"]
+    nothing_failed(opened)
+
+
+@pytest.mark.parametrize(
+    ("language", "mark", "confirm", "marked"),
+    [
+        ("en", "Mark 2 as contacted", "Mark them", "Marked: contact these"),
+        ("pt", "Marcar 2 como contatados", "Marcar", "Marcados: contate agora"),
+    ],
+)
+def test_who_is_marked_leaves_the_list(
+    address: str,
+    opened: Page,
+    settings: Settings,
+    language: str,
+    mark: str,
+    confirm: str,
+    marked: str,
+) -> None:
+    try:
+        go(opened, address, "call_list", lang=language)
+        opened.get_by_role("button", name=mark).click()
+        opened.get_by_role("button", name=confirm, exact=True).click()
+        opened.get_by_text(marked).wait_for()
+        settle(opened)
+        nothing_failed(opened)
+        assert opened.locator('[data-testid="stDataFrame"]').count() == 0
+    finally:
+        with open_warehouse(settings).owner.connect() as owner:
+            owner.execute("TRUNCATE serving.contacts")
 
 
 def test_a_customer_is_opened_from_a_list(address: str, opened: Page) -> None:
@@ -171,7 +208,7 @@ def test_the_language_stays_from_page_to_page(address: str, opened: Page) -> Non
     assert "lang=pt" in opened.url
     assert metrics(opened)["Receita líquida"].replace("\xa0", " ") == "R$ 1.230"
     opened.locator('[data-testid="stSidebarNavLink"]').nth(1).click()
-    opened.get_by_role("heading", level=1, name="Clientes").wait_for()
+    opened.get_by_role("heading", level=1, name="Lista de contatos").wait_for()
     settle(opened)
     assert "lang=pt" in opened.url
 

@@ -111,11 +111,13 @@ def _customer(number: int, segment: str, rfm: str, net: float, **more: Any) -> d
 
 NOW = [
     _customer(1, "champions", "555", 600, state="SP", churn_probability=0.1, churn_risk="low",
+              value_at_stake=50, expected_gap_days=20,
               expected_revenue_365d=500, probability_alive=0.95, purchase_days=3, orders=3,
               last_purchase_on=date(2024, 3, 20), days_since_last_purchase=11,
               mean_days_between_purchases=35,
               next_best_action="reward_and_ask_for_referrals"),
     _customer(2, "at_risk", "311", 30, state="SP", churn_probability=0.6, churn_risk="high",
+              value_at_stake=24,
               expected_revenue_365d=40, probability_alive=0.4, purchase_days=1, orders=1,
               last_purchase_on=date(2024, 1, 15), days_since_last_purchase=76,
               next_best_action="win_back_by_email"),
@@ -124,12 +126,14 @@ NOW = [
               last_purchase_on=date(2024, 2, 10), days_since_last_purchase=50,
               next_best_action="remind_in_season"),
     _customer(4, "new_customers", "414", 400, country="PT", churn_probability=0.5,
-              churn_risk="medium", expected_revenue_365d=200, probability_alive=0.8,
+              churn_risk="medium", value_at_stake=100,
+              expected_revenue_365d=200, probability_alive=0.8,
               purchase_days=1, orders=1, last_purchase_on=date(2024, 3, 5),
               days_since_last_purchase=26,
               next_best_action="guide_to_second_purchase"),
     _customer(5, "need_attention", "124", 120, state="RJ", churn_probability=0.9,
-              churn_risk="high", expected_revenue_365d=10, probability_alive=0.2,
+              churn_risk="high", value_at_stake=9, expected_gap_days=31,
+              expected_revenue_365d=10, probability_alive=0.2,
               purchase_days=2, orders=2, last_purchase_on=date(2024, 2, 20),
               days_since_last_purchase=40, next_best_action="retain_with_reminder"),
 ]  # fmt: skip
@@ -154,10 +158,13 @@ PEOPLE: list[dict[str, Any]] = [
     {"name": "Ana Souza", "email": "ana@example.org", "phone": "+5511999990001", "state": "SP",
      "acquisition_channel": "referral", "loyalty_tier": "gold", "marketing_consent": False,
      "signed_up_on": date(2023, 12, 31)},
-    {"name": "=cmd|'/c calc'!A1", "email": "bob@example.com", "phone": "12", "state": "SP"},
+    {"name": "=cmd|'/c calc'!A1", "email": "bob@example.com", "phone": "12", "state": "SP",
+     "marketing_consent": True},
     {"name": None, "email": None, "phone": None, "state": "RJ"},
-    {"name": "Zé", "email": "not an address", "phone": None, "state": None},
-    {"name": "<b>Eve</b> [x](http://x)", "email": "e@x", "phone": None, "state": "RJ"},
+    {"name": "Zé", "email": "not an address", "phone": "+351 912 345 678", "state": None,
+     "marketing_consent": True},
+    {"name": "<b>Eve</b> [x](http://x)", "email": "e@x", "phone": None, "state": "RJ",
+     "marketing_consent": True},
 ]  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,8 +14,10 @@ from streamlit.util import calc_hash
 
 from customer360.dashboard import app, charts
 from customer360.dashboard.views import all_views
+from customer360.dashboard.views.call_list import why
 from customer360.dashboard.views.health import broken_rule
 from customer360.language import Language
+from customer360.serving import contact_log
 from customer360.serving.marts import run_dbt
 from customer360.serving.warehouse import open_warehouse
 from customer360.settings import HOME_VARIABLE, Settings, load_settings
@@ -178,7 +181,7 @@ def test_who_refuses_today_is_proposed_for_no_contact(
             "RETURNING rows, published_at"
         ).fetchone()
     try:
-        for name in ("customers", "retention", "whales"):
+        for name in ("customers", "retention", "whales", "call_list"):
             assert unknown in said(shown(name, language)), name
     finally:
         with open_warehouse(shop_home).owner.connect() as owner:
@@ -246,19 +249,136 @@ def test_a_name_is_never_markup(shown, monkeypatch) -> None:
     assert test.title[0].value == r"\<b\>Eve\</b\> \[x\]\(http\://x\)"
 
 
-def test_churn_list_is_by_value_at_stake(shown) -> None:
-    rows = shown("retention").dataframe[0].value
-    assert list(rows["customer_key"]) == [key(n) for n in (4, 1, 2, 5)]
-
-
-def test_profit_follows_the_sliders(shown) -> None:
+def test_the_profit_follows_the_sliders_and_stops_at_the_best_set(shown) -> None:
     test = shown("retention")
-    assert "**R$76.50**" in said(test).replace("\\", "")
+    # 100 / 4 - 5 = 20 and 24 / 4 - 5 = 1; 9 / 4 - 5 would cost more than it brings.
+    assert "Contact these **2**: expected profit **R$21.00**" in said(test).replace("\\", "")
+    assert "contacting all 3 who may be contacted would bring R$18.25" in said(test).replace(
+        "\\", ""
+    )
     test.slider(key="cost").set_value(20.0).run()
-    # .9 x 120 / 4 - 20 = 7; then -15.5, +30, -5: best at three, 21.5
-    assert "**R$21.50**" in said(test).replace("\\", "")
+    assert "Contact these **1**: expected profit **R$5.00**" in said(test).replace("\\", "")
+    assert "These are the sliders' figures" in said(test)
+    test.slider(key="cost").set_value(0.0).run()
+    assert "Contact all **3**" in said(test)
     test.slider(key="success").set_value(0).run()
     assert "no contact pays" in said(test)
+
+
+def test_retention_and_whales_lead_to_the_call_list(shown) -> None:
+    for name in ("retention", "whales"):
+        assert "Open the call list" in [each.label for each in shown(name).button]
+
+
+@pytest.mark.parametrize(
+    ("language", "why", "action"),
+    [
+        ("en", "Bought once, 26 days ago", "Guide to a second purchase"),
+        ("pt", "Comprou uma vez, há 26 dias", None),
+    ],
+)
+def test_the_call_list_says_whom_why_and_what(shown, language, why, action) -> None:
+    test = shown("call_list", language)
+    rows = test.dataframe[0].value
+    assert [row[:1] for row in rows["customer_key"]] == ["4", "2"]
+    assert list(rows["expected_profit"]) == [20, 1]
+    assert list(rows["value_at_stake"]) == [100, 24]
+    assert rows["why"].iat[0] == why
+    # The warehouse has names and addresses, but this dashboard may not show them.
+    assert list(rows["name"]) == ["Z•••", "=•••"]
+    assert "+351" not in str(rows.to_dict())
+    if action:
+        assert metrics(test)["To contact"] == "2"
+
+
+def test_names_are_on_the_call_list_where_they_are_allowed(shown, monkeypatch) -> None:
+    monkeypatch.setenv("CUSTOMER360_DASHBOARD_PERSONAL_DATA", "true")
+    test = shown("call_list")
+    rows = test.dataframe[0].value
+    assert list(rows["name"]) == ["Zé", "=cmd|'/c calc'!A1"]
+    assert rows["phone"].iat[0] == "+351 912 345 678"
+    assert "names and contacts" in test.selectbox(key="call-contacts").options
+
+
+def test_another_list_is_one_click_away(shown) -> None:
+    test = shown("call_list")
+    test.segmented_control(key="list").set_value("whales").run()
+    assert "Nobody on this list is known to agree" not in said(test)
+    assert "Nobody is on this list today" in said(test)  # the whale refused
+    test.segmented_control(key="list").set_value("second_purchase").run()
+    assert "expected_revenue_365d" in test.dataframe[0].value
+    assert "Not on it: 1 who were never asked for consent." in said(test)
+
+
+def test_marking_notes_the_contact_and_empties_the_list(shown, shop_home, monkeypatch) -> None:
+    monkeypatch.setenv("CUSTOMER360_CONTACT_CONTROL_SHARE", "0")
+    owner = open_warehouse(shop_home).owner
+    test = shown("call_list")
+    assert "kept back" not in said(test)
+    test.button(key="mark-now").click().run()
+    try:
+        assert not test.exception
+        assert [each.value for each in test.success] == ["Marked: contact these 2 now."]
+        assert "Everybody on this list was marked in the last 30 days (2)" in said(test)
+        found = [(row[0][0], row[1], row[4]) for row in contact_log.all_contacts(owner)]
+        assert found == [
+            ("2", "at_risk_valuable", False),
+            ("4", "at_risk_valuable", False),
+        ]
+        test.button(key="marked-done").click().run()
+        assert not test.success
+        test.toggle(key="call-contacted").set_value(True).run()
+        assert len(test.dataframe[0].value["contacted_at"].dropna()) == 2
+    finally:
+        with owner.connect() as connection:
+            connection.execute("TRUNCATE serving.contacts")
+
+
+def test_who_is_kept_back_is_not_to_be_contacted(shown, shop_home, monkeypatch) -> None:
+    monkeypatch.setenv("CUSTOMER360_CONTACT_CONTROL_SHARE", "0.5")
+    owner = open_warehouse(shop_home).owner
+    test = shown("call_list")
+    assert "**50%** of them, drawn at random, are kept back" in said(test)
+    test.button(key="mark-now").click().run()
+    try:
+        assert [each.value for each in test.success] == ["Marked: contact these 1 now."]
+        assert "**1** were kept back at random as the control group" in said(test)
+    finally:
+        with owner.connect() as connection:
+            connection.execute("TRUNCATE serving.contacts")
+
+
+def test_a_list_is_not_shown_while_it_is_not_known_who_is_suppressed(shown, monkeypatch) -> None:
+    known = app.published
+    monkeypatch.setattr(app, "published", lambda r: replace(known(r), suppression_known=False))
+    test = shown("call_list")
+    assert "The suppression list cannot be read" in said(test)
+    assert not test.dataframe
+
+
+CALLED = {
+    "days_since_last_purchase": 74,
+    "expected_gap_days": 31.4,
+    "purchase_days": 5,
+    "churn_reason_1": "refunds_none",
+    "churn_reason_1_values": "{}",
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({}, "Usually buys every 31 days, silent for 74 days"),
+        ({"expected_gap_days": 0.2}, "Usually buys every 1 day, silent for 74 days"),
+        # Not overdue: what the model says.
+        ({"expected_gap_days": 80.0}, "Never had a refund"),
+        ({"expected_gap_days": None}, "Never had a refund"),
+        ({"expected_gap_days": None, "churn_reason_1": None}, "Last bought 74 days ago"),
+        ({"purchase_days": 1}, "Bought once, 74 days ago"),
+    ],
+)
+def test_one_reason_in_words(changed: dict[str, object], words: str) -> None:
+    assert why(CALLED | changed, Language("en")) == words
 
 
 def test_models_compare_with_baselines(shown) -> None:

@@ -15,6 +15,7 @@ from customer360.dashboard.connection import Reading
 from customer360.dashboard.headlines import Regulars
 from customer360.dashboard.periods import Span, by_grain
 from customer360.dashboard.queries import (
+    call_list,
     customers,
     deployment,
     health,
@@ -37,7 +38,7 @@ from customer360.orchestration.jobs import (
 )
 from customer360.serving.warehouse import open_warehouse
 from customer360_tests.dashboard import shop, tables
-from customer360_tests.dashboard.shop import AS_OF, BEFORE, NOW, PUBLISHED_AT, key
+from customer360_tests.dashboard.shop import AS_OF, BEFORE, PUBLISHED_AT, key
 
 MARCH = date(2024, 3, 1), AS_OF
 QUARTER = date(2024, 1, 1), AS_OF
@@ -338,39 +339,92 @@ def test_risks_and_their_horizon(reading) -> None:
     assert retention.horizon_days(reading, BEFORE) is None
 
 
+ECONOMICS = Campaign(5, 0.5, 0.5)
+"""A contact earns a quarter of the value at stake, less 5."""
+
+
+def test_the_best_set_is_of_who_may_be_contacted(reading) -> None:
+    """100 / 4 - 5 = 20 and 24 / 4 - 5 = 1 pay, 9 / 4 - 5 does not; who refused is not asked."""
+    best = retention.best_set(reading, AS_OF, ECONOMICS)
+    assert (best.customers, best.profit, best.next_one) == (2, 21, -2.75)
+    assert (best.all_customers, best.everybody) == (3, 18.25)
+    free = retention.best_set(reading, AS_OF, Campaign(0, 0.5, 0.5))
+    assert (free.customers, free.next_one) == (3, None)
+    assert retention.best_set(reading, AS_OF, Campaign(5, 0, 0.5)).customers == 0
+    assert retention.best_set(reading, BEFORE, ECONOMICS).all_customers == 0
+
+
 def test_profit_by_groups_is_that_of_the_customers(reading) -> None:
-    """The dashboard's curve, from groups made in SQL, is the model's own, from rows."""
-    campaign = Campaign(contact_cost=5, success_rate=0.5, margin=0.5)
     groups = retention.campaign_groups(reading, AS_OF)
-    ours = profit_curve(
-        groups["churn_probability"], groups["value"], campaign, customers=groups["customers"]
-    )
-    scored = [row for row in NOW if row["churn_probability"] is not None]
-    theirs = profit_curve(
-        [row["churn_probability"] for row in scored],
-        [row["net_revenue_365d"] for row in scored],
-        campaign,
-    )
-    # .9 x 120 x .25 - 5 = 22; .6 x 30 x .25 - 5 = -0.5; .5 x 400 x .25 - 5 = 45; 10
-    assert list(ours.table["expected"]) == pytest.approx([0, 22, 21.5, 66.5, 76.5])
-    assert list(ours.table["expected"]) == pytest.approx(list(theirs.table["expected"]))
-    assert ours.best_share == theirs.best_share == 1
+    curve = profit_curve(groups["value_at_stake"], ECONOMICS, customers=groups["customers"])
+    assert curve.table["expected"].tolist() == pytest.approx([0, 20, 21, 18.25])
+    assert (curve.best_customers, curve.best_expected) == (2, 21)
 
 
-def test_whales_and_who_is_leaving_are_those_of_the_campaign_lists(reading, monkeypatch) -> None:
-    (whale,) = whales.largest(reading, AS_OF, 3).to_dict("records")  # a twentieth of five
-    assert (whale["customer_key"], whale["leaving"]) == (key(1), False)
-    assert whale["expected_revenue_365d_high"] == 1000
-    assert _keys(whales.leaving(reading, AS_OF, 10)) == "5"  # 2 has spent little
+def wanted(campaign: str = "at_risk_valuable", **more: object) -> call_list.Wanted:
+    return call_list.Wanted(campaign, ECONOMICS, **more)
 
-    of_everybody = replace(whales.WHALES, top_share=0.8)
+
+def called(reading, asked: call_list.Wanted) -> str:
+    return _keys(call_list.rows(reading, AS_OF, asked, call_list.NO_MARKS))
+
+
+def test_the_call_list_has_whom_it_pays_to_contact_and_who_agrees(reading) -> None:
+    assert called(reading, wanted()) == "42"
+    assert called(reading, wanted(segments=("at_risk",))) == "2"
+    found = call_list.summary(reading, AS_OF, wanted(), call_list.NO_MARKS)
+    assert (found.customers, found.value_at_stake, found.expected_profit) == (2, 124, 21)
+    # 50 / 4 - 5 pays too, but that customer refused.
+    assert (found.refused, found.never_asked, found.contacted, found.kept_back) == (1, 0, 0, 0)
+
+
+def test_the_other_lists_are_those_of_the_campaigns(reading) -> None:
+    # Customer 4 came lately; 2 came once, and long ago enough, but within 90 days.
+    assert called(reading, wanted("second_purchase")) == "42"
+    assert called(reading, wanted("whales")) == ""  # the whale refused
+    assert called(reading, wanted("second_purchase", never_asked=True)) == "423"
+    asked = call_list.summary(reading, AS_OF, wanted("second_purchase"), call_list.NO_MARKS)
+    assert asked.never_asked == 1
+
+
+def test_who_is_marked_leaves_the_list_for_a_while(shop_home, reader) -> None:
+    owner = open_warehouse(shop_home).owner
+    before = reader.ask(call_list.marks)
+    known = reader.ask(Reading.version)
+    with owner.connect() as connection:
+        connection.execute(
+            "INSERT INTO serving.contacts VALUES (%s, 'whales', now() - interval '2 days', %s, "
+            "false), (%s, 'whales', now() - interval '40 days', %s, true)",
+            [key(4), AS_OF, key(2), AS_OF],
+        )
+    try:
+        after = reader.ask(call_list.marks)
+        assert after[0] == before[0] + 2
+        assert reader.ask(Reading.version) == known  # other answers are kept
+        rows = reader.ask(call_list.rows, AS_OF, wanted(), after)
+        assert _keys(rows) == "2"
+        everybody = reader.ask(call_list.rows, AS_OF, wanted(contacted=True), after)
+        assert [(row[:1], back) for row, back in everybody[["customer_key", "in_control"]].values] \
+            == [("4", False), ("2", None)]  # fmt: skip
+        found = reader.ask(call_list.summary, AS_OF, wanted(), after)
+        assert (found.customers, found.contacted, found.kept_back) == (1, 1, 0)
+        longer = reader.ask(call_list.summary, AS_OF, wanted(pause_days=60), after)
+        assert (longer.customers, longer.contacted, longer.kept_back) == (0, 1, 1)
+    finally:
+        with owner.connect() as connection:
+            connection.execute("TRUNCATE serving.contacts")
+
+
+def test_whales_are_those_of_the_campaign_list(reading, monkeypatch) -> None:
+    (whale,) = whales.largest(reading, AS_OF, 3, ECONOMICS).to_dict("records")  # of five
+    assert (whale["customer_key"], whale["leaving"]) == (key(1), True)
+    of_everybody = replace(whales.WHALES, top_share=None)
     monkeypatch.setattr(whales, "WHALES", of_everybody)
-    rows = whales.largest(reading, AS_OF, 10)
-    assert _keys(rows) == "1423"
-    assert not rows["leaving"].any()
-    assert _keys(whales.largest(reading, AS_OF, 2)) == "14"
-    monkeypatch.setattr(whales, "WHALES", replace(of_everybody, top_share=None))
-    assert list(whales.largest(reading, AS_OF, 10)["leaving"]) == [False] * 4 + [True]
+    rows = whales.largest(reading, AS_OF, 10, ECONOMICS)
+    assert _keys(rows) == "14235"
+    # Whom it would pay to contact, might they be contacted.
+    assert list(rows["leaving"]) == [True, True, True, False, False]
+    assert _keys(whales.largest(reading, AS_OF, 2, ECONOMICS)) == "14"
 
 
 def test_models(reading) -> None:

@@ -155,7 +155,10 @@ def test_axes_are_named_with_their_units(specs) -> None:
             "Mean probability alive of each tenth (n = customers)",
             "Share with a purchase",
         ),
-        "profit": ("Share of active customers contacted, riskiest first", "Profit (currency)"),
+        "profit": (
+            "Share of active customers contacted, most profitable first",
+            "Profit (currency)",
+        ),
         "by_frequency": (
             "Repeat purchases before the holdout (n = customers)",
             "Mean purchases per customer",
@@ -185,7 +188,7 @@ def test_legends_tell_series_apart(specs) -> None:
         "profit": [
             "Expected",
             "As it turned out, had the campaign been run",
-            "Best expected: the riskiest 50%",
+            "Best expected: 50%, whose contact pays",
         ],
         "calibration": ["Perfect", "Model, by tenth of risk"],
         "gains": ["Model", "Rule", "At random"],
@@ -220,7 +223,7 @@ def test_reference_lines_stand_where_they_belong(specs) -> None:
 def test_a_profit_nobody_knows_is_not_drawn() -> None:
     curve = pd.DataFrame({"share": [0.0, 1.0], "expected": [0.0, 4.0], "observed": np.nan})
     spec = plots.profit(curve, 1.0, "A campaign").to_dict()
-    assert list(legend(spec)) == ["Expected", "Best expected: the riskiest 100%"]
+    assert list(legend(spec)) == ["Expected", "Best expected: 100%, whose contact pays"]
 
 
 def test_gains_are_the_share_of_leavers_among_those_contacted(specs) -> None:

@@ -54,6 +54,8 @@ _USUAL: dict[str, Any] = {
     "m_score": 3,
     "churn_probability": 0.3,
     "churn_risk": "low",
+    "has_left": 0.1,
+    "value_at_stake": 5.0,
     "probability_alive": 0.9,
     "expected_revenue_365d": 80.0,
     "discounted_value_12m": 75.0,

@@ -6,24 +6,24 @@ from typing import Any
 
 import pytest
 
+from customer360.models.profit import Campaign
 from customer360.serving.campaigns import (
     CAMPAIGN_LISTS,
     MEMBER_COLUMNS,
     UnknownListError,
     campaign_list,
     campaign_members,
+    expected_profit,
 )
 from customer360_tests.serving.frames import DAY, asked, customer_360_of
 
-LEAVING: dict[str, Any] = {
-    "churn_risk": "high",
-    "churn_probability": 0.8,
-    "m_score": 4,
-    "net_revenue_365d": 500.0,
-}
+ECONOMICS = Campaign(contact_cost=2, success_rate=0.2, margin=0.5)
+"""A contact pays from more than 20 at stake."""
+
 GONE: dict[str, Any] = {
     "churn_risk": None,
     "churn_probability": None,
+    "value_at_stake": None,
     "r_score": 2,
     "m_score": 5,
     "net_revenue": 900.0,
@@ -32,10 +32,9 @@ ONCE: dict[str, Any] = {"purchase_days": 1, "days_since_last_purchase": 89}
 
 CUSTOMERS: dict[str, dict[str, Any]] = {
     "usual": {},
-    "leaving": LEAVING,
-    "leaving with less": LEAVING | {"churn_probability": 0.9, "net_revenue_365d": 400.0},
-    "leaving, of little value": LEAVING | {"m_score": 3},
-    "valuable, staying": LEAVING | {"churn_risk": "medium"},
+    "leaving": {"value_at_stake": 400.0},
+    "leaving with less": {"value_at_stake": 20.1, "churn_risk": "high"},
+    "earns what it costs": {"value_at_stake": 20.0, "churn_risk": "high"},
     "gone": GONE,
     "gone, of little value": GONE | {"m_score": 3},
     "silent, but still active": GONE | {"churn_probability": 0.5, "churn_risk": "medium"},
@@ -49,7 +48,7 @@ CUSTOMERS: dict[str, dict[str, Any]] = {
 
 
 def members(name: str, customers: dict[str, dict[str, Any]]) -> list[str]:
-    query = campaign_members("customer_360", campaign_list(name))
+    query = campaign_members("customer_360", campaign_list(name), ECONOMICS)
     found = asked(query, customer_360=customer_360_of(customers)).to_pylist()
     ordered = sorted(found, key=lambda row: (row["priority"] is None, -(row["priority"] or 0)))
     return [row["customer_key"] for row in ordered]
@@ -58,7 +57,7 @@ def members(name: str, customers: dict[str, dict[str, Any]]) -> list[str]:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        # 0.8 x 500 before 0.9 x 400
+        # 40 - 2 before 2.01 - 2, whatever the risk
         ("at_risk_valuable", ["leaving", "leaving with less"]),
         ("win_back", ["gone"]),
         (
@@ -88,13 +87,24 @@ def test_who_is_expected_to_bring_nothing_is_no_whale() -> None:
 
 def test_a_row_says_why_the_customer_is_on_the_list() -> None:
     found = asked(
-        campaign_members("customer_360", campaign_list("at-risk-valuable")),
-        customer_360=customer_360_of({"a": LEAVING | {"churn_probability": 0.81239}}),
+        campaign_members("customer_360", campaign_list("at-risk-valuable"), ECONOMICS),
+        customer_360=customer_360_of({"a": {"value_at_stake": 46.789, "has_left": 0.81239}}),
     )
     (row,) = found.to_pylist()
     assert found.column_names == list(MEMBER_COLUMNS)
-    assert (row["as_of"], row["priority"], row["churn_probability"]) == (DAY, 406.2, 0.8124)
+    assert (row["as_of"], row["priority"], row["churn_probability"]) == (DAY, 2.68, 0.3)
+    assert (row["has_left"], row["value_at_stake"], row["expected_profit"]) == (0.8124, 46.79, 2.68)
     assert (row["segment"], row["net_revenue"]) == ("need_attention", 200.0)
+
+
+@pytest.mark.parametrize("cost", [0.0, 1e-7, 3.5, 1e9])
+def test_the_expected_profit_is_that_of_the_campaign(cost: float) -> None:
+    economics = Campaign(cost, 0.15, 0.35)
+    (row,) = asked(
+        f"SELECT {expected_profit(economics)} AS profit FROM customer_360",
+        customer_360=customer_360_of({"a": {"value_at_stake": 123.45}}),
+    ).to_pylist()
+    assert row["profit"] == pytest.approx(economics.earned([123.45])[0])
 
 
 def test_an_unknown_list_names_those_there_are() -> None:

@@ -93,9 +93,10 @@ def test_lists_are_of_the_newest_date_and_of_who_consented(made: Marts) -> None:
         (row["campaign"], row["rank"]): (row["as_of"], row["customer_key"], row["value"])
         for row in made.rows["campaign_lists"]
     }
-    # b is at greater risk but refused; d bought once but was never asked.
+    # b has as much to lose but refused; d bought once but was never asked.
     assert found == {
-        ("at_risk_valuable", 1): (FEBRUARY, "a", 100),
+        # 40 at stake, of which a contact is expected to keep 0.1 x 0.3, for 1.
+        ("at_risk_valuable", 1): (FEBRUARY, "a", pytest.approx(0.2)),
         ("win_back", 1): (FEBRUARY, "c", 150),
         ("whales", 1): (FEBRUARY, "a", 70),
     }
@@ -286,28 +287,38 @@ def test_who_refuses_by_now_or_is_suppressed_is_proposed_for_no_contact(made: Ma
     """
     owner = made.warehouse.owner
 
-    def actions() -> set[tuple[str, str]]:
+    def actions() -> set[tuple[str, str, bool | None]]:
         rows = read(made.warehouse, "customer_360")
-        return {(row["customer_key"], row["next_best_action"]) for row in rows}
+        return {(row["customer_key"], row["next_best_action"], row["may_contact"]) for row in rows}
 
     before = actions()
     change(owner, "UPDATE silver.customers SET marketing_consent = false WHERE customer_key = 'a'")
     change(owner, "UPDATE silver.customers SET marketing_consent = true WHERE customer_key = 'b'")
     change(owner, "INSERT INTO serving.suppressed_customers VALUES ('c')")
     now = actions()
+    change(owner, "UPDATE silver.customers SET customer_key = 'gone' WHERE customer_key = 'd'")
+    erased = actions()
+    change(owner, "UPDATE silver.customers SET customer_key = 'd' WHERE customer_key = 'gone'")
     change(
         owner,
         "UPDATE silver.customers SET marketing_consent = customer_key = 'a'"
         " WHERE customer_key IN ('a', 'b')",
     )
     change(owner, "DELETE FROM serving.suppressed_customers")
-    assert {("a", "retain_with_offer"), ("c", "call_in_person")} <= before
-    assert now == {
-        ("a", "do_not_contact"),
-        ("b", "do_not_contact"),
-        ("c", "do_not_contact"),
-        ("d", "guide_to_second_purchase"),
+    assert before == {
+        ("a", "retain_with_offer", True),
+        ("b", "do_not_contact", False),
+        ("c", "call_in_person", True),
+        # Never asked: on no list, but not refused either.
+        ("d", "guide_to_second_purchase", None),
     }
+    assert now == {
+        ("a", "do_not_contact", False),
+        ("b", "do_not_contact", True),
+        ("c", "do_not_contact", False),
+        ("d", "guide_to_second_purchase", None),
+    }
+    assert ("d", "guide_to_second_purchase", False) in erased
     assert actions() == before
 
 

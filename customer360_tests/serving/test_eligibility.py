@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from customer360.models.profit import Campaign
 from customer360.serving.campaigns import campaign_list, campaign_members
 from customer360.serving.eligibility import judged
 from customer360.serving.options import Contacts
@@ -42,7 +43,7 @@ SUPPRESSED = identifiers_of(("email", sha256("s@example.com")), ("customer_key",
 
 def found(suppressed: pa.Table | None = None, **options: Any) -> pa.Table:
     """What is said of each member of a list of all of them."""
-    members = campaign_members("customer_360", campaign_list("second_purchase"))
+    members = campaign_members("customer_360", campaign_list("second_purchase"), Campaign())
     query = judged(
         f"({members})", "customers", None if suppressed is None else "suppressed", **options
     )

@@ -14,6 +14,7 @@ from pyspark.sql.pandas.types import to_arrow_schema
 
 from customer360.contracts import Contract
 from customer360.contracts.spark import spark_schema
+from customer360.models.profit import Campaign
 from customer360.models.revenue.rows import outcomes
 from customer360.serving import campaigns
 from customer360.serving.eligibility import judged, suppressed_customers
@@ -69,6 +70,7 @@ def people(as_of: date) -> list[dict[str, Any]]:
                 "next_best_action": "offer_bundles",
                 "churn_probability": round(float(rng.random()), 4) if active else None,
                 "churn_risk": str(rng.choice(["high", "medium", "low"])) if active else None,
+                "value_at_stake": float(rng.integers(0, 200)) if active and valued else None,
                 "r_score": int(rng.integers(1, 6)),
                 "m_score": int(rng.integers(1, 6)),
                 "purchase_days": int(rng.integers(1, 4)),
@@ -129,7 +131,7 @@ def test_lists_are_those_that_exports_write(made: Marts) -> None:
     schema = to_arrow_schema(spark_schema(Contract.load("gold/customer_360")))
     snapshot = pa.Table.from_pylist(rows, schema=schema)
     for campaign in campaigns.CAMPAIGN_LISTS:
-        members = campaigns.campaign_members("customer_360", campaign)
+        members = campaigns.campaign_members("customer_360", campaign, Campaign())
         stay = asked(
             f"SELECT * FROM ({judged(f'({members})', 'customers', 'listed')}) "
             "WHERE left_out IS NULL ORDER BY priority DESC NULLS LAST, customer_key",

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 
 import pandas as pd
+from psycopg import sql
 
 from customer360.dashboard.connection import Reading
+from customer360.models.profit import Campaign
+from customer360.serving.campaigns import expected_profit
 
 BINS = 200
-"""The profit curve is drawn from so many groups of customers of about the same risk."""
+"""The profit curve is drawn from so many groups of customers of about equal value at stake."""
 
 
 def cohorts(reading: Reading, as_of: date, months: int) -> pd.DataFrame:
@@ -51,25 +55,89 @@ def horizon_days(reading: Reading, as_of: date) -> int | None:
     return None if days is None else int(days)
 
 
-def campaign_groups(reading: Reading, as_of: date) -> pd.DataFrame:
-    """Customers by churn probability in about `BINS` groups, the riskiest first.
+def campaign_groups(reading: Reading, as_of: date, *, never_asked: bool = False) -> pd.DataFrame:
+    """Active customers who may be contacted, in about `BINS` groups of about equal value at stake.
 
-    Customers of equal probability share a group. ``customers``, ``churn_probability`` (mean),
-    ``least_probability``, and ``value``: money at stake a customer, so weighted that
-    probability x value of the group is the mean of its customers'. The value at stake is that of
-    the model's own profit curve, net revenue of the last 365 days; below 0 it counts as 0.
+    Those with most at stake first; equal values share a group. ``customers`` and ``value_at_stake``
+    (mean, in currency); no rows where nobody may be contacted.
+
+    Args:
+        reading: A moment.
+        as_of: Day of the scores.
+        never_asked: With those too whose consent is not known.
     """
     return reading.frame(
-        """
-        WITH ranked AS (
-            SELECT churn_probability AS p, greatest(net_revenue_365d, 0) AS value,
-                   cume_dist() OVER (ORDER BY churn_probability DESC) AS place
-            FROM marts.customer_360
-            WHERE as_of = %(as_of)s AND churn_probability IS NOT NULL
-        )
-        SELECT count(*) AS customers, avg(p) AS churn_probability, min(p) AS least_probability,
-               coalesce(sum(p * value) / nullif(sum(p), 0), 0) AS value
-        FROM ranked GROUP BY ceil(place * %(bins)s) ORDER BY min(place)
-        """,
+        sql.SQL(
+            f"""
+            WITH ranked AS (
+                SELECT greatest(value_at_stake, 0) AS stake,
+                       cume_dist() OVER (ORDER BY value_at_stake DESC) AS place
+                FROM marts.customer_360
+                WHERE as_of = %(as_of)s AND value_at_stake IS NOT NULL
+                  AND {_contactable(never_asked)}
+            )
+            SELECT count(*) AS customers, avg(stake) AS value_at_stake
+            FROM ranked GROUP BY ceil(place * %(bins)s) ORDER BY min(place)
+            """
+        ),
         {"as_of": as_of, "bins": BINS},
     )
+
+
+@dataclass(frozen=True)
+class BestSet:
+    """Whom it pays to contact.
+
+    Attributes:
+        customers: So many.
+        profit: Expected profit of contacting them, in currency.
+        everybody: Expected profit of contacting all who may be contacted.
+        all_customers: How many those are.
+        next_one: Expected profit of contacting one more, 0 or less; None where there is nobody.
+    """
+
+    customers: int
+    profit: float
+    everybody: float
+    all_customers: int
+    next_one: float | None
+
+
+def best_set(
+    reading: Reading, as_of: date, economics: Campaign, *, never_asked: bool = False
+) -> BestSet:
+    """Whom it pays to contact, to the customer: see `customer360.models.profit`.
+
+    Args:
+        reading: A moment.
+        as_of: Day of the scores.
+        economics: What a contact costs and brings.
+        never_asked: With those too whose consent is not known.
+    """
+    row = reading.frame(
+        sql.SQL(
+            f"""
+            SELECT count(*) FILTER (WHERE profit > 0) AS customers,
+                   coalesce(sum(profit) FILTER (WHERE profit > 0), 0) AS profit,
+                   coalesce(sum(profit), 0) AS everybody, count(*) AS all_customers,
+                   max(profit) FILTER (WHERE profit <= 0) AS next_one
+            FROM (
+                SELECT {expected_profit(economics)} AS profit FROM marts.customer_360
+                WHERE as_of = %(as_of)s AND value_at_stake IS NOT NULL
+                  AND {_contactable(never_asked)}
+            ) AS contacts
+            """
+        ),
+        {"as_of": as_of},
+    ).iloc[0]
+    return BestSet(
+        int(row["customers"]),
+        float(row["profit"]),
+        float(row["everybody"]),
+        int(row["all_customers"]),
+        None if pd.isna(row["next_one"]) else float(row["next_one"]),
+    )
+
+
+def _contactable(never_asked: bool) -> str:
+    return "may_contact IS NOT FALSE" if never_asked else "may_contact"

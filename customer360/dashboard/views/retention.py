@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import json
+from datetime import date
+
 import pandas as pd
 import streamlit as st
 
 from customer360 import plotting
 from customer360.dashboard import charts, tables
 from customer360.dashboard.page import Page
-from customer360.dashboard.queries import customers, retention
-from customer360.language import CODED
+from customer360.dashboard.queries import retention
 from customer360.models.profit import Campaign, profit_curve
 
 ICON, PLACE = "event_repeat", 40
 PERIODS = (12, 24, 36)
-PAGE_SIZE = 25
 
 
 def render(page: Page) -> None:
-    """Cohorts, the list by expected loss, the profit curve."""
+    """Cohorts, how many are about to leave, the profit curve."""
     page.heading("retention")
     _cohorts(page)
     risks = page.source.ask(retention.risks, page.as_of)
@@ -78,48 +79,15 @@ def _leaving(page: Page, risks: pd.DataFrame) -> None:
             customers=t.number(risks["customers"].sum()),
         )
     )
-    filters = customers.Filters(sort="value_at_stake", risks=("high", "medium", "low"))
-    count = page.source.ask(customers.count, page.as_of, filters)
-    pages = max(1, -(-count // PAGE_SIZE))
-    number = st.number_input(
-        t("customers.page", pages=t.number(pages)), 1, pages, 1, key="loss-page", width=200
-    )
-    rows = page.source.ask(
-        customers.rows, page.as_of, filters, PAGE_SIZE, (number - 1) * PAGE_SIZE
-    )[
-        [
-            "customer_key",
-            "value_at_stake",
-            "churn_probability",
-            "churn_risk",
-            "expected_revenue_365d",
-            "segment",
-            "last_purchase_on",
-            "next_best_action",
-        ]
-    ]
-    tables.show(
-        rows,
-        "churn-list",
-        t,
-        words=CODED,
-        all_rows=lambda: page.source.ask(
-            customers.rows, page.as_of, filters, customers.MOST_EXPORTED
-        ),
-        on_open=page.open_customer,
-    )
-    page.customer_chooser(list(rows["customer_key"]), "churn-list")
-    page.about_actions(t("retention.list_explained", days=t.number(days)))
+    if st.button(t("call_list.open"), icon=":material/call:", type="primary"):
+        page.open_page("call_list", {})
+    page.about_actions(t("retention.list_explained"))
 
 
 def _campaign(page: Page) -> Campaign:
     """What the sliders say that a contact costs and brings; at first what the settings say."""
     t = page.t
-    usual = Campaign(
-        page.fact("churn_contact_cost", page.settings.churn_contact_cost),
-        page.fact("churn_success_rate", page.settings.churn_success_rate),
-        page.fact("churn_margin", page.settings.churn_margin),
-    )
+    usual = page.economics()
     first, second, third = st.columns(3)
     return Campaign(
         first.slider(
@@ -146,44 +114,77 @@ def _profit(page: Page) -> None:
     t = page.t
     st.divider()
     campaign = _campaign(page)
-    groups = page.source.ask(retention.campaign_groups, page.as_of)
-    curve = profit_curve(
-        groups["churn_probability"],
-        groups["value"],
-        campaign,
-        customers=groups["customers"],
-    )
+    never_asked = page.settings.export_never_asked
+    groups = page.source.ask(retention.campaign_groups, page.as_of, never_asked=never_asked)
+    if groups.empty:
+        page.nothing("retention.nobody_to_contact")
+        return
+    best = page.source.ask(retention.best_set, page.as_of, campaign, never_asked=never_asked)
+    curve = profit_curve(groups["value_at_stake"], campaign, customers=groups["customers"])
     page.chart(
         plotting.profit(
             curve.table,
-            curve.best_share,
+            best.customers,
             (t("retention.expected_profit"), t("retention.best")),
+            by="customers",
             x=t("axis.contacted"),
             y=t("axis.profit", currency=t.currency),
         ),
         "retention.profit",
     )
-    if curve.best_share > 0:
-        people = float(groups["customers"].sum())
+    if best.customers:
+        said = "retention.advice" if best.next_one is not None else "retention.advice_all"
         advice = t(
-            "retention.advice",
-            share=t.percent(curve.best_share, 0),
-            customers=t.number(curve.best_share * people),
-            threshold=t.percent(
-                groups.loc[
-                    groups["churn_probability"] >= curve.best_threshold, "least_probability"
-                ].min(),
-                0,
-            ),
-            profit=_escaped(t.short_money(curve.best_expected)),
-            everybody=_escaped(t.short_money(curve.everybody)),
+            said,
+            customers=t.number(best.customers),
+            profit=_escaped(t.short_money(best.profit)),
+            everybody=_escaped(t.short_money(best.everybody)),
+            all=t.number(best.all_customers),
         )
         st.success(advice, icon=":material/campaign:")
     else:
         st.warning(t("retention.no_profit"), icon=":material/block:")
+    if campaign != page.economics():
+        st.caption(t("retention.sliders_only"))
+    _measured(page)
     with st.expander(t("retention.assumes_title")):
         st.markdown(t("retention.assumes"))
-    tables.download(curve.table[["share", "customers", "expected"]], "profit-curve", t)
+    tables.download(curve.table[["customers", "share", "expected"]], "profit-curve", t)
+
+
+def _measured(page: Page) -> None:
+    """What a past campaign with a control group did; that the success rate is assumed, without."""
+    t, file = page.t, page.settings.uplift_file
+    st.markdown(f"##### {t('retention.uplift_title')}")
+    if not file.exists():
+        page.nothing("retention.no_uplift")
+        return
+    found = json.loads(file.read_text(encoding="utf-8"))
+    st.markdown(
+        t(
+            "retention.uplift",
+            first=t.day(date.fromisoformat(found["first"])),
+            last=t.day(date.fromisoformat(found["last"])),
+            contacted=t.percent(found["bought_contacted"]),
+            kept_back=t.percent(found["bought_kept_back"]),
+            days=t.days(found["window_days"]),
+            low=t.percent(found["effect_low"]),
+            high=t.percent(found["effect_high"]),
+            rate=t.percent(found["success_rate"]),
+        )
+    )
+    page.chart(
+        charts.qini(
+            pd.DataFrame(found["curve"]),
+            (t("retention.by_uplift"), t("retention.at_random")),
+            x=t("axis.uplift_share"),
+            y=t("axis.gained"),
+        ),
+        "retention.qini",
+        qini=t.number(found["qini"], 4),
+        low=t.number(found["qini_low"], 4),
+        high=t.number(found["qini_high"], 4),
+    )
 
 
 def _escaped(text: str) -> str:

@@ -12,11 +12,10 @@ from customer360.serving.campaigns import WHALE_SHARE
 
 ICON, PLACE = "diamond", 50
 SIZES = (25, 50, 100)
-LEAVING_SHOWN = 50
 
 
 def render(page: Page) -> None:
-    """Those of the highest expected value, how concentrated it is, and what is about to leave."""
+    """Those of the highest expected value, and how concentrated it is."""
     t = page.t
     page.heading("whales")
     spread = page.source.ask(overview.concentration, page.as_of, "expected_revenue_365d")
@@ -35,7 +34,7 @@ def render(page: Page) -> None:
     size = st.segmented_control(
         t("whales.how_many"), SIZES, default=SIZES[0], key="whales", required=True
     )
-    rows = page.source.ask(whales.largest, page.as_of, size or SIZES[0])
+    rows = page.source.ask(whales.largest, page.as_of, size or SIZES[0], page.economics())
     st.markdown(f"##### {t('whales.list_title', customers=len(rows))}")
     tables.show(rows, "whales", t, words=CODED, on_open=page.open_customer)
     page.customer_chooser(list(rows["customer_key"]), "whales")
@@ -45,11 +44,5 @@ def render(page: Page) -> None:
         "whales.concentration",
     )
     tables.download(spread, "value-concentration", t)
-    leaving = page.source.ask(whales.leaving, page.as_of, LEAVING_SHOWN)
-    st.markdown(f"##### {t('whales.leaving_title')}")
-    if leaving.empty:
-        page.nothing("whales.nobody_leaves")
-        return
-    tables.show(leaving, "whales-leaving", t, words=CODED, on_open=page.open_customer)
-    page.customer_chooser(list(leaving["customer_key"]), "whales-leaving")
-    st.caption(t("whales.leaving_explained"))
+    if st.button(t("call_list.open"), icon=":material/call:"):
+        page.open_page("call_list", {})

@@ -117,9 +117,7 @@ class ChurnSpec(ModelSpec["ChurnModel"]):
             max_training_rows=settings.churn_max_training_rows,
             smallest_group=settings.published_group_min,
             trainer=settings.churn_trainer,
-            campaign=Campaign(
-                settings.churn_contact_cost, settings.churn_success_rate, settings.churn_margin
-            ),
+            campaign=Campaign.of(settings),
         )
         return train(
             history.read(CUSTOMER_DAYS),

@@ -55,8 +55,8 @@ LEAK_ROWS = 50_000
 """The leak check looks at so many rows of all dates."""
 
 VALUE_AT_STAKE = "net_revenue_365d"
-"""What is lost with a customer: a year like the last one. Known for everybody and in currency,
-where an expected value would need the other model."""
+"""What is lost with a customer who leaves: a year like the last one. Known for everybody and in
+currency, where what is published as ``value_at_stake`` would need the other model."""
 
 ALIVE_UNIT_DAYS = 7
 """The buying model among the baselines counts in weeks."""
@@ -241,8 +241,9 @@ def train_on_rows(
     if champion and not comparable:
         notes = (*notes, Note("champion_reads_other_features"))
     log.info("churn: judging on %d rows of %s", len(judged), grid.test)
+    value = judged[VALUE_AT_STAKE].astype(float).clip(lower=0)
     curve = (
-        profit_curve(predicted, judged[VALUE_AT_STAKE], options.campaign, judged["churned"])
+        profit_curve(predicted * value, options.campaign, judged["churned"] * value)
         if len(judged)
         else None
     )

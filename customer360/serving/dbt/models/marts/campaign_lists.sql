@@ -8,7 +8,9 @@
     )
 }}
 
+-- depends_on: {{ ref("stg_suppressed_customers") }}
 -- The lists of customer360.serving.campaigns, which states each as a query of these customers.
+-- Today's consent and not that of the snapshot's day: who has refused since is left out.
 with customers as (
     select *
     from {{ ref("customer_360") }}
@@ -19,6 +21,7 @@ members as (
     {% for campaign in var("campaign_lists") %}
     select as_of, '{{ campaign.name }}' as campaign, customer_key, priority as value
     from ({{ campaign.members }}) as {{ campaign.name }}
+    where may_contact
     {{ "union all" if not loop.last }}
     {% endfor %}
 )
@@ -34,10 +37,3 @@ select
     )::integer as rank,
     members.value
 from members
--- Today's consent and not that of the snapshot's day: who has refused since is left out.
-inner join {{ ref("stg_customers") }} as people
-    on members.customer_key = people.customer_key and people.marketing_consent
-where not exists (
-    select from {{ ref("stg_suppressed_customers") }} as suppressed
-    where suppressed.customer_key = members.customer_key
-)

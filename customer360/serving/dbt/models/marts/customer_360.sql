@@ -1,7 +1,7 @@
 {{ config(materialized="view") }}
 
 -- Gold is of its as-of date, consent is of today: a view, so that whoever has refused since, or is
--- suppressed, is proposed for no contact from the moment that this is published. Of the published
+-- suppressed, may not be contacted and is proposed for no contact from the moment that this is published. Of the published
 -- tables themselves, as dbt drops the views upon a staging view whenever it makes that again.
 select
     {%- for column in model.columns.values() %}
@@ -11,6 +11,11 @@ select
             then '{{ var("no_contact") }}'
         else customers.next_best_action
     end as next_best_action
+    {%- elif column.name == "may_contact" %}
+    case
+        when people.customer_key is null or suppressed.customer_key is not null then false
+        else people.marketing_consent
+    end as may_contact
     {%- else %}
     customers.{{ adapter.quote(column.name) }}
     {%- endif %}{{ "," if not loop.last }}

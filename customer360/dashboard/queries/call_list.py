@@ -1,0 +1,203 @@
+"""Whom to call: the members of a campaign list who may be contacted, and who was already.
+
+A list is that of `customer360.serving.campaigns`, as the marts and the exports have it. Who may be
+contacted is a matter of today, whatever day the list is of: ``may_contact`` of
+``marts.customer_360``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import pandas as pd
+from psycopg import sql
+
+from customer360.dashboard.connection import Reading
+from customer360.models.profit import Campaign
+from customer360.serving.campaigns import CAMPAIGN_LISTS, campaign_list, members_of
+from customer360.serving.warehouse import CONTACTS
+
+MOST_SHOWN = 1_000
+"""So many rows are shown; all of them are in the file."""
+
+MOST_LISTED = 100_000
+"""So many rows are in the file, and can be marked at once."""
+
+Marks = tuple[int, datetime | None]
+"""How many contacts there are and when the newest was marked: what answers about them hang on."""
+
+NO_MARKS: Marks = (0, None)
+
+_COLUMNS = (
+    "customer_key",
+    *sorted({campaign.priority for campaign in CAMPAIGN_LISTS} | {"value_at_stake"}),
+    "has_left",
+    "churn_risk",
+    "segment",
+    "next_best_action",
+    "last_purchase_on",
+    "days_since_last_purchase",
+    "expected_gap_days",
+    "purchase_days",
+    "churn_reason_1",
+    "churn_reason_1_values",
+    "contacted_at",
+    "in_control",
+)
+_CONTACT = ("source", "source_customer_id", "name", "email", "phone", "country")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Whom of a list.
+
+    Attributes:
+        campaign: Name of the list.
+        economics: What a contact costs and brings.
+        segments: Any of these; empty: all.
+        contacted: With those too who were contacted, or kept back, within the pause.
+        never_asked: With those too whose consent is not known.
+        pause_days: For so long a contact is remembered.
+    """
+
+    campaign: str
+    economics: Campaign
+    segments: tuple[str, ...] = ()
+    contacted: bool = False
+    never_asked: bool = False
+    pause_days: int = 30
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A list in numbers.
+
+    Attributes:
+        customers: Who may be contacted and was not lately.
+        value_at_stake: What they may take along, in currency.
+        expected_profit: Of contacting all of them.
+        contacted: Who was contacted within the pause, and is still on the list.
+        kept_back: Who was kept back as control within the pause, and is still on the list.
+        never_asked: Whose consent is not known; 0 where they are listed too.
+        refused: Who refused, or is suppressed.
+    """
+
+    customers: int
+    value_at_stake: float
+    expected_profit: float
+    contacted: int
+    kept_back: int
+    never_asked: int
+    refused: int
+
+
+def marks(reading: Reading) -> Marks:
+    """What there is of contacts now; asked for at every run, as no publication goes with it."""
+    if not reading.has(CONTACTS):
+        return NO_MARKS
+    frame = reading.frame(f"SELECT count(*) AS n, max(contacted_at) AS newest FROM {CONTACTS}")
+    newest = frame["newest"].iat[0]
+    return int(frame["n"].iat[0]), None if pd.isna(newest) else newest
+
+
+def _people(reading: Reading, as_of: date, wanted: Wanted) -> tuple[str, dict[str, Any]]:
+    """All of the list, with ``contacted_at`` and ``in_control`` of the last contact."""
+    customers = "(SELECT * FROM marts.customer_360 WHERE as_of = %(as_of)s)"
+    members = members_of(campaign_list(wanted.campaign), customers, wanted.economics)
+    marked = (
+        f"""SELECT DISTINCT ON (customer_key) customer_key, contacted_at, in_control
+        FROM {CONTACTS} WHERE contacted_at > now() - make_interval(days => %(pause_days)s)
+        ORDER BY customer_key, contacted_at DESC"""
+        if reading.has(CONTACTS)
+        else """SELECT NULL::text AS customer_key, NULL::timestamptz AS contacted_at,
+        NULL::boolean AS in_control LIMIT 0"""
+    )
+    query = f"""SELECT members.*, marked.contacted_at, marked.in_control
+        FROM ({members}) AS members
+        LEFT JOIN ({marked}) AS marked ON marked.customer_key = members.customer_key"""
+    values: dict[str, Any] = {"as_of": as_of, "pause_days": wanted.pause_days}
+    if wanted.segments:
+        query += " WHERE segment = ANY(%(segments)s)"
+        values["segments"] = list(wanted.segments)
+    return query, values
+
+
+def _listed(wanted: Wanted) -> str:
+    """SQL of who may be contacted."""
+    return "may_contact IS NOT FALSE" if wanted.never_asked else "may_contact"
+
+
+def summary(reading: Reading, as_of: date, wanted: Wanted, known: Marks) -> Summary:
+    """The list in numbers.
+
+    Args:
+        reading: A moment.
+        as_of: Day of the list.
+        wanted: Whom.
+        known: The contacts that there are, so that an answer is not kept beyond them.
+    """
+    people, values = _people(reading, as_of, wanted)
+    now = f"{_listed(wanted)} AND contacted_at IS NULL"
+    row = reading.frame(
+        sql.SQL(
+            f"""
+            SELECT count(*) FILTER (WHERE {now}) AS customers,
+                   coalesce(sum(value_at_stake) FILTER (WHERE {now}), 0) AS value_at_stake,
+                   coalesce(sum(expected_profit) FILTER (WHERE {now}), 0) AS expected_profit,
+                   count(*) FILTER (WHERE {_listed(wanted)} AND NOT in_control) AS contacted,
+                   count(*) FILTER (WHERE {_listed(wanted)} AND in_control) AS kept_back,
+                   count(*) FILTER (WHERE may_contact IS NULL) AS never_asked,
+                   count(*) FILTER (WHERE NOT may_contact) AS refused
+            FROM ({people}) AS people
+            """
+        ),
+        values,
+    ).iloc[0]
+    return Summary(
+        int(row["customers"]),
+        float(row["value_at_stake"]),
+        float(row["expected_profit"]),
+        int(row["contacted"]),
+        int(row["kept_back"]),
+        0 if wanted.never_asked else int(row["never_asked"]),
+        int(row["refused"]),
+    )
+
+
+def rows(
+    reading: Reading, as_of: date, wanted: Wanted, known: Marks, limit: int = MOST_SHOWN
+) -> pd.DataFrame:
+    """The first ``limit`` of the list, in its order; ``contacted_at`` of who was, lately.
+
+    Args:
+        reading: A moment.
+        as_of: Day of the list.
+        wanted: Whom.
+        known: As for `summary`.
+        limit: So many.
+    """
+    people, values = _people(reading, as_of, wanted)
+    where = _listed(wanted) + ("" if wanted.contacted else " AND contacted_at IS NULL")
+    return reading.frame(
+        sql.SQL(
+            f"SELECT {', '.join(_COLUMNS)} FROM ({people}) AS people WHERE {where} "
+            # To cents, as the marts and the exports order their lists.
+            "ORDER BY round(priority::numeric, 2) DESC NULLS LAST, customer_key LIMIT %(limit)s"
+        ),
+        values | {"limit": limit},
+    )
+
+
+def profiles(reading: Reading, keys: tuple[str, ...]) -> pd.DataFrame:
+    """How to reach customers: ``customer_key`` and what of a contact is published."""
+    known = reading.columns("silver.customers")
+    columns = [sql.Identifier(name) for name in ("customer_key", *_CONTACT) if name in known]
+    return reading.frame_if(
+        "silver.customers",
+        sql.SQL("SELECT {} FROM silver.customers WHERE customer_key = ANY(%(keys)s)").format(
+            sql.SQL(", ").join(columns)
+        ),
+        {"keys": list(keys)},
+    )

@@ -1,0 +1,301 @@
+"""Whom to call today, why, and what was done about it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from customer360.dashboard import contact_columns, tables
+from customer360.dashboard.page import Page
+from customer360.dashboard.queries import call_list, segments
+from customer360.dashboard.queries.call_list import Summary, Wanted
+from customer360.language import CODED, Language
+from customer360.models.reasons import reasons_in
+from customer360.serving import contact_log
+from customer360.serving.campaigns import CAMPAIGN_LISTS, campaign_list
+from customer360.serving.contact_log import Marked
+from customer360.serving.options import Contacts
+
+ICON, PLACE = "call", 15
+LISTS = tuple(campaign.name for campaign in CAMPAIGN_LISTS)
+_MARKED = "marked"
+_KEPT_FOR_WORDS = (
+    "days_since_last_purchase",
+    "expected_gap_days",
+    "purchase_days",
+    "churn_reason_1",
+    "churn_reason_1_values",
+)
+_WORDS = {name: CODED[name] for name in ("segment", "churn_risk", "next_best_action")}
+
+
+def render(page: Page) -> None:
+    """The chosen list with reasons and contacts; its file; marking who was contacted."""
+    page.heading("call_list")
+    if not page.published.suppression_known:
+        page.nothing("common.suppression_unknown")
+        return
+    wanted = _wanted(page)
+    known = page.source.ask_now(call_list.marks)
+    summary = page.source.ask(call_list.summary, page.as_of, wanted, known)
+    _marked(page, wanted)
+    rows = page.source.ask(call_list.rows, page.as_of, wanted, known)
+    if rows.empty:
+        _nobody(page, wanted, summary)
+        return
+    _numbers(page, wanted, summary)
+    _table(page, wanted, summary, rows, known)
+
+
+def _wanted(page: Page) -> Wanted:
+    t, settings = page.t, page.settings
+    chosen = st.segmented_control(
+        t("call_list.which"),
+        LISTS,
+        default=LISTS[0],
+        format_func=lambda name: t(f"call_list.of.{name}"),
+        key="list",
+        required=True,
+    )
+    name = chosen or LISTS[0]
+    st.caption(t(f"call_list.means.{name}", **_terms(page)))
+    first, second = st.columns([3, 2], vertical_alignment="bottom")
+    sizes = page.source.ask(segments.sizes, page.as_of)
+    some = first.multiselect(
+        t("column.segment"),
+        list(sizes["segment"]) if len(sizes) else [],
+        format_func=lambda segment: t.named("segment", segment),
+        placeholder=t("common.all"),
+        key="call-segments",
+    )
+    contacted = second.toggle(
+        t("call_list.with_contacted", days=t.days(settings.contact_pause_days)),
+        key="call-contacted",
+    )
+    return Wanted(
+        name,
+        page.economics(),
+        segments=tuple(some),
+        contacted=contacted,
+        never_asked=settings.export_never_asked,
+        pause_days=settings.contact_pause_days,
+    )
+
+
+def _terms(page: Page) -> dict[str, str]:
+    """What a contact costs and brings, for a sentence."""
+    t, economics = page.t, page.economics()
+    return {
+        "cost": _escaped(t.money(economics.contact_cost)),
+        "success": t.percent(economics.success_rate, 0),
+        "margin": t.percent(economics.margin, 0),
+    }
+
+
+def _nobody(page: Page, wanted: Wanted, summary: Summary) -> None:
+    t = page.t
+    if summary.contacted or summary.kept_back:
+        page.nothing(
+            "call_list.all_contacted", days=t.days(wanted.pause_days), customers=t.number(
+                summary.contacted + summary.kept_back
+            ),
+        )  # fmt: skip
+    elif summary.never_asked:
+        page.nothing("call_list.never_asked", customers=t.number(summary.never_asked))
+    else:
+        page.nothing("call_list.nobody")
+
+
+def _numbers(page: Page, wanted: Wanted, summary: Summary) -> None:
+    t = page.t
+    first, second, third = st.columns(3)
+    first.metric(t("call_list.customers"), t.number(summary.customers), border=True)
+    second.metric(
+        t("column.value_at_stake"),
+        t.short_money(summary.value_at_stake),
+        help=t("call_list.value_at_stake_help"),
+        border=True,
+    )
+    third.metric(
+        t("column.expected_profit"),
+        t.short_money(summary.expected_profit),
+        help=t("call_list.expected_profit_help", **_terms(page)),
+        border=True,
+    )
+    left = [
+        t(f"call_list.left_out.{name}", customers=t.number(getattr(summary, name)))
+        for name in ("contacted", "kept_back", "never_asked", "refused")
+        if getattr(summary, name) and not (wanted.contacted and name in ("contacted", "kept_back"))
+    ]
+    if left:
+        st.caption(t("call_list.left_out.not_on_it", reasons=", ".join(left)))
+
+
+def _table(
+    page: Page, wanted: Wanted, summary: Summary, rows: pd.DataFrame, known: call_list.Marks
+) -> None:
+    t, allowed = page.t, page.settings.dashboard_personal_data
+    keys = tuple(rows["customer_key"])
+    profiles = page.source.ask(call_list.profiles, keys)
+    shown = _shown(rows, wanted, t)
+    if len(profiles):
+        shown = contact_columns.with_shown(shown, profiles, allowed=allowed)
+    st.caption(t("call_list.select_hint"))
+    chosen: Any = st.dataframe(
+        tables.named(shown, t, _WORDS),
+        hide_index=True,
+        width="stretch",
+        column_config=tables.headings(shown, t),
+        key=f"table-calls-{wanted.campaign}",
+        on_select="rerun",
+        selection_mode="multi-row",
+    )
+    selected = [keys[place] for place in chosen.selection.rows if place < len(keys)]
+
+    def everybody() -> pd.DataFrame:
+        if selected:
+            return rows[rows["customer_key"].isin(selected)]
+        if len(rows) < call_list.MOST_SHOWN:
+            return rows
+        return page.source.ask(
+            call_list.rows, page.as_of, wanted, known, limit=call_list.MOST_LISTED
+        )
+
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        kinds = contact_columns.kinds(profiles, allowed=allowed)
+        contact = kinds[0]
+        if len(kinds) > 1:
+            contact = st.selectbox(
+                t("call_list.contacts"),
+                kinds,
+                format_func=lambda kind: t(f"call_list.contacts_are.{kind}"),
+                key="call-contacts",
+                width=260,
+            )
+        count = len(selected) or (summary.customers if not wanted.contacted else len(rows))
+        st.download_button(
+            t("call_list.download", customers=t.number(count)),
+            lambda: _file(page, wanted, everybody(), contact),
+            file_name=f"call-list-{wanted.campaign}-{page.as_of}.csv",
+            mime="text/csv",
+            key="download-call-list",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+        _mark(page, wanted, everybody, count)
+        if len(selected) == 1 and st.button(t("call_list.open_customer"), icon=":material/person:"):
+            page.open_customer(selected[0])
+    if not allowed and len(profiles):
+        st.caption(t("customer.masked"))
+    page.about_actions(t("call_list.explained", **_terms(page)))
+
+
+def _shown(rows: pd.DataFrame, wanted: Wanted, t: Language) -> pd.DataFrame:
+    """The columns that help to call, the reason in words."""
+    value = campaign_list(wanted.campaign).priority
+    columns = ["customer_key", value, "value_at_stake", "why", "next_best_action", "segment",
+               "last_purchase_on"]  # fmt: skip
+    if wanted.contacted:
+        columns += ["contacted_at", "in_control"]
+    said = rows.assign(why=[why(row, t) for row in rows.to_dict("records")])
+    return said[list(dict.fromkeys(columns))]
+
+
+def why(row: dict[Any, Any], t: Language) -> str:
+    """Why to call: the customer's own rhythm where it is broken, else what the model says.
+
+    Args:
+        row: Of `customer360.dashboard.queries.call_list.rows`.
+        t: The language.
+    """
+    silence, gap = row["days_since_last_purchase"], row["expected_gap_days"]
+    came_back = pd.notna(row["purchase_days"]) and row["purchase_days"] > 1
+    if came_back and pd.notna(gap) and silence > gap:
+        return t("call_list.why.overdue", gap=t.days(max(1, round(gap))), silence=t.days(silence))
+    if pd.notna(row["purchase_days"]) and row["purchase_days"] == 1:
+        return t("call_list.why.once", silence=t.days(silence))
+    reasons = reasons_in(row, "churn_")
+    if reasons:
+        said = t.reason(*reasons[0])
+        return said[:1].upper() + said[1:]
+    return t("call_list.why.silent", silence=t.days(silence))
+
+
+def _file(page: Page, wanted: Wanted, rows: pd.DataFrame, contact: Contacts) -> bytes:
+    """The list as CSV: how to reach its members first, figures in the warehouse's words."""
+    t = page.t
+    said = rows.assign(why=[why(row, t) for row in rows.to_dict("records")])
+    said = said.drop(columns=list(_KEPT_FOR_WORDS))
+    if not wanted.contacted:
+        said = said.drop(columns=["contacted_at", "in_control"])
+    if contact is not Contacts.NONE:
+        profiles = page.source.ask(call_list.profiles, tuple(rows["customer_key"]))
+        said = contact_columns.with_exported(said, profiles, contact, page.settings.default_country)
+    said.insert(0, "rank", range(1, len(said) + 1))
+    return tables.as_csv(said)
+
+
+def _mark(page: Page, wanted: Wanted, everybody: Any, count: int) -> None:
+    """Note that these are contacted now, after a question: it cannot be taken back."""
+    t, settings = page.t, page.settings
+    with st.popover(t("call_list.mark", customers=t.number(count)), icon=":material/check:"):
+        st.markdown(t("call_list.mark_explained", days=t.days(settings.contact_pause_days)))
+        if settings.contact_control_share:
+            share = t.percent(settings.contact_control_share, 0)
+            st.markdown(t("call_list.control_explained", share=share))
+        if st.button(t("call_list.mark_now"), type="primary", key="mark-now"):
+            rows = everybody()
+            done = contact_log.mark(
+                page.source.reader.login,
+                wanted.campaign,
+                page.as_of,
+                list(rows.loc[rows["contacted_at"].isna(), "customer_key"]),
+                control_share=settings.contact_control_share,
+                pause_days=settings.contact_pause_days,
+            )
+            st.session_state[_MARKED] = (done, rows)
+            st.rerun()
+
+
+def _marked(page: Page, wanted: Wanted) -> None:
+    """What the last marking did, with the file of those to contact."""
+    if _MARKED not in st.session_state:
+        return
+    t = page.t
+    done: Marked = st.session_state[_MARKED][0]
+    rows: pd.DataFrame = st.session_state[_MARKED][1]
+    with st.container(border=True):
+        st.success(
+            t("call_list.marked", customers=t.number(len(done.contacted))),
+            icon=":material/check_circle:",
+        )
+        if done.control:
+            st.markdown(t("call_list.kept_back", customers=t.number(len(done.control))))
+        if done.already:
+            st.markdown(t("call_list.already", customers=t.number(done.already)))
+        of_these = rows[rows["customer_key"].isin(done.contacted)]
+        with st.container(horizontal=True):
+            if len(of_these):
+                profiles = page.source.ask(call_list.profiles, tuple(of_these["customer_key"]))
+                contact = contact_columns.kinds(
+                    profiles, allowed=page.settings.dashboard_personal_data
+                )[0]
+                st.download_button(
+                    t("call_list.download_marked"),
+                    lambda: _file(page, wanted, of_these, contact),
+                    file_name=f"contact-now-{page.as_of}.csv",
+                    mime="text/csv",
+                    key="download-marked",
+                    icon=":material/download:",
+                    on_click="ignore",
+                )
+            if st.button(t("call_list.done"), key="marked-done"):
+                del st.session_state[_MARKED]
+                st.rerun()
+
+
+def _escaped(text: str) -> str:
+    """A dollar sign that Markdown does not take for a formula."""
+    return text.replace("$", "\\$")

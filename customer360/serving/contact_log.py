@@ -1,0 +1,176 @@
+"""Who was contacted from a campaign list, and who was kept back: what marking writes and keeps.
+
+Of those who are marked a random share is kept back: nobody contacts them, so that what they do is
+what the others would have done anyway. Compared with them, a campaign's success is measured and not
+assumed (`customer360.models.uplift`).
+
+The table is `customer360.serving.warehouse.CONTACTS`: ``customer_key``, ``list``,
+``contacted_at``, ``as_of`` (of the list) and ``in_control`` (true: kept back). It is made from
+nothing else, so whoever makes the warehouse anew sets its rows aside first.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import psycopg
+
+from customer360.errors import first_line
+from customer360.serving.warehouse import CONTACTS, Login, WarehouseError
+
+COLUMNS = ("customer_key", "list", "contacted_at", "as_of", "in_control")
+"""Columns of the table, in order."""
+
+DESCRIPTION = (
+    "Who was marked as contacted on the dashboard's call list, when, from which list of which day; "
+    "in_control: kept back at random, and not contacted."
+)
+"""What the table is, for who asks what is held about them."""
+
+
+@dataclass(frozen=True)
+class Marked:
+    """What marking did.
+
+    Attributes:
+        contacted: Keys of those to contact.
+        control: Keys of those who are kept back: not to be contacted.
+        already: How many were left as they are, marked within the pause by somebody else.
+    """
+
+    contacted: tuple[str, ...]
+    control: tuple[str, ...]
+    already: int = 0
+
+
+def drawn(keys: Sequence[str], share: float, chance: random.Random) -> Marked:
+    """Part ``keys`` at random into those to contact and those to keep back.
+
+    Args:
+        keys: Customer keys, each once.
+        share: Of them that is kept back, 0 to 1; of few customers, on average.
+        chance: Decides.
+    """
+    kept_back = set(
+        chance.sample(list(keys), min(int(len(keys) * share + chance.random()), len(keys)))
+    )
+    return Marked(
+        tuple(key for key in keys if key not in kept_back),
+        tuple(key for key in keys if key in kept_back),
+    )
+
+
+def mark(
+    login: Login,
+    campaign: str,
+    as_of: date,
+    keys: Sequence[str],
+    *,
+    control_share: float,
+    pause_days: int,
+    chance: random.Random | None = None,
+) -> Marked:
+    """Note that customers are contacted now, but for a random share that is kept back.
+
+    Args:
+        login: Of the reader.
+        campaign: Name of the list.
+        as_of: Day of the list.
+        keys: Customer keys, each once.
+        control_share: Share that is kept back.
+        pause_days: Who was marked in the last so many days is not marked again.
+        chance: Decides who is kept back; the system's randomness when not given.
+
+    Raises:
+        WarehouseError: The table is not there, the role may not add to it, or no server answers.
+    """
+    try:
+        with login.connect() as connection:
+            # Of two who mark the same customers at once, one comes first.
+            connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [CONTACTS])
+            known = connection.execute(
+                f"SELECT DISTINCT customer_key FROM {CONTACTS} WHERE customer_key = ANY(%s) "
+                "AND contacted_at > now() - make_interval(days => %s)",
+                [list(keys), pause_days],
+            ).fetchall()
+            before = {key for (key,) in known}
+            fresh = [key for key in keys if key not in before]
+            parted = drawn(fresh, control_share, chance or random.SystemRandom())
+            with connection.cursor() as cursor:
+                cursor.executemany(
+                    f"INSERT INTO {CONTACTS} (customer_key, list, as_of, in_control) "
+                    "VALUES (%s, %s, %s, %s)",
+                    [
+                        (key, campaign, as_of, in_control)
+                        for in_control, some in ((False, parted.contacted), (True, parted.control))
+                        for key in some
+                    ],
+                )
+    except psycopg.Error as error:
+        raise WarehouseError(
+            f"contacts are not marked: {first_line(error)}; `customer360 warehouse up` makes the "
+            f"table {CONTACTS} and lets the dashboard's role add to it"
+        ) from None
+    return Marked(parted.contacted, parted.control, len(before))
+
+
+def all_contacts(owner: Login) -> list[tuple[Any, ...]]:
+    """All rows, of `COLUMNS`; none where there is no such table."""
+    with owner.connect() as connection:
+        if connection.execute("SELECT to_regclass(%s)", [CONTACTS]).fetchone() == (None,):
+            return []
+        return connection.execute(
+            f"SELECT {', '.join(COLUMNS)} FROM {CONTACTS} ORDER BY {', '.join(COLUMNS)}"
+        ).fetchall()
+
+
+def restore(owner: Login, rows: Iterable[Sequence[Any]]) -> None:
+    """Put rows of `COLUMNS` back; those that are there already stay as they are."""
+    with owner.connect() as connection, connection.cursor() as cursor:
+        cursor.executemany(
+            f"INSERT INTO {CONTACTS} ({', '.join(COLUMNS)}) VALUES (%s, %s, %s, %s, %s) "
+            "ON CONFLICT DO NOTHING",
+            [tuple(row) for row in rows],
+        )
+
+
+def rename(owner: Login, keys: Mapping[str, str]) -> None:
+    """Give every customer another key; who is not among ``keys`` is nobody, and goes.
+
+    Args:
+        owner: Login that may write.
+        keys: The new key by the old one. A key that is a new one already stays.
+    """
+    new = set(keys.values())
+    known = [key for key in keys if key not in new]
+    with owner.connect() as connection:
+        connection.execute(
+            f"UPDATE {CONTACTS} SET customer_key = renamed.new "
+            "FROM unnest(%s::text[], %s::text[]) AS renamed (old, new) WHERE customer_key = old",
+            [known, [keys[key] for key in known]],
+        )
+        connection.execute(f"DELETE FROM {CONTACTS} WHERE customer_key <> ALL(%s)", [list(new)])
+
+
+def as_text(rows: Iterable[Sequence[Any]], without: Collection[str] = ()) -> str:
+    """Rows as lines of JSON, but for those of some customers."""
+    return "".join(
+        json.dumps([value.isoformat() if isinstance(value, date) else value for value in row])
+        + "\n"
+        for row in rows
+        if row[0] not in without
+    )
+
+
+def of_text(text: str) -> list[tuple[Any, ...]]:
+    """Rows of `as_text`."""
+    rows = map(json.loads, text.splitlines())
+    return [
+        (key, name, datetime.fromisoformat(at), date.fromisoformat(as_of), in_control)
+        for key, name, at, as_of, in_control in rows
+    ]

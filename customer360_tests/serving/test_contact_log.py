@@ -1,0 +1,156 @@
+"""Who was contacted is noted once, a share is kept back, and no publish takes it away."""
+
+from __future__ import annotations
+
+import random
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from customer360.privacy.warehouse_anew import publish_anew
+from customer360.serving import contact_log
+from customer360.serving.contact_log import Marked, all_contacts, drawn, mark, rename
+from customer360.serving.publishing import Origin, PublishedTable, publish_rows
+from customer360.serving.warehouse import CONTACTS, Login, Warehouse, WarehouseError, open_warehouse
+from customer360.settings import Settings, load_settings
+from customer360_tests.serving.published import change
+from customer360_tests.shop_database import Shop
+
+DAY = date(2024, 6, 30)
+ANN, BOB, EVE = "a" * 64, "b" * 64, "e" * 64
+CUSTOMERS = PublishedTable("silver.customers", {"customer_key": "text"}, ("customer_key",))
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load_settings(tmp_path)
+
+
+@pytest.fixture
+def warehouse(settings: Settings) -> Warehouse:
+    """A warehouse of its own, in which nobody was contacted yet."""
+    return open_warehouse(settings)
+
+
+def marked(login: Login, *keys: str, share: float = 0.0, pause_days: int = 30) -> Marked:
+    return mark(
+        login, "whales", DAY, keys,
+        control_share=share, pause_days=pause_days, chance=random.Random(1),
+    )  # fmt: skip
+
+
+def rows(owner: Login) -> list[tuple[Any, ...]]:
+    return [(key, name, as_of, back) for key, name, _, as_of, back in all_contacts(owner)]
+
+
+def test_a_share_is_kept_back_at_random_and_nobody_is_lost() -> None:
+    keys = [f"{n:064x}" for n in range(1_000)]
+    parted = drawn(keys, 0.1, random.Random(0))
+    assert len(parted.control) in (100, 101)
+    assert sorted(parted.contacted + parted.control) == keys
+    assert parted.control != drawn(keys, 0.1, random.Random(1)).control
+    # Of one customer at a time a tenth is kept back too, on average.
+    alone = sum(len(drawn(["a"], 0.1, random.Random(n)).control) for n in range(2_000))
+    assert 150 < alone < 250
+    assert drawn(keys, 0.0, random.Random(0)).control == ()
+
+
+def test_marking_notes_who_when_and_from_which_list(warehouse: Warehouse) -> None:
+    assert marked(warehouse.reader, ANN, BOB) == Marked((ANN, BOB), ())
+    assert marked(warehouse.reader, EVE, share=0.999).control == (EVE,)
+    assert rows(warehouse.owner) == [
+        (ANN, "whales", DAY, False),
+        (BOB, "whales", DAY, False),
+        (EVE, "whales", DAY, True),
+    ]
+    # Within the pause nobody is marked again, whoever asks.
+    assert marked(warehouse.reader, ANN) == Marked((), (), 1)
+    assert marked(warehouse.reader, ANN, pause_days=0) == Marked((ANN,), ())
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        f"UPDATE {CONTACTS} SET in_control = true",
+        f"DELETE FROM {CONTACTS}",
+        f"TRUNCATE {CONTACTS}",
+        # When is the server's to say.
+        f"INSERT INTO {CONTACTS} VALUES ('x', 'whales', '2020-01-01', '2020-01-01', false)",
+        "INSERT INTO silver.customers VALUES ('x')",
+        "CREATE TABLE serving.more (n integer)",
+    ],
+)
+def test_the_reader_may_add_contacts_and_nothing_else(warehouse: Warehouse, statement: str) -> None:
+    publish_rows(warehouse.owner, CUSTOMERS, [(ANN,)], Origin("a run"))
+    marked(warehouse.reader, ANN)
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        change(warehouse.reader, statement)
+    assert rows(warehouse.owner) == [(ANN, "whales", DAY, False)]
+
+
+def test_where_the_table_is_missing_the_remedy_is_named(warehouse: Warehouse) -> None:
+    change(warehouse.owner, f"DROP TABLE {CONTACTS}")
+    with pytest.raises(
+        WarehouseError, match=r"contacts are not marked: .*customer360 warehouse up"
+    ):
+        marked(warehouse.reader, ANN)
+    assert all_contacts(warehouse.owner) == []
+
+
+def test_publishing_and_opening_again_leave_contacts_as_they_are(
+    settings: Settings, warehouse: Warehouse
+) -> None:
+    marked(warehouse.reader, ANN)
+    publish_rows(warehouse.owner, CUSTOMERS, [(BOB,)], Origin("a run"))
+    assert rows(open_warehouse(settings).owner) == [(ANN, "whales", DAY, False)]
+
+
+def test_who_is_forgotten_was_never_contacted_and_the_others_were(
+    settings: Settings, warehouse: Warehouse
+) -> None:
+    marked(warehouse.reader, ANN, BOB)
+    before = all_contacts(warehouse.owner)
+    publish_anew(settings, lambda: None, {ANN})
+    # To the moment, in a server that has been made anew.
+    assert all_contacts(open_warehouse(settings).owner) == before[1:]
+    assert not [file for file in (settings.home / "privacy").rglob("*") if file.is_file()]
+
+
+def test_an_erasure_that_was_killed_loses_no_contact(
+    settings: Settings, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marked(warehouse.reader, ANN, BOB)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(contact_log, "restore", killed)
+        with pytest.raises(KeyboardInterrupt):
+            publish_anew(settings, lambda: None, {ANN})
+    assert all_contacts(open_warehouse(settings).owner) == []
+    publish_anew(settings, lambda: None, {ANN})
+    assert rows(open_warehouse(settings).owner) == [(BOB, "whales", DAY, False)]
+
+
+def test_on_a_server_of_others_contacts_of_who_is_forgotten_go(shop: Shop, tmp_path: Path) -> None:
+    settings = load_settings(tmp_path, warehouse_url=shop.url, warehouse_reader_url=shop.url)
+    owner = open_warehouse(settings).owner
+    marked(owner, ANN, BOB)
+    publish_anew(settings, lambda: None, {ANN})
+    assert rows(owner) == [(BOB, "whales", DAY, False)]
+    # A rotation has given them their new keys by then.
+    publish_anew(settings, lambda: None, None)
+    assert rows(owner) == [(BOB, "whales", DAY, False)]
+
+
+def test_contacts_get_the_new_keys_once(warehouse: Warehouse) -> None:
+    marked(warehouse.reader, ANN, BOB, EVE)
+    keys = {ANN: "1" * 64, BOB: "2" * 64}
+    rename(warehouse.owner, keys)
+    rename(warehouse.owner, keys | {"1" * 64: "1" * 64, "2" * 64: "2" * 64})
+    # Eve is no customer any more.
+    assert [row[0] for row in rows(warehouse.owner)] == ["1" * 64, "2" * 64]
