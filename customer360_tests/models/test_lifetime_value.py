@@ -16,9 +16,13 @@ from customer360.models.lifetime_value.cells import value_cells
 from customer360.models.lifetime_value.fitting import fit_gamma_gamma
 from customer360.models.lifetime_value.gamma_gamma import GammaGamma
 from customer360.models.lifetime_value.scores_table import score
-from customer360.models.lifetime_value.scoring import KnownScores, LifetimeValueModel, frozen
+from customer360.models.lifetime_value.scoring import (
+    MODEL_FEATURES,
+    KnownScores,
+    LifetimeValueModel,
+    frozen,
+)
 from customer360.models.lifetime_value.training import LifetimeValueTraining, train
-from customer360.models.lifetime_value.validation import MODEL_FEATURES
 from customer360.models.notes import Note, in_english
 from customer360_tests.gold.frames import bought, customer_days, returned
 from customer360_tests.models.data import (
