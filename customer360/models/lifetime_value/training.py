@@ -145,8 +145,8 @@ def train(
     Args:
         customer_days: ``silver/customer_days``.
         as_of: Last day used.
-        model: Purchase model, one of `FITTERS`, taken without rules of thumb; `AUTO` chooses on
-            days before the holdout, and takes BG/NBD where there are none.
+        model: Purchase model, one of `FITTERS`, taken without rules of thumb where it can be
+            fitted; `AUTO` chooses on days before the holdout, and takes BG/NBD without these.
         holdout_days: Days before ``as_of`` kept for judging; shortened to half of the history
             when that is less, and said so in ``notes``.
         terms: Unit of time, and the discount rate.
