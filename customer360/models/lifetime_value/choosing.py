@@ -143,6 +143,8 @@ def choose(validation: Validation, kinds: Sequence[str], terms: Terms) -> Choice
     candidates = inside or edge
     if not candidates or not (rows["actual_purchases"] > 0).any():
         return simplest(kinds)
+    if inside and len(kinds) == 1:
+        return Choice(tuple(kinds))
     by_kind = {kind: _expectations(one, validation) for kind, one in candidates.items()}
     kind = _losses({k: p for k, (p, _) in by_kind.items()}, rows["actual_purchases"]).choice(
         list(candidates)
@@ -152,8 +154,6 @@ def choose(validation: Validation, kinds: Sequence[str], terms: Terms) -> Choice
         "validation_as_of": validation.as_of.isoformat(),
         "validation_days": validation.days,
     }
-    if inside and len(kinds) == 1:
-        return Choice(ordered, parameters=facts)
     weights: dict[str, Mapping[str, float]] = {}
     losses: dict[str, Losses] = {}
     for amount, by_model in zip(AMOUNTS, by_kind[kind], strict=True):
