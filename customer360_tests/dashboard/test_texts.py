@@ -28,7 +28,6 @@ from customer360.models.evaluation import (
     rule_metrics,
 )
 from customer360.models.lifetime_value.beta_geometric import BgNbd
-from customer360.models.lifetime_value.candidates import PAST_AVERAGE_MODEL
 from customer360.models.lifetime_value.pareto_nbd import ParetoNbd
 from customer360.models.registry import MODELS
 from customer360.models.revenue import choosing as revenue
@@ -134,7 +133,6 @@ def test_every_figure_feature_and_word_of_the_generated_shop_has_a_name(code: st
             *churn.KINDS,
             BgNbd.kind,
             ParetoNbd.kind,
-            PAST_AVERAGE_MODEL,
             "champion",
         ],
         "category": CATEGORIES,
