@@ -114,6 +114,14 @@ def test_intervals_go_along_and_hold_the_mean() -> None:
             )
 
 
+def test_what_rules_have_no_say_in_stays_the_models_own() -> None:
+    alone = LifetimeValueModel(7, POISSON, None, 10.0).predict(ROWS)
+    revenue = Blend.of({}, {"last_year": 1.0}, RULES)
+    found = LifetimeValueModel(7, POISSON, None, 10.0, blend=revenue).predict(ROWS)
+    purchases = [name for name in found if "purchases" in name or "alive" in name]
+    pd.testing.assert_frame_equal(found[purchases], alone[purchases], check_exact=True)
+
+
 def test_rules_change_the_coming_year_and_not_what_comes_after() -> None:
     """Last year's 60 in twelve months, discounted; beyond them the model's own."""
     plain = LifetimeValueModel(7, POISSON, None, 10.0)

@@ -5,8 +5,8 @@ proportion to them; nobody leaves by a rule. So rules have a say in the coming y
 rest of a life brings beyond it is the purchase model's.
 
 The purchase model's intervals go along: each end is moved outwards by what the mean moves towards
-it, and no further in than the mean. So they are never narrower than the purchase model's own; how
-many outcomes they hold is measured on every holdout (``purchases_coverage``, ``revenue_coverage``).
+it, and to the mean at least. So they are never narrower than the purchase model's own; how many
+outcomes they hold is measured on every holdout (``purchases_coverage``, ``revenue_coverage``).
 """
 
 from __future__ import annotations
@@ -103,6 +103,8 @@ class Blend:
             by_model: Of the purchase model alone.
             carried_on: What the rules' share comes to over the same days.
         """
+        if not self._weights(amount):
+            return by_model
         mean = self.of_model(amount) * by_model[0] + carried_on
         low, high = moved(by_model, mean)
         if amount == "purchases":
