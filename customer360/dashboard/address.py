@@ -29,6 +29,7 @@ def one(
     options: Sequence[Any],
     default: Any = None,
     *,
+    required: bool = True,
     forgets: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Arguments of a widget that chooses one of ``options``.
@@ -37,12 +38,14 @@ def one(
         name: Of the parameter, and key of the widget: once a page.
         options: What can be chosen; their texts stand in the address.
         default: Chosen where the address says nothing; else the first option.
+        required: Whether one must be chosen; a select box that need not is empty at first.
         forgets: Parameters that mean something else after a change: the number of the page.
     """
     by_text = {str(option): option for option in options}
-    usual = options[0] if default is None and options else default
-    said = st.query_params.get(name, "")
-    return _kept(name, by_text.get(said, usual), usual, lambda value: [str(value)], forgets)
+    usual = options[0] if default is None and required and options else default
+    said = by_text.get(st.query_params.get(name, ""), usual)
+    arguments = _kept(name, said, usual, lambda value: [str(value)], forgets)
+    return arguments if required else arguments | {"index": None}
 
 
 def many(name: str, options: Sequence[Any], *, forgets: Sequence[str] = ()) -> dict[str, Any]:

@@ -16,12 +16,15 @@ from babel.numbers import get_decimal_symbol, get_group_symbol
 from customer360.language import Language
 from customer360.plotting import (
     BLUE,
+    DAY,
     GREEN,
     GREY,
     HEIGHT,
+    MONTH,
     ORANGE,
     SKY,
     VERMILION,
+    amounts,
     dated,
     time_axis,
 )
@@ -29,6 +32,14 @@ from customer360.plotting import (
 SCALE: Any = "cividis"
 
 _WIDTHS = ("wide", "abbreviated")
+
+
+def opening(chart: Any, column: str = "link") -> Any:
+    """``chart`` whose marks are links: a click opens the address in the ``column`` of their row."""
+    if isinstance(chart, alt.LayerChart):
+        layers = [opening(layer, column) for layer in chart.layer]
+        return alt.layer(*layers)
+    return chart.encode(href=alt.Href(f"{column}:N"))
 
 
 def configured(chart: Any, language: Language) -> Any:
@@ -74,13 +85,13 @@ def stacked_over_time(
         .mark_bar()
         .encode(
             time_axis(time, x, months=True),
-            alt.Y("value:Q", title=y, axis=alt.Axis(format="~s")),
+            alt.Y("value:Q", title=y, axis=amounts()),
             alt.Color(
                 "part:N",
                 scale=alt.Scale(domain=list(parts.values()), range=[BLUE, ORANGE, GREY]),
             ),
             tooltip=[
-                alt.Tooltip(f"{time}:T", title=x, timeUnit="yearmonth"),
+                alt.Tooltip(f"{time}:T", title=x, timeUnit="yearmonth", format=MONTH),
                 alt.Tooltip("part:N", title=" "),
                 alt.Tooltip("value:Q", title=y, format=","),
             ],
@@ -114,8 +125,8 @@ def forecast(
         alt.Chart(coming.assign(line=band), height=HEIGHT)
         .mark_area(opacity=0.4)
         .encode(
-            alt.X("week_start:T", title=x),
-            alt.Y("revenue_low:Q", title=y, axis=alt.Axis(format="~s")),
+            alt.X("week_start:T", title=x, axis=alt.Axis(format=DAY, labelOverlap=True)),
+            alt.Y("revenue_low:Q", title=y, axis=amounts()),
             alt.Y2("revenue_high:Q"),
             alt.Color("line:N", scale=colours, legend=alt.Legend(columns=2)),
         )
@@ -129,7 +140,7 @@ def forecast(
             alt.Color("line:N", scale=colours),
             tooltip=[
                 alt.Tooltip("line:N", title=" "),
-                alt.Tooltip("week_start:T", title=x),
+                alt.Tooltip("week_start:T", title=x, format=DAY),
                 alt.Tooltip("value:Q", title=y, format=",.0f"),
             ],
         )
@@ -187,7 +198,7 @@ def pairs(
         alt.Chart(long, height=max(160, 44 * len(frame) + 60))
         .mark_bar()
         .encode(
-            alt.X("value:Q", title=x, axis=alt.Axis(format="%" if percent else "~s")),
+            alt.X("value:Q", title=x, axis=amounts("%" if percent else "~s")),
             alt.Y(f"{name}:N", title=None, sort=list(frame[name])),
             alt.YOffset("part:N", sort=list(columns.values())),
             alt.Color(
@@ -287,11 +298,11 @@ def timeline(
         alt.Chart(shown, height=220)
         .mark_bar(width=4)
         .encode(
-            alt.X("business_date:T", title=x),
+            alt.X("business_date:T", title=x, axis=alt.Axis(format=DAY, labelOverlap=True)),
             alt.Y("net_revenue:Q", title=y),
             alt.Color("kind:N", scale=alt.Scale(domain=list(names), range=[BLUE, VERMILION])),
             tooltip=[
-                alt.Tooltip("business_date:T", title=x),
+                alt.Tooltip("business_date:T", title=x, format=DAY),
                 alt.Tooltip("net_revenue:Q", title=y, format=",.2f"),
                 *(alt.Tooltip(f"{name}:N", title=title) for name, title in more.items()),
             ],

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from customer360 import plotting
-from customer360.dashboard import charts, tables
+from customer360.dashboard import address, charts, tables
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries import models
 from customer360.dashboard.views.customers import plain
@@ -28,20 +28,21 @@ def render(page: Page) -> None:
     if versions.empty:
         page.nothing("models.none")
         return
+    names = list(dict.fromkeys(versions["model"]))
     model = st.segmented_control(
         t("models.which"),
-        list(dict.fromkeys(versions["model"])),
-        default=versions["model"].iat[0],
+        names,
         format_func=lambda name: t.named("model", _in_gold(name)),
-        key="model",
         required=True,
+        **address.one("model", names, forgets=["version", "prediction"]),
     )
     of = versions[versions["model"] == model]
+    numbers = list(of["version"])
     version = st.selectbox(
         t("models.version"),
-        list(of["version"]),
+        numbers,
         format_func=lambda name: _version(page, of, name),
-        key=f"version-{model}",
+        **address.one("version", numbers),
     )
     chosen = of[of["version"] == version].iloc[0]
     st.markdown(t.named("model_means", _in_gold(str(model))))
@@ -94,14 +95,18 @@ def _performance(page: Page, model: str) -> None:
     if rows.empty:
         page.nothing("models.no_performance")
         return
+    of_code = rows["prediction"] + "-" + rows["horizon_days"].astype(str)
     named = {
-        (str(name), int(days)): f"{t.named('column', str(name))} · {t.days(days)}"
-        for name, days in rows[["prediction", "horizon_days"]].itertuples(index=False)
+        code: f"{t.named('column', str(name))} · {t.days(days)}"
+        for code, name, days in zip(of_code, rows["prediction"], rows["horizon_days"], strict=True)
     }
     which = st.selectbox(
-        t("models.prediction"), list(named), format_func=named.__getitem__, key="prediction"
+        t("models.prediction"),
+        list(named),
+        format_func=named.__getitem__,
+        **address.one("prediction", list(named)),
     )
-    of = rows[(rows["prediction"] == which[0]) & (rows["horizon_days"] == which[1])]
+    of = rows[of_code == which]
     page.chart(
         plotting.calibration(
             of,

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import streamlit as st
 
 from customer360 import plotting
-from customer360.dashboard import charts, tables
+from customer360.dashboard import address, charts, tables
 from customer360.dashboard.connection import NotMadeError
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries import overview
@@ -59,20 +59,18 @@ def _period(page: Page, first_day: date) -> tuple[date, date]:
     name: str | None = st.segmented_control(
         t("overview.period"),
         list(PERIODS),
-        default="365",
         format_func=lambda each: t(f"overview.period_{each}"),
-        key="period",
         required=True,
+        **address.one("period", list(PERIODS), "365"),
     )
     if name == "own":
         least = max(first_day, page.as_of - timedelta(days=364))
         chosen = st.date_input(
             t("overview.dates"),
-            (least, page.as_of),
             min_value=first_day,
             max_value=page.as_of,
             format="DD/MM/YYYY" if t.code == "pt" else "YYYY-MM-DD",
-            key="dates",
+            **address.days("dates", (least, page.as_of), first_day, page.as_of),
         )
         # While the second date is not chosen yet there is only one.
         if len(chosen) == 2:
@@ -129,13 +127,13 @@ def _change(page: Page, name: str, now: float, before: float) -> str | None:
     if math.isnan(now) or math.isnan(before):
         return None
     if name == "refund_rate":
-        points = (now - before) * 100
-        return f"{'+' if points >= 0 else ''}{page.t.number(points, 1)} {page.t('overview.points')}"
+        points = round((now - before) * 100, 1)
+        sign = "+" if points > 0 else ""
+        return f"{sign}{page.t.number(points, 1)} {page.t('overview.points')}"
     # From next to nothing a percentage says nothing.
     if before < now / MOST_GROWTH:
         return None
-    change = now / before - 1
-    return f"{'+' if change >= 0 else ''}{page.t.percent(change)}"
+    return page.t.change(now / before - 1)
 
 
 def _revenue(page: Page, first: date, last: date) -> None:

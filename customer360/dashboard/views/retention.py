@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from customer360 import plotting
-from customer360.dashboard import charts, tables
+from customer360.dashboard import address, charts, tables
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries import customers, retention
 from customer360.language import CODED
@@ -34,26 +34,31 @@ def _cohorts(page: Page) -> None:
     months = st.segmented_control(
         t("retention.cohorts_shown"),
         PERIODS,
-        default=PERIODS[0],
         format_func=lambda n: t("retention.months", months=n),
-        key="cohorts",
         required=True,
+        **address.one("cohorts", PERIODS),
     )
     rows = page.source.ask(retention.cohorts, page.as_of, months or PERIODS[0])
     later = rows[rows["months_since_first"] > 0]
     if later.empty:
         page.nothing("retention.no_cohorts")
         return
-    cells = later.assign(month=[f"{day:%Y-%m}" for day in later["cohort"]])
+    cells = later.assign(
+        month=[t.month(day) for day in later["cohort"]],
+        link=[page.customers_link(cohort=day) for day in later["cohort"]],
+    )
     page.chart(
-        charts.heat_map(
-            cells,
-            ("months_since_first", "month", "retention"),
-            titles=(t("axis.months_since_first"), t("axis.cohort"), t("axis.retention")),
-            percent=True,
-            height=max(220, 26 * cells["month"].nunique() + 70),
+        charts.opening(
+            charts.heat_map(
+                cells,
+                ("months_since_first", "month", "retention"),
+                titles=(t("axis.months_since_first"), t("axis.cohort"), t("axis.retention")),
+                percent=True,
+                height=max(220, 26 * cells["month"].nunique() + 70),
+            )
         ),
         "retention.cohort",
+        opens=True,
     )
     tables.download(rows, "cohorts", t)
 
@@ -71,6 +76,13 @@ def _leaving(page: Page, risks: pd.DataFrame) -> None:
             help=t("retention.risk_help", days=t.number(days)),
             border=True,
         )
+        if column.button(
+            t("retention.risk_customers", risk=t.named("risk", risk)),
+            icon=":material/arrow_forward:",
+            type="tertiary",
+            key=f"customers-{risk}",
+        ):
+            page.open_customers(risks=risk, sort="expected_loss")
     st.markdown(
         t(
             "retention.loss",
@@ -82,22 +94,27 @@ def _leaving(page: Page, risks: pd.DataFrame) -> None:
     count = page.source.ask(customers.count, page.as_of, filters)
     pages = max(1, -(-count // PAGE_SIZE))
     number = st.number_input(
-        t("customers.page", pages=t.number(pages)), 1, pages, 1, key="loss-page", width=200
+        t("customers.page", pages=t.number(pages)),
+        1,
+        pages,
+        width=200,
+        **address.number("page", 1, pages, 1),
     )
-    rows = page.source.ask(
-        customers.rows, page.as_of, filters, PAGE_SIZE, (number - 1) * PAGE_SIZE
-    )[
-        [
-            "customer_key",
-            "expected_loss",
-            "churn_probability",
-            "churn_risk",
-            "expected_revenue_365d",
-            "segment",
-            "last_purchase_on",
-            "next_best_action",
+    rows = page.source.ask(customers.rows, page.as_of, filters, PAGE_SIZE, (number - 1) * PAGE_SIZE)
+    rows = page.with_names(
+        rows[
+            [
+                "customer_key",
+                "expected_loss",
+                "churn_probability",
+                "churn_risk",
+                "expected_revenue_365d",
+                "segment",
+                "last_purchase_on",
+                "next_best_action",
+            ]
         ]
-    ]
+    )
     tables.show(
         rows,
         "churn-list",
@@ -108,7 +125,7 @@ def _leaving(page: Page, risks: pd.DataFrame) -> None:
         ),
         on_open=page.open_customer,
     )
-    page.customer_chooser(list(rows["customer_key"]), "churn-list")
+    page.customer_chooser(rows, "churn-list")
     page.about_actions(t("retention.list_explained", days=t.number(days)))
 
 
