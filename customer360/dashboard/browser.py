@@ -13,9 +13,22 @@ TALLEST = "calc(100dvh - 9rem)"
 _STYLE = f"""
 <style>
 .st-key-adapted {{ display: none; }}
-[class*="st-key-tall-"] {{ max-height: {TALLEST}; min-height: 12rem; }}
-[data-testid="stMetricValue"] > div {{ white-space: normal; overflow: visible; }}
-[data-testid="stMetricLabel"] p {{ white-space: normal; overflow: visible; }}
+[class*="st-key-tall-"] {{ max-height: {TALLEST}; }}
+/* Sections are h2, as the page's title is h1: not as large. */
+[data-testid="stMain"] h2 {{ font-size: 1.25rem; padding: 0.75rem 0 0.25rem; }}
+/* What Streamlit writes small and faint has too little contrast: WCAG 2.2 asks for 4.5 to 1. */
+[data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] * {{ color: inherit; }}
+[data-testid="stCaptionContainer"] {{ opacity: 0.8; }}
+@media (prefers-color-scheme: dark) {{
+  [data-testid^="stBaseButton-primary"] p {{ color: #0e1117; }}
+}}
+/* A figure is never cut: it takes a second line. */
+[data-testid="stMetricValue"], [data-testid="stMetricValue"] *,
+[data-testid="stMetricLabel"], [data-testid="stMetricLabel"] * {{
+  white-space: normal; overflow: visible; text-overflow: clip; overflow-wrap: anywhere;
+}}
+[data-testid="stMetricValue"] {{ font-size: clamp(1.25rem, 2.2vw, 2.25rem); }}
+@media (max-width: 768px) {{ [data-testid="stMetricValue"] {{ font-size: 1.75rem; }} }}
 </style>
 """
 

@@ -31,14 +31,18 @@ from customer360.plotting import (
 
 SCALE: Any = "cividis"
 
+_LEGEND_COLUMNS = alt.ExprRef(expr="windowSize()[0] < 700 ? 1 : 0")
+"""On a phone the entries of a legend stand below each other, all of them whole."""
+
 _WIDTHS = ("wide", "abbreviated")
 
 
 def opening(chart: Any, column: str = "link") -> Any:
     """``chart`` whose marks are links: a click opens the address in the ``column`` of their row."""
     if isinstance(chart, alt.LayerChart):
-        layers = [opening(layer, column) for layer in chart.layer]
-        return alt.layer(*layers)
+        opened = chart.copy(deep=False)
+        opened.layer = [opening(layer, column) for layer in chart.layer]
+        return opened
     return chart.encode(href=alt.Href(f"{column}:N"))
 
 
@@ -69,7 +73,7 @@ def configured(chart: Any, language: Language) -> Any:
     return (
         chart.configure(locale=locale)
         .configure_axis(titleFontWeight="normal", labelLimit=220)
-        .configure_legend(orient="top", title=None, labelLimit=260)
+        .configure_legend(orient="top", title=None, labelLimit=0, columns=_LEGEND_COLUMNS)
         .configure_view(strokeWidth=0)
     )
 

@@ -75,7 +75,7 @@ class Page:
             values: For the placeholders of the texts.
         """
         title = self.t(f"{key}.title", **values)
-        st.markdown(f"##### {title}")
+        st.markdown(f"## {title}")
         drawn = charts.configured(chart, self.t)
         st.altair_chart(drawn, width="stretch", alt=title, key=f"chart-{key}")
         explained = self.t(f"{key}.explained", **values)

@@ -17,6 +17,9 @@ from customer360.short_keys import short_key
 HEADING, ROW = 38, 35
 """Pixels that a table's heading and each of its rows take."""
 
+KEY = 125
+"""Pixels that a key in short takes."""
+
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 MONEY = frozenset(
@@ -176,7 +179,7 @@ def headings(rows: pd.DataFrame, t: Language) -> dict[str, Any]:
         if name in MONEY:
             columns[name] = st.column_config.NumberColumn(f"{label} ({t.currency})")
         elif name == "customer_key":
-            columns[name] = st.column_config.TextColumn(label, width="small")
+            columns[name] = st.column_config.TextColumn(label, width=KEY)
         elif name == "leaving":
             # A box to tick would look as if it could be ticked.
             columns[name] = st.column_config.TextColumn(label)

@@ -176,7 +176,7 @@ def test_a_profile_is_told_in_words(shown) -> None:
     told = dict(zip(rows["field"], rows["value"], strict=True))
     assert told["Aceita marketing"] == "Não"
     assert told["Cadastro em"] == "31/12/2023"
-    assert told["Conquistado por"] == "Indicação"
+    assert told["Canal de aquisição"] == "Indicação"
     assert told["Nível de fidelidade"] == "Ouro"
 
 
@@ -227,7 +227,7 @@ def test_models_are_compared_in_portuguese(shown) -> None:
         "Intervalo de 90%": "0,18 a 0,22",
         "Regra do silêncio": "0,25",
     }
-    assert test.selectbox(key="prediction").options == ["Probabilidade de abandono · 42 dias"]
+    assert test.selectbox(key="prediction").options == ["Probabilidade de churn · 42 dias"]
 
 
 @pytest.mark.parametrize(

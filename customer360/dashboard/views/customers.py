@@ -177,7 +177,7 @@ def _one(page: Page, key: str) -> None:
     with reasons:
         _reasons(page, customer)
     with action:
-        st.markdown(f"##### {t('customer.action')}")
+        st.markdown(f"## {t('customer.action')}")
         st.success(t.named("action", customer.summary["next_best_action"]), icon=":material/flag:")
         page.about_actions(t("customer.action_explained"))
         _rfm(page, customer.summary)
@@ -189,9 +189,7 @@ def _cards(page: Page, customer: customers.Customer) -> None:
     t, row = page.t, customer.summary
     first, second, third, fourth = st.columns(4)
     with first.container(border=True, height="stretch"):
-        st.caption(t("column.segment"))
-        # A metric would cut the longer names off.
-        st.markdown(f"#### {t.named('segment', row['segment'])}")
+        st.metric(t("column.segment"), t.named("segment", row["segment"]))
         st.caption(t.named("segment_means", row["segment"]))
     with second.container(border=True, height="stretch"):
         st.metric(
@@ -226,7 +224,7 @@ def _risk(row: dict[str, Any]) -> str:
 
 def _reasons(page: Page, customer: customers.Customer) -> None:
     t, row = page.t, customer.summary
-    st.markdown(f"##### {t('customer.why_churn')}")
+    st.markdown(f"## {t('customer.why_churn')}")
     why = reasons_in(row, "churn_")
     if why:
         st.markdown(_numbered(t, why))
@@ -235,7 +233,7 @@ def _reasons(page: Page, customer: customers.Customer) -> None:
         st.markdown(t("customer.no_churn_gone" if gone else "customer.no_churn_reasons"))
     if pd.notna(row["expected_revenue"]):
         st.markdown(
-            "##### "
+            "## "
             + t(
                 "customer.why_value",
                 days=t.number(row["revenue_horizon_days"]),
@@ -260,7 +258,7 @@ def plain(text: str) -> str:
 
 def _rfm(page: Page, row: dict[str, Any]) -> None:
     t = page.t
-    st.markdown(f"##### {t('customer.rfm', score=row['rfm_score'])}")
+    st.markdown(f"## {t('customer.rfm', score=row['rfm_score'])}")
     measures = {
         "recency": t.days(row["days_since_last_purchase"]),
         "frequency": t.days(row["purchase_days"]),
@@ -296,7 +294,7 @@ def _timeline(page: Page, days: pd.DataFrame) -> None:
 
 def _profile(page: Page, profile: pd.DataFrame, *, allowed: bool) -> None:
     t = page.t
-    st.markdown(f"##### {t('customer.profile')}")
+    st.markdown(f"## {t('customer.profile')}")
     if profile.empty:
         page.nothing("customer.no_profile")
         return

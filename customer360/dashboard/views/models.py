@@ -76,7 +76,7 @@ def _version(page: Page, versions: pd.DataFrame, name: str) -> str:
 
 def _comparison(page: Page, model: str, version: str) -> None:
     t = page.t
-    st.markdown(f"##### {t('models.figures_title')}")
+    st.markdown(f"## {t('models.figures_title')}")
     table = comparison(page.source.ask(models.figures, model, version))
     if table.empty:
         page.nothing("models.not_judged")
@@ -126,7 +126,7 @@ def _plots(page: Page, model: str, version: str) -> None:
     if plots.empty:
         page.nothing("models.no_plots")
         return
-    st.markdown(f"##### {t('models.plots_title')}")
+    st.markdown(f"## {t('models.plots_title')}")
     columns = st.columns(2)
     for number, plot in enumerate(plots.to_dict("records")):
         with columns[number % 2]:

@@ -65,7 +65,7 @@ def _cohorts(page: Page) -> None:
 
 def _leaving(page: Page, risks: pd.DataFrame) -> None:
     t = page.t
-    st.markdown(f"##### {t('retention.list_title')}")
+    st.markdown(f"## {t('retention.list_title')}")
     days = page.source.ask(retention.horizon_days, page.as_of)
     columns = st.columns(3)
     for column, risk in zip(columns, ("high", "medium", "low"), strict=True):

@@ -79,7 +79,7 @@ def render(page: Page) -> None:
 
 def _movement(page: Page) -> None:
     t = page.t
-    st.markdown(f"##### {t('segments.movement_title')}")
+    st.markdown(f"## {t('segments.movement_title')}")
     earlier = [day for day in page.published.as_of if day < page.as_of]
     if not earlier:
         page.nothing("segments.one_date")

@@ -36,7 +36,7 @@ def render(page: Page) -> None:
         t("whales.how_many"), SIZES, required=True, **address.one("whales", SIZES)
     )
     rows = page.with_names(page.source.ask(whales.largest, page.as_of, size or SIZES[0]))
-    st.markdown(f"##### {t('whales.list_title', customers=len(rows))}")
+    st.markdown(f"## {t('whales.list_title', customers=len(rows))}")
     tables.show(rows, "whales", t, words=CODED, on_open=page.open_customer)
     page.customer_chooser(rows, "whales")
     page.about_actions(t("whales.list_explained", share=WHALE_SHARE))
@@ -46,7 +46,7 @@ def render(page: Page) -> None:
     )
     tables.download(spread, "value-concentration", t)
     leaving = page.with_names(page.source.ask(whales.leaving, page.as_of, LEAVING_SHOWN))
-    st.markdown(f"##### {t('whales.leaving_title')}")
+    st.markdown(f"## {t('whales.leaving_title')}")
     if leaving.empty:
         page.nothing("whales.nobody_leaves")
         return
