@@ -15,6 +15,7 @@ from customer360.dashboard import app, charts
 from customer360.dashboard.views import all_views
 from customer360.dashboard.views.health import broken_rule
 from customer360.language import Language
+from customer360.models.revenue.model import RevenueModel
 from customer360.serving.marts import run_dbt
 from customer360.serving.warehouse import open_warehouse
 from customer360.settings import HOME_VARIABLE, Settings, load_settings
@@ -149,6 +150,55 @@ def test_customers_are_found_by_the_widgets(shown) -> None:
     test.text_input(key="search").set_value("Souza").run()
     assert "Names and e-mails are hidden" in said(test)
     assert "No customer fits" in said(test)
+
+
+def test_what_is_chosen_stands_in_the_address(shown) -> None:
+    test = shown("customers")
+    test.multiselect(key="regions").set_value(["RJ"]).run()
+    test.selectbox(key="rows").set_value(50).run()
+    assert test.query_params["regions"] == ["RJ"]
+    assert test.query_params["rows"] == ["50"]
+    # What is nobody's choice does not stand there.
+    test.selectbox(key="rows").set_value(25).run()
+    assert "rows" not in test.query_params
+    assert {"lang", "as_of", "regions"} == set(test.query_params)
+
+
+def test_the_address_chooses(shown) -> None:
+    test = shown("customers", regions="RJ", sort="net_revenue", order="ascending")
+    assert test.multiselect(key="regions").value == ["RJ"]
+    assert list(test.dataframe[0].value["customer_key"]) == [key(3), key(5)]
+    assert test.selectbox(key="sort").value == "net_revenue"
+    test = shown("customers", recency="5", frequency="5")
+    assert list(test.dataframe[0].value["customer_key"]) == [key(1)]
+    test = shown("customers", cohort="2024-02-01")
+    assert list(test.dataframe[0].value["customer_key"]) == [key(3)]
+
+
+def test_an_address_of_what_is_not_there_chooses_nothing(shown) -> None:
+    test = shown("customers", regions="Mars", sort="luck", page="99", rows="many", cohort="x")
+    assert not test.exception
+    assert "**5 customers**" in said(test)
+
+
+def test_other_filters_begin_at_the_first_page(shown) -> None:
+    test = shown("customers", page="1", regions="RJ")
+    test.query_params["page"] = "7"
+    test.multiselect(key="regions").set_value(["SP"]).run()
+    assert "page" not in test.query_params
+
+
+@pytest.mark.parametrize("given", [key(1)[:12], f"{key(1)[:12]}…", key(1)])
+def test_a_customer_is_known_by_the_key_that_lists_show(shown, given: str) -> None:
+    assert shown("customers", customer=given).title[0].value == "A••• S•••"
+    assert list(shown("customers", search=given).dataframe[0].value["customer_key"]) == [key(1)]
+
+
+def test_names_stand_in_lists_where_they_may(shown, monkeypatch) -> None:
+    assert "name" not in shown("customers").dataframe[0].value
+    monkeypatch.setenv("CUSTOMER360_DASHBOARD_PERSONAL_DATA", "true")
+    rows = shown("customers").dataframe[0].value
+    assert rows.set_index("customer_key").loc[key(1), "name"] == "Ana Souza"
 
 
 def test_one_customer_is_explained(shown) -> None:
@@ -334,6 +384,56 @@ def test_what_if_answers(shown) -> None:
     assert not test.exception
     assert metrics(test)["Expected in the next 91 days"] == "R$80.00"
     assert metrics(test)["Buys again in that time"] == "30%"
+
+
+@pytest.mark.parametrize(
+    ("language", "only", "base_rate", "reasons"),
+    [
+        (
+            "en",
+            "only the mean of all customers, R\\$80.00",
+            "that of all customers together",
+            "Why",
+        ),
+        (
+            "pt",
+            "apenas a média de todos os clientes, R\\$\xa080,00",
+            "a de todos os clientes em conjunto",
+            "Por quê",
+        ),
+    ],
+)
+def test_what_if_says_that_the_model_is_only_a_mean(
+    shown, language: str, only: str, base_rate: str, reasons: str
+) -> None:
+    test = shown("what_if", language)
+    assert only in test.info[0].value
+    test.button[0].click().run()
+    assert base_rate in said(test)
+    # It looks at nothing: nothing could stand out, and there is nothing to explain.
+    assert f"## {reasons}" not in said(test)
+    assert Language(language)("what_if.no_reasons") not in said(test)
+
+
+@pytest.mark.parametrize(
+    ("kind", "probability", "said_of_it", "not_said"),
+    [
+        ("past_average", 0.3, "rule of thumb: Own past average", "about the average"),
+        ("last_year", 0.3, "most such customers buy nothing", "some customers buy nothing"),
+        ("last_year", 0.7, "some customers buy nothing", "most such customers buy nothing"),
+    ],
+)
+def test_what_if_says_nothing_that_its_figures_deny(
+    shown, monkeypatch, kind: str, probability: float, said_of_it: str, not_said: str
+) -> None:
+    rule = RevenueModel(kind, 91, mean_revenue=80.0, purchase_rate=probability)
+    monkeypatch.setattr(all_views()["what_if"], "load", lambda *_: rule)
+    test = shown("what_if")
+    test.number_input(key="try-amount").set_value(1000.0)
+    test.button[0].click().run()
+    assert not test.exception
+    assert said_of_it in said(test)
+    assert not_said not in said(test)
 
 
 def test_what_if_explains_in_portuguese(shown, monkeypatch) -> None:
