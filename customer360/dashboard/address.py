@@ -55,9 +55,24 @@ def many(name: str, options: Sequence[Any], *, forgets: Sequence[str] = ()) -> d
     return _kept(name, said, [], lambda value: [str(each) for each in value], forgets)
 
 
-def text(name: str, *, forgets: Sequence[str] = ()) -> dict[str, Any]:
-    """Arguments of a widget into which text is typed; at first none."""
-    return _kept(name, st.query_params.get(name, ""), "", lambda value: [value], forgets)
+def text(
+    name: str, stands: Callable[[str], bool] = bool, *, forgets: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Arguments of a widget into which text is typed; at first none.
+
+    Args:
+        name: Of the parameter, and key of the widget: once a page.
+        stands: Whether a text may stand in the address. Addresses are kept by browsers and on the
+            way: whom somebody looks for by name is not for them, and stays on the page.
+        forgets: As for `one`.
+    """
+    typed = str(st.session_state.get(name) or "")
+    said = typed if typed and not stands(typed) else st.query_params.get(name, "")
+
+    def write(value: str) -> list[str]:
+        return [value] if value and stands(value) else []
+
+    return _kept(name, said, "", write, forgets) | {"persist_state": "page"}
 
 
 def number(

@@ -164,6 +164,16 @@ def test_what_is_chosen_stands_in_the_address(shown) -> None:
     assert {"lang", "as_of", "regions"} == set(test.query_params)
 
 
+def test_whom_somebody_looks_for_by_name_stands_in_no_address(shown, monkeypatch) -> None:
+    monkeypatch.setenv("CUSTOMER360_DASHBOARD_PERSONAL_DATA", "true")
+    test = shown("customers")
+    test.text_input(key="search").set_value("Souza").run()
+    assert list(test.dataframe[0].value["customer_key"]) == [key(1)]
+    assert "search" not in test.query_params
+    test.text_input(key="search").set_value(key(1)[:12]).run()
+    assert test.query_params["search"] == [key(1)[:12]]
+
+
 def test_the_address_chooses(shown) -> None:
     test = shown("customers", regions="RJ", sort="net_revenue", order="ascending")
     assert test.multiselect(key="regions").value == ["RJ"]

@@ -79,7 +79,7 @@ def _filters(page: Page) -> customers.Filters:
         t("customers.search"),
         help=t("customers.search_personal" if allowed else "customers.search_key"),
         max_chars=200,
-        **address.text("search", **first_of_page),
+        **address.text("search", customers.is_key, **first_of_page),
     )
     if search and not allowed and not customers.is_key(search):
         st.warning(t("customers.not_a_key"), icon=":material/search_off:")
