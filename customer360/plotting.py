@@ -33,9 +33,8 @@ ACTUAL, MODEL, BASELINE, OTHER = BLACK, BLUE, VERMILION, GREY
 HEIGHT = 300
 PLAIN = ",~f"
 """Numbers of an axis written out, in the language of d3-format; "~s" says 2k for 2,000."""
-
-DAY = "%e %b %Y"
-"""A day of a time axis, in the language of d3-time-format: which year it is of, too."""
+DAY, MONTH = "%-d %b %Y", "%b %Y"
+"""Days and months of an axis, in the language of d3-time-format: never without their year."""
 
 AnyChart = alt.Chart | alt.LayerChart | alt.FacetChart
 
@@ -92,6 +91,13 @@ def share_axis(column: str, title: str) -> dict[str, Any]:
     }
 
 
+def amounts(number_format: str = "~s", **more: Any) -> alt.Axis:
+    """An axis of amounts, on which nothing is 0 and not 0k."""
+    if number_format.endswith("s"):
+        more["labelExpr"] = "datum.value === 0 ? '0' : datum.label"
+    return alt.Axis(format=number_format, **more)
+
+
 def dated(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
     """``frame`` with dates as Altair wants them."""
     return frame.assign(**{name: pd.to_datetime(frame[name]) for name in columns})
@@ -100,10 +106,10 @@ def dated(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
 def time_axis(time: str, title: str, *, months: bool) -> alt.X:
     """The axis of days or, with a label under the middle of its bar, of ``months``."""
     if not months:
-        axis = alt.Axis(format=DAY, tickCount=8, labelOverlap=True)
+        axis = alt.Axis(format=DAY, labelOverlap=True)
         return alt.X(f"{time}:T", title=title, timeUnit="yearmonthdate", axis=axis)
     # A month is a name and no moment: its label belongs under the middle of its bar.
-    axis = alt.Axis(format="%b %Y", labelAngle=0, labelOverlap=True)
+    axis = alt.Axis(format=MONTH, labelAngle=0, labelOverlap=True)
     return alt.X(f"{time}:O", title=title, timeUnit="yearmonth", axis=axis)
 
 
@@ -138,9 +144,9 @@ def bars_over_time(
         bars = bars.encode(opacity=faint(partial))
     return bars.encode(
         time_axis(time, x, months=months),
-        alt.Y(f"{value}:Q", title=y, axis=alt.Axis(format="~s")),
+        alt.Y(f"{value}:Q", title=y, axis=amounts()),
         [
-            alt.Tooltip(f"{time}:T", title=x),
+            alt.Tooltip(f"{time}:T", title=x, format=MONTH if months else DAY),
             alt.Tooltip(f"{value}:Q", title=y, format=",.0f"),
         ],
     )
@@ -240,7 +246,7 @@ def ranked_bars(
     bars = chart.mark_bar() if isinstance(colour, alt.Color) else chart.mark_bar(color=colour)
     precise = ".1%" if number_format.endswith("%") else ",.4~f"
     encoded = bars.encode(
-        alt.X(f"{value}:Q", title=x, axis=alt.Axis(format=number_format, tickCount=8)),
+        alt.X(f"{value}:Q", title=x, axis=amounts(number_format, tickCount=8)),
         alt.Y(f"{name}:N", title=y, sort=None, axis=alt.Axis(labelOverlap=False)),
         tooltip=[
             alt.Tooltip(f"{name}:N", title=y or " "),
@@ -331,7 +337,7 @@ def profit(
         .mark_line(strokeWidth=2)
         .encode(
             across,
-            alt.Y("profit:Q", title=y, axis=alt.Axis(format=number_format)),
+            alt.Y("profit:Q", title=y, axis=amounts(number_format)),
             *strokes(of),
             tooltip=[
                 alt.Tooltip(f"{by}:Q", title=x, format=written),

@@ -21,9 +21,11 @@ from customer360.plotting import (
     GREEN,
     GREY,
     HEIGHT,
+    MONTH,
     ORANGE,
     SKY,
     VERMILION,
+    amounts,
     dated,
     faint,
     time_axis,
@@ -31,7 +33,19 @@ from customer360.plotting import (
 
 SCALE: Any = "cividis"
 
+_LEGEND_COLUMNS = alt.ExprRef(expr="windowSize()[0] < 700 ? 1 : 0")
+"""On a phone the entries of a legend stand below each other, all of them whole."""
+
 _WIDTHS = ("wide", "abbreviated")
+
+
+def opening(chart: Any, column: str = "link") -> Any:
+    """``chart`` whose marks are links: a click opens the address in the ``column`` of their row."""
+    if isinstance(chart, alt.LayerChart):
+        opened = chart.copy(deep=False)
+        opened.layer = [opening(layer, column) for layer in chart.layer]
+        return opened
+    return chart.encode(href=alt.Href(f"{column}:N"))
 
 
 def configured(chart: Any, language: Language) -> Any:
@@ -61,7 +75,7 @@ def configured(chart: Any, language: Language) -> Any:
     return (
         chart.configure(locale=locale)
         .configure_axis(titleFontWeight="normal", labelLimit=220)
-        .configure_legend(orient="top", title=None, labelLimit=260)
+        .configure_legend(orient="top", title=None, labelLimit=0, columns=_LEGEND_COLUMNS)
         .configure_view(strokeWidth=0)
     )
 
@@ -87,13 +101,13 @@ def stacked_over_time(
         bars = bars.encode(opacity=faint(partial))
     return bars.encode(
         time_axis(time, x, months=True),
-        alt.Y("value:Q", title=y, axis=alt.Axis(format="~s")),
+        alt.Y("value:Q", title=y, axis=amounts()),
         alt.Color(
             "part:N",
             scale=alt.Scale(domain=list(parts.values()), range=[BLUE, ORANGE, GREY]),
         ),
         tooltip=[
-            alt.Tooltip(f"{time}:T", title=x, timeUnit="yearmonth"),
+            alt.Tooltip(f"{time}:T", title=x, timeUnit="yearmonth", format=MONTH),
             alt.Tooltip("part:N", title=" "),
             alt.Tooltip("value:Q", title=y, format=","),
         ],
@@ -154,7 +168,7 @@ def forecast(
             alt.Order("place:O"),
             opacity=faint("is_partial"),
             tooltip=[
-                alt.Tooltip("month:T", title=x, timeUnit="yearmonth"),
+                alt.Tooltip("month:T", title=x, timeUnit="yearmonth", format=MONTH),
                 alt.Tooltip("part:N", title=" "),
                 alt.Tooltip("value:Q", title=y, format=",.0f"),
             ],
@@ -242,7 +256,7 @@ def pairs(
         alt.Chart(long, height=max(160, 44 * len(frame) + 60))
         .mark_bar()
         .encode(
-            alt.X("value:Q", title=x, axis=alt.Axis(format="%" if percent else "~s")),
+            alt.X("value:Q", title=x, axis=amounts("%" if percent else "~s")),
             alt.Y(f"{name}:N", title=None, sort=list(frame[name])),
             alt.YOffset("part:N", sort=list(columns.values())),
             alt.Color(
@@ -342,11 +356,11 @@ def timeline(
         alt.Chart(shown, height=220)
         .mark_bar(width=4)
         .encode(
-            alt.X("business_date:T", title=x, axis=alt.Axis(format=DAY, tickCount=8)),
+            alt.X("business_date:T", title=x, axis=alt.Axis(format=DAY, labelOverlap=True)),
             alt.Y("net_revenue:Q", title=y),
             alt.Color("kind:N", scale=alt.Scale(domain=list(names), range=[BLUE, VERMILION])),
             tooltip=[
-                alt.Tooltip("business_date:T", title=x),
+                alt.Tooltip("business_date:T", title=x, format=DAY),
                 alt.Tooltip("net_revenue:Q", title=y, format=",.2f"),
                 *(alt.Tooltip(f"{name}:N", title=title) for name, title in more.items()),
             ],

@@ -180,9 +180,9 @@ def profit_curve(
     kept = np.unique(np.append(points, best))
     return ProfitCurve(
         table.iloc[kept].reset_index(drop=True),
-        best_customers=int(table["customers"].iat[best]),
-        best_share=float(table["share"].iat[best]),
-        best_at_stake=float(table["at_stake"].iat[best]),
+        best_customers=int(table["customers"].to_numpy()[best]),
+        best_share=float(table["share"].to_numpy()[best]),
+        best_at_stake=float(table["at_stake"].to_numpy()[best]),
         best_expected=float(expected[best]),
         best_observed=float(observed[best]),
         everybody=float(expected[-1]),

@@ -97,6 +97,18 @@ def go(opened: Page, address: str, name: str, **query: str) -> None:
     settle(opened)
 
 
+def violations(opened: Page) -> list[str]:
+    """What of the page breaks WCAG, or keeps people from using it, as axe-core finds it."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(opened).response["violations"]
+    return [
+        f"{each['id']}: {node['target']} {node.get('failureSummary', '')}"
+        for each in found
+        for node in each["nodes"]
+    ]
+
+
 def metrics(opened: Page) -> dict[str, str]:
     """The figures on the page's cards, by label."""
     return {
@@ -114,12 +126,17 @@ def nothing_failed(opened: Page) -> None:
         assert shown == [], (opened.url, shown)
 
 
-def downloaded(opened: Page, name: str) -> list[dict[str, str]]:
-    """Rows of the CSV file behind the button of the table ``name``."""
+def downloaded_text(opened: Page, name: str) -> str:
+    """The CSV file behind the button of the table ``name``."""
     with opened.expect_download() as waiting:
         opened.locator(f".st-key-download-{name} button").click()
-    text = Path(waiting.value.path()).read_text(encoding="utf-8-sig")
-    return list(csv.DictReader(io.StringIO(text)))
+    return Path(waiting.value.path()).read_text(encoding="utf-8-sig")
+
+
+def downloaded(opened: Page, name: str, *, separator: str = ",") -> list[dict[str, str]]:
+    """Rows of the CSV file behind the button of the table ``name``."""
+    text = io.StringIO(downloaded_text(opened, name))
+    return list(csv.DictReader(text, delimiter=separator))
 
 
 def walk(settings: Settings, log: Path) -> dict[str, str]:

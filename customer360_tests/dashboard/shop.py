@@ -104,6 +104,11 @@ def _customer(number: int, segment: str, rfm: str, net: float, **more: Any) -> d
         "net_revenue": net,
         "net_revenue_365d": net,
         "country": "BR",
+        "first_purchase_on": min(
+            row["business_date"]
+            for row in DAYS
+            if row["customer_key"] == key(number) and row["net_revenue"] > 0
+        ),
         "discounted_value_12m": more.get("expected_revenue_365d", 0) * 0.9,
         **more,
     }

@@ -161,7 +161,7 @@ def test_figures_say_what_they_are_of() -> None:
     portuguese = Language("pt")
     assert portuguese.figure("purchases_mae") == "Erro absoluto médio (MAE), compras"
     assert portuguese.figure("revenue_top_decile_capture") == (
-        "Parte captada pelo melhor décimo, receita"
+        "Parte captada pelo melhor decil, receita"
     )
     assert Language("en").figure("new_customers_rmse") == (
         "Root mean squared error (RMSE), new customers"

@@ -154,7 +154,7 @@ def active(reading: Reading, as_of: date) -> tuple[int, int] | None:
     )
     if window.empty:
         return None
-    length = int(window.iat[0, 0])
+    length = int(window["activity_window_days"].tolist()[0])
     count = reading.value(
         "SELECT count(*) FROM marts.customer_360 "
         "WHERE as_of = %(as_of)s AND days_since_last_purchase < %(length)s",

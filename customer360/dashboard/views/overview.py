@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from customer360 import plotting
-from customer360.dashboard import charts, headlines, outlook, periods, tables
+from customer360.dashboard import address, charts, headlines, outlook, periods, tables
 from customer360.dashboard.connection import NotMadeError
 from customer360.dashboard.page import Page
 from customer360.dashboard.periods import Grain, Span
@@ -100,7 +100,7 @@ def _headlines(
 def _comparisons(page: Page, days: pd.DataFrame, first_day: date) -> None:
     """This month, quarter and year beside those before, and which days these are."""
     t = page.t
-    st.markdown(f"##### {t('overview.compare.title')}")
+    st.markdown(f"## {t('overview.compare.title')}")
     found = periods.comparisons(page.as_of, first_day)
     rows = []
     for column, each in zip(st.columns(len(found)), found, strict=True):
@@ -166,20 +166,18 @@ def _period(page: Page, first_day: date) -> Span:
     name: str | None = st.segmented_control(
         t("overview.period"),
         list(PERIODS),
-        default="365",
         format_func=lambda each: t(f"overview.period_{each}"),
-        key="period",
         required=True,
+        **address.one("period", list(PERIODS), "365"),
     )
     if name == "own":
         least = max(first_day, page.as_of - timedelta(days=364))
         chosen = st.date_input(
             t("overview.dates"),
-            (least, page.as_of),
             min_value=first_day,
             max_value=page.as_of,
             format="DD/MM/YYYY" if t.code == "pt" else "YYYY-MM-DD",
-            key="dates",
+            **address.days("dates", (least, page.as_of), first_day, page.as_of),
         )
         # While the second date is not chosen yet there is only one.
         if len(chosen) == 2:
@@ -268,12 +266,11 @@ def _change(page: Page, name: str, now: float, before: float) -> str | None:
     if math.isnan(now) or math.isnan(before):
         return None
     if name == "refund_rate":
-        points = (now - before) * 100
-        return f"{'+' if points >= 0 else ''}{page.t.number(points, 1)} {page.t('overview.points')}"
+        points = round((now - before) * 100, 1)
+        sign = "+" if points > 0 else ""
+        return f"{sign}{page.t.number(points, 1)} {page.t('overview.points')}"
     changed = periods.change(now, before)
-    if changed is None:
-        return None
-    return f"{'+' if changed >= 0 else ''}{page.t.percent(changed)}"
+    return None if changed is None else page.t.change(changed)
 
 
 def _revenue(page: Page, rows: pd.DataFrame, grain: Grain) -> None:

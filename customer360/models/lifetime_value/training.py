@@ -40,7 +40,7 @@ from customer360.models.lifetime_value.validation import (
     HOLDOUT_FEATURES,
     holdout_rows,
     naive_rules,
-    returning_cells,
+    outcome_cells,
     sampled,
 )
 from customer360.models.notes import Note
@@ -173,11 +173,13 @@ def train(
     judgement: Judgement | None = None
     try:
         cells = cells_of(features, sorted(dates))
-        choice = simplest(kinds)
+        choice, came_back = simplest(kinds), None
         if validation_length:
             known = cells[validation_as_of]
             period = (customer_days, validation_as_of, validation_length)
-            rows = sampled(holdout_rows(features, *period), known.customers, VALIDATION_ROWS)
+            later = holdout_rows(features, *period)
+            rows = sampled(later, known.customers, VALIDATION_ROWS)
+            came_back = outcome_cells(later)
             rules = naive_rules(known, *period)
             validation = Validation(validation_as_of, validation_length, rows, known, rules)
             choice = choose(validation, kinds, terms)
@@ -199,7 +201,7 @@ def train(
     judged = judgement.model if judgement else None
     told: Told | None = None
     if judgement and published.model.purchases:
-        told = _told(customer_days, judgement, holdout_length, validation_as_of, validation_length)
+        told = _told(judgement, holdout_length, came_back, validation_length)
     if told and judged:
         judged = replace(judged, leaving=told.judged)
         published.model = replace(published.model, leaving=told.published)
@@ -234,29 +236,27 @@ def train(
 
 
 def _told(
-    customer_days: DataFrame, judgement: Judgement, days: int, before: date, length: int
+    judgement: Judgement, days: int, before: pd.DataFrame | None, days_before: int
 ) -> Told | None:
-    """Who is gone, by who came back after an earlier day and after the calibration period.
+    """Who is gone, by who came back on the validation days and in the holdout.
 
     Args:
-        customer_days: ``silver/customer_days``.
         judgement: Of the holdout.
         days: Length of the holdout.
-        before: The earlier day.
-        length: Days after it that tell who came back; 0 where history is too short for them.
+        before: `outcome_cells` of the validation days; None where history is too short for them.
+        days_before: How many these are.
     """
     purchases, unit = judgement.model.purchases, judgement.model.time_unit_days
     if purchases is None:
         return None
     later = Returns(judgement.cells, purchases, unit, days)
-    if not length:
+    if before is None:
         return tell(None, later)
-    cells = returning_cells(customer_days, before, length)
     try:
-        fit = FITTERS[purchases.kind](cells, unit)
+        fit = FITTERS[purchases.kind](before, unit)
     except NotFittedError:
         return tell(None, later)
-    return tell(Returns(cells, fit.model, unit, length), later)
+    return tell(Returns(before, fit.model, unit, days_before), later)
 
 
 def _history_days(customer_days: DataFrame, as_of: date) -> int:

@@ -13,7 +13,7 @@ import pandas as pd
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from customer360.gold.purchases import is_purchase, purchase_summary
+from customer360.gold.purchases import is_purchase
 from customer360.models.baselines import NAIVE_RULES, NaiveRules
 from customer360.models.evaluation import AmountSums, decile_table, order_metrics, prefixed
 from customer360.models.lifetime_value.blend import RULE_FEATURES
@@ -175,18 +175,6 @@ def _ordered(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.sort_values(by, ignore_index=True)
 
 
-def returning_cells(customer_days: DataFrame, as_of: date, days: int) -> pd.DataFrame:
-    """The customers of a day counted by history, with how many bought in the ``days`` after it.
-
-    Returns:
-        Columns ``frequency``, ``recency``, ``T`` (days), ``customers``, ``purchases`` and
-        ``buyers``, as `HoldoutResult.cells`.
-    """
-    came = _outcomes(customer_days, as_of, as_of + timedelta(days=days))
-    rows = purchase_summary(customer_days, [as_of]).join(came, "customer_key", "left")
-    return _outcome_cells(rows.fillna(0, ["actual_purchases"]))
-
-
 def _error_sums(name: str, amount: str) -> Column:
     e, a = F.col(f"{name}_{amount}"), F.col(f"actual_{amount}")
     return F.struct(
@@ -254,7 +242,7 @@ def evaluate(
     judged = joined.mapInPandas(expected, schema).persist()
     try:
         totals = judged.agg(*(_error_sums(name, amount) for name, amount in columns)).first()
-        cells = _outcome_cells(judged)
+        cells = outcome_cells(judged)
         sample = sampled(judged, int(cells["customers"].sum()), ORDER_ROWS)
     finally:
         judged.unpersist()
@@ -271,7 +259,7 @@ def evaluate(
     return HoldoutResult(metrics, cells, deciles, sample)
 
 
-def _outcome_cells(judged: DataFrame) -> pd.DataFrame:
+def outcome_cells(judged: DataFrame) -> pd.DataFrame:
     """The judged customers counted by history; sorted, so that sums do not depend on chance."""
     bought = F.col("actual_purchases")
     cells = judged.groupBy("frequency", "recency", "T").agg(
