@@ -130,7 +130,7 @@ def remembered(name: str, allowed: Sequence[str], otherwise: str) -> str:
 
 
 def link(page: str, **parameters: object) -> str:
-    """The address of another page, from any page: ``customers?segments=Loyal&as_of=2025-12-31``.
+    """The address of another page, from any page: ``customers?segments=lost&as_of=2025-12-31``.
 
     Args:
         page: Its name; the overview's is empty.
