@@ -131,13 +131,13 @@ class Blend:
         def put(name: str, figure: Bounded) -> None:
             found[name], found[f"{name}_low"], found[f"{name}_high"] = figure
 
-        for amount in ("purchases", "revenue"):
-            a_day = self.a_day(amount, features)
+        a_day = {amount: self.a_day(amount, features) for amount in ("purchases", "revenue")}
+        for amount, carried_on in a_day.items():
             for days in horizons:
                 name = f"expected_{amount}_{days}d"
-                put(name, self.bounded(amount, bounded_in(scores, name), a_day * days))
+                put(name, self.bounded(amount, bounded_in(scores, name), carried_on * days))
         year = bounded_in(scores, "discounted_value_12m")
-        with_rules = self.bounded("revenue", year, a_day * discounted_year)
+        with_rules = self.bounded("revenue", year, a_day["revenue"] * discounted_year)
         put("discounted_value_12m", with_rules)
         life = bounded_in(scores, "discounted_residual_value")
         mean = life[0] + with_rules[0] - year[0]

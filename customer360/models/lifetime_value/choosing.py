@@ -156,6 +156,7 @@ def choose(validation: Validation, kinds: Sequence[str], terms: Terms) -> Choice
     }
     weights: dict[str, Mapping[str, float]] = {}
     losses: dict[str, Losses] = {}
+    heard = False
     for amount, by_model in zip(AMOUNTS, by_kind[kind], strict=True):
         actual = rows[f"actual_{amount}"]
         rules = _by_rules(validation, amount)
@@ -167,8 +168,8 @@ def choose(validation: Validation, kinds: Sequence[str], terms: Terms) -> Choice
         log.info("lifetime value: %s tells of %s", chosen, amount)
         of_rules = {kind: {}, BLEND: {r: w for r, w in all_weights.items() if r != kind}}
         weights[amount] = of_rules.get(chosen, {chosen: 1.0})
+        heard |= chosen == kind or (chosen == BLEND and kind in all_weights)
         facts |= {f"blend_weight_{amount}_{name}": w for name, w in weights[amount].items()}
-    heard = any(sum(each.values()) < 1 for each in weights.values())
     return Choice(
         ordered,
         bool(edge) and heard,
