@@ -1,8 +1,8 @@
 """What is chosen on a page stands in its address, so that links, refreshing and going back keep it.
 
 The address is the one truth: a widget shows what the address says, and changes the address. What is
-not chosen, or is the page's own choice, does not stand there. `one`, `many`, `switch`, `text`, `number`
-and `days` give a widget its arguments::
+not chosen, or is the page's own choice, does not stand there. `one`, `many`, `switch`, `text`,
+`number` and `days` give a widget its arguments::
 
     size = st.selectbox(t("customers.rows"), SIZES, **address.one("rows", SIZES))
 

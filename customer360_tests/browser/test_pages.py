@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -33,7 +33,8 @@ pytestmark = [
     pytest.mark.whole,
     pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no Chromium at {CHROMIUM}"),
 ]
-DESKTOP, PHONE = {"width": 1280, "height": 1000}, {"width": 390, "height": 844}
+DESKTOP: Any = {"width": 1280, "height": 1000}
+PHONE: Any = {"width": 390, "height": 844}
 LANGUAGES = ("en", "pt")
 
 
@@ -258,7 +259,7 @@ def test_everybody_can_read_every_page(
 ) -> None:
     pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed")
     opened.set_viewport_size({"width": width, "height": 900})
-    opened.emulate_media(color_scheme=scheme)
+    opened.emulate_media(color_scheme=cast(Any, scheme))
     path, _, customer = name.partition("?customer=")
     go(opened, address, path, lang="pt", **({"customer": customer} if customer else {}))
     nothing_failed(opened)
@@ -271,7 +272,7 @@ def test_a_dark_screen_has_a_dark_page(address: str, opened: Page) -> None:
         ".backgroundColor.match(/\\d+/g).slice(0, 3).map(Number)"
     )
     for scheme, dark in (("light", False), ("dark", True)):
-        opened.emulate_media(color_scheme=scheme)
+        opened.emulate_media(color_scheme=cast(Any, scheme))
         go(opened, address, "segments", lang="en")
         assert (max(opened.evaluate(brightness)) < 64) is dark
 

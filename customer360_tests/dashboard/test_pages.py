@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
 from customer360.dashboard import app, charts
+from customer360.dashboard.queries.deployment import published
 from customer360.dashboard.views import all_views
 from customer360.dashboard.views.call_list import why
 from customer360.dashboard.views.health import broken_rule
@@ -409,7 +410,7 @@ def test_who_is_kept_back_is_not_to_be_contacted(shown, shop_home, monkeypatch) 
 
 
 def test_a_list_is_not_shown_while_it_is_not_known_who_is_suppressed(shown, monkeypatch) -> None:
-    known = app.published
+    known = published
     monkeypatch.setattr(app, "published", lambda r: replace(known(r), suppression_known=False))
     test = shown("call_list")
     assert "The suppression list cannot be read" in said(test)

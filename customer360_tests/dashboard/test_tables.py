@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -42,7 +43,7 @@ ROWS = pd.DataFrame(
 )  # fmt: skip
 def test_a_table_is_written_as_the_language_does(language, first, second) -> None:
     t = Language(language, "BRL", "America/Sao_Paulo")
-    drawn = written(ROWS, t, {"segment": "segment"})
+    drawn: Any = written(ROWS, t, {"segment": "segment"})
     cells = drawn._translate(False, False)["body"]
     shown = [[cell["display_value"] for cell in row if cell["type"] == "td"] for row in cells]
     assert shown == [first, second]
