@@ -295,8 +295,18 @@ def _server(settings: Settings) -> PostgresServer:
     return server
 
 
+def _is_on_its_way(state: tenacity.RetryCallState) -> bool:
+    """Whether what failed is the library's patience, and the server is starting all the same."""
+    error = state.outcome.exception() if state.outcome else None
+    settings: Settings = state.args[0]
+    return (
+        isinstance(error, AssertionError | subprocess.TimeoutExpired)
+        and (settings.warehouse_dir / "postmaster.pid").exists()
+    )
+
+
 @tenacity.retry(
-    retry=tenacity.retry_if_exception_type((AssertionError, subprocess.TimeoutExpired)),
+    retry=_is_on_its_way,
     stop=tenacity.stop_after_delay(_START_SECONDS),
     wait=tenacity.wait_fixed(1),
     reraise=True,
@@ -307,6 +317,9 @@ def _started(settings: Settings, mode: str | None) -> PostgresServer:
     The library gives it ten seconds, which a busy machine does not keep to, and then takes a server
     that is on its way for one that has failed.
     """
+    if not settings.warehouse_dir.exists():
+        # The library would give this process the server again that it had in a folder of before.
+        PostgresServer._instances.pop(settings.warehouse_dir.resolve(), None)
     server = get_server(settings.warehouse_dir, cleanup_mode=mode)
     if not is_running(settings):
         server.start()  # another process has stopped it since this one opened it

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -127,6 +128,33 @@ def test_a_server_that_is_slow_to_start_is_waited_for(
     assert len(tries) == 3
     monkeypatch.undo()
     take_down(settings)
+
+
+def test_a_folder_that_was_deleted_is_made_again(tmp_path: Path) -> None:
+    """By a process that had opened the server there before."""
+    settings = load_settings(tmp_path)
+    open_warehouse(settings)
+    server = PostgresServer._instances[settings.warehouse_dir.resolve()]
+    server.stop()
+    shutil.rmtree(settings.warehouse_dir)
+    with open_warehouse(settings).reader.connect() as reader:
+        assert reader.execute("SELECT 1").fetchone() == (1,)
+    take_down(settings)
+
+
+def test_a_server_that_cannot_start_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = []
+
+    def fails(server: PostgresServer) -> None:
+        tries.append(server)
+        raise AssertionError
+
+    monkeypatch.setattr(PostgresServer, "ensure_postgres_running", fails)
+    with pytest.raises(WarehouseError, match="does not start"):
+        open_warehouse(load_settings(tmp_path))
+    assert len(tries) == 1
 
 
 def test_nobody_gets_in_without_a_password(tmp_path: Path) -> None:
