@@ -27,7 +27,7 @@ MONEY = frozenset(
 SHARES = frozenset(
     {
         "churn_probability",
-        "probability_alive",
+        "has_left",
         "revenue_share",
         "customer_share",
         "share",

@@ -6,7 +6,6 @@ result, because a churn figure without its windows means nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -42,7 +41,8 @@ class ChurnWindows:
         activity_days: A customer with a purchase in ``(D - activity_days, D]`` is active at D.
         history_days: Days from the first purchase to the as-of date.
         gaps: Inter-purchase gaps that were observed.
-        gap_quantiles: Their 50th, 75th and 90th percentile in days; empty when there are none.
+        gap_quantiles: Their 50th, 75th and 90th percentile in days, every customer counting alike;
+            empty when there are none.
         origin: "data", "settings", "settings and data", or "defaults" (too few gaps).
     """
 
@@ -56,7 +56,7 @@ class ChurnWindows:
     def describe(self) -> str:
         """One line for people: the definition of churn with its figures."""
         seen = (
-            f"gaps between purchases: median {self.gap_quantiles[0]:.0f}, "
+            f"gaps between a customer's purchases: median {self.gap_quantiles[0]:.0f}, "
             f"75 % within {self.gap_quantiles[1]:.0f}, 90 % within {self.gap_quantiles[2]:.0f} days"
             if self.gap_quantiles
             else "no repeat purchase observed"
@@ -81,21 +81,44 @@ class ChurnWindows:
         }
 
 
-def gap_counts(customer_days: DataFrame, as_of: date) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct gaps in days between a customer's successive purchases, and how often each came."""
-    ordered = Window.partitionBy("customer_key").orderBy("business_date")
+@dataclass(frozen=True)
+class Gaps:
+    """Gaps between a customer's successive purchases, counted.
+
+    Attributes:
+        days: Distinct gaps, ascending.
+        times: How often each was seen.
+        customers: The same with every customer counting alike: each of n gaps of a customer counts
+            1 / n, so that who buys every week does not drown who buys twice a year.
+    """
+
+    days: np.ndarray
+    times: np.ndarray
+    customers: np.ndarray
+
+
+def gap_counts(customer_days: DataFrame, as_of: date) -> Gaps:
+    """The gaps between the purchases up to ``as_of``."""
+    own = Window.partitionBy("customer_key")
+    previous = F.lag("business_date").over(own.orderBy("business_date"))
     table = (
         customer_days.where(is_purchase() & (F.col("business_date") <= F.lit(as_of)))
         .select(
-            F.date_diff("business_date", F.lag("business_date").over(ordered)).alias("gap_days")
+            F.date_diff("business_date", previous).alias("gap_days"),
+            (F.count("*").over(own) - 1).alias("own_gaps"),
         )
         .where(F.col("gap_days").isNotNull())
-        .groupBy("gap_days")
+        .groupBy("gap_days", "own_gaps")
         .agg(F.count("*").alias("times"))
+        .groupBy("gap_days")
+        .agg(
+            F.sum("times").alias("times"),
+            F.sum(F.col("times") / F.col("own_gaps")).alias("customers"),
+        )
         .orderBy("gap_days")
         .toArrow()
     )
-    return table["gap_days"].to_numpy(), table["times"].to_numpy()
+    return Gaps(*(table[name].to_numpy() for name in ("gap_days", "times", "customers")))
 
 
 def weighted_quantile(values: np.ndarray, weights: np.ndarray, share: float) -> float:
@@ -113,14 +136,13 @@ def _weeks_down(days: float) -> int:
 
 
 def windows_from_gaps(
-    gaps: Sequence[int] | np.ndarray,
-    times: Sequence[int] | np.ndarray,
+    gaps: Gaps,
     history_days: int,
     *,
     horizon_days: int | None = None,
     activity_days: int | None = None,
 ) -> ChurnWindows:
-    """Choose both windows from a histogram of inter-purchase gaps.
+    """Choose both windows from a histogram of inter-purchase gaps, every customer counting alike.
 
     The formula: *horizon* is the 75th percentile of the gaps, rounded up to whole weeks, between
     28 and 182 days and at most a sixth of the history; *activity* is the 90th percentile, rounded
@@ -130,8 +152,7 @@ def windows_from_gaps(
     a training date that do not overlap. Fewer than 100 gaps: 91 and 182 days, clipped alike.
 
     Args:
-        gaps: Distinct gaps in days, ascending.
-        times: How often each was seen.
+        gaps: From `gap_counts`.
         history_days: Days from the first purchase to the as-of date.
         horizon_days: Given by a setting: taken as it is.
         activity_days: Given by a setting: taken as it is.
@@ -142,10 +163,9 @@ def windows_from_gaps(
     for name, given in (("horizon", horizon_days), ("activity window", activity_days)):
         if given is not None and given < 1:
             raise WindowError(f"churn {name} is {given} days; give at least 1")
-    values, counts = np.asarray(gaps, dtype=float), np.asarray(times, dtype=float)
-    total = int(counts.sum())
+    total = int(gaps.times.sum())
     quantiles = (
-        tuple(weighted_quantile(values, counts, share) for share in (0.5, 0.75, 0.9))
+        tuple(weighted_quantile(gaps.days, gaps.customers, share) for share in (0.5, 0.75, 0.9))
         if total
         else ()
     )
@@ -188,10 +208,8 @@ def choose_windows(
         activity_days: Setting that overrides the data's own.
     """
     first = first_purchase_day(customer_days, as_of)
-    gaps, times = gap_counts(customer_days, as_of)
     return windows_from_gaps(
-        gaps,
-        times,
+        gap_counts(customer_days, as_of),
         (as_of - first).days if first else 0,
         horizon_days=horizon_days,
         activity_days=activity_days,

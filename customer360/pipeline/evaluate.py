@@ -11,6 +11,7 @@ import pandas as pd
 from pyspark.sql import functions as F
 
 from customer360.errors import TableNotFoundError
+from customer360.language import Language
 from customer360.models.comparison import (
     DIFFERENCES,
     by_model,
@@ -20,12 +21,16 @@ from customer360.models.comparison import (
     markdown,
     readable,
 )
+from customer360.models.lifetime_value import leaving
 from customer360.models.notes import in_english
 from customer360.models.spec import ModelSpec
 from customer360.pipeline import run_models
 from customer360.pipeline.workspace import Workspace
 from customer360.report import Section, page
 from customer360.table_names import CUSTOMER_DAYS
+
+ENGLISH = Language("en")
+RETURNED = ENGLISH("models.returned_title")
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,8 @@ class Evaluation:
         table: The model's figures beside those of others: see `comparison`.
         differences: How much the model differs from each of them: see `differences`.
         notes: What else a reader must know, in words.
+        returned: Who came back, by risk of leaving, as text: see
+            `customer360.models.lifetime_value.leaving`; without rows for other models.
         plots: PNG images by name.
     """
 
@@ -50,6 +57,7 @@ class Evaluation:
     table: pd.DataFrame
     differences: pd.DataFrame
     notes: tuple[str, ...]
+    returned: pd.DataFrame
     plots: Mapping[str, bytes]
 
     @property
@@ -58,6 +66,7 @@ class Evaluation:
         compared = self.model.compared
         tables = {name: by_model(self.table, figures) for name, figures in compared.items()}
         tables[DIFFERENCES] = differences_by_other(self.differences)
+        tables[RETURNED] = self.returned
         return {name: rows for name, rows in tables.items() if len(rows)}
 
 
@@ -73,6 +82,7 @@ def evaluate(work: Workspace, spec: ModelSpec[Any], as_of: date) -> Evaluation:
         comparison(metrics),
         differences(metrics),
         tuple(in_english([note]) for note in notes),
+        leaving.readable(leaving.from_metrics(metrics), ENGLISH),
         training.plots,
     )
 
@@ -101,7 +111,8 @@ def as_html(evaluations: Sequence[Evaluation]) -> str:
                 {
                     "Figures; the best of each row has a star": readable(each.table),
                     DIFFERENCES: differences_by_other(each.differences),
-                },
+                }
+                | ({} if each.returned.empty else {RETURNED: each.returned}),
                 each.plots,
             )
             for each in evaluations

@@ -45,9 +45,12 @@ def lifetime_value(spark: SparkSession) -> DataFrame:
     schema = (
         "as_of date, customer_key string, probability_alive double, "
         "expected_purchases_365d double, expected_order_value double, "
-        "expected_revenue_365d double, discounted_value_12m double"
+        "expected_revenue_365d double, discounted_value_12m double, has_left double, "
+        "overdue double, expected_gap_days double, revenue_if_kept_365d double"
     )
-    return table(spark, schema, [(AS_OF, "ana", 0.5, 2.0, 60.0, 120.0, 110.0)])
+    ana = (AS_OF, "ana", 0.5, 2.0, 60.0, 120.0, 110.0, 0.6, 0.7, 30.0, 170.0)
+    ben = (AS_OF, "ben", 0.9, 1.0, 10.0, 10.0, 9.0, 0.8, 0.1, 90.0, 15.0)
+    return table(spark, schema, [ana, ben])
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +117,10 @@ def test_a_row_for_each_customer_and_date_holds_all_that_is_known(
         "churn_probability": 0.9,
         "churn_risk": "high",
         "probability_alive": 0.5,
+        "has_left": 0.6,
+        "overdue": 0.7,
+        "expected_gap_days": 30.0,
+        "value_at_stake": 170.0 - 120.0,
         "expected_purchases_365d": 2.0,
         "expected_order_value": 60.0,
         "expected_revenue_365d": 120.0,
@@ -127,8 +134,51 @@ def test_a_row_for_each_customer_and_date_holds_all_that_is_known(
         "next_best_action": "win_back_with_offer",
     }
     ben = rows.where("customer_key = 'ben'")
-    unknown = ("churn_risk", "probability_alive", "city", "acquisition_channel")
+    unknown = ("churn_risk", "value_at_stake", "city", "acquisition_channel")
     assert rows_of(ben, *unknown) == [(None, None, None, None)]
+
+
+@pytest.mark.parametrize(
+    ("has_left", "kept", "risk", "at_stake"),
+    [
+        (0.5, 170.0, "high", 50.0),
+        (0.49, 170.0, "medium", 50.0),
+        (0.25, 100.0, "medium", 0.0),
+        (0.24, 120.0, "low", 0.0),
+        (None, None, "high", None),  # as the churn scores have it
+    ],
+)
+def test_risk_is_of_having_left_and_the_stake_what_a_customer_kept_brings_more(
+    spark: SparkSession,
+    features: DataFrame,
+    churn_scores: DataFrame,
+    lifetime_value: DataFrame,
+    customers: DataFrame,
+    has_left: float | None,
+    kept: float | None,
+    risk: str,
+    at_stake: float | None,
+) -> None:
+    told = {"has_left": has_left, "revenue_if_kept_365d": kept}
+    value = lifetime_value.withColumns({n: F.lit(v).cast("double") for n, v in told.items()})
+    segments = rfm_segments(features)
+    rows = customer_360(features, segments, churn_scores, value, history(spark), customers)
+    ana = rows.where((F.col("customer_key") == "ana") & (F.col("as_of") == F.lit(AS_OF)))
+    assert rows_of(ana, "churn_risk", "value_at_stake") == [(risk, at_stake)]
+
+
+def test_scores_of_a_release_that_knew_less_have_their_risk(
+    spark: SparkSession,
+    features: DataFrame,
+    churn_scores: DataFrame,
+    lifetime_value: DataFrame,
+    customers: DataFrame,
+) -> None:
+    less = lifetime_value.drop("has_left", "overdue", "expected_gap_days", "revenue_if_kept_365d")
+    segments = rfm_segments(features)
+    rows = customer_360(features, segments, churn_scores, less, history(spark), customers)
+    ana = rows.where((F.col("customer_key") == "ana") & (F.col("as_of") == F.lit(AS_OF)))
+    assert rows_of(ana, "churn_risk", "has_left", "value_at_stake") == [("high", None, None)]
 
 
 def test_nothing_in_it_names_a_person(
@@ -228,7 +278,7 @@ def test_every_customer_has_an_action_and_every_rule_is_used(spark: SparkSession
     }
     assert chosen["champions", "low", 5] == "reward_and_ask_for_referrals"
     assert chosen["champions", "high", 5] == "retain_with_offer"
-    assert chosen["new_customers", "high", 1] == "retain_with_reminder"
+    assert chosen["new_customers", "high", 1] == "guide_to_second_purchase"
     assert chosen["new_customers", None, 1] == "guide_to_second_purchase"
     assert chosen["loyal_customers", "medium", 4] == "offer_premium_products"
     assert chosen["loyal_customers", "medium", 3] == "offer_bundles"

@@ -33,7 +33,7 @@ def largest(reading: Reading, as_of: date, limit: int, economics: Campaign) -> p
             SELECT customer_key, segment, coalesce(state, country) AS region,
                 coalesce(expected_profit > 0, false) AS leaving, discounted_value_12m,
                 expected_revenue_365d, expected_revenue_365d_low, expected_revenue_365d_high,
-                net_revenue_365d, probability_alive, churn_probability, churn_risk,
+                net_revenue_365d, has_left, churn_probability, churn_risk,
                 last_purchase_on, next_best_action
             FROM ({members_of(WHALES, customers, economics)}) AS members
             ORDER BY priority DESC NULLS LAST, customer_key LIMIT %(limit)s

@@ -179,7 +179,7 @@ def _cards(page: Page, customer: customers.Customer) -> None:
             help=t("customer.has_left_help"),
         )
         st.caption(t.named("risk", _risk(row)))
-        if pd.notna(row["expected_gap_days"]):
+        if row["purchase_days"] > 1 and pd.notna(row["expected_gap_days"]):
             st.caption(
                 t(
                     "customer.rhythm",

@@ -13,6 +13,7 @@ from customer360.dashboard.page import Page
 from customer360.dashboard.queries import models
 from customer360.dashboard.views.customers import plain
 from customer360.models.comparison import MODEL, comparison, readable
+from customer360.models.lifetime_value import leaving
 from customer360.models.notes import status_in
 
 ICON, PLACE = "model_training", 60
@@ -54,6 +55,7 @@ def render(page: Page) -> None:
         reason = "; ".join(t.note(*note) for note in because)
         page.nothing("models.fallback", reason=plain(reason))
     _comparison(page, str(model), str(version))
+    _returned(page, str(model), str(version))
     _performance(page, _in_gold(str(model)))
     _plots(page, str(model), str(version))
     _drift(page, _in_gold(str(model)))
@@ -86,6 +88,18 @@ def _comparison(page: Page, model: str, version: str) -> None:
     st.dataframe(shown, hide_index=True, width="stretch", key="table-figures")
     tables.download(shown, f"figures-{model}", t)
     st.caption(t("models.figures_explained"))
+
+
+def _returned(page: Page, model: str, version: str) -> None:
+    t = page.t
+    table = leaving.from_metrics(page.source.ask(models.figures, model, version))
+    if table.empty:
+        return
+    st.markdown(f"##### {t('models.returned_title')}")
+    shown = leaving.readable(table, t)
+    st.dataframe(shown, hide_index=True, width="stretch", key="table-returned")
+    tables.download(shown, f"returned-{model}", t)
+    st.caption(t("models.returned_explained"))
 
 
 def _performance(page: Page, model: str) -> None:

@@ -70,6 +70,8 @@ class Choice:
         metrics: Of the chosen one, of the others, of the naive rules and of the champion.
         notes: Who was no candidate and why, and what the chosen one's fit says.
         tables: See `LifetimeValueTraining`.
+        cells: The customers of the calibration period with what they did in the holdout: see
+            `HoldoutResult`.
     """
 
     chosen: Candidate
@@ -78,6 +80,7 @@ class Choice:
     metrics: dict[str, float]
     notes: list[Note]
     tables: dict[str, pd.DataFrame]
+    cells: pd.DataFrame
 
 
 def choose(
@@ -142,6 +145,7 @@ def choose(
             *(Note("on_calibration", {"why": note}) for note in chosen.notes),
         ],
         tables,
+        result.cells,
     )
 
 

@@ -10,7 +10,12 @@ from pyspark.sql import functions as F
 
 from customer360.contracts import Contract
 from customer360.contracts.spark import spark_schema
-from customer360.models.lifetime_value.scoring import FIGURES, KnownScores, LifetimeValueModel
+from customer360.models.lifetime_value.scoring import (
+    FIGURES,
+    LEAVING_FIGURES,
+    KnownScores,
+    LifetimeValueModel,
+)
 from customer360.models.lifetime_value.validation import MODEL_FEATURES
 from customer360.table_names import LIFETIME_VALUE
 
@@ -29,8 +34,8 @@ def score(
 
     Returns:
         The columns of the table's contract: ``probability_alive`` (0 to 1), purchases, and amounts
-        in the currency, each with its 90 % interval; null where nothing is known, as with the
-        past-average fallback.
+        in the currency, each with its 90 % interval; then `LEAVING_FIGURES`; null where nothing
+        is known, as with the past-average fallback.
     """
 
     def scored(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
@@ -46,4 +51,6 @@ def score(
     inputs = features.select("as_of", "customer_key", *MODEL_FEATURES)
     scores = inputs.mapInPandas(scored, spark_schema(Contract.load(LIFETIME_VALUE)))
     # pandas knows no null in a float column: the NaN of "not known" becomes one here.
-    return scores.withColumns({name: F.nanvl(name, F.lit(None)) for name in FIGURES})
+    return scores.withColumns(
+        {name: F.nanvl(name, F.lit(None)) for name in (*FIGURES, *LEAVING_FIGURES)}
+    )

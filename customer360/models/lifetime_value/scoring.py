@@ -32,6 +32,13 @@ from customer360.models.lifetime_value.intervals import (
     probability_bounds,
     spend_models,
 )
+from customer360.models.lifetime_value.leaving import (
+    Leaving,
+    has_left,
+    rate_if_kept,
+    survived_silence,
+    usual_gap,
+)
 from customer360.models.lifetime_value.pareto_nbd import ParetoNbd
 from customer360.models.lifetime_value.purchase_model import Floats, PurchaseModel
 
@@ -62,9 +69,15 @@ FIGURES = tuple(
 )
 """Columns of `LifetimeValueModel.predict`: each figure and the ends of its 90 % interval."""
 
+LEAVING_FIGURES = ("has_left", "overdue", "expected_gap_days", "revenue_if_kept_365d")
+"""Columns of `LifetimeValueModel.predict` about leaving; see `leaving`."""
+
 PURCHASE_MODELS: dict[str, type[BgNbd | MbgNbd | ParetoNbd]] = {
     model.kind: model for model in (BgNbd, MbgNbd, ParetoNbd)
 }
+
+LEAVING_CELLS = ("has_left", "overdue", "expected_gap_days", "kept_365")
+"""What is known of leaving by history alone; ``kept_365``: purchases of a year, if kept."""
 
 _DAY_BITS = 21
 """Days in 21 bits: 5,700 years; what is left of 63 bits holds the frequency."""
@@ -90,6 +103,7 @@ class LifetimeValueModel:
         annual_discount_rate: 0.10 = a purchase in a year is worth 1 / 1.10 today.
         purchases_covariance: Of the log-parameters of ``purchases``; ``None`` = not known.
         values_covariance: Of the log-parameters of ``values``; ``None`` = not known.
+        leaving: Who is gone, fitted to who came back; ``None`` = as ``purchases`` has it.
     """
 
     time_unit_days: int
@@ -99,6 +113,7 @@ class LifetimeValueModel:
     annual_discount_rate: float = 0.10
     purchases_covariance: Covariance | None = None
     values_covariance: Covariance | None = None
+    leaving: Leaving | None = None
 
     @property
     def kind(self) -> str:
@@ -151,7 +166,11 @@ class LifetimeValueModel:
         Columns, each followed by ``<name>_low`` and ``<name>_high``: ``probability_alive``;
         ``expected_purchases_<days>d`` and ``expected_revenue_<days>d`` for each of `HORIZONS`;
         ``expected_order_value``; ``discounted_value_12m``; ``discounted_residual_value`` (over
-        the whole remaining life). Bounds of purchases, revenue and discounted values are where the
+        the whole remaining life). Then `LEAVING_FIGURES`, without bounds: ``has_left`` (probability
+        of no purchase for a year), ``overdue`` (share of the own gaps between purchases that are
+        shorter than the silence by now), ``expected_gap_days`` (days between purchases, at the rate
+        that the last one left) and ``revenue_if_kept_365d`` (currency: of a customer who surely
+        stays). Bounds of purchases, revenue and discounted values are where the
         customer's own figure will lie; those of the other two say how well they are known
         (`intervals`).
         What a fallback or a missing covariance leaves unknown is NaN, as is the residual value
@@ -191,6 +210,9 @@ class LifetimeValueModel:
         ):
             bounds = (cells[f"{cell}{end}"] * scale for end in ("_low", "_high"))
             add(name, cells[cell] * order_value, *bounds)
+        for name in ("has_left", "overdue", "expected_gap_days"):
+            figures[name] = cells[name]
+        figures["revenue_if_kept_365d"] = cells["kept_365"] * order_value
         return pd.DataFrame(figures, index=features.index)
 
     def _order_value(self, features: pd.DataFrame) -> tuple[Floats, Floats]:
@@ -236,7 +258,8 @@ class LifetimeValueModel:
             given["purchases"] = None
         for name in ("purchases_covariance", "values_covariance"):
             given[name] = frozen(given.get(name))
-        return cls(values=GammaGamma(**values) if values else None, **given)
+        leaving = Leaving.from_dict(given.pop("leaving", None))
+        return cls(values=GammaGamma(**values) if values else None, leaving=leaving, **given)
 
 
 def month_ends() -> tuple[float, ...]:
@@ -375,7 +398,7 @@ class KnownScores:
                 figures |= {f"{name}_{days}{end}": unknown for end in ("_low", "_high")}
         figures["year"] = rate * YEAR_DAYS * float(discount.mean())
         more = ("year_low", "year_high", "residual", "residual_low", "residual_high")
-        return figures | dict.fromkeys(more, unknown)
+        return figures | dict.fromkeys((*more, *LEAVING_CELLS), unknown)
 
     def _cells(self, frequency: Integers, recency: Integers, T: Integers) -> dict[str, Floats]:
         """Figures of distinct histories."""
@@ -389,7 +412,7 @@ class KnownScores:
             T / model.time_unit_days,
         )
         alive = model.purchases.probability_alive(*history)
-        figures: dict[str, Floats] = {"alive": alive}
+        figures: dict[str, Floats] = {"alive": alive} | self._leaving(*history)
         if model.purchases_covariance is None:
             unknown = np.full(len(alive), np.nan)
             figures |= {"alive_low": unknown, "alive_high": unknown}
@@ -425,6 +448,17 @@ class KnownScores:
             for end, bound in zip(("_low", "_high"), bounds, strict=True):
                 figures[f"residual{end}"] = bound * residual / life
         return figures
+
+    def _leaving(self, frequency: Floats, recency: Floats, T: Floats) -> dict[str, Floats]:
+        """`LEAVING_CELLS` of distinct histories in the model's units."""
+        model, unit = self._model, self._model.time_unit_days
+        purchases = model.purchases
+        assert purchases is not None
+        longer = survived_silence(purchases, frequency, recency, T)
+        kept = rate_if_kept(purchases, frequency, T) * YEAR_DAYS / unit
+        left = has_left(model.leaving, purchases, unit, frequency, recency, T)
+        gap = usual_gap(purchases, frequency, recency) * unit
+        return dict(zip(LEAVING_CELLS, (left, 1 - longer, gap, kept), strict=True))
 
     def _pairs(self, frequency: Integers, T: Integers) -> Integers:
         """Rows of each (frequency, T), computing those not met before."""

@@ -57,7 +57,7 @@ class LifetimeValueSpec(ModelSpec["LifetimeValueModel"]):
     compared: ClassVar[Mapping[str, Sequence[str]]] = {
         f"{amount} a customer": tuple(f"{amount}_{figure}" for figure in AMOUNT_FIGURES)
         for amount in ("purchases", "revenue")
-    }
+    } | {"who comes back": ("returned_brier", "returned_log_loss")}
 
     watched = ("probability_alive", "expected_purchases_90d", "expected_revenue_90d")
     judged: ClassVar[Mapping[str, str]] = {

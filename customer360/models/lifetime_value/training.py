@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -25,8 +25,14 @@ from customer360.models.lifetime_value import diagnostics
 from customer360.models.lifetime_value.candidates import FITTERS, Candidate, Terms, first_fitted
 from customer360.models.lifetime_value.cells import Cells, cells_of
 from customer360.models.lifetime_value.choosing import Choice, Holdout, choose
+from customer360.models.lifetime_value.leaving import Returns, Told, tell
+from customer360.models.lifetime_value.maximise import NotFittedError
 from customer360.models.lifetime_value.scoring import LifetimeValueModel
-from customer360.models.lifetime_value.validation import HOLDOUT_FEATURES, MODEL_FEATURES
+from customer360.models.lifetime_value.validation import (
+    HOLDOUT_FEATURES,
+    MODEL_FEATURES,
+    returning_cells,
+)
 from customer360.models.notes import Note
 from customer360.models.training import Training
 from customer360.models.windows import first_purchase_day
@@ -56,7 +62,8 @@ class LifetimeValueTraining(Training[LifetimeValueModel]):
             ``baseline_<name>_purchases_*`` … of the naive rules; all a customer where not a
             total. ``tracking_calibration_*`` and ``tracking_holdout_*``: repeat purchases of the
             calibration's customers by the end of each, ``actual`` and ``expected``.
-            ``buyers_calibration_error``: see `diagnostics.calibration_error`.
+            ``buyers_calibration_error``: see `diagnostics.calibration_error`. ``returned_*``: who
+            came back in the holdout, see `leaving.Told`.
         tables: What the plots show, by name: ``purchases_by_frequency``, ``purchases_by_recency``,
             ``revenue_by_decile``, ``tracking``, ``frequency_histogram``,
             ``buyers_by_probability_alive`` and ``probability_alive``, of those that there are;
@@ -161,14 +168,21 @@ def train(
     finally:
         features.unpersist()
     published = _published(cells[as_of], kinds, terms, choice)
+    judged = choice.chosen.model if choice else None
+    told: dict[str, float] = {}
+    if choice and judged and judged.purchases and published.model.purchases:
+        leaving = _leaving(customer_days, choice, holdout_length, dates[0])
+        judged = replace(judged, leaving=leaving.judged)
+        published.model = replace(published.model, leaving=leaving.published)
+        told = leaving.metrics
     tables = dict(choice.tables) if choice else {}
     counts = cells[as_of].purchase_cells
     if published.model.purchases and (counts["frequency"] > 0).any():
         tables["probability_alive"] = diagnostics.alive_histogram(counts, published.model)
-    metrics = published.metrics | (choice.metrics if choice else {})
+    metrics = published.metrics | (choice.metrics if choice else {}) | told
     return LifetimeValueTraining(
         model=published.model,
-        calibration_model=choice.chosen.model if choice else None,
+        calibration_model=judged,
         because=tuple(note for pair in published.fallbacks for note in pair),
         notes=tuple(published.notes + notes),
         parameters={
@@ -187,6 +201,23 @@ def train(
         as_of=as_of,
         calibration_as_of=calibration_as_of,
     )
+
+
+def _leaving(customer_days: DataFrame, choice: Choice, days: int, calibration_as_of: date) -> Told:
+    """Who is gone, by who came back after an earlier day and after the calibration period."""
+    purchases, unit = choice.chosen.model.purchases, choice.chosen.model.time_unit_days
+    assert purchases is not None
+    later = Returns(choice.cells, purchases, unit, days)
+    length, _ = _holdout_length(customer_days, calibration_as_of, days)
+    if not length:
+        return tell(None, later)
+    before = calibration_as_of - timedelta(days=length)
+    cells = returning_cells(customer_days, before, length)
+    try:
+        fit = FITTERS[purchases.kind](cells, unit)
+    except NotFittedError:
+        return tell(None, later)
+    return tell(Returns(cells, fit.model, unit, length), later)
 
 
 def _holdout_length(

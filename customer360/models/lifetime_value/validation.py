@@ -13,7 +13,7 @@ import pandas as pd
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from customer360.gold.purchases import is_purchase
+from customer360.gold.purchases import is_purchase, purchase_summary
 from customer360.models.baselines import NAIVE_RULES, NaiveRules
 from customer360.models.evaluation import AmountSums, decile_table, order_metrics, prefixed
 from customer360.models.lifetime_value.scoring import KnownExpectations, LifetimeValueModel
@@ -62,8 +62,10 @@ def hiatus_days(customer_days: DataFrame, as_of: date) -> float:
 
     Infinite where nobody returned: no silence means anything then.
     """
-    gaps, times = gap_counts(customer_days, as_of)
-    return weighted_quantile(gaps, times, HIATUS_SHARE) if len(gaps) else float("inf")
+    gaps = gap_counts(customer_days, as_of)
+    if not len(gaps.days):
+        return float("inf")
+    return weighted_quantile(gaps.days, gaps.times, HIATUS_SHARE)
 
 
 def repeat_purchase_counts(
@@ -134,6 +136,18 @@ def holdout_rows(
 def drawn(customers: int) -> Column:
     """Whether a row of `holdout_rows` is in the sample of `ORDER_ROWS`, of so many customers."""
     return F.col("drawn") < min(_PARTS, _PARTS * ORDER_ROWS // max(customers, 1))
+
+
+def returning_cells(customer_days: DataFrame, as_of: date, days: int) -> pd.DataFrame:
+    """The customers of a day counted by history, with how many bought in the ``days`` after it.
+
+    Returns:
+        Columns ``frequency``, ``recency``, ``T`` (days), ``customers``, ``purchases`` and
+        ``buyers``, as `HoldoutResult.cells`.
+    """
+    came = _outcomes(customer_days, as_of, as_of + timedelta(days=days))
+    rows = purchase_summary(customer_days, [as_of]).join(came, "customer_key", "left")
+    return _outcome_cells(rows.fillna(0, ["actual_purchases"]))
 
 
 def _error_sums(name: str, amount: str) -> Column:
