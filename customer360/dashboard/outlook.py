@@ -106,8 +106,9 @@ def compared(earlier: pd.DataFrame, days: pd.DataFrame, as_of: date) -> pd.DataF
     """
     columns = ["month", "forecast_as_of", "expected", "came", "error"]
     newest: dict[date, tuple[date, float]] = {}
-    for forecast_as_of, weeks in earlier.groupby("as_of") if len(earlier) else ():
-        for row in by_month(weeks).to_dict("records"):
+    for forecast_as_of in sorted(set(earlier["as_of"])) if len(earlier) else ():
+        weeks = by_month(earlier[earlier["as_of"] == forecast_as_of])
+        for row in weeks.to_dict("records"):
             if not row["is_partial"] and row["last_day"] <= as_of:
                 expected = float(row["revenue"] + row["new_revenue"])
                 newest[row["month"]] = (forecast_as_of, expected)
