@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 from customer360.dashboard.outlook import (
-    Expected,
     by_month,
     compared,
     expected_next,
