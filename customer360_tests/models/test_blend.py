@@ -102,7 +102,7 @@ def test_intervals_go_along_and_hold_the_mean() -> None:
     assert found["expected_purchases_365d_high"].tolist() == [4, 2]
     assert found["expected_revenue_365d_low"].tolist() == [0, 0]
     assert found["expected_revenue_365d_high"].tolist() == pytest.approx([80, 20], rel=1e-6)
-    for name in [column.removesuffix("_low") for column in found if column.endswith("_low")]:
+    for name in [each.removesuffix("_low") for each in map(str, found) if each.endswith("_low")]:
         if name not in ("probability_alive", "expected_order_value"):
             assert (found[f"{name}_low"] <= found[name]).all(), name
             assert (found[name] <= found[f"{name}_high"]).all(), name
@@ -118,7 +118,7 @@ def test_what_rules_have_no_say_in_stays_the_models_own() -> None:
     alone = LifetimeValueModel(7, POISSON, None, 10.0).predict(ROWS)
     revenue = Blend.of({}, {"last_year": 1.0}, RULES)
     found = LifetimeValueModel(7, POISSON, None, 10.0, blend=revenue).predict(ROWS)
-    purchases = [name for name in found if "purchases" in name or "alive" in name]
+    purchases = [name for name in map(str, found) if "purchases" in name or "alive" in name]
     pd.testing.assert_frame_equal(found[purchases], alone[purchases], check_exact=True)
 
 
