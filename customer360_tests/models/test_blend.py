@@ -102,7 +102,7 @@ def test_intervals_go_along_and_hold_the_mean() -> None:
     assert found["expected_purchases_365d_high"].tolist() == [4, 2]
     assert found["expected_revenue_365d_low"].tolist() == [0, 0]
     assert found["expected_revenue_365d_high"].tolist() == pytest.approx([80, 20], rel=1e-6)
-    for name in [str(c).removesuffix("_low") for c in found if str(c).endswith("_low")]:
+    for name in [each.removesuffix("_low") for each in map(str, found) if each.endswith("_low")]:
         if name not in ("probability_alive", "expected_order_value"):
             assert (found[f"{name}_low"] <= found[name]).all(), name
             assert (found[name] <= found[f"{name}_high"]).all(), name
