@@ -57,7 +57,7 @@ def as_csv(rows: pd.DataFrame, t: Language) -> bytes:
     for name in safe.columns:
         if safe[name].dtype == object or isinstance(safe[name].dtype, pd.StringDtype):
             safe[name] = [
-                f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+                f"'{value}" if isinstance(value, str) and _may_run(value) else value
                 for value in safe[name]
             ]
     decimal = get_decimal_symbol(t.locale)
@@ -66,6 +66,11 @@ def as_csv(rows: pd.DataFrame, t: Language) -> bytes:
     )
     # The mark tells spreadsheets that it is UTF-8.
     return text.encode("utf-8-sig")
+
+
+def _may_run(text: str) -> bool:
+    """Whether a spreadsheet would take the text for a formula; a phone number it may."""
+    return text.startswith(_FORMULA) and not text.removeprefix("+").isdigit()
 
 
 def show(

@@ -45,8 +45,6 @@ def publish_anew(
         _set_contacts_aside(settings, gone or ())
         warehouse.take_down(settings)
         shutil.rmtree(settings.warehouse_dir, ignore_errors=True)
-        # A process that has had the server before starts it again only where the folder is.
-        settings.warehouse_dir.mkdir(parents=True)
         if stays:
             warehouse.stay_up(settings)
         _put_contacts_back(settings)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -185,6 +184,8 @@ def test_who_refuses_today_is_proposed_for_no_contact(
     try:
         for name in ("customers", "retention", "whales", "call_list"):
             assert unknown in said(shown(name, language)), name
+        # A list never goes out unsuppressed.
+        assert not shown("call_list", language).dataframe
     finally:
         with open_warehouse(shop_home).owner.connect() as owner:
             owner.execute(
@@ -346,7 +347,7 @@ def test_the_call_list_says_whom_why_and_what(shown, language, why, action) -> N
     assert list(rows["value_at_stake"]) == [100, 24]
     assert rows["why"].iat[0] == why
     # The warehouse has names and addresses, but this dashboard may not show them.
-    assert list(rows["name"]) == ["Z•••", "=•••"]
+    assert list(rows["name"]) == ["Z•••", "=••• c•••"]
     assert "+351" not in str(rows.to_dict())
     if action:
         assert metrics(test)["To contact"] == "2"
@@ -368,7 +369,7 @@ def test_another_list_is_one_click_away(shown) -> None:
     assert "Nobody is on this list today" in said(test)  # the whale refused
     test.segmented_control(key="list").set_value("second_purchase").run()
     assert "expected_revenue_365d" in test.dataframe[0].value
-    assert "Not on it: 1 who were never asked for consent." in said(test)
+    assert "Not on it: never asked for consent: 1" in said(test)
 
 
 def test_marking_notes_the_contact_and_empties_the_list(shown, shop_home, monkeypatch) -> None:
@@ -407,14 +408,6 @@ def test_who_is_kept_back_is_not_to_be_contacted(shown, shop_home, monkeypatch) 
     finally:
         with owner.connect() as connection:
             connection.execute("TRUNCATE serving.contacts")
-
-
-def test_a_list_is_not_shown_while_it_is_not_known_who_is_suppressed(shown, monkeypatch) -> None:
-    known = published
-    monkeypatch.setattr(app, "published", lambda r: replace(known(r), suppression_known=False))
-    test = shown("call_list")
-    assert "The suppression list cannot be read" in said(test)
-    assert not test.dataframe
 
 
 CALLED = {

@@ -130,7 +130,7 @@ def _numbers(page: Page, wanted: Wanted, summary: Summary) -> None:
         if getattr(summary, name) and not (wanted.contacted and name in ("contacted", "kept_back"))
     ]
     if left:
-        st.caption(t("call_list.left_out.not_on_it", reasons=", ".join(left)))
+        st.caption(t("call_list.left_out.not_on_it", reasons="; ".join(left)))
 
 
 def _table(
@@ -195,10 +195,10 @@ def _table(
 def _shown(rows: pd.DataFrame, wanted: Wanted, t: Language) -> pd.DataFrame:
     """The columns that help to call, the reason in words."""
     value = campaign_list(wanted.campaign).priority
-    columns = ["customer_key", value, "value_at_stake", "why", "next_best_action", "segment",
-               "last_purchase_on"]  # fmt: skip
+    columns = [value, "why", "next_best_action", "value_at_stake", "segment", "last_purchase_on"]
     if wanted.contacted:
         columns += ["contacted_at", "in_control"]
+    columns.append("customer_key")
     said = rows.assign(why=[why(row, t) for row in rows.to_dict("records")])
     return said[list(dict.fromkeys(columns))]
 
