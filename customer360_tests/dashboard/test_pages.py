@@ -12,7 +12,6 @@ from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
 from customer360.dashboard import app, charts
-from customer360.dashboard.queries.deployment import published
 from customer360.dashboard.views import all_views
 from customer360.dashboard.views.call_list import why
 from customer360.dashboard.views.health import broken_rule
