@@ -31,8 +31,7 @@ from customer360.table_names import (
 )
 
 NOTED = (FEATURES, FIRST_ORDERS, RFM, CUSTOMER_360)
-"""Tables whose commits say what their snapshots were made of, in the order in which a run makes them.
-"""
+"""Tables whose commits say what their snapshots were made of, in the order of a run."""
 
 _MADE_OF = "made_of"
 _NAMED = 5
