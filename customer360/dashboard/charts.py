@@ -31,7 +31,7 @@ from customer360.plotting import (
 
 SCALE: Any = "cividis"
 
-_LEGEND_COLUMNS = alt.ExprRef(expr="windowSize()[0] < 700 ? 1 : 0")
+_LEGEND_COLUMNS = alt.ExprRef(expr="windowSize()[0] < 700 ? 1 : 2")
 """On a phone the entries of a legend stand below each other, all of them whole."""
 
 _WIDTHS = ("wide", "abbreviated")
@@ -132,7 +132,7 @@ def forecast(
             alt.X("week_start:T", title=x, axis=alt.Axis(format=DAY, labelOverlap=True)),
             alt.Y("revenue_low:Q", title=y, axis=amounts()),
             alt.Y2("revenue_high:Q"),
-            alt.Color("line:N", scale=colours, legend=alt.Legend(columns=2)),
+            alt.Color("line:N", scale=colours),
         )
     )
     strokes = (
