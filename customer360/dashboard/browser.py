@@ -42,7 +42,7 @@ if (!window.customer360Adapted) {
     const chosen = event.target.closest('[data-testid="stSidebarNavLink"]');
     if (!chosen || !narrow()) return;
     setTimeout(() => {
-      const menu = document.querySelector('[data-testid="stSidebar"][aria-expanded="true"]');
+      const menu = document.querySelector('[data-testid="stSidebar"][data-collapsed="false"]');
       menu?.querySelector('[data-testid="stSidebarCollapseButton"] button')?.click();
     }, 50);
   });

@@ -33,7 +33,7 @@ from customer360.plotting import (
 
 SCALE: Any = "cividis"
 
-_LEGEND_COLUMNS = alt.ExprRef(expr="windowSize()[0] < 700 ? 1 : 0")
+_LEGEND_COLUMNS = alt.ExprRef(expr="windowSize()[0] < 700 ? 1 : 2")
 """On a phone the entries of a legend stand below each other, all of them whole."""
 
 _WIDTHS = ("wide", "abbreviated")
@@ -156,14 +156,13 @@ def forecast(
     colour = alt.Color(
         "part:N",
         scale=alt.Scale(domain=shown, range=[GREY, BLUE, ORANGE, SKY, VERMILION][: len(shown)]),
-        legend=alt.Legend(columns=2),
     )
     bars = (
         alt.Chart(dated(parts, "month"), height=HEIGHT)
         .mark_bar()
         .encode(
             time_axis("month", x, months=True),
-            alt.Y("value:Q", title=y, axis=alt.Axis(format="~s")),
+            alt.Y("value:Q", title=y, axis=amounts()),
             colour,
             alt.Order("place:O"),
             opacity=faint("is_partial"),

@@ -229,7 +229,7 @@ def test_on_a_phone_the_menu_closes_after_a_choice(
     opened.get_by_role("heading", level=1, name=title).wait_for()
     settle(opened)
     menu = opened.locator('[data-testid="stSidebar"]')
-    assert menu.get_attribute("aria-expanded") == "false"
+    assert menu.get_attribute("data-collapsed") == "true"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
