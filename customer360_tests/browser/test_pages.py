@@ -232,8 +232,15 @@ def test_on_a_phone_the_menu_closes_after_a_choice(
     assert menu.get_attribute("data-collapsed") == "true"
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(
+    ("width", "language"),
+    [
+        (1280, "en"),
+        (390, "pt"),
+        pytest.param(1280, "pt", marks=pytest.mark.slow),
+        pytest.param(390, "en", marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize("name", PAGES)
 def test_no_figure_is_clipped(
     address: str, opened: Page, name: str, width: int, language: str
@@ -251,8 +258,15 @@ def test_no_figure_is_clipped(
     assert not [bad for bad in ("-0%", "-0.0%", "-0,0%", "+0%", "+0.0%") if bad in text.split()]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        (1280, "light"),
+        (390, "dark"),
+        pytest.param(1280, "dark", marks=pytest.mark.slow),
+        pytest.param(390, "light", marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize("name", [*PAGES, f"customers?customer={key(1)}"])
 def test_everybody_can_read_every_page(
     address: str, opened: Page, name: str, width: int, scheme: str
