@@ -58,11 +58,16 @@ def test_no_mask_gives_the_value_away(value: str, column: str) -> None:
     assert value.strip() not in shown or not value.strip() or len(value.strip()) < 3
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx"])
+@pytest.mark.parametrize("text", ["=1+1", "+1+1", "-1", "@SUM(A1)", "\tx", "\rx"])
 def test_no_text_of_a_csv_is_a_formula(text: str) -> None:
     read = as_csv(pd.DataFrame({"a": [text], "n": [-1.5]}), Language("en")).decode("utf-8-sig")
     assert f"'{text[0]}" in read
     assert "-1.5" in read  # a number stays one
+
+
+def test_a_phone_number_of_a_csv_can_be_dialled() -> None:
+    read = as_csv(pd.DataFrame({"phone": ["+5511987654321"]}), Language("en")).decode("utf-8-sig")
+    assert read == "phone\n+5511987654321\n"
 
 
 def test_csv_keeps_letters_and_precision() -> None:

@@ -388,7 +388,7 @@ def test_marking_notes_the_contact_and_empties_the_list(shown, shop_home, monkey
         ]
         test.button(key="marked-done").click().run()
         assert not test.success
-        test.toggle(key="call-contacted").set_value(True).run()
+        test.toggle(key="contacted").set_value(True).run()
         assert len(test.dataframe[0].value["contacted_at"].dropna()) == 2
     finally:
         with owner.connect() as connection:
@@ -450,7 +450,7 @@ def test_models_are_compared_in_portuguese(shown) -> None:
         "Intervalo de 90%": "0,18 a 0,22",
         "Regra do silêncio": "0,25",
     }
-    assert test.selectbox(key="prediction").options == ["Probabilidade de churn · 42 dias"]
+    assert test.selectbox(key="prediction").options == ["Sem compra no horizonte · 42 dias"]
 
 
 @pytest.mark.parametrize(
