@@ -25,8 +25,9 @@ def home(demo: Home, spark: SparkSession, tmp_path_factory: pytest.TempPathFacto
     folder = tmp_path_factory.mktemp("privacy") / "home"
     # Its server's files are its server's, who may be another user.
     subprocess.run(["cp", "-a", str(demo.folder), str(folder)], check=True)
-    (folder / "warehouse" / "postmaster.pid").unlink(missing_ok=True)
-    (folder / "warehouse" / ".handle_pids.json").unlink(missing_ok=True)
+    for what_runs in ("postmaster.pid", ".handle_pids.json", ".s.PGSQL*"):
+        for file in (folder / "warehouse").glob(what_runs):
+            file.unlink()
     return Home.at(spark, folder)
 
 
