@@ -247,7 +247,7 @@ def test_profit_by_groups_is_that_of_the_customers(reading) -> None:
     assert (curve.best_customers, curve.best_expected) == (2, 21)
 
 
-def wanted(campaign: str = "at_risk_valuable", **more: object) -> call_list.Wanted:
+def wanted(campaign: str = "at_risk_valuable", **more: Any) -> call_list.Wanted:
     return call_list.Wanted(campaign, ECONOMICS, **more)
 
 

@@ -33,7 +33,8 @@ def test_the_riskiest_with_little_to_lose_come_last() -> None:
     """.9 of 10 is less than .3 of 200: the second is worth a contact, the first is not."""
     probabilities, values = np.array([0.9, 0.3]), np.array([10, 200])
     found = profit_curve(probabilities * values, Campaign(5, 0.5, 0.5))
-    assert (found.best_customers, found.best_at_stake) == (1, pytest.approx(60))
+    assert found.best_customers == 1
+    assert found.best_at_stake == pytest.approx(60)
 
 
 def test_what_happened_is_told_beside_what_was_expected() -> None:

@@ -97,9 +97,8 @@ def marks(reading: Reading) -> Marks:
     """What there is of contacts now; asked for at every run, as no publication goes with it."""
     if not reading.has(CONTACTS):
         return NO_MARKS
-    frame = reading.frame(f"SELECT count(*) AS n, max(contacted_at) AS newest FROM {CONTACTS}")
-    newest = frame["newest"].iat[0]
-    return int(frame["n"].iat[0]), None if pd.isna(newest) else newest
+    newest: datetime | None = reading.value(f"SELECT max(contacted_at) FROM {CONTACTS}")
+    return int(reading.value(f"SELECT count(*) FROM {CONTACTS}")), newest
 
 
 def _people(reading: Reading, as_of: date, wanted: Wanted) -> tuple[str, dict[str, Any]]:
