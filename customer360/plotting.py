@@ -33,6 +33,8 @@ ACTUAL, MODEL, BASELINE, OTHER = BLACK, BLUE, VERMILION, GREY
 HEIGHT = 300
 PLAIN = ",~f"
 """Numbers of an axis written out, in the language of d3-format; "~s" says 2k for 2,000."""
+DAY, MONTH = "%-d %b %Y", "%b %Y"
+"""Days and months of an axis, in the language of d3-time-format: never without their year."""
 
 AnyChart = alt.Chart | alt.LayerChart | alt.FacetChart
 
@@ -89,6 +91,13 @@ def share_axis(column: str, title: str) -> dict[str, Any]:
     }
 
 
+def amounts(number_format: str = "~s", **more: Any) -> alt.Axis:
+    """An axis of amounts, on which nothing is 0 and not 0k."""
+    if number_format.endswith("s"):
+        more["labelExpr"] = "datum.value === 0 ? '0' : datum.label"
+    return alt.Axis(format=number_format, **more)
+
+
 def dated(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
     """``frame`` with dates as Altair wants them."""
     return frame.assign(**{name: pd.to_datetime(frame[name]) for name in columns})
@@ -97,27 +106,49 @@ def dated(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
 def time_axis(time: str, title: str, *, months: bool) -> alt.X:
     """The axis of days or, with a label under the middle of its bar, of ``months``."""
     if not months:
-        return alt.X(f"{time}:T", title=title, timeUnit="yearmonthdate")
+        axis = alt.Axis(format=DAY, labelOverlap=True)
+        return alt.X(f"{time}:T", title=title, timeUnit="yearmonthdate", axis=axis)
     # A month is a name and no moment: its label belongs under the middle of its bar.
-    axis = alt.Axis(format="%b %Y", labelAngle=0, labelOverlap=True)
+    axis = alt.Axis(format=MONTH, labelAngle=0, labelOverlap=True)
     return alt.X(f"{time}:O", title=title, timeUnit="yearmonth", axis=axis)
 
 
+def faint(partial: str) -> Any:
+    """Opacity of marks: faint where the column ``partial`` says that the period is not whole."""
+    return alt.condition(alt.datum[partial], alt.value(0.45), alt.value(1.0))
+
+
 def bars_over_time(
-    frame: pd.DataFrame, time: str, value: str, *, x: str, y: str, months: bool
+    frame: pd.DataFrame,
+    time: str,
+    value: str,
+    *,
+    x: str,
+    y: str,
+    months: bool,
+    partial: str | None = None,
 ) -> alt.Chart:
-    """One bar a month, or a day that a period begins with."""
-    return (
-        alt.Chart(dated(frame, time), height=HEIGHT)
-        .mark_bar(color=BLUE)
-        .encode(
-            time_axis(time, x, months=months),
-            alt.Y(f"{value}:Q", title=y, axis=alt.Axis(format="~s")),
-            [
-                alt.Tooltip(f"{time}:T", title=x),
-                alt.Tooltip(f"{value}:Q", title=y, format=",.0f"),
-            ],
-        )
+    """One bar a month, or a day that a period begins with.
+
+    Args:
+        frame: A row a bar.
+        time: Column of the period's first day.
+        value: Column of the bar's length.
+        x: Title of the time axis.
+        y: Title of the values' axis.
+        months: Whether a bar is a month.
+        partial: Column that is true where the period is not whole; its bar is faint.
+    """
+    bars = alt.Chart(dated(frame, time), height=HEIGHT).mark_bar(color=BLUE)
+    if partial is not None:
+        bars = bars.encode(opacity=faint(partial))
+    return bars.encode(
+        time_axis(time, x, months=months),
+        alt.Y(f"{value}:Q", title=y, axis=amounts()),
+        [
+            alt.Tooltip(f"{time}:T", title=x, format=MONTH if months else DAY),
+            alt.Tooltip(f"{value}:Q", title=y, format=",.0f"),
+        ],
     )
 
 
@@ -215,7 +246,7 @@ def ranked_bars(
     bars = chart.mark_bar() if isinstance(colour, alt.Color) else chart.mark_bar(color=colour)
     precise = ".1%" if number_format.endswith("%") else ",.4~f"
     encoded = bars.encode(
-        alt.X(f"{value}:Q", title=x, axis=alt.Axis(format=number_format, tickCount=8)),
+        alt.X(f"{value}:Q", title=x, axis=amounts(number_format, tickCount=8)),
         alt.Y(f"{name}:N", title=y, sort=None, axis=alt.Axis(labelOverlap=False)),
         tooltip=[
             alt.Tooltip(f"{name}:N", title=y or " "),
@@ -306,7 +337,7 @@ def profit(
         .mark_line(strokeWidth=2)
         .encode(
             across,
-            alt.Y("profit:Q", title=y, axis=alt.Axis(format=number_format)),
+            alt.Y("profit:Q", title=y, axis=amounts(number_format)),
             *strokes(of),
             tooltip=[
                 alt.Tooltip(f"{by}:Q", title=x, format=written),

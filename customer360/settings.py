@@ -139,7 +139,8 @@ class Settings(BaseSettings):
 
     # Models
     lifetime_value_model: Literal["auto", "bg_nbd", "mbg_nbd", "pareto_nbd"] = Field(
-        "auto", description="Purchase model; auto takes the one that does best on the holdout."
+        "auto",
+        description="Purchase model; auto chooses it, with rules of thumb, on earlier days.",
     )
     lifetime_value_time_unit_days: int = Field(
         7, ge=1, description="Days in a unit of model time: 7 fits in weeks."

@@ -123,3 +123,5 @@ def test_rows_are_listed_shown_edited_and_replayed(
     assert "Nothing in quarantine waits" in again.out
     assert orders(Home.at(spark, home)) == every
     assert "Nothing is in quarantine." in run("quarantine", "list").out
+    silent = run("quarantine", "replay", "--quiet")
+    assert (silent.code, silent.out, silent.err) == (0, "", "")

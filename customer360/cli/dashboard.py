@@ -25,7 +25,9 @@ OPTIONS = {
     "runner.magicEnabled": "false",
     "server.fileWatcherType": "none",
     "server.showEmailPrompt": "false",
-    "theme.primaryColor": "#0072B2",
+    # As the reader's system is set; a colour of both at once would leave only the light one.
+    "theme.light.primaryColor": "#005F96",
+    "theme.dark.primaryColor": "#56B4E9",
 }
 
 

@@ -293,12 +293,13 @@ def explain(
     """Explain one customer: what the models say of them, and why."""
     day = day_of(as_of, "--as-of")
     from customer360.pipeline.explain import explain_customer
+    from customer360.short_keys import short_key
 
     facts = explain_customer(settings_of_deployment(home), customer, source=source, as_of=day)
     if as_json:
         print_json(facts.stated())
         return
-    say(f"[bold]Customer {facts.customer_key[:12]}…[/bold] on {facts.as_of}")
+    say(f"[bold]Customer {short_key(facts.customer_key)}[/bold] on {facts.as_of}")
     print_table(
         ["what is known", "value"],
         [

@@ -41,7 +41,8 @@ def report(
     customer: Annotated[
         str,
         typer.Argument(
-            help="Id as its source states it (or source:id), customer key, e-mail or phone."
+            help="Id as its source states it (or source:id), customer key or its first 12 "
+            "characters, e-mail or phone."
         ),
     ],
     format: Annotated[
@@ -93,7 +94,8 @@ def forget(
         list[str] | None,
         typer.Argument(
             metavar="CUSTOMER…",
-            help="Id as its source states it (or source:id), customer key, e-mail or phone.",
+            help="Id as its source states it (or source:id), customer key or its first 12 "
+            "characters, e-mail or phone.",
         ),
     ] = None,
     file: Annotated[

@@ -14,6 +14,7 @@ from rich.markup import escape
 from customer360.cli.common import (
     Format,
     Home,
+    Quiet,
     Verbose,
     open_lakehouse,
     out,
@@ -132,6 +133,7 @@ def replay(
         str | None, typer.Option("--by", help="Who made the edits; kept with each row.")
     ] = None,
     home: Home = None,
+    quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Load again what quarantine holds: after the mapping was mended, or with edited rows."""

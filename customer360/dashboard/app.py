@@ -9,6 +9,7 @@ from types import ModuleType
 
 import streamlit as st
 
+from customer360.dashboard import address, browser
 from customer360.dashboard.connection import NotMadeError, PublishedMeanwhileError, Reader
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries.deployment import Published, published
@@ -22,13 +23,16 @@ from customer360.settings import Settings, load_settings
 
 log = logging.getLogger("customer360.dashboard")
 
+FIRST = "overview"
+"""The page that opens where no page is named."""
+
 _MOST_RERUNS = 3
 
 
 def main() -> None:
     """One run of the app: Streamlit calls it for every click."""
     st.set_page_config("Customer Intelligence 360", ":material/hub:", layout="wide")
-    code = _from_address("lang", tuple(LANGUAGES), _preferred())
+    code = address.remembered("lang", tuple(LANGUAGES), _preferred())
     t = Language(code)
     opened: tuple[Settings, Source, Published] | None = None
     problem: Exception | None = None
@@ -37,12 +41,17 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001 - shown on whichever page is open
         problem = error
     chosen: date | None = None
+    of_all_pages = {"lang": [code]}
     if opened is not None:
         dates = {day.isoformat(): day for day in opened[2].as_of}
         facts = opened[2].facts
         t = Language(code, facts.get("currency", t.currency), facts.get("zone", t.zone))
         if dates:
-            chosen = dates[_from_address("as_of", tuple(dates), next(iter(dates)))]
+            day = address.remembered("as_of", tuple(dates), next(iter(dates)))
+            chosen = dates[day]
+            of_all_pages["as_of"] = [day]
+    # So that a link shows what its sender saw.
+    address.change(of_all_pages)
 
     def runner(view: ModuleType) -> Callable[[], None]:
         def run() -> None:
@@ -61,22 +70,36 @@ def main() -> None:
             runner(view),
             title=t(f"{name}.title"),
             icon=f":material/{view.ICON}:",
-            url_path=name,
-            default=name == "overview",
+            url_path=name if name != FIRST else "",
+            default=name == FIRST,
         )
         for name, view in all_views().items()
     }
 
+    def first_page() -> None:
+        asked = {name: st.query_params.get_all(name) for name in st.query_params}
+        st.switch_page(pages[FIRST], query_params=asked)
+
+    # The first page has no name in its address; people who type it mean it all the same.
+    named = st.Page(first_page, title=t(f"{FIRST}.title"), url_path=FIRST, visibility="hidden")
+    current = st.navigation([*pages.values(), named], expanded=True)
+
     def open_customer(key: str) -> None:
-        st.switch_page(pages["customers"], query_params={"customer": key})
+        if current.url_path == "customers":
+            # The list that it was found in is one step back.
+            address.change({"customer": [key]})
+            st.rerun()
+        open_page("customers", address.to_page(customer=key))
 
     def open_page(name: str, parameters: dict[str, list[str]]) -> None:
         st.switch_page(pages[name], query_params=parameters)
 
-    current = st.navigation(list(pages.values()), expanded=True)
     with st.sidebar:
         _sidebar(t, opened[2] if opened else None)
+    browser.adapt(t.tag)
     current.run()
+    with st.sidebar:
+        _link(t)
 
 
 def _preferred() -> str:
@@ -85,38 +108,33 @@ def _preferred() -> str:
     return code if code in LANGUAGES else "en"
 
 
-def _from_address(name: str, allowed: tuple[str, ...], otherwise: str) -> str:
-    """A choice that is kept in the address, so that a link shows what its sender saw.
-
-    The sidebar's widget of the same name changes it.
-    """
-    kept = st.session_state.get(name) or st.query_params.get(name)
-    value = kept if kept in allowed else otherwise
-    st.session_state[name] = value
-    if st.query_params.get(name) != value:
-        st.query_params[name] = value
-    return str(value)
-
-
 def _sidebar(t: Language, snapshot: Published | None) -> None:
     st.segmented_control(
         t("common.language"),
         list(LANGUAGES),
         format_func=LANGUAGES.__getitem__,
-        key="lang",
         required=True,
+        **address.one("lang", tuple(LANGUAGES)),
     )
     if snapshot is None or not snapshot.as_of:
         return
+    days = [day.isoformat() for day in snapshot.as_of]
     st.selectbox(
         t("common.as_of"),
-        [day.isoformat() for day in snapshot.as_of],
+        days,
         format_func=lambda day: t.day(date.fromisoformat(day)),
-        key="as_of",
         help=t("common.as_of_help"),
+        **address.one("as_of", days),
     )
     if snapshot.published_at is not None:
         st.caption(t("common.published", at=t.moment(snapshot.published_at)))
+
+
+def _link(t: Language) -> None:
+    """The whole address of what is shown, with a button that copies it."""
+    with st.popover(t("common.link"), icon=":material/link:", width="stretch"):
+        st.caption(t("common.link_explained"))
+        st.code(address.here(), language=None, wrap_lines=True)
 
 
 def _open() -> tuple[Settings, Source, Published]:

@@ -17,19 +17,35 @@ from customer360 import plotting
 from customer360.language import Language
 from customer360.plotting import (
     BLUE,
+    DAY,
     GREEN,
     GREY,
     HEIGHT,
+    MONTH,
     ORANGE,
     SKY,
     VERMILION,
+    amounts,
     dated,
+    faint,
     time_axis,
 )
 
 SCALE: Any = "cividis"
 
+_LEGEND_COLUMNS = alt.ExprRef(expr="windowSize()[0] < 700 ? 1 : 2")
+"""On a phone the entries of a legend stand below each other, all of them whole."""
+
 _WIDTHS = ("wide", "abbreviated")
+
+
+def opening(chart: Any, column: str = "link") -> Any:
+    """``chart`` whose marks are links: a click opens the address in the ``column`` of their row."""
+    if isinstance(chart, alt.LayerChart):
+        opened = chart.copy(deep=False)
+        opened.layer = [opening(layer, column) for layer in chart.layer]
+        return opened
+    return chart.encode(href=alt.Href(f"{column}:N"))
 
 
 def configured(chart: Any, language: Language) -> Any:
@@ -59,83 +75,134 @@ def configured(chart: Any, language: Language) -> Any:
     return (
         chart.configure(locale=locale)
         .configure_axis(titleFontWeight="normal", labelLimit=220)
-        .configure_legend(orient="top", title=None, labelLimit=260)
+        .configure_legend(orient="top", title=None, labelLimit=0, columns=_LEGEND_COLUMNS)
         .configure_view(strokeWidth=0)
     )
 
 
 def stacked_over_time(
-    frame: pd.DataFrame, time: str, parts: Mapping[str, str], *, x: str, y: str
+    frame: pd.DataFrame,
+    time: str,
+    parts: Mapping[str, str],
+    *,
+    x: str,
+    y: str,
+    partial: str | None = None,
 ) -> alt.Chart:
-    """Months with the columns ``parts`` (and what each is called) on top of each other."""
-    long = dated(frame, time).melt([time], list(parts), "part", "value")
+    """Months with the columns ``parts`` (and what each is called) on top of each other.
+
+    Months where the column ``partial`` is true are faint.
+    """
+    kept = [time] if partial is None else [time, partial]
+    long = dated(frame, time).melt(kept, list(parts), "part", "value")
     long["part"] = long["part"].map(parts)
-    return (
-        alt.Chart(long, height=HEIGHT)
-        .mark_bar()
-        .encode(
-            time_axis(time, x, months=True),
-            alt.Y("value:Q", title=y, axis=alt.Axis(format="~s")),
-            alt.Color(
-                "part:N",
-                scale=alt.Scale(domain=list(parts.values()), range=[BLUE, ORANGE, GREY]),
-            ),
-            tooltip=[
-                alt.Tooltip(f"{time}:T", title=x, timeUnit="yearmonth"),
-                alt.Tooltip("part:N", title=" "),
-                alt.Tooltip("value:Q", title=y, format=","),
-            ],
-        )
+    bars = alt.Chart(long, height=HEIGHT).mark_bar()
+    if partial is not None:
+        bars = bars.encode(opacity=faint(partial))
+    return bars.encode(
+        time_axis(time, x, months=True),
+        alt.Y("value:Q", title=y, axis=amounts()),
+        alt.Color(
+            "part:N",
+            scale=alt.Scale(domain=list(parts.values()), range=[BLUE, ORANGE, GREY]),
+        ),
+        tooltip=[
+            alt.Tooltip(f"{time}:T", title=x, timeUnit="yearmonth", format=MONTH),
+            alt.Tooltip("part:N", title=" "),
+            alt.Tooltip("value:Q", title=y, format=","),
+        ],
     )
 
 
 def forecast(
-    before: pd.DataFrame, after: pd.DataFrame, names: Sequence[str], *, x: str, y: str
+    came: pd.DataFrame,
+    coming: pd.DataFrame,
+    foreseen: pd.DataFrame,
+    names: Sequence[str],
+    *,
+    x: str,
+    y: str,
 ) -> Any:
-    """Weeks that were and weeks to come, with the band of today's customers.
+    """Months that were and months to come, and what was expected of those that were.
+
+    A month of which a part is over has both on top of each other; a month that is not known or not
+    foreseen whole is faint.
 
     Args:
-        before: ``week_start``, ``net_revenue``.
-        after: ``week_start``, ``revenue``, ``revenue_low``, ``revenue_high``, ``new_revenue``.
-        names: What the past, today's customers, their band and everybody are called.
+        came: ``month``, ``net_revenue``, ``is_partial``.
+        coming: As of `customer360.dashboard.outlook.by_month`.
+        foreseen: As of `customer360.dashboard.outlook.compared`.
+        names: What the past, today's customers, those to come, the band and what was expected
+            earlier are called.
         x: Title of the time axis.
         y: Title of the money axis.
     """
-    past, today, band, everybody = names
-    coming = dated(after, "week_start").assign(total=after["revenue"] + after["new_revenue"])
-    lines = pd.concat(
+    past, today, new, band, expected = names
+    part_known = coming["is_partial"] & ~coming["month"].isin(came["month"])
+    parts = pd.concat(
         [
-            dated(before, "week_start").rename(columns={"net_revenue": "value"}).assign(line=past),
-            coming.assign(value=coming["revenue"], line=today),
-            coming.assign(value=coming["total"], line=everybody),
+            came.assign(value=came["net_revenue"], part=past, place=0),
+            coming.assign(value=coming["revenue"], part=today, place=1, is_partial=part_known),
+            coming.assign(value=coming["new_revenue"], part=new, place=2, is_partial=part_known),
         ]
-    )[["week_start", "value", "line"]]
-    colours = alt.Scale(domain=[past, today, band, everybody], range=[GREY, BLUE, SKY, ORANGE])
-    area = (
-        alt.Chart(coming.assign(line=band), height=HEIGHT)
-        .mark_area(opacity=0.4)
-        .encode(
-            alt.X("week_start:T", title=x),
-            alt.Y("revenue_low:Q", title=y, axis=alt.Axis(format="~s")),
-            alt.Y2("revenue_high:Q"),
-            alt.Color("line:N", scale=colours, legend=alt.Legend(columns=2)),
-        )
+    )[["month", "value", "part", "place", "is_partial"]]
+    # A month that goes on is whole with what is expected of the rest of it.
+    parts["is_partial"] &= ~(parts["month"].isin(coming["month"]) & (parts["part"] == past))
+    so_far = coming["month"].map(came.set_index("month")["net_revenue"]).astype(float).fillna(0)
+    bounds = coming.assign(
+        low=coming["revenue_low"] + so_far, high=coming["revenue_high"] + so_far, part=band
     )
-    strokes = (
-        alt.Chart(lines)
-        .mark_line(strokeWidth=2)
+    shown = [past, today, new, band] + ([expected] if len(foreseen) else [])
+    colour = alt.Color(
+        "part:N",
+        scale=alt.Scale(domain=shown, range=[GREY, BLUE, ORANGE, SKY, VERMILION][: len(shown)]),
+    )
+    bars = (
+        alt.Chart(dated(parts, "month"), height=HEIGHT)
+        .mark_bar()
         .encode(
-            alt.X("week_start:T"),
-            alt.Y("value:Q"),
-            alt.Color("line:N", scale=colours),
+            time_axis("month", x, months=True),
+            alt.Y("value:Q", title=y, axis=amounts()),
+            colour,
+            alt.Order("place:O"),
+            opacity=faint("is_partial"),
             tooltip=[
-                alt.Tooltip("line:N", title=" "),
-                alt.Tooltip("week_start:T", title=x),
+                alt.Tooltip("month:T", title=x, timeUnit="yearmonth", format=MONTH),
+                alt.Tooltip("part:N", title=" "),
                 alt.Tooltip("value:Q", title=y, format=",.0f"),
             ],
         )
     )
-    return alt.layer(area, strokes)
+    rules = (
+        alt.Chart(dated(bounds[["month", "low", "high", "part"]], "month"))
+        .mark_rule(strokeWidth=4)
+        .encode(
+            time_axis("month", x, months=True),
+            alt.Y("low:Q"),
+            alt.Y2("high:Q"),
+            colour,
+            tooltip=[
+                alt.Tooltip("month:T", title=x, timeUnit="yearmonth"),
+                alt.Tooltip("part:N", title=" "),
+                alt.Tooltip("low:Q", title="≥", format=",.0f"),
+                alt.Tooltip("high:Q", title="≤", format=",.0f"),
+            ],
+        )
+    )
+    ticks = (
+        alt.Chart(dated(foreseen[["month", "expected"]].assign(part=expected), "month"))
+        .mark_tick(thickness=3, width=26, orient="horizontal")
+        .encode(
+            time_axis("month", x, months=True),
+            alt.Y("expected:Q"),
+            colour,
+            tooltip=[
+                alt.Tooltip("month:T", title=x, timeUnit="yearmonth"),
+                alt.Tooltip("expected:Q", title=expected, format=",.0f"),
+            ],
+        )
+    )
+    return alt.layer(bars, rules, ticks) if len(foreseen) else alt.layer(bars, rules)
 
 
 def concentration(frame: pd.DataFrame, *, x: str, y: str) -> Any:
@@ -188,7 +255,7 @@ def pairs(
         alt.Chart(long, height=max(160, 44 * len(frame) + 60))
         .mark_bar()
         .encode(
-            alt.X("value:Q", title=x, axis=alt.Axis(format="%" if percent else "~s")),
+            alt.X("value:Q", title=x, axis=amounts("%" if percent else "~s")),
             alt.Y(f"{name}:N", title=None, sort=list(frame[name])),
             alt.YOffset("part:N", sort=list(columns.values())),
             alt.Color(
@@ -288,11 +355,11 @@ def timeline(
         alt.Chart(shown, height=220)
         .mark_bar(width=4)
         .encode(
-            alt.X("business_date:T", title=x),
+            alt.X("business_date:T", title=x, axis=alt.Axis(format=DAY, labelOverlap=True)),
             alt.Y("net_revenue:Q", title=y),
             alt.Color("kind:N", scale=alt.Scale(domain=list(names), range=[BLUE, VERMILION])),
             tooltip=[
-                alt.Tooltip("business_date:T", title=x),
+                alt.Tooltip("business_date:T", title=x, format=DAY),
                 alt.Tooltip("net_revenue:Q", title=y, format=",.2f"),
                 *(alt.Tooltip(f"{name}:N", title=title) for name, title in more.items()),
             ],

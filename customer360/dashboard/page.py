@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
-from customer360.dashboard import charts
+from customer360.dashboard import address, charts
 from customer360.dashboard.connection import NotMadeError
+from customer360.dashboard.queries import customers
 from customer360.dashboard.queries.deployment import Published
 from customer360.dashboard.source import Source
 from customer360.language import Language
 from customer360.models.profit import Campaign
 from customer360.settings import Settings
+from customer360.short_keys import short_key
 
 
 @dataclass(frozen=True)
@@ -71,19 +74,44 @@ class Page:
         st.title(self.t(f"{name}.title"))
         st.markdown(self.t(f"{name}.about"))
 
-    def chart(self, chart: Any, key: str, **values: object) -> None:
+    def chart(self, chart: Any, key: str, *, opens: bool = False, **values: object) -> None:
         """A chart under its title, and what it says for those who are no statisticians.
 
         Args:
             chart: From `customer360.dashboard.charts` or `customer360.plotting`.
             key: Texts ``<key>.title`` and ``<key>.explained``.
+            opens: Whether its marks lead to their customers: see `charts.opening`.
             values: For the placeholders of the texts.
         """
         title = self.t(f"{key}.title", **values)
-        st.markdown(f"##### {title}")
+        st.markdown(f"## {title}")
         drawn = charts.configured(chart, self.t)
         st.altair_chart(drawn, width="stretch", alt=title, key=f"chart-{key}")
-        st.caption(self.t(f"{key}.explained", **values))
+        explained = self.t(f"{key}.explained", **values)
+        st.caption(f"{explained} {self.t('common.chart_opens')}" if opens else explained)
+
+    def customers_link(self, **filters: object) -> str:
+        """The address of the customers that ``filters`` leave: those of `views.customers`."""
+        return address.link("customers", **filters)
+
+    def open_customers(self, **filters: object) -> None:
+        """Leave for the customers that ``filters`` leave: those of `views.customers`."""
+        self.open_page("customers", address.to_page(**filters))
+
+    def with_names(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """``rows`` with a first column ``name``, where personal data may be seen and there are any.
+
+        Args:
+            rows: With ``customer_key``.
+        """
+        if not self.settings.dashboard_personal_data or rows.empty:
+            return rows
+        names = self.source.ask(customers.names, tuple(rows["customer_key"]))
+        if not names:
+            return rows
+        named = rows.copy()
+        named.insert(0, "name", [names.get(key) for key in rows["customer_key"]])
+        return named
 
     def nothing(self, key: str, **values: object) -> None:
         """Say that there is nothing to show, and why."""
@@ -100,14 +128,27 @@ class Page:
         if not self.published.suppression_known:
             st.warning(self.t("common.suppression_unknown"), icon=":material/do_not_disturb_on:")
 
-    def customer_chooser(self, keys: list[str], name: str) -> None:
-        """Leads from a list to one of its customers, by keyboard too."""
+    def customer_chooser(self, rows: pd.DataFrame, name: str) -> None:
+        """Leads from a list to one of its customers, by keyboard too.
+
+        Args:
+            rows: With ``customer_key``, and with ``name`` where they have one.
+            name: Of the list.
+        """
+        called = {
+            row["customer_key"]: " · ".join(
+                str(part)
+                for part in (row.get("name"), short_key(row["customer_key"]))
+                if part is not None and part == part
+            )
+            for row in rows.to_dict("records")
+        }
         chosen = st.selectbox(
             self.t("common.open_customer"),
-            keys,
+            list(called),
             index=None,
             placeholder=self.t("common.open_customer_hint"),
-            format_func=lambda key: f"{key[:16]}…",
+            format_func=called.__getitem__,
             key=f"open-{name}",
         )
         if chosen:

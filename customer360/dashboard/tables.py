@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Any
 
 import pandas as pd
 import streamlit as st
+from babel.numbers import get_decimal_symbol
+from pandas.io.formats.style import Styler
 
 from customer360.language import MISSING, Language
+from customer360.short_keys import short_key
+
+HEADING, ROW = 38, 35
+"""Pixels that a table's heading and each of its rows take."""
+
+KEY = 125
+"""Pixels that a key in short takes."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -20,6 +30,7 @@ MONEY = frozenset(
         "expected_revenue_365d_low",
         "expected_revenue_365d_high",
         "value_at_stake",
+        "refunded",
         "expected_profit",
         "discounted_value_12m",
     }
@@ -30,15 +41,17 @@ SHARES = frozenset(
         "has_left",
         "revenue_share",
         "customer_share",
+        "refund_rate",
         "share",
     }
 )
 
 
-def as_csv(rows: pd.DataFrame) -> bytes:
-    """``rows`` as UTF-8 CSV that a spreadsheet reads as data: no text of it is a formula.
+def as_csv(rows: pd.DataFrame, t: Language) -> bytes:
+    """``rows`` as UTF-8 CSV that the language's spreadsheets read as data: no text is a formula.
 
-    Columns keep the warehouse's names, numbers their full precision.
+    Columns keep the warehouse's names, numbers their full precision. Where the decimal mark is a
+    comma, columns are parted by semicolons: such is what a spreadsheet set to the language reads.
     """
     safe = rows.copy()
     for name in safe.columns:
@@ -47,8 +60,12 @@ def as_csv(rows: pd.DataFrame) -> bytes:
                 f"'{value}" if isinstance(value, str) and _may_run(value) else value
                 for value in safe[name]
             ]
+    decimal = get_decimal_symbol(t.locale)
+    text = safe.to_csv(
+        index=False, lineterminator="\n", decimal=decimal, sep=";" if decimal == "," else ","
+    )
     # The mark tells spreadsheets that it is UTF-8.
-    return safe.to_csv(index=False, lineterminator="\n").encode("utf-8-sig")
+    return text.encode("utf-8-sig")
 
 
 def _may_run(text: str) -> bool:
@@ -64,8 +81,9 @@ def show(
     words: Mapping[str, str] | None = None,
     all_rows: Callable[[], pd.DataFrame] | None = None,
     on_open: Callable[[str], None] | None = None,
+    opens: str = "customer_key",
 ) -> None:
-    """A table with a button that downloads it.
+    """A table, no taller than the screen, with a button that downloads it.
 
     Args:
         rows: What is shown.
@@ -73,28 +91,32 @@ def show(
         t: The language; column headings are ``column.<name>``.
         words: Columns whose values have names, and the group of the names: segment, risk ….
         all_rows: Gives all rows where ``rows`` is one page of them.
-        on_open: Called with the customer key of the row that is clicked.
+        on_open: Called with the value of ``opens`` in the row that is clicked.
+        opens: A column of codes or keys.
     """
     shown: dict[str, Any] = {
-        "data": named(rows, t, words or {}),
+        "data": written(rows, t, words or {}),
         "hide_index": True,
         "width": "stretch",
+        "height": "stretch",
         "column_config": headings(rows, t),
         "placeholder": MISSING,
         "key": f"table-{name}",
     }
-    if on_open is None:
-        st.dataframe(**shown)
-    else:
-        chosen = st.dataframe(**shown, on_select="rerun", selection_mode="single-row")
-        if chosen.selection.rows:
-            on_open(str(rows["customer_key"].iloc[chosen.selection.rows[0]]))
+    chosen: Any = None
+    with st.container(key=f"tall-{name}", height=HEADING + ROW * max(1, len(rows)), border=False):
+        if on_open is None:
+            st.dataframe(**shown)
+        else:
+            chosen = st.dataframe(**shown, on_select="rerun", selection_mode="single-row")
+    if on_open is not None and chosen.selection.rows:
+        on_open(str(rows[opens].iloc[chosen.selection.rows[0]]))
     with st.container(horizontal=True):
         download(rows, name, t)
         if all_rows is not None:
             st.download_button(
                 t("table.download_all"),
-                lambda: as_csv(all_rows()),
+                lambda: as_csv(all_rows(), t),
                 file_name=f"{name}-all.csv",
                 mime="text/csv",
                 key=f"download-all-{name}",
@@ -107,7 +129,7 @@ def download(rows: pd.DataFrame, name: str, t: Language) -> None:
     """A button that downloads ``rows`` as ``<name>.csv``."""
     st.download_button(
         t("table.download"),
-        as_csv(rows),
+        as_csv(rows, t),
         file_name=f"{name}.csv",
         mime="text/csv",
         key=f"download-{name}",
@@ -117,32 +139,59 @@ def download(rows: pd.DataFrame, name: str, t: Language) -> None:
 
 
 def named(rows: pd.DataFrame, t: Language, words: Mapping[str, str]) -> pd.DataFrame:
-    """``rows`` as people read them: values by name, shares in percent, times of the business."""
+    """``rows`` with their values by name, and times on the clocks of the business."""
     shown = rows.copy()
     for column in shown.columns:
         if column in words:
             shown[column] = [t.named(words[column], value) for value in shown[column]]
-        elif column in SHARES:
-            shown[column] = shown[column].astype(float) * 100
         elif isinstance(shown[column].dtype, pd.DatetimeTZDtype):
             shown[column] = shown[column].dt.tz_convert(t.zone).dt.tz_localize(None)
     return shown
 
 
+def written(rows: pd.DataFrame, t: Language, words: Mapping[str, str]) -> Styler:
+    """``rows`` as people read them: rounded, by the rules of the language, keys in short.
+
+    The values themselves stay what they are: a table is sorted by them.
+    """
+    shown = named(rows, t, words)
+    ways = {name: _written(name, shown[name], t) for name in shown.columns}
+    return shown.style.format({name: way for name, way in ways.items() if way}, na_rep=MISSING)
+
+
+def _written(name: str, values: pd.Series[Any], t: Language) -> Callable[[Any], str] | None:
+    """How the values of a column are written; None where they are text already."""
+    if name in MONEY:
+        return lambda value: t.number(value, 2)
+    if name in SHARES:
+        return lambda value: t.percent(value)
+    if name == "customer_key":
+        return short_key
+    if pd.api.types.is_bool_dtype(values.dtype):
+        return lambda value: t("common.affirmed" if value else "common.denied")
+    if pd.api.types.is_integer_dtype(values.dtype):
+        return lambda value: t.number(value)
+    if pd.api.types.is_float_dtype(values.dtype):
+        return lambda value: t.significant(value)
+    if pd.api.types.is_datetime64_dtype(values.dtype):
+        return lambda value: f"{t.day(value)} {value:%H:%M}"
+    if any(isinstance(value, date) for value in values):
+        return lambda value: t.day(value)
+    return None
+
+
 def headings(rows: pd.DataFrame, t: Language) -> dict[str, Any]:
-    """Headings, units and number formats of the columns of ``rows``."""
+    """Headings and units of the columns of ``rows``."""
     columns: dict[str, Any] = {}
     for name in rows.columns:
         label = t(f"column.{name}")
         if name in MONEY:
-            label = f"{label} ({t.currency})"
-            columns[name] = st.column_config.NumberColumn(label, format="localized", step=0.01)
-        elif name in SHARES:
-            columns[name] = st.column_config.NumberColumn(label, format="%.1f%%")
+            columns[name] = st.column_config.NumberColumn(f"{label} ({t.currency})")
         elif name == "customer_key":
-            columns[name] = st.column_config.TextColumn(label, width="small")
-        elif pd.api.types.is_integer_dtype(rows[name].dtype):
-            columns[name] = st.column_config.NumberColumn(label, format="localized")
+            columns[name] = st.column_config.TextColumn(label, width=KEY)
+        elif name == "leaving":
+            # A box to tick would look as if it could be ticked.
+            columns[name] = st.column_config.TextColumn(label)
         else:
             columns[name] = st.column_config.Column(label)
     return columns

@@ -22,7 +22,7 @@ import string
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from importlib import resources
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -128,6 +128,11 @@ class Language:
         return _locale(texts(self.code)["language.locale"])
 
     @property
+    def tag(self) -> str:
+        """The language as browsers and screen readers know it (BCP 47): ``pt-BR``."""
+        return str(self.locale).replace("_", "-")
+
+    @property
     def symbol(self) -> str:
         """How the currency is written before an amount; its code stands apart."""
         symbol = get_currency_symbol(self.currency, self.locale)
@@ -137,7 +142,7 @@ class Language:
         """``1,234.5``, or ``1.234,5``."""
         if value is None or _missing(value):
             return MISSING
-        return str(format_decimal(value, _pattern(digits), self.locale))
+        return str(format_decimal(_rounded(value, digits), _pattern(digits), self.locale))
 
     def significant(self, value: float) -> str:
         """A figure whose size is not known beforehand: ``0.1235``, ``1,235``, ``123,457``.
@@ -163,7 +168,9 @@ class Language:
         pattern = self.locale.currency_formats["standard"].pattern
         own = pattern.replace("#,##0.00", _pattern(shown))
         return self._apart(
-            format_currency(value, self.currency, own, self.locale, currency_digits=False)
+            format_currency(
+                _rounded(value, shown), self.currency, own, self.locale, currency_digits=False
+            )
         )
 
     def short_money(self, value: float | None) -> str:
@@ -189,13 +196,25 @@ class Language:
         """``12.3%`` of a share of 0.123."""
         if share is None or _missing(share):
             return MISSING
-        return str(format_percent(share, f"{_pattern(digits)}%", self.locale))
+        return str(format_percent(_rounded(share, digits + 2), f"{_pattern(digits)}%", self.locale))
+
+    def change(self, share: float | None, digits: int = 1) -> str:
+        """``+12.3%``: a share by which something has changed, with its sign; ``0.0%`` has none."""
+        if share is None or _missing(share):
+            return MISSING
+        return f"{'+' if _rounded(share, digits + 2) > 0 else ''}{self.percent(share, digits)}"
 
     def day(self, value: date | None) -> str:
         """``31 Dec 2025``, or ``31/12/2025``."""
         if value is None or _missing(value):
             return MISSING
         return format_date(value, texts(self.code)["language.day"], self.locale)
+
+    def month(self, value: date | None) -> str:
+        """``Dec 2025``, or ``dez. 2025``."""
+        if value is None or _missing(value):
+            return MISSING
+        return format_date(value, "MMM y", self.locale)
 
     def moment(self, value: datetime | None) -> str:
         """``31 Dec 2025, 23:59 (America/Sao_Paulo)``: on the clocks of the business."""
@@ -280,6 +299,15 @@ def _locale(name: str) -> Locale:
 def _missing(value: object) -> bool:
     """Whether ``value`` is NaN or NaT, which alone differ from themselves."""
     return bool(value != value)
+
+
+def _rounded(value: float | Decimal, digits: int) -> Decimal:
+    """``value`` to so many decimals, halves away from zero; a nothing has no sign."""
+    exact = Decimal(str(value))
+    # What is larger has no decimals to speak of.
+    if not exact.is_finite() or abs(exact) >= 10**20:
+        return exact
+    return exact.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP) + 0
 
 
 def _pattern(digits: int) -> str:

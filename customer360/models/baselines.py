@@ -68,26 +68,48 @@ class NaiveRules:
         """Purchases and revenue (currency) of each row, by the name of the rule.
 
         Args:
-            features: Columns ``frequency``, ``recency``, ``T`` (days), ``purchase_days``,
-                ``net_revenue``, ``purchase_days_365d`` and ``net_revenue_365d``.
+            features: Columns ``frequency``, ``recency``, ``T`` (days), ``net_revenue``,
+                ``purchase_days_365d`` and ``net_revenue_365d``.
         """
-        purchases = past_average_purchases(features["frequency"], features["T"], self.days)
-        spent, spent_last_year = (
-            np.maximum(features[name].to_numpy(dtype=float), 0.0)
-            for name in ("net_revenue", "net_revenue_365d")
-        )
-        revenue = purchases * spent / features["purchase_days"].to_numpy(dtype=float)
-        everybody = np.full(len(features), self.mean_rate * self.days)
-        year = min(YEAR_DAYS, max(self.history_days, SHORTEST_PAST_DAYS))
-        again = features["purchase_days_365d"].to_numpy(dtype=float) * (self.days / year)
-        silence = (features["T"] - features["recency"]).to_numpy(dtype=float)
-        active = silence <= self.hiatus_days
         return {
-            PAST_AVERAGE: (purchases, revenue),
-            POPULATION_AVERAGE: (everybody, everybody * self.mean_order_value),
-            LAST_YEAR: (again, spent_last_year * (self.days / year)),
-            HIATUS_RULE: (np.where(active, purchases, 0.0), np.where(active, revenue, 0.0)),
+            rule: (self.purchases(rule, features), self.revenue(rule, features))
+            for rule in NAIVE_RULES
         }
+
+    def purchases(self, rule: str, features: pd.DataFrame) -> Floats:
+        """What one rule expects; it needs ``purchase_days_365d`` for ``last_year`` alone."""
+        if rule == LAST_YEAR:
+            return _numbers(features, "purchase_days_365d") * self._years
+        if rule == POPULATION_AVERAGE:
+            return np.full(len(features), self.mean_rate * self.days)
+        own = past_average_purchases(features["frequency"], features["T"], self.days)
+        return own if rule == PAST_AVERAGE else np.where(self._active(features), own, 0.0)
+
+    def revenue(self, rule: str, features: pd.DataFrame) -> Floats:
+        """What one rule expects, in the currency.
+
+        A rule is linear in what was spent: the mean of customers of one frequency, recency and T
+        gives the mean of what it expects of them, if none of them spent less than nothing.
+        """
+        if rule == LAST_YEAR:
+            return np.maximum(_numbers(features, "net_revenue_365d"), 0.0) * self._years
+        if rule == POPULATION_AVERAGE:
+            return self.purchases(rule, features) * self.mean_order_value
+        spent = np.maximum(_numbers(features, "net_revenue"), 0.0)
+        return self.purchases(rule, features) * spent / (_numbers(features, "frequency") + 1)
+
+    @property
+    def _years(self) -> float:
+        """The days ahead, in years of which there is a history."""
+        return self.days / min(YEAR_DAYS, max(self.history_days, SHORTEST_PAST_DAYS))
+
+    def _active(self, features: pd.DataFrame) -> NDArray[np.bool_]:
+        silence = _numbers(features, "T") - _numbers(features, "recency")
+        return np.asarray(silence <= self.hiatus_days)
+
+
+def _numbers(features: pd.DataFrame, name: str) -> Floats:
+    return features[name].to_numpy(dtype=float)
 
 
 @dataclass(frozen=True)

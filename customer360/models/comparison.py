@@ -22,6 +22,13 @@ PROBABILITY_LOSSES = ("brier", "roc_auc")
 """By which probabilities are chosen and their differences shown: how true they are, and how well
 they order."""
 
+_PAIRED_FIGURES = (
+    *(f"{amount}_{figure}" for amount in ("purchases", "revenue") for figure in AMOUNT_LOSSES),
+    *AMOUNT_LOSSES,
+    *PROBABILITY_LOSSES,
+)
+"""Of a model that predicts several amounts they are named by these; the longer names first."""
+
 _OTHERS = ("baseline_", "candidate_", "champion_")
 _OWN = "test_"
 _HIGHER = ("auc", "spearman", "gini", "capture", "correlation", "precision", "recall", "f1")
@@ -165,11 +172,7 @@ def differences(metrics: Mapping[str, float]) -> pd.DataFrame:
         if not name.startswith(PAIRED) or f"{name}_low" not in metrics:
             continue
         pair = name.removeprefix(PAIRED)
-        figure = next(
-            figure
-            for figure in (*AMOUNT_LOSSES, *PROBABILITY_LOSSES)
-            if pair.endswith(f"_{figure}")
-        )
+        figure = next(figure for figure in _PAIRED_FIGURES if pair.endswith(f"_{figure}"))
         sign = -1.0 if higher_is_better(figure) else 1.0
         low, high = metrics[f"{name}_low"], metrics[f"{name}_high"]
         ends = sorted((sign * low, sign * high))

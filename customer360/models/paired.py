@@ -22,6 +22,9 @@ from customer360.models.bootstrap import LEVEL, RESAMPLES, Interval, lorenz_area
 from customer360.models.comparison import PAIRED
 from customer360.models.sampling import every_nth
 
+_ROUNDING = 1e-10
+"""Share of a loss within which two are the same."""
+
 Floats = NDArray[np.float64]
 Groups = NDArray[np.intp]
 
@@ -135,6 +138,8 @@ class Losses:
         """What ``own`` loses more than ``other``, with its interval: above 0, it is worse."""
         losses = self.by_figure[figure]
         more = (losses[own] - losses[other]).to_numpy()
+        # Two ways to the same prediction differ in their last digits.
+        more = np.where(np.abs(more) > _ROUNDING * losses[other].abs().to_numpy(), more, 0.0)
         low, high = np.quantile(more[1:], [(1 - level) / 2, (1 + level) / 2])
         return Interval(float(more[0]), float(low), float(high))
 

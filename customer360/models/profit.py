@@ -176,14 +176,13 @@ def profit_curve(
         }
     )
     best = int(np.argmax(expected))
-    most = table.iloc[best]
     points = np.linspace(0, len(table) - 1, CURVE_POINTS + 1).round().astype(int)
     kept = np.unique(np.append(points, best))
     return ProfitCurve(
         table.iloc[kept].reset_index(drop=True),
-        best_customers=int(most["customers"]),
-        best_share=float(most["share"]),
-        best_at_stake=float(most["at_stake"]),
+        best_customers=int(table["customers"].to_numpy()[best]),
+        best_share=float(table["share"].to_numpy()[best]),
+        best_at_stake=float(table["at_stake"].to_numpy()[best]),
         best_expected=float(expected[best]),
         best_observed=float(observed[best]),
         everybody=float(expected[-1]),

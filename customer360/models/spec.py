@@ -154,6 +154,10 @@ class ModelSpec(ABC, Generic[Model]):
         """All columns that it reads, in order."""
         return (*self.numeric_features, *self.categorical_features)
 
+    def features_of(self, model: Model) -> tuple[str, ...]:
+        """Columns that this very model reads: all `features`, where it says no other."""
+        return self.features
+
     @property
     @abstractmethod
     def figures(self) -> Sequence[Figure]:

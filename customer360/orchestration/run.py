@@ -34,7 +34,7 @@ from customer360.orchestration.partitions import (
 from customer360.orchestration.progress import Say, expect, listen
 from customer360.orchestration.run_history import record_runs
 from customer360.settings import Settings
-from customer360.table_names import CUSTOMER_360, FEATURES
+from customer360.table_names import CUSTOMER_360
 
 Steps = Literal["all", "etl", "snapshot", "train", "publish"]
 
@@ -228,9 +228,9 @@ def _stale(settings: Settings, as_of: Sequence[date], *, scores: bool) -> list[d
     Scores are looked at only by a run that makes them.
     """
     from customer360.lakehouse.reading import Tables
-    from customer360.pipeline.stale_snapshots import in_window, stale_snapshots
+    from customer360.pipeline.stale_snapshots import NOTED, in_window, stale_snapshots
 
-    noted = (FEATURES, CUSTOMER_360) if scores else (FEATURES,)
+    noted = [table for table in NOTED if scores or table != CUSTOMER_360]
     stale = set(stale_snapshots(Tables(settings.lakehouse_dir), noted)) - set(as_of)
     newest = max([*as_of, *made_as_of_dates(settings)])
     return in_window(stale, newest, settings.trailing_days)

@@ -13,14 +13,13 @@ from customer360.models.explanation import Explanation, ScoredCustomer
 from customer360.models.registry import models_by_title
 from customer360.models.spec import ModelSpec
 from customer360.settings import Settings
+from customer360.short_keys import begun_key
 from customer360.table_names import AS_OF, CUSTOMER_360
 
 if TYPE_CHECKING:
     from customer360.models.tracking import Champion
 
 _KEY = re.compile("[0-9a-f]{64}")
-_SHORT_KEY = re.compile("(?P<key>[0-9a-f]{12,63})…?")
-"""A key as pages and commands show it: its first 12 characters."""
 
 
 class UnknownCustomerError(Customer360Error):
@@ -135,10 +134,10 @@ def _explanation_by(
 
 def _begun_with(tables: Tables, customer: str, as_of: date) -> str | None:
     """The key that begins as the pages show it; None where none does, or nothing is shortened."""
-    begun = _SHORT_KEY.fullmatch(customer)
+    begun = begun_key(customer)
     if begun is None:
         return None
-    where = f"{AS_OF} = DATE '{as_of}' AND starts_with(customer_key, '{begun['key']}')"
+    where = f"{AS_OF} = DATE '{as_of}' AND starts_with(customer_key, '{begun}')"
     keys = tables.select(CUSTOMER_360, where, 2)["customer_key"].to_pylist()
     if len(keys) > 1:
         raise UnknownCustomerError(

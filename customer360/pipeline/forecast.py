@@ -50,7 +50,7 @@ def make_forecast(work: Workspace, as_of: Sequence[date]) -> ForecastResult:
     """
     features = snapshots_of(work, FEATURES, as_of)
     champion = champion_of(LIFETIME_VALUE, work.deployment.settings)
-    champion.check_schema(features, LIFETIME_VALUE.features)
+    champion.check_schema(features, LIFETIME_VALUE.features_of(champion.model))
     version = (champion.name, champion.version)
     weeks: list[Any] = []
     equities: list[Any] = []

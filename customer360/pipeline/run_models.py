@@ -119,7 +119,7 @@ def train(
         training,
         tracking_of(settings),
         gate_of(spec, settings),
-        schema=FeatureSchema.of(features, spec.features),
+        schema=FeatureSchema.of(features, spec.features_of(training.model)),
         table_versions={table: work.lakehouse.version(table) for table in spec.learns_from},
         tags={"dagster_run_id": work.run_id},
     )
@@ -161,7 +161,7 @@ def score(work: Workspace, spec: ModelSpec[Any], as_of: Sequence[date]) -> Scori
     """
     features = spec.feature_frame(lambda table: snapshots_of(work, table, as_of))
     champion = scoring_champion(spec, tracking_of(work.deployment.settings))
-    champion.check_schema(features, spec.features)
+    champion.check_schema(features, spec.features_of(champion.model))
     smallest = work.deployment.settings.published_group_min
     # Reasons state texts: no model is told one that it must not repeat.
     with told_in_groups(features, spec.categorical_features, smallest=smallest, by=[AS_OF]) as told:

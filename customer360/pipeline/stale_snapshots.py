@@ -2,9 +2,11 @@
 
 A snapshot says what was known of the days up to its date. When an order comes late, is corrected
 or is taken back, the snapshots that were made before go on saying what they said. Each snapshot of
-gold/customer_features, which all others are made from, and of gold/customer_360, which is made from
-all others, keeps a digest of the silver days it was made of, in the note of its commit: where the
-days have another digest now, it is stale, and so is what lies between the two.
+gold/customer_features, the first of a run, and of tables that are made after it keeps a digest of
+the silver days it was made of, in the note of its commit: where the days have another digest now,
+it is stale, and so is what lies between. A run that ended between two of the tables is seen by the
+ones that it did not come to, of which gold/rfm_segments is the last without scores and
+gold/customer_360 the last of all.
 """
 
 from __future__ import annotations
@@ -19,10 +21,17 @@ from customer360.lakehouse.delta_log import TableLogs
 from customer360.lakehouse.reading import Tables
 from customer360.pipeline.workspace import days_note, newest_note
 from customer360.settings import Settings
-from customer360.table_names import AS_OF, CUSTOMER_360, CUSTOMER_DAYS, FEATURES
+from customer360.table_names import (
+    AS_OF,
+    CUSTOMER_360,
+    CUSTOMER_DAYS,
+    FEATURES,
+    FIRST_ORDERS,
+    RFM,
+)
 
-NOTED = (FEATURES, CUSTOMER_360)
-"""Tables whose commits say what their snapshots were made of: the first made and the last."""
+NOTED = (FEATURES, FIRST_ORDERS, RFM, CUSTOMER_360)
+"""Tables whose commits say what their snapshots were made of, in the order of a run."""
 
 _MADE_OF = "made_of"
 _NAMED = 5
@@ -98,11 +107,11 @@ def noted(tables: Tables, table: str, as_of: Sequence[date]) -> tuple[str | None
     if table not in NOTED:
         return None, []
     made_of = digests_noted(tables, table)
-    if table == CUSTOMER_360:  # as old as the features, whenever it is made of them
+    if table != FEATURES:  # made in the same run, of the same days
         return digests_note(as_of, made_of, digests_noted(tables, FEATURES)), []
-    scored = digests_noted(tables, CUSTOMER_360)
-    digests = days_digests(tables, {*made_of, *scored, *as_of})
-    stale = {*changed_since(made_of, digests), *changed_since(scored, digests)}
+    all_made_of = [digests_noted(tables, each) for each in NOTED]
+    digests = days_digests(tables, {*as_of, *(day for days in all_made_of for day in days)})
+    stale = {day for days in all_made_of for day in changed_since(days, digests)}
     return digests_note(as_of, made_of, digests), sorted(stale.difference(as_of))
 
 

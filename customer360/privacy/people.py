@@ -11,6 +11,7 @@ import pyarrow as pa
 from customer360.deployment import Deployment
 from customer360.errors import Customer360Error, listed
 from customer360.lakehouse.reading import Tables, engine
+from customer360.short_keys import begun_key
 from customer360.silver.keys import customer_key_of
 from customer360.table_names import CUSTOMERS
 
@@ -18,7 +19,7 @@ SEPARATOR = ":"
 """Between a source and its own id, where a person is named by both: ``shop:10023``."""
 
 _SHOWN = 3
-_BY_ID, _BY_PHONE = 3, 5
+_BY_ID, _BY_PHONE, _BY_SHORT_KEY = 3, 5, 6
 
 
 class UnknownPersonError(Customer360Error):
@@ -50,10 +51,10 @@ def find_people(tables: Tables, deployment: Deployment, given: Sequence[str]) ->
     Args:
         tables: Where ``silver/customers`` is.
         deployment: Whose sources and key.
-        given: Ids, customer keys, e-mail addresses and phone numbers.
+        given: Ids, customer keys or their first 12 characters, e-mail addresses, phone numbers.
 
     Raises:
-        UnknownPersonError: Nobody is known by one of them.
+        UnknownPersonError: Nobody is known by one of them, or the keys of several begin so.
     """
     wanted = [text.strip() for text in given if text.strip()]
     known = _known(tables, wanted)
@@ -102,7 +103,12 @@ def _known(tables: Tables, given: Sequence[str]) -> dict[str, list[Person]]:
     sources = tables.dataset(CUSTOMERS)
     with engine() as connection:
         connection.register("customers", sources)
-        connection.register("given", pa.table({"text": pa.array(sorted(set(given)), pa.string())}))
+        texts = sorted(set(given))
+        begun = [begun_key(text) for text in texts]
+        connection.register(
+            "given",
+            pa.table({"text": pa.array(texts, pa.string()), "begun": pa.array(begun, pa.string())}),
+        )
         rows = connection.execute(
             f"""
             WITH known AS (SELECT source, source_customer_id, customer_key, email, phone
@@ -124,6 +130,8 @@ def _known(tables: Tables, given: Sequence[str]) -> dict[str, list[Person]]:
                     ON {digits.format("phone")} = {digits.format("text")}
                     AND length({digits.format("text")}) >= 7
                     AND regexp_full_match(text, '[-+0-9 ()./x]+')
+                UNION ALL
+                SELECT 6, text, known.* FROM given JOIN known ON starts_with(customer_key, begun)
             )
             SELECT DISTINCT text, how, source, source_customer_id, customer_key FROM met
             """
@@ -137,8 +145,14 @@ def _known(tables: Tables, given: Sequence[str]) -> dict[str, list[Person]]:
         if len({person.source for person in ids}) > 1:
             named = listed(sorted(f"{p.source}{SEPARATOR}{p.source_customer_id}" for p in ids))
             raise UnknownPersonError(f"{text!r} is an id in several sources: give one of {named}")
-        # An address may be an id, too, and both mean the same person; digits may not.
-        wanted = [how for how in meant if how != _BY_PHONE] or [_BY_PHONE]
+        # An address may be an id, too, and both mean the same person; digits may not. How a key
+        # begins says least: it may be anybody's id by chance.
+        wanted = [how for how in meant if how < _BY_PHONE] or [min(meant)]
+        if wanted == [_BY_SHORT_KEY] and len(meant[_BY_SHORT_KEY]) > 1:
+            raise UnknownPersonError(
+                f"{text!r}: the keys of {len(meant[_BY_SHORT_KEY])} customers begin so; give the "
+                "whole key"
+            )
         people[text] = [person for how in wanted for person in meant[how]]
     return people
 

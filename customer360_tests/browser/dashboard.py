@@ -82,6 +82,7 @@ def settle(opened: Page) -> None:
     opened.locator("h1").first.wait_for(timeout=60_000)
     opened.wait_for_function(
         "() => !document.querySelector('[data-testid=\"stStatusWidget\"]')"
+        " && !document.querySelector('[data-test-script-state=\"running\"]')"
         " && !document.querySelector('[data-testid=\"stSkeleton\"]')"
         " && !document.querySelector('[data-stale=\"true\"]')",
         timeout=60_000,
@@ -94,6 +95,18 @@ def go(opened: Page, address: str, name: str, **query: str) -> None:
     asked = "&".join(f"{key}={value}" for key, value in query.items())
     opened.goto(f"{address}/{name}?{asked}", timeout=60_000)
     settle(opened)
+
+
+def violations(opened: Page) -> list[str]:
+    """What of the page breaks WCAG, or keeps people from using it, as axe-core finds it."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(opened).response["violations"]
+    return [
+        f"{each['id']}: {node['target']} {node.get('failureSummary', '')}"
+        for each in found
+        for node in each["nodes"]
+    ]
 
 
 def metrics(opened: Page) -> dict[str, str]:
@@ -113,12 +126,17 @@ def nothing_failed(opened: Page) -> None:
         assert shown == [], (opened.url, shown)
 
 
-def downloaded(opened: Page, name: str) -> list[dict[str, str]]:
-    """Rows of the CSV file behind the button of the table ``name``."""
+def downloaded_text(opened: Page, name: str) -> str:
+    """The CSV file behind the button of the table ``name``."""
     with opened.expect_download() as waiting:
         opened.locator(f".st-key-download-{name} button").click()
-    text = Path(waiting.value.path()).read_text(encoding="utf-8-sig")
-    return list(csv.DictReader(io.StringIO(text)))
+    return Path(waiting.value.path()).read_text(encoding="utf-8-sig")
+
+
+def downloaded(opened: Page, name: str, *, separator: str = ",") -> list[dict[str, str]]:
+    """Rows of the CSV file behind the button of the table ``name``."""
+    text = io.StringIO(downloaded_text(opened, name))
+    return list(csv.DictReader(text, delimiter=separator))
 
 
 def walk(settings: Settings, log: Path) -> dict[str, str]:

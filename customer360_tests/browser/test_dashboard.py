@@ -98,6 +98,43 @@ def test_figures_are_those_of_the_warehouse(address: str, opened: Page, login: L
     assert metrics(opened)["Expected revenue of the top 10%"] == f"{largest / 2:.0%}" == "32%"
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_overview_says_what_changed(
+    address: str, opened: Page, login: Login, width: int
+) -> None:
+    """Sentences and compared months are those of SQL, in both languages, on a phone too."""
+
+    def net(first: str, last: str) -> float:
+        days = f"business_date BETWEEN '{first}' AND '{last}'"
+        return _value(login, f"SELECT sum(net_revenue) FROM gold.business_health WHERE {days}")
+
+    february, march = net("2024-02-01", "2024-02-29"), net("2024-03-01", "2024-03-31")
+    change = f"{march / february - 1:+.0%}"
+    opened.set_viewport_size({"width": width, "height": 1000})
+    try:
+        go(opened, address, "", lang="en")
+        sentences = opened.locator(".st-key-headlines li").all_inner_texts()
+        assert sentences[0] == (
+            f"Net revenue in March 2024 was R${march:,.0f}: {change} on February 2024."
+        )
+        assert sentences[1] == "No regular went quiet in the last 30 days; 1 keeps buying."
+        assert sentences[2] == "April to June 2024: R$1,950 expected."
+        found = metrics(opened)
+        assert found["March 2024"] == f"R${march:,.0f}"
+        refunds = _value(login, "SELECT sum(refunded) FROM gold.business_health")
+        assert found["Refunds"] == f"R${refunds:.2f}" == "R$30.00"
+        stated = f"{change} on 1 Feb 2024 to 29 Feb 2024 (R${february:,.0f})"
+        assert opened.get_by_text(stated).is_visible()
+        go(opened, address, "", lang="pt")
+        assert opened.locator(".st-key-headlines li").first.inner_text().replace("\xa0", " ") == (
+            f"A receita líquida de março de 2024 foi de R$ {march:.0f}: {change} em relação a "
+            "fevereiro de 2024."
+        )
+        nothing_failed(opened)
+    finally:
+        opened.set_viewport_size({"width": 1280, "height": 1000})
+
+
 def test_whom_do_i_call_is_two_clicks_from_the_overview(
     address: str, opened: Page, login: Login
 ) -> None:

@@ -18,7 +18,7 @@ from customer360.pipeline.stale_snapshots import (
     stale_snapshots,
 )
 from customer360.settings import Settings
-from customer360.table_names import CUSTOMER_360, FEATURES
+from customer360.table_names import CUSTOMER_360, FEATURES, RFM
 from customer360_tests.cases.loaded_files import ORDERS
 from customer360_tests.cases.shop import Shop, open_shop
 from customer360_tests.stored import put
@@ -97,6 +97,20 @@ def test_features_made_again_do_not_hide_that_the_scores_are_old(shop: Shop) -> 
     assert stale_snapshots(shop.work.tables, [FEATURES]) == []
     assert stale_snapshots(shop.work.tables) == [END_OF_MARCH]
     assert make_gold.make_snapshots(shop.work, FEATURES, [END_OF_JANUARY]).stale == [END_OF_MARCH]
+
+
+def test_what_a_run_did_not_come_to_is_seen_by_the_next(shop: Shop) -> None:
+    """It was killed between the features and the segments that are made of them."""
+    made_again = [END_OF_FEBRUARY, END_OF_MARCH]
+    make_gold.make_snapshots(shop.work, RFM, [END_OF_JANUARY, *made_again])
+    assert stale_snapshots(shop.work.tables) == []
+    shop.deliver("orders.csv", HEAD, *JANUARY, "3,A,2024-02-10,31.00", *MARCH)
+    shop.load()
+    make_gold.make_snapshots(shop.work, FEATURES, made_again)
+    assert stale_snapshots(shop.work.tables) == made_again
+    assert stale_snapshots(shop.work.tables, [FEATURES]) == []
+    make_gold.make_snapshots(shop.work, RFM, made_again)
+    assert stale_snapshots(shop.work.tables) == []
 
 
 def test_what_a_run_makes_again_by_itself() -> None:

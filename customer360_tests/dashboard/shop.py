@@ -104,6 +104,11 @@ def _customer(number: int, segment: str, rfm: str, net: float, **more: Any) -> d
         "net_revenue": net,
         "net_revenue_365d": net,
         "country": "BR",
+        "first_purchase_on": min(
+            row["business_date"]
+            for row in DAYS
+            if row["customer_key"] == key(number) and row["net_revenue"] > 0
+        ),
         "discounted_value_12m": more.get("expected_revenue_365d", 0) * 0.9,
         **more,
     }
@@ -114,6 +119,7 @@ NOW = [
               value_at_stake=50, expected_gap_days=20,
               expected_revenue_365d=500, probability_alive=0.95, purchase_days=3, orders=3,
               last_purchase_on=date(2024, 3, 20), days_since_last_purchase=11,
+              mean_days_between_purchases=35,
               next_best_action="reward_and_ask_for_referrals"),
     _customer(2, "at_risk", "311", 30, state="SP", churn_probability=0.6, churn_risk="high",
               value_at_stake=24,

@@ -11,6 +11,7 @@ from customer360.contracts import Contract
 from customer360.dashboard.masks import masked
 from customer360.dashboard.tables import as_csv
 from customer360.dashboard.views.customers import plain
+from customer360.language import Language
 
 PERSON = pd.DataFrame(
     [
@@ -57,16 +58,23 @@ def test_no_mask_gives_the_value_away(value: str, column: str) -> None:
     assert value.strip() not in shown or not value.strip() or len(value.strip()) < 3
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx"])
+@pytest.mark.parametrize("text", ["=1+1", "+1+1", "-1", "@SUM(A1)", "\tx", "\rx"])
 def test_no_text_of_a_csv_is_a_formula(text: str) -> None:
-    read = as_csv(pd.DataFrame({"a": [text], "n": [-1.5]})).decode("utf-8-sig")
+    read = as_csv(pd.DataFrame({"a": [text], "n": [-1.5]}), Language("en")).decode("utf-8-sig")
     assert f"'{text[0]}" in read
     assert "-1.5" in read  # a number stays one
 
 
+def test_a_phone_number_of_a_csv_can_be_dialled() -> None:
+    read = as_csv(pd.DataFrame({"phone": ["+5511987654321"]}), Language("en")).decode("utf-8-sig")
+    assert read == "phone\n+5511987654321\n"
+
+
 def test_csv_keeps_letters_and_precision() -> None:
     rows = pd.DataFrame({"cidade": ["São Paulo"], "x": [0.1234567890123]})
-    assert as_csv(rows).decode("utf-8-sig") == "cidade,x\nSão Paulo,0.1234567890123\n"
+    assert (
+        as_csv(rows, Language("en")).decode("utf-8-sig") == "cidade,x\nSão Paulo,0.1234567890123\n"
+    )
 
 
 def test_text_of_the_data_is_never_markdown() -> None:

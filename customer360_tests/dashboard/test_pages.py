@@ -16,6 +16,7 @@ from customer360.dashboard.views import all_views
 from customer360.dashboard.views.call_list import why
 from customer360.dashboard.views.health import broken_rule
 from customer360.language import Language
+from customer360.models.revenue.model import RevenueModel
 from customer360.serving import contact_log
 from customer360.serving.marts import run_dbt
 from customer360.serving.warehouse import open_warehouse
@@ -79,9 +80,59 @@ def test_every_page_works(shown, name: str, language: str) -> None:
 def test_overview_shows_the_figures(shown) -> None:
     found = metrics(shown("overview"))
     assert found["Net revenue"] == "R$1,230"
-    assert found["Active customers"] == "5"
+    assert found["Customers who bought"] == "5"
     assert found["Refund rate"] == "2.4%"  # 30 of 1,260
+    assert found["Refunds"] == "R$30.00"
     assert metrics(shown("overview", "pt"))["Receita líquida"] == "R$\xa01.230"
+
+
+@pytest.mark.parametrize(
+    ("language", "sentences"),
+    [
+        (
+            "en",
+            [
+                "Net revenue in March 2024 was R\\$680: +100% on February 2024.",
+                "No regular went quiet in the last 30 days; 1 keeps buying.",
+                "April to June 2024: R\\$1,950 expected.",  # 91 days of 150 a week
+                "Active always means a purchase in the last 91 days: 5 customers are.",
+                "There is no earlier forecast to compare with what came.",
+            ],
+        ),
+        (
+            "pt",
+            [
+                "A receita líquida de março de 2024 foi de R\\$ 680: +100% em relação a "
+                "fevereiro de 2024.",
+                "Nenhum cliente frequente silenciou nos últimos 30 dias; 1 continua comprando.",
+                "Abril a junho de 2024: espera-se uma receita líquida de R\\$ 1.950.",
+                "comprou nos últimos 91 dias. 5 clientes estão nesse caso.",
+                "Não há previsão anterior para comparar com o realizado.",
+            ],
+        ),
+    ],
+)
+def test_overview_says_what_the_figures_mean(shown, language: str, sentences: list[str]) -> None:
+    words = said(shown("overview", language)).replace("\xa0", " ")
+    assert [each for each in sentences if each not in words] == []
+
+
+def test_overview_compares_periods_and_says_which_days(shown) -> None:
+    test = shown("overview")
+    found = metrics(test)
+    assert found["March 2024"] == "R$680"
+    assert found["Q1 2024"] == "R$1,230"
+    assert found["2024 so far"] == "R$1,230"
+    words = said(test)
+    assert "Net revenue of 1 Mar 2024 to 31 Mar 2024" in words
+    assert "**+100%** on 1 Feb 2024 to 29 Feb 2024 (R\\$340)" in words
+    assert words.count("No data of the period before.") == 2
+    (table,) = [each.value for each in test.dataframe if "refund_rate" in each.value]
+    assert list(table["period"]) == ["March 2024", "February 2024", "Q1 2024", "2024 so far"]
+    assert list(table["refunded"]) == [20, 10, 30, 30]
+    assert list(table["from_day"].astype(str)) == [
+        "2024-03-01", "2024-02-01", "2024-01-01", "2024-01-01"
+    ]  # fmt: skip
 
 
 def test_overview_of_a_period(shown) -> None:
@@ -145,7 +196,7 @@ def test_who_refuses_today_is_proposed_for_no_contact(
 
 def test_customers_are_found_by_the_widgets(shown) -> None:
     test = shown("customers")
-    assert "**5** customers" in said(test)
+    assert "**5 customers**" in said(test)
     test.multiselect(key="regions").set_value(["RJ"]).run()
     assert list(test.dataframe[0].value["customer_key"]) == [key(3), key(5)]
     test.text_input(key="search").set_value("55").run()
@@ -153,6 +204,65 @@ def test_customers_are_found_by_the_widgets(shown) -> None:
     test.text_input(key="search").set_value("Souza").run()
     assert "Names and e-mails are hidden" in said(test)
     assert "No customer fits" in said(test)
+
+
+def test_what_is_chosen_stands_in_the_address(shown) -> None:
+    test = shown("customers")
+    test.multiselect(key="regions").set_value(["RJ"]).run()
+    test.selectbox(key="rows").set_value(50).run()
+    assert test.query_params["regions"] == "RJ"
+    assert test.query_params["rows"] == "50"
+    # What is nobody's choice does not stand there.
+    test.selectbox(key="rows").set_value(25).run()
+    assert "rows" not in test.query_params
+    assert {"lang", "as_of", "regions"} == set(test.query_params)
+
+
+def test_whom_somebody_looks_for_by_name_stands_in_no_address(shown, monkeypatch) -> None:
+    monkeypatch.setenv("CUSTOMER360_DASHBOARD_PERSONAL_DATA", "true")
+    test = shown("customers")
+    test.text_input(key="search").set_value("Souza").run()
+    assert list(test.dataframe[0].value["customer_key"]) == [key(1)]
+    assert "search" not in test.query_params
+    test.text_input(key="search").set_value(key(1)[:12]).run()
+    assert test.query_params["search"] == key(1)[:12]
+
+
+def test_the_address_chooses(shown) -> None:
+    test = shown("customers", regions="RJ", sort="net_revenue", order="ascending")
+    assert test.multiselect(key="regions").value == ["RJ"]
+    assert list(test.dataframe[0].value["customer_key"]) == [key(3), key(5)]
+    assert test.selectbox(key="sort").value == "net_revenue"
+    test = shown("customers", recency="5", frequency="5")
+    assert list(test.dataframe[0].value["customer_key"]) == [key(1)]
+    test = shown("customers", cohort="2024-02-01")
+    assert list(test.dataframe[0].value["customer_key"]) == [key(3)]
+
+
+def test_an_address_of_what_is_not_there_chooses_nothing(shown) -> None:
+    test = shown("customers", regions="Mars", sort="luck", page="99", rows="many", cohort="x")
+    assert not test.exception
+    assert "**5 customers**" in said(test)
+
+
+def test_other_filters_begin_at_the_first_page(shown) -> None:
+    test = shown("customers", page="1", regions="RJ")
+    test.query_params["page"] = "7"
+    test.multiselect(key="regions").set_value(["SP"]).run()
+    assert "page" not in test.query_params
+
+
+@pytest.mark.parametrize("given", [key(1)[:12], f"{key(1)[:12]}…", key(1)])
+def test_a_customer_is_known_by_the_key_that_lists_show(shown, given: str) -> None:
+    assert shown("customers", customer=given).title[0].value == "A••• S•••"
+    assert list(shown("customers", search=given).dataframe[0].value["customer_key"]) == [key(1)]
+
+
+def test_names_stand_in_lists_where_they_may(shown, monkeypatch) -> None:
+    assert "name" not in shown("customers").dataframe[0].value
+    monkeypatch.setenv("CUSTOMER360_DASHBOARD_PERSONAL_DATA", "true")
+    rows = shown("customers").dataframe[0].value
+    assert rows.set_index("customer_key").loc[key(1), "name"] == "Ana Souza"
 
 
 def test_one_customer_is_explained(shown) -> None:
@@ -180,7 +290,7 @@ def test_a_profile_is_told_in_words(shown) -> None:
     told = dict(zip(rows["field"], rows["value"], strict=True))
     assert told["Aceita marketing"] == "Não"
     assert told["Cadastro em"] == "31/12/2023"
-    assert told["Conquistado por"] == "Indicação"
+    assert told["Canal de aquisição"] == "Indicação"
     assert told["Nível de fidelidade"] == "Ouro"
 
 
@@ -278,7 +388,7 @@ def test_marking_notes_the_contact_and_empties_the_list(shown, shop_home, monkey
         ]
         test.button(key="marked-done").click().run()
         assert not test.success
-        test.toggle(key="call-contacted").set_value(True).run()
+        test.toggle(key="contacted").set_value(True).run()
         assert len(test.dataframe[0].value["contacted_at"].dropna()) == 2
     finally:
         with owner.connect() as connection:
@@ -340,7 +450,7 @@ def test_models_are_compared_in_portuguese(shown) -> None:
         "Intervalo de 90%": "0,18 a 0,22",
         "Regra do silêncio": "0,25",
     }
-    assert test.selectbox(key="prediction").options == ["Probabilidade de abandono · 42 dias"]
+    assert test.selectbox(key="prediction").options == ["Sem compra no horizonte · 42 dias"]
 
 
 @pytest.mark.parametrize(
@@ -431,7 +541,7 @@ def test_a_run_that_failed_says_where_why_and_what_to_do(
     assert r"**bronze/orders**: day.csv\: expected \*amount\*, found \$x\$" in night
     assert night.endswith("(em inglês)") == (language == "pt")
     # Once, and for this deployment.
-    assert [each.value for each in test.code] == [f"customer360 run --home {home}"]
+    assert [each.value for each in test.main.code] == [f"customer360 run --home {home}"]
 
 
 def test_a_run_that_was_stopped_is_a_warning(runs_only) -> None:
@@ -447,6 +557,56 @@ def test_what_if_answers(shown) -> None:
     assert not test.exception
     assert metrics(test)["Expected in the next 91 days"] == "R$80.00"
     assert metrics(test)["Buys again in that time"] == "30%"
+
+
+@pytest.mark.parametrize(
+    ("language", "only", "base_rate", "reasons"),
+    [
+        (
+            "en",
+            "only the mean of all customers, R\\$80.00",
+            "that of all customers together",
+            "Why",
+        ),
+        (
+            "pt",
+            "apenas a média de todos os clientes, R\\$\xa080,00",
+            "a de todos os clientes em conjunto",
+            "Por quê",
+        ),
+    ],
+)
+def test_what_if_says_that_the_model_is_only_a_mean(
+    shown, language: str, only: str, base_rate: str, reasons: str
+) -> None:
+    test = shown("what_if", language)
+    assert only in test.info[0].value
+    test.button[0].click().run()
+    assert base_rate in said(test)
+    # It looks at nothing: nothing could stand out, and there is nothing to explain.
+    assert f"## {reasons}" not in said(test)
+    assert Language(language)("what_if.no_reasons") not in said(test)
+
+
+@pytest.mark.parametrize(
+    ("kind", "probability", "said_of_it", "not_said"),
+    [
+        ("past_average", 0.3, "rule of thumb: Own past average", "about the average"),
+        ("last_year", 0.3, "most such customers buy nothing", "some customers buy nothing"),
+        ("last_year", 0.7, "some customers buy nothing", "most such customers buy nothing"),
+    ],
+)
+def test_what_if_says_nothing_that_its_figures_deny(
+    shown, monkeypatch, kind: str, probability: float, said_of_it: str, not_said: str
+) -> None:
+    rule = RevenueModel(kind, 91, mean_revenue=80.0, purchase_rate=probability)
+    monkeypatch.setattr(all_views()["what_if"], "load", lambda *_: rule)
+    test = shown("what_if")
+    test.number_input(key="try-amount").set_value(1000.0)
+    test.button[0].click().run()
+    assert not test.exception
+    assert said_of_it in said(test)
+    assert not_said not in said(test)
 
 
 def test_what_if_explains_in_portuguese(shown, monkeypatch) -> None:
@@ -484,7 +644,7 @@ def test_an_empty_warehouse_says_what_to_do(empty_home, monkeypatch, name, langu
 
 def test_an_empty_overview_names_the_command(empty_home, monkeypatch) -> None:
     monkeypatch.setenv(HOME_VARIABLE, str(empty_home.home))
-    assert [each.value for each in page("overview").code] == ["customer360 run"]
+    assert [each.value for each in page("overview").main.code] == ["customer360 run"]
 
 
 @pytest.fixture(scope="module")
@@ -583,7 +743,7 @@ def test_before_anything_is_published(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv(HOME_VARIABLE, str(tmp_path))
     test = page("whales")
     assert not test.exception
-    assert [each.value for each in test.code] == ["customer360 run"]
+    assert [each.value for each in test.main.code] == ["customer360 run"]
     assert list(tmp_path.iterdir()) == []  # looking makes nothing
 
 
@@ -595,7 +755,7 @@ def test_no_server_names_the_command_that_helps(tmp_path, monkeypatch, language)
     )
     test = page("segments", language)
     assert not test.exception
-    assert [each.value for each in test.code] == ["customer360 warehouse status"]
+    assert [each.value for each in test.main.code] == ["customer360 warehouse status"]
     assert "hush-hush" not in said(test)
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
+import psycopg
 import pytest
+from psycopg.types.numeric import FloatLoader
 
 from customer360.dashboard.connection import Reading
+from customer360.dashboard.headlines import Regulars
+from customer360.dashboard.periods import Span, by_grain
 from customer360.dashboard.queries import (
     call_list,
     customers,
@@ -61,39 +66,48 @@ def test_figures_of_a_month(reading) -> None:
             "orders": 2,
             "refund_rate": 20 / 700,
             "average_order_value": 350,
-            "active_customers": 2,
+            "buyers": 2,
             "new_customers": 1,
             "returning_customers": 1,
         }
     )
 
 
-def test_a_customer_of_several_days_is_one_active_customer(reading) -> None:
+def test_a_customer_of_several_days_is_one_buyer(reading) -> None:
     """And one who gave everything back has not bought at all."""
     found = overview.figures(reading, AS_OF, *QUARTER)
-    assert (found["active_customers"], found["new_customers"]) == (5, 5)
+    assert (found["buyers"], found["new_customers"]) == (5, 5)
     assert (found["net_revenue"], found["orders"]) == (1230, 9)
 
 
-def test_active_customers_are_counted_alike_from_days_and_from_snapshots(reading) -> None:
+def test_buyers_are_counted_alike_from_days_and_from_snapshots(reading) -> None:
     """Up to the as-of date from its snapshot; up to another day from the days themselves."""
     by_snapshot = overview.figures(reading, AS_OF, *QUARTER)
     by_days = overview.figures(reading, BEFORE, *QUARTER)
     assert by_snapshot == by_days
     february = overview.figures(reading, AS_OF, date(2024, 2, 1), date(2024, 2, 29))
-    assert (february["active_customers"], february["new_customers"]) == (3, 1)
+    assert (february["buyers"], february["new_customers"]) == (3, 1)
 
 
 def test_figures_of_days_without_sales(reading) -> None:
     found = overview.figures(reading, AS_OF, date(2024, 1, 1), date(2024, 1, 2))
-    assert (found["net_revenue"], found["active_customers"]) == (0, 0)
+    assert (found["net_revenue"], found["buyers"]) == (0, 0)
     assert found["refund_rate"] != found["refund_rate"]
 
 
 def test_revenue_by_month_adds_up(reading) -> None:
-    rows = overview.revenue(reading, *QUARTER, "month")
+    rows = by_grain(overview.days(reading, AS_OF), Span(*QUARTER), "month")
     assert list(rows["net_revenue"]) == [210, 340, 680]
     assert list(rows["period"]) == [date(2024, n, 1) for n in (1, 2, 3)]
+    assert list(rows["refunded"]) == [0, 10, 20]
+    assert list(rows["is_partial"]) == [False, False, False]
+
+
+def test_days_end_with_the_as_of_date(reading) -> None:
+    days = overview.days(reading, BEFORE)
+    assert (days["business_date"].min(), days["business_date"].max()) == (QUARTER[0], BEFORE)
+    assert len(days) == 60
+    assert days["net_revenue"].sum() == 210 + 340
 
 
 def test_customers_by_month(reading) -> None:
@@ -102,14 +116,114 @@ def test_customers_by_month(reading) -> None:
     assert list(rows["returning_customers"]) == [0, 2, 1]
 
 
-def test_forecast_and_the_weeks_before(reading) -> None:
+def test_forecast(reading) -> None:
     assert overview.forecast(reading, AS_OF)["revenue"].sum() == 5_200
     assert overview.forecast(reading, BEFORE).empty
-    weeks = overview.weeks_before(reading, AS_OF)
-    assert len(weeks) == 13  # 91 days
-    assert weeks["week_start"].iloc[-1] == date(2024, 3, 25)
-    assert weeks["net_revenue"].iloc[-1] == -20
-    assert weeks["net_revenue"].sum() == 1_230
+
+
+@pytest.fixture
+def changed(shop_home) -> Iterator[psycopg.Connection[Any]]:
+    """The shop to change and read: nothing of it stays."""
+    with open_warehouse(shop_home).owner.connect() as connection:
+        connection.autocommit = False
+        connection.adapters.register_loader("numeric", FloatLoader)
+        yield connection
+        connection.rollback()
+
+
+REGULARS = [
+    # silent for, mean gap, purchase days, revenue of 12 months
+    (60, 30, 3, 1),  # at twice the gap to the day: not quiet yet
+    (61, 30, 3, 2),  # since yesterday
+    (90, 30, 9, 4),  # thirty days ago
+    (91, 30, 9, 8),  # longer ago
+    (31, 2, 5, 16),  # yesterday: not before thirty days of silence
+    (29, 2, 5, 32),  # so this one is not
+    (61, 30, 2, 64),  # bought twice: no regular
+    (500, None, 3, 128),  # no rhythm is known
+]
+
+
+def test_regulars_who_went_quiet_lately(changed) -> None:
+    as_of = date(2023, 12, 31)
+    tables.insert(
+        changed,
+        "marts.customer_snapshots",
+        [
+            {"customer_key": key(n), "days_since_last_purchase": silent, "purchase_days": bought,
+             "mean_days_between_purchases": gap, "net_revenue_365d": revenue}
+            for n, (silent, gap, bought, revenue) in enumerate(REGULARS, 1)
+        ],
+        as_of=as_of,
+    )  # fmt: skip
+    assert overview.regulars(Reading(changed), as_of) == Regulars(
+        quiet=3, revenue=2 + 4 + 16, steady=2
+    )
+    assert overview.regulars(Reading(changed), date(2023, 12, 30)) == Regulars(0, 0, 0)
+
+
+def test_active_is_a_purchase_within_the_activity_window(reading) -> None:
+    """All five bought in the last 91 days; nobody was scored in February."""
+    assert overview.active(reading, AS_OF) == (91, 5)
+    assert overview.active(reading, BEFORE) is None
+
+
+def test_active_is_who_bought_after_the_window_begins(changed) -> None:
+    changed.execute("UPDATE gold.churn_scores SET activity_window_days = 50")
+    assert overview.active(Reading(changed), AS_OF) == (
+        50,
+        3,
+    )  # 11, 26 and 40 days ago; not 50 or 76
+
+
+def test_forecasts_count_that_knew_nothing_of_what_came(changed) -> None:
+    """Version 3 was trained before; version 4 later; of version 5 nobody knows when."""
+    model = {"model": "lifetime_value", "trained_at": PUBLISHED_AT, "status": "trained"}
+    tables.insert(
+        changed,
+        "serving.models",
+        [{"version": "3", "as_of": date(2024, 1, 31)}, {"version": "4", "as_of": AS_OF}],
+        is_champion=False,
+        **model,
+    )
+    week = {"week_end": AS_OF, "revenue_low": 1, "revenue_high": 9, "new_revenue": 2}
+    tables.insert(
+        changed,
+        "gold.revenue_forecast",
+        [
+            {"as_of": BEFORE, "model_version": "3", "week": 1, "week_start": date(2024, 3, 1)},
+            {"as_of": BEFORE, "model_version": "3", "week": 5, "week_start": date(2024, 3, 29)},
+            {"as_of": BEFORE, "model_version": "3", "week": 6, "week_start": date(2024, 4, 5)},
+            {"as_of": date(2024, 1, 30), "model_version": "3", "week": 1,
+             "week_start": date(2024, 1, 31)},
+            {"as_of": date(2024, 2, 1), "model_version": "4", "week": 1,
+             "week_start": date(2024, 2, 2)},
+            {"as_of": date(2024, 2, 2), "model_version": "5", "week": 1,
+             "week_start": date(2024, 2, 3)},
+        ],
+        revenue=5,
+        **week,
+    )  # fmt: skip
+    found = overview.earlier_forecasts(Reading(changed), AS_OF)
+    assert list(found["as_of"]) == [BEFORE, BEFORE]
+    assert list(found["week_start"]) == [date(2024, 3, 1), date(2024, 3, 29)]
+    assert overview.earlier_forecasts(Reading(changed), BEFORE).empty
+
+
+def test_what_the_training_held_back(changed) -> None:
+    assert overview.held_back(Reading(changed), AS_OF) is None
+    changed.execute("UPDATE gold.revenue_forecast SET model_version = '3'")
+    figures = [
+        {"figure": "revenue_total_expected", "value": 110.0},
+        {"figure": "revenue_total_actual", "value": 100.0},
+        {"figure": "purchases_total_actual", "value": 7.0},
+    ]
+    tables.insert(changed, "serving.model_figures", figures, model="lifetime_value", version="3")
+    tables.insert(
+        changed, "serving.model_figures", figures[:1], model="lifetime_value", version="2"
+    )
+    assert overview.held_back(Reading(changed), AS_OF) == (110, 100)
+    assert overview.held_back(Reading(changed), BEFORE) is None
 
 
 def test_concentration_ranks_by_value(reading) -> None:

@@ -28,7 +28,6 @@ from customer360.models.evaluation import (
     rule_metrics,
 )
 from customer360.models.lifetime_value.beta_geometric import BgNbd
-from customer360.models.lifetime_value.candidates import PAST_AVERAGE_MODEL
 from customer360.models.lifetime_value.pareto_nbd import ParetoNbd
 from customer360.models.registry import MODELS
 from customer360.models.revenue import choosing as revenue
@@ -134,7 +133,6 @@ def test_every_figure_feature_and_word_of_the_generated_shop_has_a_name(code: st
             *churn.KINDS,
             BgNbd.kind,
             ParetoNbd.kind,
-            PAST_AVERAGE_MODEL,
             "champion",
         ],
         "category": CATEGORIES,
@@ -163,7 +161,7 @@ def test_figures_say_what_they_are_of() -> None:
     portuguese = Language("pt")
     assert portuguese.figure("purchases_mae") == "Erro absoluto médio (MAE), compras"
     assert portuguese.figure("revenue_top_decile_capture") == (
-        "Parte captada pelo melhor décimo, receita"
+        "Parte captada pelo melhor decil, receita"
     )
     assert Language("en").figure("new_customers_rmse") == (
         "Root mean squared error (RMSE), new customers"

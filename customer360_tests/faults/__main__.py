@@ -112,10 +112,9 @@ def _work(folder: Path, file: Path, only: str, each: int, part: int, workers: in
     company.open(customers=_CUSTOMERS)
     with storage.small_disk(folder / "disk") as disk:
         named = [fault for fault in faults(company, disk) if only in fault.name]
-        mine = _by_turns(named, each)[part::workers]
+        left = [fault for fault in _by_turns(named, each) if fault.name not in done]
+        mine = left[part::workers]
         for number, fault in enumerate(mine, 1):
-            if fault.name in done:
-                continue
             result = survive(company, fault)
             company.spark.range(1).collect()  # this process's own Java is none of the faults'
             company.forget_tables()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import string
 import subprocess
 import sys
+from datetime import date
 
 import pytest
 
@@ -110,3 +111,33 @@ print([name for name in ("pandas", "numpy", "pyarrow", "duckdb", "mlflow") if na
     ours, heavy = done.stdout.splitlines()
     assert ours == "['customer360.language', 'customer360.language.language']"
     assert heavy == "[]"
+
+
+@pytest.mark.parametrize(("code", "minus"), [("en", "-0.1%"), ("pt", "-0,1%")])
+def test_nothing_has_no_sign(code: str, minus: str) -> None:
+    t = Language(code, "BRL")
+    assert "-" not in t.number(-0.4) + t.percent(-0.0004) + t.money(-0.004) + t.change(-0.0004)
+    assert "+" not in t.change(0.0004)
+    assert t.percent(-0.0006) == minus
+    assert t.change(0.0006) == minus.replace("-", "+")
+
+
+def test_numbers_are_rounded_and_not_cut() -> None:
+    english = Language("en")
+    assert [english.number(value, 2) for value in (1.005, 2.675, -1.005)] == [
+        "1.01",
+        "2.68",
+        "-1.01",
+    ]
+    assert [english.number(value) for value in (0.5, 1.5, 2.5)] == ["1", "2", "3"]
+    assert english.percent(0.125, 0) == "13%"
+
+
+@pytest.mark.parametrize(("code", "tag"), [("en", "en"), ("pt", "pt-BR")])
+def test_a_browser_knows_the_language(code: str, tag: str) -> None:
+    assert Language(code).tag == tag
+
+
+def test_a_month_has_its_year() -> None:
+    assert Language("en").month(date(2025, 12, 1)) == "Dec 2025"
+    assert Language("pt").month(date(2025, 12, 1)) == "dez. 2025"

@@ -130,6 +130,24 @@ def test_differences_say_which_way_and_whether_it_may_be_chance() -> None:
     assert list(comparison(CHURN | logged)["figure"]) == ["roc_auc", "brier"]
 
 
+def test_differences_of_two_amounts_are_told_apart() -> None:
+    logged = {
+        f"paired_last_year_{amount}_mae{end}": value + shift
+        for amount, value in (("purchases", -0.5), ("revenue", 20.0))
+        for end, shift in (("", 0.0), ("_low", -0.25), ("_high", 0.25))
+    }
+    assert differences(logged).to_numpy().tolist() == [
+        ["last_year", "purchases_mae", -0.5, -0.75, -0.25, "better"],
+        ["last_year", "revenue_mae", 20.0, 19.75, 20.25, "worse"],
+    ]
+    (shown,) = differences_by_other(differences(logged)).to_dict("records")
+    assert shown == {
+        "Beside": "Same as last year",
+        "Mean absolute error (MAE), purchases": "-0.5 (-0.75 to -0.25) better",
+        "Mean absolute error (MAE), revenue": "20 (19.75 to 20.25) worse",
+    }
+
+
 def test_by_model_has_a_row_a_model_and_its_interval() -> None:
     rows = by_model(comparison(CHURN), ["roc_auc", "brier"])
     assert list(rows.columns) == ["model", "roc auc", "brier"]

@@ -29,7 +29,10 @@ def model() -> LifetimeValueModel:
 
 
 def test_cells_have_the_mean_of_their_customers(spark: SparkSession) -> None:
-    """Two customers of one history spend 10.10 and 20.25 on their repeat; one bought once."""
+    """Two customers of one history spend 10.10 and 20.25 on their repeat; one bought once.
+
+    In all 15.10 and 27.25, and 99 of the one, within the year as ever; two days each, and one.
+    """
     rows = [
         bought("once", "2024-01-03", 99),
         bought("a", "2024-01-01", 5),
@@ -41,6 +44,8 @@ def test_cells_have_the_mean_of_their_customers(spark: SparkSession) -> None:
     cells = forecast_tables.base_cells(features).toPandas().sort_values("frequency")
     columns = ["frequency", "recency", "T", "customers", "monetary_value"]
     assert cells[columns].to_numpy().tolist() == [[0, 0, 6, 1, 0.0], [1, 4, 8, 2, 15.175]]
+    rules = ["net_revenue", "purchase_days_365d", "net_revenue_365d"]
+    assert cells[rules].to_numpy().tolist() == [[99.0, 1.0, 99.0], [21.175, 2.0, 21.175]]
 
 
 def test_new_customers_are_those_of_the_last_52_weeks() -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 
+from customer360.gold.customer_features import customer_features
 from customer360.models.lifetime_value.beta_geometric import BgNbd, MbgNbd
 from customer360.models.lifetime_value.leaving import (
     Leaving,
@@ -29,7 +30,7 @@ from customer360.models.lifetime_value.leaving import (
 )
 from customer360.models.lifetime_value.pareto_nbd import ParetoNbd
 from customer360.models.lifetime_value.scoring import LifetimeValueModel
-from customer360.models.lifetime_value.validation import returning_cells
+from customer360.models.lifetime_value.validation import holdout_rows, outcome_cells
 from customer360_tests.gold.frames import bought, customer_days
 
 CDNOW = BgNbd(0.243, 4.414, 0.793, 2.426)
@@ -175,7 +176,8 @@ def test_histories_are_counted_with_who_bought_in_the_days_after(spark: SparkSes
             bought("new", "2024-02-02", 5),
         ],
     )
-    found = returning_cells(days, date(2024, 1, 31), 10)
+    as_of = date(2024, 1, 31)
+    found = outcome_cells(holdout_rows(customer_features(days, [as_of]), days, as_of, 10))
     columns = ["frequency", "recency", "T", "customers", "purchases", "buyers"]
     assert found[columns].values.tolist() == [[0, 0, 10, 1, 0, 0], [1, 10, 30, 2, 2, 1]]
 

@@ -76,6 +76,15 @@ def test_where_each_is_worse_than_somebody_the_least_regret_counts() -> None:
     assert losses.choice(["order", "level"]) == "level"
 
 
+def test_two_ways_to_the_same_prediction_do_not_differ() -> None:
+    random = np.random.default_rng(9)
+    came, rate = random.gamma(2, 30, 500), random.gamma(2, 30, 500)
+    losses = Losses.of({"a_day": rate / 187 * 187, "whole": rate}, came, AMOUNT_LOSSES)
+    for figure in ("mae", "rmse"):
+        interval = losses.difference(figure, "a_day", "whole")
+        assert (interval.value, interval.low, interval.high) == (0, 0, 0), figure
+
+
 def test_differences_are_logged_with_their_intervals() -> None:
     came = np.random.default_rng(2).gamma(2, 30, 500)
     losses = Losses.of({"model": came + 2, "past_average": came + 3}, came, ["mae"])

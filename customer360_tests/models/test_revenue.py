@@ -18,7 +18,7 @@ from customer360.models.notes import Note, in_english
 from customer360.models.promotion import decide
 from customer360.models.reasons import REASON_COLUMNS, reasons_in
 from customer360.models.revenue import training as revenue_training
-from customer360.models.revenue.choosing import KINDS, blended, weights_of
+from customer360.models.revenue.choosing import KINDS, blended
 from customer360.models.revenue.features import FEATURES, typed_features
 from customer360.models.revenue.fitting import fit_mean, preprocessing
 from customer360.models.revenue.model import RevenueModel, RevenueModelError
@@ -32,6 +32,7 @@ from customer360.models.revenue.training import (
     train_on_rows,
 )
 from customer360.models.sampling import DatedRows
+from customer360.models.stacking import weights_of
 from customer360_tests.models.revenue_rows import (
     AS_OF,
     GRID,

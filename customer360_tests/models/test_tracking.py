@@ -29,10 +29,9 @@ from customer360.models.churn.training import ChurnTraining
 from customer360.models.evaluation import calibration_table
 from customer360.models.lifetime_value.beta_geometric import BgNbd
 from customer360.models.lifetime_value.gamma_gamma import GammaGamma
-from customer360.models.lifetime_value.scoring import LifetimeValueModel
+from customer360.models.lifetime_value.scoring import MODEL_FEATURES, LifetimeValueModel
 from customer360.models.lifetime_value.spec import LIFETIME_VALUE
 from customer360.models.lifetime_value.training import LifetimeValueTraining
-from customer360.models.lifetime_value.validation import MODEL_FEATURES
 from customer360.models.lineage import FeatureSchema, FeatureSchemaError, code_version
 from customer360.models.notes import Note, in_english, notes_in
 from customer360.models.tracking import (

@@ -4,10 +4,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
 from pyspark.sql import SparkSession
 
-from customer360.privacy.people import UnknownPersonError, find_people, read_list
+from customer360.lakehouse.reading import Tables
+from customer360.privacy.people import UnknownPersonError, _known, find_people, read_list
+from customer360.short_keys import short_key
 from customer360.silver.keys import customer_key_of
 from customer360_tests.cases.shop import Shop, open_shop
 
@@ -61,6 +65,35 @@ def test_a_customer_key_is_one_too(shop: Shop) -> None:
     key = customer_key_of("mill", "7", shop.work.deployment.secret)
     (person,) = find_people(shop.work.tables, shop.work.deployment, [key.upper()])
     assert (person.source, person.source_customer_id) == ("mill", "7")
+
+
+@pytest.mark.parametrize("ending", ["", "…"])
+def test_a_key_as_the_pages_show_it_is_one_too(shop: Shop, ending: str) -> None:
+    key = customer_key_of("mill", "7", shop.work.deployment.secret)
+    given = [f"{short_key(key)}{ending}"]
+    (person,) = find_people(shop.work.tables, shop.work.deployment, given)
+    assert (person.source_customer_id, person.customer_key) == ("7", key)
+
+
+def test_a_beginning_that_several_keys_have_is_nobody(tmp_path: Path) -> None:
+    """By hand: two keys of a shop begin alike about never."""
+    keys = ["ab" * 6 + "0" * 52, "ab" * 6 + "1" * 52, "cd" * 32]
+    rows = {
+        "source": ["mill"] * 3,
+        "source_customer_id": ["1", "2", "ab" * 6],
+        "customer_key": keys,
+        "email": [None] * 3,
+        "phone": [None] * 3,
+    }
+    schema = pa.schema([(name, pa.string()) for name in rows])
+    write_deltalake(tmp_path / "silver" / "customers", pa.table(rows, schema))
+    known = Tables(tmp_path)
+    found = _known(known, ["ab" * 6 + "0", "ab" * 6])
+    assert [person.customer_key for person in found["ab" * 6 + "0"]] == keys[:1]
+    # An id is meant before the beginning of somebody's key.
+    assert [person.customer_key for person in found["ab" * 6]] == keys[2:]
+    with pytest.raises(UnknownPersonError, match="the keys of 2 customers begin so"):
+        _known(known, [("ab" * 6) + "…"])
 
 
 @pytest.mark.parametrize("given", ["nobody", "shop:7", "911", "ann@example.co", "' OR true --"])

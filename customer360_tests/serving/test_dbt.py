@@ -177,7 +177,7 @@ def test_docs_are_one_page(made: Marts) -> None:
     page = marts.write_docs(made.settings, made.warehouse.owner)
     assert page == made.settings.home / "warehouse_docs" / "index.html"
     text = page.read_text()
-    assert "Net revenue that churn puts at stake" in text
+    assert "lost because the customer may leave" in text
     assert "stg_customer_360" in text
 
 

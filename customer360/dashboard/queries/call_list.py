@@ -97,8 +97,8 @@ def marks(reading: Reading) -> Marks:
     """What there is of contacts now; asked for at every run, as no publication goes with it."""
     if not reading.has(CONTACTS):
         return NO_MARKS
-    newest: datetime | None = reading.value(f"SELECT max(contacted_at) FROM {CONTACTS}")
-    return int(reading.value(f"SELECT count(*) FROM {CONTACTS}")), newest
+    count = reading.value(f"SELECT count(*) FROM {CONTACTS}")
+    return int(count), reading.value(f"SELECT max(contacted_at) FROM {CONTACTS}")
 
 
 def _people(reading: Reading, as_of: date, wanted: Wanted) -> tuple[str, dict[str, Any]]:

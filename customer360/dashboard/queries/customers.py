@@ -58,6 +58,9 @@ class Filters:
         segments: Any of these; empty: all.
         regions: Any of these states or countries; empty: all.
         risks: Any of "high", "medium", "low" and `GONE`; empty: all.
+        recency: Any of these recency scores, 1 to 5; empty: all.
+        frequency: Any of these frequency scores, 1 to 5; empty: all.
+        cohort: First day of the month of the first purchase; None: any.
         least_value: Least expected revenue of the next 365 days, in currency.
         sort: One of `SORTABLE`.
         descending: The largest first.
@@ -68,6 +71,9 @@ class Filters:
     segments: tuple[str, ...] = ()
     regions: tuple[str, ...] = ()
     risks: tuple[str, ...] = ()
+    recency: tuple[int, ...] = ()
+    frequency: tuple[int, ...] = ()
+    cohort: date | None = None
     least_value: float = 0.0
     sort: str = "expected_revenue_365d"
     descending: bool = True
@@ -75,8 +81,12 @@ class Filters:
 
 
 def is_key(text: str) -> bool:
-    """Whether ``text`` can be the beginning of a customer key."""
-    return re.fullmatch(r"[0-9a-f]{1,64}", text) is not None
+    """Whether ``text`` can be the beginning of a customer key, as lists show it or longer."""
+    return re.fullmatch(r"[0-9a-f]{1,64}", _beginning(text)) is not None
+
+
+def _beginning(text: str) -> str:
+    return text.strip().rstrip("…").lower()
 
 
 def regions(reading: Reading, as_of: date) -> tuple[str, ...]:
@@ -99,13 +109,13 @@ def _where(
     search = filters.search.strip()
     if search:
         asked: list[sql.Composable] = []
-        if is_key(search.lower()):
+        if is_key(search):
             # A range, which the primary key's index answers whatever the collation. After f
             # comes g, which no key holds.
             asked.append(
                 sql.SQL("(customer_key >= %(search)s AND customer_key < %(search)s || 'g')")
             )
-            values["search"] = search.lower()
+            values["search"] = _beginning(search)
         known = reading.columns("silver.customers") if filters.personal else ()
         personal = [name for name in _SEARCHED if name in known]
         if personal:
@@ -131,10 +141,46 @@ def _where(
     if filters.risks:
         conditions.append(sql.SQL("coalesce(churn_risk, %(gone)s) = ANY(%(risks)s)"))
         values |= {"risks": list(filters.risks), "gone": GONE}
+    for column, scores in (("r_score", filters.recency), ("f_score", filters.frequency)):
+        if scores:
+            named = sql.SQL("{} = ANY({})")
+            conditions.append(named.format(sql.Identifier(column), sql.Placeholder(column)))
+            values[column] = list(scores)
+    if filters.cohort is not None:
+        conditions.append(
+            sql.SQL(
+                "first_purchase_on >= %(cohort)s::date "
+                "AND first_purchase_on < %(cohort)s::date + interval '1 month'"
+            )
+        )
+        values["cohort"] = filters.cohort
     if filters.least_value > 0:
         conditions.append(sql.SQL("expected_revenue_365d >= %(least_value)s"))
         values["least_value"] = filters.least_value
     return sql.SQL(" AND ").join(conditions), values
+
+
+def cohorts(reading: Reading, as_of: date) -> tuple[date, ...]:
+    """First days of the months in which customers bought for the first time, the newest first."""
+    frame = reading.frame(
+        "SELECT DISTINCT date_trunc('month', first_purchase_on::timestamp)::date AS cohort "
+        "FROM marts.customer_360 WHERE as_of = %(as_of)s AND first_purchase_on IS NOT NULL "
+        "ORDER BY 1 DESC LIMIT 600",
+        {"as_of": as_of},
+    )
+    return tuple(frame["cohort"])
+
+
+def names(reading: Reading, keys: tuple[str, ...]) -> dict[str, str]:
+    """What customers are called, by their keys; only those whose name is known and published."""
+    if "name" not in reading.columns("silver.customers"):
+        return {}
+    rows = reading.frame(
+        "SELECT customer_key, name FROM silver.customers "
+        "WHERE customer_key = ANY(%(keys)s) AND name IS NOT NULL",
+        {"keys": list(keys)},
+    )
+    return dict(zip(rows["customer_key"], rows["name"], strict=True))
 
 
 def count(reading: Reading, as_of: date, filters: Filters) -> int:
@@ -193,16 +239,23 @@ class Customer:
 MOST_DAYS = 500
 
 
-def customer(reading: Reading, as_of: date, customer_key: str) -> Customer | None:
-    """Everything about one customer; None when nobody has that key at that date."""
-    values = {"as_of": as_of, "key": customer_key}
+def customer(reading: Reading, as_of: date, key: str) -> Customer | None:
+    """Everything about one customer; None when nobody has that key at that date.
+
+    Args:
+        reading: The moment to read at.
+        as_of: Of which day.
+        key: The customer key, or how it begins where no other one begins so.
+    """
     rows = reading.frame(
-        "SELECT * FROM marts.customer_360 WHERE as_of = %(as_of)s AND customer_key = %(key)s",
-        values,
+        "SELECT * FROM marts.customer_360 WHERE as_of = %(as_of)s AND customer_key >= %(key)s "
+        "AND customer_key < %(key)s || 'g' LIMIT 2",
+        {"as_of": as_of, "key": _beginning(key)},
     )
-    if rows.empty:
+    if len(rows) != 1:
         return None
     summary = {str(name): value for name, value in rows.iloc[0].items()}
+    values = {"as_of": as_of, "key": summary["customer_key"]}
     published = reading.columns("silver.customers")
     columns = [sql.Identifier(name) for name in PROFILE if name in published]
     profile = reading.frame_if(

@@ -10,9 +10,22 @@ import pandas as pd
 from psycopg import sql
 
 from customer360.dashboard.connection import Reading
+from customer360.dashboard.headlines import Regulars
+from customer360.models.lifetime_value.spec import LIFETIME_VALUE
 
-Grain = Literal["day", "week", "month"]
 Value = Literal["net_revenue_365d", "expected_revenue_365d", "discounted_residual_value"]
+
+REGULAR_PURCHASE_DAYS = 3
+"""Purchase days from which a customer has a rhythm of two gaps or more: a regular."""
+
+QUIET_GAPS = 2
+"""A regular is quiet after so many times their mean gap."""
+
+QUIET_DAYS = 30
+"""Nobody is quiet sooner: twice a gap of three days is no news."""
+
+LATELY_DAYS = 30
+"""For how long before the as-of date who went quiet is told of."""
 
 _PURCHASE = "orders > 0 AND (net_revenue > 0 OR refunded = 0)"
 """What a purchase is: `customer360.gold.purchases.is_purchase`."""
@@ -29,7 +42,7 @@ def figures(reading: Reading, as_of: date, first: date, last: date) -> dict[str,
 
     Returns:
         ``net_revenue``, ``gross_revenue``, ``refunded`` (currency), ``orders``, ``refund_rate``
-        (share of the money sold), ``average_order_value`` (currency), ``active_customers`` who
+        (share of the money sold), ``average_order_value`` (currency), ``buyers``: customers who
         bought, of them ``new_customers`` for the first time and ``returning_customers``.
     """
     days = {"first": first, "last": last}
@@ -46,16 +59,16 @@ def figures(reading: Reading, as_of: date, first: date, last: date) -> dict[str,
         days,
     ).astype(float)
     totals: dict[str, float] = {str(name): value for name, value in sums.iloc[0].items()}
-    sold, active = totals["gross_revenue"], _active_customers(reading, as_of, first, last)
+    sold, buyers = totals["gross_revenue"], _buyers(reading, as_of, first, last)
     return totals | {
-        "active_customers": float(active),
-        "returning_customers": float(active) - totals["new_customers"],
+        "buyers": float(buyers),
+        "returning_customers": float(buyers) - totals["new_customers"],
         "refund_rate": totals["refunded"] / sold if sold else float("nan"),
         "average_order_value": sold / totals["orders"] if totals["orders"] else float("nan"),
     }
 
 
-def _active_customers(reading: Reading, as_of: date, first: date, last: date) -> int:
+def _buyers(reading: Reading, as_of: date, first: date, last: date) -> int:
     """Customers who bought; one of several days counts once, so days cannot be added up."""
     if last == as_of:
         # Whoever has bought since the first day has a last purchase since then, and the snapshot
@@ -72,27 +85,82 @@ def _active_customers(reading: Reading, as_of: date, first: date, last: date) ->
         SELECT count(*) AS customers FROM (
             SELECT DISTINCT customer_key FROM silver.customer_days
             WHERE business_date BETWEEN %(first)s AND %(last)s AND {_PURCHASE}
-        ) AS active
+        ) AS bought
         """,
         {"first": first, "last": last},
     )
     return int(count)
 
 
-def revenue(reading: Reading, first: date, last: date, grain: Grain) -> pd.DataFrame:
-    """``period`` (its first day) with ``net_revenue``, ``orders`` and ``refunded``."""
+def days(reading: Reading, as_of: date) -> pd.DataFrame:
+    """Every day up to the as-of date, for whatever is added up over days.
+
+    ``business_date``; ``net_revenue``, ``gross_revenue``, ``refunded``, ``anonymous_revenue``
+    (currency); ``orders``, ``new_customers``, ``active_customers`` of the day.
+    """
     return reading.frame(
         """
-        SELECT date_trunc(%(grain)s, business_date::timestamp)::date AS period,
-               sum(net_revenue) AS net_revenue,
-               sum(orders)::bigint AS orders,
-               sum(refunded) AS refunded
-        FROM marts.revenue_kpis
-        WHERE business_date BETWEEN %(first)s AND %(last)s
-        GROUP BY 1 ORDER BY 1
+        SELECT business_date, net_revenue, gross_revenue, refunded, anonymous_revenue,
+               orders, new_customers, active_customers
+        FROM marts.revenue_kpis WHERE business_date <= %(as_of)s ORDER BY business_date
         """,
-        {"first": first, "last": last, "grain": grain},
+        {"as_of": as_of},
     )
+
+
+def regulars(reading: Reading, as_of: date) -> Regulars:
+    """Who keeps to their rhythm at the as-of date, and who went quiet in the `LATELY_DAYS` before.
+
+    A regular bought on `REGULAR_PURCHASE_DAYS` days or more, and is quiet when they have bought
+    nothing for longer than `QUIET_GAPS` times their mean gap, and for longer than `QUIET_DAYS`.
+    Who went quiet earlier, or came back since, is not among those that went quiet.
+    """
+    rows = reading.frame(
+        """
+        SELECT count(*) FILTER (WHERE late > 0 AND late <= %(lately)s) AS quiet,
+               coalesce(sum(net_revenue_365d) FILTER (WHERE late > 0 AND late <= %(lately)s), 0)
+                   AS revenue,
+               count(*) FILTER (WHERE late <= 0) AS steady
+        FROM (
+            SELECT net_revenue_365d,
+                   days_since_last_purchase
+                   - greatest(%(gaps)s * mean_days_between_purchases, %(least)s) AS late
+            FROM marts.customer_360
+            WHERE as_of = %(as_of)s AND purchase_days >= %(regular)s
+              AND mean_days_between_purchases IS NOT NULL
+        ) AS regulars
+        """,
+        {
+            "as_of": as_of,
+            "lately": LATELY_DAYS,
+            "gaps": QUIET_GAPS,
+            "least": QUIET_DAYS,
+            "regular": REGULAR_PURCHASE_DAYS,
+        },
+    )
+    quiet, revenue, steady = rows.iloc[0]
+    return Regulars(int(quiet), float(revenue), int(steady))
+
+
+def active(reading: Reading, as_of: date) -> tuple[int, int] | None:
+    """The days of the activity window, and how many customers bought in it.
+
+    None where nobody was scored for churn, which says what the window is.
+    """
+    window = reading.frame_if(
+        "gold.churn_scores",
+        "SELECT activity_window_days FROM gold.churn_scores WHERE as_of = %(as_of)s LIMIT 1",
+        {"as_of": as_of},
+    )
+    if window.empty:
+        return None
+    length = int(window["activity_window_days"].tolist()[0])
+    count = reading.value(
+        "SELECT count(*) FROM marts.customer_360 "
+        "WHERE as_of = %(as_of)s AND days_since_last_purchase < %(length)s",
+        {"as_of": as_of, "length": length},
+    )
+    return length, int(count)
 
 
 def customers_by_month(reading: Reading, as_of: date, first: date, last: date) -> pd.DataFrame:
@@ -136,22 +204,52 @@ def forecast(reading: Reading, as_of: date) -> pd.DataFrame:
     )
 
 
-def weeks_before(reading: Reading, as_of: date) -> pd.DataFrame:
-    """The 52 weeks up to the as-of date, cut as the forecast's: ``week_start``, ``net_revenue``.
+def earlier_forecasts(reading: Reading, as_of: date) -> pd.DataFrame:
+    """Weeks up to the as-of date that forecasts of earlier as-of dates foresaw.
 
-    Only whole weeks: the first may begin before the data do.
+    Only forecasts by versions of the model that had seen nothing after: one that was trained later
+    foresees nothing. ``as_of`` of the forecast, ``week_start``, ``revenue``, ``revenue_low``,
+    ``revenue_high``, ``new_revenue``.
     """
-    return reading.frame(
+    if not reading.has("serving.models"):
+        return pd.DataFrame()
+    return reading.frame_if(
+        "gold.revenue_forecast",
         """
-        SELECT min(business_date) AS week_start, sum(net_revenue) AS net_revenue
-        FROM marts.revenue_kpis
-        WHERE business_date > %(as_of)s::date - 364 AND business_date <= %(as_of)s
-        GROUP BY (%(as_of)s::date - business_date) / 7
-        HAVING count(*) = 7
-        ORDER BY 1
+        SELECT forecast.as_of, week_start, revenue, revenue_low, revenue_high, new_revenue
+        FROM gold.revenue_forecast AS forecast
+        JOIN serving.models AS version
+          ON version.model = %(model)s AND version.version = forecast.model_version
+        WHERE version.as_of <= forecast.as_of AND forecast.as_of < %(as_of)s
+          AND week_start <= %(as_of)s
+        ORDER BY forecast.as_of, week_start
         """,
-        {"as_of": as_of},
+        {"model": LIFETIME_VALUE.name, "as_of": as_of},
     )
+
+
+def held_back(reading: Reading, as_of: date) -> tuple[float, float] | None:
+    """What the forecasting model expected of days that it had not seen, and what came.
+
+    Net revenue of the customers whom it knew, in currency, from the training's own figures; None
+    where these do not say, or nothing came.
+    """
+    figures = reading.frame_if(
+        "serving.model_figures",
+        """
+        SELECT figure, value FROM serving.model_figures
+        WHERE model = %(model)s AND figure IN ('revenue_total_expected', 'revenue_total_actual')
+          AND version = (
+              SELECT model_version FROM gold.revenue_forecast WHERE as_of = %(as_of)s LIMIT 1
+          )
+        """,
+        {"model": LIFETIME_VALUE.name, "as_of": as_of},
+    )
+    if len(figures) < 2:
+        return None
+    found = dict(zip(figures["figure"], figures["value"], strict=True))
+    came = float(found["revenue_total_actual"])
+    return (float(found["revenue_total_expected"]), came) if came > 0 else None
 
 
 def concentration(reading: Reading, as_of: date, value: Value) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from customer360.dashboard import contact_columns, tables
+from customer360.dashboard import address, contact_columns, tables
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries import call_list, segments
 from customer360.dashboard.queries.call_list import Summary, Wanted
@@ -54,25 +54,25 @@ def _wanted(page: Page) -> Wanted:
     chosen = st.segmented_control(
         t("call_list.which"),
         LISTS,
-        default=LISTS[0],
         format_func=lambda name: t(f"call_list.of.{name}"),
-        key="list",
         required=True,
+        **address.one("list", LISTS),
     )
     name = chosen or LISTS[0]
     st.caption(t(f"call_list.means.{name}", **_terms(page)))
     first, second = st.columns([3, 2], vertical_alignment="bottom")
     sizes = page.source.ask(segments.sizes, page.as_of)
+    names = list(sizes["segment"]) if len(sizes) else []
     some = first.multiselect(
         t("column.segment"),
-        list(sizes["segment"]) if len(sizes) else [],
+        names,
         format_func=lambda segment: t.named("segment", segment),
         placeholder=t("common.all"),
-        key="call-segments",
+        **address.many("segments", names),
     )
     contacted = second.toggle(
         t("call_list.with_contacted", days=t.days(settings.contact_pause_days)),
-        key="call-contacted",
+        **address.switch("contacted"),
     )
     return Wanted(
         name,
@@ -234,7 +234,7 @@ def _file(page: Page, wanted: Wanted, rows: pd.DataFrame, contact: Contacts) -> 
         profiles = page.source.ask(call_list.profiles, tuple(rows["customer_key"]))
         said = contact_columns.with_exported(said, profiles, contact, page.settings.default_country)
     said.insert(0, "rank", range(1, len(said) + 1))
-    return tables.as_csv(said)
+    return tables.as_csv(said, page.t)
 
 
 def _mark(page: Page, wanted: Wanted, everybody: Any, count: int) -> None:

@@ -11,16 +11,19 @@ import pandas as pd
 import streamlit as st
 
 from customer360.contracts.attributes import customer_attributes
-from customer360.dashboard import charts, masks, tables
+from customer360.dashboard import address, charts, masks, tables
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries import customers, segments
 from customer360.language import CODED, Language
 from customer360.models.reasons import Reason, reasons_in
+from customer360.short_keys import short_key
 
 ICON, PLACE = "groups", 20
 PAGE_SIZES = (25, 50, 100)
 OF_DAYS = {"category": "category", "channel": "channel"}
 RISKS = ("high", "medium", "low", customers.GONE)
+SCORES = (5, 4, 3, 2, 1)
+ORDERS = ("descending", "ascending")
 
 
 def render(page: Page) -> None:
@@ -41,13 +44,17 @@ def _list(page: Page) -> None:
         page.nothing("customers.nobody")
         return
     size_at, number_at, count_at = st.columns([1, 1, 3], vertical_alignment="bottom")
-    size = size_at.selectbox(t("customers.rows"), PAGE_SIZES, key="rows")
+    size = size_at.selectbox(
+        t("customers.rows"), PAGE_SIZES, **address.one("rows", PAGE_SIZES, forgets=["page"])
+    )
     pages = -(-count // size)
     number = number_at.number_input(
-        t("customers.page", pages=t.number(pages)), 1, pages, 1, key=f"page-{hash(filters)}"
+        t("customers.page", pages=t.number(pages)), 1, pages, **address.number("page", 1, pages, 1)
     )
-    count_at.markdown(t("customers.found", customers=t.number(count)))
-    rows = page.source.ask(customers.rows, page.as_of, filters, size, (number - 1) * size)
+    count_at.markdown(t("customers.found", count=count))
+    rows = page.with_names(
+        page.source.ask(customers.rows, page.as_of, filters, size, (number - 1) * size)
+    )
     tables.show(
         rows,
         "customers",
@@ -58,66 +65,94 @@ def _list(page: Page) -> None:
         ),
         on_open=page.open_customer,
     )
-    page.customer_chooser(list(rows["customer_key"]), "customers")
+    page.customer_chooser(rows, "customers")
     page.about_actions(t("customers.explained"))
 
 
 def _filters(page: Page) -> customers.Filters:
     t, allowed = page.t, page.settings.dashboard_personal_data
-    sizes = page.source.ask(segments.sizes, page.as_of)
+    segment_names = list(page.source.ask(segments.sizes, page.as_of)["segment"])
+    region_names = page.source.ask(customers.regions, page.as_of)
+    months = page.source.ask(customers.cohorts, page.as_of)
+    first_of_page = ("page",)
     search = st.text_input(
         t("customers.search"),
         help=t("customers.search_personal" if allowed else "customers.search_key"),
         max_chars=200,
-        key="search",
+        **address.text("search", customers.is_key, forgets=first_of_page),
     )
-    if search and not allowed and not customers.is_key(search.strip().lower()):
+    if search and not allowed and not customers.is_key(search):
         st.warning(t("customers.not_a_key"), icon=":material/search_off:")
     with st.expander(t("customers.filter"), icon=":material/filter_list:", expanded=True):
         first, second, third = st.columns(3)
         wanted = first.multiselect(
             t("column.segment"),
-            list(sizes["segment"]),
+            segment_names,
             format_func=lambda name: t.named("segment", name),
             placeholder=t("common.all"),
-            key="segments",
+            **address.many("segments", segment_names, forgets=first_of_page),
         )
         regions = second.multiselect(
             t("column.region"),
-            page.source.ask(customers.regions, page.as_of),
+            region_names,
             placeholder=t("common.all"),
-            key="regions",
+            **address.many("regions", region_names, forgets=first_of_page),
         )
         risks = third.multiselect(
             t("column.churn_risk"),
             RISKS,
             format_func=lambda name: t.named("risk", name),
             placeholder=t("common.all"),
-            key="risks",
+            **address.many("risks", RISKS, forgets=first_of_page),
+        )
+        recency = first.multiselect(
+            t("customers.recency"),
+            SCORES,
+            placeholder=t("common.all"),
+            **address.many("recency", SCORES, forgets=first_of_page),
+        )
+        frequency = second.multiselect(
+            t("customers.frequency"),
+            SCORES,
+            placeholder=t("common.all"),
+            **address.many("frequency", SCORES, forgets=first_of_page),
+        )
+        cohort = third.selectbox(
+            t("customers.cohort"),
+            months,
+            format_func=t.month,
+            placeholder=t("common.all"),
+            **address.one("cohort", months, required=False, forgets=first_of_page),
         )
         least = first.number_input(
-            t("customers.least_value", currency=t.currency), 0.0, step=50.0, key="least"
+            t("customers.least_value", currency=t.currency),
+            0.0,
+            step=50.0,
+            **address.number("least", 0.0, None, 0.0, forgets=first_of_page),
         )
         sort = second.selectbox(
             t("customers.sort"),
             customers.SORTABLE,
             format_func=lambda name: t(f"column.{name}"),
-            key="sort",
+            **address.one("sort", customers.SORTABLE, forgets=first_of_page),
         )
         way = third.selectbox(
             t("customers.order"),
-            (True, False),
-            format_func=lambda down: t("customers.descending" if down else "customers.ascending"),
-            key="order",
+            ORDERS,
+            format_func=lambda each: t(f"customers.{each}"),
+            **address.one("order", ORDERS, forgets=first_of_page),
         )
     return customers.Filters(
         search=search,
         segments=tuple(wanted),
         regions=tuple(regions),
         risks=tuple(risks),
+        recency=tuple(recency),
+        frequency=tuple(frequency),
+        cohort=cohort,
         least_value=least,
         sort=sort,
-        descending=way,
+        descending=way == ORDERS[0],
         personal=allowed,
     )
 
@@ -125,23 +160,24 @@ def _filters(page: Page) -> customers.Filters:
 def _one(page: Page, key: str) -> None:
     t = page.t
     if st.button(t("customer.back"), icon=":material/arrow_back:"):
-        del st.query_params["customer"]
+        address.change({"customer": None})
         st.rerun()
     customer = page.source.ask(customers.customer, page.as_of, key)
     if customer is None:
         page.nothing("customer.unknown", as_of=t.day(page.as_of))
         return
+    key = str(customer.summary["customer_key"])
     allowed = page.settings.dashboard_personal_data
     profile = masks.masked(customer.profile, allowed=allowed)
     name = profile["name"].iat[0] if len(profile) and "name" in profile else None
-    st.title(plain(str(name)) if name else t("customer.title", short=f"{key[:12]}…"))
+    st.title(plain(str(name)) if name else t("customer.title", short=short_key(key)))
     st.caption(t("customer.key", customer_key=key, as_of=t.day(page.as_of)))
     _cards(page, customer)
     reasons, action = st.columns(2)
     with reasons:
         _reasons(page, customer)
     with action:
-        st.markdown(f"##### {t('customer.action')}")
+        st.markdown(f"## {t('customer.action')}")
         st.success(t.named("action", customer.summary["next_best_action"]), icon=":material/flag:")
         page.about_actions(t("customer.action_explained"))
         _rfm(page, customer.summary)
@@ -153,9 +189,7 @@ def _cards(page: Page, customer: customers.Customer) -> None:
     t, row = page.t, customer.summary
     first, second, third, fourth = st.columns(4)
     with first.container(border=True, height="stretch"):
-        st.caption(t("column.segment"))
-        # A metric would cut the longer names off.
-        st.markdown(f"#### {t.named('segment', row['segment'])}")
+        st.metric(t("column.segment"), t.named("segment", row["segment"]))
         st.caption(t.named("segment_means", row["segment"]))
     with second.container(border=True, height="stretch"):
         st.metric(
@@ -195,7 +229,7 @@ def _risk(row: dict[str, Any]) -> str:
 
 def _reasons(page: Page, customer: customers.Customer) -> None:
     t, row = page.t, customer.summary
-    st.markdown(f"##### {t('customer.why_churn')}")
+    st.markdown(f"## {t('customer.why_churn')}")
     why = reasons_in(row, "churn_")
     if why:
         st.markdown(_numbered(t, why))
@@ -204,7 +238,7 @@ def _reasons(page: Page, customer: customers.Customer) -> None:
         st.markdown(t("customer.no_churn_gone" if gone else "customer.no_churn_reasons"))
     if pd.notna(row["expected_revenue"]):
         st.markdown(
-            "##### "
+            "## "
             + t(
                 "customer.why_value",
                 days=t.number(row["revenue_horizon_days"]),
@@ -229,7 +263,7 @@ def plain(text: str) -> str:
 
 def _rfm(page: Page, row: dict[str, Any]) -> None:
     t = page.t
-    st.markdown(f"##### {t('customer.rfm', score=row['rfm_score'])}")
+    st.markdown(f"## {t('customer.rfm', score=row['rfm_score'])}")
     measures = {
         "recency": t.days(row["days_since_last_purchase"]),
         "frequency": t.days(row["purchase_days"]),
@@ -265,7 +299,7 @@ def _timeline(page: Page, days: pd.DataFrame) -> None:
 
 def _profile(page: Page, profile: pd.DataFrame, *, allowed: bool) -> None:
     t = page.t
-    st.markdown(f"##### {t('customer.profile')}")
+    st.markdown(f"## {t('customer.profile')}")
     if profile.empty:
         page.nothing("customer.no_profile")
         return

@@ -34,7 +34,7 @@ def render(page: Page) -> None:
 
 def _runs(page: Page) -> None:
     t = page.t
-    st.markdown(f"##### {t('health.last_run_title')}")
+    st.markdown(f"## {t('health.last_run_title')}")
     rows = page.source.ask_now(health.runs)
     runs = page.source.ask_now(health.newest_ended_runs)
     if runs.empty:
@@ -47,7 +47,7 @@ def _runs(page: Page) -> None:
         st.code(page.settings.command("run"), language="shell")
     if rows.empty:
         return
-    st.markdown(f"##### {t('health.runs_title')}")
+    st.markdown(f"## {t('health.runs_title')}")
     tables.show(rows, "runs", t, words={"job": "health.job", "status": "health.outcome"})
     st.caption(t("health.runs_explained", zone=t.zone))
 
@@ -93,7 +93,7 @@ def _freshness(page: Page, published: pd.DataFrame) -> None:
             st.warning(t("health.stale", days=t.number(age)), icon=":material/schedule:")
         else:
             st.success(t("health.fresh"), icon=":material/check_circle:")
-    st.markdown(f"##### {t('health.tables_title')}")
+    st.markdown(f"## {t('health.tables_title')}")
     tables.show(published, "publications", t)
     st.caption(t("health.tables_explained"))
 
@@ -101,7 +101,7 @@ def _freshness(page: Page, published: pd.DataFrame) -> None:
 def _accounting(page: Page) -> None:
     t = page.t
     rows = page.source.ask(health.accounting)
-    st.markdown(f"##### {t('health.accounting_title')}")
+    st.markdown(f"## {t('health.accounting_title')}")
     if rows.empty:
         page.nothing("health.no_accounting")
         return

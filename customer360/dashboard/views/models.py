@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from customer360 import plotting
-from customer360.dashboard import charts, tables
+from customer360.dashboard import address, charts, tables
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries import models
 from customer360.dashboard.views.customers import plain
@@ -29,20 +29,21 @@ def render(page: Page) -> None:
     if versions.empty:
         page.nothing("models.none")
         return
+    names = list(dict.fromkeys(versions["model"]))
     model = st.segmented_control(
         t("models.which"),
-        list(dict.fromkeys(versions["model"])),
-        default=versions["model"].iat[0],
+        names,
         format_func=lambda name: t.named("model", _in_gold(name)),
-        key="model",
         required=True,
+        **address.one("model", names, forgets=["version", "prediction"]),
     )
     of = versions[versions["model"] == model]
+    numbers = list(of["version"])
     version = st.selectbox(
         t("models.version"),
-        list(of["version"]),
+        numbers,
         format_func=lambda name: _version(page, of, name),
-        key=f"version-{model}",
+        **address.one("version", numbers),
     )
     chosen = of[of["version"] == version].iloc[0]
     st.markdown(t.named("model_means", _in_gold(str(model))))
@@ -77,7 +78,7 @@ def _version(page: Page, versions: pd.DataFrame, name: str) -> str:
 
 def _comparison(page: Page, model: str, version: str) -> None:
     t = page.t
-    st.markdown(f"##### {t('models.figures_title')}")
+    st.markdown(f"## {t('models.figures_title')}")
     table = comparison(page.source.ask(models.figures, model, version))
     if table.empty:
         page.nothing("models.not_judged")
@@ -95,7 +96,7 @@ def _returned(page: Page, model: str, version: str) -> None:
     table = leaving.from_metrics(page.source.ask(models.figures, model, version))
     if table.empty:
         return
-    st.markdown(f"##### {t('models.returned_title')}")
+    st.markdown(f"## {t('models.returned_title')}")
     shown = leaving.readable(table, t)
     st.dataframe(shown, hide_index=True, width="stretch", key="table-returned")
     tables.download(shown, f"returned-{model}", t)
@@ -108,14 +109,18 @@ def _performance(page: Page, model: str) -> None:
     if rows.empty:
         page.nothing("models.no_performance")
         return
+    of_code = rows["prediction"] + "-" + rows["horizon_days"].astype(str)
     named = {
-        (str(name), int(days)): f"{t.named('column', str(name))} · {t.days(days)}"
-        for name, days in rows[["prediction", "horizon_days"]].itertuples(index=False)
+        code: f"{t.named('column', str(name))} · {t.days(days)}"
+        for code, name, days in zip(of_code, rows["prediction"], rows["horizon_days"], strict=True)
     }
     which = st.selectbox(
-        t("models.prediction"), list(named), format_func=named.__getitem__, key="prediction"
+        t("models.prediction"),
+        list(named),
+        format_func=named.__getitem__,
+        **address.one("prediction", list(named)),
     )
-    of = rows[(rows["prediction"] == which[0]) & (rows["horizon_days"] == which[1])]
+    of = rows[of_code == which]
     page.chart(
         plotting.calibration(
             of,
@@ -135,7 +140,7 @@ def _plots(page: Page, model: str, version: str) -> None:
     if plots.empty:
         page.nothing("models.no_plots")
         return
-    st.markdown(f"##### {t('models.plots_title')}")
+    st.markdown(f"## {t('models.plots_title')}")
     columns = st.columns(2)
     for number, plot in enumerate(plots.to_dict("records")):
         with columns[number % 2]:

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from customer360 import plotting
-from customer360.dashboard import charts, tables
+from customer360.dashboard import address, charts, tables
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries import retention
 from customer360.models.profit import Campaign, profit_curve
@@ -35,33 +35,38 @@ def _cohorts(page: Page) -> None:
     months = st.segmented_control(
         t("retention.cohorts_shown"),
         PERIODS,
-        default=PERIODS[0],
         format_func=lambda n: t("retention.months", months=n),
-        key="cohorts",
         required=True,
+        **address.one("cohorts", PERIODS),
     )
     rows = page.source.ask(retention.cohorts, page.as_of, months or PERIODS[0])
     later = rows[rows["months_since_first"] > 0]
     if later.empty:
         page.nothing("retention.no_cohorts")
         return
-    cells = later.assign(month=[f"{day:%Y-%m}" for day in later["cohort"]])
+    cells = later.assign(
+        month=[t.month(day) for day in later["cohort"]],
+        link=[page.customers_link(cohort=day) for day in later["cohort"]],
+    )
     page.chart(
-        charts.heat_map(
-            cells,
-            ("months_since_first", "month", "retention"),
-            titles=(t("axis.months_since_first"), t("axis.cohort"), t("axis.retention")),
-            percent=True,
-            height=max(220, 26 * cells["month"].nunique() + 70),
+        charts.opening(
+            charts.heat_map(
+                cells,
+                ("months_since_first", "month", "retention"),
+                titles=(t("axis.months_since_first"), t("axis.cohort"), t("axis.retention")),
+                percent=True,
+                height=max(220, 26 * cells["month"].nunique() + 70),
+            )
         ),
         "retention.cohort",
+        opens=True,
     )
     tables.download(rows, "cohorts", t)
 
 
 def _leaving(page: Page, risks: pd.DataFrame) -> None:
     t = page.t
-    st.markdown(f"##### {t('retention.list_title')}")
+    st.markdown(f"## {t('retention.list_title')}")
     days = page.source.ask(retention.horizon_days, page.as_of)
     columns = st.columns(3)
     for column, risk in zip(columns, ("high", "medium", "low"), strict=True):
@@ -72,6 +77,13 @@ def _leaving(page: Page, risks: pd.DataFrame) -> None:
             help=t("retention.risk_help", days=t.number(days)),
             border=True,
         )
+        if column.button(
+            t("retention.risk_customers", risk=t.named("risk", risk)),
+            icon=":material/arrow_forward:",
+            type="tertiary",
+            key=f"customers-{risk}",
+        ):
+            page.open_customers(risks=risk, sort="expected_loss")
     st.markdown(
         t(
             "retention.loss",
@@ -155,7 +167,7 @@ def _profit(page: Page) -> None:
 def _measured(page: Page) -> None:
     """What a past campaign with a control group did; that the success rate is assumed, without."""
     t, file = page.t, page.settings.uplift_file
-    st.markdown(f"##### {t('retention.uplift_title')}")
+    st.markdown(f"## {t('retention.uplift_title')}")
     if not file.exists():
         page.nothing("retention.no_uplift")
         return

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from customer360.contracts import Contract
-from customer360.dashboard import charts, tables
+from customer360.dashboard import address, charts, tables
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries import segments
 from customer360.table_names import RFM
@@ -21,21 +21,34 @@ def render(page: Page) -> None:
     t = page.t
     page.heading("segments")
     sizes = page.source.ask(segments.sizes, page.as_of)
-    shown = sizes.assign(name=[t.named("segment", name) for name in sizes["segment"]])
+    shown = sizes.assign(
+        name=[t.named("segment", name) for name in sizes["segment"]],
+        link=[page.customers_link(segments=name) for name in sizes["segment"]],
+    )
     page.chart(
-        charts.pairs(
-            shown,
-            "name",
-            {
-                "customer_share": t("column.customer_share"),
-                "revenue_share": t("column.revenue_share"),
-            },
-            x=t("axis.share"),
-            percent=True,
+        charts.opening(
+            charts.pairs(
+                shown,
+                "name",
+                {
+                    "customer_share": t("column.customer_share"),
+                    "revenue_share": t("column.revenue_share"),
+                },
+                x=t("axis.share"),
+                percent=True,
+            )
         ),
         "segments.sizes",
+        opens=True,
     )
-    tables.show(sizes, "segments", t, words={"segment": "segment"})
+    tables.show(
+        sizes,
+        "segments",
+        t,
+        words={"segment": "segment"},
+        on_open=lambda name: page.open_customers(segments=name),
+        opens="segment",
+    )
     with st.expander(t("segments.meanings")):
         st.markdown(
             "\n".join(
@@ -44,14 +57,21 @@ def render(page: Page) -> None:
             )
         )
     grid = page.source.ask(segments.grid, page.as_of)
+    links = [
+        page.customers_link(recency=recency, frequency=frequency)
+        for recency, frequency in zip(grid["r_score"], grid["f_score"], strict=True)
+    ]
     page.chart(
-        charts.heat_map(
-            grid,
-            ("r_score", "f_score", "customers"),
-            titles=(t("axis.recency"), t("axis.frequency"), t("axis.customers")),
-            descending=True,
+        charts.opening(
+            charts.heat_map(
+                grid.assign(link=links),
+                ("r_score", "f_score", "customers"),
+                titles=(t("axis.recency"), t("axis.frequency"), t("axis.customers")),
+                descending=True,
+            )
         ),
         "segments.grid",
+        opens=True,
     )
     tables.download(grid, "rfm-grid", t)
     _movement(page)
@@ -59,12 +79,14 @@ def render(page: Page) -> None:
 
 def _movement(page: Page) -> None:
     t = page.t
-    st.markdown(f"##### {t('segments.movement_title')}")
+    st.markdown(f"## {t('segments.movement_title')}")
     earlier = [day for day in page.published.as_of if day < page.as_of]
     if not earlier:
         page.nothing("segments.one_date")
         return
-    before = st.selectbox(t("segments.since"), earlier, format_func=t.day, key="since")
+    before = st.selectbox(
+        t("segments.since"), earlier, format_func=t.day, **address.one("since", earlier)
+    )
     moves = page.source.ask(segments.movement, before, page.as_of)
     stayed = moves[moves["segment"] == moves["segment_before"]]["customers"].sum()
     known = moves[moves["segment_before"].notna()]["customers"].sum()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from customer360.dashboard import charts, tables
+from customer360.dashboard import address, charts, tables
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries import overview, whales
 from customer360.language import CODED
@@ -32,12 +32,14 @@ def render(page: Page) -> None:
             border=True,
         )
     size = st.segmented_control(
-        t("whales.how_many"), SIZES, default=SIZES[0], key="whales", required=True
+        t("whales.how_many"), SIZES, required=True, **address.one("whales", SIZES)
     )
-    rows = page.source.ask(whales.largest, page.as_of, size or SIZES[0], page.economics())
-    st.markdown(f"##### {t('whales.list_title', customers=len(rows))}")
+    rows = page.with_names(
+        page.source.ask(whales.largest, page.as_of, size or SIZES[0], page.economics())
+    )
+    st.markdown(f"## {t('whales.list_title', customers=len(rows))}")
     tables.show(rows, "whales", t, words=CODED, on_open=page.open_customer)
-    page.customer_chooser(list(rows["customer_key"]), "whales")
+    page.customer_chooser(rows, "whales")
     page.about_actions(t("whales.list_explained", share=WHALE_SHARE))
     page.chart(
         charts.concentration(spread, x=t("axis.customers_share"), y=t("axis.value_share")),

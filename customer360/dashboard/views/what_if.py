@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import streamlit as st
 
-from customer360.dashboard.first_order import FirstOrder, answer, known_values, load
+from customer360.dashboard.first_order import Answer, FirstOrder, answer, known_values, load
 from customer360.dashboard.page import Page
 from customer360.dashboard.views.customers import plain
 from customer360.models.revenue.model import RevenueModel, RevenueModelError
+from customer360.models.revenue.rules import RULES
 from customer360.models.sealed import SECRET
 
 ICON, PLACE = "science", 80
+ABOUT = 0.1
+"""An answer that differs from the average by no more of itself is about the average."""
 
 
 def render(page: Page) -> None:
@@ -30,6 +34,7 @@ def render(page: Page) -> None:
     if model.kind == "none":
         page.nothing("what_if.untrained")
         return
+    _say_kind(page, model)
     order = _form(page, model)
     if order is not None:
         _answer(page, model, order)
@@ -45,6 +50,20 @@ def _model(page: Page) -> RevenueModel | None:
 @st.cache_resource(show_spinner=False, max_entries=4)
 def _loaded(pickle: str, modified: int, _secret: bytes | None) -> RevenueModel | None:
     return load(Path(pickle), _secret)
+
+
+def _say_kind(page: Page, model: RevenueModel) -> None:
+    """Say so where the model looks at nothing, or at little, of what the form asks."""
+    t = page.t
+    if not model.looks:
+        page.nothing("what_if.only_mean", mean=_inert(t.money(model.mean_revenue, 2)))
+    elif model.kind in RULES:
+        page.nothing("what_if.only_rule", rule=t.named("rival", model.kind))
+
+
+def _inert(amount: str) -> str:
+    """A dollar sign that Markdown does not take for a formula."""
+    return amount.replace("$", "\\$")
 
 
 def _form(page: Page, model: RevenueModel) -> FirstOrder | None:
@@ -143,7 +162,10 @@ def _answer(page: Page, model: RevenueModel, order: FirstOrder) -> None:
         border=True,
     )
     second.metric(
-        t("what_if.probability"), t.percent(prediction.purchase_probability, 0), border=True
+        t("what_if.probability"),
+        t.percent(prediction.purchase_probability, 0),
+        help=None if model.purchase is not None else t("what_if.base_rate"),
+        border=True,
     )
     third.metric(
         t("what_if.average"),
@@ -151,10 +173,23 @@ def _answer(page: Page, model: RevenueModel, order: FirstOrder) -> None:
         help=t("what_if.average_help"),
         border=True,
     )
-    st.markdown(f"##### {t('what_if.why')}")
-    if prediction.reasons:
-        why = (plain(t.reason(*reason)) for reason in prediction.reasons)
-        st.markdown("\n".join(f"{n}. {text}" for n, text in enumerate(why, 1)))
-    else:
-        st.markdown(t("what_if.no_reasons"))
-    st.caption(t("what_if.explained", days=prediction.horizon_days))
+    explained = ["what_if.most_buy_nothing" if _rarely(prediction) else "what_if.expectation"]
+    if model.purchase is None:
+        explained.append("what_if.base_rate")
+    if model.looks:
+        st.markdown(f"## {t('what_if.why')}")
+        if prediction.reasons:
+            why = (plain(t.reason(*reason)) for reason in prediction.reasons)
+            st.markdown("\n".join(f"{n}. {text}" for n, text in enumerate(why, 1)))
+            explained.append("what_if.reasons_compare")
+        else:
+            near = math.isclose(
+                prediction.expected_revenue, prediction.average_revenue, rel_tol=ABOUT
+            )
+            st.markdown(t("what_if.no_reasons" if near else "what_if.no_reasons_given"))
+    st.caption(" ".join(t(key, days=prediction.horizon_days) for key in explained))
+
+
+def _rarely(prediction: Answer) -> bool:
+    """Whether most customers of this kind buy nothing in the time that is predicted."""
+    return prediction.purchase_probability < 0.5

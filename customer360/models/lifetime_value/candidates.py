@@ -23,9 +23,6 @@ from customer360.models.lifetime_value.pareto_nbd import ParetoNbd
 from customer360.models.lifetime_value.scoring import LifetimeValueModel, frozen
 from customer360.models.notes import Note
 
-PAST_AVERAGE_MODEL = "fallback"
-"""Name among the candidates of the model without a fit: each customer's past average."""
-
 _CARRIED_ON = Note("past_average_is_carried_on")
 _MEAN_VALUE = Note("mean_order_value_is_used")
 _BETTER = Note("used_all_the_same")
@@ -38,9 +35,6 @@ FITTERS: dict[str, Fitter] = {
     ParetoNbd.kind: fit_pareto_nbd,
 }
 """The purchase models there are, the one to take without a holdout to choose by first."""
-
-AUTO = "auto"
-"""Choose the purchase model on the holdout."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +95,14 @@ def fitted(cells: Cells, kind: str, terms: Terms, *, at_boundary: bool = False) 
     _fit_purchases(candidate, cells, kind, at_boundary)
     _fit_values(candidate, cells)
     return candidate
+
+
+def fitted_all(
+    cells: Cells, kinds: Sequence[str], terms: Terms, *, at_boundary: bool = False
+) -> dict[str, Candidate]:
+    """Those of ``kinds`` whose purchases can be fitted; arguments as for `fitted`."""
+    attempts = {kind: fitted(cells, kind, terms, at_boundary=at_boundary) for kind in kinds}
+    return {kind: one for kind, one in attempts.items() if one.model.purchases}
 
 
 def _fit_purchases(candidate: Candidate, cells: Cells, kind: str, at_boundary: bool) -> None:

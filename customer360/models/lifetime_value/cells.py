@@ -34,6 +34,17 @@ class Cells:
     value_cells: pd.DataFrame
 
     @property
+    def customers(self) -> int:
+        """All that there are."""
+        return int(self.purchase_cells["customers"].sum())
+
+    @property
+    def history_days(self) -> int:
+        """Days since the first purchase of all; 0 without any."""
+        ages = self.purchase_cells["T"]
+        return int(ages.max()) if len(ages) else 0
+
+    @property
     def mean_order_value(self) -> float:
         """Net revenue of a purchase day over all customers; 0 without any."""
         cells = self.purchase_cells

@@ -1,229 +1,224 @@
-"""Choosing the purchase model: each is fitted to a calibration period, judged on the days after."""
+"""Choosing what tells of purchases and of revenue: purchase models, rules of thumb, or both.
+
+All are fitted to the days before a validation date and judged on those after it; the holdout that
+is reported takes no part. One purchase model is chosen for all (it says who is still a customer);
+then purchases and revenue each get that model alone, its blend with the past average and the last
+year carried on, or one rule of thumb.
+
+The blend is the weighted mean with the least squared error; its weights are at least 0 and 1
+together, so that a season of the validation days does not set the level (see `stacking`). Each half
+of the customers is judged by weights of the other. Within noise of the best the model alone goes
+first: it says the same of purchases, value, intervals and weeks to come. The blend goes before a
+rule: an average loses least where what was best yesterday is not best tomorrow.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
-from pyspark.sql import DataFrame
 
-from customer360.models.baselines import NAIVE_RULES, NaiveRules
-from customer360.models.evaluation import prefixed
-from customer360.models.lifetime_value import diagnostics
-from customer360.models.lifetime_value.candidates import (
-    PAST_AVERAGE_MODEL,
-    Candidate,
-    Terms,
-    fitted,
+from customer360.models.baselines import (
+    HIATUS_RULE,
+    LAST_YEAR,
+    PAST_AVERAGE,
+    POPULATION_AVERAGE,
+    NaiveRules,
 )
+from customer360.models.lifetime_value.candidates import Candidate, Terms, fitted_all
 from customer360.models.lifetime_value.cells import Cells
-from customer360.models.lifetime_value.scoring import LifetimeValueModel
-from customer360.models.lifetime_value.validation import (
-    HoldoutResult,
-    evaluate,
-    hiatus_days,
-    repeat_purchase_counts,
-)
 from customer360.models.notes import Note
+from customer360.models.paired import JUDGED_ROWS, Losses
+from customer360.models.sampling import halves
+from customer360.models.stacking import kept, weights_of
 
 log = logging.getLogger(__name__)
 
-CHAMPION = "champion"
-"""Name beside the candidates' of the model in use."""
+CHOSEN_BY = ("rmse", "normalized_gini")
+"""Budgets add expectations up, lists go by their order; not by the mean absolute error, which is
+least for a median: where most customers come back no more, for one who expects nobody to."""
 
+BLEND = "blend"
+BLENDED_RULES = (PAST_AVERAGE, LAST_YEAR)
+SINGLE_RULES = (LAST_YEAR, PAST_AVERAGE, HIATUS_RULE, POPULATION_AVERAGE)
+"""Rules that may stand in a model's place, in the order in which they are preferred."""
 
-@dataclass(frozen=True)
-class Holdout:
-    """The days after a calibration period, and what there is to judge by on them.
+AMOUNTS = ("purchases", "revenue")
 
-    Attributes:
-        features: ``gold/customer_features`` of ``calibration_as_of``: `HOLDOUT_FEATURES`.
-        customer_days: ``silver/customer_days``.
-        calibration_as_of: Last day of the calibration period.
-        days: Days after it that judge.
-    """
+SHORTEST_VALIDATION_DAYS = 7
+HISTORIES_OF_VALIDATION = 4
+"""The history up to the holdout has room for so many validation periods: three to fit on, and the
+last to choose by. With half of it young businesses have nothing that a model could be fitted to,
+as Olist."""
 
-    features: DataFrame
-    customer_days: DataFrame
-    calibration_as_of: date
-    days: int
-
-    @property
-    def last_day(self) -> date:
-        """Last day that judges."""
-        return self.calibration_as_of + timedelta(days=self.days)
+VALIDATION_ROWS = JUDGED_ROWS
+"""Customers on the driver to choose by, at most; as many as the bootstrap looks at."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The candidate that did best on the holdout, and what was measured of all.
+    """What tells of purchases and of revenue.
 
     Attributes:
-        chosen: The candidate.
-        at_boundary: No model inside its boundary could be had, and this one did better than past
-            averages all the same.
-        parameters: To log, as ``calibration_*``.
-        metrics: Of the chosen one, of the others, of the naive rules and of the champion.
-        notes: Who was no candidate and why, and what the chosen one's fit says.
-        tables: See `LifetimeValueTraining`.
-        cells: The customers of the calibration period with what they did in the holdout: see
-            `HoldoutResult`.
+        kinds: Purchase models, the chosen one first; the next stands in where it cannot be fitted.
+        at_boundary: The chosen one may be taken at a boundary of its likelihood.
+        purchases: Weights of rules of thumb in expected purchases; the rest is the model's.
+        revenue: Likewise in expected revenue.
+        losses: Of all on the validation days, by amount; empty where there were none.
+        notes: What a reader must know of the choice.
+        parameters: To log.
     """
 
-    chosen: Candidate
-    at_boundary: bool
-    parameters: dict[str, float | int | str]
-    metrics: dict[str, float]
-    notes: list[Note]
-    tables: dict[str, pd.DataFrame]
-    cells: pd.DataFrame
+    kinds: tuple[str, ...]
+    at_boundary: bool = False
+    purchases: Mapping[str, float] = field(default_factory=dict)
+    revenue: Mapping[str, float] = field(default_factory=dict)
+    losses: Mapping[str, Losses] = field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
+    parameters: Mapping[str, float | int | str] = field(default_factory=dict)
+
+    def metrics(self) -> dict[str, float]:
+        """RMSE on the validation days, ``validation_<candidate>_<amount>_rmse``."""
+        return {
+            f"validation_{name}_{amount}_rmse": float(value)
+            for amount, losses in self.losses.items()
+            for name, value in losses.by_figure["rmse"].iloc[0].items()
+        }
 
 
-def choose(
-    holdout: Holdout,
-    cells: Cells,
-    kinds: Sequence[str],
-    terms: Terms,
-    champion: LifetimeValueModel | None,
-) -> Choice:
-    """Fit each kind on the calibration period; the lowest RMSE of purchases on the holdout wins.
+@dataclass(frozen=True)
+class Validation:
+    """The days before the holdout that choose.
 
-    What is judged are expectations, and the mean squared error is what an expectation minimises.
+    Attributes:
+        as_of: Last day that models and rules know.
+        days: Days after it that judge.
+        rows: A sample of the customers, with what they did: see `validation.sampled`.
+        cells: All customers, as of that day.
+        rules: The naive rules over the days.
+    """
+
+    as_of: date
+    days: int
+    rows: pd.DataFrame
+    cells: Cells
+    rules: NaiveRules
+
+
+def validation_period(calibration_as_of: date, history_days: int, most: int) -> tuple[date, int]:
+    """Last day before the validation days, and how many they are; 0 where history is too short.
 
     Args:
-        holdout: The days that judge.
-        cells: The customers of the calibration period.
+        calibration_as_of: Last day of them, the holdout begins after it.
+        history_days: Days of history up to then.
+        most: Days of the holdout, which they shall not be longer than.
+    """
+    days = min(most, history_days // HISTORIES_OF_VALIDATION)
+    days = days if days >= SHORTEST_VALIDATION_DAYS else 0
+    return calibration_as_of - timedelta(days=days), days
+
+
+def simplest(kinds: Sequence[str]) -> Choice:
+    """Without days to choose by: the first purchase model that can be fitted, by itself."""
+    return Choice(tuple(kinds), notes=(Note("not_chosen_on_days"),) if len(kinds) > 1 else ())
+
+
+def choose(validation: Validation, kinds: Sequence[str], terms: Terms) -> Choice:
+    """Judge purchase models, rules of thumb and blends on the validation days.
+
+    A single kind has been asked for and is taken as it is, where it can be fitted.
+
+    Args:
+        validation: The days that choose.
         kinds: Purchase models, the one to take when all are alike first.
         terms: Unit of time, and the discount rate.
-        champion: Judged beside them, and not chosen.
     """
-    as_of = holdout.calibration_as_of
-    log.info("lifetime value: fitting %s up to %s", ", ".join(kinds), as_of)
-    attempts = {kind: fitted(cells, kind, terms) for kind in kinds}
-    inside = {kind: one for kind, one in attempts.items() if one.model.purchases}
-    edge = {} if inside else _at_boundary(cells, kinds, terms)
-    candidates = inside or edge | {PAST_AVERAGE_MODEL: attempts[kinds[0]]}
-    rules = NaiveRules(
-        holdout.days,
-        int(cells.purchase_cells["T"].max()),
-        cells.mean_rate,
-        cells.mean_order_value,
-        hiatus_days(holdout.customer_days, as_of),
+    log.info("lifetime value: choosing on the %d days after %s", validation.days, validation.as_of)
+    rows, inside = validation.rows, fitted_all(validation.cells, kinds, terms)
+    edge = {} if inside else fitted_all(validation.cells, kinds, terms, at_boundary=True)
+    candidates = inside or edge
+    if not candidates or not (rows["actual_purchases"] > 0).any():
+        return simplest(kinds)
+    if inside and len(kinds) == 1:
+        return Choice(tuple(kinds))
+    by_kind = {kind: _expectations(one, validation) for kind, one in candidates.items()}
+    kind = _losses({k: p for k, (p, _) in by_kind.items()}, rows["actual_purchases"]).choice(
+        list(candidates)
     )
-    log.info("lifetime value: judging on the %d days that follow", holdout.days)
-    models = {kind: candidate.model for kind, candidate in candidates.items()}
-    result = evaluate(
-        holdout.features,
-        holdout.customer_days,
-        models | ({CHAMPION: champion} if champion else {}),
-        as_of,
-        rules,
-    )
-    best = min(candidates, key=lambda kind: result.metrics[kind].get("purchases_rmse", np.inf))
-    chosen = candidates[best]
-    tables, tracking = _tables(holdout, result, chosen, best, cells)
-    not_fitted = [
-        Note("not_a_candidate", {"rival": kind, "why": attempt.why_not})
-        for kind, attempt in attempts.items()
-        if inside and kind not in inside
-    ]
+    ordered = (kind, *(other for other in kinds if other != kind))
+    facts: dict[str, float | int | str] = {
+        "validation_as_of": validation.as_of.isoformat(),
+        "validation_days": validation.days,
+    }
+    weights: dict[str, Mapping[str, float]] = {}
+    losses: dict[str, Losses] = {}
+    heard = False
+    for amount, by_model in zip(AMOUNTS, by_kind[kind], strict=True):
+        actual = rows[f"actual_{amount}"]
+        rules = _by_rules(validation, amount)
+        blend, all_weights = _blended(
+            {kind: by_model} | {r: rules[r] for r in BLENDED_RULES}, actual
+        )
+        losses[amount] = _losses({kind: by_model, BLEND: blend} | rules, actual)
+        chosen = losses[amount].choice((kind, BLEND, *SINGLE_RULES))
+        log.info("lifetime value: %s tells of %s", chosen, amount)
+        of_rules = {kind: {}, BLEND: {r: w for r, w in all_weights.items() if r != kind}}
+        weights[amount] = of_rules.get(chosen, {chosen: 1.0})
+        heard |= chosen == kind or (chosen == BLEND and kind in all_weights)
+        facts |= {f"blend_weight_{amount}_{name}": w for name, w in weights[amount].items()}
     return Choice(
-        chosen,
-        best in edge,
-        _parameters(as_of, chosen, inside, rules),
-        _metrics(result, candidates, inside, best) | tracking,
-        [
-            *not_fitted,
-            *(
-                Note("calibrated_by_fallback", {"why": why, "instead": instead})
-                for why, instead in chosen.fallbacks
-            ),
-            *(Note("on_calibration", {"why": note}) for note in chosen.notes),
-        ],
-        tables,
-        result.cells,
+        ordered,
+        bool(edge) and heard,
+        weights["purchases"],
+        weights["revenue"],
+        losses,
+        _noted(weights),
+        facts,
     )
 
 
-def _at_boundary(cells: Cells, kinds: Sequence[str], terms: Terms) -> dict[str, Candidate]:
-    """The candidates that a boundary of their likelihood still allows."""
-    attempts = {kind: fitted(cells, kind, terms, at_boundary=True) for kind in kinds}
-    return {kind: one for kind, one in attempts.items() if one.model.purchases}
+def _expectations(candidate: Candidate, validation: Validation) -> tuple[pd.Series, pd.Series]:
+    ahead = (float(validation.days),)
+    purchases, revenue = candidate.model.expectations(validation.rows, ahead)
+    return pd.Series(purchases[:, 0]), pd.Series(revenue[:, 0])
 
 
-def _parameters(
-    as_of: date, chosen: Candidate, inside: Mapping[str, Candidate], rules: NaiveRules
-) -> dict[str, float | int | str]:
-    parameters: dict[str, float | int | str] = {
-        "calibration_as_of": as_of.isoformat(),
-        "calibration_model": chosen.model.kind,
-        **{f"calibration_{name}": value for name, value in chosen.parameters.items()},
+def _by_rules(validation: Validation, amount: str) -> dict[str, pd.Series]:
+    rules, rows = validation.rules, validation.rows
+    rule = rules.purchases if amount == "purchases" else rules.revenue
+    return {name: pd.Series(rule(name, rows)) for name in SINGLE_RULES}
+
+
+def _losses(predictions: Mapping[str, pd.Series], actual: pd.Series) -> Losses:
+    return Losses.of(predictions, actual, CHOSEN_BY)
+
+
+def _blended(
+    parts: Mapping[str, pd.Series], actual: pd.Series
+) -> tuple[pd.Series, dict[str, float]]:
+    """What the blend says of each customer by the other half's weights, and the weights of all."""
+    rows, came = pd.DataFrame(parts), actual.to_numpy(dtype=float)
+    matrix, blend = rows.to_numpy(), np.empty(len(came))
+    for judged in halves(rows):
+        blend[judged] = matrix[judged] @ weights_of(matrix[~judged], came[~judged])
+    weights = dict(zip(parts, weights_of(matrix, came).tolist(), strict=True))
+    return pd.Series(blend), kept(weights)
+
+
+def _noted(weights: Mapping[str, Mapping[str, float]]) -> tuple[Note, ...]:
+    """How much rules of thumb say of each amount."""
+    said = {
+        amount: [Note("share_of_rule", {"rival": r, "share": w}) for r, w in each.items()]
+        for amount, each in weights.items()
+        if each
     }
-    if np.isfinite(rules.hiatus_days):
-        parameters["baseline_hiatus_rule_days"] = rules.hiatus_days
-    for kind, candidate in inside.items():
-        if candidate.model.purchases:
-            own = asdict(candidate.model.purchases)
-            parameters |= {f"calibration_{kind}_{name}": value for name, value in own.items()}
-    return parameters
-
-
-def _metrics(
-    result: HoldoutResult,
-    candidates: Mapping[str, Candidate],
-    inside: Mapping[str, Candidate],
-    best: str,
-) -> dict[str, float]:
-    """Figures by whose they are: the chosen one's without a prefix."""
-    figures = result.metrics
-    metrics = {f"calibration_{name}": value for name, value in candidates[best].metrics.items()}
-    for kind, candidate in inside.items():
-        likelihood = f"{kind}_log_likelihood"
-        metrics[f"calibration_{likelihood}"] = candidate.metrics[likelihood]
-    metrics |= figures[best]
-    for kind in candidates:
-        if kind != best:
-            metrics |= prefixed(f"candidate_{kind}", figures[kind])
-    if CHAMPION in figures:
-        metrics |= prefixed(CHAMPION, figures[CHAMPION])
-    for rule in NAIVE_RULES:
-        metrics |= prefixed(f"baseline_{rule}", figures[rule])
-    return metrics
-
-
-def _tables(
-    holdout: Holdout, result: HoldoutResult, chosen: Candidate, best: str, cells: Cells
-) -> tuple[dict[str, pd.DataFrame], dict[str, float]]:
-    """What the plots show, and the figures that come with the tables of a purchase model."""
-    model = chosen.model
-    tables = {
-        "purchases_by_frequency": diagnostics.purchases_by_frequency(
-            result.cells, model, holdout.days
-        ),
-        "purchases_by_recency": diagnostics.purchases_by_recency(result.cells, model, holdout.days),
-        "revenue_by_decile": result.deciles[best],
-    }
-    purchases, unit = model.purchases, model.time_unit_days
-    if purchases is None:
-        return tables, {}
-    repeat_purchases = repeat_purchase_counts(
-        holdout.customer_days, holdout.calibration_as_of, holdout.last_day
-    )
-    days = diagnostics.repeat_purchases_by_day(
-        cells.purchase_cells, purchases, unit, repeat_purchases, holdout.days
-    )
-    buyers = diagnostics.buyers_by_probability_alive(result.cells, purchases, unit, holdout.days)
-    tables |= {
-        "tracking": diagnostics.tracking_by_week(days),
-        "frequency_histogram": diagnostics.frequency_histogram(
-            cells.purchase_cells, purchases, unit
-        ),
-        "buyers_by_probability_alive": buyers,
-    }
-    metrics = diagnostics.tracking_metrics(days)
-    metrics["buyers_calibration_error"] = diagnostics.calibration_error(buyers)
-    return tables, metrics
+    notes = []
+    if "purchases" in said:
+        notes.append(Note("rules_in_purchases", {"rules": said["purchases"]}))
+    if "revenue" in said:
+        notes.append(Note("rules_in_revenue", {"rules": said["revenue"]}))
+    return tuple(notes)

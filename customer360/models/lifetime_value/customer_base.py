@@ -5,6 +5,9 @@ alive a, expected purchases m while alive and posterior shape n of its rate, pur
 have variance a m + a m^2 (1 + 1/n) - (a m)^2: Poisson, a Gamma rate, and alive or not. Errors of
 the parameters are the same for all customers and do not average out; they come from the spread of
 the whole total over `intervals.cubature_models`.
+
+Where rules of thumb have a say (`blend`), they add the same every week, and each week is as
+uncertain, in proportion, as the purchase model's own.
 """
 
 from __future__ import annotations
@@ -26,7 +29,12 @@ from customer360.models.lifetime_value.intervals import (
 )
 from customer360.models.lifetime_value.maximise import NotFittedError
 from customer360.models.lifetime_value.purchase_model import Floats, PurchaseModel
-from customer360.models.lifetime_value.scoring import LifetimeValueModel
+from customer360.models.lifetime_value.scoring import (
+    LifetimeValueModel,
+    discounted_year,
+    discounts,
+    month_ends,
+)
 from customer360.models.notes import Note
 
 WEEK_DAYS = 7
@@ -56,12 +64,16 @@ class Forecast:
 
 @dataclass(frozen=True)
 class _Totals:
-    """Sums over customers for one set of parameters: a value a week, and over the whole life."""
+    """Sums over customers for one set of parameters.
+
+    A value a week; what the year and the whole life bring, discounted.
+    """
 
     purchases: Floats
     revenue: Floats
     purchase_variance: Floats
     revenue_variance: Floats
+    year: float
     equity: float
 
 
@@ -85,16 +97,24 @@ def _totals(
     """Sums for ``purchases`` as the model of how often."""
     unit, rate = model.time_unit_days, model.discount_rate
     ends = np.arange(1, weeks + 1) * WEEK_DAYS / unit
+    # The discounted year is asked for by rules of thumb alone.
+    months = np.asarray(month_ends() if model.blend else ()) / unit
+    discount = discounts(model.annual_discount_rate)[: len(months)]
 
     def while_alive(frequency: Floats, age_days: Floats) -> Floats:
         age = age_days / unit
-        by_end = purchases.expected_purchases_if_alive(
-            ends[None, :], frequency[:, None], age[:, None]
+        by_end, by_month = np.split(
+            purchases.expected_purchases_if_alive(
+                np.concatenate([ends, months])[None, :], frequency[:, None], age[:, None]
+            ),
+            [weeks],
+            axis=1,
         )
+        year = np.diff(by_month, axis=1, prepend=0.0) @ discount
         residual = np.full(len(age), np.nan)
         if rate > 0:
             residual = purchases.discounted_purchases_if_alive(rate, frequency, age)
-        return np.column_stack([np.diff(by_end, axis=1, prepend=0.0), residual])
+        return np.column_stack([np.diff(by_end, axis=1, prepend=0.0), year, residual])
 
     scales = [getattr(purchases, name) for name in purchases.time_parameters]
     table = AgeTable(while_alive, min(scales) * unit)
@@ -115,17 +135,18 @@ def _totals(
         over((alive * shape - alive**2) * order_value**2),
     )
     sums = np.zeros((4, weeks))
-    equity = 0.0
+    of_year = equity = 0.0
     for i in range(0, len(pairs), _AT_ONCE):
         some = slice(i, i + _AT_ONCE)
         expected = table.at(pairs[some] >> 32, pairs[some] & 0xFFFFFFFF)
-        week, residual = expected[:, :-1], expected[:, -1]
+        week, year, residual = expected[:, :-2], expected[:, -2], expected[:, -1]
         sums[0] += linear[some] @ week
         sums[1] += spent[some] @ week
         sums[2] += linear[some] @ week + square[some] @ week**2
         sums[3] += spent_linear[some] @ week + spent_square[some] @ week**2
+        of_year += float(spent[some] @ year)
         equity += float(spent[some] @ residual)
-    return _Totals(sums[0], sums[1], sums[2], sums[3], equity)
+    return _Totals(sums[0], sums[1], sums[2], sums[3], of_year, equity)
 
 
 def _new(
@@ -155,7 +176,8 @@ def forecast(
         model: Fitted; covariances make the intervals allow for errors of the parameters.
         cells: Columns ``frequency``, ``recency``, ``T`` (days), ``customers`` (count) and
             ``monetary_value``: mean over the cell's customers, which is all that their expected
-            spend depends on.
+            spend depends on. Where rules of thumb have a say, means of `blend.RULE_FEATURES` too,
+            amounts below 0 taken for 0.
         new_customers: Customers expected to buy for the first time: a week, or for each week.
         weeks: How many weeks.
 
@@ -203,7 +225,10 @@ def forecast(
         by_model = np.stack([getattr(one, name) for one in others], axis=1)
         whole = variance + deviation(by_model) ** 2 + (loose * mean) ** 2
         low, high = _bounds(mean, whole)
-        table[name], table[f"{name}_low"], table[f"{name}_high"] = mean, low, high
+        with_rules = _with_rules(model, cells, name, mean)
+        share = np.divide(with_rules, mean, out=np.ones(weeks), where=mean > 0)
+        table[name] = with_rules
+        table[f"{name}_low"], table[f"{name}_high"] = low * share, high * share
     if new_customers is not None:
         arrivals = np.asarray(new_customers, dtype=float)
         if arrivals.ndim == 0:
@@ -211,9 +236,30 @@ def forecast(
         if len(arrivals) != weeks:
             raise ValueError(f"new_customers has {len(arrivals)} weeks, the forecast {weeks}")
         table["new_purchases"], table["new_revenue"] = _new(model, model.purchases, arrivals)
+    equity = best.equity + _more_of_the_year(model, cells, best.year)
     equity_low = equity_high = float("nan")
     if model.purchases_covariance is not None and best.equity > 0:
         logs = np.log([one.equity for one in others])
         factor = float(np.exp(Z * np.hypot(np.std(logs), loose_value)))
-        equity_low, equity_high = best.equity / factor, best.equity * factor
-    return Forecast(table, best.equity, equity_low, equity_high)
+        equity_low, equity_high = equity / factor, equity * factor
+    return Forecast(table, equity, equity_low, equity_high)
+
+
+def _with_rules(
+    model: LifetimeValueModel, cells: pd.DataFrame, amount: str, by_model: Floats
+) -> Floats:
+    """Purchases or revenue a week of all customers, with what rules of thumb carry on."""
+    if model.blend is None:
+        return by_model
+    carried_on = float(cells["customers"].to_numpy(dtype=float) @ model.blend.a_day(amount, cells))
+    return model.blend.of_model(amount) * by_model + carried_on * WEEK_DAYS
+
+
+def _more_of_the_year(model: LifetimeValueModel, cells: pd.DataFrame, by_model: float) -> float:
+    """What the coming year brings more with rules of thumb than by the model alone, discounted."""
+    if model.blend is None:
+        return 0.0
+    carried_on = float(
+        cells["customers"].to_numpy(dtype=float) @ model.blend.a_day("revenue", cells)
+    ) * discounted_year(model.annual_discount_rate)
+    return carried_on + (model.blend.of_model("revenue") - 1) * by_model

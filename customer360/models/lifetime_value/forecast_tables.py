@@ -9,6 +9,7 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from customer360.models.lifetime_value.blend import RULE_FEATURES
 from customer360.models.lifetime_value.customer_base import WEEK_DAYS, Forecast, forecast
 from customer360.models.lifetime_value.scoring import LifetimeValueModel
 
@@ -34,18 +35,29 @@ def base_cells(features: DataFrame) -> DataFrame:
         features: ``gold/customer_features`` of one date.
 
     Returns:
-        ``frequency``, ``recency``, ``T`` (days), ``customers`` (count) and ``monetary_value``
-        (mean over the cell's customers, from sums of cents: exact in any order of rows).
+        ``frequency``, ``recency``, ``T`` (days), ``customers`` (count), ``monetary_value`` and
+        `RULE_FEATURES`, amounts below 0 taken for 0: means over the cell's customers, from sums
+        of cents and days: exact in any order of rows.
     """
     spent_cents = F.round(F.col("monetary_value") * F.col("frequency") * 100).cast("bigint")
     repeats = F.col("frequency") * F.col("customers")
+    # A purchase day counts for as many hundredths as a unit of currency: whole numbers both.
+    hundredths = {
+        name: F.sum(F.greatest(F.round(F.col(name) * 100).cast("bigint"), F.lit(0)))
+        for name in RULE_FEATURES
+    }
     return (
         features.groupBy("frequency", "recency", "T")
-        .agg(F.count("*").alias("customers"), F.sum(spent_cents).alias("cents"))
+        .agg(
+            F.count("*").alias("customers"),
+            F.sum(spent_cents).alias("cents"),
+            *(total.alias(name) for name, total in hundredths.items()),
+        )
         .withColumn(
             "monetary_value",
             F.when(F.col("frequency") > 0, F.col("cents") / 100 / repeats).otherwise(0.0),
         )
+        .withColumns({name: F.col(name) / 100 / F.col("customers") for name in RULE_FEATURES})
         .drop("cents")
     )
 

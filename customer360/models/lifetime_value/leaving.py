@@ -5,9 +5,9 @@ customer's own gaps between purchases. *Has left* is the probability that nothin
 year, long enough for slow buyers too. *No purchase in the next N days* is the churn model's, and
 says as much about the horizon as about the customer.
 
-Purchase models tell who is alive by assuming how people leave, and are too sure at the ends: of
-CDNOW's customers whom BG/NBD takes for gone with 90 % or more, one in four came back within half a
-year. So who is gone is fitted to who came back:
+Purchase models tell who is alive by assuming how people leave, and are too sure at the ends: of the
+customers in CDNOW's full file whom BG/NBD, fitted to 1997, takes for gone with 90 % or more, one in
+four came back in the half year after it. So who is gone is fitted to who came back:
 
     P(buys in the next w) = (1 - P(gone)) x P(buys in w | alive)
 

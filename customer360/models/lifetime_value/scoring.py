@@ -9,16 +9,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from customer360.models.baselines import PAST_AVERAGE, YEAR_DAYS, past_average_purchases
+from customer360.models.baselines import (
+    PAST_AVERAGE,
+    YEAR_DAYS,
+    NaiveRules,
+    past_average_purchases,
+)
 from customer360.models.lifetime_value.age_table import AgeTable
 from customer360.models.lifetime_value.beta_geometric import BgNbd, MbgNbd
+from customer360.models.lifetime_value.blend import RULE_FEATURES, Blend
 from customer360.models.lifetime_value.gamma_gamma import GammaGamma
 from customer360.models.lifetime_value.intervals import (
     NEGLIGIBLE_DEVIATION,
@@ -71,6 +77,8 @@ FIGURES = tuple(
 
 LEAVING_FIGURES = ("has_left", "overdue", "expected_gap_days", "revenue_if_kept_365d")
 """Columns of `LifetimeValueModel.predict` about leaving; see `leaving`."""
+MODEL_FEATURES = ("frequency", "recency", "T", "monetary_value")
+"""Columns of gold/customer_features that purchase models and Gamma-Gamma read."""
 
 PURCHASE_MODELS: dict[str, type[BgNbd | MbgNbd | ParetoNbd]] = {
     model.kind: model for model in (BgNbd, MbgNbd, ParetoNbd)
@@ -104,6 +112,7 @@ class LifetimeValueModel:
         purchases_covariance: Of the log-parameters of ``purchases``; ``None`` = not known.
         values_covariance: Of the log-parameters of ``values``; ``None`` = not known.
         leaving: Who is gone, fitted to who came back; ``None`` = as ``purchases`` has it.
+        blend: What rules of thumb have to say beside; ``None`` = nothing.
     """
 
     time_unit_days: int
@@ -114,12 +123,19 @@ class LifetimeValueModel:
     purchases_covariance: Covariance | None = None
     values_covariance: Covariance | None = None
     leaving: Leaving | None = None
+    blend: Blend | None = None
 
     @property
     def kind(self) -> str:
-        """Short name of what is inside, for example ``bg_nbd+gamma_gamma``."""
+        """Short name of what is inside: ``bg_nbd+gamma_gamma``, then the rules of thumb."""
         how_often = self.purchases.kind if self.purchases else PAST_AVERAGE
-        return f"{how_often}+{'gamma_gamma' if self.values else 'mean_order_value'}"
+        how_much = "gamma_gamma" if self.values else "mean_order_value"
+        return "+".join((how_often, how_much, *(self.blend.names if self.blend else ())))
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Columns of ``gold/customer_features`` that this very model reads."""
+        return (*MODEL_FEATURES, *(RULE_FEATURES if self.blend else ()))
 
     @property
     def discount_rate(self) -> float:
@@ -135,16 +151,49 @@ class LifetimeValueModel:
             features["frequency"], features["recency"] / unit, features["T"] / unit
         )
 
+    def at(self, history_days: int) -> LifetimeValueModel:
+        """The same when the business is so many days old; only rules of thumb ask for it."""
+        return replace(self, blend=self.blend.at(history_days)) if self.blend else self
+
     def expected_purchases(
         self, features: pd.DataFrame, days: Sequence[float], known: KnownExpectations | None = None
     ) -> Floats:
         """Expected purchases in the next ``days``: a row a customer, a column a horizon.
 
         Args:
-            features: Columns ``frequency``, ``recency`` and ``T``, in days.
+            features: Columns ``frequency``, ``recency`` and ``T``, in days; of a blend also
+                ``purchase_days_365d``.
             days: Horizons in days.
             known: Reused between batches of one job, so that each (frequency, T) is computed once.
         """
+        by_model = self._by_model(features, days, known)
+        if self.blend is None:
+            return by_model
+        return self.blend.expected("purchases", by_model, features, days)
+
+    def expectations(
+        self, features: pd.DataFrame, days: Sequence[float], known: KnownExpectations | None = None
+    ) -> tuple[Floats, Floats]:
+        """Expected purchases and revenue in the next ``days``, in the shape of the former.
+
+        Args:
+            features: The columns `features`.
+            days: As for `expected_purchases`.
+            known: As for `expected_purchases`.
+        """
+        purchases = self._by_model(features, days, known)
+        revenue = purchases * self.expected_order_value(features)[:, None]
+        if self.blend is None:
+            return purchases, revenue
+        return (
+            self.blend.expected("purchases", purchases, features, days),
+            self.blend.expected("revenue", revenue, features, days),
+        )
+
+    def _by_model(
+        self, features: pd.DataFrame, days: Sequence[float], known: KnownExpectations | None
+    ) -> Floats:
+        """Expected purchases without rules of thumb, but for the fallback's own."""
         if self.purchases is None:
             return past_average_purchases(
                 features[["frequency"]], features[["T"]], 1.0
@@ -174,10 +223,12 @@ class LifetimeValueModel:
         customer's own figure will lie; those of the other two say how well they are known
         (`intervals`).
         What a fallback or a missing covariance leaves unknown is NaN, as is the residual value
-        without discounting, which may be infinite.
+        without discounting, which may be infinite. With rules of thumb expected revenue is a
+        weighted mean of its own, not purchases x order value: see `blend`.
 
         Args:
-            features: Columns ``frequency``, ``recency``, ``T`` (days) and ``monetary_value``.
+            features: The columns `features`: ``frequency``, ``recency``, ``T`` (days) and
+                ``monetary_value``, and what rules of thumb read.
             known: Reused between batches of one job.
         """
         known = known or KnownScores(self)
@@ -213,7 +264,11 @@ class LifetimeValueModel:
         for name in ("has_left", "overdue", "expected_gap_days"):
             figures[name] = cells[name]
         figures["revenue_if_kept_365d"] = cells["kept_365"] * order_value
-        return pd.DataFrame(figures, index=features.index)
+        scores = pd.DataFrame(figures, index=features.index)
+        if self.blend is None:
+            return scores
+        year = discounted_year(self.annual_discount_rate)
+        return self.blend.applied(scores, features, HORIZONS, year)
 
     def _order_value(self, features: pd.DataFrame) -> tuple[Floats, Floats]:
         """Expected order value, and what is not known of its logarithm (NaN = nothing known)."""
@@ -258,13 +313,25 @@ class LifetimeValueModel:
             given["purchases"] = None
         for name in ("purchases_covariance", "values_covariance"):
             given[name] = frozen(given.get(name))
-        leaving = Leaving.from_dict(given.pop("leaving", None))
-        return cls(values=GammaGamma(**values) if values else None, leaving=leaving, **given)
+        given["leaving"] = Leaving.from_dict(given.get("leaving"))
+        if blend := given.get("blend"):
+            given["blend"] = Blend(**(blend | {"rules": NaiveRules(**blend["rules"])}))
+        return cls(values=GammaGamma(**values) if values else None, **given)
 
 
 def month_ends() -> tuple[float, ...]:
     """Days from now to the end of each of the next twelve months of a twelfth of 365 days."""
     return tuple(YEAR_DAYS * month / MONTHS for month in range(1, MONTHS + 1))
+
+
+def discounts(annual_discount_rate: float) -> Floats:
+    """What money at the end of each of the next twelve months is worth today."""
+    return np.asarray((1 + annual_discount_rate) ** (-np.arange(1, MONTHS + 1) / MONTHS))
+
+
+def discounted_year(annual_discount_rate: float) -> float:
+    """The days of a year, each by the discount of its month."""
+    return float(YEAR_DAYS * discounts(annual_discount_rate).mean())
 
 
 class _Rows:
@@ -367,7 +434,7 @@ class KnownScores:
             days[None, :] / unit, frequency[:, None], age[:, None]
         )
         horizons, life, months = np.split(expected, [len(self._horizons), -MONTHS], axis=1)
-        discount = (1 + model.annual_discount_rate) ** (-np.arange(1, MONTHS + 1) / MONTHS)
+        discount = discounts(model.annual_discount_rate)
         year = np.diff(months, axis=1, prepend=0.0) @ discount
         residual = np.full(len(age), np.nan)
         if rate > 0:
@@ -390,13 +457,12 @@ class KnownScores:
         """The fallback: past averages, of which nothing more is known."""
         unknown = np.full(len(frequency), np.nan)
         rate = past_average_purchases(frequency, age_days, 1.0)
-        discount = (1 + self._model.annual_discount_rate) ** (-np.arange(1, MONTHS + 1) / MONTHS)
         figures = dict.fromkeys(("alive", "alive_low", "alive_high"), unknown)
         for days in self._horizons:
             figures[f"purchases_{days}"] = rate * days
             for name in ("purchases", "revenue"):
                 figures |= {f"{name}_{days}{end}": unknown for end in ("_low", "_high")}
-        figures["year"] = rate * YEAR_DAYS * float(discount.mean())
+        figures["year"] = rate * discounted_year(self._model.annual_discount_rate)
         more = ("year_low", "year_high", "residual", "residual_low", "residual_high")
         return figures | dict.fromkeys((*more, *LEAVING_CELLS), unknown)
 
@@ -497,7 +563,7 @@ def predictive_intervals(
 
     Args:
         model: Fitted, with covariances if parameters are to count.
-        features: Columns ``frequency``, ``recency``, ``T`` (days) and ``monetary_value``.
+        features: The model's ``features``.
         days: Horizon in days.
 
     Returns:
@@ -506,6 +572,17 @@ def predictive_intervals(
     """
     scores = KnownScores(model, (days,)).of(features)
     scale = model.spend_scale(features)
-    bounds = {f"purchases_{end}": scores[f"purchases_{days}_{end}"] for end in ("low", "high")}
-    bounds |= {f"revenue_{end}": scores[f"revenue_{days}_{end}"] * scale for end in ("low", "high")}
-    return pd.DataFrame(bounds, index=features.index)
+    found = {f"purchases_{end}": scores[f"purchases_{days}_{end}"] for end in ("low", "high")}
+    found |= {f"revenue_{end}": scores[f"revenue_{days}_{end}"] * scale for end in ("low", "high")}
+    if model.blend is not None:
+        purchases = scores[f"purchases_{days}"]
+        means = {
+            "purchases": purchases,
+            "revenue": purchases * model.expected_order_value(features),
+        }
+        for amount, mean in means.items():
+            by_model = (mean, found[f"{amount}_low"], found[f"{amount}_high"])
+            carried_on = model.blend.a_day(amount, features) * days
+            _, low, high = model.blend.bounded(amount, by_model, carried_on)
+            found[f"{amount}_low"], found[f"{amount}_high"] = low, high
+    return pd.DataFrame(found, index=features.index)

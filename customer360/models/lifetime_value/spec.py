@@ -30,8 +30,9 @@ class LifetimeValueSpec(ModelSpec["LifetimeValueModel"]):
 
     name = "lifetime_value"
     description = (
-        "BG/NBD, MBG/NBD or Pareto/NBD, and Gamma-Gamma: who is still a customer, how often "
-        "each will buy and what each is worth. Judged on a holdout period, beside naive rules."
+        "BG/NBD, MBG/NBD or Pareto/NBD, and Gamma-Gamma, with rules of thumb beside where these "
+        "come nearer: who is still a customer, how often each will buy and what each is worth. "
+        "Judged on a holdout period, beside naive rules."
     )
     kinds = frozenset({"python", "mlflow"})
     scores = table_names.LIFETIME_VALUE
@@ -68,10 +69,10 @@ class LifetimeValueSpec(ModelSpec["LifetimeValueModel"]):
 
     @property
     def numeric_features(self) -> tuple[str, ...]:
-        """The history of purchases in four numbers."""
-        from customer360.models.lifetime_value.validation import MODEL_FEATURES
+        """The history of purchases in four numbers, and what rules of thumb carry on."""
+        from customer360.models.lifetime_value.validation import HOLDOUT_FEATURES
 
-        return MODEL_FEATURES
+        return HOLDOUT_FEATURES
 
     @property
     def categorical_features(self) -> tuple[str, ...]:
@@ -101,6 +102,10 @@ class LifetimeValueSpec(ModelSpec["LifetimeValueModel"]):
                 ("Revenue a customer, mean absolute error", "revenue_mae"),
             )
         )
+
+    def features_of(self, model: LifetimeValueModel) -> tuple[str, ...]:
+        """Without those of rules of thumb where they have no say."""
+        return model.features
 
     def promotion_figure(self, settings: Settings) -> str:
         """As set; an error of purchases or of revenue."""

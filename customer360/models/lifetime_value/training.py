@@ -1,7 +1,8 @@
 """One training of lifetime value: a purchase model for how often, Gamma-Gamma for how much.
 
-`cells` counts the customers, `candidates` fits the models to them, `choosing` judges them on a
-holdout; the models are in `beta_geometric`, `pareto_nbd` and `gamma_gamma`.
+`cells` counts the customers, `candidates` fits the models to them, `choosing` chooses among these
+and rules of thumb on days before the holdout, `judging` judges the choice on the holdout; the
+models are in `beta_geometric`, `pareto_nbd` and `gamma_gamma`, what rules say beside in `blend`.
 
 Known property: under BG/NBD customers can only leave after a repeat purchase, so a one-time buyer
 is alive with probability exactly 1 (lifetimes #165, #212, #239). Their expected purchases are low
@@ -11,7 +12,7 @@ all the same; read those.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 
@@ -22,16 +23,25 @@ from pyspark.sql import DataFrame
 from customer360.gold.customer_features import customer_features
 from customer360.models.examples import made_up_customers
 from customer360.models.lifetime_value import diagnostics
-from customer360.models.lifetime_value.candidates import FITTERS, Candidate, Terms, first_fitted
-from customer360.models.lifetime_value.cells import Cells, cells_of
-from customer360.models.lifetime_value.choosing import Choice, Holdout, choose
+from customer360.models.lifetime_value.candidates import FITTERS, Terms, first_fitted
+from customer360.models.lifetime_value.cells import cells_of
+from customer360.models.lifetime_value.choosing import (
+    VALIDATION_ROWS,
+    Validation,
+    choose,
+    simplest,
+    validation_period,
+)
+from customer360.models.lifetime_value.judging import Holdout, Judgement, judge, with_rules
 from customer360.models.lifetime_value.leaving import Returns, Told, tell
 from customer360.models.lifetime_value.maximise import NotFittedError
 from customer360.models.lifetime_value.scoring import LifetimeValueModel
 from customer360.models.lifetime_value.validation import (
     HOLDOUT_FEATURES,
-    MODEL_FEATURES,
-    returning_cells,
+    holdout_rows,
+    naive_rules,
+    outcome_cells,
+    sampled,
 )
 from customer360.models.notes import Note
 from customer360.models.training import Training
@@ -42,7 +52,7 @@ log = logging.getLogger(__name__)
 SHORTEST_HOLDOUT_DAYS = 14
 
 AUTO = "auto"
-"""Choose the purchase model on the holdout."""
+"""Choose among purchase models, rules of thumb and blends on days before the holdout."""
 
 WEEKLY = Terms()
 
@@ -56,11 +66,14 @@ class LifetimeValueTraining(Training[LifetimeValueModel]):
         calibration_model: Fitted to everything up to the holdout's start: the one judged.
         parameters: Flat, to log: settings, dates, fitted parameters (``r`` … of the published
             model, ``calibration_r`` … of the judged one, ``calibration_bg_nbd_r`` … of each
-            candidate, ``se_r`` … standard errors).
+            candidate, ``se_r`` … standard errors), ``blend_weight_<amount>_<rule>``.
         metrics: Flat: figures on the holdout, ``purchases_*`` and ``revenue_*`` of the model,
-            ``candidate_<kind>_purchases_*`` … of those not chosen,
+            ``candidate_<kind>_purchases_*`` … of purchase models alone that were not chosen,
             ``baseline_<name>_purchases_*`` … of the naive rules; all a customer where not a
-            total. ``tracking_calibration_*`` and ``tracking_holdout_*``: repeat purchases of the
+            total. ``paired_<name>_purchases_mae`` …: what the model loses more than each of them.
+            ``purchases_coverage`` and ``revenue_coverage``: share of the customers within their
+            90 % intervals. ``validation_<name>_purchases_rmse`` …: by which it was chosen.
+            ``tracking_calibration_*`` and ``tracking_holdout_*``: repeat purchases of the
             calibration's customers by the end of each, ``actual`` and ``expected``.
             ``buyers_calibration_error``: see `diagnostics.calibration_error`. ``returned_*``: who
             came back in the holdout, see `leaving.Told`.
@@ -128,7 +141,7 @@ def train(
     terms: Terms = WEEKLY,
     champion: tuple[LifetimeValueModel, date] | None = None,
 ) -> LifetimeValueTraining:
-    """Calibrate, judge on the holdout, then refit to everything up to ``as_of`` for publishing.
+    """Choose, calibrate, judge on the holdout, then refit to everything up to ``as_of``.
 
     A part that cannot be fitted (too few who came back, no convergence) is replaced by a stated
     fallback; the training never fails for want of data.
@@ -136,55 +149,73 @@ def train(
     Args:
         customer_days: ``silver/customer_days``.
         as_of: Last day used.
-        model: Purchase model, one of `FITTERS`; `AUTO` takes the one that does best on the
-            holdout, BG/NBD without a holdout.
+        model: Purchase model, one of `FITTERS`, taken without rules of thumb where it can be
+            fitted; `AUTO` chooses on days before the holdout, and takes BG/NBD without these.
         holdout_days: Days before ``as_of`` kept for judging; shortened to half of the history
             when that is less, and said so in ``notes``.
         terms: Unit of time, and the discount rate.
         champion: The judged model of the champion's own training, and the last day that it saw:
             judged on the same holdout, as ``champion_*``, unless it has seen some of it.
     """
-    holdout_length, notes = _holdout_length(customer_days, as_of, holdout_days)
+    history_days = _history_days(customer_days, as_of)
+    holdout_length, notes = _holdout_length(history_days, holdout_days)
+    kinds = tuple(FITTERS) if model == AUTO else (model,)
     calibration_as_of = as_of - timedelta(days=holdout_length) if holdout_length else None
-    dates = [as_of] if calibration_as_of is None else [calibration_as_of, as_of]
+    validation_as_of, validation_length = validation_period(
+        calibration_as_of or as_of, history_days - holdout_length, holdout_length
+    )
+    dates = {as_of, calibration_as_of or as_of, validation_as_of}
     features = (
-        customer_features(customer_days, dates)
+        customer_features(customer_days, sorted(dates))
         .select("as_of", "customer_key", *HOLDOUT_FEATURES)
         .persist()
     )
-    kinds = tuple(FITTERS) if model == AUTO else (model,)
+    judgement: Judgement | None = None
     try:
-        cells = cells_of(features, dates)
-        choice: Choice | None = None
+        cells = cells_of(features, sorted(dates))
+        choice, came_back = simplest(kinds), None
+        if validation_length:
+            known = cells[validation_as_of]
+            period = (customer_days, validation_as_of, validation_length)
+            later = holdout_rows(features, *period)
+            rows = sampled(later, known.customers, VALIDATION_ROWS)
+            came_back = outcome_cells(later)
+            rules = naive_rules(known, *period)
+            validation = Validation(validation_as_of, validation_length, rows, known, rules)
+            choice = choose(validation, kinds, terms)
         if calibration_as_of:
-            choice = choose(
+            judgement = judge(
                 Holdout(features, customer_days, calibration_as_of, holdout_length),
                 cells[calibration_as_of],
-                kinds,
+                choice,
                 terms,
                 champion[0] if champion and champion[1] <= calibration_as_of else None,
             )
-            notes += choice.notes
+            notes += judgement.notes
     finally:
         features.unpersist()
-    published = _published(cells[as_of], kinds, terms, choice)
-    judged = choice.chosen.model if choice else None
-    told: dict[str, float] = {}
-    if choice and judged and judged.purchases and published.model.purchases:
-        leaving = _leaving(customer_days, choice, holdout_length, dates[0])
-        judged = replace(judged, leaving=leaving.judged)
-        published.model = replace(published.model, leaving=leaving.published)
-        told = leaving.metrics
-    tables = dict(choice.tables) if choice else {}
+    published = first_fitted(cells[as_of], choice.kinds, terms, at_boundary=choice.at_boundary)
+    if choice.purchases or choice.revenue:
+        rules = naive_rules(cells[as_of], customer_days, as_of, 1)
+        published.model = with_rules(published.model, choice, rules)
+    judged = judgement.model if judgement else None
+    told: Told | None = None
+    if judgement and published.model.purchases:
+        told = _told(judgement, holdout_length, came_back, validation_length)
+    if told and judged:
+        judged = replace(judged, leaving=told.judged)
+        published.model = replace(published.model, leaving=told.published)
+    tables = dict(judgement.tables) if judgement else {}
     counts = cells[as_of].purchase_cells
     if published.model.purchases and (counts["frequency"] > 0).any():
         tables["probability_alive"] = diagnostics.alive_histogram(counts, published.model)
-    metrics = published.metrics | (choice.metrics if choice else {}) | told
+    metrics = published.metrics | choice.metrics() | (judgement.metrics if judgement else {})
+    metrics |= told.metrics if told else {}
     return LifetimeValueTraining(
         model=published.model,
         calibration_model=judged,
         because=tuple(note for pair in published.fallbacks for note in pair),
-        notes=tuple(published.notes + notes),
+        notes=(*published.notes, *choice.notes, *notes),
         parameters={
             "as_of": as_of.isoformat(),
             "holdout_days": holdout_length,
@@ -192,57 +223,53 @@ def train(
             "purchase_cells": len(counts),
             "model": published.model.kind,
             **published.parameters,
-            **(choice.parameters if choice else {}),
+            **choice.parameters,
+            **(judgement.parameters if judgement else {}),
         },
         metrics={name: float(value) for name, value in metrics.items() if np.isfinite(value)},
         tables=tables,
         plots=_pictures(tables, holdout_length, as_of),
-        sample=made_up_customers(MODEL_FEATURES),
+        sample=made_up_customers(published.model.features),
         as_of=as_of,
         calibration_as_of=calibration_as_of,
     )
 
 
-def _leaving(customer_days: DataFrame, choice: Choice, days: int, calibration_as_of: date) -> Told:
-    """Who is gone, by who came back after an earlier day and after the calibration period."""
-    purchases, unit = choice.chosen.model.purchases, choice.chosen.model.time_unit_days
-    assert purchases is not None
-    later = Returns(choice.cells, purchases, unit, days)
-    length, _ = _holdout_length(customer_days, calibration_as_of, days)
-    if not length:
+def _told(
+    judgement: Judgement, days: int, before: pd.DataFrame | None, days_before: int
+) -> Told | None:
+    """Who is gone, by who came back on the validation days and in the holdout.
+
+    Args:
+        judgement: Of the holdout.
+        days: Length of the holdout.
+        before: `outcome_cells` of the validation days; None where history is too short for them.
+        days_before: How many these are.
+    """
+    purchases, unit = judgement.model.purchases, judgement.model.time_unit_days
+    if purchases is None:
+        return None
+    later = Returns(judgement.cells, purchases, unit, days)
+    if before is None:
         return tell(None, later)
-    before = calibration_as_of - timedelta(days=length)
-    cells = returning_cells(customer_days, before, length)
     try:
-        fit = FITTERS[purchases.kind](cells, unit)
+        fit = FITTERS[purchases.kind](before, unit)
     except NotFittedError:
         return tell(None, later)
-    return tell(Returns(cells, fit.model, unit, length), later)
+    return tell(Returns(before, fit.model, unit, days_before), later)
 
 
-def _holdout_length(
-    customer_days: DataFrame, as_of: date, holdout_days: int
-) -> tuple[int, list[Note]]:
-    """Days that the history leaves for judging, 0 for none, and what to say where it is fewer."""
+def _history_days(customer_days: DataFrame, as_of: date) -> int:
+    """Days from the first purchase of all to ``as_of``, both included; 0 without one."""
     first = first_purchase_day(customer_days, as_of)
-    history_days = (as_of - first).days + 1 if first else 0
+    return (as_of - first).days + 1 if first else 0
+
+
+def _holdout_length(history_days: int, holdout_days: int) -> tuple[int, list[Note]]:
+    """Days that the history leaves for judging, 0 for none, and what to say where it is fewer."""
     length = min(holdout_days, history_days // 2)
     if length < SHORTEST_HOLDOUT_DAYS:
         return 0, [Note("not_validated", {"history": history_days})]
     if length < holdout_days:
         return length, [Note("holdout_shortened", {"wanted": holdout_days, "days": length})]
     return length, []
-
-
-def _published(
-    cells: Cells, kinds: Sequence[str], terms: Terms, choice: Choice | None
-) -> Candidate:
-    """The chosen kind fitted to everything, or the next one that can be."""
-    chosen = choice.chosen.model.purchases if choice else None
-    best = chosen.kind if chosen else kinds[0]
-    return first_fitted(
-        cells,
-        (best, *(kind for kind in kinds if kind != best)),
-        terms,
-        at_boundary=bool(choice and choice.at_boundary),
-    )

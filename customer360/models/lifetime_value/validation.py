@@ -13,23 +13,20 @@ import pandas as pd
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from customer360.gold.purchases import is_purchase, purchase_summary
+from customer360.gold.purchases import is_purchase
 from customer360.models.baselines import NAIVE_RULES, NaiveRules
 from customer360.models.evaluation import AmountSums, decile_table, order_metrics, prefixed
-from customer360.models.lifetime_value.scoring import KnownExpectations, LifetimeValueModel
+from customer360.models.lifetime_value.blend import RULE_FEATURES
+from customer360.models.lifetime_value.cells import Cells
+from customer360.models.lifetime_value.scoring import (
+    MODEL_FEATURES,
+    KnownExpectations,
+    LifetimeValueModel,
+)
 from customer360.models.windows import gap_counts, weighted_quantile
 
-MODEL_FEATURES = ("frequency", "recency", "T", "monetary_value")
-"""Columns of gold/customer_features that the models read."""
-
-HOLDOUT_FEATURES = (
-    *MODEL_FEATURES,
-    "net_revenue",
-    "purchase_days",
-    "net_revenue_365d",
-    "purchase_days_365d",
-)
-"""Columns of gold/customer_features that a validation reads: the naive rules need more."""
+HOLDOUT_FEATURES = (*MODEL_FEATURES, *RULE_FEATURES)
+"""Columns of gold/customer_features that a validation reads."""
 
 ORDER_ROWS = 200_000
 """Holdout customers whose order is judged, at most: a share, by a hash of their key."""
@@ -48,13 +45,18 @@ class HoldoutResult:
     Attributes:
         metrics: Figures ``purchases_*`` and ``revenue_*``.
         cells: Customers counted by ``frequency``, ``recency`` and ``T`` (days): ``customers``,
-            ``purchases`` (sum in the holdout), ``buyers`` (who bought at least once).
+            ``purchases`` (sum in the holdout), ``buyers`` (who bought at least once), and the mean
+            of their ``purchase_days_365d``.
         deciles: Revenue by tenth of what was expected; see `decile_table`.
+        sample: Customers drawn by `drawn`: `HOLDOUT_FEATURES`, ``actual_purchases``,
+            ``actual_revenue`` and what each expected, ``<name>_purchases`` and ``<name>_revenue``;
+            in an order that rests on these alone.
     """
 
     metrics: dict[str, dict[str, float]]
     cells: pd.DataFrame
     deciles: dict[str, pd.DataFrame]
+    sample: pd.DataFrame
 
 
 def hiatus_days(customer_days: DataFrame, as_of: date) -> float:
@@ -66,6 +68,24 @@ def hiatus_days(customer_days: DataFrame, as_of: date) -> float:
     if not len(gaps.days):
         return float("inf")
     return weighted_quantile(gaps.days, gaps.times, HIATUS_SHARE)
+
+
+def naive_rules(cells: Cells, customer_days: DataFrame, as_of: date, days: int) -> NaiveRules:
+    """The naive rules over the ``days`` after ``as_of``, by what was known on it.
+
+    Args:
+        cells: The customers of that day.
+        customer_days: ``silver/customer_days``.
+        as_of: Last day that the rules know.
+        days: Days ahead.
+    """
+    return NaiveRules(
+        days,
+        cells.history_days,
+        cells.mean_rate,
+        cells.mean_order_value,
+        hiatus_days(customer_days, as_of),
+    )
 
 
 def repeat_purchase_counts(
@@ -133,21 +153,26 @@ def holdout_rows(
     )
 
 
-def drawn(customers: int) -> Column:
-    """Whether a row of `holdout_rows` is in the sample of `ORDER_ROWS`, of so many customers."""
-    return F.col("drawn") < min(_PARTS, _PARTS * ORDER_ROWS // max(customers, 1))
+def drawn(customers: int, most: int = ORDER_ROWS) -> Column:
+    """Whether a row of `holdout_rows` is in a sample of ``most``, of so many customers."""
+    return F.col("drawn") < min(_PARTS, _PARTS * most // max(customers, 1))
 
 
-def returning_cells(customer_days: DataFrame, as_of: date, days: int) -> pd.DataFrame:
-    """The customers of a day counted by history, with how many bought in the ``days`` after it.
+def sampled(rows: DataFrame, customers: int, most: int) -> pd.DataFrame:
+    """Bring a bounded sample of `holdout_rows` to the driver, in an order of its own.
 
-    Returns:
-        Columns ``frequency``, ``recency``, ``T`` (days), ``customers``, ``purchases`` and
-        ``buyers``, as `HoldoutResult.cells`.
+    Args:
+        rows: From `holdout_rows`.
+        customers: How many they are of.
+        most: Rows to bring, give or take what a hash does.
     """
-    came = _outcomes(customer_days, as_of, as_of + timedelta(days=days))
-    rows = purchase_summary(customer_days, [as_of]).join(came, "customer_key", "left")
-    return _outcome_cells(rows.fillna(0, ["actual_purchases"]))
+    return _ordered(rows.where(drawn(customers, most)).drop("drawn").toArrow().to_pandas())
+
+
+def _ordered(rows: pd.DataFrame) -> pd.DataFrame:
+    """By what the rows say: what is drawn again and halved must not depend on Spark's order."""
+    by = [*HOLDOUT_FEATURES, *(f"actual_{amount}" for amount in _AMOUNTS)]
+    return rows.sort_values(by, ignore_index=True)
 
 
 def _error_sums(name: str, amount: str) -> Column:
@@ -187,8 +212,9 @@ def evaluate(
     holdout_days = rules.days
     names = (*models, *NAIVE_RULES)
     columns = [(name, amount) for name in names for amount in _AMOUNTS]
-    kept = {"frequency": "int", "recency": "int", "T": "int", "drawn": "int"}
-    kept |= {f"actual_{amount}": "double" for amount in _AMOUNTS}
+    kept = {"frequency": "int", "recency": "int", "T": "int", "purchase_days_365d": "int"}
+    kept |= {name: "double" for name in HOLDOUT_FEATURES if name not in kept}
+    kept |= {f"actual_{amount}": "double" for amount in _AMOUNTS} | {"drawn": "int"}
     schema = ", ".join(
         f"{name} {kind}"
         for name, kind in (kept | {f"{n}_{amount}": "double" for n, amount in columns}).items()
@@ -204,9 +230,9 @@ def evaluate(
         for batch in batches:
             columns = {name: batch[name].to_numpy() for name in kept}
             for name, model in models.items():
-                by_model = model.expected_purchases(batch, ahead, known.get(name))[:, 0]
-                columns[f"{name}_purchases"] = by_model
-                columns[f"{name}_revenue"] = by_model * model.expected_order_value(batch)
+                amounts = model.expectations(batch, ahead, known.get(name))
+                for amount, values in zip(_AMOUNTS, amounts, strict=True):
+                    columns[f"{name}_{amount}"] = values[:, 0]
             for name, amounts in rules.expectations(batch).items():
                 for amount, values in zip(_AMOUNTS, amounts, strict=True):
                     columns[f"{name}_{amount}"] = values
@@ -216,9 +242,8 @@ def evaluate(
     judged = joined.mapInPandas(expected, schema).persist()
     try:
         totals = judged.agg(*(_error_sums(name, amount) for name, amount in columns)).first()
-        cells = _outcome_cells(judged)
-        sample = judged.where(drawn(int(cells["customers"].sum())))
-        sample = sample.drop(*list(kept)[:4]).toArrow().to_pandas()
+        cells = outcome_cells(judged)
+        sample = sampled(judged, int(cells["customers"].sum()), ORDER_ROWS)
     finally:
         judged.unpersist()
     metrics: dict[str, dict[str, float]] = {name: {} for name in names}
@@ -231,16 +256,17 @@ def evaluate(
     deciles = {
         name: decile_table(sample[f"{name}_revenue"], sample["actual_revenue"]) for name in names
     }
-    return HoldoutResult(metrics, cells, deciles)
+    return HoldoutResult(metrics, cells, deciles, sample)
 
 
-def _outcome_cells(judged: DataFrame) -> pd.DataFrame:
+def outcome_cells(judged: DataFrame) -> pd.DataFrame:
     """The judged customers counted by history; sorted, so that sums do not depend on chance."""
     bought = F.col("actual_purchases")
     cells = judged.groupBy("frequency", "recency", "T").agg(
         F.count("*").alias("customers"),
         F.sum(bought).alias("purchases"),
         F.count_if(bought > 0).alias("buyers"),
+        F.avg("purchase_days_365d").alias("purchase_days_365d"),
     )
     counted = cells.toArrow().to_pandas().sort_values(["frequency", "recency", "T"])
     return counted.reset_index(drop=True)

@@ -18,12 +18,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import nnls
 
 from customer360.models.paired import Losses
-from customer360.models.revenue.model import Floats, RevenueModel
+from customer360.models.revenue.model import RevenueModel
 from customer360.models.revenue.rules import RULES, year_days
 from customer360.models.sampling import halves
+from customer360.models.stacking import kept, weights_of
 
 KINDS = ("mean", "blend", *RULES, "linear", "two_stage", "tweedie")
 """The candidates, in the order in which they are preferred within noise of the best."""
@@ -31,12 +31,6 @@ KINDS = ("mean", "blend", *RULES, "linear", "two_stage", "tweedie")
 CHOSEN_BY = ("rmse", "normalized_gini")
 """Budgets add predictions up, lists go by their order. Not by the mean absolute error, which is
 least for a median: where most customers bring nothing, for one who expects nothing of anybody."""
-
-SMALLEST_WEIGHT = 0.005
-"""A part with less is left out of a blend: each is asked for every customer."""
-
-_FIRMLY = 1e4
-"""Weight of the equation by which the weights add up to 1, beside one a customer."""
 
 
 @dataclass(frozen=True)
@@ -84,27 +78,10 @@ def choose(rivals: Mapping[str, RevenueModel], validate: pd.DataFrame) -> Choice
     return Choice(losses.choice(KINDS), weights, losses)
 
 
-def weights_of(predictions: Floats, actual: Floats) -> Floats:
-    """Weights, at least 0 and 1 together, with the least squared error.
-
-    Args:
-        predictions: A row a customer, a column a model.
-        actual: What came.
-    """
-    unit = max(float(np.sqrt(np.mean(actual**2) * len(actual))), 1e-12)
-    found, _ = nnls(
-        np.vstack([predictions / unit, np.full(predictions.shape[1], _FIRMLY)]),
-        np.append(actual / unit, _FIRMLY),
-    )
-    return np.asarray(found / found.sum())
-
-
 def blended(models: Mapping[str, RevenueModel], weights: Mapping[str, float]) -> RevenueModel:
     """The blend of models; what it knows of who will buy is the mean's."""
-    kept = {kind: weight for kind, weight in weights.items() if weight >= SMALLEST_WEIGHT}
-    whole = sum(kept.values())
     return replace(
         models["mean"],
         kind="blend",
-        parts=tuple((weight / whole, models[kind]) for kind, weight in kept.items()),
+        parts=tuple((weight, models[kind]) for kind, weight in kept(weights).items()),
     )

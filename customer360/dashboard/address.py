@@ -1,0 +1,193 @@
+"""What is chosen on a page stands in its address, so that links, refreshing and going back keep it.
+
+The address is the one truth: a widget shows what the address says, and changes the address. What is
+not chosen, or is the page's own choice, does not stand there. `one`, `many`, `switch`, `text`,
+`number` and `days` give a widget its arguments::
+
+    size = st.selectbox(t("customers.rows"), SIZES, **address.one("rows", SIZES))
+
+Each kind of widget takes the arguments as they are, in any container, and needs neither ``key`` nor
+``index``, ``default`` or ``value`` of its own. Values stand in the address as codes, whatever they
+are called in the language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from typing import Any
+from urllib.parse import urlencode
+
+import streamlit as st
+
+OF_ALL_PAGES = ("lang", "as_of")
+"""Parameters that go from page to page; all others are a page's own."""
+
+
+def one(
+    name: str,
+    options: Sequence[Any],
+    default: Any = None,
+    *,
+    required: bool = True,
+    forgets: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Arguments of a widget that chooses one of ``options``.
+
+    Args:
+        name: Of the parameter, and key of the widget: once a page.
+        options: What can be chosen; their texts stand in the address.
+        default: Chosen where the address says nothing; else the first option.
+        required: Whether one must be chosen; a select box that need not is empty at first.
+        forgets: Parameters that mean something else after a change: the number of the page.
+    """
+    by_text = {str(option): option for option in options}
+    usual = options[0] if default is None and required and options else default
+    said = by_text.get(st.query_params.get(name, ""), usual)
+    arguments = _kept(name, said, usual, lambda value: [str(value)], forgets)
+    return arguments if required else arguments | {"index": None}
+
+
+def many(name: str, options: Sequence[Any], *, forgets: Sequence[str] = ()) -> dict[str, Any]:
+    """Arguments of a widget that chooses any number of ``options``; at first none."""
+    by_text = {str(option): option for option in options}
+    said = [by_text[text] for text in st.query_params.get_all(name) if text in by_text]
+    return _kept(name, said, [], lambda value: [str(each) for each in value], forgets)
+
+
+def switch(name: str) -> dict[str, Any]:
+    """Arguments of a toggle or a checkbox; at first off."""
+    said = st.query_params.get(name) == "1"
+    return _kept(name, said, False, lambda _: ["1"], ())
+
+
+def text(
+    name: str, stands: Callable[[str], bool] = bool, *, forgets: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Arguments of a widget into which text is typed; at first none.
+
+    Args:
+        name: Of the parameter, and key of the widget: once a page.
+        stands: Whether a text may stand in the address. Addresses are kept by browsers and on the
+            way: whom somebody looks for by name is not for them, and stays on the page.
+        forgets: As for `one`.
+    """
+    typed = str(st.session_state.get(name) or "")
+    said = typed if typed and not stands(typed) else st.query_params.get(name, "")
+
+    def write(value: str) -> list[str]:
+        return [value] if value and stands(value) else []
+
+    return _kept(name, said, "", write, forgets) | {"persist_state": "page"}
+
+
+def number(
+    name: str, least: float, most: float | None, default: float, *, forgets: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Arguments of a widget for a number from ``least`` to ``most``, bounds included.
+
+    Whole where ``default`` is; what is beyond a bound is the bound.
+    """
+    try:
+        said = type(default)(st.query_params.get(name, default))
+    except ValueError:
+        said = default
+    value = max(least, said if most is None else min(most, said))
+    return _kept(name, type(default)(value), default, lambda value: [f"{value:.10g}"], forgets)
+
+
+def days(
+    name: str, default: tuple[date, date], least: date, most: date, *, forgets: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Arguments of a date input for the first and the last day of a period, as ISO 8601."""
+    try:
+        first, last = sorted(date.fromisoformat(day) for day in st.query_params.get_all(name))
+    except ValueError:
+        first, last = default
+    if not least <= first <= last <= most:
+        first, last = default
+    chosen: tuple[date, ...] = (first, last)
+    halfway = st.session_state.get(name)
+    if isinstance(halfway, tuple) and len(halfway) == 1:
+        # The second day is still to be chosen.
+        chosen = halfway
+
+    def write(value: Sequence[date]) -> list[str] | None:
+        return [day.isoformat() for day in value] if len(value) == 2 else None
+
+    return _kept(name, chosen, default, write, forgets)
+
+
+def remembered(name: str, allowed: Sequence[str], otherwise: str) -> str:
+    """What the address says of a parameter of `OF_ALL_PAGES`; else what it said last.
+
+    The menu's links name none. What this gives belongs into the address again: see `change`.
+    """
+    said = st.query_params.get(name) or st.session_state.get(f"last-{name}")
+    value = str(said) if said in allowed else otherwise
+    st.session_state[f"last-{name}"] = value
+    return value
+
+
+def link(page: str, **parameters: object) -> str:
+    """The address of another page, from any page: ``customers?segments=lost&as_of=2025-12-31``.
+
+    Args:
+        page: Its name; the overview's is empty.
+        parameters: By name; a list stands there value by value, None and nothing do not.
+    """
+    return f"{page}?{urlencode(to_page(**parameters), doseq=True)}"
+
+
+def to_page(**parameters: object) -> dict[str, list[str]]:
+    """The parameters of another page, with those of `OF_ALL_PAGES` as they are here."""
+    kept = {name: [st.query_params[name]] for name in OF_ALL_PAGES if name in st.query_params}
+    return kept | {name: texts for name, value in parameters.items() if (texts := _texts(value))}
+
+
+def here() -> str:
+    """The whole address of what is shown, to be sent and kept."""
+    place = str(st.context.url or "").partition("?")[0]
+    asked = urlencode({name: st.query_params.get_all(name) for name in st.query_params}, doseq=True)
+    return f"{place}?{asked}" if asked else place
+
+
+def change(changes: Mapping[str, Sequence[str] | None]) -> None:
+    """Set these parameters at once: it is one step of the browser's history.
+
+    Args:
+        changes: Values by name; None or nothing takes it out.
+    """
+    before = {name: st.query_params.get_all(name) for name in st.query_params}
+    after = {name: list(each) for name, each in (before | dict(changes)).items() if each}
+    if after != before:
+        st.query_params.from_dict(after)
+
+
+def _texts(value: object) -> list[str]:
+    if value is None or value == "":
+        return []
+    if isinstance(value, list | tuple):
+        return [str(each) for each in value]
+    return [str(value)]
+
+
+def _kept(
+    name: str,
+    value: object,
+    default: object,
+    write: Callable[[Any], list[str] | None],
+    forgets: Sequence[str],
+) -> dict[str, Any]:
+    """Arguments of the widget that shows ``value`` and puts another into the address."""
+    if name not in st.session_state or st.session_state[name] != value:
+        st.session_state[name] = value
+
+    def changed() -> None:
+        chosen = st.session_state[name]
+        said = write(chosen)
+        if said is not None:
+            texts = None if chosen == default and name not in OF_ALL_PAGES else said
+            change({name: texts} | dict.fromkeys(forgets))
+
+    return {"key": name, "on_change": changed}

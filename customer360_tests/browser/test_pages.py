@@ -1,0 +1,315 @@
+"""Pages as people keep, send, read and leave them: addresses, languages, phones, dark screens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from customer360.language import Language
+from customer360.settings import Settings
+from customer360.short_keys import short_key
+from customer360_tests.browser.dashboard import (
+    PAGES,
+    downloaded_text,
+    go,
+    metrics,
+    nothing_failed,
+    served,
+    settle,
+    violations,
+)
+from customer360_tests.browser.lineage import CHROMIUM, page
+from customer360_tests.dashboard import shop
+from customer360_tests.dashboard.shop import AS_OF, key
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.whole,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no Chromium at {CHROMIUM}"),
+]
+DESKTOP: Any = {"width": 1280, "height": 1000}
+PHONE: Any = {"width": 390, "height": 844}
+LANGUAGES = ("en", "pt")
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The shop's deployment, published without personal data, with dbt's marts."""
+    return shop.home(tmp_path_factory.mktemp("read"))
+
+
+@pytest.fixture(scope="module")
+def address(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Its dashboard."""
+    log = tmp_path_factory.mktemp("dashboard") / "log"
+    with served(settings.home, log) as (_, found):
+        yield found
+    assert "Traceback" not in log.read_text()
+
+
+@pytest.fixture(scope="module")
+def browser_page() -> Iterator[Page]:
+    with page(**DESKTOP) as found:
+        found.set_default_timeout(30_000)
+        yield found
+
+
+@pytest.fixture
+def opened(browser_page: Page) -> Iterator[Page]:
+    """A page on a desktop's bright screen."""
+    yield browser_page
+    browser_page.set_viewport_size(DESKTOP)
+    browser_page.emulate_media(color_scheme="light")
+
+
+def asked(opened: Page) -> dict[str, list[str]]:
+    """What the address says beside language and date."""
+    said = parse_qs(urlsplit(opened.url).query)
+    return {name: values for name, values in said.items() if name not in ("lang", "as_of")}
+
+
+def choose(opened: Page, name: str, option: str) -> None:
+    """Choose an option of the select box ``name``."""
+    opened.locator(f".st-key-{name} input").first.click()
+    opened.get_by_role("option", name=option, exact=True).click()
+    opened.keyboard.press("Escape")
+    settle(opened)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_filters_stand_in_the_address(address: str, opened: Page, language: str) -> None:
+    t = Language(language)
+    go(opened, address, "customers", lang=language)
+    choose(opened, "segments", t("segment.champions"))
+    choose(opened, "sort", t("column.churn_probability"))
+    assert asked(opened) == {"segments": ["champions"], "sort": ["churn_probability"]}
+    opened.reload()
+    settle(opened)
+    assert opened.get_by_text(t("customers.found", count=1).strip("*"), exact=True).count() == 1
+    opened.go_back()
+    settle(opened)
+    assert asked(opened) == {"segments": ["champions"]}
+    opened.go_back()
+    settle(opened)
+    assert asked(opened) == {}
+    assert opened.get_by_text(t("customers.found", count=5).strip("*"), exact=True).count() == 1
+
+
+def test_a_link_shows_the_same_in_another_tab_and_language(address: str, opened: Page) -> None:
+    go(opened, address, "customers", lang="en", regions="RJ", order="ascending", rows="50")
+    other = opened.context.new_page()
+    try:
+        other.goto(opened.url.replace("lang=en", "lang=pt"))
+        settle(other)
+        assert other.get_by_text("2 clientes", exact=True).count() == 1
+        assert asked(other) == {"regions": ["RJ"], "order": ["ascending"], "rows": ["50"]}
+    finally:
+        other.close()
+    opened.get_by_text("Link to this view").click()
+    link = opened.locator('[data-testid="stPopoverBody"] code').inner_text()
+    assert link.replace("\n", "") == opened.url
+
+
+def test_the_period_stands_in_the_address(address: str, opened: Page) -> None:
+    go(opened, address, "", lang="en", period="30")
+    assert metrics(opened)["Net revenue"] == "R$680"
+
+
+def test_a_customer_leads_back_to_the_list_as_it_was(address: str, opened: Page) -> None:
+    go(opened, address, "customers", lang="en", regions="RJ")
+    opened.locator(".st-key-open-customers input").focus()
+    opened.keyboard.type(key(3)[:8])
+    opened.keyboard.press("Enter")
+    opened.get_by_text("Next best action").first.wait_for()
+    settle(opened)
+    assert asked(opened) == {"regions": ["RJ"], "customer": [key(3)]}
+    opened.get_by_role("button", name="Back to the list").click()
+    opened.get_by_role("heading", level=1, name="Customers").wait_for()
+    settle(opened)
+    assert asked(opened) == {"regions": ["RJ"]}
+
+
+@pytest.mark.parametrize("shown", [key(3), short_key(key(3)), f"{short_key(key(3))}…"])
+def test_a_short_key_is_enough(address: str, opened: Page, shown: str) -> None:
+    go(opened, address, "customers", lang="en", customer=shown)
+    assert opened.locator("h1").inner_text() == f"Customer {short_key(key(3))}"
+    go(opened, address, "customers", lang="en", search=shown)
+    assert opened.get_by_text("1 customer", exact=True).count() == 1
+    nothing_failed(opened)
+
+
+def test_a_chart_leads_to_its_customers(address: str, opened: Page) -> None:
+    go(opened, address, "segments", lang="en")
+    chart = opened.locator(
+        ".st-key-chart-segments\\.grid canvas, .st-key-chart-segments-grid canvas"
+    )
+    box = chart.first.bounding_box()
+    assert box is not None
+    # The cell in the top right corner: bought lately and often.
+    chart.first.click(position={"x": box["width"] - 30, "y": 25})
+    opened.get_by_role("heading", level=1, name="Customers").wait_for()
+    settle(opened)
+    assert asked(opened) == {"recency": ["5"], "frequency": ["5"]}
+    assert opened.get_by_text("1 customer", exact=True).count() == 1
+    assert f"as_of={AS_OF}" in opened.url
+
+
+def test_a_risk_leads_to_its_customers(address: str, opened: Page) -> None:
+    go(opened, address, "retention", lang="en")
+    opened.locator(".st-key-customers-high button").click()
+    opened.get_by_role("heading", level=1, name="Customers").wait_for()
+    settle(opened)
+    assert asked(opened) == {"risks": ["high"], "sort": ["expected_loss"]}
+    assert opened.get_by_text("2 customers", exact=True).count() == 1
+
+
+def test_the_first_page_has_a_name_too(address: str, opened: Page) -> None:
+    go(opened, address, "overview", lang="en", period="30")
+    opened.get_by_role("heading", level=1, name="Overview").wait_for()
+    settle(opened)
+    assert opened.get_by_role("dialog").count() == 0
+    assert asked(opened) == {"period": ["30"]}
+
+
+@pytest.mark.parametrize(("language", "tag"), [("en", "en"), ("pt", "pt-BR")])
+def test_the_browser_knows_the_language(
+    address: str, opened: Page, language: str, tag: str
+) -> None:
+    go(opened, address, "health", lang=language)
+    assert opened.evaluate("document.documentElement.lang") == tag
+
+
+def test_csv_is_what_a_spreadsheet_of_the_language_reads(address: str, opened: Page) -> None:
+    go(opened, address, "retention", lang="pt")
+    header, first, *_ = downloaded_text(opened, "churn-list").splitlines()
+    assert header.startswith("customer_key;expected_loss;churn_probability;")
+    assert first.startswith(f"{key(4)};100,0;0,5;")
+    go(opened, address, "retention", lang="en")
+    header, first, *_ = downloaded_text(opened, "churn-list").splitlines()
+    assert header.startswith("customer_key,expected_loss,churn_probability,")
+    assert first.startswith(f"{key(4)},100.0,0.5,")
+
+
+@pytest.mark.parametrize(
+    ("language", "cells"), [("en", ["100.00", "50.0%"]), ("pt", ["100,00", "50,0%"])]
+)
+def test_tables_write_numbers_by_the_language(
+    address: str, opened: Page, language: str, cells: list[str]
+) -> None:
+    """Whatever the browser's own language is; keys are short and whole."""
+    go(opened, address, "retention", lang=language)
+    row = opened.locator(".st-key-tall-churn-list canvas tr").nth(1)
+    texts = row.locator("td").all_text_contents()
+    assert [text for text in texts if text][:3] == [short_key(key(4)), *cells]
+
+
+def test_a_table_is_no_taller_than_the_screen(address: str, opened: Page) -> None:
+    opened.set_viewport_size({"width": 1280, "height": 420})
+    go(opened, address, "customers", lang="en")
+    box = opened.locator(".st-key-tall-customers").bounding_box()
+    assert box is not None
+    assert box["height"] < 420
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_on_a_phone_the_menu_closes_after_a_choice(
+    address: str, opened: Page, language: str
+) -> None:
+    opened.set_viewport_size(PHONE)
+    go(opened, address, "", lang=language)
+    opened.locator('[data-testid="stExpandSidebarButton"]').first.click()
+    opened.locator('[data-testid="stSidebarNavLink"]').nth(2).click()
+    title = Language(language)("segments.title")
+    opened.get_by_role("heading", level=1, name=title).wait_for()
+    settle(opened)
+    menu = opened.locator('[data-testid="stSidebar"]')
+    assert menu.get_attribute("data-collapsed") == "true"
+
+
+@pytest.mark.parametrize(
+    ("width", "language"),
+    [
+        (1280, "en"),
+        (390, "pt"),
+        pytest.param(1280, "pt", marks=pytest.mark.slow),
+        pytest.param(390, "en", marks=pytest.mark.slow),
+    ],
+)
+@pytest.mark.parametrize("name", PAGES)
+def test_no_figure_is_clipped(
+    address: str, opened: Page, name: str, width: int, language: str
+) -> None:
+    opened.set_viewport_size({"width": width, "height": 900})
+    go(opened, address, name, lang=language)
+    clipped = opened.evaluate(
+        "() => [...document.querySelectorAll("
+        '\'[data-testid="stMetricValue"] *, [data-testid="stMetricLabel"] p\')]'
+        ".filter(e => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display != 'inline'"
+        " && getComputedStyle(e).overflow != 'visible').map(e => e.textContent)"
+    )
+    assert clipped == []
+    text = opened.locator('[data-testid="stMain"]').inner_text()
+    assert not [bad for bad in ("-0%", "-0.0%", "-0,0%", "+0%", "+0.0%") if bad in text.split()]
+
+
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        (1280, "light"),
+        (390, "dark"),
+        pytest.param(1280, "dark", marks=pytest.mark.slow),
+        pytest.param(390, "light", marks=pytest.mark.slow),
+    ],
+)
+@pytest.mark.parametrize("name", [*PAGES, f"customers?customer={key(1)}"])
+def test_everybody_can_read_every_page(
+    address: str, opened: Page, name: str, width: int, scheme: str
+) -> None:
+    pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed")
+    opened.set_viewport_size({"width": width, "height": 900})
+    opened.emulate_media(color_scheme=cast(Any, scheme))
+    path, _, customer = name.partition("?customer=")
+    go(opened, address, path, lang="pt", **({"customer": customer} if customer else {}))
+    nothing_failed(opened)
+    assert violations(opened) == []
+
+
+def test_a_dark_screen_has_a_dark_page(address: str, opened: Page) -> None:
+    brightness = (
+        "() => getComputedStyle(document.querySelector('[data-testid=\"stApp\"]'))"
+        ".backgroundColor.match(/\\d+/g).slice(0, 3).map(Number)"
+    )
+    for scheme, dark in (("light", False), ("dark", True)):
+        opened.emulate_media(color_scheme=cast(Any, scheme))
+        go(opened, address, "segments", lang="en")
+        assert (max(opened.evaluate(brightness)) < 64) is dark
+
+
+@pytest.mark.parametrize(
+    ("language", "only_mean", "average"),
+    [
+        ("en", "The model in use is only the mean of all customers", "about the average"),
+        ("pt", "O modelo em uso é apenas a média de todos os clientes", "próximo da média"),
+    ],
+)
+def test_trying_it_says_when_the_model_is_only_a_mean(
+    address: str, opened: Page, language: str, only_mean: str, average: str
+) -> None:
+    t = Language(language)
+    go(opened, address, "what_if", lang=language)
+    assert only_mean in opened.locator('[data-testid="stAlert"]').inner_text()
+    opened.get_by_role("button", name=t("what_if.ask")).click()
+    opened.get_by_text(t("what_if.probability")).wait_for()
+    settle(opened)
+    text = opened.locator('[data-testid="stMain"]').inner_text()
+    assert t("what_if.base_rate") in text
+    # A mean has no reasons, and nothing of this order could stand out.
+    assert average not in text
+    assert t("what_if.why") not in text.split("\n")
+    nothing_failed(opened)
