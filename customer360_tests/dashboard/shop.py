@@ -24,6 +24,12 @@ WHY = (
     Note("too_few_came_back", {"model": "BG/NBD", "needed": 50, "there": 3.0}),
     Note("past_average_is_carried_on"),
 )
+ECONOMICS: dict[str, Any] = {
+    "churn_contact_cost": 5,
+    "churn_success_rate": 0.5,
+    "churn_margin": 0.5,
+}
+"""A contact earns a quarter of the value at stake, less 5."""
 SCORED = {"model_name": "customer360_churn", "model_version": "2"}
 
 
@@ -359,9 +365,7 @@ def _bookkeeping(connection: psycopg.Connection[Any]) -> None:
     tables.insert(connection, "serving.runs", RUNS)
     facts = {
         "currency": "BRL",
-        "churn_contact_cost": "5",
-        "churn_success_rate": "0.5",
-        "churn_margin": "0.5",
+        **{name: str(value) for name, value in ECONOMICS.items()},
         "zone": "America/Sao_Paulo",
     }
     tables.insert(
@@ -372,7 +376,8 @@ def _bookkeeping(connection: psycopg.Connection[Any]) -> None:
 def home(folder: Path, *, personal: bool = False) -> Settings:
     """A deployment in ``folder`` whose own warehouse holds the shop and dbt's marts of it."""
     folder.mkdir(parents=True, exist_ok=True)
-    remember(folder, {"publish_personal_data": personal})
+    # What the marts are made with is what the pages are told.
+    remember(folder, {"publish_personal_data": personal} | ECONOMICS)
     settings = load_settings(folder)
     owner = open_warehouse(settings).owner
     with owner.connect() as connection:

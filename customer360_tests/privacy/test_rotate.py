@@ -22,11 +22,15 @@ from customer360.privacy import journal, rotate
 from customer360.privacy.forget import ErasureError
 from customer360.privacy.forget_files import forget_lists
 from customer360.privacy.lists_again import write_lists_again
+from customer360.privacy.people import Person
+from customer360.privacy.report import report_of
 from customer360.privacy.rotate import RotationError
 from customer360.serving.campaigns import campaign_list
+from customer360.serving.contact_log import all_contacts, mark
 from customer360.serving.contacts import prepare
 from customer360.serving.options import Contacts, FileFormat
 from customer360.serving.suppression import SuppressionError
+from customer360.serving.warehouse import open_warehouse
 from customer360.settings import remember
 from customer360.silver.keys import customer_key_of
 from customer360.table_names import FEATURES
@@ -114,6 +118,26 @@ def test_it_is_as_if_the_keys_had_always_been_made_with_the_new_secret(
     assert stale_snapshots(shop.work.tables) == []
     assert shop.load().silver.days == afresh.load().silver.days
     assert content(shop) == content(afresh)
+
+
+def test_who_was_contacted_stays_so_under_the_new_key(spark: SparkSession, tmp_path: Path) -> None:
+    shop = shop_of(spark, tmp_path, None)
+    shop.load()
+    settings = shop.work.deployment.settings
+    old, nobodys = customer_key_of("mill", "ann", settings.secret()), "f" * 64
+    reader = open_warehouse(settings).reader
+    mark(reader, "whales", MARCH["last"], [old, nobodys], control_share=0, pause_days=30)
+
+    rotated(shop)
+
+    new = customer_key_of("mill", "ann", settings.secret())
+    assert [row[0] for row in all_contacts(open_warehouse(settings).owner)] == [new]
+    (held,) = [
+        held
+        for held in report_of(shop.work, Person("mill", "ann", new)).tables
+        if held.table == "serving/contacts"
+    ]
+    assert [row["list"] for row in held.rows] == ["whales"]
 
 
 def test_a_secret_of_the_settings_is_changed_there_and_the_old_one_refused(
