@@ -163,7 +163,7 @@ def test_a_risk_leads_to_its_customers(address: str, opened: Page) -> None:
     opened.locator(".st-key-customers-high button").click()
     opened.get_by_role("heading", level=1, name="Customers").wait_for()
     settle(opened)
-    assert asked(opened) == {"risks": ["high"], "sort": ["expected_loss"]}
+    assert asked(opened) == {"risks": ["high"], "sort": ["value_at_stake"]}
     assert opened.get_by_text("2 customers", exact=True).count() == 1
 
 
@@ -184,14 +184,18 @@ def test_the_browser_knows_the_language(
 
 
 def test_csv_is_what_a_spreadsheet_of_the_language_reads(address: str, opened: Page) -> None:
-    go(opened, address, "retention", lang="pt")
-    header, first, *_ = downloaded_text(opened, "churn-list").splitlines()
-    assert header.startswith("customer_key;expected_loss;churn_probability;")
-    assert first.startswith(f"{key(4)};100,0;0,5;")
-    go(opened, address, "retention", lang="en")
-    header, first, *_ = downloaded_text(opened, "churn-list").splitlines()
-    assert header.startswith("customer_key,expected_loss,churn_probability,")
-    assert first.startswith(f"{key(4)},100.0,0.5,")
+    columns = (
+        "customer_key", "segment", "region", "churn_risk", "churn_probability",
+        "expected_revenue_365d", "value_at_stake",
+    )  # fmt: skip
+    go(opened, address, "customers", lang="pt", sort="value_at_stake")
+    header, first, *_ = downloaded_text(opened, "customers").splitlines()
+    assert header.startswith(";".join(columns))
+    assert first.startswith(f"{key(4)};new_customers;PT;medium;0,5;200,0;100,0;")
+    go(opened, address, "customers", lang="en", sort="value_at_stake")
+    header, first, *_ = downloaded_text(opened, "customers").splitlines()
+    assert header.startswith(",".join(columns))
+    assert first.startswith(f"{key(4)},new_customers,PT,medium,0.5,200.0,100.0,")
 
 
 DRAWN = """
