@@ -46,6 +46,12 @@ if (!window.customer360Adapted) {
       menu?.querySelector('[data-testid="stSidebarCollapseButton"] button')?.click();
     }, 50);
   });
+  // A sparkline says no more than the figure above it, and has no text that could be read out.
+  const hush = () => document
+    .querySelectorAll('[data-testid="stMetricChart"]:not([aria-hidden])')
+    .forEach((chart) => chart.setAttribute("aria-hidden", "true"));
+  new MutationObserver(hush).observe(document.body, {childList: true, subtree: true});
+  hush();
 }
 </script>
 """
