@@ -210,7 +210,7 @@ CanvasRenderingContext2D.prototype.fillText = function (text, ...more) {
 
 
 @pytest.mark.parametrize(
-    ("language", "cells"), [("en", {"100.00", "50.0%"}), ("pt", {"100,00", "50,0%"})]
+    ("language", "cells"), [("en", {"200.00", "50.0%"}), ("pt", {"200,00", "50,0%"})]
 )
 def test_tables_write_numbers_by_the_language(
     address: str, opened: Page, language: str, cells: set[str]
