@@ -146,7 +146,7 @@ def test_a_short_key_is_enough(address: str, opened: Page, shown: str) -> None:
 
 def test_a_chart_leads_to_its_customers(address: str, opened: Page) -> None:
     go(opened, address, "segments", lang="en")
-    chart = opened.locator('[data-testid="stVegaLiteChart"] canvas').nth(1)
+    chart = opened.locator('[data-testid="stVegaLiteChart"] :is(canvas, svg)').nth(1)
     box = chart.bounding_box()
     assert box is not None
     # The cell in the top right corner: bought lately and often.
