@@ -148,20 +148,27 @@ def to_page(**parameters: object) -> dict[str, list[str]]:
 def here() -> str:
     """The whole address of what is shown, to be sent and kept."""
     place = str(st.context.url or "").partition("?")[0]
-    asked = urlencode({name: st.query_params.get_all(name) for name in st.query_params}, doseq=True)
+    asked = urlencode(changed({}), doseq=True)
     return f"{place}?{asked}" if asked else place
 
 
 def change(changes: Mapping[str, Sequence[str] | None]) -> None:
     """Set these parameters at once: it is one step of the browser's history.
 
+    Not before ``st.rerun``, which the browser may hear of first: see `changed`.
+
     Args:
         changes: Values by name; None or nothing takes it out.
     """
-    before = {name: st.query_params.get_all(name) for name in st.query_params}
-    after = {name: list(each) for name, each in (before | dict(changes)).items() if each}
-    if after != before:
+    after = changed(changes)
+    if after != changed({}):
         st.query_params.from_dict(after)
+
+
+def changed(changes: Mapping[str, Sequence[str] | None]) -> dict[str, list[str]]:
+    """The parameters of this page with ``changes``, as for `change`: for ``Page.open_page``."""
+    before = {name: st.query_params.get_all(name) for name in st.query_params}
+    return {name: list(each) for name, each in (before | dict(changes)).items() if each}
 
 
 def _texts(value: object) -> list[str]:
@@ -183,11 +190,11 @@ def _kept(
     if name not in st.session_state or st.session_state[name] != value:
         st.session_state[name] = value
 
-    def changed() -> None:
+    def put() -> None:
         chosen = st.session_state[name]
         said = write(chosen)
         if said is not None:
             texts = None if chosen == default and name not in OF_ALL_PAGES else said
             change({name: texts} | dict.fromkeys(forgets))
 
-    return {"key": name, "on_change": changed}
+    return {"key": name, "on_change": put}

@@ -77,19 +77,19 @@ def main() -> None:
     }
 
     def first_page() -> None:
-        asked = {name: st.query_params.get_all(name) for name in st.query_params}
-        st.switch_page(pages[FIRST], query_params=asked)
+        open_page(FIRST, address.changed({}))
 
     # The first page has no name in its address; people who type it mean it all the same.
     named = st.Page(first_page, title=t(f"{FIRST}.title"), url_path=FIRST, visibility="hidden")
     current = st.navigation([*pages.values(), named], expanded=True)
 
     def open_customer(key: str) -> None:
-        if current.url_path == "customers":
-            # The list that it was found in is one step back.
-            address.change({"customer": [key]})
-            st.rerun()
-        open_page("customers", address.to_page(customer=key))
+        # From the list, its filters are kept: it is one step back.
+        in_list = current.url_path == "customers"
+        open_page(
+            "customers",
+            address.changed({"customer": [key]}) if in_list else address.to_page(customer=key),
+        )
 
     def open_page(name: str, parameters: dict[str, list[str]]) -> None:
         st.switch_page(pages[name], query_params=parameters)

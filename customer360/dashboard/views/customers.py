@@ -160,8 +160,7 @@ def _filters(page: Page) -> customers.Filters:
 def _one(page: Page, key: str) -> None:
     t = page.t
     if st.button(t("customer.back"), icon=":material/arrow_back:"):
-        address.change({"customer": None})
-        st.rerun()
+        page.open_page("customers", address.changed({"customer": None}))
     customer = page.source.ask(customers.customer, page.as_of, key)
     if customer is None:
         page.nothing("customer.unknown", as_of=t.day(page.as_of))

@@ -83,7 +83,7 @@ def _leaving(page: Page, risks: pd.DataFrame) -> None:
             type="tertiary",
             key=f"customers-{risk}",
         ):
-            page.open_customers(risks=risk, sort="expected_loss")
+            page.open_customers(risks=risk, sort="value_at_stake")
     st.markdown(
         t(
             "retention.loss",
