@@ -144,7 +144,7 @@ def _table(
         shown = contact_columns.with_shown(shown, profiles, allowed=allowed)
     st.caption(t("call_list.select_hint"))
     chosen: Any = st.dataframe(
-        tables.named(shown, t, _WORDS),
+        tables.written(shown, t, _WORDS),
         hide_index=True,
         width="stretch",
         column_config=tables.headings(shown, t),
