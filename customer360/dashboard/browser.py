@@ -25,7 +25,8 @@ _STYLE = f"""
 /* A figure is never cut: it takes a second line. */
 [data-testid="stMetricValue"], [data-testid="stMetricValue"] *,
 [data-testid="stMetricLabel"], [data-testid="stMetricLabel"] * {{
-  white-space: normal; overflow: visible; text-overflow: clip; overflow-wrap: anywhere;
+  /* Streamlit keeps the paragraph within on one line by a more specific rule. */
+  white-space: normal !important; overflow: visible; text-overflow: clip; overflow-wrap: anywhere;
 }}
 [data-testid="stMetricValue"] {{ font-size: clamp(1.25rem, 2.2vw, 2.25rem); }}
 @media (max-width: 768px) {{ [data-testid="stMetricValue"] {{ font-size: 1.75rem; }} }}
