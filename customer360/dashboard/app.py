@@ -11,11 +11,11 @@ import streamlit as st
 
 from customer360.dashboard import address, browser
 from customer360.dashboard.connection import NotMadeError, PublishedMeanwhileError, Reader
+from customer360.dashboard.markdown import plain
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries.deployment import Published, published
 from customer360.dashboard.source import Source
 from customer360.dashboard.views import all_views
-from customer360.dashboard.views.customers import plain
 from customer360.errors import Customer360Error
 from customer360.language import LANGUAGES, Language
 from customer360.serving.warehouse import WarehouseError, reader_login

@@ -7,14 +7,13 @@ import pandas as pd
 import pyarrow as pa
 
 from customer360.dashboard import masks
+from customer360.dashboard.queries.call_list import PROFILE
 from customer360.serving import contacts
 from customer360.serving.eligibility import CONTACT_COLUMNS, contacts_of
 from customer360.serving.options import Contacts
 
 SHOWN = ("name", "phone", "email")
 """What of a contact is shown, in order."""
-
-_READ = ("customer_key", "source", "source_customer_id", "name", "email", "phone", "country")
 
 
 def kinds(profiles: pd.DataFrame, *, allowed: bool) -> tuple[Contacts, ...]:
@@ -66,7 +65,7 @@ def with_exported(
                 else [None] * len(profiles),
                 pa.string(),
             )
-            for name in _READ
+            for name in PROFILE
         }
     )
     with duckdb.connect() as connection:

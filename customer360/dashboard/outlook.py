@@ -6,13 +6,12 @@ alike.
 
 from __future__ import annotations
 
-from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 import pandas as pd
 
-from customer360.dashboard.periods import Span, totals
+from customer360.dashboard.periods import Span, end_of_month, totals
 
 EXPECTED = ("revenue", "revenue_low", "revenue_high", "new_revenue")
 """Amounts of a forecast's week: of today's customers, their band's ends, of those to come."""
@@ -75,9 +74,7 @@ def by_month(weeks: pd.DataFrame) -> pd.DataFrame:
     months = days.groupby("month")
     rows = months[[*EXPECTED]].sum()
     rows["first_day"], rows["last_day"] = months["day"].min(), months["day"].max()
-    rows["is_partial"] = months.size() < [
-        monthrange(month.year, month.month)[1] for month in rows.index
-    ]
+    rows["is_partial"] = months.size() < [end_of_month(month).day for month in rows.index]
     return rows.reset_index()[columns]
 
 
@@ -115,8 +112,7 @@ def compared(earlier: pd.DataFrame, days: pd.DataFrame, as_of: date) -> pd.DataF
     known = known_revenue(days)
     rows = []
     for month, (forecast_as_of, expected) in sorted(newest.items()):
-        last = month.replace(day=monthrange(month.year, month.month)[1])
-        came = totals(known, Span(month, last))["net_revenue"]
+        came = totals(known, Span(month, end_of_month(month)))["net_revenue"]
         error = expected / came - 1 if came > 0 else float("nan")
         rows.append((month, forecast_as_of, expected, came, error))
     return pd.DataFrame(rows, columns=columns)

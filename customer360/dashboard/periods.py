@@ -45,7 +45,7 @@ class Span:
         last.
         """
         first, last = (_months_earlier(day, months) for day in (self.first, self.last))
-        return Span(first, _end_of_month(last) if self.last == _end_of_month(self.last) else last)
+        return Span(first, end_of_month(last) if self.last == end_of_month(self.last) else last)
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def comparisons(as_of: date, first_day: date) -> list[Comparison]:
 def _comparison(kind: Kind, as_of: date, first_day: date) -> Comparison:
     months = MONTHS[kind]
     begin = date(as_of.year, (as_of.month - 1) // months * months + 1, 1)
-    end = _end_of_month(_months_earlier(begin, 1 - months))
+    end = end_of_month(_months_earlier(begin, 1 - months))
     span = Span(begin, as_of)
 
     def known(earlier: Span) -> Span | None:
@@ -101,7 +101,7 @@ def _comparison(kind: Kind, as_of: date, first_day: date) -> Comparison:
 
 def last_whole_month(as_of: date, first_day: date) -> Span | None:
     """The newest month that is over by ``as_of``; None where the data begin within it."""
-    last = as_of if as_of == _end_of_month(as_of) else as_of.replace(day=1) - timedelta(days=1)
+    last = as_of if as_of == end_of_month(as_of) else as_of.replace(day=1) - timedelta(days=1)
     return Span(last.replace(day=1), last) if last.replace(day=1) >= first_day else None
 
 
@@ -160,11 +160,12 @@ def _begin(day: date, grain: Grain) -> date:
 
 def _end(begin: date, grain: Grain) -> date:
     if grain == "month":
-        return _end_of_month(begin)
+        return end_of_month(begin)
     return begin + timedelta(days=6 if grain == "week" else 0)
 
 
-def _end_of_month(day: date) -> date:
+def end_of_month(day: date) -> date:
+    """The last day of the month that ``day`` lies in."""
     return day.replace(day=monthrange(day.year, day.month)[1])
 
 

@@ -114,25 +114,34 @@ def show(
     with st.container(horizontal=True):
         download(rows, name, t)
         if all_rows is not None:
-            st.download_button(
+            save_button(
                 t("table.download_all"),
                 lambda: as_csv(all_rows(), t),
-                file_name=f"{name}-all.csv",
-                mime="text/csv",
+                file=f"{name}-all",
                 key=f"download-all-{name}",
-                icon=":material/download:",
-                on_click="ignore",
             )
 
 
 def download(rows: pd.DataFrame, name: str, t: Language) -> None:
     """A button that downloads ``rows`` as ``<name>.csv``."""
+    save_button(t("table.download"), as_csv(rows, t), file=name, key=f"download-{name}")
+
+
+def save_button(label: str, csv: bytes | Callable[[], bytes], *, file: str, key: str) -> None:
+    """A button that downloads CSV, and leaves the page as it is.
+
+    Args:
+        label: What stands on it.
+        csv: From `as_csv`; a function is asked when the button is pressed.
+        file: Name of the file, without its ending.
+        key: Of the widget: once a page.
+    """
     st.download_button(
-        t("table.download"),
-        as_csv(rows, t),
-        file_name=f"{name}.csv",
+        label,
+        csv,
+        file_name=f"{file}.csv",
         mime="text/csv",
-        key=f"download-{name}",
+        key=key,
         icon=":material/download:",
         on_click="ignore",
     )

@@ -24,6 +24,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from customer360.errors import Customer360Error
+from customer360.models.ranked import Ranked
 
 if TYPE_CHECKING:
     from customer360.settings import Settings
@@ -154,23 +155,20 @@ def profit_curve(
     stake = np.maximum(np.nan_to_num(np.asarray(at_stake, dtype=float)), 0.0)
     if not len(stake):
         raise ProfitError("no customer to contact: give at least one value at stake")
-    order = np.argsort(-stake, kind="stable")
-    ends = np.flatnonzero(np.append(np.diff(stake[order]) != 0, True))
+    ranked = Ranked.by(stake)
     people = np.ones(len(stake)) if customers is None else np.asarray(customers, dtype=float)
-    reached = np.insert(np.cumsum(people[order])[ends], 0, 0.0)
-
-    def summed(earned: Floats) -> Floats:
-        return np.insert(np.cumsum((people * earned)[order])[ends], 0, 0.0)
-
-    expected = summed(campaign.earned(stake))
+    reached = ranked.summed(people)
+    expected = ranked.summed(people * campaign.earned(stake))
     observed = (
-        np.full(len(expected), np.nan) if realised is None else summed(campaign.earned(realised))
+        np.full(len(expected), np.nan)
+        if realised is None
+        else ranked.summed(people * campaign.earned(realised))
     )
     table = pd.DataFrame(
         {
             "customers": reached.round().astype(int),
             "share": reached / reached[-1],
-            "at_stake": np.insert(stake[order][ends], 0, np.inf),
+            "at_stake": np.insert(stake[ranked.order][ranked.ends], 0, np.inf),
             "expected": expected,
             "observed": observed,
         }

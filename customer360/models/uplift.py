@@ -28,6 +28,7 @@ import xgboost as xgb
 from numpy.typing import ArrayLike, NDArray
 
 from customer360.errors import Customer360Error
+from customer360.models.ranked import Ranked
 
 Floats = NDArray[np.float64]
 
@@ -106,18 +107,13 @@ def qini_curve(uplift: ArrayLike, treated: ArrayLike, bought: ArrayLike) -> pd.D
     u, t, y = (np.asarray(each, dtype=float) for each in (uplift, treated, bought))
     if not 0 < t.sum() < len(t):
         raise UpliftError("the campaign has only one of contacted and kept back: give both")
-    order = np.argsort(-u, kind="stable")
-    ends = np.flatnonzero(np.append(np.diff(u[order]) != 0, True))
-
-    def summed(values: Floats) -> Floats:
-        return np.insert(np.cumsum(values[order])[ends], 0, 0.0)
-
-    contacted, kept_back = summed(t), summed(1 - t)
+    ranked = Ranked.by(u)
+    contacted, kept_back = ranked.summed(t), ranked.summed(1 - t)
     ratio = np.divide(contacted, kept_back, out=np.zeros_like(contacted), where=kept_back > 0)
-    gained = summed(t * y) - summed((1 - t) * y) * ratio
+    gained = ranked.summed(t * y) - ranked.summed((1 - t) * y) * ratio
     # A customer of the campaign: as if everybody had been contacted.
     gained = gained / t.sum()
-    share = np.insert((ends + 1) / len(u), 0, 0.0)
+    share = np.insert((ranked.ends + 1) / len(u), 0, 0.0)
     return pd.DataFrame({"share": share, "gained": gained, "random": share * gained[-1]})
 
 

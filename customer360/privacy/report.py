@@ -236,7 +236,7 @@ def _contacts(settings: Settings, person: Person) -> Iterator[Held]:
     if not warehouse.is_made(settings):
         return
     owner = warehouse.open_warehouse(settings).owner
-    rows = [row for row in contact_log.all_contacts(owner) if row[0] == person.customer_key]
+    rows = contact_log.all_contacts(owner, person.customer_key)
     yield Held(
         table=warehouse.CONTACTS.replace(".", "/"),
         description=contact_log.DESCRIPTION,

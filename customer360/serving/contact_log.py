@@ -119,13 +119,16 @@ def mark(
     return Marked(parted.contacted, parted.control, len(before))
 
 
-def all_contacts(owner: Login) -> list[tuple[Any, ...]]:
-    """All rows, of `COLUMNS`; none where there is no such table."""
+def all_contacts(owner: Login, customer_key: str | None = None) -> list[tuple[Any, ...]]:
+    """All rows, of `COLUMNS`, or those of one customer; none where there is no such table."""
     with owner.connect() as connection:
         if connection.execute("SELECT to_regclass(%s)", [CONTACTS]).fetchone() == (None,):
             return []
         return connection.execute(
-            f"SELECT {', '.join(COLUMNS)} FROM {CONTACTS} ORDER BY {', '.join(COLUMNS)}"
+            f"SELECT {', '.join(COLUMNS)} FROM {CONTACTS} "
+            "WHERE %(key)s::text IS NULL OR customer_key = %(key)s "
+            f"ORDER BY {', '.join(COLUMNS)}",
+            {"key": customer_key},
         ).fetchall()
 
 

@@ -15,11 +15,9 @@ from customer360_tests.browser.dashboard import (
     go,
     metrics,
     nothing_failed,
-    served,
     settle,
 )
 from customer360_tests.browser.lineage import CHROMIUM, page
-from customer360_tests.dashboard import shop
 from customer360_tests.dashboard.shop import AS_OF, key
 
 if TYPE_CHECKING:
@@ -30,21 +28,6 @@ pytestmark = [
     pytest.mark.whole,
     pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no Chromium at {CHROMIUM}"),
 ]
-
-
-@pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """The shop's deployment, published without personal data, with dbt's marts."""
-    return shop.home(tmp_path_factory.mktemp("browsed"))
-
-
-@pytest.fixture(scope="module")
-def address(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Its dashboard."""
-    log = tmp_path_factory.mktemp("dashboard") / "log"
-    with served(settings.home, log) as (_, found):
-        yield found
-    assert "Traceback" not in log.read_text()
 
 
 @pytest.fixture(scope="module")

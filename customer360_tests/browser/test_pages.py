@@ -9,7 +9,6 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from customer360.language import Language
-from customer360.settings import Settings
 from customer360.short_keys import short_key
 from customer360_tests.browser.dashboard import (
     PAGES,
@@ -17,12 +16,10 @@ from customer360_tests.browser.dashboard import (
     go,
     metrics,
     nothing_failed,
-    served,
     settle,
     violations,
 )
 from customer360_tests.browser.lineage import CHROMIUM, page
-from customer360_tests.dashboard import shop
 from customer360_tests.dashboard.shop import AS_OF, key
 
 if TYPE_CHECKING:
@@ -36,21 +33,6 @@ pytestmark = [
 DESKTOP: Any = {"width": 1280, "height": 1000}
 PHONE: Any = {"width": 390, "height": 844}
 LANGUAGES = ("en", "pt")
-
-
-@pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """The shop's deployment, published without personal data, with dbt's marts."""
-    return shop.home(tmp_path_factory.mktemp("read"))
-
-
-@pytest.fixture(scope="module")
-def address(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Its dashboard."""
-    log = tmp_path_factory.mktemp("dashboard") / "log"
-    with served(settings.home, log) as (_, found):
-        yield found
-    assert "Traceback" not in log.read_text()
 
 
 @pytest.fixture(scope="module")

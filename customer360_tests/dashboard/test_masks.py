@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from customer360.contracts import Contract
+from customer360.dashboard.markdown import plain
 from customer360.dashboard.masks import masked
 from customer360.dashboard.tables import as_csv
-from customer360.dashboard.views.customers import plain
 from customer360.language import Language
 
 PERSON = pd.DataFrame(

@@ -46,7 +46,8 @@ _COLUMNS = (
     "contacted_at",
     "in_control",
 )
-_CONTACT = ("source", "source_customer_id", "name", "email", "phone", "country")
+PROFILE = ("customer_key", "source", "source_customer_id", "name", "email", "phone", "country")
+"""Columns of `profiles`, as far as they are published."""
 
 
 @dataclass(frozen=True)
@@ -192,7 +193,7 @@ def rows(
 def profiles(reading: Reading, keys: tuple[str, ...]) -> pd.DataFrame:
     """How to reach customers: ``customer_key`` and what of a contact is published."""
     known = reading.columns("silver.customers")
-    columns = [sql.Identifier(name) for name in ("customer_key", *_CONTACT) if name in known]
+    columns = [sql.Identifier(name) for name in PROFILE if name in known]
     return reading.frame_if(
         "silver.customers",
         sql.SQL("SELECT {} FROM silver.customers WHERE customer_key = ANY(%(keys)s)").format(

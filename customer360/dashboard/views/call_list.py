@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from customer360.dashboard import address, contact_columns, tables
+from customer360.dashboard.markdown import without_formulas
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries import call_list, segments
 from customer360.dashboard.queries.call_list import Summary, Wanted
@@ -88,7 +89,7 @@ def _terms(page: Page) -> dict[str, str]:
     """What a contact costs and brings, for a sentence."""
     t, economics = page.t, page.economics()
     return {
-        "cost": _escaped(t.money(economics.contact_cost)),
+        "cost": without_formulas(t.money(economics.contact_cost)),
         "success": t.percent(economics.success_rate, 0),
         "margin": t.percent(economics.margin, 0),
     }
@@ -175,14 +176,11 @@ def _table(
                 width=260,
             )
         count = len(selected) or (summary.customers if not wanted.contacted else len(rows))
-        st.download_button(
+        tables.save_button(
             t("call_list.download", customers=t.number(count)),
             lambda: _file(page, wanted, everybody(), contact),
-            file_name=f"call-list-{wanted.campaign}-{page.as_of}.csv",
-            mime="text/csv",
+            file=f"call-list-{wanted.campaign}-{page.as_of}",
             key="download-call-list",
-            icon=":material/download:",
-            on_click="ignore",
         )
         _mark(page, wanted, everybody, count)
         if len(selected) == 1 and st.button(t("call_list.open_customer"), icon=":material/person:"):
@@ -282,20 +280,12 @@ def _marked(page: Page, wanted: Wanted) -> None:
                 contact = contact_columns.kinds(
                     profiles, allowed=page.settings.dashboard_personal_data
                 )[0]
-                st.download_button(
+                tables.save_button(
                     t("call_list.download_marked"),
                     lambda: _file(page, wanted, of_these, contact),
-                    file_name=f"contact-now-{page.as_of}.csv",
-                    mime="text/csv",
+                    file=f"contact-now-{page.as_of}",
                     key="download-marked",
-                    icon=":material/download:",
-                    on_click="ignore",
                 )
             if st.button(t("call_list.done"), key="marked-done"):
                 del st.session_state[_MARKED]
                 st.rerun()
-
-
-def _escaped(text: str) -> str:
-    """A dollar sign that Markdown does not take for a formula."""
-    return text.replace("$", "\\$")

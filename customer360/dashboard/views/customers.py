@@ -12,8 +12,10 @@ import streamlit as st
 
 from customer360.contracts.attributes import customer_attributes
 from customer360.dashboard import address, charts, masks, tables
+from customer360.dashboard.markdown import plain
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries import customers, segments
+from customer360.gold.terms import RISK_FROM
 from customer360.language import CODED, Language
 from customer360.models.reasons import Reason, reasons_in
 from customer360.short_keys import short_key
@@ -21,7 +23,7 @@ from customer360.short_keys import short_key
 ICON, PLACE = "groups", 20
 PAGE_SIZES = (25, 50, 100)
 OF_DAYS = {"category": "category", "channel": "channel"}
-RISKS = ("high", "medium", "low", customers.GONE)
+RISKS = (*RISK_FROM, customers.GONE)
 SCORES = (5, 4, 3, 2, 1)
 ORDERS = ("descending", "ascending")
 
@@ -251,13 +253,6 @@ def _reasons(page: Page, customer: customers.Customer) -> None:
 
 def _numbered(t: Language, reasons: Sequence[Reason]) -> str:
     return "\n".join(f"{n}. {plain(t.reason(*each))}" for n, each in enumerate(reasons, 1))
-
-
-def plain(text: str) -> str:
-    """Text of the data as text: nothing in it is Markdown."""
-    return "".join(
-        f"\\{letter}" if letter in "\\`*_{}[]()#+-!|<>$:~" else letter for letter in text
-    )
 
 
 def _rfm(page: Page, row: dict[str, Any]) -> None:

@@ -10,9 +10,9 @@ import streamlit as st
 
 from customer360 import plotting
 from customer360.dashboard import charts, tables
+from customer360.dashboard.markdown import plain
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries import health
-from customer360.dashboard.views.customers import plain
 from customer360.language import Language
 
 ICON, PLACE = "health_and_safety", 70

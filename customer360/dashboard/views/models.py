@@ -9,9 +9,9 @@ import streamlit as st
 
 from customer360 import plotting
 from customer360.dashboard import address, charts, tables
+from customer360.dashboard.markdown import plain, without_formulas
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries import models
-from customer360.dashboard.views.customers import plain
 from customer360.models.comparison import MODEL, comparison, readable
 from customer360.models.lifetime_value import leaving
 from customer360.models.notes import status_in
@@ -63,7 +63,7 @@ def render(page: Page) -> None:
     if chosen["card"]:
         with st.expander(t("models.card"), icon=":material/description:"):
             # A step down: the page has a title already.
-            st.markdown(_HEADING.sub(r"\1## ", str(chosen["card"])).replace("$", "\\$"))
+            st.markdown(without_formulas(_HEADING.sub(r"\1## ", str(chosen["card"]))))
 
 
 def _in_gold(model: str) -> str:

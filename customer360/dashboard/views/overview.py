@@ -12,6 +12,7 @@ import streamlit as st
 from customer360 import plotting
 from customer360.dashboard import address, charts, headlines, outlook, periods, tables
 from customer360.dashboard.connection import NotMadeError
+from customer360.dashboard.markdown import without_formulas
 from customer360.dashboard.page import Page
 from customer360.dashboard.periods import Grain, Span
 from customer360.dashboard.queries import overview
@@ -81,7 +82,7 @@ def _headlines(
     )
     with st.container(border=True, key="headlines"):
         for sentences in said:
-            st.markdown(f"- {_inert(headlines.worded(sentences, t))}")
+            st.markdown(f"- {without_formulas(headlines.worded(sentences, t))}")
     meanings = [
         t(
             "overview.regular_means",
@@ -129,7 +130,7 @@ def _comparisons(page: Page, days: pd.DataFrame, first_day: date) -> None:
             lines.append(t("overview.compare.nothing_before"))
         with column.container(border=True, height="stretch"):
             st.metric(label, t.short_money(now["net_revenue"]))
-            st.caption("  \n".join(_inert(line) for line in lines))
+            st.caption("  \n".join(without_formulas(line) for line in lines))
     with st.expander(t("overview.compare.table")):
         tables.show(pd.DataFrame(rows), "periods", t)
 
@@ -154,11 +155,6 @@ def _named_days(page: Page, compared: periods.Comparison, span: Span) -> str:
 
 def _days(page: Page, span: Span) -> str:
     return page.t("overview.range", first=page.t.day(span.first), last=page.t.day(span.last))
-
-
-def _inert(text: str) -> str:
-    """``text`` for Markdown, where two dollar signs would be a formula."""
-    return text.replace("$", "\\$")
 
 
 def _period(page: Page, first_day: date) -> Span:
@@ -315,11 +311,13 @@ def _forecast(page: Page, days: pd.DataFrame, coming: pd.DataFrame, foreseen: pd
         "overview.forecast",
         first=t.day(coming["first_day"].min()),
         last=t.day(coming["last_day"].max()),
-        total=_inert(t.short_money(coming["revenue"].sum() + coming["new_revenue"].sum())),
-        today=_inert(t.short_money(coming["revenue"].sum())),
-        new=_inert(t.short_money(coming["new_revenue"].sum())),
+        total=without_formulas(
+            t.short_money(coming["revenue"].sum() + coming["new_revenue"].sum())
+        ),
+        today=without_formulas(t.short_money(coming["revenue"].sum())),
+        new=without_formulas(t.short_money(coming["new_revenue"].sum())),
     )
-    st.caption(_inert(" ".join(_past_errors(page, foreseen))))
+    st.caption(without_formulas(" ".join(_past_errors(page, foreseen))))
     with st.container(horizontal=True):
         tables.download(coming, "forecast", t)
         if len(foreseen):

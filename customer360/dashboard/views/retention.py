@@ -10,8 +10,10 @@ import streamlit as st
 
 from customer360 import plotting
 from customer360.dashboard import address, charts, tables
+from customer360.dashboard.markdown import without_formulas
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries import retention
+from customer360.gold.terms import RISK_FROM
 from customer360.models.profit import Campaign, profit_curve
 
 ICON, PLACE = "event_repeat", 40
@@ -69,7 +71,7 @@ def _leaving(page: Page, risks: pd.DataFrame) -> None:
     st.markdown(f"## {t('retention.list_title')}")
     days = page.source.ask(retention.horizon_days, page.as_of)
     columns = st.columns(3)
-    for column, risk in zip(columns, ("high", "medium", "low"), strict=True):
+    for column, risk in zip(columns, RISK_FROM, strict=True):
         of = risks[risks["churn_risk"] == risk]
         column.metric(
             t.named("risk", risk),
@@ -87,7 +89,7 @@ def _leaving(page: Page, risks: pd.DataFrame) -> None:
     st.markdown(
         t(
             "retention.loss",
-            loss=_escaped(t.short_money(risks["value_at_stake"].sum())),
+            loss=without_formulas(t.short_money(risks["value_at_stake"].sum())),
             customers=t.number(risks["customers"].sum()),
         )
     )
@@ -149,8 +151,8 @@ def _profit(page: Page) -> None:
         advice = t(
             said,
             customers=t.number(best.customers),
-            profit=_escaped(t.short_money(best.profit)),
-            everybody=_escaped(t.short_money(best.everybody)),
+            profit=without_formulas(t.short_money(best.profit)),
+            everybody=without_formulas(t.short_money(best.everybody)),
             all=t.number(best.all_customers),
         )
         st.success(advice, icon=":material/campaign:")
@@ -197,8 +199,3 @@ def _measured(page: Page) -> None:
         low=t.number(found["qini_low"], 4),
         high=t.number(found["qini_high"], 4),
     )
-
-
-def _escaped(text: str) -> str:
-    """A dollar sign that Markdown does not take for a formula."""
-    return text.replace("$", "\\$")

@@ -8,8 +8,8 @@ from pathlib import Path
 import streamlit as st
 
 from customer360.dashboard.first_order import Answer, FirstOrder, answer, known_values, load
+from customer360.dashboard.markdown import plain, without_formulas
 from customer360.dashboard.page import Page
-from customer360.dashboard.views.customers import plain
 from customer360.models.revenue.model import RevenueModel, RevenueModelError
 from customer360.models.revenue.rules import RULES
 from customer360.models.sealed import SECRET
@@ -56,14 +56,9 @@ def _say_kind(page: Page, model: RevenueModel) -> None:
     """Say so where the model looks at nothing, or at little, of what the form asks."""
     t = page.t
     if not model.looks:
-        page.nothing("what_if.only_mean", mean=_inert(t.money(model.mean_revenue, 2)))
+        page.nothing("what_if.only_mean", mean=without_formulas(t.money(model.mean_revenue, 2)))
     elif model.kind in RULES:
         page.nothing("what_if.only_rule", rule=t.named("rival", model.kind))
-
-
-def _inert(amount: str) -> str:
-    """A dollar sign that Markdown does not take for a formula."""
-    return amount.replace("$", "\\$")
 
 
 def _form(page: Page, model: RevenueModel) -> FirstOrder | None:

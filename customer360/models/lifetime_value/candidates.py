@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -151,22 +152,34 @@ def _parameters(fit: Fit[Any]) -> dict[str, float]:
 
 
 def first_fitted(
-    cells: Cells, kinds: Sequence[str], terms: Terms, *, at_boundary: bool = False
+    cells: Cells,
+    kinds: Sequence[str],
+    terms: Terms,
+    *,
+    at_boundary: bool = False,
+    attempts: Mapping[str, Candidate] = MappingProxyType({}),
 ) -> Candidate:
     """The first of ``kinds`` whose purchases can be fitted, with why those before it could not.
 
     When none can: the first of them at its boundary, if that is allowed, else the fallback with
-    the reason of the first. Arguments as for `fitted`.
+    the reason of the first.
+
+    Args:
+        cells: What was counted of one as-of date.
+        kinds: Purchase models, in the order in which they are taken.
+        terms: Unit of time, and the discount rate.
+        at_boundary: As for `fitted`, of the first.
+        attempts: By kind, from `fitted`, of those that have been fitted to these cells already.
     """
     failures: list[tuple[str, Candidate]] = []
     for kind in kinds:
-        candidate = fitted(cells, kind, terms)
+        candidate = attempts.get(kind) or fitted(cells, kind, terms)
         if candidate.model.purchases:
-            candidate.notes += [
+            passed_over = [
                 Note("in_place_of", {"rival": other, "why": failed.why_not})
                 for other, failed in failures
             ]
-            return candidate
+            return replace(candidate, notes=[*candidate.notes, *passed_over])
         failures.append((kind, candidate))
     if at_boundary:
         return fitted(cells, kinds[0], terms, at_boundary=True)

@@ -101,7 +101,9 @@ def judge(
     log.info("lifetime value: fitting %s up to %s", ", ".join(choice.kinds), as_of)
     attempts = {kind: fitted(cells, kind, terms) for kind in choice.kinds}
     alone = {kind: one for kind, one in attempts.items() if one.model.purchases}
-    chosen = first_fitted(cells, choice.kinds, terms, at_boundary=choice.at_boundary)
+    chosen = first_fitted(
+        cells, choice.kinds, terms, at_boundary=choice.at_boundary, attempts=attempts
+    )
     rules = naive_rules(cells, holdout.customer_days, as_of, holdout.days)
     model = with_rules(chosen.model, choice, rules)
     own = chosen.model.purchases.kind if chosen.model.purchases else ""

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -188,7 +189,7 @@ class Returns:
     unit: int
     days: int
 
-    @property
+    @cached_property
     def history(self) -> tuple[Floats, Floats, Floats]:
         """Frequency, recency and T in the model's units."""
         x, t_x, age = (
@@ -196,7 +197,7 @@ class Returns:
         )
         return x, t_x / self.unit, age / self.unit
 
-    @property
+    @cached_property
     def buys_if_alive(self) -> Floats:
         """P(at least one purchase in the days | alive)."""
         x, _, age = self.history

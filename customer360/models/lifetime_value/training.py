@@ -177,9 +177,12 @@ def train(
         if validation_length:
             known = cells[validation_as_of]
             period = (customer_days, validation_as_of, validation_length)
-            later = holdout_rows(features, *period)
-            rows = sampled(later, known.customers, VALIDATION_ROWS)
-            came_back = outcome_cells(later)
+            later = holdout_rows(features, *period).persist()
+            try:
+                rows = sampled(later, known.customers, VALIDATION_ROWS)
+                came_back = outcome_cells(later)
+            finally:
+                later.unpersist()
             rules = naive_rules(known, *period)
             validation = Validation(validation_as_of, validation_length, rows, known, rules)
             choice = choose(validation, kinds, terms)
