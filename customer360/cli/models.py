@@ -447,7 +447,7 @@ def uplift(
         name, contacts = "call list", marked_contacts(settings, deployment.zone)
     else:
         sources = [source.name for source in deployment.sources]
-        name, contacts = campaign.name, read_campaign(campaign, sources, settings.secret())
+        name, contacts = campaign.name, read_campaign(campaign, sources, settings.secret)
     # Spark starts when all that was typed is known to be right.
     done = measure(_workspace(settings), name, contacts, window or settings.revenue_horizon_days)
     if as_json:

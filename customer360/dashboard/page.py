@@ -16,7 +16,7 @@ from customer360.dashboard.queries import customers
 from customer360.dashboard.queries.deployment import Published
 from customer360.dashboard.source import Source
 from customer360.language import Language
-from customer360.models.profit import Campaign
+from customer360.models.campaign import Campaign
 from customer360.settings import Settings
 from customer360.short_keys import short_key
 

@@ -15,7 +15,7 @@ from customer360.contracts import Contract
 from customer360.deployment import Deployment
 from customer360.errors import Customer360Error, listed
 from customer360.lakehouse.reading import Tables, engine, ordered_batches, schema_of
-from customer360.models.profit import Campaign
+from customer360.models.campaign import Campaign
 from customer360.models.registry import models_by_title
 from customer360.pipeline.suppression import read_suppression_list, suppression_files
 from customer360.serving import contacts

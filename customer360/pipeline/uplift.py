@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -22,7 +23,7 @@ from pyspark.sql import functions as F
 from customer360.errors import Customer360Error, listed
 from customer360.gold.customer_features import customer_features
 from customer360.models.churn.features import NUMERIC_FEATURES
-from customer360.models.revenue.rows import outcomes
+from customer360.models.outcomes import outcomes
 from customer360.models.uplift import Uplift, measured
 from customer360.pipeline.workspace import Workspace
 from customer360.serving.contact_log import all_contacts
@@ -92,17 +93,19 @@ class MeasuredCampaign:
         return facts | self.uplift.figures() | {"curve": self.uplift.curve.to_dict("list")}
 
 
-def read_campaign(path: Path, sources: Sequence[str], secret: bytes) -> list[Contact]:
+def read_campaign(path: Path, sources: Sequence[str], secret: Callable[[], bytes]) -> list[Contact]:
     """The customers of a campaign's file, each once.
 
     Args:
         path: The CSV file: `COLUMNS`.
         sources: Names of the active sources.
-        secret: Secret of the customer keys.
+        secret: Gives the secret of the customer keys; asked for only where customers are named by
+            their ids.
 
     Raises:
         CampaignError: The file cannot be read, or a cell of it.
     """
+    secret = cache(secret)
     found: dict[str, Contact] = {}
     for line, row in _rows(path):
         where = f"{path}, row {line}"
@@ -115,7 +118,7 @@ def read_campaign(path: Path, sources: Sequence[str], secret: bytes) -> list[Con
                     f"{where}: expected a customer_key, or a source_customer_id with its source, "
                     f"one of {listed(sources)}"
                 )
-            key = customer_key_of(source, own_id, secret)
+            key = customer_key_of(source, own_id, secret())
         if key in found:
             raise CampaignError(f"{where}: the customer is in the file already: keep one row")
         contacted = _YES.get((row.get("contacted") or "").lower())

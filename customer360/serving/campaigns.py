@@ -3,7 +3,7 @@
 A list is a condition on ``gold/customer_360`` of one day, as SQL that DuckDB (exports) and
 PostgreSQL (the mart, the dashboard) read alike; it is defined here and nowhere else. Whether a
 contact pays is asked with the deployment's cost, success rate and margin
-(`customer360.models.profit.Campaign`). Who of its members may be written to is decided in
+(`customer360.models.campaign.Campaign`). Who of its members may be written to is decided in
 `customer360.serving.eligibility`, and of the warehouse's copy by ``may_contact`` of
 ``marts.customer_360``.
 """
@@ -19,7 +19,7 @@ from customer360.gold.high_value import HIGH_VALUE_FROM
 from customer360.table_names import CUSTOMER_360
 
 if TYPE_CHECKING:
-    from customer360.models.profit import Campaign
+    from customer360.models.campaign import Campaign
 
 LONG_SILENT_TO = 2
 """Recency score up to which a customer counts as silent for long.
@@ -151,7 +151,7 @@ def expected_profit(economics: Campaign) -> str:
     """SQL of the expected profit of contacting a customer, in currency.
 
     Null for whoever has no value at stake: who is not active any more, or of a day without models.
-    See `customer360.models.profit.Campaign.earned`.
+    See `customer360.models.campaign.Campaign.earned`.
     """
     kept = f"{economics.success_rate * economics.margin!r}"
     return (

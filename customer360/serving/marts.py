@@ -25,7 +25,7 @@ from psycopg import sql
 
 from customer360.errors import Customer360Error
 from customer360.gold.terms import NO_CONTACT
-from customer360.models.profit import Campaign
+from customer360.models.campaign import Campaign
 from customer360.serving.campaigns import CAMPAIGN_LISTS, members_of
 from customer360.serving.warehouse import Login
 from customer360.settings import Settings

@@ -25,7 +25,8 @@ from customer360.dashboard.queries import (
     segments,
     whales,
 )
-from customer360.models.profit import Campaign, profit_curve
+from customer360.models.campaign import Campaign
+from customer360.models.profit import profit_curve
 from customer360.models.reasons import reasons_in
 from customer360.orchestration.jobs import (
     GOLD,

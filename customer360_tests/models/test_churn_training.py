@@ -10,6 +10,7 @@ import pytest
 import xgboost as xgb
 
 from customer360.models.baselines import AliveBaseline
+from customer360.models.campaign import Campaign
 from customer360.models.churn.features import design_matrix
 from customer360.models.churn.fitting import matrix
 from customer360.models.churn.model import ChurnModel, blended
@@ -22,7 +23,7 @@ from customer360.models.churn.training import (
 from customer360.models.evaluation import probability_metrics
 from customer360.models.lifetime_value.beta_geometric import BgNbd
 from customer360.models.notes import in_english
-from customer360.models.profit import Campaign, profit_curve
+from customer360.models.profit import profit_curve
 from customer360.models.sampling import DatedRows
 from customer360_tests.models.churn_rows import (
     AS_OF,

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from customer360.models.profit import Campaign, ProfitError, profit_curve
+from customer360.models.campaign import Campaign, ProfitError
+from customer360.models.profit import profit_curve
 
 
 def test_profit_by_hand() -> None:

@@ -17,6 +17,7 @@ from customer360.gold.customer_features import customer_features
 from customer360.gold.first_orders import first_orders
 from customer360.models.examples import made_up_customers
 from customer360.models.notes import in_english
+from customer360.models.outcomes import outcomes
 from customer360.models.reasons import REASON_COLUMNS
 from customer360.models.revenue import prediction
 from customer360.models.revenue.features import FEATURES, revenue_features
@@ -24,7 +25,7 @@ from customer360.models.revenue.model import RevenueModel, RevenueModelError
 from customer360.models.revenue.order_file import OrderFileError
 from customer360.models.revenue.prediction import OUTPUT, predict_file
 from customer360.models.revenue.reasons import reasons
-from customer360.models.revenue.rows import BuyingHistory, outcomes
+from customer360.models.revenue.rows import BuyingHistory
 from customer360.models.revenue.scoring import score
 from customer360.models.revenue.training import RevenueOptions, train, train_on_rows
 from customer360.models.sampling import DatedRows

@@ -85,7 +85,7 @@ def test_a_drifted_snapshot_turns_the_checks_to_warnings(home: Home) -> None:
 
     for name, drifted in (
         ("features_stable", {"Churn: Orders", "Revenue: Orders"}),
-        ("scores_stable", {"Churn: Churn probability"}),
+        ("scores_stable", {"Churn: No purchase in the horizon"}),
     ):
         assert not checks[name].passed
         assert checks[name].severity == dg.AssetCheckSeverity.WARN
@@ -121,7 +121,7 @@ def test_scores_are_judged_once_their_horizon_has_passed(home: Home) -> None:
     check = materialize(home, PERFORMANCE, TRAINED)["realised_performance"]
     assert not check.passed
     assert check.severity == dg.AssetCheckSeverity.WARN
-    assert check.description.startswith("Churn probability of 10 Mar 2024 (v1, 14 days): ")
+    assert check.description.startswith("No purchase in the horizon of 10 Mar 2024 (v1, 14 days): ")
     (row,) = home.rows(PERFORMANCE)
     assert (row["as_of"], row["model"]) == (PAST, "churn")
     assert row["predicted"] == pytest.approx(0.999)

@@ -81,7 +81,7 @@ def test_a_file_names_customers_by_key_or_by_id(tmp_path: Path) -> None:
         f"{key(1).upper()},,yes,2024-06-01\n"
         ",A 7,não,2024-06-02\n"
     )
-    assert read_campaign(file, ["shop"], SECRET) == [
+    assert read_campaign(file, ["shop"], lambda: SECRET) == [
         Contact(key(1), True, date(2024, 6, 1)),
         Contact(customer_key_of("shop", "A 7", SECRET), False, date(2024, 6, 2)),
     ]
@@ -107,9 +107,9 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, text: str, message: str) -
     file = tmp_path / "june.csv"
     file.write_text(text)
     with pytest.raises(CampaignError, match=message):
-        read_campaign(file, ["shop"], SECRET)
+        read_campaign(file, ["shop"], lambda: SECRET)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(CampaignError, match=r"none.csv cannot be read \(No such file"):
-        read_campaign(tmp_path / "none.csv", ["shop"], SECRET)
+        read_campaign(tmp_path / "none.csv", ["shop"], lambda: SECRET)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from customer360.models.profit import Campaign
+from customer360.models.campaign import Campaign
 from customer360.serving.campaigns import (
     CAMPAIGN_LISTS,
     MEMBER_COLUMNS,

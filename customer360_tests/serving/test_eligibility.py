@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from customer360.models.profit import Campaign
+from customer360.models.campaign import Campaign
 from customer360.serving.campaigns import campaign_list, campaign_members
 from customer360.serving.eligibility import judged
 from customer360.serving.options import Contacts

@@ -14,8 +14,8 @@ from pyspark.sql.pandas.types import to_arrow_schema
 
 from customer360.contracts import Contract
 from customer360.contracts.spark import spark_schema
-from customer360.models.profit import Campaign
-from customer360.models.revenue.rows import outcomes
+from customer360.models.campaign import Campaign
+from customer360.models.outcomes import outcomes
 from customer360.serving import campaigns
 from customer360.serving.eligibility import judged, suppressed_customers
 from customer360_tests.serving.conftest import FEBRUARY, JANUARY, Marts, read

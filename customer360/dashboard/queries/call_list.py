@@ -15,7 +15,7 @@ import pandas as pd
 from psycopg import sql
 
 from customer360.dashboard.connection import Reading
-from customer360.models.profit import Campaign
+from customer360.models.campaign import Campaign
 from customer360.serving.campaigns import CAMPAIGN_LISTS, campaign_list, members_of
 from customer360.serving.warehouse import CONTACTS
 

@@ -9,7 +9,7 @@ import pandas as pd
 from psycopg import sql
 
 from customer360.dashboard.connection import Reading
-from customer360.models.profit import Campaign
+from customer360.models.campaign import Campaign
 from customer360.serving.campaigns import expected_profit
 
 BINS = 200

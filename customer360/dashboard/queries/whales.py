@@ -11,7 +11,7 @@ import pandas as pd
 from psycopg import sql
 
 from customer360.dashboard.connection import Reading
-from customer360.models.profit import Campaign
+from customer360.models.campaign import Campaign
 from customer360.serving.campaigns import campaign_list, members_of
 
 WHALES = campaign_list("whales")

@@ -14,7 +14,8 @@ from customer360.dashboard.markdown import without_formulas
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries import retention
 from customer360.gold.terms import RISK_FROM
-from customer360.models.profit import Campaign, profit_curve
+from customer360.models.campaign import Campaign
+from customer360.models.profit import profit_curve
 
 ICON, PLACE = "event_repeat", 40
 PERIODS = (12, 24, 36)

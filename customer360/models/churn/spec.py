@@ -107,8 +107,8 @@ class ChurnSpec(ModelSpec["ChurnModel"]):
 
     def train(self, history: History, champion: Champion[ChurnModel] | None) -> ChurnTraining:
         """On labels that are complete; windows, limits and the campaign's costs as set."""
+        from customer360.models.campaign import Campaign
         from customer360.models.churn.training import ChurnOptions, train
-        from customer360.models.profit import Campaign
 
         settings = history.settings
         options = ChurnOptions(

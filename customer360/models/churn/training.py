@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 
 from customer360.gold.rare_values import SMALLEST_GROUP
 from customer360.models.baselines import AliveBaseline, Floats
+from customer360.models.campaign import Campaign
 from customer360.models.churn.choosing import choose
 from customer360.models.churn.distributed import Trainer, grown_on_spark, trains_on_spark
 from customer360.models.churn.features import (
@@ -38,7 +39,7 @@ from customer360.models.leakage import LeakReport, check_leaks
 from customer360.models.lifetime_value.fitting import fit_bg_nbd
 from customer360.models.lifetime_value.maximise import NotFittedError
 from customer360.models.notes import Note
-from customer360.models.profit import Campaign, profit_curve
+from customer360.models.profit import profit_curve
 from customer360.models.sampling import DatedRows, every_nth
 from customer360.models.training import Training
 from customer360.models.windows import (

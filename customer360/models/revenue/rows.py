@@ -8,13 +8,12 @@ from datetime import date
 
 import pandas as pd
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from customer360.gold.customer_features import customer_features
 from customer360.gold.first_orders import first_orders
-from customer360.gold.purchases import cents, currency, is_purchase
 from customer360.gold.rare_values import SMALLEST_GROUP
 from customer360.models import sampling
+from customer360.models.outcomes import outcomes
 from customer360.models.revenue.features import (
     CATEGORICAL_FEATURES,
     NUMERIC_FEATURES,
@@ -40,35 +39,6 @@ class BuyingHistory:
     transactions: DataFrame
     customer_history: DataFrame
     time_zone: str = "UTC"
-
-
-def outcomes(customer_days: DataFrame, as_of: Sequence[date], horizon_days: int) -> DataFrame:
-    """What each customer brought in ``(D, D + horizon_days]``, for each of the as-of dates D.
-
-    Args:
-        customer_days: ``silver/customer_days``.
-        as_of: The as-of dates.
-        horizon_days: Days ahead.
-
-    Returns:
-        ``as_of``, ``customer_key``, ``revenue`` (currency; sales less refunds of these days, so
-        a refund of an earlier sale can make it negative) and ``bought`` (1 if there was a
-        purchase, else 0). Customers without a sale or refund in these days have no row.
-    """
-    ahead = F.date_diff("business_date", "as_of")
-    return (
-        customer_days.where(F.col("business_date") > F.lit(min(as_of)))
-        .select(
-            "customer_key",
-            "business_date",
-            cents("net_revenue").alias("_net"),
-            is_purchase().cast("int").alias("_bought"),
-            F.explode(F.array(*(F.lit(day) for day in as_of))).alias("as_of"),
-        )
-        .where((ahead > 0) & (ahead <= horizon_days))
-        .groupBy("as_of", "customer_key")
-        .agg(currency(F.sum("_net")).alias("revenue"), F.max("_bought").alias("bought"))
-    )
 
 
 def labelled_rows(history: BuyingHistory, as_of: Sequence[date], horizon_days: int) -> DataFrame:
