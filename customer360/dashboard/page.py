@@ -143,13 +143,22 @@ class Page:
             )
             for row in rows.to_dict("records")
         }
-        chosen = st.selectbox(
+        key = f"open-{name}"
+
+        def choose() -> None:
+            # Empty again for when somebody comes back: what stays chosen would be opened anew.
+            st.session_state[f"chosen-{name}"] = st.session_state[key]
+            st.session_state[key] = None
+
+        st.selectbox(
             self.t("common.open_customer"),
             list(called),
             index=None,
             placeholder=self.t("common.open_customer_hint"),
             format_func=called.__getitem__,
-            key=f"open-{name}",
+            key=key,
+            on_change=choose,
         )
+        chosen = st.session_state.pop(f"chosen-{name}", None)
         if chosen:
             self.open_customer(chosen)

@@ -103,14 +103,19 @@ def show(
         "placeholder": MISSING,
         "key": f"table-{name}",
     }
-    chosen: Any = None
+
+    def choose() -> None:
+        # Once a click: the row is still chosen when somebody comes back.
+        st.session_state[f"row-{name}"] = st.session_state[f"table-{name}"].selection.rows
+
     with st.container(key=f"tall-{name}", height=HEADING + ROW * max(1, len(rows)), border=False):
         if on_open is None:
             st.dataframe(**shown)
         else:
-            chosen = st.dataframe(**shown, on_select="rerun", selection_mode="single-row")
-    if on_open is not None and chosen.selection.rows:
-        on_open(str(rows[opens].iloc[chosen.selection.rows[0]]))
+            st.dataframe(**shown, on_select=choose, selection_mode="single-row")
+    chosen = st.session_state.pop(f"row-{name}", None)
+    if on_open is not None and chosen:
+        on_open(str(rows[opens].iloc[chosen[0]]))
     with st.container(horizontal=True):
         download(rows, name, t)
         if all_rows is not None:

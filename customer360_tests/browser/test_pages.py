@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from customer360.dashboard.tables import HEADING, ROW
 from customer360.language import Language
 from customer360.short_keys import short_key
 from customer360_tests.browser.dashboard import (
@@ -103,18 +104,27 @@ def test_the_period_stands_in_the_address(address: str, opened: Page) -> None:
     assert metrics(opened)["Net revenue"] == "R$680"
 
 
-def test_a_customer_leads_back_to_the_list_as_it_was(address: str, opened: Page) -> None:
+@pytest.mark.parametrize("by_row", [False, True])
+def test_a_customer_leads_back_to_the_list_as_it_was(
+    address: str, opened: Page, by_row: bool
+) -> None:
     go(opened, address, "customers", lang="en", regions="RJ")
-    opened.locator(".st-key-open-customers input").focus()
-    opened.keyboard.type(key(3)[:8])
-    opened.keyboard.press("Enter")
+    if by_row:
+        # The box before the first row.
+        opened.locator(".st-key-tall-customers").click(position={"x": 16, "y": HEADING + ROW / 2})
+    else:
+        opened.locator(".st-key-open-customers input").focus()
+        opened.keyboard.type(key(3)[:8])
+        opened.keyboard.press("Enter")
     opened.get_by_text("Next best action").first.wait_for()
     settle(opened)
     assert asked(opened) == {"regions": ["RJ"], "customer": [key(3)]}
     opened.get_by_role("button", name="Back to the list").click()
-    opened.get_by_role("heading", level=1, name="Customers").wait_for()
+    opened.get_by_role("heading", level=1, name="Customers", exact=True).wait_for()
     settle(opened)
+    opened.wait_for_timeout(1_000)
     assert asked(opened) == {"regions": ["RJ"]}
+    assert opened.locator("h1").inner_text() == "Customers"
 
 
 @pytest.mark.parametrize("shown", [key(3), short_key(key(3)), f"{short_key(key(3))}…"])
