@@ -24,6 +24,7 @@ from psycopg import sql
 from customer360.models.revenue.model import RevenueModel
 from customer360.serving import tables
 from customer360.serving.marts import failures, run_dbt
+from customer360.serving.publishing import PublishedTable
 from customer360.serving.warehouse import Login, open_warehouse
 from customer360.settings import HOME_VARIABLE, Settings, load_settings
 
@@ -181,7 +182,7 @@ def fill(owner: Login, customers: int) -> None:
         connection.execute("VACUUM ANALYZE")
 
 
-def _create(connection: psycopg.Connection[Any], table: tables.PublishedTable) -> None:
+def _create(connection: psycopg.Connection[Any], table: PublishedTable) -> None:
     columns = sql.SQL(", ").join(
         sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind))
         for name, kind in table.columns.items()
@@ -206,6 +207,7 @@ def answers(settings: Settings, customer_key: str, rounds: int) -> list[Answer]:
     from streamlit.util import calc_hash
 
     from customer360.dashboard import app
+    from customer360.dashboard.views import all_views
 
     # It warns of every run outside of a server.
     logging.disable(logging.WARNING)
@@ -226,7 +228,7 @@ def answers(settings: Settings, customer_key: str, rounds: int) -> list[Answer]:
 
         return once
 
-    pages = {name: run(name) for name in app.VIEWS}
+    pages = {name: run(name) for name in all_views()}
     pages["one customer"] = run("customers", customer=customer_key)
     found = []
     for name, once in pages.items():

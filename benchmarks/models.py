@@ -304,8 +304,14 @@ def main(
     customers: Annotated[
         str, typer.Option(help="Numbers of customers, separated by commas.")
     ] = "10000,100000,1000000",
+    scored: Annotated[
+        int, typer.Option(min=0, help="Customers scored into a Delta table; 0 leaves it out.")
+    ] = 10_000_000,
+    trained: Annotated[
+        int, typer.Option(min=1, help="Customers of a whole training beside it.")
+    ] = 1_000_000,
 ) -> None:
-    """Fit and score simulated customers, and let lifetimes do it row by row."""
+    """Fit and score simulated customers, and let lifetimes do it row by row; then at scale."""
     try:
         sizes = [int(size.replace("_", "")) for size in customers.split(",")]
     except ValueError:
@@ -320,6 +326,24 @@ def main(
     if not out.is_terminal:
         out = Console(width=120)  # a file has no width of its own
     out.print(render(measured))
+    if scored:
+        from benchmarks.at_scale import measure_at_scale
+
+        err.print(f"[dim]… {scored:,} customers into Delta[/dim]", highlight=False)
+        out.print(_at_scale(measure_at_scale(scored, trained), scored, trained))
+
+
+def _at_scale(facts: dict[str, float], scored: int, trained: int) -> Table:
+    table = Table(title="By Spark, from tables into Delta", title_justify="left")
+    for name in ("measured", "customers", "seconds"):
+        table.add_column(name, no_wrap=True, justify="left" if name == "measured" else "right")
+    for name, customers, key in (
+        (f"scoring: {SCORED} figures and those of leaving", scored, "score_intervals_False"),
+        ("scoring: the same with 90 % intervals", scored, "score_intervals_True"),
+        ("training: all candidates, chosen and judged", trained, "train"),
+    ):
+        table.add_row(name, f"{customers:,}", f"{facts[key]:.1f}")
+    return table
 
 
 if __name__ == "__main__":

@@ -148,6 +148,9 @@ class Settings(BaseSettings):
     lifetime_value_holdout_days: int = Field(
         273, ge=1, description="Days held out to validate the lifetime-value model: 39 weeks."
     )
+    lifetime_value_intervals: bool = Field(
+        True, description="Intervals of every customer's lifetime value; without, twice as fast."
+    )
     lifetime_value_promotion_figure: Literal[
         "purchases_mae", "purchases_rmse", "revenue_mae", "revenue_rmse"
     ] = Field("purchases_rmse", description="Holdout figure by which a new model is promoted.")

@@ -55,6 +55,8 @@ def session_config(settings: Settings) -> dict[str, str]:
         "spark.sql.parquet.compression.codec": "zstd",
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
         "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
+        # Rows of one snapshot or day need no sorting to end in one folder; beyond two, they do.
+        "spark.sql.maxConcurrentOutputFileWriters": "2",
         # It removes empty branches with the observations in them, and their counts are lost.
         "spark.sql.adaptive.optimizer.excludedRules": (
             "org.apache.spark.sql.execution.adaptive.AQEPropagateEmptyRelation"

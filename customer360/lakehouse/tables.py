@@ -17,6 +17,7 @@ from types import MappingProxyType
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import DoubleType
 
 from customer360.contracts import Contract
 from customer360.contracts.binding import bound, broken, is_broken
@@ -28,6 +29,7 @@ _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 _COPY_SOURCE = "spark.databricks.delta.merge.materializeSource"
 # A write that leaves no row where none was has a note too, which others go by.
 _SKIP_EMPTY = "spark.databricks.delta.skipRecordingEmptyCommits"
+_DICTIONARY = "parquet.enable.dictionary"
 
 
 class Folders(StrEnum):
@@ -300,9 +302,17 @@ class Lakehouse(TableLogs):
                 writer = writer.option("delta.dataSkippingStatsColumns", ",".join(index))
         elif not options:
             writer = writer.option("overwriteSchema", "true")
-        with committing(table), self._set({} if note is None else {_SKIP_EMPTY: "false"}):
+        settings = {f"{_DICTIONARY}#{name}": "false" for name in _floating(rows)}
+        if note is not None:
+            settings[_SKIP_EMPTY] = "false"
+        with committing(table), self._set(settings):
             writer.save(self.path(table))
         return self.last_commit(table)
+
+
+def _floating(rows: DataFrame) -> list[str]:
+    """Columns of computed figures, which hardly repeat: a dictionary of them is thrown away."""
+    return [field.name for field in rows.schema if isinstance(field.dataType, DoubleType)]
 
 
 @contextmanager

@@ -210,7 +210,12 @@ class ModelSpec(ABC, Generic[Model]):
 
     @abstractmethod
     def score(
-        self, features: DataFrame, model: Model, model_name: str, model_version: str
+        self,
+        features: DataFrame,
+        model: Model,
+        model_name: str,
+        model_version: str,
+        settings: Settings,
     ) -> DataFrame:
         """The rows of the table `scores`.
 
@@ -219,6 +224,7 @@ class ModelSpec(ABC, Generic[Model]):
             model: What to score with.
             model_name: The registered name, written beside every score.
             model_version: Its version in the registry, written beside every score.
+            settings: The deployment's.
         """
 
     def outcomes(

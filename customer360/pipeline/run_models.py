@@ -159,12 +159,13 @@ def score(work: Workspace, spec: ModelSpec[Any], as_of: Sequence[date]) -> Scori
         TableNotFoundError: A date has no snapshot of what the features are made of.
         FeatureSchemaError: The champion was trained on other columns.
     """
+    settings = work.deployment.settings
     features = spec.feature_frame(lambda table: snapshots_of(work, table, as_of))
-    champion = scoring_champion(spec, tracking_of(work.deployment.settings))
+    champion = scoring_champion(spec, tracking_of(settings))
     champion.check_schema(features, spec.features_of(champion.model))
-    smallest = work.deployment.settings.published_group_min
+    smallest = settings.published_group_min
     # Reasons state texts: no model is told one that it must not repeat.
     with told_in_groups(features, spec.categorical_features, smallest=smallest, by=[AS_OF]) as told:
-        scores = spec.score(told, champion.model, champion.name, champion.version)
+        scores = spec.score(told, champion.model, champion.name, champion.version, settings)
         written = replace_snapshots(work, spec.scores, scores, as_of)
     return ScoringResult(written, champion.version)

@@ -114,6 +114,15 @@ def test_intervals_go_along_and_hold_the_mean() -> None:
             )
 
 
+def test_without_intervals_the_figures_are_the_same() -> None:
+    model = LifetimeValueModel(7, POISSON, None, 10.0, blend=BLEND)
+    figures = model.figures(ROWS, KnownScores(model, intervals=False))
+    whole = model.predict(ROWS)
+    assert not [name for name in figures if name.endswith(("_low", "_high"))]
+    for name, values in figures.items():
+        np.testing.assert_array_equal(values, whole[name].to_numpy(), err_msg=name)
+
+
 def test_what_rules_have_no_say_in_stays_the_models_own() -> None:
     alone = LifetimeValueModel(7, POISSON, None, 10.0).predict(ROWS)
     revenue = Blend.of({}, {"last_year": 1.0}, RULES)

@@ -372,6 +372,12 @@ def test_score_gives_every_customer_a_row(spark: SparkSession) -> None:
     assert set(scores["as_of"]) == {date(2024, 3, 1)}
     assert set(scores["model_version"]) == {"3"}
 
+    alone = score(features, MODEL, "the_model", "3", intervals=False)
+    for row in alone.collect():
+        for column in expected.columns:
+            known = scores.loc[row["customer_key"], column]
+            assert row[column] == (None if column.endswith(("_low", "_high")) else known)
+
     rough = {
         row["customer_key"]: row for row in score(features, FALLBACK, "the_model", "4").collect()
     }

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from customer360.models.lifetime_value.age_table import AgeTable
@@ -13,6 +14,7 @@ from customer360.models.lifetime_value.beta_geometric import BgNbd, MbgNbd
 from customer360.models.lifetime_value.fitting import fit_bg_nbd, fit_gamma_gamma
 from customer360.models.lifetime_value.gamma_gamma import GammaGamma
 from customer360.models.lifetime_value.pareto_nbd import ParetoNbd
+from customer360.models.lifetime_value.scores_table import gathered
 from customer360.models.lifetime_value.scoring import (
     HORIZONS,
     LEAVING_FIGURES,
@@ -228,3 +230,25 @@ def test_intervals_of_any_horizon_are_those_of_predict(cdnow: LifetimeValueModel
             )
     shorter = predictive_intervals(cdnow, HISTORIES, 45)
     assert (shorter["purchases_high"] <= found["purchases_high"]).all()
+
+
+@pytest.mark.parametrize("purchases", [*MODELS, None])
+def test_without_intervals_the_figures_are_the_same(
+    purchases: BgNbd | MbgNbd | ParetoNbd | None,
+) -> None:
+    model = covered(purchases) if purchases else LifetimeValueModel(7, None, None, 35.0)
+    whole = model.predict(HISTORIES)
+    figures = model.figures(HISTORIES, KnownScores(model, intervals=False))
+    assert list(figures) == [name for name in whole.columns if not name.endswith(("_low", "_high"))]
+    for name, values in figures.items():
+        np.testing.assert_array_equal(values, whole[name].to_numpy(), err_msg=name)
+
+
+def test_batches_are_gathered_until_they_are_large_enough() -> None:
+    sizes = (3, 4, 1, 5, 2)
+    rows = [pa.RecordBatch.from_pydict({"n": list(range(size))}) for size in sizes]
+    found = list(gathered(iter(rows), 5))
+    assert [batch.num_rows for batch in found] == [7, 6, 2]
+    assert [n for batch in found for n in batch["n"].to_pylist()] == [
+        n for size in sizes for n in range(size)
+    ]

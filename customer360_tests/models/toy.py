@@ -80,7 +80,12 @@ class ToySpec(ModelSpec[Toy]):
         )
 
     def score(
-        self, features: DataFrame, model: Toy, model_name: str, model_version: str
+        self,
+        features: DataFrame,
+        model: Toy,
+        model_name: str,
+        model_version: str,
+        settings: Settings,
     ) -> DataFrame:
         from pyspark.sql import functions as F
 

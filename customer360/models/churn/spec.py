@@ -127,7 +127,12 @@ class ChurnSpec(ModelSpec["ChurnModel"]):
         )
 
     def score(
-        self, features: DataFrame, model: ChurnModel, model_name: str, model_version: str
+        self,
+        features: DataFrame,
+        model: ChurnModel,
+        model_name: str,
+        model_version: str,
+        settings: Settings,
     ) -> DataFrame:
         """The customers who are active on the day."""
         from customer360.models.churn.scoring import score

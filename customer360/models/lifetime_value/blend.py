@@ -30,6 +30,8 @@ FOREVER_DAYS = 36_500
 Bounded = tuple[Floats, Floats, Floats]
 """What is expected, and the ends of its interval: a value a customer each."""
 
+_ENDS = ("", "_low", "_high")
+
 
 @dataclass(frozen=True)
 class Blend:
@@ -113,23 +115,25 @@ class Blend:
 
     def applied(
         self,
-        scores: pd.DataFrame,
+        scores: Mapping[str, Floats],
         features: pd.DataFrame,
         horizons: Sequence[int],
         discounted_year: float,
-    ) -> pd.DataFrame:
+    ) -> dict[str, Floats]:
         """The figures of the model alone, as they are with the rules.
 
         Args:
-            scores: From `LifetimeValueModel.predict` without rules.
+            scores: From `LifetimeValueModel.figures` without rules; bounds may be missing.
             features: As of `a_day`.
             horizons: Days ahead that purchases and revenue are expected of.
             discounted_year: Days of a year, each by its discount.
         """
-        found = scores.copy()
+        found = dict(scores)
 
         def put(name: str, figure: Bounded) -> None:
-            found[name], found[f"{name}_low"], found[f"{name}_high"] = figure
+            for end, values in zip(_ENDS, figure, strict=True):
+                if f"{name}{end}" in scores:
+                    found[f"{name}{end}"] = values
 
         a_day = {amount: self.a_day(amount, features) for amount in ("purchases", "revenue")}
         for amount, carried_on in a_day.items():
@@ -148,9 +152,9 @@ class Blend:
         return self.purchases if amount == "purchases" else self.revenue
 
 
-def bounded_in(scores: pd.DataFrame, name: str) -> Bounded:
-    """A figure of a frame of scores."""
-    low, mean, high = (scores[f"{name}{end}"].to_numpy() for end in ("_low", "", "_high"))
+def bounded_in(scores: Mapping[str, Floats], name: str) -> Bounded:
+    """A figure among scores; without bounds it is its own."""
+    mean, low, high = (scores.get(f"{name}{end}", scores[name]) for end in _ENDS)
     return mean, low, high
 
 

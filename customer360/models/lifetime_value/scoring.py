@@ -8,7 +8,7 @@ batch is scored by its distinct histories, and results for (frequency, T) are ke
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Self
 
@@ -231,50 +231,55 @@ class LifetimeValueModel:
                 ``monetary_value``, and what rules of thumb read.
             known: Reused between batches of one job.
         """
+        return pd.DataFrame(self.figures(features, known), index=features.index)
+
+    def figures(
+        self, features: pd.DataFrame, known: KnownScores | None = None
+    ) -> dict[str, Floats]:
+        """The columns of `predict` by name; without bounds where ``known`` has none."""
         known = known or KnownScores(self)
-        order_value, order_deviation = self._order_value(features)
-        figures: dict[str, Floats] = {}
-
-        def add(name: str, middle: Floats, low: Floats, high: Floats) -> None:
-            figures[name], figures[f"{name}_low"], figures[f"{name}_high"] = middle, low, high
-
         cells = known.of(features)
-        scale = self.spend_scale(features)
-        add("probability_alive", *(cells[f"alive{end}"] for end in ("", "_low", "_high")))
-        for days in HORIZONS:
-            add(
-                f"expected_purchases_{days}d",
-                *(cells[f"purchases_{days}{end}"] for end in ("", "_low", "_high")),
-            )
-        for days in HORIZONS:
-            add(
-                f"expected_revenue_{days}d",
-                cells[f"purchases_{days}"] * order_value,
-                cells[f"revenue_{days}_low"] * scale,
-                cells[f"revenue_{days}_high"] * scale,
-            )
-        factor = np.exp(Z * order_deviation)
-        add("expected_order_value", order_value, order_value / factor, order_value * factor)
-        for name, cell in (
-            ("discounted_value_12m", "year"),
-            ("discounted_residual_value", "residual"),
-        ):
-            bounds = (cells[f"{cell}{end}"] * scale for end in ("_low", "_high"))
-            add(name, cells[cell] * order_value, *bounds)
+        order_value = self.expected_order_value(features)
+        figures: dict[str, Floats] = {"probability_alive": cells["alive"]}
+        purchases = {days: cells[f"purchases_{days}"] for days in HORIZONS}
+        figures |= {f"expected_purchases_{days}d": purchases[days] for days in HORIZONS}
+        figures |= {f"expected_revenue_{days}d": purchases[days] * order_value for days in HORIZONS}
+        figures["expected_order_value"] = order_value
+        figures["discounted_value_12m"] = cells["year"] * order_value
+        figures["discounted_residual_value"] = cells["residual"] * order_value
         for name in ("has_left", "overdue", "expected_gap_days"):
             figures[name] = cells[name]
         figures["revenue_if_kept_365d"] = cells["kept_365"] * order_value
-        scores = pd.DataFrame(figures, index=features.index)
-        if self.blend is None:
-            return scores
-        year = discounted_year(self.annual_discount_rate)
-        return self.blend.applied(scores, features, HORIZONS, year)
+        if known.intervals:
+            figures |= self._bounds(features, cells, order_value)
+        if self.blend is not None:
+            year = discounted_year(self.annual_discount_rate)
+            figures = self.blend.applied(figures, features, HORIZONS, year)
+        return {name: figures[name] for name in (*FIGURES, *LEAVING_FIGURES) if name in figures}
 
-    def _order_value(self, features: pd.DataFrame) -> tuple[Floats, Floats]:
-        """Expected order value, and what is not known of its logarithm (NaN = nothing known)."""
-        value = self.expected_order_value(features)
+    def _bounds(
+        self, features: pd.DataFrame, cells: Mapping[str, Floats], order_value: Floats
+    ) -> dict[str, Floats]:
+        """Ends of the interval of each figure that has one."""
+        scale = self.spend_scale(features)
+        factor = np.exp(Z * self._order_value_deviation(features, order_value))
+        bounds = {
+            "expected_order_value_low": order_value / factor,
+            "expected_order_value_high": order_value * factor,
+        }
+        for end in ("_low", "_high"):
+            bounds[f"probability_alive{end}"] = cells[f"alive{end}"]
+            for days in HORIZONS:
+                bounds[f"expected_purchases_{days}d{end}"] = cells[f"purchases_{days}{end}"]
+                bounds[f"expected_revenue_{days}d{end}"] = cells[f"revenue_{days}{end}"] * scale
+            bounds[f"discounted_value_12m{end}"] = cells[f"year{end}"] * scale
+            bounds[f"discounted_residual_value{end}"] = cells[f"residual{end}"] * scale
+        return bounds
+
+    def _order_value_deviation(self, features: pd.DataFrame, value: Floats) -> Floats:
+        """What is not known of the logarithm of expected order values; NaN = nothing known."""
         if self.values is None or self.values_covariance is None:
-            return value, np.full(len(features), np.nan)
+            return np.full(len(features), np.nan)
         x = features["frequency"].to_numpy(dtype=float)
         m = features["monetary_value"].to_numpy(dtype=float)
         total, square = np.zeros(len(value)), np.zeros(len(value))
@@ -285,7 +290,7 @@ class LifetimeValueModel:
             total += ratio
             square += ratio * ratio
         variance = square / len(models) - (total / len(models)) ** 2
-        return value, np.sqrt(np.maximum(variance, 0.0))
+        return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
 
     def spend_scale(self, features: pd.DataFrame) -> Floats:
         """What bounds of revenue are measured in: v + x m, or the order value without a model."""
@@ -395,13 +400,22 @@ class KnownScores:
     Args:
         model: What to score with; sent to Spark's workers, where each makes its own of these.
         horizons: Days ahead; with a year among them, discounted values are known too.
+        intervals: Whether bounds are known too; they are half of the work and two thirds of the
+            figures.
     """
 
-    def __init__(self, model: LifetimeValueModel, horizons: Sequence[int] = HORIZONS) -> None:
+    def __init__(
+        self,
+        model: LifetimeValueModel,
+        horizons: Sequence[int] = HORIZONS,
+        *,
+        intervals: bool = True,
+    ) -> None:
+        self.intervals = intervals
         self._model = model
         self._horizons = tuple(horizons)
-        self._looked_ahead = self._horizons
-        if YEAR_DAYS in self._horizons and model.discount_rate > 0:
+        self._looked_ahead = self._horizons if intervals else ()
+        if intervals and YEAR_DAYS in self._horizons and model.discount_rate > 0:
             self._looked_ahead = (*self._horizons, LIFE_DAYS)
         self._rows = _Rows()
         self._outlooks: dict[int, Outlook] = {}
@@ -457,14 +471,16 @@ class KnownScores:
         """The fallback: past averages, of which nothing more is known."""
         unknown = np.full(len(frequency), np.nan)
         rate = past_average_purchases(frequency, age_days, 1.0)
-        figures = dict.fromkeys(("alive", "alive_low", "alive_high"), unknown)
-        for days in self._horizons:
-            figures[f"purchases_{days}"] = rate * days
-            for name in ("purchases", "revenue"):
-                figures |= {f"{name}_{days}{end}": unknown for end in ("_low", "_high")}
+        figures = {f"purchases_{days}": rate * days for days in self._horizons}
         figures["year"] = rate * discounted_year(self._model.annual_discount_rate)
-        more = ("year_low", "year_high", "residual", "residual_low", "residual_high")
-        return figures | dict.fromkeys((*more, *LEAVING_CELLS), unknown)
+        figures |= dict.fromkeys(("alive", "residual", *LEAVING_CELLS), unknown)
+        return figures | dict.fromkeys(self._ends(), unknown)
+
+    def _ends(self) -> list[str]:
+        """Names of all bounds that are known."""
+        ahead = (f"{what}_{days}" for what in ("purchases", "revenue") for days in self._horizons)
+        bounded = ("alive", *ahead, "year", "residual") if self.intervals else ()
+        return [f"{name}{end}" for name in bounded for end in ("_low", "_high")]
 
     def _cells(self, frequency: Integers, recency: Integers, T: Integers) -> dict[str, Floats]:
         """Figures of distinct histories."""
@@ -479,28 +495,25 @@ class KnownScores:
         )
         alive = model.purchases.probability_alive(*history)
         figures: dict[str, Floats] = {"alive": alive} | self._leaving(*history)
-        if model.purchases_covariance is None:
-            unknown = np.full(len(alive), np.nan)
-            figures |= {"alive_low": unknown, "alive_high": unknown}
-        else:
+        for k, days in enumerate(self._horizons):
+            figures[f"purchases_{days}"] = alive * expected[:, k]
+        year, residual, life = expected[:, len(self._horizons) :].T
+        figures["year"], figures["residual"] = alive * year, alive * residual
+        if not self.intervals:
+            return figures
+        figures |= dict.fromkeys(self._ends(), np.full(len(alive), np.nan))
+        if model.purchases_covariance is not None:
             chances = np.stack([one.probability_alive(*history) for one in self._uncertain], axis=1)
             figures["alive_low"], figures["alive_high"] = probability_bounds(
                 alive, deviation(log_odds(chances))
             )
-        for k, days in enumerate(self._horizons):
-            figures[f"purchases_{days}"] = alive * expected[:, k]
+        for days in self._horizons:
             ahead = self._outlooks[days]
             low, high = ahead.purchases(pair, alive)
             figures[f"purchases_{days}_low"], figures[f"purchases_{days}_high"] = low, high
             if model.values is not None:
                 low, high = ahead.revenue(pair, alive)
             figures[f"revenue_{days}_low"], figures[f"revenue_{days}_high"] = low, high
-        year, residual, life = expected[:, len(self._horizons) :].T
-        figures["year"], figures["residual"] = alive * year, alive * residual
-        unknown = np.full(len(alive), np.nan)
-        figures |= dict.fromkeys(
-            ("year_low", "year_high", "residual_low", "residual_high"), unknown
-        )
         # Bounds of what comes undiscounted, times the mean discount of it.
         if YEAR_DAYS in self._horizons:
             discount = year / expected[:, self._horizons.index(YEAR_DAYS)]
@@ -534,7 +547,7 @@ class KnownScores:
             x, age_days = new >> _DAY_BITS, new & ((1 << _DAY_BITS) - 1)
             self._expected = np.concatenate([self._expected, self._table.at(x, age_days)])
             shape, unit = x.astype(float), self._model.time_unit_days
-            spread = self._spend_deviation(shape)
+            spread = self._spend_deviation(shape) if self._looked_ahead else shape
             for days in self._looked_ahead:
                 ahead = outlook(
                     self._likely, self._model.values, spread, days / unit, shape, age_days / unit

@@ -137,12 +137,23 @@ class LifetimeValueSpec(ModelSpec["LifetimeValueModel"]):
         return beside_lifetimes(training, history)
 
     def score(
-        self, features: DataFrame, model: LifetimeValueModel, model_name: str, model_version: str
+        self,
+        features: DataFrame,
+        model: LifetimeValueModel,
+        model_name: str,
+        model_version: str,
+        settings: Settings,
     ) -> DataFrame:
         """Every customer."""
         from customer360.models.lifetime_value.scores_table import score
 
-        return score(features, model, model_name, model_version)
+        return score(
+            features,
+            model,
+            model_name,
+            model_version,
+            intervals=settings.lifetime_value_intervals,
+        )
 
     def explain(self, about: ScoredCustomer) -> Explanation | None:
         """All figures with their intervals."""

@@ -132,7 +132,12 @@ class RevenueSpec(ModelSpec["RevenueModel"]):
         return revenue_features(read(FEATURES), read(FIRST_ORDERS))
 
     def score(
-        self, features: DataFrame, model: RevenueModel, model_name: str, model_version: str
+        self,
+        features: DataFrame,
+        model: RevenueModel,
+        model_name: str,
+        model_version: str,
+        settings: Settings,
     ) -> DataFrame:
         """Every customer."""
         from customer360.models.revenue.scoring import score
