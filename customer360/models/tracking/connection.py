@@ -175,6 +175,25 @@ def registered(mlflow: ModuleType, name: str, alias: str) -> Any | None:
         raise _unavailable(mlflow.get_tracking_uri(), error) from error
 
 
+@_retried
+def written(mlflow: ModuleType, write: Callable[..., Any], *arguments: Any, **named: Any) -> None:
+    """Write something to MLflow that leaves the same when it is written twice.
+
+    Args:
+        mlflow: The module, connected.
+        write: Call that sets a tag, an alias, a text.
+        *arguments: Its own.
+        **named: Its own, by name.
+
+    Raises:
+        TrackingUnavailableError: MLflow does not take it, asked several times.
+    """
+    try:
+        write(*arguments, **named)
+    except mlflow.exceptions.MlflowException as error:
+        raise _unavailable(mlflow.get_tracking_uri(), error) from error
+
+
 def _unavailable(uri: str, error: Exception) -> TrackingUnavailableError:
     return TrackingUnavailableError(
         f"MLflow at {uri} cannot be used: {first_line(error)}; check mlflow_tracking_uri, or run "
