@@ -296,7 +296,7 @@ def _logged_as(
 ) -> LoggedTraining:
     server = tracking.uri.startswith("http")
     run_id = str(version.run_id)
-    page = f"{tracking.uri.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}"
+    page = f"{tracking.shown.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}"
     return LoggedTraining(
         model_name=name,
         version=str(version.version),

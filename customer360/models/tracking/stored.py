@@ -213,7 +213,7 @@ def _champion(spec: ModelSpec[Any], tracking: Tracking) -> tuple[StoredModel, di
         champion = registered(mlflow, name, CHAMPION)
         if champion is None:
             raise NoChampionError(
-                f"no {spec.title} model yet in MLflow at {tracking.uri}: run `customer360 train`"
+                f"no {spec.title} model yet in MLflow at {tracking.shown}: run `customer360 train`"
             )
         uri = f"models:/{name}/{champion.version}"
         try:
@@ -222,7 +222,7 @@ def _champion(spec: ModelSpec[Any], tracking: Tracking) -> tuple[StoredModel, di
             description = metadata[_DESCRIPTION]
         except (mlflow.exceptions.MlflowException, OSError, KeyError) as error:
             raise TrackingError(
-                f"{uri} in MLflow at {tracking.uri} has lost its files; run `customer360 train`"
+                f"{uri} in MLflow at {tracking.shown} has lost its files; run `customer360 train`"
             ) from error
         schema = metadata.get(_SCHEMA)
         digests = digests_in(champion.tags)
