@@ -653,6 +653,46 @@ def test_a_lock_that_is_soon_gone_costs_no_promotion(
     other.close()
 
 
+@pytest.mark.parametrize(
+    ("file", "was", "becomes"),
+    [
+        ("MLmodel", "0.793", "0.794"),  # a parameter
+        ("MLmodel", "2024-09-30", "2024-09-29"),  # of the judged model
+        ("parameters.json", "0.793", "0.794"),
+        ("served.py", "return self", "return  self"),
+    ],
+)
+def test_a_model_whose_parameters_or_code_were_changed_is_refused(
+    tracking: Tracking, caplog: pytest.LogCaptureFixture, file: str, was: str, becomes: str
+) -> None:
+    import mlflow
+
+    training = lifetime_value_training()
+    judged = LifetimeValueModel(7, BgNbd(0.25, 4.5, 0.8, 2.5), None, 35.0)
+    training = replace(training, calibration_model=judged, calibration_as_of=date(2024, 9, 30))
+    logged = log_training(LIFETIME_VALUE, training, tracking, GATE)
+    whole = load_champion(LIFETIME_VALUE, tracking)
+    client = mlflow.MlflowClient(tracking.uri, tracking.uri)
+    version = client.get_model_version(LIFETIME_VALUE.registered, logged.version)
+    (model,) = client.search_logged_models(
+        [logged.experiment_id], f"source_run_id='{version.run_id}'"
+    )
+    folder = Path(model.artifact_location.removeprefix("file://"))
+    (changed,) = folder.rglob(file)
+    text = changed.read_text()
+    assert text.count(was) == 1
+    changed.write_text(text.replace(was, becomes))
+    for load in (load_champion, scoring_champion):
+        with pytest.raises(ChangedModelError, match=rf"{file}.* that training wrote \(SHA-256\)"):
+            load(LIFETIME_VALUE, tracking)
+    changed.write_text(text)
+    # An older release noted the checksums of further files alone.
+    client.set_model_version_tag(LIFETIME_VALUE.registered, logged.version, DIGESTS, "{}")
+    with caplog.at_level(logging.WARNING):
+        assert load_champion(LIFETIME_VALUE, tracking).model == whole.model
+    assert "parameters.json was registered by an older release" in caplog.text
+
+
 _KILLED = """
 import os
 import sys
