@@ -160,7 +160,7 @@ def _days(deployment: Deployment, watched: Sequence[FilesSource]) -> DayRange | 
 
 def _loaded_since(instance: dg.DagsterInstance, since: float, days: DayRange) -> bool:
     """Whether a run that began after ``since`` has loaded all the days."""
-    after = datetime.fromtimestamp(since, UTC)
+    after = datetime.fromtimestamp(int(since) - 1, UTC)  # SQLite notes whole seconds
     for job in (NIGHTLY, LOAD_RANGE):
         loads = dg.RunsFilter(
             job_name=job, statuses=[dg.DagsterRunStatus.SUCCESS], created_after=after

@@ -636,8 +636,8 @@ def test_a_lock_that_is_soon_gone_costs_no_promotion(
     other = sqlite3.connect(gated.uri.removeprefix("sqlite:///"), isolation_level=None)
     log_text, waits = mlflow.MlflowClient.log_text, []
 
-    def locked_from_here(*arguments: object) -> None:
-        log_text(*arguments)
+    def locked_from_here(client: mlflow.MlflowClient, run: str, text: str, file: str) -> None:
+        log_text(client, run, text, file)
         other.execute("BEGIN IMMEDIATE")
 
     def released(seconds: float) -> None:
