@@ -40,6 +40,7 @@ from pydantic_settings import SettingsError as UnreadableSettingError
 
 from customer360.errors import SettingsError, first_line, shortened
 from customer360.mistakes import COUNTRY, meant, must_be, own_words
+from customer360.redaction import is_secret
 from customer360.table_names import CUSTOMERS
 from customer360.yaml_text import UnreadableYamlError, read_yaml
 
@@ -213,8 +214,10 @@ class Settings(BaseSettings):
         gt=0,
         description="The same of expected purchases and revenue, as a share of what came.",
     )
-    mlflow_tracking_uri: str | None = Field(
-        None, description="MLflow server or database; unset: SQLite in the home."
+    mlflow_tracking_uri: SecretStr | None = Field(
+        None,
+        description="MLflow server or database, which may name user and password; unset: SQLite in "
+        "the home.",
     )
 
     # Warehouse
@@ -469,8 +472,10 @@ class Settings(BaseSettings):
 
     @property
     def tracking_uri(self) -> str:
-        """MLflow tracking URI: as set, or SQLite in the home."""
-        return self.mlflow_tracking_uri or f"sqlite:///{self.mlflow_dir.absolute()}/mlflow.db"
+        """MLflow tracking URI: as set, or SQLite in the home. It may hold a password."""
+        if self.mlflow_tracking_uri:
+            return self.mlflow_tracking_uri.get_secret_value()
+        return f"sqlite:///{self.mlflow_dir.absolute()}/mlflow.db"
 
     def secret(self) -> bytes:
         """The secret behind ``customer_key``; made at first use, readable by its owner only.
@@ -558,6 +563,9 @@ SECRETS = frozenset(
 ) | {"customer_key_secret"}
 """Settings whose value is never part of a message."""
 
+_SPARK_CONF = "spark_conf"
+"""The setting that may hold secrets among other properties."""
+
 _DIGEST = "customer_key.sha256"
 
 
@@ -619,7 +627,9 @@ def _problem(problem: ErrorDetails, file: Path) -> str:
     words = must_be(problem) or own_words(problem)
     if not location:
         return f"settings: {words}"
-    value = "" if location[0] in SECRETS else f" ({shortened(repr(problem.get('input')))})"
+    value = f" ({shortened(repr(problem.get('input')))})"
+    if location[0] in SECRETS or (location[0] == _SPARK_CONF and is_secret(f"{name} {value}")):
+        value = ""
     return (
         f"setting {name}{value}: {words}; set it by {_variable(location[0])} or in "
         f"{DEPLOYMENT_FILE}"
@@ -629,6 +639,31 @@ def _problem(problem: ErrorDetails, file: Path) -> str:
 def _variable(name: str) -> str:
     """The environment variable of a setting."""
     return f"CUSTOMER360_{name.upper()}"
+
+
+def parted(stated: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Settings that may be shown and kept, and those that are secret, with the secrets of Spark's.
+
+    Args:
+        stated: Settings by name, as the deployment file has them.
+    """
+    secret = {name: value for name, value in stated.items() if name in SECRETS}
+    shown = {name: value for name, value in stated.items() if name not in SECRETS}
+    properties = stated.get(_SPARK_CONF)
+    if isinstance(properties, Mapping):
+        held = {name: value for name, value in properties.items() if is_secret(str(name))}
+        if held:
+            secret[_SPARK_CONF] = held
+            shown[_SPARK_CONF] = {n: v for n, v in properties.items() if n not in held}
+    return shown, secret
+
+
+def joined(shown: Mapping[str, Any], secret: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that `parted` was given."""
+    both = {**shown, **secret}
+    if _SPARK_CONF in shown and _SPARK_CONF in secret:
+        both[_SPARK_CONF] = {**shown[_SPARK_CONF], **secret[_SPARK_CONF]}
+    return both
 
 
 def _home_of(given: Mapping[str, Any]) -> Path:

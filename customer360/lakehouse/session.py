@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from customer360.errors import EnvironmentError360, SettingsError
 from customer360.lakehouse import jars
 from customer360.machine_failures import keep_lost_java_quiet
+from customer360.redaction import is_secret
 from customer360.settings import Settings
 
 if TYPE_CHECKING:
@@ -200,7 +201,11 @@ def _check(session: SparkSession, wanted: Mapping[str, str]) -> None:
         except AnalysisException:
             current = None
         if current != value:
+            differs = (
+                f"another {name} than was asked for"
+                if is_secret(name)
+                else f"{name}={current}, but {value} was asked for"
+            )
             raise SettingsError(
-                f"the running Spark session has {name}={current}, but {value} was asked for; "
-                "stop that session or use another process"
+                f"the running Spark session has {differs}; stop that session or use another process"
             )

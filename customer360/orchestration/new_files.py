@@ -2,13 +2,14 @@
 
 What it remembers between two looks is which files it asked for last, and how often. Whether these
 are loaded, only the run that it asked for can say: one that failed is asked for again, after a
-wait that grows, until it succeeds or the files change.
+wait that grows, until it succeeds or the files change. Where Dagster knows no such run any more,
+the files are asked for again, unless a later run has loaded their days.
 """
 
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Self
 
@@ -16,8 +17,8 @@ import dagster as dg
 
 from customer360.days import DayRange
 from customer360.deployment import Deployment
-from customer360.orchestration.jobs import NIGHTLY
-from customer360.orchestration.partitions import range_tags
+from customer360.orchestration.jobs import LOAD_RANGE, NIGHTLY
+from customer360.orchestration.partitions import RANGE_END, RANGE_START, range_tags
 from customer360.sources.files.source import FilesSource
 
 LOOK_SECONDS = 60
@@ -31,6 +32,9 @@ must not fill the list of runs meanwhile.
 """
 
 _RUN_KEY = "dagster/run_key"
+_NOTHING_NEW = "no new files"
+_LOADS = 100
+"""Newest loads of a job that are looked at where the run that was asked for is not known."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +44,12 @@ class Asked:
     Attributes:
         files: Fingerprint of the files.
         attempt: How often it was asked for, 1 at first.
+        asked_at: When, in seconds of Unix time; an older release kept none.
     """
 
     files: str
     attempt: int = 1
+    asked_at: float = 0.0
 
     @property
     def run_key(self) -> str:
@@ -101,8 +107,14 @@ def _followed(
     records = instance.get_run_records(
         dg.RunsFilter(tags={_RUN_KEY: last.run_key}), limit=1, order_by="id", ascending=False
     )
-    if not records or records[0].dagster_run.status is dg.DagsterRunStatus.SUCCESS:
-        return dg.SkipReason("no new files")
+    if not records:
+        days = _days(deployment, watched)
+        if days is not None and _loaded_since(instance, last.asked_at, days):
+            return dg.SkipReason(_NOTHING_NEW)
+        # By the same key, so that a run that only shows late is not doubled.
+        return _request(deployment, watched, last)
+    if records[0].dagster_run.status is dg.DagsterRunStatus.SUCCESS:
+        return dg.SkipReason(_NOTHING_NEW)
     run, ended = records[0].dagster_run, records[0].end_time
     if run.status is dg.DagsterRunStatus.CANCELED:
         return dg.SkipReason(
@@ -122,12 +134,39 @@ def _followed(
 def _request(
     deployment: Deployment, watched: Sequence[FilesSource], asked: Asked
 ) -> dg.SensorResult | dg.SkipReason:
+    days = _days(deployment, watched)
+    if days is None:
+        held = _available(watched)
+        return dg.SkipReason(f"the files hold {held}, no day of which has a partition yet")
+    request = dg.RunRequest(run_key=asked.run_key, tags=range_tags(days))
+    now = replace(asked, asked_at=datetime.now(UTC).timestamp())
+    return dg.SensorResult(run_requests=[request], cursor=now.cursor())
+
+
+def _available(watched: Sequence[FilesSource]) -> DayRange:
     available = watched[0].available()
     for source in watched[1:]:
         available = available.union(source.available())
+    return available
+
+
+def _days(deployment: Deployment, watched: Sequence[FilesSource]) -> DayRange | None:
+    """Days of the files that have partitions; None where none has."""
+    available = _available(watched)
     first = max(available.first, deployment.settings.start_date)
     last = min(available.last, deployment.last_day())
-    if last < first:
-        return dg.SkipReason(f"the files hold {available}, no day of which has a partition yet")
-    request = dg.RunRequest(run_key=asked.run_key, tags=range_tags(DayRange(first, last)))
-    return dg.SensorResult(run_requests=[request], cursor=asked.cursor())
+    return None if last < first else DayRange(first, last)
+
+
+def _loaded_since(instance: dg.DagsterInstance, since: float, days: DayRange) -> bool:
+    """Whether a run that began after ``since`` has loaded all the days."""
+    after = datetime.fromtimestamp(int(since) - 1, UTC)  # SQLite notes whole seconds
+    for job in (NIGHTLY, LOAD_RANGE):
+        loads = dg.RunsFilter(
+            job_name=job, statuses=[dg.DagsterRunStatus.SUCCESS], created_after=after
+        )
+        for run in instance.get_runs(loads, limit=_LOADS):
+            first, last = run.tags.get(RANGE_START), run.tags.get(RANGE_END)
+            if first and last and first <= str(days.first) and str(days.last) <= last:
+                return True
+    return False

@@ -14,7 +14,7 @@ _PAGE = 1_000
 
 
 def prune_runs(instance: dg.DagsterInstance, keep_days: int, now: datetime | None = None) -> int:
-    """Delete runs, and their events, that ended more than ``keep_days`` ago.
+    """Delete runs, their events and what they printed, that ended more than ``keep_days`` ago.
 
     Those stay that made what is the newest of an asset's partition, so that no partition turns from
     made to missing, and the newest that ended of each job.
@@ -37,6 +37,8 @@ def prune_runs(instance: dg.DagsterInstance, keep_days: int, now: datetime | Non
     shown = set(_newest_of_partitions(instance)) | set(_newest_of_jobs(instance))
     gone = [run_id for run_id in old if run_id not in shown]
     for run_id in gone:
+        # What they printed first: once a run is gone, nobody would look for it again.
+        instance.compute_log_manager.delete_logs(prefix=[run_id])
         instance.delete_run(run_id)
     return len(gone)
 

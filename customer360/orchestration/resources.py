@@ -11,8 +11,9 @@ from pydantic import PrivateAttr
 from customer360.home_lock import writing
 from customer360.lakehouse.session import session_config
 from customer360.orchestration.dead_runs import name_of, note_process
+from customer360.redaction import is_secret
 from customer360.scratch import temporary_files_in
-from customer360.settings import Settings
+from customer360.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -25,7 +26,8 @@ class SparkResource(dg.ConfigurableResource["SparkResource"]):
 
     It serves the whole run. Until an asset asks for it neither PySpark nor dagster-pyspark is
     imported: a second that every load of the definitions would pay. ``spark_config`` can be
-    overridden in a run's configuration.
+    overridden in a run's configuration. Dagster keeps and shows it: secrets among the deployment's
+    ``spark_conf`` are not in it, and are read when the session starts.
 
     A run that has it holds the deployment's home: another process that writes there is waited for.
     """
@@ -40,7 +42,9 @@ class SparkResource(dg.ConfigurableResource["SparkResource"]):
     @classmethod
     def of(cls, settings: Settings) -> "SparkResource":
         """The resource that ``settings`` ask for; starts nothing."""
-        config: dict[str, Any] = dict(session_config(settings))
+        config: dict[str, Any] = {
+            name: value for name, value in session_config(settings).items() if not is_secret(name)
+        }
         jars_dir = str(settings.jars_dir) if settings.jars_dir else None
         return cls(
             spark_config=config,
@@ -80,5 +84,10 @@ class SparkResource(dg.ConfigurableResource["SparkResource"]):
         from customer360.orchestration.delta_session import DeltaSession
 
         if self._lazy is None:
-            self._lazy = DeltaSession(spark_config=self.spark_config, jars_dir=self.jars_dir)
+            config = self._secrets() | self.spark_config
+            self._lazy = DeltaSession(spark_config=config, jars_dir=self.jars_dir)
         return self._lazy.spark_session
+
+    def _secrets(self) -> dict[str, str]:
+        stated = load_settings(self.home).spark_conf
+        return {name: value for name, value in stated.items() if is_secret(name)}

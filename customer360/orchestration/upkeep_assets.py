@@ -1,6 +1,8 @@
 """Upkeep as assets: what each took away, and sizes before and after, are seen over the weeks."""
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -11,7 +13,6 @@ from customer360.orchestration.pruning import prune_runs
 from customer360.orchestration.resources import SparkResource
 from customer360.orchestration.running import workspace
 from customer360.retention_rules import of_tables
-from customer360.settings import Settings
 
 if TYPE_CHECKING:
     from customer360.lakehouse.upkeep import Upkeep
@@ -66,8 +67,8 @@ def upkeep_assets(deployment: Deployment) -> list[dg.AssetsDefinition]:
             _keep_runs,
             "runs",
             {"dagster"},
-            "Dagster's runs of long ago, with their events; never those that made what is the "
-            "newest of a partition.",
+            "Dagster's runs of long ago, with their events and what they printed; never those that "
+            "made what is the newest of a partition.",
         ),
     ]
 
@@ -164,28 +165,40 @@ def _keep_models(
 ) -> Mapping[str, Any]:
     from customer360.pipeline.maintain import prune_models
 
+    folder = deployment.settings.mlflow_dir
+    before = _bytes_in(folder)
     pruned = prune_models(deployment.settings)
-    removed = {"versions_removed": sum(len(each.versions) for each in pruned)}
-    return removed | {f"kept_{each.model.replace('-', '_')}": each.kept for each in pruned}
+    return {
+        "versions_removed": sum(len(each.versions) for each in pruned),
+        **{f"kept_{each.model.replace('-', '_')}": each.kept for each in pruned},
+        "bytes_before": before,
+        "bytes_after": _bytes_in(folder),
+        "folder": dg.MetadataValue.path(folder),
+    }
 
 
 def _keep_runs(
     context: dg.AssetExecutionContext, _: SparkResource, deployment: Deployment
 ) -> Mapping[str, Any]:
-    settings = deployment.settings
-    before = _bytes_in(settings)
-    removed = prune_runs(context.instance, settings.keep_runs_days)
+    folder = deployment.settings.dagster_home
+    before = _bytes_in(folder)
+    removed = prune_runs(context.instance, deployment.settings.keep_runs_days)
     return {
         "runs_removed": removed,
         "bytes_before": before,
-        "bytes_after": _bytes_in(settings),
-        "folder": dg.MetadataValue.path(settings.dagster_home),
+        "bytes_after": _bytes_in(folder),
+        "folder": dg.MetadataValue.path(folder),
     }
 
 
-def _bytes_in(settings: Settings) -> int:
-    """What Dagster's databases take on disk."""
-    return sum(file.stat().st_size for file in settings.dagster_home.rglob("*.db"))
+def _bytes_in(folder: Path) -> int:
+    """What all files of a folder take on disk; others may write there, and remove, meanwhile."""
+    total = 0
+    for file in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            if file.is_file():
+                total += file.stat().st_size
+    return total
 
 
 def _by_table(done: "list[Upkeep]") -> str:

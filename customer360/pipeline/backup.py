@@ -28,7 +28,7 @@ from customer360.errors import Customer360Error, first_line
 from customer360.home_lock import LOCK_FILE, NOTE_FILE
 from customer360.lakehouse.delta_log import TableLogs
 from customer360.serving.warehouse import Login, WarehouseError, open_warehouse, pg_program
-from customer360.settings import DEPLOYMENT_FILE, SECRETS, Settings, load_settings
+from customer360.settings import DEPLOYMENT_FILE, Settings, joined, load_settings, parted
 from customer360.yaml_text import read_yaml
 
 MANIFEST = "manifest.json"
@@ -263,11 +263,7 @@ def _copied(file: Path, home: Path, scratch: Path) -> CopiedFile:
     target.parent.mkdir(parents=True, exist_ok=True)
     if file.parent == home and file.name == DEPLOYMENT_FILE:
         stated = read_yaml(file.read_text(encoding="utf-8"))
-        kept = (
-            {n: v for n, v in stated.items() if n not in SECRETS}
-            if isinstance(stated, dict)
-            else {}
-        )
+        kept = parted(stated)[0] if isinstance(stated, dict) else {}
         target.write_text(yaml.safe_dump(kept, sort_keys=True), encoding="utf-8")
     elif _is_sqlite(file):
         # Dagster's daemon and MLflow may write meanwhile: SQLite copies a state of one moment.
@@ -349,7 +345,7 @@ def _write_secrets(settings: Settings, target: Path) -> None:
     stated: Any = {}
     if (settings.home / DEPLOYMENT_FILE).exists():
         stated = read_yaml((settings.home / DEPLOYMENT_FILE).read_text(encoding="utf-8"))
-    held = {n: v for n, v in stated.items() if n in SECRETS} if isinstance(stated, dict) else {}
+    held = parted(stated)[1] if isinstance(stated, dict) else {}
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = target.with_name(f".{target.name}.part")
     scratch.unlink(missing_ok=True)
@@ -378,7 +374,7 @@ def _read_secrets(source: Path, home: Path) -> None:
     if stated:
         file = home / DEPLOYMENT_FILE
         known = read_yaml(file.read_text(encoding="utf-8")) if file.exists() else {}
-        merged = {**(known if isinstance(known, dict) else {}), **stated}
+        merged = joined(known if isinstance(known, dict) else {}, stated)
         file.write_text(yaml.safe_dump(merged, sort_keys=True), encoding="utf-8")
         file.chmod(_ONLY_ITS_OWNER)
 

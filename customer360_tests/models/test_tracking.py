@@ -53,6 +53,7 @@ from customer360.models.tracking import stored as stored_models
 from customer360.models.tracking.connection import connected, experiment_of
 from customer360.models.tracking.form import DIGESTS, ChangedModelError
 from customer360.models.tracking.unfinished import end_dead_trainings, process_tag
+from customer360.models.tracking.versions import CARRIED_OUT
 from customer360.models.windows import AsOfGrid, ChurnWindows
 from customer360.plotting import png
 
@@ -547,6 +548,149 @@ def test_a_file_that_training_did_not_write_is_not_read(
     with caplog.at_level(logging.WARNING):
         assert load_champion(CHURN, tracking).model.booster
     assert "registered by an older release, without its checksum" in caplog.text
+
+
+class Killed(Exception):
+    """Stands for a process that is gone at this call."""
+
+
+@contextlib.contextmanager
+def killed_at(call: str, *, value: str | None = None) -> Iterator[None]:
+    """Whoever calls this of MLflow's client is gone; where a value is given, with that only."""
+    import mlflow
+
+    whole = getattr(mlflow.MlflowClient, call)
+
+    def gone(client: object, *arguments: object, **named: object) -> object:
+        if value is None or value in arguments:
+            raise Killed
+        return whole(client, *arguments, **named)
+
+    with pytest.MonkeyPatch.context() as patch, contextlib.suppress(Killed):
+        patch.setattr(mlflow.MlflowClient, call, gone)
+        yield
+        pytest.fail(f"nobody calls {call}")
+
+
+def test_a_version_that_a_kill_left_without_its_card_gets_it_from_the_next_run(
+    tracking: Tracking,
+) -> None:
+    with killed_at("log_text"):
+        log_training(LIFETIME_VALUE, lifetime_value_training(), tracking, GATE, schema=SCHEMA)
+    (half,) = exhibited_models(tracking)
+    assert (half.version, half.card) == ("1", "")
+    again = log_training(LIFETIME_VALUE, lifetime_value_training(), tracking, GATE, schema=SCHEMA)
+    assert again.version == "1"
+    assert again.card.startswith("# lifetime-value v1\n")
+    assert f"- feature schema: {SCHEMA.hash}" in again.card.splitlines()
+    (whole,) = exhibited_models(tracking)
+    assert (whole.is_champion, whole.card) == (True, again.card)
+
+
+@pytest.mark.parametrize(
+    ("call", "value"),
+    [("set_registered_model_alias", None), ("set_model_version_tag", "verdict_carried_out")],
+)
+def test_the_next_run_promotes_what_a_kill_kept_from_it(
+    tracking: Tracking, call: str, value: str | None
+) -> None:
+    with killed_at(call, value=value):
+        log_training(LIFETIME_VALUE, lifetime_value_training(), tracking, GATE)
+    again = log_training(LIFETIME_VALUE, lifetime_value_training(), tracking, GATE)
+    assert (again.version, again.verdict.promoted) == ("1", True)
+    assert load_champion(LIFETIME_VALUE, tracking).version == "1"
+    better = lifetime_value_training(r=0.3, mae=0.7, champion_mae=0.78)
+    with killed_at("set_registered_model_alias"):
+        log_training(LIFETIME_VALUE, better, tracking, GATE)
+    assert load_champion(LIFETIME_VALUE, tracking).version == "1"
+    assert log_training(LIFETIME_VALUE, better, tracking, GATE).verdict.promoted
+    assert rollback(LIFETIME_VALUE, tracking) == ("1", "2")
+    assert not log_training(LIFETIME_VALUE, better, tracking, GATE).verdict.promoted
+
+
+def test_a_first_version_of_an_older_release_that_a_kill_left_is_promoted(
+    tracking: Tracking,
+) -> None:
+    with killed_at("set_registered_model_alias"):
+        log_training(LIFETIME_VALUE, lifetime_value_training(), tracking, GATE)
+    with connected(tracking) as mlflow:
+        mlflow.MlflowClient().delete_model_version_tag(LIFETIME_VALUE.registered, "1", CARRIED_OUT)
+    assert log_training(LIFETIME_VALUE, lifetime_value_training(), tracking, GATE).verdict.promoted
+
+
+def test_what_a_person_decided_of_a_version_that_a_kill_left_stands(gated: Tracking) -> None:
+    best = lifetime_value_training(r=0.5, mae=0.1, champion_mae=0.7)
+    with killed_at("set_registered_model_alias"):
+        log_training(LIFETIME_VALUE, best, gated, GATE)
+    promote(LIFETIME_VALUE, "4", gated)
+    rollback(LIFETIME_VALUE, gated)
+    assert not log_training(LIFETIME_VALUE, best, gated, GATE).verdict.promoted
+    assert load_champion(LIFETIME_VALUE, gated).version == "3"
+
+
+def test_a_lock_that_is_soon_gone_costs_no_promotion(
+    gated: Tracking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow
+
+    other = sqlite3.connect(gated.uri.removeprefix("sqlite:///"), isolation_level=None)
+    log_text, waits = mlflow.MlflowClient.log_text, []
+
+    def locked_from_here(client: mlflow.MlflowClient, run: str, text: str, file: str) -> None:
+        log_text(client, run, text, file)
+        other.execute("BEGIN IMMEDIATE")
+
+    def released(seconds: float) -> None:
+        waits.append(seconds)
+        other.execute("ROLLBACK")
+
+    monkeypatch.setattr(mlflow.MlflowClient, "log_text", locked_from_here)
+    monkeypatch.setattr("tenacity.nap.time", SimpleNamespace(sleep=released))
+    best = lifetime_value_training(r=0.5, mae=0.1, champion_mae=0.7)
+    waiting = replace(gated, uri=f"{gated.uri}?timeout=0.05")
+    assert log_training(LIFETIME_VALUE, best, waiting, GATE).verdict.promoted
+    assert (load_champion(LIFETIME_VALUE, gated).version, len(waits)) == ("4", 1)
+    other.close()
+
+
+@pytest.mark.parametrize(
+    ("file", "was", "becomes"),
+    [
+        ("MLmodel", "0.793", "0.794"),  # a parameter
+        ("MLmodel", "2024-09-30", "2024-09-29"),  # of the judged model
+        ("parameters.json", "0.793", "0.794"),
+        ("served.py", "return self", "return  self"),
+    ],
+)
+def test_a_model_whose_parameters_or_code_were_changed_is_refused(
+    tracking: Tracking, caplog: pytest.LogCaptureFixture, file: str, was: str, becomes: str
+) -> None:
+    import mlflow
+
+    training = lifetime_value_training()
+    judged = LifetimeValueModel(7, BgNbd(0.25, 4.5, 0.8, 2.5), None, 35.0)
+    training = replace(training, calibration_model=judged, calibration_as_of=date(2024, 9, 30))
+    logged = log_training(LIFETIME_VALUE, training, tracking, GATE)
+    whole = load_champion(LIFETIME_VALUE, tracking)
+    client = mlflow.MlflowClient(tracking.uri, tracking.uri)
+    version = client.get_model_version(LIFETIME_VALUE.registered, logged.version)
+    (model,) = client.search_logged_models(
+        [logged.experiment_id], f"source_run_id='{version.run_id}'"
+    )
+    folder = Path(model.artifact_location.removeprefix("file://"))
+    (changed,) = folder.rglob(file)
+    text = changed.read_text()
+    assert text.count(was) == 1
+    changed.write_text(text.replace(was, becomes))
+    for load in (load_champion, scoring_champion):
+        with pytest.raises(ChangedModelError, match=rf"{file}.* that training wrote \(SHA-256\)"):
+            load(LIFETIME_VALUE, tracking)
+    changed.write_text(text)
+    # An older release noted the checksums of further files alone.
+    client.set_model_version_tag(LIFETIME_VALUE.registered, logged.version, DIGESTS, "{}")
+    with caplog.at_level(logging.WARNING):
+        assert load_champion(LIFETIME_VALUE, tracking).model == whole.model
+    assert "parameters.json was registered by an older release" in caplog.text
 
 
 _KILLED = """

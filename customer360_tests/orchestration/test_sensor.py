@@ -44,10 +44,14 @@ def shop(tmp_path: Path) -> Settings:
     )
 
 
-def evaluate(settings: Settings, cursor: str | None) -> tuple[list[dg.RunRequest], str | None]:
-    """Run requests of one evaluation and the cursor it leaves."""
+def evaluate(
+    settings: Settings, cursor: str | None, loaded: str | None = None
+) -> tuple[list[dg.RunRequest], str | None]:
+    """Run requests of one evaluation and its cursor, where a run of that key has succeeded."""
     definitions = build_definitions(settings)
     with dg.DagsterInstance.local_temp() as instance:
+        if loaded is not None:
+            instance.handle_new_event(_success_of(started(instance, loaded)))
         # Inside: Dagster asks the newest instance there was for state, even one that is gone.
         sensor = definitions.get_repository_def().get_sensor_def("new_files")
         context = dg.build_sensor_context(instance=instance, cursor=cursor)
@@ -62,7 +66,7 @@ def test_new_files_ask_for_one_run_over_their_days(shop: Settings) -> None:
     assert request.job_name in (None, NIGHTLY)
 
     # Nothing new: no run.
-    assert evaluate(shop, cursor) == ([], cursor)
+    assert evaluate(shop, cursor, loaded=request.run_key) == ([], cursor)
 
     assert shop.files_path is not None
     (shop.files_path / "february.csv").write_text("id,who,at,paid\n2,bob,2024-02-10,9.00\n")
@@ -93,13 +97,13 @@ def look(
     return keys, tick.cursor, tick.skip_message or ""
 
 
-def started(instance: dg.DagsterInstance, key: str | None) -> dg.DagsterRun:
+def started(instance: dg.DagsterInstance, key: str | None, **tags: str) -> dg.DagsterRun:
     """The run that Dagster's daemon starts for a request of this key."""
     run = dg.DagsterRun(
         job_name=NIGHTLY,
         run_id=str(uuid.uuid4()),
         status=dg.DagsterRunStatus.STARTED,
-        tags={"dagster/run_key": str(key)},
+        tags={"dagster/run_key": str(key), **tags},
     )
     instance.add_run(run)
     return run
@@ -186,6 +190,31 @@ def test_files_that_cannot_be_read_fail_the_look(
 def test_a_cursor_of_an_older_release_is_understood(
     shop: Settings, instance: dg.DagsterInstance
 ) -> None:
-    _, cursor, _ = look(shop, instance, None)
+    (key,), cursor, _ = look(shop, instance, None)
     files = json.loads(cursor or "")["files"]
+    instance.handle_new_event(_success_of(started(instance, key)))
     assert look(shop, instance, files)[0] == []
+
+
+def test_a_load_that_dagster_knows_nothing_of_is_asked_for_again(
+    shop: Settings, instance: dg.DagsterInstance
+) -> None:
+    (key,), cursor, _ = look(shop, instance, None)
+    lost = started(instance, key)
+    instance.handle_new_event(_success_of(lost))
+    assert look(shop, instance, cursor)[0] == []
+    instance.delete_run(lost.run_id)
+    keys, cursor, _ = look(shop, instance, cursor)
+    assert keys == [key]
+
+    # A later load of other days is none of these files; one of all their days is.
+    days = {"dagster/asset_partition_range_start": "2024-01-01"}
+    end = "dagster/asset_partition_range_end"
+    instance.handle_new_event(
+        _success_of(started(instance, "by hand", **days, **{end: "2024-01-04"}))
+    )
+    assert look(shop, instance, cursor)[0] == [key]
+    instance.handle_new_event(
+        _success_of(started(instance, "by hand", **days, **{end: "2024-01-06"}))
+    )
+    assert look(shop, instance, cursor) == ([], cursor, "no new files")

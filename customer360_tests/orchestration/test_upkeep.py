@@ -18,6 +18,7 @@ from customer360.models.tracking.versions import REPLACED
 from customer360.orchestration.instance import open_instance
 from customer360.orchestration.jobs import MAINTAIN
 from customer360.orchestration.pruning import prune_runs
+from customer360.orchestration.upkeep_assets import _bytes_in
 from customer360.settings import load_settings
 from customer360_tests.deployments import customer360, newest_metadata
 
@@ -39,8 +40,11 @@ def test_the_command_takes_away_what_killed_runs_left_and_shows_it_in_dagster(
         shown = newest_metadata(instance, "upkeep/tables")
         assert (shown["files_before"], shown["files_after"], shown["orphans_removed"]) == (2, 1, 1)
         assert "| gold/customer_360 | 2 → 1 |" in shown["by_table"]
-        assert newest_metadata(instance, "upkeep/models")["versions_removed"] == 0
-        assert newest_metadata(instance, "upkeep/runs")["runs_removed"] == 0
+        models, runs = (newest_metadata(instance, f"upkeep/{of}") for of in ("models", "runs"))
+        assert (models["versions_removed"], runs["runs_removed"]) == (0, 0)
+        database = settings.mlflow_dir / "mlflow.db"
+        assert models["bytes_after"] >= database.stat().st_size > 0 == models["bytes_before"]
+        assert runs["bytes_after"] >= runs["bytes_before"] > 0
         (run,) = instance.get_runs()
         assert (run.job_name, run.status) == (MAINTAIN, dg.DagsterRunStatus.SUCCESS)
 
@@ -63,12 +67,25 @@ def test_no_run_goes_that_made_what_is_shown_of_a_partition(tmp_path: Path) -> N
 
         first, tuesday, newest = run("mon"), run("tue"), run("mon")
         failed = dg.materialize([fails], instance=instance, raise_on_error=False).run_id
+        printed = load_settings(tmp_path).dagster_home / "storage"
+        assert all((printed / each).is_dir() for each in (first, tuesday, newest, failed))
         assert prune_runs(instance, 365) == 0  # of this year all are kept
         assert prune_runs(instance, 365, LATER) == 2
+        assert not any((printed / each).exists() for each in (first, failed))
+        assert all((printed / each).is_dir() for each in (tuesday, newest))
         assert {each.run_id for each in instance.get_runs()} == {tuesday, newest}
         assert instance.get_materialized_partitions(dg.AssetKey("made")) == {"mon", "tue"}
         assert not {first, failed} & {each.run_id for each in instance.get_runs()}
         assert prune_runs(instance, 365, LATER) == 0
+
+
+def test_sizes_are_of_all_files_below_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "storage" / "run").mkdir(parents=True)
+    (tmp_path / "runs.db").write_bytes(b"12")
+    (tmp_path / "storage" / "run" / "0.err").write_bytes(b"345")
+    (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
+    assert _bytes_in(tmp_path) == 5
+    assert _bytes_in(tmp_path / "nowhere") == 0
 
 
 def test_no_version_goes_that_scores_or_may_again(tmp_path: Path) -> None:

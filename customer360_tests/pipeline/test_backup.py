@@ -30,6 +30,7 @@ from customer360.settings import Settings, load_settings, remember
 from customer360_tests.deployments import customer360
 
 KEY, HOOK = "a-key-that-nobody-guesses", "https://hooks.example.com/an-address-that-nobody-guesses"
+STORE_KEY = {"spark.hadoop.fs.s3a.secret.key": "a-store-key-that-nobody-guesses"}
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """A small deployment of everything: tables, models, runs, a warehouse, files, secrets."""
     home = tmp_path_factory.mktemp("shop") / "home"
     home.mkdir()
-    remember(home, {"sources": ["cdnow"], "customer_key_secret": KEY, "alert_webhook_url": HOOK})
+    secrets = {"customer_key_secret": KEY, "alert_webhook_url": HOOK}
+    conf = {"spark.ui.enabled": "false", **STORE_KEY}
+    remember(home, {"sources": ["cdnow"], "spark_conf": conf, **secrets})
     settings = load_settings(home)
     write_deltalake(
         settings.lakehouse_dir / "gold" / "customer_360",
@@ -103,6 +106,7 @@ def test_a_restored_home_gives_the_same_answers(shop: Settings, tmp_path: Path) 
         assert answers(restored) == before
         assert restored.secret() == KEY.encode()
         assert restored.alert_webhook_url is not None
+        assert restored.spark_conf == shop.spark_conf
         assert not (restored.home / "dbt").exists()
         take_down(restored)
     finally:
@@ -121,12 +125,17 @@ def test_no_secret_is_in_a_backup_and_each_file_has_its_checksum(
     }
     assert found == {MANIFEST, *(file.path for file in manifest.files)}
     owned = (shop.home / "secrets" / "warehouse_owner").read_bytes()
+    stated = (KEY, HOOK, *STORE_KEY.values())
     for path in (tmp_path / "b").rglob("*"):
         if path.is_file():
             content = path.read_bytes()
-            assert not any(each in content for each in (KEY.encode(), HOOK.encode(), owned)), path
+            assert not any(each in content for each in (owned, *map(str.encode, stated))), path
     held = json.loads((tmp_path / "secrets.json").read_text())
-    assert held["settings"] == {"customer_key_secret": KEY, "alert_webhook_url": HOOK}
+    assert held["settings"] == {
+        "customer_key_secret": KEY,
+        "alert_webhook_url": HOOK,
+        "spark_conf": STORE_KEY,
+    }
     assert held["files"]["warehouse_owner"].encode() == owned
     assert (tmp_path / "secrets.json").stat().st_mode & 0o077 == 0
     # Whoever must erase a person looks there too.
@@ -149,6 +158,20 @@ def test_a_database_that_is_written_meanwhile_is_copied_whole(tmp_path: Path) ->
     copy = sqlite3.connect(tmp_path / "b" / "home" / "dagster" / "runs.db")
     assert copy.execute("SELECT id FROM runs").fetchall() == [(1,)]
     copy.close()
+
+
+@pytest.mark.parametrize(
+    "uri", ["postgresql://user:guess-me@host/mlflow", "https://user:guess-me@host"]
+)
+def test_the_password_of_an_mlflow_is_in_no_backup_and_comes_back_with_the_secrets(
+    tmp_path: Path, uri: str
+) -> None:
+    home, backup, secrets = tmp_path / "home", tmp_path / "b", tmp_path / "secrets.json"
+    remember(home, {"sources": ["cdnow"], "mlflow_tracking_uri": uri})
+    back_up(load_settings(home), backup, secrets)
+    assert not any(b"guess-me" in file.read_bytes() for file in backup.rglob("*.*"))
+    restore(backup, tmp_path / "new", secrets)
+    assert load_settings(tmp_path / "new").tracking_uri == uri
 
 
 @pytest.fixture

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar, cast
@@ -14,6 +15,7 @@ from typing import Any, TypeVar, cast
 import tenacity
 
 from customer360.errors import Customer360Error, first_line
+from customer360.redaction import without_credentials
 
 log = logging.getLogger(__name__)
 
@@ -75,15 +77,21 @@ class Tracking:
     """Where trainings are tracked.
 
     Attributes:
-        uri: Tracking and registry URI: ``sqlite:////…/mlflow.db`` or a server's.
+        uri: Tracking and registry URI: ``sqlite:////…/mlflow.db`` or a server's. It may hold a
+            password; `shown` does not.
         artifacts: Folder (or object store URI) of plots and models for a local database; ``None``
             leaves it to the server.
         experiment: Name of the experiment.
     """
 
-    uri: str
+    uri: str = field(repr=False)
     artifacts: str | Path | None = None
     experiment: str = EXPERIMENT
+
+    @property
+    def shown(self) -> str:
+        """The URI for messages and pages."""
+        return without_credentials(self.uri)
 
     @property
     def is_there(self) -> bool:
@@ -117,7 +125,7 @@ def connected(tracking: Tracking) -> Iterator[ModuleType]:
     """MLflow pointed at ``tracking``, its chatter off; both are put back afterwards.
 
     Raises:
-        TrackingError: The database or server does not answer.
+        TrackingError: The database or server does not answer, or refuses what it is asked.
     """
     mlflow = import_mlflow()
     if tracking.uri.startswith(_SQLITE):
@@ -130,6 +138,8 @@ def connected(tracking: Tracking) -> Iterator[ModuleType]:
     mlflow.set_registry_uri(tracking.uri)
     try:
         yield mlflow
+    except mlflow.exceptions.MlflowException as error:
+        raise _unavailable(tracking.uri, error) from _to_tell(error)
     finally:
         mlflow.set_tracking_uri(before[0])
         mlflow.set_registry_uri(before[1])
@@ -153,8 +163,8 @@ def experiment_of(mlflow: ModuleType, tracking: Tracking) -> str:
                 tracking.experiment, artifact_location=tracking.artifact_location
             )
         )
-    except Exception as error:  # SQLAlchemy's, requests' and MLflow's own
-        raise _unavailable(tracking.uri, error) from error
+    except Exception as error:  # noqa: BLE001 - SQLAlchemy's, requests' and MLflow's own
+        raise _unavailable(tracking.uri, error) from _to_tell(error)
 
 
 @_retried
@@ -172,15 +182,42 @@ def registered(mlflow: ModuleType, name: str, alias: str) -> Any | None:
     except mlflow.exceptions.MlflowException as error:
         if error.error_code == _ABSENT:
             return None
-        raise _unavailable(mlflow.get_tracking_uri(), error) from error
+        raise _unavailable(mlflow.get_tracking_uri(), error) from _to_tell(error)
+
+
+@_retried
+def written(mlflow: ModuleType, write: Callable[..., Any], *arguments: Any, **named: Any) -> None:
+    """Write something to MLflow that leaves the same when it is written twice.
+
+    Args:
+        mlflow: The module, connected.
+        write: Call that sets a tag, an alias, a text.
+        *arguments: Its own.
+        **named: Its own, by name.
+
+    Raises:
+        TrackingUnavailableError: MLflow does not take it, asked several times.
+    """
+    try:
+        write(*arguments, **named)
+    except mlflow.exceptions.MlflowException as error:
+        raise _unavailable(mlflow.get_tracking_uri(), error) from _to_tell(error)
 
 
 def _unavailable(uri: str, error: Exception) -> TrackingUnavailableError:
     return TrackingUnavailableError(
-        f"MLflow at {uri} cannot be used: {first_line(error)}; check mlflow_tracking_uri, or run "
-        "again when it answers",
+        without_credentials(
+            f"MLflow at {uri} cannot be used: {first_line(error)}; check mlflow_tracking_uri, or "
+            "run again when it answers"
+        ),
         temporary=_is_temporary(error),
     )
+
+
+def _to_tell(error: Exception) -> Exception | None:
+    """The error as the cause of ours; None where its trace, which Dagster keeps, has a password."""
+    trace = "".join(traceback.format_exception(error))
+    return error if without_credentials(trace) == trace else None
 
 
 def _is_temporary(error: Exception) -> bool:

@@ -18,7 +18,7 @@ from customer360.models.tracking.connection import (
     experiment_of,
     registered,
 )
-from customer360.models.tracking.log import CARD, PLOTS
+from customer360.models.tracking.log import PLOTS, read_card
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class ExhibitedModel:
         status: "trained" or "fallback".
         because: Why a fallback stands in, and which, as JSON; empty when none does.
         notes: What else a reader must know, as JSON; empty when nothing.
-        card: Model card in Markdown.
+        card: Model card in Markdown; empty where a kill came before it was written.
         figures: What training measured, by name.
         plots: PNG by name; of the champion only.
     """
@@ -82,7 +82,7 @@ def _exhibit_of(mlflow: ModuleType, name: str, version: Any, is_champion: bool) 
         status=status,
         because=stored(because),
         notes=run.data.tags.get("notes", ""),
-        card=mlflow.artifacts.load_text(f"runs:/{version.run_id}/{CARD}"),
+        card=read_card(mlflow, str(version.run_id)),
         figures=dict(run.data.metrics),
         plots=_plots(mlflow, version.run_id) if is_champion else {},
     )

@@ -19,6 +19,12 @@ log = logging.getLogger(__name__)
 DIGESTS = "files_sha256"
 """Tag of a version: what `digests_of` says of it. The registry keeps it apart from the files."""
 
+PARAMETERS = "parameters.json"
+"""File of a model's own JSON, which is in the metadata beside it too."""
+
+_JUDGED = "judged"
+"""Name among the digests of the judged model's JSON, which is in the metadata alone."""
+
 
 class ChangedModelError(Customer360Error):
     """A model's file is not what training wrote."""
@@ -53,8 +59,8 @@ class StoredModel:
         folder: Its files.
         parameters: Its own JSON.
         judged: That of the judged model and its day, where there is one.
-        digests: SHA-256 of its files by name, as the registry has them; None of a version of an
-            older release.
+        digests: SHA-256 of its files and of the judged model's JSON by name, as the registry has
+            them; None of a version of an older release, some of whose have no JSON.
     """
 
     folder: Path
@@ -72,27 +78,56 @@ class StoredModel:
         matches = sorted(self.folder.rglob(name))
         contents = matches[0].read_bytes() if matches else b""
         if self.digests is None:
-            log.warning(
-                "%s was registered by an older release, without its checksum; the next training "
-                "notes it",
-                name,
-            )
-        elif (matches or name in self.digests) and (
-            self.digests.get(name) != hashlib.sha256(contents).hexdigest()
-        ):
-            raise ChangedModelError(
-                f"{matches[0] if matches else self.folder / name} is not the file that training "
-                "wrote (SHA-256): find out who changed it, then train again, or `customer360 "
-                "rollback` to a version that is whole"
-            )
+            _warn_of_older(name)
+        elif matches or name in self.digests:
+            place = matches[0] if matches else self.folder / name
+            self._compare(name, contents, f"{place} is not the file")
         return contents
+
+    def check(self) -> None:
+        """See that its JSON, its code and all its other files are what training wrote.
+
+        Raises:
+            ChangedModelError: One is not.
+        """
+        if self.digests is None or PARAMETERS not in self.digests:
+            _warn_of_older(PARAMETERS)
+            return
+        for name in self.digests:
+            if name != _JUDGED:
+                self.file(name)
+        metadata = self.folder / "MLmodel"
+        own = self.parameters.encode()
+        self._compare(PARAMETERS, own, f"what {metadata} says of the model is not the text")
+        if self.judged or _JUDGED in self.digests:
+            judged = (self.judged or "").encode()
+            of_judged = f"what {metadata} says of the judged model is not the text"
+            self._compare(_JUDGED, judged, of_judged)
+
+    def _compare(self, name: str, contents: bytes, differs: str) -> None:
+        if (self.digests or {}).get(name) != hashlib.sha256(contents).hexdigest():
+            raise ChangedModelError(
+                f"{differs} that training wrote (SHA-256): find out who changed it, then train "
+                "again, or `customer360 rollback` to a version that is whole"
+            )
+
+
+def _warn_of_older(name: str) -> None:
+    log.warning(
+        "%s was registered by an older release, without its checksum; the next training notes it",
+        name,
+    )
 
 
 def digests_of(form: ModelForm) -> str:
-    """SHA-256 of the files of a model by their names, as JSON: for a tag of its version."""
-    return json.dumps(
-        {name: hashlib.sha256(contents).hexdigest() for name, contents in form.files.values()}
-    )
+    """SHA-256 of what is stored of a model by its names, as JSON: for a tag of its version."""
+    contents = {
+        **dict(form.files.values()),
+        form.code.name: form.code.read_bytes(),
+        PARAMETERS: form.parameters.encode(),
+        **({_JUDGED: form.judged.encode()} if form.judged else {}),
+    }
+    return json.dumps({name: hashlib.sha256(each).hexdigest() for name, each in contents.items()})
 
 
 def digests_in(tags: Mapping[str, str]) -> dict[str, str] | None:

@@ -26,11 +26,12 @@ from customer360.models.tracking.connection import (
     connected,
     experiment_of,
     registered,
+    written,
 )
 from customer360.models.tracking.form import DIGESTS, digests_of
 from customer360.models.tracking.stored import store
 from customer360.models.tracking.unfinished import close_dead, process_tag
-from customer360.models.tracking.versions import FIGURE, REPLACED, VERDICT
+from customer360.models.tracking.versions import CARRIED_OUT, FIGURE, REPLACED, VERDICT
 from customer360.models.training import Model, Training
 
 PLOTS = "plots"
@@ -47,6 +48,12 @@ _FINGERPRINT = "fingerprint"
 
 _TESTED = "tested"
 """Tag of a registered version: "yes" when it was judged on a holdout."""
+
+_FACTS = ("status", "because", "as_of", "code_version", "feature_schema")
+"""Tags of a registered version that its card names."""
+
+_DELTA_VERSION = "delta_version/"
+"""What begins the names of a run's parameters that are versions of tables."""
 
 _BEATS_BASELINE = "beats_baseline"
 """Tag of a registered version: True, False, or None when it was not tested."""
@@ -96,8 +103,8 @@ def log_training(
     versions of the tables it was trained on (parameters ``delta_version/<layer>/<table>``), the
     hash of its feature schema, the version of the code, its status and notes, and its model card.
     A fallback is registered too: it is what scores then, and says so. A training that came to the
-    very model that is champion already is not logged again, so running a day twice leaves one
-    version.
+    very model that is registered already is not logged again, so running a day twice leaves one
+    version; what a kill left out of that one, its card or its alias, is made up for.
 
     Args:
         spec: The model.
@@ -118,9 +125,14 @@ def log_training(
         champion = registered(mlflow, name, CHAMPION)
         for version in mlflow.MlflowClient().search_model_versions(f"name='{name}'"):
             if version.tags.get(_FINGERPRINT) == fingerprint:
-                same = _same(version, champion)
-                return _logged_as(mlflow, name, version, experiment_id, tracking, same)
-        origin = {f"delta_version/{t}": v for t, v in (table_versions or {}).items()}
+                if _is_carried_out(version, champion):
+                    verdict = _same(version, champion)
+                    card = _card_of(mlflow, spec, training, version, verdict)
+                else:
+                    verdict = _verdict(training, gate, champion)
+                    card = _carry_out(mlflow, spec, training, version, verdict, champion)
+                return _logged_as(name, version, experiment_id, tracking, verdict, card)
+        origin = {f"{_DELTA_VERSION}{t}": v for t, v in (table_versions or {}).items()}
         facts = {
             "status": training.status,
             **({"because": stored_notes(training.because)} if training.because else {}),
@@ -131,35 +143,116 @@ def log_training(
         label = f"{spec.name} {training.as_of}"
         close_dead(mlflow, experiment_id)
         with mlflow.start_run(experiment_id=experiment_id, run_name=label, tags=process_tag()):
-            mlflow.log_params({**training.parameters, **origin})
+            written(mlflow, mlflow.log_params, {**training.parameters, **origin})
             mlflow.log_metrics(training.metrics)
             notes = {"notes": stored_notes(training.notes)} if training.notes else {}
-            mlflow.set_tags({"model": name, **facts, **notes, **(tags or {})})
+            written(mlflow, mlflow.set_tags, {"model": name, **facts, **notes, **(tags or {})})
             _log_images(mlflow, training.plots)
             form = spec.form(training)
             logged = store(mlflow, form, schema)
-        verdict = _verdict(training, gate, champion)
-        client = mlflow.MlflowClient()
         version_tags = facts | {
             _FINGERPRINT: fingerprint,
             DIGESTS: digests_of(form),
             _TESTED: "yes" if gate.candidate in training.metrics else "no",
-            _BEATS_BASELINE: str(verdict.beats_baseline),
-            VERDICT: stored_notes([verdict.reason]),
+            CARRIED_OUT: "no",
         }
         if gate.candidate in training.metrics:
             version_tags[FIGURE] = f"{gate.figure} {training.metrics[gate.candidate]:.4g}"
-        if verdict.promoted and champion is not None:
-            version_tags[REPLACED] = str(champion.version)
         # MLflow prints "Successfully registered" to stderr, which is for errors here.
         with contextlib.redirect_stderr(io.StringIO()):
             new = mlflow.register_model(logged.model_uri, name, tags=version_tags)
-        card = model_card(spec, training, str(new.version), verdict, {**facts, **origin})
-        client.log_text(new.run_id, card, CARD)
-        client.update_model_version(name, new.version, description=_description(card))
-        alias = CHAMPION if verdict.promoted else CHALLENGER
-        client.set_registered_model_alias(name, alias, new.version)
-        return _logged_as(mlflow, name, new, experiment_id, tracking, verdict)
+        verdict = _verdict(training, gate, champion)
+        card = _carry_out(mlflow, spec, training, new, verdict, champion)
+        return _logged_as(name, new, experiment_id, tracking, verdict, card)
+
+
+def _is_carried_out(version: Any, champion: Any | None) -> bool:
+    """Whether the version's verdict has had its effect, or a person has decided otherwise.
+
+    What an older release registered does not say so: without any champion, it was killed before.
+    """
+    if champion is not None and str(champion.version) == str(version.version):
+        return True
+    unsaid = "no" if champion is None else "yes"
+    return version.tags.get(CARRIED_OUT, unsaid) == "yes"
+
+
+def _carry_out(
+    mlflow: ModuleType,
+    spec: ModelSpec[Any],
+    training: Training[Any],
+    version: Any,
+    verdict: Verdict,
+    champion: Any | None,
+) -> str:
+    """Write a version's card and verdict, and give it its alias; twice does no harm.
+
+    Returns:
+        The card.
+    """
+    name, number = spec.registered, version.version
+    client = mlflow.MlflowClient()
+    card = _write_card(mlflow, spec, training, version, verdict)
+    tags = {
+        _BEATS_BASELINE: str(verdict.beats_baseline),
+        VERDICT: stored_notes([verdict.reason]),
+    }
+    if verdict.promoted and champion is not None:
+        tags[REPLACED] = str(champion.version)
+    for tag, value in tags.items():
+        written(mlflow, client.set_model_version_tag, name, number, tag, value)
+    alias = CHAMPION if verdict.promoted else CHALLENGER
+    written(mlflow, client.set_registered_model_alias, name, alias, number)
+    written(mlflow, client.set_model_version_tag, name, number, CARRIED_OUT, "yes")
+    return card
+
+
+def _card_of(
+    mlflow: ModuleType,
+    spec: ModelSpec[Any],
+    training: Training[Any],
+    version: Any,
+    verdict: Verdict,
+) -> str:
+    """A version's card; it is written where it is missing."""
+    card = read_card(mlflow, str(version.run_id))
+    return card or _write_card(mlflow, spec, training, version, verdict)
+
+
+def _write_card(
+    mlflow: ModuleType,
+    spec: ModelSpec[Any],
+    training: Training[Any],
+    version: Any,
+    verdict: Verdict,
+) -> str:
+    client = mlflow.MlflowClient()
+    parameters = client.get_run(version.run_id).data.params
+    origin = {key: version.tags[key] for key in _FACTS if key in version.tags} | {
+        key: parameters[key] for key in sorted(parameters) if key.startswith(_DELTA_VERSION)
+    }
+    card = model_card(spec, training, str(version.version), verdict, origin)
+    written(mlflow, client.log_text, version.run_id, card, CARD)
+    written(
+        mlflow,
+        client.update_model_version,
+        spec.registered,
+        version.version,
+        description=_description(card),
+    )
+    return card
+
+
+def read_card(mlflow: ModuleType, run_id: str) -> str:
+    """The model card of a run; empty where a kill came before it was written.
+
+    Args:
+        mlflow: The module, connected.
+        run_id: The training's run.
+    """
+    if all(file.path != CARD for file in mlflow.MlflowClient().list_artifacts(run_id)):
+        return ""
+    return str(mlflow.artifacts.load_text(f"runs:/{run_id}/{CARD}"))
 
 
 def _description(card: str) -> str:
@@ -194,16 +287,16 @@ def _fingerprint(as_of: date, identity: bytes) -> str:
 
 
 def _logged_as(
-    mlflow: ModuleType,
     name: str,
     version: Any,
     experiment_id: str,
     tracking: Tracking,
     verdict: Verdict,
+    card: str,
 ) -> LoggedTraining:
     server = tracking.uri.startswith("http")
     run_id = str(version.run_id)
-    page = f"{tracking.uri.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}"
+    page = f"{tracking.shown.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}"
     return LoggedTraining(
         model_name=name,
         version=str(version.version),
@@ -212,7 +305,7 @@ def _logged_as(
         model_uri=f"models:/{name}/{version.version}",
         url=page if server else None,
         verdict=verdict,
-        card=mlflow.artifacts.load_text(f"runs:/{run_id}/{CARD}"),
+        card=card,
     )
 
 

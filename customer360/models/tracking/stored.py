@@ -26,7 +26,7 @@ from customer360.models.tracking.connection import (
     registered,
     short_name,
 )
-from customer360.models.tracking.form import ModelForm, StoredModel, digests_in
+from customer360.models.tracking.form import PARAMETERS, ModelForm, StoredModel, digests_in
 from customer360.models.training import Model
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def store(mlflow: ModuleType, form: ModelForm, schema: FeatureSchema | None) -> 
         metadata[_JUDGED] = form.judged
     with tempfile.TemporaryDirectory() as folder:
         paths = {}
-        files = {"parameters": ("parameters.json", form.parameters.encode()), **form.files}
+        files = {"parameters": (PARAMETERS, form.parameters.encode()), **form.files}
         for name, (file_name, contents) in files.items():
             (Path(folder) / file_name).write_bytes(contents)
             paths[name] = str(Path(folder) / file_name)
@@ -133,6 +133,7 @@ def load_champion(spec: ModelSpec[Model], tracking: Tracking) -> Champion[Model]
 
     Raises:
         NoChampionError: None has been trained yet.
+        ChangedModelError: It is not what training wrote.
         Customer360Error: It cannot be read, for example because other versions of libraries made
             it.
     """
@@ -213,7 +214,7 @@ def _champion(spec: ModelSpec[Any], tracking: Tracking) -> tuple[StoredModel, di
         champion = registered(mlflow, name, CHAMPION)
         if champion is None:
             raise NoChampionError(
-                f"no {spec.title} model yet in MLflow at {tracking.uri}: run `customer360 train`"
+                f"no {spec.title} model yet in MLflow at {tracking.shown}: run `customer360 train`"
             )
         uri = f"models:/{name}/{champion.version}"
         try:
@@ -222,11 +223,14 @@ def _champion(spec: ModelSpec[Any], tracking: Tracking) -> tuple[StoredModel, di
             description = metadata[_DESCRIPTION]
         except (mlflow.exceptions.MlflowException, OSError, KeyError) as error:
             raise TrackingError(
-                f"{uri} in MLflow at {tracking.uri} has lost its files; run `customer360 train`"
+                f"{uri} in MLflow at {tracking.shown} has lost its files; run `customer360 train`"
             ) from error
         schema = metadata.get(_SCHEMA)
         digests = digests_in(champion.tags)
-        return StoredModel(folder, description, metadata.get(_JUDGED), digests), {
+        stored = StoredModel(folder, description, metadata.get(_JUDGED), digests)
+        # Here and not for each note of it, which lies beside the registry and not beside the files.
+        stored.check()
+        return stored, {
             "name": name,
             "version": str(champion.version),
             "run_id": str(champion.run_id),

@@ -21,6 +21,7 @@ from customer360.models.tracking.connection import (
     connected,
     experiment_of,
 )
+from customer360.redaction import without_credentials
 
 log = logging.getLogger(__name__)
 
@@ -84,4 +85,7 @@ def _closed(client: Any, experiment_id: str) -> Iterator[str]:
 
 
 def _warn(error: Exception) -> None:
-    log.warning("trainings that were killed go on running in MLflow: %s", first_line(error))
+    log.warning(
+        "trainings that were killed go on running in MLflow: %s",
+        without_credentials(first_line(error)),
+    )

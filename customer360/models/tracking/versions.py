@@ -17,6 +17,7 @@ from customer360.models.tracking.connection import (
     connected,
     experiment_of,
     registered,
+    written,
 )
 
 FIGURE = "figure"
@@ -28,6 +29,11 @@ An older release kept a sentence."""
 
 REPLACED = "replaced"
 """Tag of a version that became champion: the version that was it before."""
+
+
+CARRIED_OUT = "verdict_carried_out"
+"""Tag of a version: "no" from when it is registered until its card and its alias are there, "yes"
+then. What an older release registered has none."""
 
 
 class PromotionError(Customer360Error):
@@ -118,10 +124,10 @@ def promote(spec: ModelSpec[Any], version: str, tracking: Tracking) -> str | Non
             raise PromotionError(f"{spec.title} v{version} is the champion already")
         client = mlflow.MlflowClient()
         if before is not None:
-            client.set_model_version_tag(name, version, REPLACED, before)
+            written(mlflow, client.set_model_version_tag, name, version, REPLACED, before)
         _crown(mlflow, name, version)
         if before is not None:
-            client.set_registered_model_alias(name, CHALLENGER, before)
+            written(mlflow, client.set_registered_model_alias, name, CHALLENGER, before)
         return before
 
 
@@ -134,7 +140,7 @@ def flag_version(spec: ModelSpec[Any], version: str, tracking: Tracking, **tags:
     with connected(tracking) as mlflow:
         client = mlflow.MlflowClient()
         for name, value in tags.items():
-            client.set_model_version_tag(spec.registered, version, name, value)
+            written(mlflow, client.set_model_version_tag, spec.registered, version, name, value)
 
 
 def rollback(spec: ModelSpec[Any], tracking: Tracking) -> tuple[str, str]:
@@ -161,16 +167,19 @@ def rollback(spec: ModelSpec[Any], tracking: Tracking) -> tuple[str, str]:
         if champion is None or earlier is None:
             raise nowhere
         _crown(mlflow, name, earlier)
-        mlflow.MlflowClient().set_registered_model_alias(name, CHALLENGER, champion.version)
+        client = mlflow.MlflowClient()
+        written(mlflow, client.set_registered_model_alias, name, CHALLENGER, champion.version)
         return earlier, str(champion.version)
 
 
 def _crown(mlflow: ModuleType, name: str, version: str) -> None:
     client = mlflow.MlflowClient()
+    # A person's decision stands, though the training may have been killed before its own.
+    written(mlflow, client.set_model_version_tag, name, version, CARRIED_OUT, "yes")
     challenger = registered(mlflow, name, CHALLENGER)
     if challenger is not None and str(challenger.version) == version:
-        client.delete_registered_model_alias(name, CHALLENGER)
-    client.set_registered_model_alias(name, CHAMPION, version)
+        written(mlflow, client.delete_registered_model_alias, name, CHALLENGER)
+    written(mlflow, client.set_registered_model_alias, name, CHAMPION, version)
 
 
 @dataclass(frozen=True)
