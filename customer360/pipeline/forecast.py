@@ -16,7 +16,7 @@ from customer360.models.notes import Note
 from customer360.pipeline.make_gold import replace_snapshots
 from customer360.pipeline.run_models import champion_of, snapshots_of
 from customer360.pipeline.workspace import Workspace
-from customer360.table_names import CUSTOMER_EQUITY, FEATURES, REVENUE_FORECAST
+from customer360.table_names import CUSTOMER_DAYS, CUSTOMER_EQUITY, FEATURES, REVENUE_FORECAST
 
 
 @dataclass(frozen=True)
@@ -58,12 +58,14 @@ def make_forecast(work: Workspace, as_of: Sequence[date]) -> ForecastResult:
     if champion.model.purchases is None:
         note = Note("forecast_without_weeks")
     else:
+        days = forecast_tables.purchases_by_day(work.lakehouse.read(CUSTOMER_DAYS))
+        by_day = days.toArrow().to_pandas()
         for day in sorted(set(as_of)):
             snapshot = features.where(features["as_of"] == day)
             cells = forecast_tables.base_cells(snapshot).toArrow().to_pandas()
             if cells.empty:
                 continue
-            forecast = forecast_tables.forecast_of(champion.model, cells)
+            forecast = forecast_tables.forecast_of(champion.model, cells, by_day, day)
             rows = forecast_tables.revenue_forecast_rows(forecast, day, *version)
             weeks += rows.itertuples(index=False, name=None)
             customers = int(cells["customers"].sum())

@@ -16,7 +16,7 @@ from customer360.models.lifetime_value.fitting import fit_bg_nbd, fit_gamma_gamm
 from customer360.models.lifetime_value.scoring import LifetimeValueModel, frozen
 from customer360.table_names import REVENUE_FORECAST
 from customer360_tests.gold.frames import bought, customer_days
-from customer360_tests.models.data import CALIBRATION_END, cdnow_calibration
+from customer360_tests.models.data import CALIBRATION_END, cdnow_calibration, cdnow_days
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +48,12 @@ def test_cells_have_the_mean_of_their_customers(spark: SparkSession) -> None:
     assert cells[rules].to_numpy().tolist() == [[99.0, 1.0, 99.0], [21.175, 2.0, 21.175]]
 
 
+def by_day() -> pd.DataFrame:
+    """Purchases of CDNOW's sample by day, beyond the calibration too."""
+    days = cdnow_days().groupby("on").size()
+    return pd.DataFrame({"business_date": days.index, "purchases": days.to_numpy()})
+
+
 def test_new_customers_are_those_of_the_last_52_weeks() -> None:
     """364 days: ages 0 to 363; of a history of three weeks, all of it."""
     old = pd.DataFrame({"T": [0, 363, 364, 900], "customers": [52, 52, 1_000, 1_000]})
@@ -60,7 +66,7 @@ def test_new_customers_are_those_of_the_last_52_weeks() -> None:
 
 def test_weeks_follow_each_other_from_the_day_after(model: LifetimeValueModel) -> None:
     cells = cdnow_calibration().assign(customers=1)
-    found = forecast_tables.forecast_of(model, cells)
+    found = forecast_tables.forecast_of(model, cells, by_day(), CALIBRATION_END)
     rows = forecast_tables.revenue_forecast_rows(found, CALIBRATION_END, "ltv", "3")
     assert rows["week"].tolist() == list(range(1, 53))
     first, second = rows.iloc[0], rows.iloc[1]
@@ -79,10 +85,34 @@ def test_weeks_follow_each_other_from_the_day_after(model: LifetimeValueModel) -
     assert rows.columns.tolist() == list(Contract.load(REVENUE_FORECAST).column_names)
 
 
+def test_what_came_after_the_day_is_not_looked_at(model: LifetimeValueModel) -> None:
+    cells = cdnow_calibration().assign(customers=1)
+    known = by_day()
+    known = known[known["business_date"] <= CALIBRATION_END]
+    one, other = (
+        forecast_tables.forecast_of(model, cells, days, CALIBRATION_END)
+        for days in (known, by_day())
+    )
+    pd.testing.assert_frame_equal(one.weeks, other.weeks)
+
+
+def test_purchases_are_counted_by_day(spark: SparkSession) -> None:
+    rows = [
+        bought("a", "2024-01-03", 99),
+        bought("b", "2024-01-03", 7),
+        bought("b", "2024-01-05", "20.25"),
+    ]
+    days = forecast_tables.purchases_by_day(customer_days(spark, rows)).collect()
+    assert {row["business_date"]: row["purchases"] for row in days} == {
+        date(2024, 1, 3): 2,
+        date(2024, 1, 5): 1,
+    }
+
+
 def test_the_order_of_cells_does_not_matter(model: LifetimeValueModel) -> None:
     cells = cdnow_calibration().assign(customers=1)
-    one = forecast_tables.forecast_of(model, cells)
-    other = forecast_tables.forecast_of(model, cells.iloc[::-1])
+    one = forecast_tables.forecast_of(model, cells, by_day(), CALIBRATION_END)
+    other = forecast_tables.forecast_of(model, cells.iloc[::-1], by_day(), CALIBRATION_END)
     assert one.equity == pytest.approx(other.equity, rel=1e-12)
     pd.testing.assert_frame_equal(one.weeks, other.weeks, rtol=1e-12)
 
@@ -92,6 +122,10 @@ def test_equity_that_is_not_known_is_null() -> None:
     cells = cdnow_calibration().assign(customers=1)
     free = LifetimeValueModel(7, BgNbd(0.243, 4.414, 0.793, 2.426), None, 36.0, 0.0)
     row = forecast_tables.customer_equity_row(
-        forecast_tables.forecast_of(free, cells), 2357, CALIBRATION_END, "ltv", "3"
+        forecast_tables.forecast_of(free, cells, by_day(), CALIBRATION_END),
+        2357,
+        CALIBRATION_END,
+        "ltv",
+        "3",
     )
     assert row == (CALIBRATION_END, 2357, None, None, None, "ltv", "3")

@@ -7,13 +7,15 @@ the parameters are the same for all customers and do not average out; they come 
 the whole total over `intervals.cubature_models`.
 
 Where rules of thumb have a say (`blend`), they add the same every week, and each week is as
-uncertain, in proportion, as the purchase model's own.
+uncertain, in proportion, as the purchase model's own. What the calendar does (`seasons`) scales
+each week, and widens it by how far weeks stray beyond chance.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -35,9 +37,9 @@ from customer360.models.lifetime_value.scoring import (
     discounts,
     month_ends,
 )
+from customer360.models.lifetime_value.seasons import STEADY, WEEK_DAYS, Calendar
 from customer360.models.notes import Note
 
-WEEK_DAYS = 7
 _AT_ONCE = 4_000
 _SMALLEST_SHAPE = 2.5
 """Spend has no variance for shapes up to 2; it is taken no nearer to that than this."""
@@ -169,6 +171,8 @@ def forecast(
     cells: pd.DataFrame,
     new_customers: float | Sequence[float] | None = None,
     weeks: int = 52,
+    calendar: Calendar = STEADY,
+    as_of: date | None = None,
 ) -> Forecast:
     """Purchases and revenue of all customers in each of the coming weeks, and their equity.
 
@@ -180,6 +184,8 @@ def forecast(
             amounts below 0 taken for 0.
         new_customers: Customers expected to buy for the first time: a week, or for each week.
         weeks: How many weeks.
+        calendar: What weeks differ by beside the steady rate; equity, over all times, does not.
+        as_of: Last day before the first week; asked for where the calendar knows months.
 
     Raises:
         NotFittedError: The model's purchases are the past-average fallback, which knows no weeks.
@@ -218,14 +224,16 @@ def forecast(
         ]
         loose_value = float(np.std(np.log(values)))
     table = pd.DataFrame({"week": np.arange(1, weeks + 1)})
+    by_month = calendar.factors(as_of, weeks) if as_of else np.ones(weeks)
     for name, mean, variance, loose in (
         ("purchases", best.purchases, best.purchase_variance, 0.0),
         ("revenue", best.revenue, best.revenue_variance, loose_value),
     ):
         by_model = np.stack([getattr(one, name) for one in others], axis=1)
-        whole = variance + deviation(by_model) ** 2 + (loose * mean) ** 2
+        strayed = np.hypot(loose, calendar.deviation) * mean
+        whole = variance + deviation(by_model) ** 2 + strayed**2
         low, high = _bounds(mean, whole)
-        with_rules = _with_rules(model, cells, name, mean)
+        with_rules = _with_rules(model, cells, name, mean) * by_month
         share = np.divide(with_rules, mean, out=np.ones(weeks), where=mean > 0)
         table[name] = with_rules
         table[f"{name}_low"], table[f"{name}_high"] = low * share, high * share
@@ -235,7 +243,9 @@ def forecast(
             arrivals = np.full(weeks, float(arrivals))
         if len(arrivals) != weeks:
             raise ValueError(f"new_customers has {len(arrivals)} weeks, the forecast {weeks}")
-        table["new_purchases"], table["new_revenue"] = _new(model, model.purchases, arrivals)
+        new_purchases, new_revenue = _new(model, model.purchases, arrivals)
+        table["new_purchases"] = new_purchases * by_month
+        table["new_revenue"] = new_revenue * by_month
     equity = best.equity + _more_of_the_year(model, cells, best.year)
     equity_low = equity_high = float("nan")
     if model.purchases_covariance is not None and best.equity > 0:

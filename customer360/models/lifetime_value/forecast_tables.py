@@ -9,9 +9,11 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from customer360.gold.purchases import is_purchase
 from customer360.models.lifetime_value.blend import RULE_FEATURES
-from customer360.models.lifetime_value.customer_base import WEEK_DAYS, Forecast, forecast
+from customer360.models.lifetime_value.customer_base import Forecast, forecast
 from customer360.models.lifetime_value.scoring import LifetimeValueModel
+from customer360.models.lifetime_value.seasons import STEADY, WEEK_DAYS, calendar_of
 
 WEEKS = 52
 """How far ahead the forecast looks, and how far back new customers are counted."""
@@ -74,19 +76,49 @@ def new_customers_a_week(cells: pd.DataFrame) -> float:
     return float(cells.loc[recent, "customers"].sum()) / weeks
 
 
-def forecast_of(model: LifetimeValueModel, cells: pd.DataFrame) -> Forecast:
+def purchases_by_day(customer_days: DataFrame) -> DataFrame:
+    """``business_date`` and ``purchases``: how many customers bought on each day.
+
+    Args:
+        customer_days: ``silver/customer_days``.
+    """
+    return (
+        customer_days.where(is_purchase())
+        .groupBy("business_date")
+        .agg(F.count("*").alias("purchases"))
+    )
+
+
+def forecast_of(
+    model: LifetimeValueModel, cells: pd.DataFrame, by_day: pd.DataFrame, as_of: date
+) -> Forecast:
     """The coming `WEEKS` weeks of these customers, and of new ones at the rate of late.
 
     Args:
         model: With a fitted model of purchases.
         cells: As of `base_cells`; not empty.
+        by_day: As of `purchases_by_day`; days after ``as_of`` are not looked at.
+        as_of: Last day of the history.
 
     Raises:
         NotFittedError: The model's purchases are the past-average fallback.
     """
     # Sorted: sums of floats depend on order, and the same data must give the same forecast.
     ordered = cells.sort_values(["frequency", "recency", "T"], ignore_index=True)
-    return forecast(model, ordered, new_customers_a_week(ordered), WEEKS)
+    calendar = STEADY
+    if model.purchases is not None:
+        firsts = ordered.groupby("T")["customers"].sum()
+        calendar = calendar_of(
+            model.purchases, model.time_unit_days, firsts, _days_ago(by_day, as_of), as_of
+        )
+    return forecast(model, ordered, new_customers_a_week(ordered), WEEKS, calendar, as_of)
+
+
+def _days_ago(by_day: pd.DataFrame, as_of: date) -> pd.Series:
+    """Purchases by how many days before ``as_of`` they were."""
+    ago = (pd.Timestamp(as_of) - pd.to_datetime(by_day["business_date"])).dt.days
+    purchases = pd.Series(by_day["purchases"].to_numpy(), index=ago.to_numpy())
+    return purchases[purchases.index >= 0]
 
 
 def revenue_forecast_rows(

@@ -48,8 +48,9 @@ class LifetimeValueSpec(ModelSpec["LifetimeValueModel"]):
         "business date."
     )
     limits = (
-        "Knows neither seasons nor campaigns: each customer buys at a steady rate until leaving "
-        "for good.",
+        "Knows neither seasons nor campaigns of a customer, who buys at a steady rate until "
+        "leaving for good; the forecast of all together knows months where they told later weeks "
+        "better.",
         "Order values are taken as independent of how often a customer buys.",
         "New customers are in no score before their first purchase.",
     )
