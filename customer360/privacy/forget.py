@@ -18,6 +18,7 @@ from customer360.errors import Customer360Error
 from customer360.lakehouse.history import drop_histories
 from customer360.pipeline.forgotten import forgotten_secret
 from customer360.pipeline.stale_snapshots import fresh_snapshots
+from customer360.pipeline.suppression import refuse_unreadable
 from customer360.pipeline.workspace import Workspace
 from customer360.privacy import forget_files, forget_rows, journal, models_with
 from customer360.privacy.journal import Erasure
@@ -87,6 +88,8 @@ def begin(deployment: Deployment, people: Sequence[Person]) -> Erasure:
         ErasureError: An erasure or a rotation is under way; there is nobody to forget; somebody is
             of a source that is not active; or a database's rows are followed by a person's own
             text.
+        SuppressionError: The suppression list cannot be read: the warehouse, which is made anew,
+            would not know who is suppressed.
     """
     settings = deployment.settings
     if not people:
@@ -109,6 +112,7 @@ def begin(deployment: Deployment, people: Sequence[Person]) -> Erasure:
                     f"source {source.name}: rows of {table} are told apart by {min(personal)}, "
                     "which is personal: name another key in its mapping, and load it"
                 )
+    refuse_unreadable(deployment)
     erasure = Erasure.of(people)
     journal.note(settings, erasure)
     return erasure

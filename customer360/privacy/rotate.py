@@ -26,7 +26,7 @@ from customer360.errors import Customer360Error
 from customer360.lakehouse.history import drop_histories
 from customer360.pipeline.definitions import DEFINITIONS, definitions
 from customer360.pipeline.stale_snapshots import NOTED, Fresh, fresh_snapshots, note_as_fresh
-from customer360.pipeline.suppression import by_former_keys, suppression_files
+from customer360.pipeline.suppression import by_former_keys, refuse_unreadable, suppression_files
 from customer360.pipeline.workspace import Workspace, newest_note
 from customer360.privacy import journal
 from customer360.privacy.forget import Say, refuse_unfinished
@@ -106,7 +106,8 @@ def begin(work: Workspace, secret: str | None) -> Rotation:
         ErasureError: A rotation or an erasure is under way.
         RotationError: There are no customers yet, or the secret comes from the settings and no new
             one was given, or the same.
-        SuppressionError: The suppression list cannot be read: whom it names by a key would be lost.
+        SuppressionError: The suppression list cannot be read: whom it names by a key would be lost,
+            and no list could be written again.
     """
     settings = work.deployment.settings
     refuse_unfinished(settings)
@@ -119,7 +120,7 @@ def begin(work: Workspace, secret: str | None) -> Rotation:
         )
     if secret is not None and secret.encode() == settings.secret():
         raise RotationError("--secret-file holds the secret that is in use: give another one")
-    _suppressed(settings)
+    refuse_unreadable(work.deployment)
     rotation = Rotation(secrets.token_hex(6), fresh_snapshots(work.tables))
     _noted(settings, rotation)
     write_whole(settings.next_secret_file, secret or secrets.token_hex(32))

@@ -242,6 +242,9 @@ def test_who_is_suppressed_by_a_key_stays_so_under_the_new_one(
     object.__setattr__(settings, "suppression_path", stop)
     with pytest.raises(SuppressionError, match="cannot be read"):
         rotate.begin(shop.work, None)
+    stop.write_text("email\nnobody\n")
+    with pytest.raises(SuppressionError, match="row 2, column email"):
+        rotate.begin(shop.work, None)
     old = {own: customer_key_of("mill", own, settings.secret()) for own in ("ann", "bob")}
     said = f"customer_key,source_customer_id\n{old['ann'].upper()},\n,bob\n"
     stop.write_text(said)
