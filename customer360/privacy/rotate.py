@@ -303,11 +303,15 @@ def _suppress_by_new_keys(work: Workspace, keys: DataFrame) -> None:
 
 
 def _contacts_by_new_keys(work: Workspace, keys: DataFrame) -> None:
-    """Keep who was contacted under the new keys: nothing else in the home says so."""
+    """Keep who was contacted under the new keys: nothing else in the home says so.
+
+    Nobody is marked by a key of before until the warehouse has the new ones (`publish_anew`).
+    """
     settings = work.deployment.settings
     if not warehouse.is_made(settings):
         return
     owner = warehouse.open_warehouse(settings).owner
+    contact_log.hold(owner)
     contacted = {row[0] for row in contact_log.all_contacts(owner)}
     if not contacted:
         return

@@ -31,6 +31,7 @@ def publish_anew(
     Our own server is made anew. On another's, all tables are published and written again: its
     write-ahead log and its backups are its owner's. What is there and was not published again,
     because there is no snapshot yet, or by an older release, loses the rows of who is ``gone``.
+    Nobody is marked as contacted meanwhile.
 
     Args:
         settings: The deployment's.
@@ -49,8 +50,10 @@ def publish_anew(
             warehouse.stay_up(settings)
         _put_contacts_back(settings)
         publish()
+        contact_log.release(warehouse.open_warehouse(settings).owner)
         return
     owner = warehouse.open_warehouse(settings).owner
+    contact_log.hold(owner)
     with owner.connect(autocommit=True) as connection, suppress(psycopg.errors.UndefinedTable):
         connection.execute(f"DELETE FROM {PUBLICATIONS}")
     publish()
@@ -75,6 +78,7 @@ def publish_anew(
         connection.execute("VACUUM FULL pg_catalog.pg_statistic")
         with suppress(psycopg.errors.InsufficientPrivilege):  # then the server makes one itself
             connection.execute("CHECKPOINT")
+    contact_log.release(owner)
 
 
 def _set_contacts_aside(settings: Settings, gone: Collection[str]) -> None:
@@ -85,15 +89,18 @@ def _set_contacts_aside(settings: Settings, gone: Collection[str]) -> None:
     file = journal.contacts_file(settings)
     rows = contact_log.of_text(file.read_text(encoding="utf-8")) if file.exists() else []
     if (settings.warehouse_dir / "PG_VERSION").exists():
-        rows += contact_log.all_contacts(warehouse.open_warehouse(settings).owner)
+        owner = warehouse.open_warehouse(settings).owner
+        contact_log.hold(owner)
+        rows += contact_log.all_contacts(owner)
     write_whole(file, contact_log.as_text(rows, without=gone))
 
 
 def _put_contacts_back(settings: Settings) -> None:
+    """Restore them in the new server, where nobody may mark before what is listed is published."""
     file = journal.contacts_file(settings)
-    rows = contact_log.of_text(file.read_text(encoding="utf-8"))
-    if rows:
-        contact_log.restore(warehouse.open_warehouse(settings).owner, rows)
+    owner = warehouse.open_warehouse(settings).owner
+    contact_log.hold(owner)
+    contact_log.restore(owner, contact_log.of_text(file.read_text(encoding="utf-8")))
     file.unlink()
 
 

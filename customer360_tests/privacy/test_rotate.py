@@ -30,7 +30,7 @@ from customer360.serving.contact_log import all_contacts, mark
 from customer360.serving.contacts import prepare
 from customer360.serving.options import Contacts, FileFormat
 from customer360.serving.suppression import SuppressionError
-from customer360.serving.warehouse import open_warehouse
+from customer360.serving.warehouse import WarehouseError, open_warehouse
 from customer360.settings import remember
 from customer360.silver.keys import customer_key_of
 from customer360.table_names import FEATURES
@@ -120,14 +120,23 @@ def test_it_is_as_if_the_keys_had_always_been_made_with_the_new_secret(
     assert content(shop) == content(afresh)
 
 
-def test_who_was_contacted_stays_so_under_the_new_key(spark: SparkSession, tmp_path: Path) -> None:
+def test_who_was_contacted_stays_so_under_the_new_key(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shop = shop_of(spark, tmp_path, None)
     shop.load()
     settings = shop.work.deployment.settings
     old, nobodys = customer_key_of("mill", "ann", settings.secret()), "f" * 64
     reader = open_warehouse(settings).reader
     mark(reader, "whales", MARCH["last"], [old, nobodys], control_share=0, pause_days=30)
+    one_table = rotate._rotate_table
 
+    def marked_meanwhile(*given: Any) -> None:
+        with pytest.raises(WarehouseError, match="customers get other keys just now"):
+            mark(reader, "whales", MARCH["last"], [old], control_share=0, pause_days=0)
+        one_table(*given)
+
+    monkeypatch.setattr(rotate, "_rotate_table", marked_meanwhile)
     rotated(shop)
 
     new = customer_key_of("mill", "ann", settings.secret())
