@@ -5,7 +5,6 @@ What is in it alone, who was contacted, is set aside meanwhile, in a file of its
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from typing import Any
@@ -38,14 +37,16 @@ def publish_anew(
         publish: Brings the warehouse up to date.
         gone: Customer keys of before that must not be there; None: all of them, but for those of
             the contacts, which have the new keys by then.
+
+    Raises:
+        WarehouseError: The warehouse cannot be reached, or not all of it be deleted.
     """
     if settings.warehouse_url is None:
         if not warehouse.is_made(settings):
             return
         stays = warehouse.is_to_stay(settings)
         _set_contacts_aside(settings, gone or ())
-        warehouse.take_down(settings)
-        shutil.rmtree(settings.warehouse_dir, ignore_errors=True)
+        warehouse.remove(settings)
         if stays:
             warehouse.stay_up(settings)
         _put_contacts_back(settings)
