@@ -149,6 +149,7 @@ def forget(work: Workspace, erasure: Erasure, publish: Callable[[], None], say: 
     journal.forget_reports(settings, erasure.people)
     quotations = forget_files.forget_quotations(settings, Words(erasure.words))
     models = models_with.flag(settings, erasure.since, erasure.id) if erasure.since else []
+    temporary = forget_files.forget_temporary_files(settings)
     say("warehouse")
     publish_anew(settings, publish, keys)
     done = Forgotten(
@@ -158,7 +159,7 @@ def forget(work: Workspace, erasure: Erasure, publish: Callable[[], None], say: 
         lists=lists,
         quotations=quotations.taken_out,
         models=tuple(models),
-        elsewhere=(*_elsewhere(settings, erasure), *quotations.left),
+        elsewhere=(*_elsewhere(settings, erasure), *quotations.left, *temporary),
     )
     journal.audited(
         settings,

@@ -30,7 +30,7 @@ from customer360.pipeline.suppression import by_former_keys, refuse_unreadable, 
 from customer360.pipeline.workspace import Workspace, newest_note
 from customer360.privacy import journal
 from customer360.privacy.forget import Say, refuse_unfinished
-from customer360.privacy.forget_files import elsewhere
+from customer360.privacy.forget_files import elsewhere, forget_temporary_files
 from customer360.privacy.known import KEY
 from customer360.privacy.lists_again import write_lists_again
 from customer360.privacy.their_rows import texts_frame
@@ -141,9 +141,14 @@ def under_way(settings: Settings) -> Rotation:
 
 
 def rotate(work: Workspace, rotation: Rotation, publish: Callable[[], None], say: Say) -> Rotated:
-    """Carry out ``rotation``, from where it was. Nobody else may write the home meanwhile."""
+    """Carry out ``rotation``, from where it was. Nobody else may write the home meanwhile.
+
+    Raises:
+        SettingsError: All tables have keys by the new secret, and the settings still the old one.
+    """
     settings = work.deployment.settings
-    if not settings.next_secret_file.exists():  # all but the warehouse was done
+    if not settings.next_secret_file.exists():  # all but the lists and the warehouse was done
+        settings.secret()  # before a list that needs it is given up
         return _finish(settings, rotation, settings, publish, say)
     secret = settings.next_secret_file.read_bytes()
     known = work.lakehouse.read(CUSTOMERS)
@@ -193,6 +198,7 @@ def _finish(
     say("lists")
     lists = write_lists_again(after)
     reports = _drop_reports(settings)
+    temporary = forget_temporary_files(settings)
     say("warehouse")
     publish_anew(settings, publish, None)  # no key of before stays
     journal.audited(
@@ -210,7 +216,7 @@ def _finish(
         lists.written,
         lists.left,
         reports,
-        tuple(_elsewhere(settings)),
+        (*_elsewhere(settings), *temporary),
         bool(settings.customer_key_secret),
     )
 

@@ -149,8 +149,12 @@ def test_who_was_contacted_stays_so_under_the_new_key(
     assert [row["list"] for row in held.rows] == ["whales"]
 
 
+def killed(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
 def test_a_secret_of_the_settings_is_changed_there_and_the_old_one_refused(
-    spark: SparkSession, tmp_path: Path
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop = shop_of(spark, tmp_path, OLD)
     shop.load()
@@ -158,11 +162,21 @@ def test_a_secret_of_the_settings_is_changed_there_and_the_old_one_refused(
         rotate.begin(shop.work, None)
     with pytest.raises(RotationError, match="holds the secret that is in use"):
         rotate.begin(shop.work, OLD)
-    assert rotated(shop, NEW).set_yourself
+    before = shop.work.deployment.settings
+    with monkeypatch.context() as patched:
+        patched.setattr(rotate, "write_lists_again", killed)
+        with pytest.raises(KeyboardInterrupt):
+            rotated(shop, NEW)
+        # No list is given up because the secret is still the old one.
+        with pytest.raises(SettingsError, match="the keys were rotated to another one since"):
+            rotate.rotate(shop.work, rotate.under_way(before), lambda: None, lambda line: None)
     with pytest.raises(SettingsError, match="the keys were rotated to another one since"):
         shop.load()
-    settings = shop.work.deployment.settings.model_copy(update={"customer_key_secret": NEW})
+    settings = before.model_copy(update={"customer_key_secret": NEW})
     assert settings.secret() == NEW.encode()
+    object.__setattr__(shop.work, "deployment", Deployment(settings, (shop.source,)))
+    rotation = rotate.under_way(settings)
+    assert rotate.rotate(shop.work, rotation, lambda: None, lambda line: None).set_yourself
     keys = {row[0] for row in shop.rows("silver/customers", "customer_key")}
     assert keys == {customer_key_of("mill", own, NEW.encode()) for own in ("ann", "bob")}
 
