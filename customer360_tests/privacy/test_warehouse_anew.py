@@ -109,7 +109,7 @@ def test_what_cannot_be_deleted_is_said_and_goes_when_it_is_resumed(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(warehouse.shutil, "rmtree", refused)
+        patched.setattr(shutil, "rmtree", refused)
         patched.setattr(warehouse, "take_down", lambda _: False)  # it is up again at once
         with pytest.raises(WarehouseError) as caught:
             publish_anew(own, lambda: None, {ANN})
@@ -119,7 +119,7 @@ def test_what_cannot_be_deleted_is_said_and_goes_when_it_is_resumed(
         f"{aside / 'base'}): mend that, and go on by the same command with --resume"
     )
     with monkeypatch.context() as patched:
-        patched.setattr(warehouse.shutil, "rmtree", killed)
+        patched.setattr(shutil, "rmtree", killed)
         with pytest.raises(KeyboardInterrupt):
             publish_anew(own, lambda: None, {ANN})
     assert (aside / "PG_VERSION").exists()

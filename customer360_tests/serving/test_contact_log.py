@@ -10,9 +10,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from customer360.privacy import warehouse_anew
 from customer360.privacy.warehouse_anew import publish_anew
 from customer360.serving import contact_log
+from customer360.serving import warehouse as serving_warehouse
 from customer360.serving.contact_log import Marked, all_contacts, drawn, mark, rename
 from customer360.serving.publishing import Origin, PublishedTable, publish_rows
 from customer360.serving.warehouse import CONTACTS, Login, Warehouse, WarehouseError, open_warehouse
@@ -166,13 +166,13 @@ def test_nobody_is_marked_while_the_warehouse_is_made_anew(
             marked(open_warehouse(settings).reader, EVE)
         refused.append(str(caught.value))
 
-    take_down = warehouse_anew.warehouse.take_down
+    take_down = serving_warehouse.take_down
 
     def once_more(settings: Settings) -> bool:
         tried()
         return take_down(settings)
 
-    monkeypatch.setattr(warehouse_anew.warehouse, "take_down", once_more)
+    monkeypatch.setattr(serving_warehouse, "take_down", once_more)
 
     def killed() -> None:
         tried()
