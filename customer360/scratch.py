@@ -73,6 +73,37 @@ def remove_leftovers(folder: Path) -> int:
     return len(left)
 
 
+def clear(folder: Path) -> list[Path]:
+    """Remove all that processes have left in ``folder``, those of other machines too.
+
+    A machine is known by its name, and a container has another one each time: what is said to be
+    another's is most often a dead one's of this. A process there that lives loses what it has put
+    aside, and keeps its folder.
+
+    Returns:
+        Folders of other machines that could not be emptied.
+    """
+    remove_leftovers(folder)
+    for one in _of_others(folder):
+        for left in one.iterdir():
+            if left.is_dir() and not left.is_symlink():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                with suppress(OSError):
+                    left.unlink()
+    return left_by_others(folder)
+
+
+def left_by_others(folder: Path) -> list[Path]:
+    """Folders in ``folder`` in which processes of other machines have left something."""
+    return [one for one in _of_others(folder) if any(one.iterdir())]
+
+
+def _of_others(folder: Path) -> list[Path]:
+    here = socket.gethostname()
+    return sorted(one for one in _folders(folder) if one.name.split("~")[-1] != here)
+
+
 def _folders(folder: Path) -> list[Path]:
     with suppress(OSError):
         return [one for one in folder.iterdir() if one.is_dir() and len(one.name.split("~")) == 3]

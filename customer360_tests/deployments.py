@@ -73,6 +73,16 @@ class Home:
         return [row.asDict() for row in self.lakehouse.read(table).where(where).collect()]
 
 
+def copy_of(home: Home, folder: Path) -> Home:
+    """A copy of ``home`` in ``folder``, to be changed."""
+    # Its server's files are its server's, who may be another user.
+    subprocess.run(["cp", "-a", str(home.folder), str(folder)], check=True)
+    for what_runs in ("postmaster.pid", ".handle_pids.json", ".s.PGSQL*"):
+        for file in (folder / "warehouse").glob(what_runs):
+            file.unlink()
+    return Home.at(home.spark, folder)
+
+
 def make_home(
     spark: SparkSession,
     folder: Path,

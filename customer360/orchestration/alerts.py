@@ -144,14 +144,11 @@ def _of_runs(settings: Settings, instance: dg.DagsterInstance, since: float) -> 
 
 
 def _of_failure(settings: Settings, run: dg.DagsterRun, failure: Failure) -> Alert:
-    reason = reason_for_readers(failure, settings.publish_personal_data)
-    if reason != failure.reason:
-        reason += f", told in full by run {run.run_id} in Dagster"
     return Alert(
         Kind.RUN_FAILED,
         failure.step or job_of(run),
         str(days_of_run(run) or ""),
-        reason,
+        _reason(settings, run, failure),
         settings.command(COMMANDS.get(failure.check or "", "run")),
         f"run {run.run_id}",
     )
@@ -162,11 +159,19 @@ def _of_check(settings: Settings, run: dg.DagsterRun, failure: Failure) -> Alert
         Kind.CHECK_FAILED,
         f"{failure.step} ({failure.check})",
         str(days_of_run(run) or ""),
-        failure.reason,
+        _reason(settings, run, failure),
         settings.command(COMMANDS.get(failure.check or "", "run")),
         # The same of a later run is told again when the time for that has come, and no sooner.
         f"check {failure.step} {failure.check} {failure.reason}",
     )
+
+
+def _reason(settings: Settings, run: dg.DagsterRun, failure: Failure) -> str:
+    """Why it failed, without what those must not know who are told."""
+    reason = reason_for_readers(failure, settings.publish_personal_data)
+    if reason != failure.reason:
+        reason += f", told in full by run {run.run_id} in Dagster"
+    return reason
 
 
 def _of_sensors(settings: Settings, instance: dg.DagsterInstance, since: float) -> Iterator[Alert]:

@@ -11,6 +11,8 @@ from pathlib import Path
 import duckdb
 
 from customer360.deployment import Deployment
+from customer360.lakehouse.reading import engine
+from customer360.serving import contacts
 from customer360.serving.eligibility import IDENTIFIERS
 from customer360.serving.suppression import read_suppression
 from customer360.settings import Settings
@@ -56,3 +58,19 @@ def read_suppression_list(
         )
         tables.append(f"SELECT {', '.join(IDENTIFIERS)} FROM {table}")
     connection.execute(f"CREATE TEMP TABLE {name} AS {' UNION ALL '.join(tables)}")
+
+
+def refuse_unreadable(deployment: Deployment) -> None:
+    """Nothing, where the suppression list can be read or there is none.
+
+    For what makes the warehouse or the lists anew: without the list nobody would be told who must
+    not be written to.
+
+    Raises:
+        SuppressionError: The file is missing, or a cell of it cannot be read.
+    """
+    if not suppression_files(deployment.settings):
+        return
+    with engine() as connection:
+        contacts.prepare(connection)
+        read_suppression_list(connection, "suppressed", deployment)

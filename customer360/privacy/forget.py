@@ -18,6 +18,7 @@ from customer360.errors import Customer360Error
 from customer360.lakehouse.history import drop_histories
 from customer360.pipeline.forgotten import forgotten_secret
 from customer360.pipeline.stale_snapshots import fresh_snapshots
+from customer360.pipeline.suppression import refuse_unreadable
 from customer360.pipeline.workspace import Workspace
 from customer360.privacy import forget_files, forget_rows, journal, models_with
 from customer360.privacy.journal import Erasure
@@ -87,6 +88,8 @@ def begin(deployment: Deployment, people: Sequence[Person]) -> Erasure:
         ErasureError: An erasure or a rotation is under way; there is nobody to forget; somebody is
             of a source that is not active; or a database's rows are followed by a person's own
             text.
+        SuppressionError: The suppression list cannot be read: the warehouse, which is made anew,
+            would not know who is suppressed.
     """
     settings = deployment.settings
     if not people:
@@ -109,6 +112,7 @@ def begin(deployment: Deployment, people: Sequence[Person]) -> Erasure:
                     f"source {source.name}: rows of {table} are told apart by {min(personal)}, "
                     "which is personal: name another key in its mapping, and load it"
                 )
+    refuse_unreadable(deployment)
     erasure = Erasure.of(people)
     journal.note(settings, erasure)
     return erasure
@@ -145,6 +149,7 @@ def forget(work: Workspace, erasure: Erasure, publish: Callable[[], None], say: 
     journal.forget_reports(settings, erasure.people)
     quotations = forget_files.forget_quotations(settings, Words(erasure.words))
     models = models_with.flag(settings, erasure.since, erasure.id) if erasure.since else []
+    temporary = forget_files.forget_temporary_files(settings)
     say("warehouse")
     publish_anew(settings, publish, keys)
     done = Forgotten(
@@ -154,7 +159,7 @@ def forget(work: Workspace, erasure: Erasure, publish: Callable[[], None], say: 
         lists=lists,
         quotations=quotations.taken_out,
         models=tuple(models),
-        elsewhere=(*_elsewhere(settings, erasure), *quotations.left),
+        elsewhere=(*_elsewhere(settings, erasure), *quotations.left, *temporary),
     )
     journal.audited(
         settings,

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from customer360 import scratch
 from customer360.modes import rewritten
 from customer360.pipeline.backup import BACKUPS
 from customer360.pipeline.export import ELSEWHERE
@@ -24,7 +25,7 @@ from customer360.privacy import journal
 from customer360.privacy.known import KEY
 from customer360.privacy.scrub import Words, scrub_folder, scrub_sqlite
 from customer360.privacy.scrub_postgres import scrub_postgres
-from customer360.privacy.stores import postgres_stores, sqlite_of_mlflow
+from customer360.privacy.stores import other_stores, postgres_stores, sqlite_of_mlflow
 from customer360.serving.list_files import MANIFEST, stated_files
 from customer360.serving.options import FileFormat
 from customer360.settings import Settings, write_whole
@@ -107,6 +108,24 @@ def elsewhere(settings: Settings) -> list[str]:
     ]
 
 
+def forget_temporary_files(settings: Settings) -> list[str]:
+    """Delete rows that processes have put aside and left; what somebody must look at, a sentence.
+
+    In a folder that was set for them other deployments may keep theirs, too.
+    """
+    folder = settings.scratch_dir
+    if settings.temp_dir is None:
+        left = scratch.clear(folder)
+    else:
+        scratch.remove_leftovers(folder)
+        left = scratch.left_by_others(folder)
+    return [
+        f"temporary files in {each}: a process of another machine left them; delete them when it "
+        "has ended"
+        for each in left
+    ]
+
+
 def forget_examples(settings: Settings) -> int:
     """Delete rows of customers that older releases logged as examples of a model's input."""
     count = 0
@@ -139,7 +158,7 @@ def forget_quotations(settings: Settings, words: Words) -> Quotations:
     """
     folders = [settings.home / name for name in _SCRUBBED]
     count = sum(scrub_folder(folder, words) for folder in folders if folder.is_dir())
-    left: list[str] = []
+    left = [f"{store}: texts there may name them" for store in other_stores(settings)]
     # Of MLflow the database: its models are files that no word belongs in.
     databases = {file.absolute() for file in settings.mlflow_dir.glob("*.db")}
     if (own := sqlite_of_mlflow(settings)) is not None and own.exists():

@@ -26,11 +26,11 @@ from customer360.errors import Customer360Error
 from customer360.lakehouse.history import drop_histories
 from customer360.pipeline.definitions import DEFINITIONS, definitions
 from customer360.pipeline.stale_snapshots import NOTED, Fresh, fresh_snapshots, note_as_fresh
-from customer360.pipeline.suppression import by_former_keys, suppression_files
+from customer360.pipeline.suppression import by_former_keys, refuse_unreadable, suppression_files
 from customer360.pipeline.workspace import Workspace, newest_note
 from customer360.privacy import journal
 from customer360.privacy.forget import Say, refuse_unfinished
-from customer360.privacy.forget_files import elsewhere
+from customer360.privacy.forget_files import elsewhere, forget_temporary_files
 from customer360.privacy.known import KEY
 from customer360.privacy.lists_again import write_lists_again
 from customer360.privacy.their_rows import texts_frame
@@ -106,7 +106,8 @@ def begin(work: Workspace, secret: str | None) -> Rotation:
         ErasureError: A rotation or an erasure is under way.
         RotationError: There are no customers yet, or the secret comes from the settings and no new
             one was given, or the same.
-        SuppressionError: The suppression list cannot be read: whom it names by a key would be lost.
+        SuppressionError: The suppression list cannot be read: whom it names by a key would be lost,
+            and no list could be written again.
     """
     settings = work.deployment.settings
     refuse_unfinished(settings)
@@ -119,7 +120,7 @@ def begin(work: Workspace, secret: str | None) -> Rotation:
         )
     if secret is not None and secret.encode() == settings.secret():
         raise RotationError("--secret-file holds the secret that is in use: give another one")
-    _suppressed(settings)
+    refuse_unreadable(work.deployment)
     rotation = Rotation(secrets.token_hex(6), fresh_snapshots(work.tables))
     _noted(settings, rotation)
     write_whole(settings.next_secret_file, secret or secrets.token_hex(32))
@@ -140,9 +141,14 @@ def under_way(settings: Settings) -> Rotation:
 
 
 def rotate(work: Workspace, rotation: Rotation, publish: Callable[[], None], say: Say) -> Rotated:
-    """Carry out ``rotation``, from where it was. Nobody else may write the home meanwhile."""
+    """Carry out ``rotation``, from where it was. Nobody else may write the home meanwhile.
+
+    Raises:
+        SettingsError: All tables have keys by the new secret, and the settings still the old one.
+    """
     settings = work.deployment.settings
-    if not settings.next_secret_file.exists():  # all but the warehouse was done
+    if not settings.next_secret_file.exists():  # all but the lists and the warehouse was done
+        settings.secret()  # before a list that needs it is given up
         return _finish(settings, rotation, settings, publish, say)
     secret = settings.next_secret_file.read_bytes()
     known = work.lakehouse.read(CUSTOMERS)
@@ -192,6 +198,7 @@ def _finish(
     say("lists")
     lists = write_lists_again(after)
     reports = _drop_reports(settings)
+    temporary = forget_temporary_files(settings)
     say("warehouse")
     publish_anew(settings, publish, None)  # no key of before stays
     journal.audited(
@@ -209,7 +216,7 @@ def _finish(
         lists.written,
         lists.left,
         reports,
-        tuple(_elsewhere(settings)),
+        (*_elsewhere(settings), *temporary),
         bool(settings.customer_key_secret),
     )
 
@@ -302,11 +309,15 @@ def _suppress_by_new_keys(work: Workspace, keys: DataFrame) -> None:
 
 
 def _contacts_by_new_keys(work: Workspace, keys: DataFrame) -> None:
-    """Keep who was contacted under the new keys: nothing else in the home says so."""
+    """Keep who was contacted under the new keys: nothing else in the home says so.
+
+    Nobody is marked by a key of before until the warehouse has the new ones (`publish_anew`).
+    """
     settings = work.deployment.settings
     if not warehouse.is_made(settings):
         return
     owner = warehouse.open_warehouse(settings).owner
+    contact_log.hold(owner)
     contacted = {row[0] for row in contact_log.all_contacts(owner)}
     if not contacted:
         return

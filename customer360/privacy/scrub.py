@@ -124,7 +124,7 @@ def scrub_sqlite(file: Path, words: Words) -> int:
     """Take ``words`` out of all texts of an SQLite database, of its free pages and its log.
 
     Raises:
-        ScrubError: Another process keeps it from being written anew.
+        ScrubError: Another process keeps it from being written anew, or it is broken.
     """
     count = 0
     try:
@@ -140,6 +140,11 @@ def scrub_sqlite(file: Path, words: Words) -> int:
             busy, *_ = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     except sqlite3.OperationalError as error:
         raise _in_use(file, str(error)) from None
+    except sqlite3.DatabaseError as error:
+        raise ScrubError(
+            f"{file}: cannot be read ({error}), so it may name people: put it back from a backup "
+            "or delete it, and go on by `customer360 privacy forget --resume`"
+        ) from None
     if busy:
         raise _in_use(file, "another process reads it")
     return count

@@ -18,6 +18,13 @@ from customer360.settings import Settings
 _POSTGRES = re.compile(r"postgres(ql)?(\+\w+)?://")
 _SQLITE = "sqlite:///"
 _STORAGES = ("storage", "run_storage", "event_log_storage", "schedule_storage")
+_FILES = ("compute_logs", "local_artifact_storage")
+_IN_FOLDERS = (
+    *("DagsterSqliteStorage", "SqliteRunStorage", "SqliteEventLogStorage"),
+    *("ConsolidatedSqliteEventLogStorage", "SqliteScheduleStorage"),
+    *("BatchedSqliteEventLogStorage", "LocalComputeLogManager", "LocalArtifactStorage"),
+)
+_KEEPS_NOTHING = "NoOpComputeLogManager"
 
 DAGSTER_TABLES = (
     *("runs", "run_tags", "snapshots", "event_logs", "asset_keys", "asset_event_tags"),
@@ -57,13 +64,52 @@ def postgres_stores(settings: Settings) -> Iterator[PostgresStore]:
     """
     if _POSTGRES.match(settings.tracking_uri):
         yield PostgresStore("MLflow's database", _libpq(settings.tracking_uri), _tables_of_mlflow())
-    file = settings.dagster_home / "dagster.yaml"
-    stated = yaml.safe_load(file.read_text(encoding="utf-8")) if file.exists() else None
-    urls = {
-        _url(config, file) for name in _STORAGES for config in _configs((stated or {}).get(name))
-    }
+    file, stated = _dagster(settings)
+    urls = {_url(config, file) for name in _STORAGES for config in _configs(stated.get(name))}
     for url in sorted(urls):
         yield PostgresStore("Dagster's database", _libpq(url), DAGSTER_TABLES)
+
+
+def other_stores(settings: Settings) -> list[str]:
+    """Where Dagster keeps what is not cleaned: other databases, and folders outside of its own.
+
+    Raises:
+        ScrubError: Dagster's settings name a variable that is not set.
+    """
+    file, stated = _dagster(settings)
+    found = []
+    for name in (*_STORAGES, *_FILES):
+        section = stated.get(name)
+        if not isinstance(section, Mapping) or any(_configs(section)):
+            continue
+        kind, config = _kind_of(section)
+        folder = _value(config["base_dir"], file) if "base_dir" in config else None
+        if kind == _KEEPS_NOTHING:
+            continue
+        if kind != "sqlite" and kind not in _IN_FOLDERS:
+            found.append(f"Dagster's {name}, kept by {kind}")
+        elif folder is not None and not _is_within(Path(folder), settings.dagster_home):
+            found.append(f"Dagster's {name} in {folder}")
+    return found
+
+
+def _is_within(folder: Path, home: Path) -> bool:
+    return folder.resolve().is_relative_to(home.resolve())
+
+
+def _dagster(settings: Settings) -> tuple[Path, Mapping[str, Any]]:
+    """Dagster's settings, and the file that they are in."""
+    file = settings.dagster_home / "dagster.yaml"
+    return file, (yaml.safe_load(file.read_text(encoding="utf-8")) if file.exists() else None) or {}
+
+
+def _kind_of(section: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """Class or short name of what keeps a section of ``dagster.yaml``, and what is set for it."""
+    named = section.get("custom", section)
+    if "class" in named:
+        return str(named["class"]), named.get("config") or {}
+    ((kind, config), *_) = section.items()
+    return str(kind), config or {}
 
 
 def _tables_of_mlflow() -> Collection[str]:

@@ -5,7 +5,6 @@ What is in it alone, who was contacted, is set aside meanwhile, in a file of its
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from typing import Any
@@ -31,26 +30,31 @@ def publish_anew(
     Our own server is made anew. On another's, all tables are published and written again: its
     write-ahead log and its backups are its owner's. What is there and was not published again,
     because there is no snapshot yet, or by an older release, loses the rows of who is ``gone``.
+    Nobody is marked as contacted meanwhile.
 
     Args:
         settings: The deployment's.
         publish: Brings the warehouse up to date.
         gone: Customer keys of before that must not be there; None: all of them, but for those of
             the contacts, which have the new keys by then.
+
+    Raises:
+        WarehouseError: The warehouse cannot be reached, or not all of it be deleted.
     """
     if settings.warehouse_url is None:
         if not warehouse.is_made(settings):
             return
         stays = warehouse.is_to_stay(settings)
         _set_contacts_aside(settings, gone or ())
-        warehouse.take_down(settings)
-        shutil.rmtree(settings.warehouse_dir, ignore_errors=True)
+        warehouse.remove(settings)
         if stays:
             warehouse.stay_up(settings)
         _put_contacts_back(settings)
         publish()
+        contact_log.release(warehouse.open_warehouse(settings).owner)
         return
     owner = warehouse.open_warehouse(settings).owner
+    contact_log.hold(owner)
     with owner.connect(autocommit=True) as connection, suppress(psycopg.errors.UndefinedTable):
         connection.execute(f"DELETE FROM {PUBLICATIONS}")
     publish()
@@ -75,6 +79,7 @@ def publish_anew(
         connection.execute("VACUUM FULL pg_catalog.pg_statistic")
         with suppress(psycopg.errors.InsufficientPrivilege):  # then the server makes one itself
             connection.execute("CHECKPOINT")
+    contact_log.release(owner)
 
 
 def _set_contacts_aside(settings: Settings, gone: Collection[str]) -> None:
@@ -85,15 +90,18 @@ def _set_contacts_aside(settings: Settings, gone: Collection[str]) -> None:
     file = journal.contacts_file(settings)
     rows = contact_log.of_text(file.read_text(encoding="utf-8")) if file.exists() else []
     if (settings.warehouse_dir / "PG_VERSION").exists():
-        rows += contact_log.all_contacts(warehouse.open_warehouse(settings).owner)
+        owner = warehouse.open_warehouse(settings).owner
+        contact_log.hold(owner)
+        rows += contact_log.all_contacts(owner)
     write_whole(file, contact_log.as_text(rows, without=gone))
 
 
 def _put_contacts_back(settings: Settings) -> None:
+    """Restore them in the new server, where nobody may mark before what is listed is published."""
     file = journal.contacts_file(settings)
-    rows = contact_log.of_text(file.read_text(encoding="utf-8"))
-    if rows:
-        contact_log.restore(warehouse.open_warehouse(settings).owner, rows)
+    owner = warehouse.open_warehouse(settings).owner
+    contact_log.hold(owner)
+    contact_log.restore(owner, contact_log.of_text(file.read_text(encoding="utf-8")))
     file.unlink()
 
 

@@ -23,6 +23,9 @@ import psycopg
 from customer360.errors import first_line
 from customer360.serving.warehouse import CONTACTS, Login, WarehouseError
 
+_HELD = "serving.contacts_held"
+"""A table that is there while nobody may mark; one, as the marking may be on another machine."""
+
 COLUMNS = ("customer_key", "list", "contacted_at", "as_of", "in_control")
 """Columns of the table, in order."""
 
@@ -87,12 +90,18 @@ def mark(
         chance: Decides who is kept back; the system's randomness when not given.
 
     Raises:
-        WarehouseError: The table is not there, the role may not add to it, or no server answers.
+        WarehouseError: The table is not there, the role may not add to it, no server answers, or
+            marking is held off (`hold`).
     """
     try:
         with login.connect() as connection:
             # Of two who mark the same customers at once, one comes first.
-            connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [CONTACTS])
+            _one_at_a_time(connection)
+            if connection.execute("SELECT to_regclass(%s)", [_HELD]).fetchone() != (None,):
+                raise WarehouseError(
+                    "contacts are not marked: people are being forgotten or customers get other "
+                    "keys just now; mark them again when that has ended"
+                )
             known = connection.execute(
                 f"SELECT DISTINCT customer_key FROM {CONTACTS} WHERE customer_key = ANY(%s) "
                 "AND contacted_at > now() - make_interval(days => %s)",
@@ -117,6 +126,28 @@ def mark(
             f"table {CONTACTS} and lets the dashboard's role add to it"
         ) from None
     return Marked(parted.contacted, parted.control, len(before))
+
+
+def hold(owner: Login) -> None:
+    """Let nobody mark until `release`, and wait for who is marking.
+
+    For who reads all contacts, changes them and puts them back: a mark made meanwhile would be
+    lost, or keep a key that is no customer's any more. It holds however the process ends.
+    """
+    with owner.connect() as connection:
+        _one_at_a_time(connection)
+        connection.execute(f"CREATE TABLE IF NOT EXISTS {_HELD} ()")
+
+
+def release(owner: Login) -> None:
+    """Let customers be marked again after `hold`."""
+    with owner.connect() as connection:
+        connection.execute(f"DROP TABLE IF EXISTS {_HELD}")
+
+
+def _one_at_a_time(connection: psycopg.Connection[Any]) -> None:
+    """Until the transaction ends nobody else marks, or holds marking off."""
+    connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [CONTACTS])
 
 
 def all_contacts(owner: Login, customer_key: str | None = None) -> list[tuple[Any, ...]]:

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import atexit
 import json
+import shutil
+import signal
 import subprocess
 import warnings
 from collections.abc import Iterator, Mapping
@@ -62,6 +64,7 @@ _MAKE_CONTACTS = (
 )
 
 _START_SECONDS = 120
+_STOP_SECONDS = 30
 _STAY = ".stay"
 _OWNER = "warehouse_owner"
 _ONLY_PASSWORDS = (
@@ -216,6 +219,45 @@ def take_down(settings: Settings) -> bool:
     server.cleanup_mode = None  # or it would be stopped once more when this process ends
     server.stop()
     return True
+
+
+def remove(settings: Settings) -> None:
+    """Stop our own server and delete all that it had.
+
+    Its folder is moved aside first: nobody can start a server in it again, and the rest of it that
+    a process leaves that is killed is not taken for one.
+
+    Raises:
+        WarehouseError: Something of it cannot be deleted.
+    """
+    take_down(settings)
+    folder = settings.warehouse_dir
+    aside = folder.with_name(f"{folder.name}.removed")
+    try:
+        _delete(aside)
+        if folder.exists():
+            folder.rename(aside)
+            _delete(aside)
+    except OSError as error:
+        raise WarehouseError(
+            f"{aside}: not all of the warehouse of before can be deleted "
+            f"({error.strerror}: {error.filename}): mend that, and go on by the same command with "
+            "--resume"
+        ) from None
+
+
+def _delete(folder: Path) -> None:
+    """Delete the folder of a server that was moved aside, and end the server if it runs there."""
+    if not folder.exists():
+        return
+    # As a dashboard does that has started it again just before.
+    with suppress(OSError, ValueError, psutil.Error):
+        noted, *_ = (folder / "postmaster.pid").read_text().split("\n", 1)
+        server = psutil.Process(int(noted))
+        if server.cwd() == str(folder.resolve()):
+            server.send_signal(signal.SIGQUIT)
+            server.wait(_STOP_SECONDS)
+    shutil.rmtree(folder)
 
 
 def is_made(settings: Settings) -> bool:

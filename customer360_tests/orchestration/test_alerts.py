@@ -19,7 +19,7 @@ from customer360.days import DayRange
 from customer360.deployment import Deployment
 from customer360.errors import SettingsError
 from customer360.orchestration.alerts import alerts_sensor, send_due
-from customer360.orchestration.failure import failing_in_one_line
+from customer360.orchestration.failure import failing_in_one_line, told_to_readers
 from customer360.orchestration.gold_assets import DAYS_UNCHANGED
 from customer360.orchestration.instance import open_instance
 from customer360.orchestration.partitions import range_tags
@@ -117,6 +117,34 @@ def test_a_check_that_warns_is_told_where_people_must_know(
         "What helps: customer360 run --steps snapshot --as-of &lt;date&gt; "
         f"--home {settings.home}"
     ]
+
+
+def test_of_all_checks_that_fail_only_what_readers_may_know_is_told(
+    settings: Settings, instance: dg.DagsterInstance, hook: Hook
+) -> None:
+    names = ("conserved", "unique")
+
+    @dg.asset(check_specs=[dg.AssetCheckSpec(name, asset="orders") for name in names])
+    def orders() -> Iterator[dg.MaterializeResult[None]]:
+        yield dg.MaterializeResult(
+            check_results=[
+                dg.AssetCheckResult(
+                    check_name=name,
+                    passed=False,
+                    description=f"{name}: order O-4711 is astray",
+                    metadata=told_to_readers(f"{name}: 1 order is astray"),
+                )
+                for name in names
+            ]
+        )
+
+    done = dg.materialize([orders], instance=instance, raise_on_error=False)
+    send_due(settings, instance)
+    assert {text.splitlines()[1] for text in hook.texts()} == {
+        f"Why: {name}: 1 order is astray, told in full by run {done.run_id} in Dagster"
+        for name in names
+    }
+    assert len(hook.texts()) == len(names)
 
 
 def test_what_nobody_took_is_sent_by_the_next_look(

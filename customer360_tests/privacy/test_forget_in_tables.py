@@ -22,9 +22,12 @@ from customer360.privacy.journal import Erasure
 from customer360.privacy.known import known_of
 from customer360.privacy.people import Person, find_people
 from customer360.privacy.their_rows import people_by_source
+from customer360.serving.suppression import SuppressionError
 from customer360.settings import write_whole
+from customer360.sources.files import FilesSource
+from customer360.sources.files.mapping import parse_mapping
 from customer360.table_names import EDITS, FEATURES
-from customer360_tests.cases.shop import Shop, open_shop
+from customer360_tests.cases.shop import Shop, deployment_of, open_shop
 from customer360_tests.privacy.every_byte import where_they_stand
 
 MARCH: dict[str, Any] = {"first": date(2024, 3, 1), "last": date(2024, 3, 31), "history": True}
@@ -407,3 +410,18 @@ def test_who_cannot_be_told_or_read_is_not_forgotten_by_halves(
     write_whole(journal.rotation_file(settings), "{}")
     with pytest.raises(ErasureError, match=r"privacy rotate-key --resume"):
         begin(shop.work.deployment, [Person("mill", "bob-8", "1" * 64)])
+
+
+def test_nobody_is_forgotten_while_it_cannot_be_read_who_is_suppressed(tmp_path: Path) -> None:
+    """The warehouse is made anew: it would not know whom the list names."""
+    source = FilesSource(parse_mapping(DAILY, where="mill.yaml"), tmp_path)
+    deployment = deployment_of(source, tmp_path / "home", MARCH["first"], MARCH["last"])
+    stop = tmp_path / "stop.csv"
+    object.__setattr__(deployment.settings, "suppression_path", stop)
+    ann = Person("mill", "ann-7", "0" * 64)
+    stop.write_text("email\nnobody\n")
+    with pytest.raises(SuppressionError, match="row 2, column email: expected an e-mail address"):
+        begin(deployment, [ann])
+    assert journal.under_way(deployment.settings) is None
+    stop.write_text("email\nnobody@example.com\n")
+    assert begin(deployment, [ann]).people == (ann,)

@@ -4,31 +4,23 @@ from __future__ import annotations
 
 import io
 import json
-import subprocess
 
 import pytest
-from pyspark.sql import SparkSession
 
 from customer360.pipeline.account import reconcile
 from customer360.privacy import journal
 from customer360.serving.campaigns import CAMPAIGN_LISTS
 from customer360.serving.warehouse import reader_login
-from customer360_tests.deployments import Home, customer360
+from customer360_tests.deployments import Home, copy_of, customer360
 from customer360_tests.privacy.every_byte import where_they_stand
 
 WHALES = next(campaign for campaign in CAMPAIGN_LISTS if campaign.name == "whales")
 
 
 @pytest.fixture(scope="module")
-def home(demo: Home, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Home:
+def home(demo: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A copy of the demo, to be changed."""
-    folder = tmp_path_factory.mktemp("privacy") / "home"
-    # Its server's files are its server's, who may be another user.
-    subprocess.run(["cp", "-a", str(demo.folder), str(folder)], check=True)
-    for what_runs in ("postmaster.pid", ".handle_pids.json", ".s.PGSQL*"):
-        for file in (folder / "warehouse").glob(what_runs):
-            file.unlink()
-    return Home.at(spark, folder)
+    return copy_of(demo, tmp_path_factory.mktemp("privacy") / "home")
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ from customer360.serving.contact_log import all_contacts, mark
 from customer360.serving.contacts import prepare
 from customer360.serving.options import Contacts, FileFormat
 from customer360.serving.suppression import SuppressionError
-from customer360.serving.warehouse import open_warehouse
+from customer360.serving.warehouse import WarehouseError, open_warehouse
 from customer360.settings import remember
 from customer360.silver.keys import customer_key_of
 from customer360.table_names import FEATURES
@@ -120,14 +120,23 @@ def test_it_is_as_if_the_keys_had_always_been_made_with_the_new_secret(
     assert content(shop) == content(afresh)
 
 
-def test_who_was_contacted_stays_so_under_the_new_key(spark: SparkSession, tmp_path: Path) -> None:
+def test_who_was_contacted_stays_so_under_the_new_key(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shop = shop_of(spark, tmp_path, None)
     shop.load()
     settings = shop.work.deployment.settings
     old, nobodys = customer_key_of("mill", "ann", settings.secret()), "f" * 64
     reader = open_warehouse(settings).reader
     mark(reader, "whales", MARCH["last"], [old, nobodys], control_share=0, pause_days=30)
+    one_table = rotate._rotate_table
 
+    def marked_meanwhile(*given: Any) -> None:
+        with pytest.raises(WarehouseError, match="customers get other keys just now"):
+            mark(reader, "whales", MARCH["last"], [old], control_share=0, pause_days=0)
+        one_table(*given)
+
+    monkeypatch.setattr(rotate, "_rotate_table", marked_meanwhile)
     rotated(shop)
 
     new = customer_key_of("mill", "ann", settings.secret())
@@ -140,8 +149,12 @@ def test_who_was_contacted_stays_so_under_the_new_key(spark: SparkSession, tmp_p
     assert [row["list"] for row in held.rows] == ["whales"]
 
 
+def killed(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
 def test_a_secret_of_the_settings_is_changed_there_and_the_old_one_refused(
-    spark: SparkSession, tmp_path: Path
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop = shop_of(spark, tmp_path, OLD)
     shop.load()
@@ -149,11 +162,21 @@ def test_a_secret_of_the_settings_is_changed_there_and_the_old_one_refused(
         rotate.begin(shop.work, None)
     with pytest.raises(RotationError, match="holds the secret that is in use"):
         rotate.begin(shop.work, OLD)
-    assert rotated(shop, NEW).set_yourself
+    before = shop.work.deployment.settings
+    with monkeypatch.context() as patched:
+        patched.setattr(rotate, "write_lists_again", killed)
+        with pytest.raises(KeyboardInterrupt):
+            rotated(shop, NEW)
+        # No list is given up because the secret is still the old one.
+        with pytest.raises(SettingsError, match="the keys were rotated to another one since"):
+            rotate.rotate(shop.work, rotate.under_way(before), lambda: None, lambda line: None)
     with pytest.raises(SettingsError, match="the keys were rotated to another one since"):
         shop.load()
-    settings = shop.work.deployment.settings.model_copy(update={"customer_key_secret": NEW})
+    settings = before.model_copy(update={"customer_key_secret": NEW})
     assert settings.secret() == NEW.encode()
+    object.__setattr__(shop.work, "deployment", Deployment(settings, (shop.source,)))
+    rotation = rotate.under_way(settings)
+    assert rotate.rotate(shop.work, rotation, lambda: None, lambda line: None).set_yourself
     keys = {row[0] for row in shop.rows("silver/customers", "customer_key")}
     assert keys == {customer_key_of("mill", own, NEW.encode()) for own in ("ann", "bob")}
 
@@ -241,6 +264,9 @@ def test_who_is_suppressed_by_a_key_stays_so_under_the_new_one(
     settings = shop.work.deployment.settings
     object.__setattr__(settings, "suppression_path", stop)
     with pytest.raises(SuppressionError, match="cannot be read"):
+        rotate.begin(shop.work, None)
+    stop.write_text("email\nnobody\n")
+    with pytest.raises(SuppressionError, match="row 2, column email"):
         rotate.begin(shop.work, None)
     old = {own: customer_key_of("mill", own, settings.secret()) for own in ("ann", "bob")}
     said = f"customer_key,source_customer_id\n{old['ann'].upper()},\n,bob\n"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from customer360.privacy.scrub import INSTEAD, Words, scrub_folder, scrub_sqlite
+from customer360.privacy.scrub import INSTEAD, ScrubError, Words, scrub_folder, scrub_sqlite
 
 WORDS = Words(
     [
@@ -73,3 +73,14 @@ def test_a_database_without_them_stays_as_it_is(tmp_path: Path) -> None:
         database.execute('INSERT INTO "odd name" VALUES (?)', ("nothing of anybody",))
         database.commit()
     assert scrub_sqlite(tmp_path / "x.db", WORDS) == 0
+
+
+def test_a_broken_database_is_named_with_what_to_do(tmp_path: Path) -> None:
+    file = tmp_path / "events.db"
+    file.write_bytes(b"SQLite format 3\x00" + b"ana@example.com " * 100)
+    with pytest.raises(ScrubError) as caught:
+        scrub_folder(tmp_path, WORDS)
+    assert str(caught.value) == (
+        f"{file}: cannot be read (file is not a database), so it may name people: put it back from "
+        "a backup or delete it, and go on by `customer360 privacy forget --resume`"
+    )

@@ -11,9 +11,10 @@ from psycopg.conninfo import conninfo_to_dict
 from customer360.models.registry import MODELS
 from customer360.models.tracking import scrubbing
 from customer360.models.tracking.connection import Tracking, connected, experiment_of
-from customer360.privacy.forget_files import forget_quotations
+from customer360.orchestration.instance import prepare_dagster_home
+from customer360.privacy.forget_files import forget_quotations, forget_temporary_files
 from customer360.privacy.scrub import INSTEAD, ScrubError, Words
-from customer360.privacy.stores import DAGSTER_TABLES, postgres_stores
+from customer360.privacy.stores import DAGSTER_TABLES, other_stores, postgres_stores
 from customer360.settings import Settings, load_settings
 from customer360_tests.shop_database import Shop
 
@@ -165,3 +166,57 @@ def test_of_an_mlflow_server_what_its_api_changes_is_clean_and_the_rest_is_liste
             "description": version.description.removeprefix("# "),
         }
     assert set(texts.values()) == {ERROR.replace(MAIL, INSTEAD)}
+
+
+def test_what_dagster_keeps_elsewhere_is_left_to_a_person(tmp_path: Path) -> None:
+    settings = load_settings(tmp_path / "home")
+    settings.dagster_home.mkdir(parents=True)
+    file = settings.dagster_home / "dagster.yaml"
+
+    def left(text: str) -> tuple[str, ...]:
+        file.write_text(text)
+        return forget_quotations(settings, WORDS).left
+
+    logs = "compute_logs: {module: dagster.core, class: LocalComputeLogManager, config: {base_dir: "
+    assert left("storage:\n  mysql: {mysql_url: 'mysql://a/b'}\n") == (
+        "Dagster's storage, kept by mysql: texts there may name them",
+    )
+    assert left("storage: {custom: {module: own, class: OurStorage}}") == (
+        "Dagster's storage, kept by OurStorage: texts there may name them",
+    )
+    assert left(f"{logs}{tmp_path / 'logs'}}}}}") == (
+        f"Dagster's compute_logs in {tmp_path / 'logs'}: texts there may name them",
+    )
+    within = f"storage: {{sqlite: {{base_dir: {settings.dagster_home / 'storage'}}}}}"
+    assert left(f"{logs}{settings.dagster_home / 'logs'}}}}}\n{within}") == ()
+    assert left("compute_logs: {module: m, class: NoOpComputeLogManager}") == ()
+
+
+def test_dagster_as_it_is_set_up_keeps_nothing_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = load_settings(tmp_path)
+    folder = prepare_dagster_home(settings)
+    assert (folder / "dagster.yaml").exists()
+    monkeypatch.setenv("DAGSTER_HOME", str(folder))
+    assert other_stores(settings) == []
+
+
+def test_what_processes_of_other_machines_put_aside_goes_or_is_named(tmp_path: Path) -> None:
+    """A container has another name each time, and its machine is not there any more."""
+    settings = load_settings(tmp_path / "home")
+    shared = load_settings(tmp_path / "home", temp_dir=tmp_path / "tmp")
+    for each in (settings, shared):
+        spilled = each.scratch_dir / "7~1700000000~former-container" / "spill"
+        spilled.mkdir(parents=True)
+        (spilled / "rows").write_text(MAIL)
+        (spilled.parent / "row").write_text(MAIL)
+    assert forget_temporary_files(settings) == []
+    assert not [file for file in settings.scratch_dir.rglob("*") if file.is_file()]
+    # Where it may be another deployment's it stays.
+    folder = shared.scratch_dir / "7~1700000000~former-container"
+    assert forget_temporary_files(shared) == [
+        f"temporary files in {folder}: a process of another machine left them; delete them when it "
+        "has ended"
+    ]
+    assert (folder / "row").exists()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import shutil
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +12,14 @@ import psycopg
 import pytest
 
 from customer360.privacy.warehouse_anew import publish_anew
+from customer360.serving import warehouse
+from customer360.serving.contact_log import all_contacts, mark
 from customer360.serving.publishing import Origin, PublishedTable, publish_rows
-from customer360.serving.warehouse import Login, open_warehouse
+from customer360.serving.warehouse import Login, WarehouseError, open_warehouse
 from customer360.settings import Settings, load_settings
 from customer360_tests.shop_database import Shop
 
+DAY = date(2024, 6, 30)
 ANN, BOB, MAIL = "a" * 64, "b" * 64, "ann.canary@example.com"
 CUSTOMERS = PublishedTable(
     "silver.customers", {"customer_key": "text", "email": "text"}, ("customer_key",)
@@ -84,3 +90,42 @@ def test_what_is_published_again_is_as_it_was_published(shop: Shop, settings: Se
         # Made again with what was published.
         "marts.customer_360": [ANN, BOB],
     }
+
+
+def test_what_cannot_be_deleted_is_said_and_goes_when_it_is_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also what a server writes that was started again meanwhile, and what a kill has left."""
+    own = load_settings(tmp_path)
+    data = own.warehouse_dir
+    mark(open_warehouse(own).reader, "whales", DAY, [ANN, BOB], control_share=0, pause_days=30)
+    removed = shutil.rmtree
+
+    def refused(folder: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(folder / "base"))
+
+    def killed(folder: Path) -> None:
+        removed(folder / "base")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "rmtree", refused)
+        patched.setattr(warehouse, "take_down", lambda _: False)  # it is up again at once
+        with pytest.raises(WarehouseError) as caught:
+            publish_anew(own, lambda: None, {ANN})
+    aside = data.with_name("warehouse.removed")
+    assert str(caught.value) == (
+        f"{aside}: not all of the warehouse of before can be deleted (Permission denied: "
+        f"{aside / 'base'}): mend that, and go on by the same command with --resume"
+    )
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            publish_anew(own, lambda: None, {ANN})
+    assert (aside / "PG_VERSION").exists()
+
+    publish_anew(own, lambda: None, {ANN})
+
+    assert not aside.exists()
+    assert [row[0] for row in all_contacts(open_warehouse(own).owner)] == [BOB]
+    warehouse.take_down(own)

@@ -12,6 +12,7 @@ import pytest
 
 from customer360.privacy.warehouse_anew import publish_anew
 from customer360.serving import contact_log
+from customer360.serving import warehouse as serving_warehouse
 from customer360.serving.contact_log import Marked, all_contacts, drawn, mark, rename
 from customer360.serving.publishing import Origin, PublishedTable, publish_rows
 from customer360.serving.warehouse import CONTACTS, Login, Warehouse, WarehouseError, open_warehouse
@@ -142,9 +143,53 @@ def test_on_a_server_of_others_contacts_of_who_is_forgotten_go(shop: Shop, tmp_p
     marked(owner, ANN, BOB)
     publish_anew(settings, lambda: None, {ANN})
     assert rows(owner) == [(BOB, "whales", DAY, False)]
+
+    def marks_too_soon() -> None:
+        with pytest.raises(WarehouseError, match="mark them again when that has ended"):
+            marked(owner, EVE)
+
     # A rotation has given them their new keys by then.
-    publish_anew(settings, lambda: None, None)
+    publish_anew(settings, marks_too_soon, None)
+    assert marked(owner, BOB) == Marked((), (), 1)
     assert rows(owner) == [(BOB, "whales", DAY, False)]
+
+
+def test_nobody_is_marked_while_the_warehouse_is_made_anew(
+    settings: Settings, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From when contacts are read until what is listed is published; also if it was killed."""
+    marked(warehouse.reader, ANN, BOB)
+    refused: list[str] = []
+
+    def tried() -> None:
+        with pytest.raises(WarehouseError) as caught:
+            marked(open_warehouse(settings).reader, EVE)
+        refused.append(str(caught.value))
+
+    take_down = serving_warehouse.take_down
+
+    def once_more(settings: Settings) -> bool:
+        tried()
+        return take_down(settings)
+
+    monkeypatch.setattr(serving_warehouse, "take_down", once_more)
+
+    def killed() -> None:
+        tried()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        publish_anew(settings, killed, {ANN})
+    tried()
+    publish_anew(settings, tried, {ANN})
+    assert set(refused) == {
+        "contacts are not marked: people are being forgotten or customers get other keys just now; "
+        "mark them again when that has ended"
+    }
+    assert len(refused) == 5
+    reopened = open_warehouse(settings)
+    assert marked(reopened.reader, EVE).contacted == (EVE,)
+    assert [row[0] for row in rows(reopened.owner)] == [BOB, EVE]
 
 
 def test_contacts_get_the_new_keys_once(warehouse: Warehouse) -> None:

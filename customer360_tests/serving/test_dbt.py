@@ -322,6 +322,30 @@ def test_who_refuses_by_now_or_is_suppressed_is_proposed_for_no_contact(made: Ma
     assert actions() == before
 
 
+def test_nobody_is_proposed_for_contact_while_no_suppression_list_was_ever_read(
+    made: Marts,
+) -> None:
+    """As in a warehouse made anew: whom the list names is not known, so it may be anybody."""
+    owner = made.warehouse.owner
+
+    def actions() -> set[tuple[str, bool | None]]:
+        rows = read(made.warehouse, "customer_360")
+        return {(row["next_best_action"], row["may_contact"]) for row in rows}
+
+    before = read(made.warehouse, "customer_360")
+    forget_origin(owner, tables.SUPPRESSED_CUSTOMERS)
+    emptied = actions()
+    change(owner, "DROP TABLE serving.suppressed_customers CASCADE")
+    result = made.run("marts/customer_360")
+    never_made = actions()
+    publish(owner, "serving/suppressed_customers", [])
+    note_publication(owner, "serving/suppressed_customers", None, None)
+    assert result.success
+    assert emptied == never_made == {("do_not_contact", False)}
+    assert made.run("staging/stg_suppressed_customers", "marts/customer_360").success
+    assert read(made.warehouse, "customer_360") == before
+
+
 def test_a_warehouse_that_is_away_is_said_in_one_line(made: Marts) -> None:
     away = type(made.warehouse.owner)(
         {**made.warehouse.owner.parameters, "host": str(made.settings.home / "nowhere")}

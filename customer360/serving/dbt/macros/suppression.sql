@@ -19,3 +19,25 @@ begin
 end
 $$
 {%- endmacro %}
+
+
+{#-
+    Condition: nothing is known of who is suppressed, as no list has been read since the warehouse was
+    made. Whom an earlier list named is known, also while a later one cannot be read.
+-#}
+{% macro suppression_is_unknown() -%}
+    {%- set named = source("serving", "suppressed_customers") -%}
+    {%- set publications = adapter.get_relation(target.database, "serving", "publications") if execute -%}
+    {%- if execute and not is_there(named) -%}
+    true
+    {%- elif publications -%}
+    (
+        not exists (
+            select from {{ publications }} where table_name = 'serving/suppressed_customers'
+        )
+        and not exists (select from {{ named }})
+    )
+    {%- else -%}
+    false
+    {%- endif -%}
+{%- endmacro %}

@@ -1,19 +1,22 @@
 {{ config(materialized="view") }}
 
 -- Gold is of its as-of date, consent is of today: a view, so that whoever has refused since, or is
--- suppressed, may not be contacted and is proposed for no contact from the moment that this is published. Of the published
--- tables themselves, as dbt drops the views upon a staging view whenever it makes that again.
+-- suppressed, may not be contacted and is proposed for no contact from the moment that this is published. So is
+-- everybody while nothing is known of who is suppressed. Of the published tables themselves, as dbt drops the
+-- views upon a staging view whenever it makes that again.
 select
     {%- for column in model.columns.values() %}
     {%- if column.name == "next_best_action" %}
     case
-        when people.marketing_consent is false or suppressed.customer_key is not null
+        when {{ suppression_is_unknown() }}
+            or people.marketing_consent is false or suppressed.customer_key is not null
             then '{{ var("no_contact") }}'
         else customers.next_best_action
     end as next_best_action
     {%- elif column.name == "may_contact" %}
     case
-        when people.customer_key is null or suppressed.customer_key is not null then false
+        when {{ suppression_is_unknown() }}
+            or people.customer_key is null or suppressed.customer_key is not null then false
         else people.marketing_consent
     end as may_contact
     {%- else %}
