@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from customer360.pipeline.export import ELSEWHERE
+from customer360.pipeline.elsewhere import ELSEWHERE
 from customer360.settings import Settings
 
 _DAY_SECONDS = 86_400

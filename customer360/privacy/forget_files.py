@@ -17,7 +17,12 @@ import pyarrow.parquet as pq
 
 from customer360.modes import rewritten
 from customer360.pipeline.backup import BACKUPS
-from customer360.pipeline.export import ELSEWHERE
+from customer360.pipeline.elsewhere import (
+    LISTS,
+    PERSON_REPORTS,
+    REFUSED_ROWS,
+    written_elsewhere,
+)
 from customer360.pipeline.run_models import tracking_of
 from customer360.pipeline.suppression import by_former_keys
 from customer360.privacy import journal
@@ -32,6 +37,13 @@ from customer360.settings import Settings, write_whole
 _EXAMPLES = ("input_example.json", "serving_input_example.json")
 _SCRUBBED = ("dagster", "dbt", "warehouse_docs", "reports")
 """Folders of a home in which errors and conditions may quote somebody."""
+
+_WAYS = {
+    LISTS: "they were exported there",
+    PERSON_REPORTS: "they were written there",
+    REFUSED_ROWS: "they were written there, to be edited",
+}
+"""How what is outside of the home came there."""
 
 
 def forget_lists(settings: Settings, keys: Collection[str]) -> int:
@@ -99,10 +111,14 @@ def lists_with(settings: Settings, keys: Collection[str]) -> list[str]:
 
 def elsewhere(settings: Settings) -> list[str]:
     """What was copied out of the home, a sentence each: somebody else must look there."""
-    lists = {line["kept_in"] for line in journal.lines_of(settings.exports_dir / ELSEWHERE)}
+    written = written_elsewhere(settings)
     backups = {line["kept_in"] for line in journal.lines_of(settings.home / BACKUPS)}
     return [
-        *(f"campaign lists in {folder}: they were exported there" for folder in sorted(lists)),
+        *(
+            f"{what} in {place}: {_WAYS[what]}"
+            for what in _WAYS
+            for place in sorted(written.get(what, ()))
+        ),
         *(f"the backup {folder}" for folder in sorted(backups)),
     ]
 

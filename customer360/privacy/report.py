@@ -23,6 +23,7 @@ from customer360.bronze.forgetting import Forgotten
 from customer360.contracts import Contract
 from customer360.contracts.contract import packaged_tables
 from customer360.language import Language
+from customer360.pipeline.elsewhere import PERSON_REPORTS, note_elsewhere
 from customer360.pipeline.suppression import is_suppressed, suppression_files
 from customer360.pipeline.workspace import Workspace
 from customer360.privacy import forget_files
@@ -222,6 +223,8 @@ def write_report(
 ) -> list[Path]:
     """Write the report, readable by its owner only; which files it is.
 
+    Another folder is noted, where an erasure looks for what it cannot reach.
+
     Args:
         settings: The deployment's.
         report: The report.
@@ -229,6 +232,8 @@ def write_report(
         language: Of the page.
         folder: Where; None: among the reports of the home, from which `forget` takes them.
     """
+    if folder is not None:
+        note_elsewhere(settings, PERSON_REPORTS, folder)
     folder = folder or reports_folder(settings)
     name = f"{report.person.customer_key[:16]}-{report.made_at:%Y-%m-%d}"
     files = []

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from customer360.errors import SettingsError
-from customer360.pipeline.export import ELSEWHERE
+from customer360.pipeline.elsewhere import ELSEWHERE
 from customer360.pipeline.retention import remove_expired
 from customer360.privacy.journal import reports_folder
 from customer360.settings import load_settings

@@ -11,8 +11,10 @@ from pyspark.sql import SparkSession
 from customer360.language import Language
 from customer360.pipeline.backup import BACKUPS
 from customer360.pipeline.row_edits import Edit, keep
-from customer360.privacy.people import find_people
-from customer360.privacy.report import report_of
+from customer360.privacy.forget_files import elsewhere
+from customer360.privacy.people import Person, find_people
+from customer360.privacy.report import PersonReport, report_of, write_report
+from customer360.settings import load_settings
 from customer360.table_names import EDITS
 from customer360_tests.cases.shop import Shop, open_shop
 
@@ -75,3 +77,21 @@ def test_it_has_edits_suppression_raw_files_and_where_else_to_look(
     page = report.html(Language("en", "EUR", "Europe/Lisbon"))
     for text in (EDITS, "serving/suppressed_customers", "mill: b.csv", "/mnt/backups/may"):
         assert text in page
+
+
+def test_one_that_is_written_elsewhere_is_named_where_an_erasure_looks(tmp_path: Path) -> None:
+    settings = load_settings(tmp_path / "home")
+    person = Person("mill", "ann-7", "a" * 64)
+    report = PersonReport(person, datetime(2024, 3, 5, tzinfo=UTC), ())
+    said = Language("en", "EUR", "Europe/Lisbon")
+    (at_home,) = write_report(settings, report, ["json"], said, None)
+    assert at_home.is_relative_to(settings.home)
+    assert elsewhere(settings) == []
+    for _ in range(2):
+        write_report(settings, report, ["json", "html"], said, tmp_path / "away")
+    assert elsewhere(settings) == [
+        f"reports about people in {tmp_path / 'away'}: they were written there"
+    ]
+    # The ledger stays when they are forgotten.
+    (ledger,) = settings.exports_dir.iterdir()
+    assert not any(text in ledger.read_text() for text in ("ann-7", "aaaa"))
