@@ -118,15 +118,16 @@ def back_up(settings: Settings, to: Path, secrets: Path | None = None) -> Manife
             raise BackupError(f"{place} is in the home: a {what} belongs on another disk")
     if secrets is not None and secrets.absolute().is_relative_to(to):
         raise BackupError(f"{secrets} is in the backup: keep the secrets apart from the tables")
-    scratch = to.with_name(f".{to.name}.part")
+    scratch = _begun(to)
     try:
+        remove_killed(settings)
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True, mode=0o700)
+        # Before the first byte: one that is killed on its way is looked for there as well.
+        _note(home, to, secrets)
         _refuse_full_disk(scratch, sum(file.stat().st_size for file in _files(settings, home)))
         if secrets is not None:
             _write_secrets(settings, secrets)
-        # Before the copy, which has it too: a backup that came to nothing is worth a look as well.
-        _note(home, to, secrets)
         copied = [_copied(file, home, scratch) for file in _files(settings, home)]
         warehouse = _dumped(settings, scratch / DUMP)
         if warehouse == "dump":
@@ -149,6 +150,36 @@ def back_up(settings: Settings, to: Path, secrets: Path | None = None) -> Manife
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return manifest
+
+
+def backups_of(settings: Settings) -> list[Path]:
+    """The folders of all backups that were ever begun, each once, be they there or not."""
+    file = settings.home / BACKUPS
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    return sorted({Path(json.loads(line)["kept_in"]) for line in lines if line})
+
+
+def remove_killed(settings: Settings) -> int:
+    """Delete what backups and restores left that were killed; the caller holds the home.
+
+    Returns:
+        How many of them had left something.
+    """
+    begun = [_begun(place) for place in (*backups_of(settings), settings.home.resolve())]
+    left = [folder for folder in begun if folder.is_dir()]
+    for folder in left:
+        shutil.rmtree(folder, ignore_errors=True)
+    return len(left)
+
+
+def shown_backup(folder: Path) -> str:
+    """Where to look for a backup, as long as it is not whole where it was begun, too."""
+    return str(folder) if folder.exists() else f"{folder} (or {_begun(folder)}, if it was killed)"
+
+
+def _begun(place: Path) -> Path:
+    """Where a backup or a home is written until it is whole."""
+    return place.with_name(f".{place.name}.part")
 
 
 def read_manifest(source: Path) -> Manifest:
@@ -195,7 +226,7 @@ def restore(source: Path, home: Path, secrets: Path | None = None) -> Manifest:
         raise BackupError(
             f"{home} is not empty: restore into a home that is, and name it by --home"
         )
-    scratch = home.with_name(f".{home.name}.part")
+    scratch = _begun(home)
     try:
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True, mode=0o700)

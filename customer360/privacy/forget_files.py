@@ -16,7 +16,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from customer360.modes import rewritten
-from customer360.pipeline.backup import BACKUPS
+from customer360.pipeline.backup import backups_of, remove_killed, shown_backup
 from customer360.pipeline.elsewhere import (
     LISTS,
     PERSON_REPORTS,
@@ -25,7 +25,6 @@ from customer360.pipeline.elsewhere import (
 )
 from customer360.pipeline.run_models import tracking_of
 from customer360.pipeline.suppression import by_former_keys
-from customer360.privacy import journal
 from customer360.privacy.known import KEY
 from customer360.privacy.scrub import Words, scrub_folder, scrub_sqlite
 from customer360.privacy.scrub_postgres import scrub_postgres
@@ -50,9 +49,10 @@ def forget_lists(settings: Settings, keys: Collection[str]) -> int:
     """Take customers off the campaign lists in the exports folder; on how many they were.
 
     Each list is put in place whole, its manifest last, which says the rows and checksums that it
-    has now. What an export left that was killed goes.
+    has now. What exports and backups left that were killed goes.
     """
     remove_leftovers(settings)
+    remove_killed(settings)
     _forget_suppressed(settings, keys)
     changed = 0
     stated: set[Path] = set()
@@ -112,14 +112,13 @@ def lists_with(settings: Settings, keys: Collection[str]) -> list[str]:
 def elsewhere(settings: Settings) -> list[str]:
     """What was copied out of the home, a sentence each: somebody else must look there."""
     written = written_elsewhere(settings)
-    backups = {line["kept_in"] for line in journal.lines_of(settings.home / BACKUPS)}
     return [
         *(
             f"{what} in {place}: {_WAYS[what]}"
             for what in _WAYS
             for place in sorted(written.get(what, ()))
         ),
-        *(f"the backup {folder}" for folder in sorted(backups)),
+        *(f"the backup {shown_backup(folder)}" for folder in backups_of(settings)),
     ]
 
 
