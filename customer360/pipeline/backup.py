@@ -27,6 +27,7 @@ from customer360 import __version__
 from customer360.errors import Customer360Error, first_line
 from customer360.home_lock import LOCK_FILE, NOTE_FILE
 from customer360.lakehouse.delta_log import TableLogs
+from customer360.pipeline.forgotten_since import keep_since, make_secret
 from customer360.serving.warehouse import Login, WarehouseError, open_warehouse, pg_program
 from customer360.settings import DEPLOYMENT_FILE, SECRETS, Settings, load_settings
 from customer360.yaml_text import read_yaml
@@ -126,6 +127,7 @@ def back_up(settings: Settings, to: Path, secrets: Path | None = None) -> Manife
         # Before the first byte: one that is killed on its way is looked for there as well.
         _note(home, to, secrets)
         _refuse_full_disk(scratch, sum(file.stat().st_size for file in _files(settings, home)))
+        make_secret(settings)
         if secrets is not None:
             _write_secrets(settings, secrets)
         copied = [_copied(file, home, scratch) for file in _files(settings, home)]
@@ -210,6 +212,7 @@ def restore(source: Path, home: Path, secrets: Path | None = None) -> Manifest:
     """Make a deployment of a backup, in a home that is empty or not there.
 
     Every file is compared with the manifest as it is copied; the home appears when all are whole.
+    Who was forgotten since is noted in it, see `customer360.pipeline.forgotten_since`.
 
     Args:
         source: The backup.
@@ -236,6 +239,7 @@ def restore(source: Path, home: Path, secrets: Path | None = None) -> Manifest:
                 _restore_file(source, file, scratch)
         if secrets is not None:
             _read_secrets(secrets, scratch)
+        keep_since(source, scratch)
         _move_paths(scratch / "mlflow" / "mlflow.db", manifest.home, str(home))
         if home.exists():
             home.rmdir()

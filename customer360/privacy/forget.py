@@ -16,7 +16,9 @@ from customer360.bronze.forgetting import NOBODY, columns_without_person, key_of
 from customer360.deployment import Deployment
 from customer360.errors import Customer360Error
 from customer360.lakehouse.history import drop_histories
+from customer360.pipeline.backup import backups_of
 from customer360.pipeline.forgotten import forgotten_secret
+from customer360.pipeline.forgotten_since import note_in_backups
 from customer360.pipeline.stale_snapshots import fresh_snapshots
 from customer360.pipeline.workspace import Workspace
 from customer360.privacy import forget_files, forget_rows, journal, models_with
@@ -147,6 +149,11 @@ def forget(work: Workspace, erasure: Erasure, publish: Callable[[], None], say: 
     models = models_with.flag(settings, erasure.since, erasure.id) if erasure.since else []
     say("warehouse")
     publish_anew(settings, publish, keys)
+    counts = {
+        line["erasure"]: line["people"] for line in journal.audit(settings) if "people" in line
+    }
+    counts[erasure.id] = len(erasure.people)
+    not_noted = note_in_backups(settings, backups_of(settings), counts)
     done = Forgotten(
         erasure=erasure.id,
         people=len(erasure.people),
@@ -154,7 +161,15 @@ def forget(work: Workspace, erasure: Erasure, publish: Callable[[], None], say: 
         lists=lists,
         quotations=quotations.taken_out,
         models=tuple(models),
-        elsewhere=(*_elsewhere(settings, erasure), *quotations.left),
+        elsewhere=(
+            *_elsewhere(settings, erasure),
+            *(
+                f"the backup {folder}: it is not there to be told of them, so no home that is made "
+                "of it knows"
+                for folder in not_noted
+            ),
+            *quotations.left,
+        ),
     )
     journal.audited(
         settings,
