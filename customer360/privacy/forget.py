@@ -29,6 +29,7 @@ from customer360.privacy.people import Person
 from customer360.privacy.scrub import Words
 from customer360.privacy.their_rows import people_by_source
 from customer360.privacy.warehouse_anew import publish_anew
+from customer360.serving import warehouse
 from customer360.settings import Settings
 from customer360.sources.base import ChangingSource, Source
 from customer360.sources.synthetic.source import SyntheticSource
@@ -150,7 +151,9 @@ def forget(work: Workspace, erasure: Erasure, publish: Callable[[], None], say: 
     say("warehouse")
     publish_anew(settings, publish, keys)
     counts = {
-        line["erasure"]: line["people"] for line in journal.audit(settings) if "people" in line
+        line["erasure"]: line["people"]
+        for line in journal.audit(settings)
+        if line["what"] == "forget"
     }
     counts[erasure.id] = len(erasure.people)
     not_noted = note_in_backups(settings, backups_of(settings), counts)
@@ -247,5 +250,7 @@ def _elsewhere(settings: Settings, erasure: Erasure) -> list[str]:
         places.append("the warehouse's server: its write-ahead log and its backups")
     if settings.mlflow_tracking_uri is not None:
         places.append("the MLflow server: input examples of models that older releases logged")
+    if warehouse.is_made(settings):
+        places.append("a dashboard that is open: start it again, for its memory may hold them")
     places.append("copies of this home, of reports and of lists that people have taken")
     return places
