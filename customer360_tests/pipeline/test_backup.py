@@ -208,7 +208,7 @@ def test_what_killed_backups_left_goes_with_the_next_one_and_with_an_erasure(
 
     def killed() -> None:
         with monkeypatch.context() as patched:
-            patched.setattr(module.shutil, "rmtree", lambda *_, **__: None)
+            patched.setattr("shutil.rmtree", lambda *_, **__: None)
             patched.setattr(module, "_tables", lambda _: 1 / 0)
             with pytest.raises(ZeroDivisionError):
                 back_up(settings, tmp_path / "monday")

@@ -112,7 +112,7 @@ def test_no_load_brings_them_in_and_not_with_another_secret(
     note_in_backups(mill, backups_of(mill), {})
     restore(tmp_path / "b", tmp_path / "new", tmp_path / "secrets.json")
     settings = load_settings(tmp_path / "new")
-    source = CdnowSource(tmp_path)
+    source = CdnowSource()
     work = Workspace(
         Lakehouse(spark, settings.lakehouse_dir), Deployment(settings, (source,)), "test"
     )
