@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from customer360.contracts import Contract
 from customer360.contracts.contract import packaged_tables
 from customer360.errors import SettingsError, listed
-from customer360.settings import FILES_KEPT
+from customer360.settings import CONTACTS_KEPT, FILES_KEPT
 from customer360.table_names import CUSTOMERS, HEALTH, HISTORY, REJECTED, quarantine_of
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ _LOOKED_BACK_ON = {
     "gold": (*_LOADED_AGAIN, "revenue_horizon_days", "churn_horizon_days"),
     # Models are taught and tested on profiles of days so far back.
     "silver": (*_LOADED_AGAIN, "lifetime_value_holdout_days", "revenue_horizon_days"),
+    CONTACTS_KEPT: ("contact_pause_days",),
 }
 """By layer, the settings that look back on its rows."""
 
@@ -40,7 +41,7 @@ def days_kept(retention: Mapping[str, int], table: str) -> int | None:
 
 
 def of_tables(retention: Mapping[str, int]) -> bool:
-    """Whether rows of any table are not kept for ever."""
+    """Whether rows of any table, here or in the warehouse, are not kept for ever."""
     return bool(set(retention) - set(FILES_KEPT))
 
 
@@ -58,7 +59,7 @@ def refuse_impossible(retention: Mapping[str, int], others: Mapping[str, Any]) -
     for name, days in retention.items():
         if name in FILES_KEPT:
             continue
-        problem = None if name in LAYERS else _problem(name)
+        problem = None if name in (*LAYERS, CONTACTS_KEPT) else _problem(name)
         if problem:
             raise ValueError(f"{name}: {problem}")
         for setting in _LOOKED_BACK_ON[name.partition("/")[0]]:
@@ -87,6 +88,7 @@ def _problem(name: str) -> str | None:
         return "figures of a customer count from the first purchase on, so its rows stay"
     known = [
         *FILES_KEPT,
+        CONTACTS_KEPT,
         *LAYERS,
         *(
             each

@@ -50,8 +50,11 @@ if TYPE_CHECKING:
 DEPLOYMENT_FILE = "customer360.yaml"
 HOME_VARIABLE = "CUSTOMER360_HOME"
 DEFAULT_HOME = Path("data")
-FILES_KEPT = ("exports", "reports")
+FILES_KEPT = ("exports", "reports", "privacy/reports")
 """Of the names in ``retention_days``, those of folders of files."""
+
+CONTACTS_KEPT = "contacts"
+"""Of the names in ``retention_days``, that of who was marked as contacted, in the warehouse."""
 
 
 def _words(value: object) -> object:
@@ -321,12 +324,6 @@ class Settings(BaseSettings):
         description="What becomes of the sales of a person who is forgotten: they stay in the "
         "business's figures as sales of nobody, or go.",
     )
-    retention_days: dict[str, Annotated[int, Field(ge=1)]] = Field(
-        default_factory=dict,
-        description="Days that rows and files are kept, as JSON: by layer (bronze, quarantine, "
-        "gold), by table, and of exports and reports; what is not named is kept.",
-        examples=[{"bronze": 730, "exports": 90}],
-    )
 
     # Campaign lists
     suppression_path: Path | None = Field(
@@ -357,6 +354,15 @@ class Settings(BaseSettings):
         None,
         pattern=COUNTRY,
         description="ISO 3166 code that reads phone numbers of customers without a country.",
+    )
+
+    # How long; after all settings that look back on what is kept
+    retention_days: dict[str, Annotated[int, Field(ge=1)]] = Field(
+        default_factory=dict,
+        description="Days that rows and files are kept, as JSON: by layer (bronze, quarantine, "
+        "gold), by table, and of exports, reports, privacy/reports and contacts; what is "
+        "not named is kept.",
+        examples=[{"bronze": 730, "exports": 90}],
     )
 
     @field_validator("time_zone")
@@ -454,6 +460,11 @@ class Settings(BaseSettings):
     def reports_dir(self) -> Path:
         """Pages for people to read."""
         return self.home / "reports"
+
+    @property
+    def person_reports_dir(self) -> Path:
+        """What is held about a person, for whoever answers them."""
+        return self.home / "privacy" / "reports"
 
     @property
     def warehouse_dir(self) -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
+from customer360.privacy.forget_files import elsewhere
 from customer360.settings import load_settings
 from customer360_tests.deployments import Home, Said, customer360, read_json
 
@@ -89,6 +90,11 @@ def test_rows_are_listed_shown_edited_and_replayed(
     said = run("quarantine", "show", "stall_orders", "--to", "mine.csv")
     assert said.code == 0, said.err
     assert "without the personal columns buyer, mail" in said.out
+    # An erasure names them for whoever must look there.
+    kept_in = [
+        f"rows of quarantine in {Path(name).absolute()}" for name in ("link.csv", "mine.csv")
+    ]
+    assert [place.partition(": ")[0] for place in elsewhere(load_settings(home))][:2] == kept_in
     with Path("mine.csv").open(encoding="utf-8-sig", newline="") as file:
         lines = list(csv.DictReader(file))
     assert set(lines[0]) == {

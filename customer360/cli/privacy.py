@@ -16,8 +16,10 @@ from customer360.home_lock import refuse_if_written, writing
 from customer360.settings import Settings
 
 if TYPE_CHECKING:
+    from customer360.lakehouse.reading import Tables
     from customer360.pipeline.workspace import Workspace
     from customer360.privacy.forget import Forgotten
+    from customer360.privacy.people import Person
 
 PANEL = "Privacy"
 _SHORTEST_SECRET = 16
@@ -101,6 +103,10 @@ def forget(
     file: Annotated[
         Path | None, typer.Option("--file", help="A file that names one customer a line.")
     ] = None,
+    again: Annotated[
+        bool,
+        typer.Option("--again", help="Who was forgotten after the backup that this home is of."),
+    ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Finish an erasure that was stopped.")
     ] = False,
@@ -126,7 +132,13 @@ def forget(
     else:
         refuse_unfinished(settings)
         named = [*(customers or []), *(read_list(file) if file is not None else [])]
-        people = find_people(Tables(settings.lakehouse_dir), deployment, named)
+        tables = Tables(settings.lakehouse_dir)
+        people = find_people(tables, deployment, named)
+        if again:
+            people = list(dict.fromkeys((*people, *_forgotten_before(settings, tables))))
+            if not people:
+                say("nobody in silver/customers was forgotten before")
+                return
         if people and not yes:
             typer.confirm(
                 f"{len(people):,} customers of {settings.home} will be erased; there is no way "
@@ -142,6 +154,15 @@ def forget(
     work = Workspace(open_lakehouse(settings), deployment, f"forget {erasure.id}")
     done = carry_out(work, erasure, lambda: _publish(settings, work), lambda line: say(f"  {line}"))
     _print_forgotten(done, settings)
+
+
+def _forgotten_before(settings: Settings, tables: Tables) -> list[Person]:
+    from customer360.pipeline.forgotten import forgotten_secret
+    from customer360.pipeline.forgotten_since import forgotten_since
+    from customer360.privacy.people import find_forgotten
+
+    hashes = {each for known in forgotten_since(settings) for each in known.hashes}
+    return find_forgotten(tables, hashes, lambda: forgotten_secret(settings))
 
 
 @privacy.command("rotate-key")

@@ -100,6 +100,7 @@ def show(
 
     name = quarantine_named(Tables(settings.lakehouse_dir), table)
     deployment, tables = _open(settings)
+    from customer360.pipeline.elsewhere import REFUSED_ROWS, note_elsewhere
     from customer360.pipeline.row_edits import written
 
     at_most = limit if limit is not None or to is not None else 20
@@ -110,6 +111,8 @@ def show(
     elif to is None:
         print_records([_record(row, hidden) for row in rows], format)
     else:
+        if _is_kept(to):
+            note_elsewhere(settings, REFUSED_ROWS, to, personal=personal)
         _write(to, written(rows, hidden), private=personal)
         say(f"{counted_rows(len(rows))}: {to}")
         left = sorted({column for names in hidden.values() for column in names if column != LINE})
@@ -291,13 +294,18 @@ def _print_rows(rows: list[HeldRow], hidden: dict[str, tuple[str, ...]]) -> None
         say("[dim]personal data is hidden: --personal shows it[/dim]")
 
 
+def _is_kept(path: Path) -> bool:
+    """Whether what is written to ``path`` stays there."""
+    return not path.is_relative_to("/dev") and not path.is_fifo()
+
+
 def _write(path: Path, text: str, *, private: bool) -> None:
     """With the mark by which programs that show CSV know UTF-8.
 
     It is written beside and renamed: what was there before, and what a link points to, would keep
     the mode it has.
     """
-    if path.is_relative_to("/dev") or path.is_fifo():  # nothing is kept there
+    if not _is_kept(path):
         path.write_text(text, encoding="utf-8-sig", newline="")
         return
     scratch = path.with_name(f".{path.name}.{os.getpid()}.part")

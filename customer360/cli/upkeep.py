@@ -57,6 +57,7 @@ def restore(
     """Make a deployment of a backup, in a home that is empty or not there."""
     settings = load_settings(home)
     from customer360.pipeline.backup import restore as restore_into
+    from customer360.pipeline.forgotten_since import forgotten_since
 
     manifest = restore_into(source, settings.home, secrets)
     say(
@@ -67,6 +68,14 @@ def restore(
         say(
             f"before the next run: put the former secrets into {settings.home / 'secrets'}, "
             "customer_key above all"
+        )
+    since = forgotten_since(settings)
+    if since:
+        people = sum(each.people or 0 for each in since)
+        command = settings.command("privacy forget --again")
+        say(
+            f"up to {people:,} people were forgotten after this backup, and no load brings them "
+            f"in: forget them again by `{command}`"
         )
     say(f"look at it: {settings.command('tables')}")
 

@@ -53,7 +53,7 @@ def _expired_asset(deployment: Deployment) -> dg.AssetsDefinition:
 
         removed = remove_expired(deployment.settings)
         day = as_of_dates(context, deployment)[-1]
-        told = {f"{place}_removed": files for place, files in removed.items()}
+        told = {f"{place.replace('/', '_')}_removed": files for place, files in removed.items()}
         yield from newest_only(context, key, day, {"as_of": str(day)} | told)
 
     return expired

@@ -27,6 +27,7 @@ from customer360 import __version__
 from customer360.errors import Customer360Error, first_line
 from customer360.home_lock import LOCK_FILE, NOTE_FILE
 from customer360.lakehouse.delta_log import TableLogs
+from customer360.pipeline.forgotten_since import keep_since, make_secret
 from customer360.serving.warehouse import Login, WarehouseError, open_warehouse, pg_program
 from customer360.settings import DEPLOYMENT_FILE, Settings, joined, load_settings, parted
 from customer360.yaml_text import read_yaml
@@ -118,15 +119,17 @@ def back_up(settings: Settings, to: Path, secrets: Path | None = None) -> Manife
             raise BackupError(f"{place} is in the home: a {what} belongs on another disk")
     if secrets is not None and secrets.absolute().is_relative_to(to):
         raise BackupError(f"{secrets} is in the backup: keep the secrets apart from the tables")
-    scratch = to.with_name(f".{to.name}.part")
+    scratch = _begun(to)
     try:
+        remove_killed(settings)
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True, mode=0o700)
+        # Before the first byte: one that is killed on its way is looked for there as well.
+        _note(home, to, secrets)
         _refuse_full_disk(scratch, sum(file.stat().st_size for file in _files(settings, home)))
+        make_secret(settings)
         if secrets is not None:
             _write_secrets(settings, secrets)
-        # Before the copy, which has it too: a backup that came to nothing is worth a look as well.
-        _note(home, to, secrets)
         copied = [_copied(file, home, scratch) for file in _files(settings, home)]
         warehouse = _dumped(settings, scratch / DUMP)
         if warehouse == "dump":
@@ -149,6 +152,36 @@ def back_up(settings: Settings, to: Path, secrets: Path | None = None) -> Manife
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return manifest
+
+
+def backups_of(settings: Settings) -> list[Path]:
+    """The folders of all backups that were ever begun, each once, be they there or not."""
+    file = settings.home / BACKUPS
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    return sorted({Path(json.loads(line)["kept_in"]) for line in lines if line})
+
+
+def remove_killed(settings: Settings) -> int:
+    """Delete what backups and restores left that were killed; the caller holds the home.
+
+    Returns:
+        How many of them had left something.
+    """
+    begun = [_begun(place) for place in (*backups_of(settings), settings.home.resolve())]
+    left = [folder for folder in begun if folder.is_dir()]
+    for folder in left:
+        shutil.rmtree(folder, ignore_errors=True)
+    return len(left)
+
+
+def shown_backup(folder: Path) -> str:
+    """Where to look for a backup, as long as it is not whole where it was begun, too."""
+    return str(folder) if folder.exists() else f"{folder} (or {_begun(folder)}, if it was killed)"
+
+
+def _begun(place: Path) -> Path:
+    """Where a backup or a home is written until it is whole."""
+    return place.with_name(f".{place.name}.part")
 
 
 def read_manifest(source: Path) -> Manifest:
@@ -179,6 +212,7 @@ def restore(source: Path, home: Path, secrets: Path | None = None) -> Manifest:
     """Make a deployment of a backup, in a home that is empty or not there.
 
     Every file is compared with the manifest as it is copied; the home appears when all are whole.
+    Who was forgotten since is noted in it, see `customer360.pipeline.forgotten_since`.
 
     Args:
         source: The backup.
@@ -195,7 +229,7 @@ def restore(source: Path, home: Path, secrets: Path | None = None) -> Manifest:
         raise BackupError(
             f"{home} is not empty: restore into a home that is, and name it by --home"
         )
-    scratch = home.with_name(f".{home.name}.part")
+    scratch = _begun(home)
     try:
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True, mode=0o700)
@@ -205,6 +239,7 @@ def restore(source: Path, home: Path, secrets: Path | None = None) -> Manifest:
                 _restore_file(source, file, scratch)
         if secrets is not None:
             _read_secrets(secrets, scratch)
+        keep_since(source, scratch)
         _move_paths(scratch / "mlflow" / "mlflow.db", manifest.home, str(home))
         if home.exists():
             home.rmdir()

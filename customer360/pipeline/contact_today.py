@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from customer360.deployment import Deployment
 from customer360.gold.terms import NO_CONTACT
-from customer360.lakehouse.reading import Tables, engine
-from customer360.pipeline.suppression import read_suppression_list, suppression_files
-from customer360.serving import contacts
-from customer360.serving.eligibility import suppressed_customers
+from customer360.lakehouse.reading import Tables
+from customer360.pipeline.suppression import is_suppressed, suppression_files
 from customer360.settings import Settings
 from customer360.table_names import CUSTOMERS
 
@@ -31,12 +29,4 @@ def action_today(settings: Settings, tables: Tables, customer_key: str, action: 
         return NO_CONTACT
     if not suppression_files(settings):
         return action
-    with engine() as connection:
-        contacts.prepare(connection)
-        deployment = Deployment.of(settings)
-        read_suppression_list(connection, "suppressed", deployment)
-        connection.register("customers", customer)
-        named = suppressed_customers(
-            "customers", "suppressed", default_country=settings.default_country
-        )
-        return NO_CONTACT if connection.execute(named).fetchone() else action
+    return NO_CONTACT if is_suppressed(Deployment.of(settings), customer) else action

@@ -34,6 +34,7 @@ from customer360.pipeline.stale_snapshots import note_without
 from customer360.pipeline.workspace import EXPIRED_BEFORE, Workspace, newest_note
 from customer360.pipeline.worth import worth_in_bronze, worth_sql
 from customer360.retention_rules import days_kept
+from customer360.settings import CONTACTS_KEPT
 from customer360.silver import customers as silver_customers
 from customer360.silver import transactions as silver_transactions
 from customer360.silver.transactions import UNKNOWN_CUSTOMER
@@ -355,9 +356,9 @@ def _sum(going: Collection[Held]) -> Gone:
 
 
 def expire_in_warehouse(work: Workspace) -> int:
-    """Take away from the warehouse what gold keeps no more; how many rows went.
+    """Take away from the warehouse contacts of long ago and what gold keeps no more; how many rows.
 
-    Nothing, where no figure is stated for gold or nothing was published.
+    Nothing, where no figure is stated for them or nothing was published.
 
     Raises:
         WarehouseError: The database refuses.
@@ -369,13 +370,15 @@ def expire_in_warehouse(work: Workspace) -> int:
         dates = work.lakehouse.days_of(table, AS_OF) if is_kept and _of_snapshots(table) else []
         if dates:
             first[table.replace("/", ".")] = dates[0]
-    from customer360.serving.expiry import remove_older
+    from customer360.serving.expiry import remove_older, remove_older_contacts
     from customer360.serving.warehouse import is_made, open_warehouse
 
-    if not first or not is_made(settings):
+    contacts = settings.retention_days.get(CONTACTS_KEPT)
+    if (not first and contacts is None) or not is_made(settings):
         return 0
     owner = open_warehouse(settings).owner
-    return remove_older(owner, first, first.get(CUSTOMER_360.replace("/", ".")))
+    gone = remove_older(owner, first, first.get(CUSTOMER_360.replace("/", "."))) if first else 0
+    return gone + (0 if contacts is None else remove_older_contacts(owner, contacts))
 
 
 def _of_snapshots(table: str) -> bool:

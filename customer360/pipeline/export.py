@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -17,6 +16,7 @@ from customer360.errors import Customer360Error, listed
 from customer360.lakehouse.reading import Tables, engine, ordered_batches, schema_of
 from customer360.models.campaign import Campaign
 from customer360.models.registry import models_by_title
+from customer360.pipeline.elsewhere import LISTS, note_elsewhere
 from customer360.pipeline.suppression import read_suppression_list, suppression_files
 from customer360.serving import contacts
 from customer360.serving.campaigns import CampaignList, campaign_members
@@ -25,12 +25,6 @@ from customer360.serving.list_files import scratch_folder, swap_in, write_files
 from customer360.serving.options import Contacts, FileFormat
 from customer360.settings import Settings
 from customer360.table_names import AS_OF, CUSTOMER_360, CUSTOMERS
-
-ELSEWHERE = "elsewhere.jsonl"
-"""In the exports folder: a line for each export that was written to another folder.
-
-Whoever must erase a person from all exports reads here where else to look.
-"""
 
 
 class ExportError(Customer360Error):
@@ -170,7 +164,8 @@ def export_list(
         if dry_run:
             return Export(folder, facts | {"files": []})
         if options.folder is not None:
-            _note_elsewhere(settings.exports_dir, facts)
+            said = {name: facts[name] for name in ("list", "as_of", "contacts")}
+            note_elsewhere(settings, LISTS, folder, **said)
         return Export(folder, swap_in(scratch, folder, campaign.name, options.formats, facts))
 
 
@@ -194,11 +189,3 @@ def _model_versions(tables: Tables, as_of: date) -> dict[str, list[str]]:
         for spec in models_by_title().values()
         if spec.scores in of_models
     }
-
-
-def _note_elsewhere(exports_dir: Path, facts: dict[str, Any]) -> None:
-    """Keep where an export goes, before it is there."""
-    exports_dir.mkdir(parents=True, exist_ok=True)
-    line = {name: facts[name] for name in ("list", "as_of", "contacts", "created_at", "kept_in")}
-    with (exports_dir / ELSEWHERE).open("a", encoding="utf-8") as stream:
-        stream.write(json.dumps(line) + "\n")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from customer360.pipeline.export import ELSEWHERE
+from customer360.pipeline.elsewhere import ELSEWHERE
 from customer360.settings import Settings
 
 _DAY_SECONDS = 86_400
@@ -16,8 +16,8 @@ _DAY_SECONDS = 86_400
 def remove_expired(settings: Settings, *, now: float | None = None) -> Mapping[str, int]:
     """Remove the files of lists and reports that are older than ``retention_days`` says.
 
-    What counts is when a file was written, and not the day that it is about. Lists elsewhere
-    (``export --to``) are not ours to remove; `ELSEWHERE` goes on saying where they are.
+    What counts is when a file was written, and not the day that it is about. What was written
+    elsewhere (``--to``) is not ours to remove; `ELSEWHERE` goes on saying where it is.
 
     Args:
         settings: The deployment's.
@@ -26,7 +26,11 @@ def remove_expired(settings: Settings, *, now: float | None = None) -> Mapping[s
     Returns:
         How many files went, by place; none of a place that keeps all.
     """
-    places = {"exports": settings.exports_dir, "reports": settings.reports_dir}
+    places = {
+        "exports": settings.exports_dir,
+        "reports": settings.reports_dir,
+        "privacy/reports": settings.person_reports_dir,
+    }
     return {
         place: _removed(places[place], (time.time() if now is None else now) - days * _DAY_SECONDS)
         for place, days in settings.retention_days.items()

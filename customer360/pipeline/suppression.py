@@ -9,11 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from customer360.deployment import Deployment
 from customer360.lakehouse.reading import engine
 from customer360.serving import contacts
-from customer360.serving.eligibility import IDENTIFIERS
+from customer360.serving.eligibility import IDENTIFIERS, suppressed_customers
 from customer360.serving.suppression import read_suppression
 from customer360.settings import Settings
 
@@ -31,6 +32,29 @@ def suppression_files(settings: Settings) -> list[Path]:
     former = by_former_keys(settings)
     listed = [] if settings.suppression_path is None else [settings.suppression_path]
     return [*listed, former] if former.exists() else listed
+
+
+def is_suppressed(deployment: Deployment, customers: pa.Table) -> bool:
+    """Whether the suppression list names any of some customers.
+
+    Args:
+        deployment: Whose list, sources and keys.
+        customers: Rows of ``silver/customers``.
+
+    Raises:
+        SuppressionError: The list cannot be read: it is not known.
+    """
+    settings = deployment.settings
+    if not suppression_files(settings):
+        return False
+    with engine() as connection:
+        contacts.prepare(connection)
+        read_suppression_list(connection, "suppressed", deployment)
+        connection.register("customers", customers)
+        named = suppressed_customers(
+            "customers", "suppressed", default_country=settings.default_country
+        )
+        return connection.execute(named).fetchone() is not None
 
 
 def read_suppression_list(

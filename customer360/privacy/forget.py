@@ -16,7 +16,9 @@ from customer360.bronze.forgetting import NOBODY, columns_without_person, key_of
 from customer360.deployment import Deployment
 from customer360.errors import Customer360Error
 from customer360.lakehouse.history import drop_histories
+from customer360.pipeline.backup import backups_of
 from customer360.pipeline.forgotten import forgotten_secret
+from customer360.pipeline.forgotten_since import note_in_backups
 from customer360.pipeline.stale_snapshots import fresh_snapshots
 from customer360.pipeline.suppression import refuse_unreadable
 from customer360.pipeline.workspace import Workspace
@@ -28,6 +30,7 @@ from customer360.privacy.people import Person
 from customer360.privacy.scrub import Words
 from customer360.privacy.their_rows import people_by_source
 from customer360.privacy.warehouse_anew import publish_anew
+from customer360.serving import warehouse
 from customer360.settings import Settings
 from customer360.sources.base import ChangingSource, Source
 from customer360.sources.synthetic.source import SyntheticSource
@@ -152,6 +155,13 @@ def forget(work: Workspace, erasure: Erasure, publish: Callable[[], None], say: 
     temporary = forget_files.forget_temporary_files(settings)
     say("warehouse")
     publish_anew(settings, publish, keys)
+    counts = {
+        line["erasure"]: line["people"]
+        for line in journal.audit(settings)
+        if line["what"] == "forget"
+    }
+    counts[erasure.id] = len(erasure.people)
+    not_noted = note_in_backups(settings, backups_of(settings), counts)
     done = Forgotten(
         erasure=erasure.id,
         people=len(erasure.people),
@@ -159,7 +169,16 @@ def forget(work: Workspace, erasure: Erasure, publish: Callable[[], None], say: 
         lists=lists,
         quotations=quotations.taken_out,
         models=tuple(models),
-        elsewhere=(*_elsewhere(settings, erasure), *quotations.left, *temporary),
+        elsewhere=(
+            *_elsewhere(settings, erasure),
+            *(
+                f"the backup {folder}: it is not there to be told of them, so no home that is made "
+                "of it knows"
+                for folder in not_noted
+            ),
+            *quotations.left,
+            *temporary,
+        ),
     )
     journal.audited(
         settings,
@@ -237,5 +256,7 @@ def _elsewhere(settings: Settings, erasure: Erasure) -> list[str]:
         places.append("the warehouse's server: its write-ahead log and its backups")
     if settings.mlflow_tracking_uri is not None:
         places.append("the MLflow server: input examples of models that older releases logged")
+    if warehouse.is_made(settings):
+        places.append("a dashboard that is open: start it again, for its memory may hold them")
     places.append("copies of this home, of reports and of lists that people have taken")
     return places

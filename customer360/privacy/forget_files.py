@@ -17,11 +17,15 @@ import pyarrow.parquet as pq
 
 from customer360 import scratch
 from customer360.modes import rewritten
-from customer360.pipeline.backup import BACKUPS
-from customer360.pipeline.export import ELSEWHERE
+from customer360.pipeline.backup import backups_of, remove_killed, shown_backup
+from customer360.pipeline.elsewhere import (
+    LISTS,
+    PERSON_REPORTS,
+    REFUSED_ROWS,
+    written_elsewhere,
+)
 from customer360.pipeline.run_models import tracking_of
 from customer360.pipeline.suppression import by_former_keys
-from customer360.privacy import journal
 from customer360.privacy.known import KEY
 from customer360.privacy.scrub import Words, scrub_folder, scrub_sqlite
 from customer360.privacy.scrub_postgres import scrub_postgres
@@ -34,14 +38,22 @@ _EXAMPLES = ("input_example.json", "serving_input_example.json")
 _SCRUBBED = ("dagster", "dbt", "warehouse_docs", "reports")
 """Folders of a home in which errors and conditions may quote somebody."""
 
+_WAYS = {
+    LISTS: "they were exported there",
+    PERSON_REPORTS: "they were written there",
+    REFUSED_ROWS: "they were written there, to be edited",
+}
+"""How what is outside of the home came there."""
+
 
 def forget_lists(settings: Settings, keys: Collection[str]) -> int:
     """Take customers off the campaign lists in the exports folder; on how many they were.
 
     Each list is put in place whole, its manifest last, which says the rows and checksums that it
-    has now. What an export left that was killed goes.
+    has now. What exports and backups left that were killed goes.
     """
     remove_leftovers(settings)
+    remove_killed(settings)
     _forget_suppressed(settings, keys)
     changed = 0
     stated: set[Path] = set()
@@ -100,11 +112,14 @@ def lists_with(settings: Settings, keys: Collection[str]) -> list[str]:
 
 def elsewhere(settings: Settings) -> list[str]:
     """What was copied out of the home, a sentence each: somebody else must look there."""
-    lists = {line["kept_in"] for line in journal.lines_of(settings.exports_dir / ELSEWHERE)}
-    backups = {line["kept_in"] for line in journal.lines_of(settings.home / BACKUPS)}
+    written = written_elsewhere(settings)
     return [
-        *(f"campaign lists in {folder}: they were exported there" for folder in sorted(lists)),
-        *(f"the backup {folder}" for folder in sorted(backups)),
+        *(
+            f"{what} in {place}: {_WAYS[what]}"
+            for what in _WAYS
+            for place in sorted(written.get(what, ()))
+        ),
+        *(f"the backup {shown_backup(folder)}" for folder in backups_of(settings)),
     ]
 
 

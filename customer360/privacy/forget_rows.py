@@ -38,11 +38,12 @@ from customer360.privacy.known import KEY, keys_of
 from customer360.privacy.their_rows import (
     IS_THEIRS,
     accepted,
+    edited,
     refused,
+    says_of_what_row,
     tables_of_people,
     telling,
     texts_frame,
-    told_by_texts,
 )
 from customer360.sources.base import Source
 from customer360.sources.people import PersonColumns
@@ -200,17 +201,8 @@ class _Table:
         """
         lakehouse, contract = self.work.lakehouse, Contract.load(EDITS)
         edits = lakehouse.read(EDITS)
-        own = F.col("table") == self.table
-        says = F.col("delivered").isNotNull() | F.col("line").isNotNull()
-        judged = told_by_texts(
-            edits.where(own & says),
-            self.source,
-            self.table,
-            self.people,
-            self.forgotten,
-            erasure.words,
-            stated="delivered",
-            line="line",
+        judged = edited(
+            self.work, self.source, self.table, self.people, self.forgotten, erasure.words
         )
         count = judged.where(IS_THEIRS).count()
         if not count:
@@ -227,7 +219,7 @@ class _Table:
         )
         instead = {"delivered": F.lit(None), "line": F.lit(None), "changes": of_nobody}
         blank = _with_instead(judged, F.col(IS_THEIRS), instead)
-        others = edits.where(~(own & says))
+        others = edits.where(~says_of_what_row(self.table))
         lakehouse.replace_all(contract, others.unionByName(blank.drop(IS_THEIRS)))
         return count
 

@@ -151,7 +151,7 @@ def reported(settings: Settings, person: Person) -> None:
 
 def reports_folder(settings: Settings) -> Path:
     """Where reports about people are, unless they are written elsewhere."""
-    return folder_of(settings) / "reports"
+    return settings.person_reports_dir
 
 
 def forget_reports(settings: Settings, people: Sequence[Person]) -> None:

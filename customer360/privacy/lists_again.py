@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from customer360.errors import Customer360Error
-from customer360.pipeline.export import ELSEWHERE, ExportOptions, export_list
+from customer360.pipeline.elsewhere import ELSEWHERE
+from customer360.pipeline.export import ExportOptions, export_list
 from customer360.privacy.forget_files import remove_leftovers
 from customer360.serving.campaigns import campaign_list
 from customer360.serving.list_files import MANIFEST

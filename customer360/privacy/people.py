@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from customer360.errors import Customer360Error, listed
 from customer360.lakehouse.reading import Tables, engine
 from customer360.short_keys import begun_key
 from customer360.silver.keys import customer_key_of
+from customer360.sources.people import CUSTOMER
 from customer360.table_names import CUSTOMERS
 
 SEPARATOR = ":"
@@ -74,6 +75,30 @@ def find_people(tables: Tables, deployment: Deployment, given: Sequence[str]) ->
             "means one who is only in quarantine, too"
         )
     return sorted(people.values(), key=lambda person: (person.source, person.source_customer_id))
+
+
+def find_forgotten(
+    tables: Tables, hashes: Collection[str], secret: Callable[[], bytes]
+) -> list[Person]:
+    """Who of ``silver/customers`` was forgotten once, and is there again from a backup.
+
+    Args:
+        tables: Where the table is.
+        hashes: Hashes of what identifies those who were forgotten.
+        secret: Gives the secret of the hashes; asked for only where there are some.
+    """
+    if not hashes or not tables.exists(CUSTOMERS):
+        return []
+    known, key = set(hashes), secret()
+    found = []
+    for batch in tables.dataset(CUSTOMERS).to_batches(
+        columns=["source", "source_customer_id", "customer_key"]
+    ):
+        for row in batch.to_pylist():
+            kind = f"{row['source']}/{CUSTOMER}"
+            if customer_key_of(kind, row["source_customer_id"], key) in known:
+                found.append(Person(**row))
+    return sorted(found, key=lambda person: (person.source, person.source_customer_id))
 
 
 def read_list(path: Path) -> list[str]:

@@ -25,7 +25,7 @@ from customer360.pipeline.workspace import Workspace
 from customer360.privacy.people import Person
 from customer360.sources.base import Source
 from customer360.sources.people import CUSTOMER, PersonColumns
-from customer360.table_names import quarantine_of
+from customer360.table_names import EDITS, quarantine_of
 
 IS_THEIRS = forgetting.FORGOTTEN
 """Column that says of a row whether it is one of the people's."""
@@ -120,6 +120,29 @@ def refused(
     judged = told_by_texts(rows, source, table, people, whose, words, stated="raw", line="raw")
     left = ~F.array_contains("reasons", FORGOTTEN_PERSON)
     return judged.withColumn(IS_THEIRS, F.col(IS_THEIRS) & left)
+
+
+def says_of_what_row(table: str) -> Column:
+    """Whether a row of ``quarantine/edits`` says which row of ``table`` it is of."""
+    return (F.col("table") == table) & (F.col("delivered").isNotNull() | F.col("line").isNotNull())
+
+
+def edited(
+    work: Workspace,
+    source: Source,
+    table: str,
+    people: PersonColumns,
+    whose: Forgotten,
+    words: Collection[str],
+) -> DataFrame:
+    """Edits of rows of bronze table ``table`` that say which row they are of, with `IS_THEIRS`.
+
+    The arguments are those of `refused`.
+    """
+    edits = work.lakehouse.read(EDITS).where(says_of_what_row(table))
+    return told_by_texts(
+        edits, source, table, people, whose, words, stated="delivered", line="line"
+    )
 
 
 def told_by_texts(

@@ -1,4 +1,4 @@
-"""Snapshots that the lakehouse keeps no more leave the warehouse too, to the page."""
+"""Snapshots that the lakehouse keeps no more, and old contacts, leave the warehouse to the page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql
 
 from customer360.errors import first_line
-from customer360.serving.warehouse import Login, WarehouseError
+from customer360.serving.warehouse import CONTACTS, Login, WarehouseError
 from customer360.table_names import AS_OF
 
 _OF_SNAPSHOTS = """
@@ -60,3 +60,27 @@ def remove_older(owner: Login, first: Mapping[str, date], first_joined: date | N
             "does it again"
         ) from error
     return count
+
+
+def remove_older_contacts(owner: Login, days: int) -> int:
+    """Take away who was marked as contacted more than ``days`` days ago; how many rows went.
+
+    Raises:
+        WarehouseError: The database refuses.
+    """
+    try:
+        with owner.connect(autocommit=True) as connection:
+            if connection.execute("SELECT to_regclass(%s)", [CONTACTS]).fetchone() == (None,):
+                return 0
+            gone = connection.execute(
+                f"DELETE FROM {CONTACTS} WHERE contacted_at < now() - make_interval(days => %s)",
+                [days],
+            ).rowcount
+            if gone:
+                connection.execute(f"VACUUM FULL {CONTACTS}")
+            return gone
+    except psycopg.Error as error:
+        raise WarehouseError(
+            f"taking old contacts away from {owner.shown}: {first_line(error)}; the next upkeep "
+            "does it again"
+        ) from error

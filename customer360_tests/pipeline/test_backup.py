@@ -23,6 +23,7 @@ from customer360.orchestration.instance import open_instance
 from customer360.pipeline import backup as module
 from customer360.pipeline.backup import BACKUPS, MANIFEST, BackupError, back_up, restore
 from customer360.pipeline.run_models import tracking_of
+from customer360.privacy.forget_files import elsewhere, forget_lists
 from customer360.serving.publishing import Origin, publish_rows
 from customer360.serving.tables import DEPLOYMENT
 from customer360.serving.warehouse import open_warehouse, take_down
@@ -218,6 +219,33 @@ def test_a_backup_that_was_killed_is_none_and_the_next_one_is_whole(
     back_up(load_settings(home), tmp_path / "b")
     assert not (tmp_path / "b" / "home" / "left").exists()
     assert not (tmp_path / ".b.part").exists()
+
+
+def test_what_killed_backups_left_goes_with_the_next_one_and_with_an_erasure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    remember(home, {"sources": ["cdnow"]})
+    settings = load_settings(home)
+    left = tmp_path / ".monday.part"
+
+    def killed() -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr("shutil.rmtree", lambda *_, **__: None)
+            patched.setattr(module, "_tables", lambda _: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                back_up(settings, tmp_path / "monday")
+        assert (left / "home" / "customer360.yaml").exists()
+
+    killed()
+    assert elsewhere(settings) == [
+        f"the backup {tmp_path / 'monday'} (or {left}, if it was killed)"
+    ]
+    back_up(settings, tmp_path / "tuesday")
+    assert not left.exists()
+    killed()
+    forget_lists(settings, {"a" * 64})
+    assert not left.exists()
 
 
 @pytest.mark.parametrize(

@@ -478,7 +478,11 @@ def test_versions_of_profiles_and_snapshots_go_by_their_own_days(fair: Shop) -> 
         ({"gold/business_health": 900}, "names nobody"),
         ({"quarantine/forgotten": 900}, "needed for ever"),
         ({"gold/rfm": 400}, r"no such table; known are .*gold/rfm_segments"),
-        ({"golden": 400}, r"no such table; known are exports, reports, bronze, quarantine, gold"),
+        (
+            {"golden": 400},
+            r"no such table; known are exports, reports, privacy/reports, contacts, bronze, "
+            r"quarantine, gold",
+        ),
     ],
 )
 def test_what_cannot_be_kept_for_so_long_is_refused(

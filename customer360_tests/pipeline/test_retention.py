@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from customer360.errors import SettingsError
-from customer360.pipeline.export import ELSEWHERE
+from customer360.pipeline.elsewhere import ELSEWHERE
 from customer360.pipeline.retention import remove_expired
+from customer360.privacy.journal import reports_folder
 from customer360.settings import load_settings
 
 DAY = 86_400
@@ -43,6 +44,16 @@ def test_all_is_kept_unless_it_is_said(tmp_path: Path) -> None:
     assert remove_expired(load_settings(tmp_path), now=NOW) == {}
     everything = load_settings(tmp_path, retention_days={"exports": 1, "reports": 1})
     assert remove_expired(everything, now=NOW) == {"exports": 1, "reports": 0}
+
+
+def test_reports_about_people_have_a_time_of_their_own(tmp_path: Path) -> None:
+    settings = load_settings(tmp_path, retention_days={"privacy/reports": 90})
+    old = written(reports_folder(settings) / "aaaa-2024-01-31.json", 91)
+    new = written(reports_folder(settings) / "bbbb-2024-02-01.html", 89)
+    audit = written(tmp_path / "privacy" / "audit.jsonl", 400)
+    page = written(tmp_path / "reports" / "exploration-2020-01-01.html", 400)
+    assert remove_expired(settings, now=NOW) == {"privacy/reports": 1}
+    assert [file.exists() for file in (old, new, audit, page)] == [False, True, True, True]
 
 
 @pytest.mark.parametrize("days", [{"bronze": 0}, {"exports": 0}, {"reports": -1}])

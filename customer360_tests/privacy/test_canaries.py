@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import os
 import random
+import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from customer360.lakehouse.reading import Tables
+from customer360.serving.contact_log import all_contacts, mark
+from customer360.serving.warehouse import open_warehouse, take_down
+from customer360.settings import Settings, load_settings
 from customer360_tests.deployments import BIN, PROJECT
 from customer360_tests.privacy.every_byte import where_they_stand
 
@@ -55,7 +61,10 @@ CANARIES: Mapping[str, str] = {
 }
 """Sixteen kinds of texts that only the planted person has."""
 
-MAY_HOLD = ("lakehouse/bronze/", "lakehouse/quarantine/", "lakehouse/silver/customer", "secrets/")
+MAY_HOLD = (
+    *("lakehouse/bronze/", "lakehouse/quarantine/"),
+    *("lakehouse/silver/customers/", "lakehouse/silver/customer_history/", "secrets/"),
+)
 """Where personal data is, by docs/privacy.md, while nobody was forgotten."""
 
 
@@ -137,6 +146,28 @@ def sought(place: Path) -> dict[str, set[str]]:
     }
 
 
+def plant_what_a_killed_run_left(place: Path) -> None:
+    """Rows in the temporary folder of a process that does not live any more."""
+    left = place / "home" / "tmp" / f"{2**22 + 1}~1~{socket.gethostname()}"
+    left.mkdir(parents=True)
+    (left / "rows.csv").write_text("\n".join(CANARIES.values()), encoding="utf-8")
+
+
+def mark_as_contacted(settings: Settings, customer_key: str) -> None:
+    """Note in the warehouse that somebody was contacted, as the call list does."""
+    reader = open_warehouse(settings).reader
+    done = mark(reader, "whales", FIRST, [customer_key], control_share=0, pause_days=0)
+    assert done.contacted == (customer_key,)
+    take_down(settings)
+
+
+def contacts(settings: Settings) -> list[tuple[Any, ...]]:
+    """Who was contacted."""
+    found = all_contacts(open_warehouse(settings).owner)
+    take_down(settings)
+    return found
+
+
 def test_sixteen_kinds_of_canaries_are_nowhere_after_they_are_forgotten(place: Path) -> None:
     files = ["--source", "files", "--mapping", str(place / "mill.yaml")]
     customer360(place, "run", *files, "--path", str(place / "raw"))
@@ -155,9 +186,20 @@ def test_sixteen_kinds_of_canaries_are_nowhere_after_they_are_forgotten(place: P
     customer360(place, "privacy", "report", CANARIES["id"])
     asked_for = sought(place)
 
+    settings = load_settings(place / "home")
+    (canary,) = (
+        Tables(settings.lakehouse_dir)
+        .find("silver/customers", {"source_customer_id": CANARIES["id"]})["customer_key"]
+        .to_pylist()
+    )
+    mark_as_contacted(settings, canary)
+    plant_what_a_killed_run_left(place)
+
     customer360(place, "privacy", "forget", CANARIES["e-mail"], "--yes")
     after = sought(place)
     assert not any(after.values()), {kind: files for kind, files in after.items() if files}
+    assert not where_they_stand(place / "home", [canary])[canary]
+    assert contacts(settings) == []
 
     # The file still holds them: it is its owner's.
     customer360(place, "run", *files, "--path", str(place / "raw"), "--steps", "etl")

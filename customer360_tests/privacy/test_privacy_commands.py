@@ -87,6 +87,7 @@ def test_a_person_is_forgotten_to_the_last_byte(
     assert said.code == 0, said.err
     assert "forgotten: 1 customers" in said.out
     assert "trained with them:" in said.out
+    assert "look there yourself: a dashboard that is open" in said.out
     after = where_they_stand(home.folder, texts)
     assert not any(after.values()), after
     assert home.lakehouse.read("gold/business_health").selectExpr("sum(net_revenue)").first() == net

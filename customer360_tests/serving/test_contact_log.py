@@ -9,7 +9,13 @@ from typing import Any
 
 import psycopg
 import pytest
+from pyspark.sql import SparkSession
 
+from customer360.deployment import Deployment
+from customer360.errors import SettingsError
+from customer360.lakehouse.tables import Lakehouse
+from customer360.pipeline.expire import expire_in_warehouse
+from customer360.pipeline.workspace import Workspace
 from customer360.privacy.warehouse_anew import publish_anew
 from customer360.serving import contact_log
 from customer360.serving import warehouse as serving_warehouse
@@ -99,6 +105,26 @@ def test_where_the_table_is_missing_the_remedy_is_named(warehouse: Warehouse) ->
     ):
         marked(warehouse.reader, ANN)
     assert all_contacts(warehouse.owner) == []
+
+
+def test_contacts_go_when_they_are_as_old_as_the_settings_let_them_be(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    settings = load_settings(tmp_path, retention_days={"contacts": 90})
+    warehouse = open_warehouse(settings)
+    marked(warehouse.reader, ANN, BOB)
+    change(
+        warehouse.owner,
+        f"UPDATE {CONTACTS} SET contacted_at = now() - interval '91 days' "
+        f"WHERE customer_key = '{ANN}'",
+    )
+    deployment = Deployment(settings, ())
+    work = Workspace(Lakehouse(spark, settings.lakehouse_dir), deployment, "test")
+    assert expire_in_warehouse(work) == 1
+    assert rows(warehouse.owner) == [(BOB, "whales", DAY, False)]
+    assert expire_in_warehouse(work) == 0
+    with pytest.raises(SettingsError, match=r"contacts: 30 days are not more than contact_pause"):
+        load_settings(tmp_path, retention_days={"contacts": 30})
 
 
 def test_publishing_and_opening_again_leave_contacts_as_they_are(
