@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -40,6 +41,59 @@ def test_a_package_that_the_lock_does_not_bind_is_named(tmp_path: Path) -> None:
     )
     named = [line.partition(":")[0] for line in audit().unbound(lock)]
     assert named == ["fork", "bare"]
+
+
+@pytest.mark.parametrize(
+    ("code", "printed", "failed", "passes"),
+    [
+        pytest.param(0, "Found no known vulnerabilities", "", True, id="nothing known"),
+        pytest.param(
+            1,
+            "urllib3 1.0: a connection that timed out is used again",
+            "error sending request for url (https://api.osv.dev/: of the advisory's words",
+            False,
+            id="an advisory that speaks of connections",
+        ),
+        pytest.param(
+            2,
+            "",
+            "error: Request failed after 3 retries\n"
+            "  cause: error sending request for url (https://api.osv.dev/v1/querybatch)\n"
+            "  cause: dns error",
+            True,
+            id="no network",
+        ),
+        pytest.param(
+            2,
+            "",
+            "error: failed to connect the packages of `uv.lock`",
+            False,
+            id="another failure",
+        ),
+    ],
+)
+def test_only_an_answer_that_did_not_come_excuses_from_looking_up(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    code: int,
+    printed: str,
+    failed: str,
+    passes: bool,
+) -> None:
+    (tmp_path / "uv.lock").write_text("package = []\n")
+    (tmp_path / "scripts").mkdir()
+    tool = tmp_path / "scripts" / "uv"
+    tool.write_text(
+        f"#!/bin/sh\necho {shlex.quote(printed)}\necho {shlex.quote(failed)} >&2\nexit {code}\n"
+    )
+    tool.chmod(0o755)
+    module = audit()
+    monkeypatch.setattr(module, "ROOT", tmp_path)
+    assert module.main() == int(not passes)
+    said = capsys.readouterr()
+    assert ("were not looked up" in said.err) == (code == 2 and passes)
+    assert printed in said.out
 
 
 @pytest.mark.parametrize(
