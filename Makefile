@@ -119,11 +119,12 @@ format: $(SYNCED) ## Format, and fix what can be fixed
 	$(BIN)/ruff check --fix .
 
 .PHONY: generate
-generate: $(SYNCED) ## Write anew what is made of contracts, mappings and tests: three pages, dbt's properties
+generate: $(SYNCED) ## Write anew what is made of contracts, mappings and tests: four pages, dbt's properties
 	@$(BIN)/python -m customer360.contracts.documentation docs/data-model.md
 	@$(BIN)/python -m customer360.sources.mapping_docs
 	@$(BIN)/python -m customer360.serving.dbt_properties
 	@$(BIN)/python -m customer360_tests.bad_input.page
+	@$(BIN)/python -m customer360_tests.faults.page
 
 .PHONY: bench
 bench: setup ## Measure against DuckDB on the same files; ARGS="--help" for its options

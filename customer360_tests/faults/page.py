@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 
+from customer360_tests.deployments import PROJECT
 from customer360_tests.faults.faults import KILLED, WENT_ON, Result
+from customer360_tests.faults.results import RESULTS, read, versions
 
+PAGE = PROJECT / "docs" / "reliability.md"
 LEAST_FAULTS, LEAST_KINDS, LEAST_KILLS = 200, 15, 60
 """What a whole run must have done: fewer, and the machine could not do what the page claims."""
 
@@ -47,22 +51,29 @@ def shortcomings(results: Sequence[Result]) -> list[str]:
     return [*few, *lost]
 
 
+def page_of(file: Path) -> str:
+    """The page of all results in a file."""
+    came = dict(read(file))
+    happened = [result for result in came.values() if result is not None]
+    return page(happened, [name for name, it in came.items() if it is None], versions(file))
+
+
 def page(
     results: Sequence[Result],
     absent: Sequence[str] = (),
-    versions: Mapping[str, int] = MappingProxyType({}),
+    put_to: Mapping[str, int] = MappingProxyType({}),
 ) -> str:
     """The page, as Markdown.
 
     Args:
         results: Of the faults that happened.
         absent: Names of those that did not.
-        versions: How many of them were put to each version of the code.
+        put_to: How many of them were put to each version of the code.
     """
     kinds = list(dict.fromkeys(each.kind for each in results))
     rows = [_row(kind, [each for each in results if each.kind == kind]) for kind in kinds]
     rows.append(_row(f"**{len(kinds)} kinds**", results))
-    parts = (_where(results), _of_versions(versions), _absent(absent), _said(results))
+    parts = (_where(results), _of_versions(put_to), _absent(absent), _said(results))
     return _INTRO + "\n".join(rows) + "\n" + "".join(parts)
 
 
@@ -86,8 +97,8 @@ def _where(results: Sequence[Result]) -> str:
     return f"\nWhere: {counted}.\n"
 
 
-def _of_versions(versions: Mapping[str, int]) -> str:
-    counted = ", ".join(f"{count} to `{version}`" for version, count in versions.items())
+def _of_versions(put_to: Mapping[str, int]) -> str:
+    counted = ", ".join(f"{count} to `{version}`" for version, count in put_to.items())
     return f"\nBy the commit they were put to: {counted}.\n" if counted else ""
 
 
@@ -115,3 +126,7 @@ def _said(results: Sequence[Result]) -> str:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("<", "&lt;")
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page_of(RESULTS), encoding="utf-8")

@@ -12,7 +12,8 @@ from customer360.table_names import CUSTOMER_DAYS
 from customer360_tests.faults import deliveries, kills, storage, together
 from customer360_tests.faults.company import LOAD, Company, Difference, do_here
 from customer360_tests.faults.faults import Fault, Result, survive
-from customer360_tests.faults.page import page
+from customer360_tests.faults.page import PAGE, page, page_of
+from customer360_tests.faults.results import RESULTS
 
 pytestmark = pytest.mark.integration
 
@@ -78,6 +79,10 @@ def test_the_page_counts_what_was_lost() -> None:
     assert "By the commit they were put to: 3 to `abc1234`, 1 to `def5678`." in text
     assert "1 more did not happen" in text
     assert "| file empty | files: orders.csv is empty |" in text
+
+
+def test_the_page_is_of_the_results() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page_of(RESULTS), "run `make generate`"
 
 
 def _faults(company: Company) -> Iterator[Fault]:
