@@ -348,6 +348,32 @@ def test_the_same_training_again_leaves_one_version(gated: Tracking) -> None:
     assert (found.version, found.status) == ("3", "trained")
 
 
+@pytest.mark.parametrize("step", ["log_text", "set_registered_model_alias", "update_model_version"])
+def test_a_training_that_was_killed_once_it_had_registered_is_completed_by_the_next(
+    tracking: Tracking, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    training = lifetime_value_training()
+    with connected(tracking) as mlflow, monkeypatch.context() as patched:
+        patched.setattr(mlflow.MlflowClient, step, killed)
+        with pytest.raises(KeyboardInterrupt):
+            log_training(LIFETIME_VALUE, training, tracking, GATE)
+    # Who looks at the models meanwhile is not in want of a card.
+    assert len(exhibited_models(tracking)) == (step == "update_model_version")
+
+    again = log_training(LIFETIME_VALUE, training, tracking, GATE)
+    assert (again.version, again.verdict.promoted) == ("1", True)
+    assert again.card.startswith("# ")
+    (shown,) = exhibited_models(tracking)
+    assert (shown.is_champion, shown.card) == (True, again.card)
+    with connected(tracking) as mlflow:
+        version = mlflow.MlflowClient().get_model_version(LIFETIME_VALUE.registered, "1")
+    assert version.description
+    assert list(version.aliases) == ["champion"]
+
+
 def test_roll_back_and_promote_by_hand(gated: Tracking) -> None:
     assert rollback(LIFETIME_VALUE, gated) == ("1", "3")
     assert load_champion(LIFETIME_VALUE, gated).version == "1"

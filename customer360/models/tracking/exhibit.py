@@ -18,7 +18,7 @@ from customer360.models.tracking.connection import (
     experiment_of,
     registered,
 )
-from customer360.models.tracking.log import CARD, PLOTS
+from customer360.models.tracking.log import CARD, PLOTS, is_complete
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class ExhibitedModel:
 
 
 def exhibited_models(tracking: Tracking) -> list[ExhibitedModel]:
-    """All registered versions of all models.
+    """All registered versions of all models, but for those whose training was killed.
 
     Raises:
         TrackingError: The database or server does not answer.
@@ -66,7 +66,8 @@ def exhibited_models(tracking: Tracking) -> list[ExhibitedModel]:
             champion = registered(mlflow, spec.registered, CHAMPION)
             for version in client.search_model_versions(f"name='{spec.registered}'"):
                 is_champion = champion is not None and str(champion.version) == str(version.version)
-                exhibited.append(_exhibit_of(mlflow, spec.name, version, is_champion))
+                if is_champion or is_complete(version):
+                    exhibited.append(_exhibit_of(mlflow, spec.name, version, is_champion))
         return exhibited
 
 

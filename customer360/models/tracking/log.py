@@ -97,7 +97,7 @@ def log_training(
     hash of its feature schema, the version of the code, its status and notes, and its model card.
     A fallback is registered too: it is what scores then, and says so. A training that came to the
     very model that is champion already is not logged again, so running a day twice leaves one
-    version.
+    version; where one was killed after it had registered its model, that is completed.
 
     Args:
         spec: The model.
@@ -116,10 +116,6 @@ def log_training(
     with connected(tracking) as mlflow:
         experiment_id = experiment_of(mlflow, tracking)
         champion = registered(mlflow, name, CHAMPION)
-        for version in mlflow.MlflowClient().search_model_versions(f"name='{name}'"):
-            if version.tags.get(_FINGERPRINT) == fingerprint:
-                same = _same(version, champion)
-                return _logged_as(mlflow, name, version, experiment_id, tracking, same)
         origin = {f"delta_version/{t}": v for t, v in (table_versions or {}).items()}
         facts = {
             "status": training.status,
@@ -128,6 +124,13 @@ def log_training(
             "code_version": code_version(),
             **({"feature_schema": schema.hash} if schema else {}),
         }
+        for version in mlflow.MlflowClient().search_model_versions(f"name='{name}'"):
+            if version.tags.get(_FINGERPRINT) == fingerprint:
+                verdict = _same(version, champion)
+                if not is_complete(version):
+                    verdict = verdict if verdict.promoted else _verdict(training, gate, champion)
+                    _complete(mlflow, spec, training, version, verdict, {**facts, **origin})
+                return _logged_as(mlflow, name, version, experiment_id, tracking, verdict)
         label = f"{spec.name} {training.as_of}"
         close_dead(mlflow, experiment_id)
         with mlflow.start_run(experiment_id=experiment_id, run_name=label, tags=process_tag()):
@@ -139,7 +142,6 @@ def log_training(
             form = spec.form(training)
             logged = store(mlflow, form, schema)
         verdict = _verdict(training, gate, champion)
-        client = mlflow.MlflowClient()
         version_tags = facts | {
             _FINGERPRINT: fingerprint,
             DIGESTS: digests_of(form),
@@ -154,12 +156,30 @@ def log_training(
         # MLflow prints "Successfully registered" to stderr, which is for errors here.
         with contextlib.redirect_stderr(io.StringIO()):
             new = mlflow.register_model(logged.model_uri, name, tags=version_tags)
-        card = model_card(spec, training, str(new.version), verdict, {**facts, **origin})
-        client.log_text(new.run_id, card, CARD)
-        client.update_model_version(name, new.version, description=_description(card))
-        alias = CHAMPION if verdict.promoted else CHALLENGER
-        client.set_registered_model_alias(name, alias, new.version)
+        _complete(mlflow, spec, training, new, verdict, {**facts, **origin})
         return _logged_as(mlflow, name, new, experiment_id, tracking, verdict)
+
+
+def is_complete(version: Any) -> bool:
+    """Whether the training of a registered version came to its end: the description comes last."""
+    return bool(version.description)
+
+
+def _complete(
+    mlflow: ModuleType,
+    spec: ModelSpec[Any],
+    training: Training[Any],
+    version: Any,
+    verdict: Verdict,
+    facts: Mapping[str, Any],
+) -> None:
+    """Give a registered version its card and its alias."""
+    client = mlflow.MlflowClient()
+    card = model_card(spec, training, str(version.version), verdict, facts)
+    client.log_text(version.run_id, card, CARD)
+    alias = CHAMPION if verdict.promoted else CHALLENGER
+    client.set_registered_model_alias(spec.registered, alias, version.version)
+    client.update_model_version(spec.registered, version.version, description=_description(card))
 
 
 def _description(card: str) -> str:
