@@ -21,7 +21,7 @@ from rich.console import Console
 from customer360.lakehouse.session import spark_session
 from customer360.settings import load_settings
 from customer360_tests.deployments import PROJECT
-from customer360_tests.faults import clocks, deliveries, kills, services, storage, together
+from customer360_tests.faults import clocks, deliveries, kills, places, services, storage, together
 from customer360_tests.faults.company import Company
 from customer360_tests.faults.faults import Fault, survive
 from customer360_tests.faults.page import PAGE, page_of, shortcomings
@@ -46,6 +46,7 @@ def faults(company: Company, disk: Path | None) -> Iterator[Fault]:
         services.postgres,
         clocks.all_kinds,
         together.all_kinds,
+        places.all_kinds,
     ):
         yield from kind(company)
     yield from storage.full_disk(disk)

@@ -17,11 +17,12 @@ LEAST_FAULTS, LEAST_KINDS, LEAST_KILLS = 200, 15, 60
 _INTRO = """# Reliability
 
 What a bad night costs: nothing, if what was broken is run again. Each fault below was put to a step
-of a company with two sources, one of files of a shop and one synthetic: a first load, a night, the
-weekly upkeep, an erasure, training, scoring, publishing. Then the step was run again and compared
-with one that nobody disturbed: every row of every table and campaign list, after publishing also of
-the warehouse and its marts; net revenue to the cent; and `customer360 reconcile` without a
-difference. What says when, or by which run, a row was made is left out.
+of a company with two sources, one of files of a shop and one synthetic, such as a first load or a
+night; below the table stand all. Then the step was run again and compared with one that nobody
+disturbed: every row of every table and campaign list, after what publishes also of the warehouse,
+its marts and who was contacted; which models score; net revenue to the cent; and
+`customer360 reconcile` without a difference. What says when, or by which run, a row was made is
+left out.
 
 `make faults` breaks the runs and writes this page; it takes hours, goes on where it was stopped,
 and fails where a row or a cent is lost, or where fewer than 200 faults of 15 kinds and 60 kills

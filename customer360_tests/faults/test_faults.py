@@ -9,11 +9,12 @@ from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
 from customer360.table_names import CUSTOMER_DAYS
-from customer360_tests.faults import deliveries, kills, storage, together
+from customer360_tests.faults import deliveries, kills, places, storage, together
 from customer360_tests.faults.company import LOAD, Company, Difference, do_here
 from customer360_tests.faults.faults import Fault, Result, survive
 from customer360_tests.faults.page import PAGE, page, page_of
 from customer360_tests.faults.results import RESULTS
+from customer360_tests.faults.victim import Accident, found
 
 pytestmark = pytest.mark.integration
 
@@ -59,6 +60,21 @@ def test_what_compares_sees_one_row_that_is_lost(company: Company) -> None:
     lost = company.difference(settings, LOAD)
     assert (lost.rows, lost.cents) == (1, int(row["net_revenue"] * 100))
     assert lost.tables[0] == CUSTOMER_DAYS
+
+
+@pytest.mark.parametrize(
+    "accident",
+    [each for places_of in places.PLACES.values() for each in places_of.values()],
+    ids=lambda each: f"{each.moment} {each.call}",
+)
+def test_the_place_of_a_kill_is_there(accident: Accident) -> None:
+    holder, name = found(accident.call)
+    assert callable(getattr(holder, name))
+
+
+def test_no_two_faults_have_one_name(company: Company) -> None:
+    named = [each.name for each in (*_faults(company), *places.all_kinds(company))]
+    assert len(set(named)) == len(named)
 
 
 def test_the_page_counts_what_was_lost() -> None:
