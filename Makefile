@@ -108,10 +108,7 @@ audit: $(SYNCED) ## Known vulnerabilities of the packages, and that the lock bin
 
 .PHONY: sbom
 sbom: $(SYNCED) ## The list of all packages that are installed with ours (CycloneDX), into dist/
-	@mkdir -p dist
-	@scripts/uv export --frozen --no-dev --quiet --preview-features sbom-export \
-		--format cyclonedx1.5 --output-file dist/customer360.cdx.json
-	@echo dist/customer360.cdx.json
+	@$(BIN)/python scripts/sbom.py dist/customer360.cdx.json
 
 .PHONY: format
 format: $(SYNCED) ## Format, and fix what can be fixed

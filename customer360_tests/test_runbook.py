@@ -28,6 +28,9 @@ DAY = "2024-03-30"
 """The as-of date of the demo."""
 
 _RANGE = "test_cli.py::test_a_range_and_as_of_dates"
+_SERVERS = (
+    "test_stopping.py::test_a_server_listens_to_this_machine_alone_and_sigterm_ends_all_it_started"
+)
 _COMMANDS = "orchestration/test_commands.py"
 _SNAPSHOTS = "test_materialize_days_run_the_nightly_job_and_materialize_snapshots"
 ELSEWHERE = {
@@ -43,8 +46,8 @@ ELSEWHERE = {
     "customer360 quarantine replay --edits mine.csv --by 'Ana Sousa'": (
         "test_quarantine_command.py::test_rows_are_listed_shown_edited_and_replayed"
     ),
-    "customer360 dev": "test_stopping.py::test_sigterm_ends_a_server_with_all_it_started",
-    "customer360 dashboard": "test_stopping.py::test_sigterm_ends_a_server_with_all_it_started",
+    "customer360 dev": _SERVERS,
+    "customer360 dashboard": _SERVERS,
     "dagster-webserver": "browser/lineage.py::webserver",
     "dagster-daemon run": f"{_COMMANDS}::daemon",
     "dagster asset materialize": f"{_COMMANDS}::{_SNAPSHOTS}",

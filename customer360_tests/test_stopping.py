@@ -11,7 +11,9 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from ipaddress import ip_address
 from pathlib import Path
+from typing import TypeVar
 
 import dagster as dg
 import psutil
@@ -26,6 +28,8 @@ from customer360_tests.deployments import PROJECT
 
 pytestmark = pytest.mark.integration
 
+T = TypeVar("T")
+
 MARK = "CUSTOMER360_TEST_STARTED_BY"
 # Java's own word on a module that Spark asks for.
 JAVA_SAYS = "WARNING: Using incubator modules"
@@ -39,16 +43,30 @@ class Started:
     out: Path
     err: Path
 
-    def family(self) -> list[str]:
-        """What runs of all that it started, itself among them, wherever it was moved to."""
+    def each(self, ask: Callable[[psutil.Process], T]) -> list[T]:
+        """The answers of all that it started, itself among them, wherever it was moved to."""
         found = []
         for process in psutil.process_iter():
             try:
                 if process.environ().get(MARK) == str(self.out):
-                    found.append(" ".join(process.cmdline()))
+                    found.append(ask(process))
             except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
                 continue
         return found
+
+    def family(self) -> list[str]:
+        """What runs of all that it started."""
+        return self.each(lambda process: " ".join(process.cmdline()))
+
+    def listens(self) -> list[tuple[str, int]]:
+        """Addresses and ports at which any of them takes connections."""
+        return [
+            (socket_.laddr.ip, socket_.laddr.port)
+            for sockets in self.each(lambda process: process.net_connections("inet"))
+            for socket_ in sockets
+            if socket_.status == psutil.CONN_LISTEN
+            or (socket_.type is socket.SOCK_DGRAM and socket_.laddr and not socket_.raddr)
+        ]
 
     def until(self, happened: Callable[[], bool], seconds: float = 240) -> None:
         end = time.monotonic() + seconds
@@ -217,7 +235,7 @@ def test_what_a_server_leaves_behind_ends_too(
 
 
 @pytest.mark.parametrize("server", ["dev", "dashboard"])
-def test_sigterm_ends_a_server_with_all_it_started(
+def test_a_server_listens_to_this_machine_alone_and_sigterm_ends_all_it_started(
     start: Callable[..., Started], tmp_path: Path, server: str
 ) -> None:
     port = free_port()
@@ -230,6 +248,9 @@ def test_sigterm_ends_a_server_with_all_it_started(
 
     serving.until(answers)
     assert len(serving.family()) > 1
+    heard = serving.listens()
+    assert ("127.0.0.1", port) in heard
+    assert all(ip_address(address).is_loopback for address, _ in heard), heard
     serving.process.terminate()
     assert serving.process.wait(60) == 0
     assert serving.family() == []

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from customer360.errors import EnvironmentError360
+from customer360.lakehouse import jars
 from customer360_tests.deployments import PROJECT
 
 LOCK = PROJECT / "uv.lock"
@@ -120,3 +122,36 @@ def test_a_release_has_a_list_of_its_packages() -> None:
     names = {component["name"] for component in listed["components"]}
     assert {"dagster", "pyspark", "mlflow", "psycopg"} <= names
     assert not {"pytest", "ruff", "aiosmtpd"} & names
+    digests = {
+        f"{each['name']}-{each['version']}.jar": each["hashes"][0]["content"]
+        for each in listed["components"]
+        if each.get("purl", "").startswith("pkg:maven/")
+    }
+    assert digests == jars.SHA256
+    (ours,) = [each for each in listed["dependencies"] if "customer360" in each["ref"]]
+    assert {each["ref"] for each in listed["dependencies"]} >= set(ours["dependsOn"])
+
+
+def test_the_jars_of_the_pinned_versions_have_a_digest() -> None:
+    assert {path.name for path in jars.jar_paths()} == set(jars.SHA256)
+    jars.resolve()  # those of this machine are the pinned ones
+
+
+def test_a_jar_that_is_another_is_refused_before_java_sees_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in jars.jar_paths(tmp_path / "there"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"another")
+    with pytest.raises(EnvironmentError360, match=r"delta-spark.*: expected the SHA-256 .*, found"):
+        jars.resolve(tmp_path / "there")
+
+    def downloaded(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        for path in jars.jar_paths(Path(command[3])):
+            path.write_bytes(b"another")
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(subprocess, "run", downloaded)
+    with pytest.raises(EnvironmentError360, match="expected the SHA-256"):
+        jars.resolve(tmp_path / "fetched")
+    assert not jars.present(tmp_path / "fetched")
