@@ -11,9 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
-from ipaddress import ip_address
 from pathlib import Path
-from typing import TypeVar
 
 import dagster as dg
 import psutil
@@ -25,10 +23,9 @@ from customer360.settings import load_settings
 from customer360.sources.synthetic import DefectRates, generate
 from customer360_tests.browser.lineage import free_port
 from customer360_tests.deployments import PROJECT
+from customer360_tests.sockets import beyond_this_machine, listens
 
 pytestmark = pytest.mark.integration
-
-T = TypeVar("T")
 
 MARK = "CUSTOMER360_TEST_STARTED_BY"
 # Java's own word on a module that Spark asks for.
@@ -43,30 +40,16 @@ class Started:
     out: Path
     err: Path
 
-    def each(self, ask: Callable[[psutil.Process], T]) -> list[T]:
-        """The answers of all that it started, itself among them, wherever it was moved to."""
-        found = []
+    def family(self) -> dict[psutil.Process, str]:
+        """What runs of all that it started, itself among them, wherever it was moved to."""
+        found = {}
         for process in psutil.process_iter():
             try:
                 if process.environ().get(MARK) == str(self.out):
-                    found.append(ask(process))
+                    found[process] = " ".join(process.cmdline())
             except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
                 continue
         return found
-
-    def family(self) -> list[str]:
-        """What runs of all that it started."""
-        return self.each(lambda process: " ".join(process.cmdline()))
-
-    def listens(self) -> list[tuple[str, int]]:
-        """Addresses and ports at which any of them takes connections."""
-        return [
-            (socket_.laddr.ip, socket_.laddr.port)
-            for sockets in self.each(lambda process: process.net_connections("inet"))
-            for socket_ in sockets
-            if socket_.status == psutil.CONN_LISTEN
-            or (socket_.type is socket.SOCK_DGRAM and socket_.laddr and not socket_.raddr)
-        ]
 
     def until(self, happened: Callable[[], bool], seconds: float = 240) -> None:
         end = time.monotonic() + seconds
@@ -165,7 +148,7 @@ def test_a_run_ends_in_one_line(
     (line,) = run.said
     assert line.startswith(f"stopped by {by}; nothing needs to be cleaned up, it can be run again:")
     assert line.endswith(f"customer360 run --steps etl --home {home}")
-    assert run.family() == []
+    assert run.family() == {}
     with writing(home, "the test"), open_instance(load_settings(home)) as instance:
         (noted,) = instance.get_runs()
         assert noted.status is dg.DagsterRunStatus.FAILURE
@@ -230,7 +213,7 @@ def test_what_a_server_leaves_behind_ends_too(
     assert len(serving.family()) == 3
     serving.process.send_signal(how)
     assert serving.process.wait(30) == 0
-    assert serving.family() == []
+    assert serving.family() == {}
     assert serving.out.read_text() == "ready\ntold None\n"
 
 
@@ -248,11 +231,11 @@ def test_a_server_listens_to_this_machine_alone_and_sigterm_ends_all_it_started(
 
     serving.until(answers)
     assert len(serving.family()) > 1
-    heard = serving.listens()
-    assert ("127.0.0.1", port) in heard
-    assert all(ip_address(address).is_loopback for address, _ in heard), heard
+    where = listens(serving.family())
+    assert ("127.0.0.1", port) in where
+    assert beyond_this_machine(where) == []
     serving.process.terminate()
     assert serving.process.wait(60) == 0
-    assert serving.family() == []
+    assert serving.family() == {}
     assert not answers()
     assert "Traceback" not in serving.err.read_text()
