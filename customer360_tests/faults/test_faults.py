@@ -32,11 +32,12 @@ def company(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> It
     ("kind", "where"),
     [
         ("SIGKILL in a commit", "silver/transactions"),
-        ("SIGKILL after a commit", "bronze/shop_orders"),
         ("I/O error after a commit", "quarantine/transactions"),
-        ("file truncated", "CSV in gzip"),
         ("file vanishes while it is read", "CSV"),
-        ("two commands at once", "the same days"),
+        # A minute or two each. What of them a user sees, `bad_input` and test_home_lock.py see too.
+        pytest.param("SIGKILL after a commit", "bronze/shop_orders", marks=pytest.mark.whole),
+        pytest.param("file truncated", "CSV in gzip", marks=pytest.mark.whole),
+        pytest.param("two commands at once", "the same days", marks=pytest.mark.whole),
     ],
 )
 def test_a_broken_run_that_is_run_again_is_as_if_it_had_not_been(
