@@ -71,6 +71,9 @@ _OF_RUNS = ("publications", "runs")
 _LEAVING, _NEW_SECRET = "leaving.txt", "new-secret.txt"
 """In a home: who is to be forgotten, and what keys are to be made with instead."""
 
+_CALLED = "at_risk_valuable"
+"""The list of which some are marked as contacted."""
+
 _BACKUP, _SECRETS, _RESTORED = "backup", "backup-secrets.json", "restored"
 """Beside a home: its backup, that one's secrets, and the home that is made of them."""
 
@@ -394,11 +397,11 @@ def _empty(home: Path) -> None:
 
 def mark_contacts(settings: Settings) -> None:
     """Mark some of a list as contacted; the first of them will be among those who leave."""
-    with (settings.exports_dir / str(LAST) / "whales.csv").open(encoding="utf-8") as file:
+    with (settings.exports_dir / str(LAST) / f"{_CALLED}.csv").open(encoding="utf-8") as file:
         keys = [row["customer_key"] for row in csv.DictReader(file)][:6]
     reader = open_warehouse(settings).reader
     chance = random.Random(1)
-    mark(reader, "whales", LAST, keys, control_share=0.5, pause_days=30, chance=chance)
+    mark(reader, _CALLED, LAST, keys, control_share=0.5, pause_days=30, chance=chance)
     write_whole(settings.home / _LEAVING, f"{keys[0]}\nc0001@example.com\n")
 
 
