@@ -108,10 +108,7 @@ audit: $(SYNCED) ## Known vulnerabilities of the packages, and that the lock bin
 
 .PHONY: sbom
 sbom: $(SYNCED) ## The list of all packages that are installed with ours (CycloneDX), into dist/
-	@mkdir -p dist
-	@scripts/uv export --frozen --no-dev --quiet --preview-features sbom-export \
-		--format cyclonedx1.5 --output-file dist/customer360.cdx.json
-	@echo dist/customer360.cdx.json
+	@$(BIN)/python scripts/sbom.py dist/customer360.cdx.json
 
 .PHONY: format
 format: $(SYNCED) ## Format, and fix what can be fixed
@@ -119,11 +116,12 @@ format: $(SYNCED) ## Format, and fix what can be fixed
 	$(BIN)/ruff check --fix .
 
 .PHONY: generate
-generate: $(SYNCED) ## Write anew what is made of contracts, mappings and tests: three pages, dbt's properties
+generate: $(SYNCED) ## Write anew what is made of contracts, mappings and tests: four pages, dbt's properties
 	@$(BIN)/python -m customer360.contracts.documentation docs/data-model.md
 	@$(BIN)/python -m customer360.sources.mapping_docs
 	@$(BIN)/python -m customer360.serving.dbt_properties
 	@$(BIN)/python -m customer360_tests.bad_input.page
+	@$(BIN)/python -m customer360_tests.faults.page
 
 .PHONY: bench
 bench: setup ## Measure against DuckDB on the same files; ARGS="--help" for its options

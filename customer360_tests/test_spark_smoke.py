@@ -7,6 +7,7 @@ import sys
 from datetime import date
 from pathlib import Path
 
+import psutil
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
@@ -18,6 +19,16 @@ from customer360.lakehouse.session import open_session, session_config, spark_se
 from customer360.lakehouse.tables import Lakehouse
 from customer360.orchestration.resources import SparkResource
 from customer360.settings import load_settings
+from customer360_tests.sockets import beyond_this_machine, listens
+
+
+def test_spark_listens_to_this_machine_alone(spark: SparkSession) -> None:
+    spark.range(1).collect()
+    own = psutil.Process()
+    java = [each for each in own.children(recursive=True) if each.name() == "java"]
+    where = listens([own, *java])
+    assert where
+    assert beyond_this_machine(where) == []
 
 
 def test_spark_smoke(spark: SparkSession, lakehouse: Lakehouse) -> None:

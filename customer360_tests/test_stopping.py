@@ -23,6 +23,7 @@ from customer360.settings import load_settings
 from customer360.sources.synthetic import DefectRates, generate
 from customer360_tests.browser.lineage import free_port
 from customer360_tests.deployments import PROJECT
+from customer360_tests.sockets import beyond_this_machine, listens
 
 pytestmark = pytest.mark.integration
 
@@ -39,13 +40,13 @@ class Started:
     out: Path
     err: Path
 
-    def family(self) -> list[str]:
+    def family(self) -> dict[psutil.Process, str]:
         """What runs of all that it started, itself among them, wherever it was moved to."""
-        found = []
+        found = {}
         for process in psutil.process_iter():
             try:
                 if process.environ().get(MARK) == str(self.out):
-                    found.append(" ".join(process.cmdline()))
+                    found[process] = " ".join(process.cmdline())
             except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
                 continue
         return found
@@ -147,7 +148,7 @@ def test_a_run_ends_in_one_line(
     (line,) = run.said
     assert line.startswith(f"stopped by {by}; nothing needs to be cleaned up, it can be run again:")
     assert line.endswith(f"customer360 run --steps etl --home {home}")
-    assert run.family() == []
+    assert run.family() == {}
     with writing(home, "the test"), open_instance(load_settings(home)) as instance:
         (noted,) = instance.get_runs()
         assert noted.status is dg.DagsterRunStatus.FAILURE
@@ -212,12 +213,12 @@ def test_what_a_server_leaves_behind_ends_too(
     assert len(serving.family()) == 3
     serving.process.send_signal(how)
     assert serving.process.wait(30) == 0
-    assert serving.family() == []
+    assert serving.family() == {}
     assert serving.out.read_text() == "ready\ntold None\n"
 
 
 @pytest.mark.parametrize("server", ["dev", "dashboard"])
-def test_sigterm_ends_a_server_with_all_it_started(
+def test_a_server_listens_to_this_machine_alone_and_sigterm_ends_all_it_started(
     start: Callable[..., Started], tmp_path: Path, server: str
 ) -> None:
     port = free_port()
@@ -230,8 +231,11 @@ def test_sigterm_ends_a_server_with_all_it_started(
 
     serving.until(answers)
     assert len(serving.family()) > 1
+    where = listens(serving.family())
+    assert ("127.0.0.1", port) in where
+    assert beyond_this_machine(where) == []
     serving.process.terminate()
     assert serving.process.wait(60) == 0
-    assert serving.family() == []
+    assert serving.family() == {}
     assert not answers()
     assert "Traceback" not in serving.err.read_text()

@@ -5,11 +5,14 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from customer360.errors import EnvironmentError360
+from customer360.lakehouse import jars
 from customer360_tests.deployments import PROJECT
 
 LOCK = PROJECT / "uv.lock"
@@ -43,6 +46,59 @@ def test_a_package_that_the_lock_does_not_bind_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("code", "printed", "failed", "passes"),
+    [
+        pytest.param(0, "Found no known vulnerabilities", "", True, id="nothing known"),
+        pytest.param(
+            1,
+            "urllib3 1.0: a connection that timed out is used again",
+            "error sending request for url (https://api.osv.dev/: of the advisory's words",
+            False,
+            id="an advisory that speaks of connections",
+        ),
+        pytest.param(
+            2,
+            "",
+            "error: Request failed after 3 retries\n"
+            "  cause: error sending request for url (https://api.osv.dev/v1/querybatch)\n"
+            "  cause: dns error",
+            True,
+            id="no network",
+        ),
+        pytest.param(
+            2,
+            "",
+            "error: failed to connect the packages of `uv.lock`",
+            False,
+            id="another failure",
+        ),
+    ],
+)
+def test_only_an_answer_that_did_not_come_excuses_from_looking_up(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    code: int,
+    printed: str,
+    failed: str,
+    passes: bool,
+) -> None:
+    (tmp_path / "uv.lock").write_text("package = []\n")
+    (tmp_path / "scripts").mkdir()
+    tool = tmp_path / "scripts" / "uv"
+    tool.write_text(
+        f"#!/bin/sh\necho {shlex.quote(printed)}\necho {shlex.quote(failed)} >&2\nexit {code}\n"
+    )
+    tool.chmod(0o755)
+    module = audit()
+    monkeypatch.setattr(module, "ROOT", tmp_path)
+    assert module.main() == int(not passes)
+    said = capsys.readouterr()
+    assert ("were not looked up" in said.err) == (code == 2 and passes)
+    assert printed in said.out
+
+
+@pytest.mark.parametrize(
     "workflow",
     sorted((PROJECT / ".github" / "workflows").glob("*.yml")),
     ids=lambda file: file.stem,
@@ -66,3 +122,36 @@ def test_a_release_has_a_list_of_its_packages() -> None:
     names = {component["name"] for component in listed["components"]}
     assert {"dagster", "pyspark", "mlflow", "psycopg"} <= names
     assert not {"pytest", "ruff", "aiosmtpd"} & names
+    digests = {
+        f"{each['name']}-{each['version']}.jar": each["hashes"][0]["content"]
+        for each in listed["components"]
+        if each.get("purl", "").startswith("pkg:maven/")
+    }
+    assert digests == jars.SHA256
+    (ours,) = [each for each in listed["dependencies"] if "customer360" in each["ref"]]
+    assert {each["ref"] for each in listed["dependencies"]} >= set(ours["dependsOn"])
+
+
+def test_the_jars_of_the_pinned_versions_have_a_digest() -> None:
+    assert {path.name for path in jars.jar_paths()} == set(jars.SHA256)
+    jars.resolve()  # those of this machine are the pinned ones
+
+
+def test_a_jar_that_is_another_is_refused_before_java_sees_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in jars.jar_paths(tmp_path / "there"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"another")
+    with pytest.raises(EnvironmentError360, match=r"delta-spark.*: expected the SHA-256 .*, found"):
+        jars.resolve(tmp_path / "there")
+
+    def downloaded(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        for path in jars.jar_paths(Path(command[3])):
+            path.write_bytes(b"another")
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(subprocess, "run", downloaded)
+    with pytest.raises(EnvironmentError360, match="expected the SHA-256"):
+        jars.resolve(tmp_path / "fetched")
+    assert not jars.present(tmp_path / "fetched")

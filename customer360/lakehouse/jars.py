@@ -9,6 +9,7 @@ Run ``python -m customer360.lakehouse.jars`` to resolve them.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -33,6 +34,15 @@ _IN_PYSPARK = ",".join(
         "org.apache.parquet:*",
     ]
 )
+
+
+SHA256 = {
+    "delta-spark_4.1_2.13-4.4.0.jar": (
+        "75a9400986853c061f5109f012547de2545a5759e5e752e5ef633dabe16a4f10"
+    ),
+    "delta-storage-4.4.0.jar": "c46735481fa8e326b0957be02b4420cbcab4b325bb08009b7f2045a95133f1cc",
+}
+"""Of the jars of the versions that are pinned, by file; Java runs what is in them."""
 
 
 def delta_version() -> str:
@@ -103,10 +113,13 @@ def resolve(folder: Path | None = None) -> tuple[Path, ...]:
     """Download the jars unless they are there, and return their paths.
 
     Raises:
-        EnvironmentError360: No network, no Java, or a version that does not exist.
+        EnvironmentError360: No network, no Java, a version that does not exist, or a jar that is
+            not the one that is pinned.
     """
     folder = folder or default_folder()
     if present(folder):
+        for path in jar_paths(folder):
+            _compare(path, path.name)
         return jar_paths(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
@@ -125,8 +138,21 @@ def resolve(folder: Path | None = None) -> tuple[Path, ...]:
                 )
             part = target.with_suffix(".part")
             shutil.copyfile(downloaded[0], part)
+            _compare(part, target.name)
             part.replace(target)
     return jar_paths(folder)
+
+
+def _compare(path: Path, name: str) -> None:
+    """Refuse a jar that is not the pinned one of that name."""
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    expected = SHA256.get(name, "of a version that is pinned")
+    if found != expected:
+        raise EnvironmentError360(
+            f"{path}: expected the SHA-256 {expected}, found {found}: delete it, find out who "
+            "served it, and run `make setup` again"
+        )
 
 
 def _reason(log: str) -> str:
@@ -186,7 +212,7 @@ def main() -> int:
             print(f"Delta {delta_version()} jars: {default_folder()}")
         else:
             print(f"Delta {delta_version()} jars: resolving, once")
-            resolve()
+        resolve()
         if not archive_path().exists():
             print("Class-data archive for faster starts: writing, once")
             archive_classes()

@@ -6,14 +6,11 @@ and the next time goes on after it. ``make faults ARGS=--anew`` begins again.
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict
 from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated
@@ -23,15 +20,15 @@ from rich.console import Console
 
 from customer360.lakehouse.session import spark_session
 from customer360.settings import load_settings
-from customer360_tests.faults import clocks, deliveries, kills, services, storage, together
-from customer360_tests.faults.company import Company, Difference
-from customer360_tests.faults.faults import Fault, Result, survive
-from customer360_tests.faults.page import page, shortcomings
+from customer360_tests.deployments import PROJECT
+from customer360_tests.faults import clocks, deliveries, kills, places, services, storage, together
+from customer360_tests.faults.company import Company
+from customer360_tests.faults.faults import Fault, survive
+from customer360_tests.faults.page import PAGE, page_of, shortcomings
+from customer360_tests.faults.results import RESULTS, names, note, read
 from customer360_tests.session import TINY
 
 _CUSTOMERS = 400
-RESULTS = Path(__file__).with_name("results.jsonl")
-_PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
 
 
 def faults(company: Company, disk: Path | None) -> Iterator[Fault]:
@@ -49,6 +46,7 @@ def faults(company: Company, disk: Path | None) -> Iterator[Fault]:
         services.postgres,
         clocks.all_kinds,
         together.all_kinds,
+        places.all_kinds,
     ):
         yield from kind(company)
     yield from storage.full_disk(disk)
@@ -74,12 +72,10 @@ def main(
             failed = [process.wait() for process in started]
             if any(failed):
                 raise typer.Exit(1)
-            read = dict(_read(file))
-            found = [result for result in read.values() if result is not None]
+            found = [result for _, result in read(file) if result is not None]
             wrong = [result.kind for result in found if not result.survived]
             if not only and not each:
-                absent = [name for name, result in read.items() if result is None]
-                _PAGE.write_text(page(found, absent, _versions(file)), encoding="utf-8")
+                PAGE.write_text(page_of(file), encoding="utf-8")
                 wrong = shortcomings(found)
             for each_wrong in wrong:
                 Console().print(each_wrong, markup=False)
@@ -107,7 +103,7 @@ def _worker(part: int, workers: int, only: str, each: int, file: Path) -> subpro
 
 def _work(folder: Path, file: Path, only: str, each: int, part: int, workers: int) -> None:
     console, version = Console(), _version()
-    done = {json.loads(line)["name"] for line in _lines(file)}
+    done = names(file)
     company = Company(folder, spark_session(load_settings(folder / "session")))
     company.open(customers=_CUSTOMERS)
     with storage.small_disk(folder / "disk") as disk:
@@ -118,13 +114,7 @@ def _work(folder: Path, file: Path, only: str, each: int, part: int, workers: in
             result = survive(company, fault)
             company.spark.range(1).collect()  # this process's own Java is none of the faults'
             company.forget_tables()
-            with file.open("a", encoding="utf-8") as stream:
-                stated = {
-                    "name": fault.name,
-                    "version": version,
-                    "result": result and asdict(result),
-                }
-                stream.write(json.dumps(stated, ensure_ascii=False) + "\n")
+            note(file, fault, version, result)
             if result is None:
                 state = "[dim]did not happen[/dim]"
             elif result.survived:
@@ -137,14 +127,8 @@ def _work(folder: Path, file: Path, only: str, each: int, part: int, workers: in
 
 def _version() -> str:
     """The commit of the code that is broken."""
-    asked = ["git", "-C", str(_PAGE.parent), "rev-parse", "--short=7", "HEAD"]
+    asked = ["git", "-C", str(PROJECT), "rev-parse", "--short=7", "HEAD"]
     return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
-
-
-def _versions(file: Path) -> Counter[str]:
-    """How many faults were put to each version, the oldest first."""
-    stated = (json.loads(line) for line in _lines(file))
-    return Counter(each["version"] for each in stated if each["result"] is not None)
 
 
 def _by_turns(found: list[Fault], most: int) -> list[Fault]:
@@ -154,22 +138,6 @@ def _by_turns(found: list[Fault], most: int) -> list[Fault]:
         kinds.setdefault(fault.kind, []).append(fault)
     rounds = zip_longest(*(of_kind[: most or None] for of_kind in kinds.values()))
     return [fault for turn in rounds for fault in turn if fault is not None]
-
-
-def _lines(file: Path) -> list[str]:
-    return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
-
-
-def _read(file: Path) -> Iterator[tuple[str, Result | None]]:
-    """Names of faults, and what came of them."""
-    for line in _lines(file):
-        stated = json.loads(line)
-        result = stated["result"]
-        if result is not None:
-            difference = result.pop("difference")
-            difference["tables"] = tuple(difference["tables"])
-            result = Result(**result, difference=Difference(**difference))
-        yield stated["name"], result
 
 
 if __name__ == "__main__":

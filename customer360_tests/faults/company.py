@@ -30,11 +30,15 @@ from customer360.cli import common as cli
 from customer360.deployment import Deployment
 from customer360.lakehouse.commits import Moment, listening
 from customer360.lakehouse.reading import Tables
+from customer360.models.tracking import exhibited_models
 from customer360.pipeline.account import reconcile
+from customer360.pipeline.backup import back_up, restore
 from customer360.pipeline.forgotten import forgotten_secret
-from customer360.privacy.journal import audit, under_way
+from customer360.pipeline.run_models import tracking_of
+from customer360.privacy.journal import audit, rotation_file, under_way
+from customer360.serving.contact_log import mark
 from customer360.serving.warehouse import open_warehouse, take_down
-from customer360.settings import Settings, load_settings, remember
+from customer360.settings import Settings, load_settings, remember, write_whole
 from customer360.sources.synthetic import DefectRates, generate
 from customer360.table_names import CUSTOMER_DAYS
 from customer360_tests.deployments import BOOKKEEPING
@@ -60,7 +64,19 @@ columns:
 Rows = Mapping[str, Counter[str]]
 """By table: how many times each row is there, as text."""
 
-_PUBLISHED = ("gold", "silver", "marts")
+_PUBLISHED = ("gold", "silver", "marts", "serving", "staging")
+_OF_RUNS = ("publications", "runs")
+"""Tables that say when somebody ran what: who runs a step again has run it more often."""
+
+_LEAVING, _NEW_SECRET = "leaving.txt", "new-secret.txt"
+"""In a home: who is to be forgotten, and what keys are to be made with instead."""
+
+_CALLED = "at_risk_valuable"
+"""The list of which some are marked as contacted."""
+
+_BACKUP, _SECRETS, _RESTORED = "backup", "backup-secrets.json", "restored"
+"""Beside a home: its backup, that one's secrets, and the home that is made of them."""
+
 _BOOKKEEPING = BOOKKEEPING | {"published_at", "erasure", "forgotten_at", "noted_at"}
 
 
@@ -70,10 +86,12 @@ class Step:
 
     Attributes:
         name: As the page names it.
-        command: What is typed behind ``customer360``.
+        command: What is typed behind ``customer360``; ``{home}`` and ``{beside}`` are the home and
+            the folder that it is in.
         last: Up to which day there are files.
         after: The step at whose end it begins; None: nothing has been done yet.
         publishes: Whether it writes the warehouse.
+        home: Which home it is typed for.
     """
 
     name: str
@@ -81,6 +99,18 @@ class Step:
     last: date
     after: str | None = None
     publishes: bool = False
+    home: str = "{home}"
+
+    def typed(self, settings: Settings, command: tuple[str, ...] = ()) -> list[str]:
+        """What is typed for a home.
+
+        Args:
+            settings: The home's.
+            command: Instead of the step's own.
+        """
+        places = {"home": settings.home, "beside": settings.home.parent}
+        words = (*(command or self.command), "--home", self.home)
+        return [word.format(**places) for word in words]
 
 
 def _run(steps: str, first: date, last: date) -> tuple[str, ...]:
@@ -96,8 +126,40 @@ FORGETTING = Step(
 TRAINING = Step("training", _run("train", RELOADED_FROM, LAST), LAST, NIGHT.name)
 SCORING = Step("scoring", _run("snapshot", RELOADED_FROM, LAST), LAST, TRAINING.name)
 PUBLISHING = Step("publishing", _run("publish", RELOADED_FROM, LAST), LAST, SCORING.name, True)
+FORGETTING_PUBLISHED = Step(
+    "forgetting what was published",
+    ("privacy", "forget", "--yes", "--file", f"{{home}}/{_LEAVING}"),
+    LAST,
+    PUBLISHING.name,
+    True,
+)
+ROTATING = Step(
+    "rotation of the keys",
+    ("privacy", "rotate-key", "--secret-file", f"{{home}}/{_NEW_SECRET}"),
+    LAST,
+    PUBLISHING.name,
+    True,
+)
+BACKING_UP = Step(
+    "backup",
+    ("backup", f"{{beside}}/{_BACKUP}", "--secrets", f"{{beside}}/{_SECRETS}"),
+    LAST,
+    PUBLISHING.name,
+    True,
+)
+RESTORING = Step(
+    "restoring",
+    ("restore", f"{{beside}}/{_BACKUP}", "--secrets", f"{{beside}}/{_SECRETS}"),
+    LAST,
+    PUBLISHING.name,
+    True,
+    f"{{beside}}/{_RESTORED}",
+)
 
-STEPS = (LOAD, NIGHT, UPKEEP, FORGETTING, TRAINING, SCORING, PUBLISHING)
+STEPS = (
+    *(LOAD, NIGHT, UPKEEP, FORGETTING, TRAINING, SCORING, PUBLISHING),
+    *(FORGETTING_PUBLISHED, ROTATING, BACKING_UP, RESTORING),
+)
 
 
 @dataclass(frozen=True)
@@ -158,8 +220,12 @@ class Company:
             with listening(note):
                 do_here(settings, step)
             self.grown[step.name] = size_of(settings.home) - size
-            self._rows[step.name] = rows_of(settings, step)
-            self._net[step.name] = net_of(settings)
+            made = outcome(settings, step)
+            self._rows[step.name] = rows_of(made, step)
+            self._net[step.name] = net_of(made)
+            if step is PUBLISHING:
+                mark_contacts(settings)
+            take_down(made)
             take_down(settings)
             self._copy(self._ended(step.name), self.home)
 
@@ -171,6 +237,9 @@ class Company:
             on: Another disk to put it on.
         """
         take_down(load_settings(self.home))
+        _empty(self.folder / _RESTORED)
+        for left in (_BACKUP, f".{_BACKUP}.part", f".{_RESTORED}.part"):
+            shutil.rmtree(self.folder / left, ignore_errors=True)
         shutil.rmtree(self.home.resolve())
         real = (on or self.folder) / "real"
         real.mkdir()
@@ -179,7 +248,11 @@ class Company:
         self._copy(self.home, self._ended(step.after))
         deliver(self.home, step.last)
         # Whoever has had the former home open, such as Delta's cache, knows nothing of this name.
-        return self.seen_anew()
+        settings = self.seen_anew()
+        if step is RESTORING:
+            back_up(settings, self.folder / _BACKUP, self.folder / _SECRETS)
+            take_down(settings)
+        return settings
 
     def seen_anew(self) -> Settings:
         """The home as it is, by a name under which nobody has had it open.
@@ -193,6 +266,7 @@ class Company:
 
     def difference(self, settings: Settings, step: Step) -> Difference:
         """Between a home in which ``step`` was run and the undisturbed one."""
+        settings = outcome(settings, step)
         ours, theirs = rows_of(settings, step), self._rows[step.name]
         rows, tables = 0, []
         for table in sorted({*ours, *theirs}):
@@ -214,6 +288,7 @@ class Company:
 
     def close(self) -> None:
         """Let go of what runs."""
+        take_down(load_settings(self.folder / _RESTORED))
         take_down(load_settings(self.home))
 
     def _ended(self, name: str | None) -> Path:
@@ -231,12 +306,20 @@ def do_here(settings: Settings, step: Step) -> None:
     Raises:
         Customer360Error: It failed.
     """
-    command = step.command
-    if step is FORGETTING and under_way(settings) is not None:
-        command = ("privacy", "forget", "--resume")  # as the command says that was stopped
-    elif step is FORGETTING and any(line["what"] == "forget" for line in audit(settings)):
-        return  # killed after its end: nobody is known by that name any more
-    arguments = ["customer360", *command, "--home", str(settings.home)]
+    command, done = step.command, {line["what"] for line in audit(settings)}
+    if step in (FORGETTING, FORGETTING_PUBLISHED):
+        if under_way(settings) is not None:
+            command = ("privacy", "forget", "--resume")  # as the command says that was stopped
+        elif "forget" in done:
+            return  # killed after its end: nobody is known by that name any more
+    elif step is ROTATING:
+        if rotation_file(settings).exists():
+            command = ("privacy", "rotate-key", "--resume")
+        elif "rotate-key" in done:
+            return
+    elif step is RESTORING:
+        _empty(settings.home.parent / _RESTORED)  # of a home that is not empty it says so
+    arguments = ["customer360", *step.typed(settings, command)]
     with pytest.MonkeyPatch.context() as patched, redirect_stdout(io.StringIO()):
         patched.setattr(sys, "argv", arguments)
         cli.app(arguments[1:], standalone_mode=False)
@@ -244,6 +327,7 @@ def do_here(settings: Settings, step: Step) -> None:
 
 def rows_of(settings: Settings, step: Step) -> Rows:
     """All rows of all tables and lists; of the warehouse and its marts after they are published.
+    After training, which models score, too.
 
     What says when, or by which run, a row was made is left out.
     """
@@ -255,6 +339,11 @@ def rows_of(settings: Settings, step: Step) -> Rows:
         found[table] = Counter(str(tuple(row.values())) for row in arrow.select(kept).to_pylist())
     for file in sorted(settings.home.glob("exports/*/*.csv")):
         found[f"exports/{file.name}"] = Counter(file.read_text(encoding="utf-8").splitlines())
+    if step is TRAINING:
+        champions = [each for each in exhibited_models(tracking_of(settings)) if each.is_champion]
+        found["champions"] = Counter(
+            f"{each.model} {each.as_of} {each.status}" for each in champions
+        )
     return found | (dict(_published(settings)) if step.publishes else {})
 
 
@@ -273,8 +362,9 @@ def _published(settings: Settings) -> Iterator[tuple[str, Counter[str]]]:
     with open_warehouse(settings).owner.connect() as owner:
         named = owner.execute(
             "SELECT table_schema, table_name, array_agg(column_name::text ORDER BY column_name) "
-            "FROM information_schema.columns WHERE table_schema = ANY(%s) GROUP BY 1, 2",
-            [list(_PUBLISHED)],
+            "FROM information_schema.columns WHERE table_schema = ANY(%s) "
+            "AND table_name <> ALL(%s) GROUP BY 1, 2",
+            [list(_PUBLISHED), list(_OF_RUNS)],
         ).fetchall()
         for schema, table, columns in named:
             query = sql.SQL("SELECT ROW({})::text FROM {}").format(
@@ -285,6 +375,34 @@ def _published(settings: Settings) -> Iterator[tuple[str, Counter[str]]]:
             )
             rows = owner.execute(query).fetchall()
             yield f"warehouse {schema}.{table}", Counter(row[0] for row in rows)
+
+
+def outcome(settings: Settings, step: Step) -> Settings:
+    """Where one sees what ``step`` did: in the home, or in what a backup is restored to."""
+    if step not in (BACKING_UP, RESTORING):
+        return settings
+    beside = settings.home.parent
+    if step is BACKING_UP:
+        _empty(beside / _RESTORED)
+        restore(beside / _BACKUP, beside / _RESTORED, beside / _SECRETS)
+    return load_settings(beside / _RESTORED)
+
+
+def _empty(home: Path) -> None:
+    """Remove a home, and the server that works on it."""
+    if home.exists():
+        take_down(load_settings(home))
+        shutil.rmtree(home)
+
+
+def mark_contacts(settings: Settings) -> None:
+    """Mark some of a list as contacted; the first of them will be among those who leave."""
+    with (settings.exports_dir / str(LAST) / f"{_CALLED}.csv").open(encoding="utf-8") as file:
+        keys = [row["customer_key"] for row in csv.DictReader(file)][:6]
+    reader = open_warehouse(settings).reader
+    chance = random.Random(1)
+    mark(reader, _CALLED, LAST, keys, control_share=0.5, pause_days=30, chance=chance)
+    write_whole(settings.home / _LEAVING, f"{keys[0]}\nc0001@example.com\n")
 
 
 def found_company(home: Path, customers: int) -> None:
@@ -304,10 +422,13 @@ def found_company(home: Path, customers: int) -> None:
             "revenue_horizon_days": 14,
             "quarantine_limit": 0.5,
             "optimize_after_commits": 1,  # so that upkeep has something to do
-            "customer_key_secret": "known to the tests",
         },
     )
     mapping.write_text(SHOP, encoding="utf-8")
+    secrets = home / "secrets"
+    secrets.mkdir(mode=0o700)
+    write_whole(secrets / "customer_key", "known to the tests")
+    write_whole(home / _NEW_SECRET, "another that is known to the tests")
     forgotten_secret(load_settings(home))  # made once, or no two erasures would be alike
     generate(
         load_settings(home).raw_dir / "synthetic",

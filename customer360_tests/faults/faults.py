@@ -84,9 +84,8 @@ class Night:
     ) -> subprocess.Popen[str]:
         """Run the step in a process of its own, by the command."""
         entry = ["-m", "customer360_tests.faults.victim"] if accident else ["-m", "customer360.cli"]
-        home = ["--home", str(self.settings.home)]
         return subprocess.Popen(
-            [sys.executable, *entry, *self.step.command, *home],
+            [sys.executable, *entry, *self.step.typed(self.settings)],
             cwd=PROJECT,
             env=os.environ | (accident.environment if accident else {}) | environment,
             stdout=subprocess.PIPE,

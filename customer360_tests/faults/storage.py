@@ -13,10 +13,11 @@ from pathlib import Path
 from customer360.home_lock import LOCK_FILE, NOTE_FILE
 from customer360.lakehouse.commits import Moment, listening
 from customer360_tests.faults.company import (
+    FORGETTING,
     LOAD,
     NIGHT,
     PUBLISHING,
-    STEPS,
+    SCORING,
     TRAINING,
     UPKEEP,
     Company,
@@ -57,7 +58,7 @@ class _Error:
 
 def full_disk(disk: Path | None) -> Iterator[Fault]:
     """A disk with less room than the step needs; ``disk`` is one of `DISK_BYTES` for it."""
-    for step in STEPS:
+    for step in (LOAD, NIGHT, UPKEEP, FORGETTING, TRAINING, SCORING, PUBLISHING):
         for share in (0.05, 0.6) if step is LOAD else (0.6,):
             room = f"room for {share:.0%} of what it writes"
             yield Fault("disk full", step, room, _Full(share), on=disk)

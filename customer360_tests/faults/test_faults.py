@@ -9,10 +9,12 @@ from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
 from customer360.table_names import CUSTOMER_DAYS
-from customer360_tests.faults import deliveries, kills, storage, together
+from customer360_tests.faults import deliveries, kills, places, storage, together
 from customer360_tests.faults.company import LOAD, Company, Difference, do_here
 from customer360_tests.faults.faults import Fault, Result, survive
-from customer360_tests.faults.page import page
+from customer360_tests.faults.page import PAGE, page, page_of
+from customer360_tests.faults.results import RESULTS
+from customer360_tests.faults.victim import Accident, found
 
 pytestmark = pytest.mark.integration
 
@@ -30,11 +32,12 @@ def company(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> It
     ("kind", "where"),
     [
         ("SIGKILL in a commit", "silver/transactions"),
-        ("SIGKILL after a commit", "bronze/shop_orders"),
         ("I/O error after a commit", "quarantine/transactions"),
-        ("file truncated", "CSV in gzip"),
         ("file vanishes while it is read", "CSV"),
-        ("two commands at once", "the same days"),
+        # A minute or two each. What of them a user sees, `bad_input` and test_home_lock.py see too.
+        pytest.param("SIGKILL after a commit", "bronze/shop_orders", marks=pytest.mark.whole),
+        pytest.param("file truncated", "CSV in gzip", marks=pytest.mark.whole),
+        pytest.param("two commands at once", "the same days", marks=pytest.mark.whole),
     ],
 )
 def test_a_broken_run_that_is_run_again_is_as_if_it_had_not_been(
@@ -60,6 +63,21 @@ def test_what_compares_sees_one_row_that_is_lost(company: Company) -> None:
     assert lost.tables[0] == CUSTOMER_DAYS
 
 
+@pytest.mark.parametrize(
+    "accident",
+    [each for places_of in places.PLACES.values() for each in places_of.values()],
+    ids=lambda each: f"{each.moment} {each.call}",
+)
+def test_the_place_of_a_kill_is_there(accident: Accident) -> None:
+    holder, name = found(accident.call)
+    assert callable(getattr(holder, name))
+
+
+def test_no_two_faults_have_one_name(company: Company) -> None:
+    named = [each.name for each in (*_faults(company), *places.all_kinds(company))]
+    assert len(set(named)) == len(named)
+
+
 def test_the_page_counts_what_was_lost() -> None:
     lost = Difference(("silver/transactions",), 3, 250)
     found = [
@@ -78,6 +96,10 @@ def test_the_page_counts_what_was_lost() -> None:
     assert "By the commit they were put to: 3 to `abc1234`, 1 to `def5678`." in text
     assert "1 more did not happen" in text
     assert "| file empty | files: orders.csv is empty |" in text
+
+
+def test_the_page_is_of_the_results() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page_of(RESULTS), "run `make generate`"
 
 
 def _faults(company: Company) -> Iterator[Fault]:

@@ -5,6 +5,9 @@ What, is said by the environment: `VARIABLE` holds an `Accident` as JSON.
 
 from __future__ import annotations
 
+import functools
+import importlib
+import itertools
 import json
 import os
 import signal
@@ -14,6 +17,7 @@ import time
 from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -33,8 +37,10 @@ class Accident:
         moment: ``before`` a commit; ``in``: files of data are written, the commit is not;
             ``after``.
         table: Whose commit.
-        nth: Which of the table's commits, from 1.
+        nth: Which of the table's commits, or of the calls, from 1.
         lakehouse: Where the tables are.
+        call: Instead of a commit, the call of a function: ``module:name``, or
+            ``module:Class.name``, as whoever calls it finds it.
     """
 
     what: str
@@ -42,6 +48,12 @@ class Accident:
     table: str
     nth: int
     lakehouse: str
+    call: str = ""
+
+    @classmethod
+    def at_call(cls, moment: str, call: str, nth: int = 1) -> Accident:
+        """SIGKILL before or after a function's ``nth`` call."""
+        return cls("kill", moment, "", nth, "", call)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -86,12 +98,44 @@ def _when_files_come(folder: Path, what: str) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+def found(call: str) -> tuple[Any, str]:
+    """What holds the function that an accident's ``call`` names, and the function's name there."""
+    module, _, path = call.partition(":")
+    holder: Any = importlib.import_module(module)
+    *classes, name = path.split(".")
+    for each in classes:
+        holder = getattr(holder, each)
+    return holder, name
+
+
+def _around(accident: Accident) -> None:
+    """Let the accident happen before or after a call of its function."""
+    holder, name = found(accident.call)
+    function, calls = getattr(holder, name), itertools.count(1)
+
+    @functools.wraps(function)
+    def instead(*args: Any, **kwargs: Any) -> Any:
+        now = next(calls) == accident.nth
+        if now and accident.moment == "before":
+            happen(accident.what)
+        result = function(*args, **kwargs)
+        if now and accident.moment == "after":
+            happen(accident.what)
+        return result
+
+    setattr(holder, name, instead)
+
+
 def main() -> None:
     """Run the command of the arguments, with the accident listening."""
     from customer360 import cli
     from customer360.lakehouse.commits import Moment, listening
 
     accident = Accident(**json.loads(os.environ.pop(VARIABLE)))
+    if accident.call:
+        _around(accident)
+        cli.main()
+        return
     seen: Counter[Moment] = Counter()
 
     def listener(moment: Moment, table: str) -> None:

@@ -25,6 +25,7 @@ from customer360.serving.warehouse import (
 )
 from customer360.settings import load_settings
 from customer360_tests.deployments import PROJECT
+from customer360_tests.sockets import family, listens
 
 
 def command(home: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -50,6 +51,8 @@ def test_up_stays_up_and_down_ends_it(tmp_path: Path) -> None:
     try:
         # The process that started it has ended.
         assert is_running(settings)
+        server = int((settings.warehouse_dir / "postmaster.pid").read_text().split()[0])
+        assert listens(family(psutil.Process(server))) == set()  # a socket of the file system
         asked = command(tmp_path, "psql", "-Atc", "SELECT current_user")
         assert asked.stdout == "customer360_reader\n"
         passwords = [
