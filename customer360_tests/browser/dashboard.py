@@ -17,9 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from customer360.dashboard.views import all_views
-from customer360.language import Language
-from customer360.serving.warehouse import reader_login
-from customer360.settings import Settings
 from customer360_tests.browser.lineage import PROJECT, free_port, page
 
 if TYPE_CHECKING:
@@ -137,67 +134,6 @@ def downloaded(opened: Page, name: str, *, separator: str = ",") -> list[dict[st
     """Rows of the CSV file behind the button of the table ``name``."""
     text = io.StringIO(downloaded_text(opened, name))
     return list(csv.DictReader(text, delimiter=separator))
-
-
-def walk(settings: Settings, log: Path) -> dict[str, str]:
-    """Open every page in both languages and compare figures and a download with SQL.
-
-    Args:
-        settings: A deployment that ``customer360 run`` has run whole.
-        log: Where the dashboard writes.
-
-    Returns:
-        The figures on the overview's cards, by their English label.
-    """
-    login = reader_login(settings)
-    assert login is not None
-    with login.connect() as reader:
-        calls = reader.execute(
-            "SELECT customer_key FROM marts.campaign_lists "
-            "WHERE campaign = 'at_risk_valuable' ORDER BY rank"
-        ).fetchall()
-        whale = reader.execute(
-            "SELECT customer_key FROM marts.customer_360 "
-            "ORDER BY as_of DESC, expected_revenue_365d DESC NULLS LAST LIMIT 1"
-        ).fetchone()
-    assert whale is not None
-    with served(settings.home, log) as (_, address), page(width=1280, height=1000) as opened:
-        opened.set_default_timeout(60_000)
-        for language in ("pt", "en"):
-            for name in PAGES:
-                go(opened, address, name, lang=language)
-                nothing_failed(opened)
-            go(opened, address, "customers", lang=language, customer=whale[0])
-            nothing_failed(opened)
-        go(opened, address, "call_list", lang="en")
-        if calls:
-            found = [row["customer_key"] for row in downloaded(opened, "call-list")]
-            assert found == [key for (key,) in calls]
-        go(opened, address, "what_if", lang="en")
-        opened.get_by_role("button", name="Ask the model").click()
-        opened.get_by_text("Buys again in that time").wait_for()
-        settle(opened)
-        nothing_failed(opened)
-        go(opened, address, "", lang="en")
-        shown = metrics(opened)
-    assert "Traceback" not in log.read_text()
-    return shown
-
-
-def net_revenue_and_orders(settings: Settings) -> tuple[str, str]:
-    """Both of the newest 365 days by SQL on gold, as the overview's cards write them in English."""
-    login = reader_login(settings)
-    assert login is not None
-    with login.connect() as reader:
-        row = reader.execute(
-            "SELECT sum(net_revenue), sum(orders), (SELECT value FROM serving.deployment "
-            "WHERE name = 'currency') FROM gold.business_health WHERE business_date > "
-            "(SELECT max(as_of) - 365 FROM marts.customer_360)"
-        ).fetchone()
-    assert row is not None
-    revenue, orders, currency = row
-    t = Language("en", currency)
-    return t.short_money(float(revenue)), t.number(float(orders))
 
 
 def screenshot(opened: Page, target: Path, *, tallest: int) -> None:

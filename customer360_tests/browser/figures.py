@@ -1,0 +1,189 @@
+"""Figures of the dashboard beside those of SQL that is written anew, not the pages' own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from customer360.language import Language
+from customer360.models.campaign import Campaign
+from customer360.serving.warehouse import reader_login
+from customer360.settings import Settings
+from customer360_tests.browser.dashboard import go, metrics
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+Written = Callable[[Language, float], str]
+
+_BOUGHT = "orders > 0 AND (net_revenue > 0 OR refunded = 0)"
+_DAYS = "FROM gold.business_health WHERE business_date > {day} - 365 AND business_date <= {day}"
+_SNAPSHOT = "FROM marts.customer_360 WHERE as_of = {day}"
+_LISTED = (
+    "FROM marts.campaign_lists JOIN marts.customer_360 USING (as_of, customer_key) "
+    "WHERE campaign = 'at_risk_valuable' AND as_of = {day}"
+)
+_EARLIER = (
+    "SELECT customer_key FROM silver.customer_days "
+    f"WHERE {_BOUGHT} AND business_date <= {{day}} - 365"
+)
+_BUYERS = (
+    "SELECT count(DISTINCT customer_key) FROM silver.customer_days "
+    f"WHERE {_BOUGHT} AND business_date > {{day}} - 365 AND business_date <= {{day}}"
+)
+
+
+def _number(t: Language, value: float) -> str:
+    return t.number(value)
+
+
+def _short(t: Language, value: float) -> str:
+    return t.short_money(value)
+
+
+def _money(t: Language, value: float) -> str:
+    return t.money(value)
+
+
+def _percent(t: Language, value: float) -> str:
+    return t.percent(value)
+
+
+def _whole_percent(t: Language, value: float) -> str:
+    return t.percent(value, 0)
+
+
+def _top(value: str, share: float) -> str:
+    """Share of ``value`` that the largest ``share`` of its owners have."""
+    return (
+        f"SELECT sum(v) FILTER (WHERE place <= floor(n * {share})) / sum(v) FROM (SELECT {value} "
+        f"AS v, row_number() OVER (ORDER BY {value} DESC) AS place, count(*) OVER () AS n "
+        f"{_SNAPSHOT} AND {value} > 0) AS ranked"
+    )
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A card of a page.
+
+    Attributes:
+        page: Its address.
+        label: Key of its label among the texts.
+        query: SQL of the figure; ``{day}`` is the newest as-of date.
+        written: As the card writes it.
+        values: What the label names.
+    """
+
+    page: str
+    label: str
+    query: str
+    written: Written
+    values: tuple[tuple[str, object], ...] = ()
+
+
+SHOWN = (
+    Shown("", "overview.net_revenue", f"SELECT sum(net_revenue) {_DAYS}", _short),
+    Shown("", "overview.refunded", f"SELECT sum(refunded) {_DAYS}", _short),
+    Shown(
+        "", "overview.refund_rate", f"SELECT sum(refunded) / sum(gross_revenue) {_DAYS}", _percent
+    ),
+    Shown("", "overview.orders", f"SELECT sum(orders) {_DAYS}", _number),
+    Shown(
+        "",
+        "overview.average_order_value",
+        f"SELECT sum(gross_revenue) / sum(orders) {_DAYS}",
+        _money,
+    ),
+    Shown("", "overview.buyers", _BUYERS, _number),
+    Shown(
+        "",
+        "overview.new_customers",
+        f"{_BUYERS} AND customer_key NOT IN ({_EARLIER})",
+        _number,
+    ),
+    Shown(
+        "",
+        "overview.returning_customers",
+        f"{_BUYERS} AND customer_key IN ({_EARLIER})",
+        _number,
+    ),
+    Shown("", "overview.concentration_card", _top("net_revenue_365d", 0.1), _whole_percent),
+    *(
+        Shown(
+            "retention",
+            f"risk.{risk}",
+            f"SELECT count(*) {_SNAPSHOT} AND churn_probability IS NOT NULL "
+            f"AND churn_risk = '{risk}'",
+            _number,
+        )
+        for risk in ("high", "medium", "low")
+    ),
+    Shown("call_list", "call_list.customers", f"SELECT count(*) {_LISTED}", _number),
+    Shown("call_list", "column.value_at_stake", f"SELECT sum(value_at_stake) {_LISTED}", _short),
+    Shown(
+        "call_list",
+        "column.expected_profit",
+        f"SELECT sum(value_at_stake * {{success}} * {{margin}} - {{cost}}) {_LISTED}",
+        _short,
+    ),
+    *(
+        Shown(
+            "whales",
+            "whales.top",
+            _top("expected_revenue_365d", percent / 100),
+            _whole_percent,
+            (("percent", percent),),
+        )
+        for percent in (1, 5, 10)
+    ),
+)
+
+
+def differing(
+    opened: Page, address: str, settings: Settings, language: str
+) -> dict[str, tuple[str | None, str]]:
+    """Cards that do not show what SQL says: by label, what is shown and what is right.
+
+    A page that has no cards, as that of an empty list, is passed over.
+
+    Args:
+        opened: A browser's page.
+        address: Of the dashboard.
+        settings: The deployment's, published.
+        language: To read the pages in.
+    """
+    login = reader_login(settings)
+    assert login is not None
+    economics = Campaign.of(settings)
+    terms = {
+        "day": "(SELECT max(as_of) FROM marts.customer_360)",
+        "success": economics.success_rate,
+        "margin": economics.margin,
+        "cost": economics.contact_cost,
+    }
+    wrong = {}
+    with login.connect() as reader:
+        (currency,) = reader.execute(
+            "SELECT value FROM serving.deployment WHERE name = 'currency'"
+        ).fetchone() or ("",)
+        t = Language(language, currency)
+        cards: dict[str, dict[str, str]] = {}
+        for each in SHOWN:
+            if each.page not in cards:
+                go(opened, address, each.page, lang=language)
+                cards[each.page] = metrics(opened)
+            if not cards[each.page]:
+                continue
+            row = reader.execute(each.query.format(**terms).encode()).fetchone()
+            assert row is not None
+            label = t(each.label, **dict(each.values))
+            shown, right = cards[each.page].get(label), each.written(t, float(row[0] or 0))
+            if shown is None or _plain(shown) != _plain(right):
+                wrong[label] = (shown, right)
+    return wrong
+
+
+def _plain(text: str) -> str:
+    """Without the spaces that do not break, which a browser may give as ordinary ones."""
+    return text.replace("\xa0", " ").replace("\u202f", " ")

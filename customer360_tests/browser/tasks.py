@@ -1,0 +1,121 @@
+"""What four persons come to the dashboard for, each from the overview in three clicks at most."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from customer360.dashboard.tables import HEADING, ROW
+from customer360.language import Language
+from customer360_tests.browser.dashboard import downloaded, go, nothing_failed, settle
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+MOST_CLICKS = 3
+
+
+class Visitor:
+    """Somebody on the overview, whose clicks are counted.
+
+    Attributes:
+        opened: The browser's page.
+        t: The texts of the language that they read.
+    """
+
+    def __init__(self, opened: Page, address: str, language: str) -> None:
+        self.opened = opened
+        self.t = Language(language)
+        self.clicks = 0
+        go(opened, address, "", lang=language)
+
+    def click(self, what: Locator, x: float | None = None, y: float | None = None) -> None:
+        """Click once, in the middle or at a place of it, and wait until the page stands still."""
+        self.counted()
+        what.click(position=None if x is None or y is None else {"x": x, "y": y})
+        settle(self.opened)
+
+    def counted(self) -> None:
+        """Count a click that is made by other means."""
+        self.clicks += 1
+        assert self.clicks <= MOST_CLICKS
+
+    def follow(self, page: str) -> None:
+        """Go to a page by the menu, which a narrow screen opens first."""
+        menu = self.opened.locator('[data-testid="stExpandSidebarButton"]').first
+        if menu.is_visible():
+            self.click(menu)
+        title = self.t(f"{page}.title")
+        self.click(self.opened.locator('[data-testid="stSidebarNavLink"]', has_text=title))
+        self.opened.get_by_role("heading", level=1, name=title, exact=True).wait_for()
+        settle(self.opened)
+
+
+def whom_to_call(visitor: Visitor) -> list[dict[str, str]]:
+    """The marketer: the list of whom to call, as a file.
+
+    Returns:
+        Its rows; none where nobody is worth a contact.
+    """
+    visitor.follow("call_list")
+    button = visitor.opened.locator(".st-key-download-call-list button")
+    if not button.count():
+        return []
+    visitor.counted()
+    separator = ";" if visitor.t.code == "pt" else ","
+    return downloaded(visitor.opened, "call-list", separator=separator)
+
+
+def this_month_against_last(visitor: Visitor) -> list[str]:
+    """The finance lead: what the newest month was, and against the one before.
+
+    Returns:
+        The sentences on top, and what stands below each compared period.
+    """
+    sentences = visitor.opened.locator(".st-key-headlines li").all_inner_texts()
+    visitor.click(visitor.opened.get_by_text(visitor.t("overview.compare.table"), exact=True))
+    assert visitor.opened.locator(".st-key-tall-periods").is_visible()
+    return sentences
+
+
+def can_i_believe_it(visitor: Visitor) -> list[str]:
+    """The data scientist: is the model better than a rule of thumb, and who came back by risk.
+
+    Returns:
+        Headings of the model's page.
+    """
+    visitor.follow("models")
+    name = visitor.t("model.lifetime_value")
+    visitor.click(visitor.opened.get_by_text(name, exact=True).first)
+    return visitor.opened.get_by_role("heading", level=2).all_inner_texts()
+
+
+def what_do_i_do_today(visitor: Visitor) -> str | None:
+    """The shop owner: the first customer to contact, why, and what to do.
+
+    Returns:
+        The page of that customer; None where nobody is worth a contact.
+    """
+    visitor.follow("call_list")
+    table = visitor.opened.locator(".st-key-table-calls-at_risk_valuable")
+    if not table.count():
+        return None
+    # The box before the first row.
+    visitor.click(table, x=16, y=HEADING + ROW / 2)
+    visitor.click(visitor.opened.get_by_role("button", name=visitor.t("call_list.open_customer")))
+    visitor.opened.get_by_text(visitor.t("column.next_best_action")).first.wait_for()
+    nothing_failed(visitor.opened)
+    return visitor.opened.locator('[data-testid="stMain"]').inner_text()
+
+
+def do_all(opened: Page, address: str, language: str) -> None:
+    """Every task; what is looked for is there, in at most `MOST_CLICKS` clicks."""
+    rows = whom_to_call(Visitor(opened, address, language))
+    sentences = this_month_against_last(Visitor(opened, address, language))
+    assert 2 <= len(sentences) <= 3, sentences
+    assert any(character.isdigit() for character in sentences[0]), sentences
+    t = Language(language)
+    headings = can_i_believe_it(Visitor(opened, address, language))
+    assert t("models.figures_title") in headings, headings
+    assert t("models.returned_title") in headings, headings
+    shown = what_do_i_do_today(Visitor(opened, address, language))
+    assert (shown is None) == (not rows)

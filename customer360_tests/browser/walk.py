@@ -1,0 +1,100 @@
+"""Every page of a dashboard, as people of both languages see it on a desktop and on a phone."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from customer360.serving.warehouse import reader_login
+from customer360.settings import Settings
+from customer360_tests.browser.dashboard import (
+    PAGES,
+    downloaded,
+    go,
+    nothing_failed,
+    served,
+    settle,
+    violations,
+)
+from customer360_tests.browser.figures import differing
+from customer360_tests.browser.lineage import page
+from customer360_tests.browser.tasks import do_all
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+DESKTOP: Any = {"width": 1280, "height": 1000}
+PHONE: Any = {"width": 390, "height": 844}
+
+
+def walk(settings: Settings, log: Path, *, everything: bool) -> None:
+    """Assert that nothing fails on any page, that figures and a file are SQL's, and tasks short.
+
+    Args:
+        settings: A deployment that ``customer360 run`` has run whole.
+        log: Where the dashboard writes.
+        everything: Each language on each screen, and the tasks; else English on a desktop and
+            Portuguese on a phone.
+    """
+    views = [("en", DESKTOP), ("pt", PHONE)]
+    if everything:
+        views = list(product(("en", "pt"), (DESKTOP, PHONE)))
+    with served(settings.home, log) as (_, address), page(**DESKTOP) as opened:
+        opened.set_default_timeout(60_000)
+        for language, screen in views:
+            opened.set_viewport_size(screen)
+            for name in PAGES:
+                go(opened, address, name, lang=language)
+                _is_well(opened, (language, screen["width"], name))
+            go(opened, address, "customers", lang=language, customer=_largest(settings))
+            _is_well(opened, (language, screen["width"], "customer"))
+        opened.set_viewport_size(DESKTOP)
+        _calls(opened, address, settings)
+        go(opened, address, "what_if", lang="en")
+        opened.get_by_role("button", name="Ask the model").click()
+        opened.get_by_text("Buys again in that time").wait_for()
+        settle(opened)
+        nothing_failed(opened)
+        for language in ("en", "pt") if everything else ("en",):
+            assert differing(opened, address, settings, language) == {}
+            if everything:
+                do_all(opened, address, language)
+    assert "Traceback" not in log.read_text()
+
+
+def _is_well(opened: Page, where: object) -> None:
+    nothing_failed(opened)
+    assert violations(opened) == [], where
+    wider = opened.evaluate(
+        "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
+    assert wider <= 0, where
+
+
+def _largest(settings: Settings) -> str:
+    """Key of the customer of whom most is expected."""
+    login = reader_login(settings)
+    assert login is not None
+    with login.connect() as reader:
+        row = reader.execute(
+            "SELECT customer_key FROM marts.customer_360 "
+            "ORDER BY as_of DESC, expected_revenue_365d DESC NULLS LAST LIMIT 1"
+        ).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def _calls(opened: Page, address: str, settings: Settings) -> None:
+    """The file of the call list has the mart's customers, in its order."""
+    login = reader_login(settings)
+    assert login is not None
+    with login.connect() as reader:
+        calls = reader.execute(
+            "SELECT customer_key FROM marts.campaign_lists "
+            "WHERE campaign = 'at_risk_valuable' ORDER BY rank"
+        ).fetchall()
+    go(opened, address, "call_list", lang="en")
+    if calls:
+        found = [row["customer_key"] for row in downloaded(opened, "call-list")]
+        assert found == [key for (key,) in calls]
