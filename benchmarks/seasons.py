@@ -59,7 +59,7 @@ def main(
         table = Table(title=home.name, title_justify="left")
         for name in _COLUMNS:
             table.add_column(name, justify="left" if name == "origin" else "right")
-        held = _backtest(_purchases(home))
+        held = _backtest(purchases_of(home))
         for each in held:
             table.add_row(*_row(each.origin, [each]))
         if held:
@@ -68,8 +68,8 @@ def main(
         out.print(table)
 
 
-def _purchases(home: Path) -> pd.DataFrame:
-    """``who`` and ``day`` (days since the first one) of every purchase, and the first ``begun``."""
+def purchases_of(home: Path) -> pd.DataFrame:
+    """``who`` and ``date`` of every purchase, and ``first``: that of the first one."""
     settings = load_settings(home)
     rows = (
         Tables(settings.lakehouse_dir)
@@ -91,11 +91,11 @@ def _backtest(purchases: pd.DataFrame) -> list[Held]:
     for month in pd.date_range(begun + pd.Timedelta(days=HALF_A_YEAR), latest, freq="MS"):
         origin = month - pd.Timedelta(days=1)
         weeks = min(LONGEST, (last - origin).days // WEEK_DAYS)
-        rows.append(_held_against(purchases, origin, weeks))
+        rows.append(held_against(purchases, origin, weeks))
     return rows
 
 
-def _held_against(purchases: pd.DataFrame, origin: pd.Timestamp, weeks: int) -> Held:
+def held_against(purchases: pd.DataFrame, origin: pd.Timestamp, weeks: int) -> Held:
     past = purchases[purchases["date"] <= origin]
     each = past.groupby("who")["date"].agg(["min", "max", "count"])
     cells = (

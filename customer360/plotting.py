@@ -36,7 +36,7 @@ PLAIN = ",~f"
 DAY, MONTH = "%-d %b %Y", "%b %Y"
 """Days and months of an axis, in the language of d3-time-format: never without their year."""
 
-AnyChart = alt.Chart | alt.LayerChart | alt.FacetChart
+AnyChart = alt.Chart | alt.LayerChart | alt.FacetChart | alt.HConcatChart
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,8 @@ PRIOR_PURCHASES = 50.0
 """Purchases as expected that each month is given beside its own: of few, chance is most."""
 
 _FEW = 5.0
-"""Purchases expected of a week from which it says something of how far weeks stray."""
+"""Purchases that are taken to be expected of a week at least: how far one of fewer is off says
+nothing."""
 
 
 @dataclass(frozen=True)
@@ -145,9 +146,14 @@ def _tells_better(calendar: Calendar, came: Floats, expected: Floats, months: In
 
 
 def _deviation(came: Floats, expected: Floats) -> float:
-    """How far weeks stray beyond chance; purchases of a week vary as their number, at least."""
-    enough = expected >= _FEW
-    if not enough.any():
+    """How far weeks stray beyond chance, the more of which is expected weighing the more.
+
+    Purchases of a week vary as their number at least; the first weeks of a history, when few were
+    there, tell little of those to come.
+    """
+    if not expected.sum() > 0:
         return 0.0
-    off = came[enough] / expected[enough] - 1
-    return float(np.sqrt(max(float(np.mean(off**2 - 1 / expected[enough])), 0.0)))
+    beyond = (came - expected) ** 2 - expected
+    return float(
+        np.sqrt(max(float(np.sum(beyond / np.maximum(expected, _FEW))), 0.0) / expected.sum())
+    )

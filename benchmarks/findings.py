@@ -1,0 +1,97 @@
+"""``python -m benchmarks.findings HOME …``: the plots of docs/findings.md, from tables of homes.
+
+How long customers take between two purchases, and the weekly purchases of the customers known in
+the middle of the history, beside what was forecast of them then.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import altair as alt
+import numpy as np
+import pandas as pd
+import typer
+
+from benchmarks.seasons import LONGEST, SHORTEST, Held, held_against, purchases_of
+from customer360.models.lifetime_value.seasons import WEEK_DAYS
+from customer360.plotting import ACTUAL, BASELINE, GREEN, MODEL, png
+
+IMAGES = Path(__file__).parent.parent / "docs" / "images"
+COLOURS = (MODEL, ACTUAL, GREEN, BASELINE)
+HALF_A_YEAR = 182
+SIZE = 330, 240
+
+
+def main(
+    homes: Annotated[list[Path], typer.Argument(help="Deployments with silver tables.")],
+    to: Annotated[Path, typer.Option(help="Folder of the pictures.")] = IMAGES,
+) -> None:
+    """Draw and save."""
+    shops = {_title(home): purchases_of(home) for home in homes}
+    to.mkdir(parents=True, exist_ok=True)
+    for name, chart in (("gaps", _gaps(shops)), ("forecast", _forecasts(shops))):
+        target = to / f"findings-{name}.png"
+        target.write_bytes(png(chart))
+        typer.echo(target.name)
+
+
+def _title(home: Path) -> str:
+    return home.name.replace("_", " ")
+
+
+def _gaps(shops: dict[str, pd.DataFrame]) -> alt.Chart:
+    """Share of gaps between two purchases of a customer that are no longer than so many days."""
+    curves = []
+    for shop, purchases in shops.items():
+        ordered = purchases.sort_values(["who", "date"])
+        gap = ordered.groupby("who")["date"].diff().dropna().dt.days.to_numpy()
+        days = np.arange(HALF_A_YEAR + 1)
+        share = np.searchsorted(np.sort(gap), days, side="right") / len(gap)
+        curves.append(pd.DataFrame({"shop": shop, "days": days, "share": share}))
+    return (
+        alt.Chart(pd.concat(curves), width=SIZE[0] * 2, height=SIZE[1])
+        .mark_line(strokeWidth=2.5)
+        .encode(
+            x=alt.X("days:Q", title="Days between two purchases of a customer"),
+            y=alt.Y("share:Q", title="Share of gaps that are no longer", axis=alt.Axis(format="%")),
+            color=alt.Color(
+                "shop:N",
+                title=None,
+                scale=alt.Scale(domain=list(shops), range=list(COLOURS[: len(shops)])),
+            ),
+        )
+        .properties(title="Each shop has a rhythm of its own")
+    )
+
+
+def _forecasts(shops: dict[str, pd.DataFrame]) -> alt.HConcatChart:
+    """Weeks of the customers known in the middle of each history, with the forecast's 90 % band."""
+    charts = []
+    for shop, purchases in shops.items():
+        begun, last = purchases["date"].min(), purchases["date"].max()
+        origin = begun + pd.Timedelta(days=max(HALF_A_YEAR, (last - begun).days // 2))
+        weeks = min(LONGEST, (last - origin).days // WEEK_DAYS)
+        if weeks >= SHORTEST:
+            charts.append(
+                _forecast(f"{shop}, from {origin:%d %b %Y}", held_against(purchases, origin, weeks))
+            )
+    return alt.hconcat(*charts)
+
+
+def _forecast(title: str, held: Held) -> alt.LayerChart:
+    weeks = held.forecasts[-1].assign(came=held.came)
+    base = alt.Chart(weeks, width=SIZE[0], height=SIZE[1]).encode(
+        x=alt.X("week:Q", title="Week", axis=alt.Axis(tickMinStep=1))
+    )
+    band = base.mark_area(opacity=0.25, color=MODEL).encode(
+        y=alt.Y("purchases_low:Q", title="Purchases"), y2="purchases_high:Q"
+    )
+    said = base.mark_line(color=MODEL, strokeWidth=2.5).encode(y="purchases:Q")
+    came = base.mark_line(color=ACTUAL, strokeWidth=2, strokeDash=[4, 3]).encode(y="came:Q")
+    return (band + said + came).properties(title=title)
+
+
+if __name__ == "__main__":
+    typer.run(main)
