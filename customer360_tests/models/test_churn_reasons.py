@@ -59,12 +59,12 @@ def row(**given: Any) -> pd.DataFrame:
         (
             "silence",
             {"days_since_last_purchase": 143, "mean_days_between_purchases": 30.6},
-            "last purchase 143 days ago, usually buys every 31 days",
+            "last purchase 143 days ago, so far one every 31 days",
         ),
         (
             "silence",
             {"days_since_last_purchase": 1, "mean_days_between_purchases": 1.2},
-            "last purchase 1 day ago, usually buys every day",
+            "last purchase 1 day ago, so far one every day",
         ),
         (
             "silence",
