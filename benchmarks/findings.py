@@ -14,13 +14,12 @@ import numpy as np
 import pandas as pd
 import typer
 
-from benchmarks.seasons import LONGEST, SHORTEST, Held, held_against, purchases_of
+from benchmarks.seasons import HALF_A_YEAR, LONGEST, SHORTEST, Held, held_against, purchases_of
 from customer360.models.lifetime_value.seasons import WEEK_DAYS
 from customer360.plotting import ACTUAL, BASELINE, GREEN, MODEL, png
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
 COLOURS = (MODEL, ACTUAL, GREEN, BASELINE)
-HALF_A_YEAR = 182
 SIZE = 330, 240
 
 

@@ -34,22 +34,6 @@ _BUYERS = (
 )
 
 
-def _number(t: Language, value: float) -> str:
-    return t.number(value)
-
-
-def _short(t: Language, value: float) -> str:
-    return t.short_money(value)
-
-
-def _money(t: Language, value: float) -> str:
-    return t.money(value)
-
-
-def _percent(t: Language, value: float) -> str:
-    return t.percent(value)
-
-
 def _whole_percent(t: Language, value: float) -> str:
     return t.percent(value, 0)
 
@@ -83,30 +67,33 @@ class Shown:
 
 
 SHOWN = (
-    Shown("", "overview.net_revenue", f"SELECT sum(net_revenue) {_DAYS}", _short),
-    Shown("", "overview.refunded", f"SELECT sum(refunded) {_DAYS}", _short),
+    Shown("", "overview.net_revenue", f"SELECT sum(net_revenue) {_DAYS}", Language.short_money),
+    Shown("", "overview.refunded", f"SELECT sum(refunded) {_DAYS}", Language.short_money),
     Shown(
-        "", "overview.refund_rate", f"SELECT sum(refunded) / sum(gross_revenue) {_DAYS}", _percent
+        "",
+        "overview.refund_rate",
+        f"SELECT sum(refunded) / sum(gross_revenue) {_DAYS}",
+        Language.percent,
     ),
-    Shown("", "overview.orders", f"SELECT sum(orders) {_DAYS}", _number),
+    Shown("", "overview.orders", f"SELECT sum(orders) {_DAYS}", Language.number),
     Shown(
         "",
         "overview.average_order_value",
         f"SELECT sum(gross_revenue) / sum(orders) {_DAYS}",
-        _money,
+        Language.money,
     ),
-    Shown("", "overview.buyers", _BUYERS, _number),
+    Shown("", "overview.buyers", _BUYERS, Language.number),
     Shown(
         "",
         "overview.new_customers",
         f"{_BUYERS} AND customer_key NOT IN ({_EARLIER})",
-        _number,
+        Language.number,
     ),
     Shown(
         "",
         "overview.returning_customers",
         f"{_BUYERS} AND customer_key IN ({_EARLIER})",
-        _number,
+        Language.number,
     ),
     Shown("", "overview.concentration_card", _top("net_revenue_365d", 0.1), _whole_percent),
     *(
@@ -115,17 +102,22 @@ SHOWN = (
             f"risk.{risk}",
             f"SELECT count(*) {_SNAPSHOT} AND churn_probability IS NOT NULL "
             f"AND churn_risk = '{risk}'",
-            _number,
+            Language.number,
         )
         for risk in ("high", "medium", "low")
     ),
-    Shown("call_list", "call_list.customers", f"SELECT count(*) {_LISTED}", _number),
-    Shown("call_list", "column.value_at_stake", f"SELECT sum(value_at_stake) {_LISTED}", _short),
+    Shown("call_list", "call_list.customers", f"SELECT count(*) {_LISTED}", Language.number),
+    Shown(
+        "call_list",
+        "column.value_at_stake",
+        f"SELECT sum(value_at_stake) {_LISTED}",
+        Language.short_money,
+    ),
     Shown(
         "call_list",
         "column.expected_profit",
         f"SELECT sum(value_at_stake * {{success}} * {{margin}} - {{cost}}) {_LISTED}",
-        _short,
+        Language.short_money,
     ),
     *(
         Shown(

@@ -21,6 +21,7 @@ from customer360_tests.browser.dashboard import (
     violations,
 )
 from customer360_tests.browser.lineage import CHROMIUM, page
+from customer360_tests.browser.walk import DESKTOP, PHONE
 from customer360_tests.dashboard.shop import AS_OF, key
 
 if TYPE_CHECKING:
@@ -31,8 +32,6 @@ pytestmark = [
     pytest.mark.whole,
     pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no Chromium at {CHROMIUM}"),
 ]
-DESKTOP: Any = {"width": 1280, "height": 1000}
-PHONE: Any = {"width": 390, "height": 844}
 LANGUAGES = ("en", "pt")
 
 

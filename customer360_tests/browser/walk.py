@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, LiteralString
 
 from customer360.serving.warehouse import reader_login
 from customer360.settings import Settings
@@ -74,27 +74,30 @@ def _is_well(opened: Page, where: object) -> None:
 
 def _largest(settings: Settings) -> str:
     """Key of the customer of whom most is expected."""
-    login = reader_login(settings)
-    assert login is not None
-    with login.connect() as reader:
-        row = reader.execute(
-            "SELECT customer_key FROM marts.customer_360 "
-            "ORDER BY as_of DESC, expected_revenue_365d DESC NULLS LAST LIMIT 1"
-        ).fetchone()
-    assert row is not None
-    return str(row[0])
+    (key,) = _keys(
+        settings,
+        "SELECT customer_key FROM marts.customer_360 "
+        "ORDER BY as_of DESC, expected_revenue_365d DESC NULLS LAST LIMIT 1",
+    )
+    return key
 
 
 def _calls(opened: Page, address: str, settings: Settings) -> None:
     """The file of the call list has the mart's customers, in its order."""
-    login = reader_login(settings)
-    assert login is not None
-    with login.connect() as reader:
-        calls = reader.execute(
-            "SELECT customer_key FROM marts.campaign_lists "
-            "WHERE campaign = 'at_risk_valuable' ORDER BY rank"
-        ).fetchall()
+    calls = _keys(
+        settings,
+        "SELECT customer_key FROM marts.campaign_lists "
+        "WHERE campaign = 'at_risk_valuable' ORDER BY rank",
+    )
     go(opened, address, "call_list", lang="en")
     if calls:
         found = [row["customer_key"] for row in downloaded(opened, "call-list")]
-        assert found == [key for (key,) in calls]
+        assert found == calls
+
+
+def _keys(settings: Settings, query: LiteralString) -> list[str]:
+    """Customer keys that the dashboard's role reads."""
+    login = reader_login(settings)
+    assert login is not None
+    with login.connect() as reader:
+        return [str(key) for (key,) in reader.execute(query).fetchall()]

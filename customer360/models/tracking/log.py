@@ -127,7 +127,9 @@ def log_training(
             if version.tags.get(_FINGERPRINT) == fingerprint:
                 if _is_carried_out(version, champion):
                     verdict = _same(version, champion)
-                    card = _card_of(mlflow, spec, training, version, verdict)
+                    card = read_card(mlflow, str(version.run_id)) or _write_card(
+                        mlflow, spec, training, version, verdict
+                    )
                 else:
                     verdict = _verdict(training, gate, champion)
                     card = _carry_out(mlflow, spec, training, version, verdict, champion)
@@ -205,18 +207,6 @@ def _carry_out(
     written(mlflow, client.set_registered_model_alias, name, alias, number)
     written(mlflow, client.set_model_version_tag, name, number, CARRIED_OUT, "yes")
     return card
-
-
-def _card_of(
-    mlflow: ModuleType,
-    spec: ModelSpec[Any],
-    training: Training[Any],
-    version: Any,
-    verdict: Verdict,
-) -> str:
-    """A version's card; it is written where it is missing."""
-    card = read_card(mlflow, str(version.run_id))
-    return card or _write_card(mlflow, spec, training, version, verdict)
 
 
 def _write_card(
