@@ -11,7 +11,7 @@ echo "Packages of uv.lock: installing into .venv"
 # Progress is shown as it comes, without the two hundred packages that uv lists at the end. Its
 # error is kept back until it is known whether one line says it better.
 {
-    scripts/uv sync --frozen --compile-bytecode 2>&1
+    scripts/uv sync --frozen --all-extras --compile-bytecode 2>&1
     echo $? >"$code"
 } | tee "$log" | grep --line-buffered -vE '^ [+~-] |^error:|^  cause:|^hint:|^$'
 status=$(cat "$code")
