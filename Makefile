@@ -131,6 +131,10 @@ bench: setup ## Measure against DuckDB on the same files; ARGS="--help" for its 
 bench-steps: setup ## What each step of the demo's run asks of Spark: executions, jobs, tasks, seconds
 	@$(BIN)/python -m benchmarks.steps --steps all $(ARGS)
 
+.PHONY: bench-scale
+bench-scale: setup ## How time, memory, shuffle and files grow from 1 to 50 million transactions (hours)
+	@$(BIN)/python -m benchmarks.scale $(ARGS)
+
 .PHONY: bench-models
 bench-models: setup ## Measure lifetime value against lifetimes; ARGS="--customers 1000000"
 	@$(BIN)/python -m benchmarks.models $(ARGS)

@@ -6,6 +6,7 @@ import shutil
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from customer360.days import DayRange
 from customer360.deployment import Deployment
@@ -64,8 +65,8 @@ class Case:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def settings(self, home: Path) -> Settings:
-        """Settings of a deployment at ``home`` over this data."""
+    def settings(self, home: Path, **more: Any) -> Settings:
+        """Settings of a deployment at ``home`` over this data, with ``more`` of them."""
         return load_settings(
             home,
             sources=["synthetic"],
@@ -74,11 +75,12 @@ class Case:
             customer_key_secret=SECRET,
             spark_driver_memory=self.driver_memory,
             spark_shuffle_partitions=self.shuffle_partitions,
+            **more,
         )
 
-    def deployment(self, home: Path) -> Deployment:
-        """The deployment at ``home``."""
-        return Deployment.of(self.settings(home))
+    def deployment(self, home: Path, **more: Any) -> Deployment:
+        """The deployment at ``home``, with ``more`` settings."""
+        return Deployment.of(self.settings(home, **more))
 
     def generate(self) -> Manifest:
         """Make the raw files, unless they are there."""

@@ -761,8 +761,12 @@ class DuckPipeline:
         )
 
 
-def connect() -> duckdb.DuckDBPyConnection:
+def connect(memory: str | None = None, scratch: Path | None = None) -> duckdb.DuckDBPyConnection:
     """A DuckDB in memory, set for files partitioned by day.
+
+    Args:
+        memory: What it may take, as ``8GB``; unset: 80 % of the machine's.
+        scratch: Folder for what does not fit.
 
     Two years of days are more files than DuckDB keeps open by default; it would write several
     to a day. Order of insertion means nothing here and costs memory.
@@ -770,6 +774,10 @@ def connect() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     connection.execute("SET partitioned_write_max_open_files = 1000")
     connection.execute("SET preserve_insertion_order = false")
+    if memory is not None:
+        connection.execute("SET memory_limit = $memory", {"memory": memory})
+    if scratch is not None:
+        connection.execute("SET temp_directory = $folder", {"folder": str(scratch)})
     return connection
 
 

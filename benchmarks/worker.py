@@ -11,14 +11,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
-from benchmarks.data import SECRET, Case
+from benchmarks.data import SECRET, Case, written
 from benchmarks.meter import MARK
 from customer360.days import DayRange
-from customer360.table_names import CUSTOMER_DAYS, FEATURES
+from customer360.table_names import CUSTOMER_DAYS, FEATURES, FIRST_ORDERS
 
 WARM_UP_DAYS = 7
 
@@ -86,11 +86,12 @@ def duck_warm(case: Case) -> None:
         facts["steps"] = pipeline.load(case.days, case.days.last)
 
 
-def duck_cold(case: Case) -> None:
+def duck_cold(case: Case, memory: str | None = None) -> None:
     """DuckDB's bronze to gold, first thing in a new process."""
-    from benchmarks.duck import DuckPipeline
+    from benchmarks.duck import DuckPipeline, connect
 
-    pipeline = DuckPipeline(case.raw, case.home("duckdb-cold"), SECRET.encode())
+    connection = connect(memory, case.folder / "duckdb-spill")
+    pipeline = DuckPipeline(case.raw, case.home("duckdb-cold"), SECRET.encode(), connection)
     with span("load") as facts:
         facts["steps"] = pipeline.load(case.days, case.days.last)
 
@@ -109,6 +110,39 @@ def dagster(case: Case) -> None:
         run_plan(settings, Plan(case.days, (case.days.last,), "etl"), _log)
         facts["engine_seconds"] = sum(engine.values())
         facts["steps"] = dict(engine)
+
+
+def scale(case: Case, events: str) -> None:
+    """All days but the last, that day, the features again, and every model; see `scale.py`."""
+    from benchmarks import ours
+    from customer360.models.registry import MODELS
+    from customer360.pipeline.make_gold import make_snapshots
+    from customer360.pipeline.run_models import score, train
+
+    home = case.home("scale")
+    conf = {
+        "spark.eventLog.enabled": "true",
+        "spark.eventLog.dir": Path(events).absolute().as_uri(),
+        "spark.eventLog.rolling.enabled": "false",
+        "spark.eventLog.compress": "false",
+    }
+    work = ours.workspace(case.deployment(home, spark_conf=conf))
+    last, before = case.days.last, case.days.last - timedelta(days=1)
+
+    def stage(name: str, work_of_it: Callable[[], object]) -> None:
+        with span(name) as facts:
+            facts["from"] = time.time()
+            work_of_it()
+            facts["to"] = time.time()
+            facts["files"], facts["bytes"] = written(home / "lakehouse")
+
+    stage("bronze to gold", lambda: ours.load(work, DayRange(case.days.first, before), [before]))
+    stage("one more day", lambda: ours.load(_next_run(work), DayRange(last, last), [last]))
+    stage("features again", lambda: make_snapshots(work, FEATURES, [last]))
+    stage("first orders", lambda: make_snapshots(work, FIRST_ORDERS, [last]))
+    for spec in MODELS:
+        stage(f"train {spec.title}", partial(train, work, spec, last))
+        stage(f"score {spec.title}", partial(score, work, spec, [last]))
 
 
 def _log(line: str) -> None:
@@ -293,6 +327,7 @@ TASKS: dict[str, Callable[..., None]] = {
         features_duckdb,
         features_pandas,
         features_polars,
+        scale,
     )
 }
 

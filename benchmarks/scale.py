@@ -1,0 +1,235 @@
+"""How the cost grows with the data: the table of ``make bench-scale``, for docs/scaling.md.
+
+For each size, in one process with a heap of one size: bronze, silver and gold of all days but the
+last; that day; the features again; each model trained and each customer scored. DuckDB does bronze
+to gold of the same files in a process of its own, with as much memory as ours may take in all.
+
+Seconds and CPU are of the whole process tree, memory is the largest sum of its resident sets,
+shuffled and spilled bytes are Spark's own, from its event log.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import psutil
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.data import DAYS, Case, written
+from benchmarks.meter import Span, WorkerFailedError, watch
+from customer360.days import DayRange
+
+GIGABYTE = 1_000_000_000
+OURS, DUCK = "ours", "DuckDB"
+LOAD = "bronze to gold"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What one part of the work took at one size.
+
+    Attributes:
+        engine: Ours or DuckDB.
+        transactions: Size of the data set.
+        name: The part.
+        seconds: Wall time.
+        cpu_seconds: Of the process tree.
+        peak_bytes: Largest resident memory of the process tree.
+        shuffled: Bytes that Spark wrote for its shuffles.
+        spilled: Bytes that did not fit into the heap and went to disk.
+        files: Files of the tables after it.
+        bytes: Their bytes.
+        load: The machine's load when it began.
+    """
+
+    engine: str
+    transactions: int
+    name: str
+    seconds: float
+    cpu_seconds: float
+    peak_bytes: int
+    shuffled: int = 0
+    spilled: int = 0
+    files: int = 0
+    bytes: int = 0
+    load: float = 0.0
+
+
+def exponent(small: Stage, large: Stage, figure: str) -> float | None:
+    """The power of the data that ``figure`` grows with, between two sizes; 1 is in proportion."""
+    before, after = getattr(small, figure), getattr(large, figure)
+    if not before or not after:
+        return None
+    return math.log(after / before) / math.log(large.transactions / small.transactions)
+
+
+def shuffles(events: Path, spans: Mapping[str, Span]) -> dict[str, tuple[int, int]]:
+    """Bytes shuffled and spilled within each span, from the event logs in ``events``."""
+    tasks = []
+    for log in sorted(path for path in events.rglob("*") if path.is_file()):
+        with log.open(encoding="utf-8") as lines:
+            for line in lines:
+                if '"Event":"SparkListenerTaskEnd"' not in line:
+                    continue
+                event = json.loads(line)
+                metrics = event.get("Task Metrics") or {}
+                shuffled = metrics.get("Shuffle Write Metrics", {}).get("Shuffle Bytes Written", 0)
+                finished = event["Task Info"]["Finish Time"] / 1000
+                tasks.append((finished, shuffled, metrics.get("Disk Bytes Spilled", 0)))
+    found = {}
+    for name, span in spans.items():
+        first, last = span.facts.get("from", 0.0), span.facts.get("to", 0.0)
+        within = [(s, d) for at, s, d in tasks if first <= at <= last]
+        found[name] = (sum(s for s, _ in within), sum(d for _, d in within))
+    return found
+
+
+def measure(case: Case, memory: str, *, verbose: bool) -> list[Stage]:
+    """All stages of one size.
+
+    Raises:
+        WorkerFailedError: A measured process failed.
+    """
+    arguments: dict[str, Any] = {
+        "transactions": case.transactions,
+        "days": [str(case.days.first), str(case.days.last)],
+        "folder": str(case.folder),
+        "driver_memory": case.driver_memory,
+    }
+    watch("generate", arguments, verbose=verbose)
+    events = case.folder / "events"
+    shutil.rmtree(events, ignore_errors=True)
+    events.mkdir(parents=True)
+    spans = watch("scale", arguments | {"events": str(events)}, verbose=verbose)
+    moved = shuffles(events, spans)
+    stages = []
+    for name, span in spans.items():
+        shuffled, spilled = moved[name]
+        files, size = span.facts.get("files", 0), span.facts.get("bytes", 0)
+        stages.append(_stage(OURS, case, name, span, shuffled, spilled, files, size))
+    shutil.rmtree(case.folder / "scale", ignore_errors=True)
+    duck = watch("duck_cold", arguments | {"memory": memory}, verbose=verbose)
+    files, size = written(case.folder / "duckdb-cold")
+    stages.append(_stage(DUCK, case, LOAD, duck["load"], 0, 0, files, size))
+    return stages
+
+
+def _stage(
+    engine: str,
+    case: Case,
+    name: str,
+    span: Span,
+    shuffled: int,
+    spilled: int,
+    files: int,
+    size: int,
+) -> Stage:
+    return Stage(
+        engine,
+        case.transactions,
+        name,
+        span.seconds,
+        span.cpu_seconds,
+        span.peak_bytes,
+        shuffled,
+        spilled,
+        files,
+        size,
+        span.load,
+    )
+
+
+def as_table(stages: Sequence[Stage]) -> Table:
+    """The stages, one line a part and size, with the growth since the size before."""
+    table = Table(title_justify="left")
+    table.add_column("part", no_wrap=True)
+    columns = (
+        *("transactions", "seconds", "CPU s", "peak GB", "shuffled GB", "spilled GB"),
+        *("files", "GB", "seconds grow by", "CPU grows by", "load"),
+    )
+    for name in columns:
+        table.add_column(name, justify="right")
+    parts = list(dict.fromkeys((stage.engine, stage.name) for stage in stages))
+    for engine, name in parts:
+        of_part = [s for s in stages if (s.engine, s.name) == (engine, name)]
+        for before, stage in zip([None, *of_part], of_part, strict=False):
+            growth = [
+                exponent(before, stage, figure) if before else None
+                for figure in ("seconds", "cpu_seconds")
+            ]
+            table.add_row(
+                name if engine == OURS else f"{name}, {engine}",
+                f"{stage.transactions:,}",
+                f"{stage.seconds:,.1f}",
+                f"{stage.cpu_seconds:,.1f}",
+                *(
+                    f"{n / GIGABYTE:.2f}" if n else ""
+                    for n in (stage.peak_bytes, stage.shuffled, stage.spilled)
+                ),
+                f"{stage.files:,}" if stage.files else "",
+                f"{stage.bytes / GIGABYTE:.2f}" if stage.bytes else "",
+                *("" if power is None else f"n^{power:.2f}" for power in growth),
+                f"{stage.load:.1f}",
+            )
+        table.add_section()
+    return table
+
+
+def main(
+    transactions: Annotated[
+        str, typer.Option(help="Sizes of the data sets, separated by commas.")
+    ] = "1000000,10000000,50000000",
+    driver_memory: Annotated[str, typer.Option(help="Heap of the Spark driver.")] = "4g",
+    memory: Annotated[
+        str, typer.Option(help="What DuckDB may take, and what ours should stay below.")
+    ] = "8GB",
+    folder: Annotated[
+        Path, typer.Option(help="Where data and tables are made; 50 M take some 30 GB.")
+    ] = Path("data/benchmarks"),
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Also write all figures to this file.")
+    ] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Show what the measured processes print.")
+    ] = False,
+    short: Annotated[
+        bool, typer.Option("--short", help="60 days in place of two years: does it all work?")
+    ] = False,
+) -> None:
+    """Measure how time, processor, memory, shuffle and storage grow with the transactions."""
+    out, err = Console(), Console(stderr=True)
+    if not out.is_terminal:
+        out = Console(width=160)
+    days = DayRange(DAYS.first, DAYS.first + timedelta(days=59)) if short else DAYS
+    stages: list[Stage] = []
+    for size in (int(text.replace("_", "")) for text in transactions.split(",")):
+        case = Case(size, days, folder / f"scale-{size}", driver_memory)
+        err.print(f"[dim]… {size:,} transactions[/dim]", highlight=False)
+        try:
+            stages += measure(case, memory, verbose=verbose)
+        except WorkerFailedError as error:
+            err.print(str(error), style="red", markup=False, highlight=False)
+            raise typer.Exit(1) from None
+        finally:
+            shutil.rmtree(case.folder, ignore_errors=True)
+        if json_file is not None:  # after each size: the last one takes most of an hour
+            json_file.parent.mkdir(parents=True, exist_ok=True)
+            json_file.write_text(json.dumps([asdict(s) for s in stages], indent=2) + "\n")
+    out.print(as_table(stages))
+    out.print(
+        f"{psutil.cpu_count()} cores; heap {driver_memory}; DuckDB may take {memory}; "
+        f"{len(days)} days"
+    )
+
+
+if __name__ == "__main__":
+    typer.run(main)
