@@ -87,3 +87,9 @@ def test_a_forecast_follows_the_months_and_allows_for_weeks_that_stray() -> None
     low, mean, high = (found.weeks[f"purchases{end}"] for end in ("_low", "", "_high"))
     assert ((high - low) / mean / 2).tolist() == pytest.approx([0.2 * 1.645] * 5, rel=0.05)
     assert (plain.weeks["purchases_high"] / plain.weeks["purchases"] < 1.05).all()
+
+
+def test_months_need_to_know_which_weeks_are_meant() -> None:
+    assert Calendar(deviation=0.1).factors(None, 3).tolist() == [1.0, 1.0, 1.0]
+    with pytest.raises(ValueError, match="the day before the first week"):
+        Calendar(months=(1.0,) * 11 + (2.0,)).factors(None, 3)

@@ -189,7 +189,8 @@ def forecast(
 
     Raises:
         NotFittedError: The model's purchases are the past-average fallback, which knows no weeks.
-        ValueError: ``new_customers`` has another length than ``weeks``.
+        ValueError: ``new_customers`` has another length than ``weeks``, or the calendar's months
+            differ and there is no ``as_of``.
     """
     if model.purchases is None:
         raise NotFittedError(Note("forecast_needs_purchases"))
@@ -224,7 +225,7 @@ def forecast(
         ]
         loose_value = float(np.std(np.log(values)))
     table = pd.DataFrame({"week": np.arange(1, weeks + 1)})
-    by_month = calendar.factors(as_of, weeks) if as_of else np.ones(weeks)
+    by_month = calendar.factors(as_of, weeks)
     for name, mean, variance, loose in (
         ("purchases", best.purchases, best.purchase_variance, 0.0),
         ("revenue", best.revenue, best.revenue_variance, loose_value),

@@ -35,6 +35,7 @@ from scipy.special import expit
 from customer360.gold.terms import LEFT_DAYS, RISK_FROM
 from customer360.language import Language
 from customer360.models.evaluation import SMALLEST_PROBABILITY
+from customer360.models.lifetime_value.intervals import Z
 from customer360.models.lifetime_value.purchase_model import Floats, PurchaseModel
 
 RISKS = tuple(RISK_FROM)
@@ -49,9 +50,6 @@ BY_RISK = "returned_by_"
 """What the names of figures of `returns_by_risk` begin with among a training's metrics."""
 
 _SHOWN = ("customers", "has_left", "expected", "returned")
-
-NOISE = 1.645
-"""Standard errors to either end of a 90 % interval."""
 
 _SMALLEST_SURPRISE = 0.01
 _PRIOR_DEVIATION = 3.0
@@ -261,8 +259,8 @@ def fit_leaving(returns: Returns) -> Leaving | None:
 def better(returns: Returns, leaving: Leaving) -> bool:
     """Whether ``leaving`` tells who came back better than the purchase model, beyond noise.
 
-    The log losses of the same customers are compared; the mean difference must exceed `NOISE` of
-    its standard errors.
+    The log losses of the same customers are compared; the mean difference must exceed
+    `intervals.Z` of its standard errors.
 
     Args:
         returns: Of a later day than ``leaving`` has learnt from.
@@ -274,7 +272,7 @@ def better(returns: Returns, leaving: Leaving) -> bool:
     people = came.sum() + not_.sum()
     mean = (came @ if_came + not_ @ if_not) / people
     squares = (came @ if_came**2 + not_ @ if_not**2) / people
-    return bool(mean > NOISE * np.sqrt(max(squares - mean**2, 0.0) / people))
+    return bool(mean > Z * np.sqrt(max(squares - mean**2, 0.0) / people))
 
 
 def risk_of(has_left: ArrayLike) -> NDArray[np.int64]:

@@ -52,8 +52,16 @@ class Calendar:
     months: tuple[float, ...] = (1.0,) * 12
     deviation: float = 0.0
 
-    def factors(self, as_of: date, weeks: int) -> Floats:
-        """Factor of each of the weeks after ``as_of``, by the month of its middle day."""
+    def factors(self, as_of: date | None, weeks: int) -> Floats:
+        """Factor of each of the weeks after ``as_of``, by the month of its middle day.
+
+        Raises:
+            ValueError: The months differ, and no ``as_of`` says which ones are meant.
+        """
+        if as_of is None:
+            if len(set(self.months)) > 1:
+                raise ValueError("a calendar of months needs the day before the first week")
+            return np.full(weeks, self.months[0])
         return self._of(_months(as_of, range(1, weeks + 1)))
 
     def _of(self, months: Integers) -> Floats:
