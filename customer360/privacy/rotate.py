@@ -52,6 +52,7 @@ from customer360.table_names import (
 
 _NOTE = "rotated"
 _OLD, _NEW = "__old_key", "__new_key"
+_NOBODY = "nobody"
 _DAY = "business_date"
 
 
@@ -164,7 +165,7 @@ def rotate(work: Workspace, rotation: Rotation, publish: Callable[[], None], say
     for table in (CUSTOMER_DAYS, *others, REJECTED, CUSTOMERS):
         if work.lakehouse.exists(table) and not _is_done(work, table, rotation):
             say(f"keys of {table}")
-            _rotate_table(work, table, keys, rotation)
+            _rotate_table(work, table, keys, secret, rotation)
             done += 1
     say("earlier versions of all tables")
     drop_histories(work.lakehouse)
@@ -236,14 +237,17 @@ def _is_done(work: Workspace, table: str, rotation: Rotation) -> bool:
     return note is not None and note[_NOTE] == rotation.id
 
 
-def _rotate_table(work: Workspace, table: str, keys: DataFrame, rotation: Rotation) -> None:
+def _rotate_table(
+    work: Workspace, table: str, keys: DataFrame, secret: bytes, rotation: Rotation
+) -> None:
     """Write ``table`` again with the new keys.
 
-    A row of somebody who is no customer any more gets a key that is nobody's.
+    A row of somebody who is no customer any more gets a key that is nobody's, and which only who
+    has the new secret could make of the old one.
     """
     lakehouse, contract = work.lakehouse, Contract.load(table)
     rows = lakehouse.read(table)
-    nobodys = F.sha2(F.concat_ws(":", F.lit(rotation.id), F.col(_OLD)), 256)
+    nobodys = customer_key(_NOBODY, F.col(_OLD), secret)
     new = F.when(F.col(_OLD).isNotNull(), F.coalesce(F.col(_NEW), nobodys))
     if table == REJECTED:
         stated = rows.withColumn(_OLD, F.get_json_object("raw", f"$.{KEY}"))

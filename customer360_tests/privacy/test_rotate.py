@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
+from customer360.contracts import Contract
 from customer360.deployment import Deployment
 from customer360.errors import SettingsError
 from customer360.lakehouse.reading import engine
@@ -33,7 +34,7 @@ from customer360.serving.suppression import SuppressionError
 from customer360.serving.warehouse import WarehouseError, open_warehouse
 from customer360.settings import remember
 from customer360.silver.keys import customer_key_of
-from customer360.table_names import FEATURES
+from customer360.table_names import CUSTOMERS, FEATURES
 from customer360_tests.cases.shop import Shop, open_shop
 from customer360_tests.deployments import Home
 from customer360_tests.gold.frames import table
@@ -118,6 +119,31 @@ def test_it_is_as_if_the_keys_had_always_been_made_with_the_new_secret(
     assert stale_snapshots(shop.work.tables) == []
     assert shop.load().silver.days == afresh.load().silver.days
     assert content(shop) == content(afresh)
+
+
+def test_rows_of_who_is_no_customer_get_a_key_that_only_the_new_secret_makes(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    shop = shop_of(spark, tmp_path, None)
+    make(shop)
+    ann, bob = (
+        customer_key_of("mill", own, shop.work.deployment.settings.secret())
+        for own in ("ann", "bob")
+    )
+    others = shop.lakehouse.read(CUSTOMERS).where(f"customer_key <> '{ann}'")
+    shop.lakehouse.replace_all(Contract.load(CUSTOMERS), others)
+
+    rotated(shop, NEW)
+
+    secret = NEW.encode()
+    nobody = customer_key_of("nobody", ann, secret)
+    assert shop.rows("silver/transactions", "order_id", "customer_key") == [
+        ("1", nobody),
+        ("2", customer_key_of("mill", "bob", secret)),
+    ]
+    ((raw,),) = set(shop.rows("quarantine/transactions", "get_json_object(raw, '$.customer_key')"))
+    assert raw == nobody
+    assert not any(where_they_stand(tmp_path, [ann, bob]).values())
 
 
 def test_who_was_contacted_stays_so_under_the_new_key(
