@@ -22,7 +22,7 @@ Steps = dict[str, float]
 def workspace(deployment: Deployment) -> Workspace:
     """A workspace of ``deployment``; starts the session when there is none."""
     settings = deployment.settings
-    lakehouse = Lakehouse(spark_session(settings), settings.lakehouse_dir)
+    lakehouse = Lakehouse(spark_session(settings), settings.lakehouse_root)
     return Workspace(lakehouse=lakehouse, deployment=deployment, run_id="benchmark")
 
 

@@ -72,7 +72,7 @@ def purchases_of(home: Path) -> pd.DataFrame:
     """``who`` and ``date`` of every purchase, and ``first``: that of the first one."""
     settings = load_settings(home)
     rows = (
-        Tables(settings.lakehouse_dir)
+        Tables(settings.lakehouse_root)
         .dataset(CUSTOMER_DAYS)
         .to_table(columns=["customer_key", "business_date", "orders"])
     )

@@ -238,7 +238,7 @@ def first_table(case: Case) -> None:
         begun = time.perf_counter()
         spark = spark_session(settings)
         facts["session_seconds"] = time.perf_counter() - begun
-        lakehouse = Lakehouse(spark, settings.lakehouse_dir)
+        lakehouse = Lakehouse(spark, settings.lakehouse_root)
         numbers = Contract.from_columns(
             "silver/first", [Column("number", "integer", "bigint")], description="Ten numbers."
         )

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -29,9 +30,13 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from rich.table import Table
 
+from customer360.errors import EnvironmentError360
 from customer360.lakehouse import jars
+from customer360.lakehouse.delta_log import TableLogs
+from customer360.lakehouse_uri import S3
 from customer360.modes import open_to_others
 from customer360.settings import Settings
+from customer360.table_names import CUSTOMERS
 
 MINIMUM_JAVA = 17
 # The demo's lakehouse takes about 1 GB, and Delta keeps the versions before until VACUUM.
@@ -68,10 +73,13 @@ def run_checks(settings: Settings) -> list[Check]:
         check_python(),
         check_packages(),
         *([] if settings.spark_master.startswith("sc://") else _jvm_checks(settings)),
+        *([check_lakehouse(settings.lakehouse_uri)] if settings.lakehouse_uri else []),
         check_home(settings.home),
         check_disk(settings.home),
         check_time_zone(settings.time_zone),
-        check_secret(settings.home, given=settings.customer_key_secret),
+        check_secret(
+            settings.home, given=settings.customer_key_secret, root=settings.lakehouse_root
+        ),
         check_unfinished(settings),
         check_port(DAGSTER_PORT),
     ]
@@ -82,8 +90,14 @@ def _jvm_checks(settings: Settings) -> list[Check]:
     return [
         check_java(),
         check_jars(settings.jars_dir),
+        *_s3a_checks(settings),
         check_memory(settings.spark_driver_memory),
     ]
+
+
+def _s3a_checks(settings: Settings) -> list[Check]:
+    needed = (settings.lakehouse_uri or "").startswith(f"{S3}://")
+    return [check_s3a_jars(settings.jars_dir)] if needed else []
 
 
 def healthy(checks: Iterable[Check]) -> bool:
@@ -205,6 +219,29 @@ def check_jars(folder: Path | None = None) -> Check:
         f"not in {folder or jars.default_folder()}",
         "connect to a network and run `make setup` once; later runs need none",
     )
+
+
+def check_s3a_jars(folder: Path | None = None) -> Check:
+    """The jars by which Spark reaches S3 are on disk."""
+    paths = jars.s3a_paths(folder)
+    if all(path.exists() for path in paths):
+        return Check("S3A jars", "ok", f"{len(paths)} of Hadoop {jars.HADOOP}")
+    return Check(
+        "S3A jars",
+        "fail",
+        f"not in {folder or jars.default_folder()}",
+        "connect to a network and run `python -m customer360.lakehouse.jars s3a` once",
+    )
+
+
+def check_lakehouse(uri: str) -> Check:
+    """The object store of the tables answers, and lets them be listed."""
+    try:
+        count = len(TableLogs(uri).tables())
+    except EnvironmentError360 as error:
+        found, _, remedy = str(error).rpartition("; ")
+        return Check("Lakehouse", "fail", found, remedy)
+    return Check("Lakehouse", "ok", f"{uri}: {count} table{'' if count == 1 else 's'}")
 
 
 def check_memory(driver_memory: str, *, available: Callable[[], int | None] | None = None) -> Check:
@@ -330,12 +367,13 @@ def check_time_zone(name: str | None, *, now: datetime | None = None) -> Check:
     return Check("Time zone", "ok", f"{name} (UTC{offset[:3]}:{offset[3:]} now)")
 
 
-def check_secret(home: Path, *, given: str | None = None) -> Check:
+def check_secret(home: Path, *, given: str | None = None, root: Path | str | None = None) -> Check:
     """The secret behind the customer keys is there and only its owner can read it.
 
     Args:
         home: The deployment, whose ``secrets/customer_key`` holds it.
         given: The secret when it comes by ``CUSTOMER360_CUSTOMER_KEY_SECRET``.
+        root: Of the tables that were made with it; None: the home's own folder.
     """
     name = "Key secret"
     if given is not None:
@@ -352,7 +390,7 @@ def check_secret(home: Path, *, given: str | None = None) -> Check:
         mode = stat.S_IMODE(file.stat().st_mode)
         empty = not file.read_text().strip()
     except FileNotFoundError:
-        if _has_tables(home):
+        if _has_tables(root or home / "lakehouse"):
             return Check(
                 name,
                 "fail",
@@ -385,8 +423,12 @@ def check_unfinished(settings: Settings) -> Check:
     return Check(name, "ok", "nothing is to be finished")
 
 
-def _has_tables(home: Path) -> bool:
-    return any((home / "lakehouse" / "silver").glob("*/_delta_log"))
+def _has_tables(root: Path | str) -> bool:
+    if isinstance(root, Path):
+        return any((root / "silver").glob("*/_delta_log"))
+    with suppress(EnvironmentError360):  # that it cannot be reached has a check of its own
+        return TableLogs(root).exists(CUSTOMERS)
+    return False
 
 
 def check_port(

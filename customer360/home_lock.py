@@ -2,8 +2,8 @@
 
 The lock is the operating system's (``flock``), on a file in the home: it goes with the process that
 holds it, however that process ends, so it can never be stale. The note beside it only says who
-holds it, for whoever is kept waiting. Both are of one machine: they know nothing of a process
-elsewhere that writes to the same object store from another home.
+holds it, for whoever is kept waiting. Both are of one machine; of a lakehouse in an object store,
+its owner's name in the store itself keeps other homes out (`lakehouse.object_store.claim`).
 """
 
 from __future__ import annotations
@@ -106,8 +106,9 @@ def writing(
         tell: Receives one line for each process that is waited for.
 
     Raises:
-        HomeBusyError: Another process holds it, still after ``wait_seconds``.
-        EnvironmentError360: The home cannot be written.
+        HomeBusyError: Another process holds it, still after ``wait_seconds``; or another home
+            writes its lakehouse.
+        EnvironmentError360: The home cannot be written, or its object store not be reached.
     """
     lock = _lock(home)
     try:
@@ -123,11 +124,24 @@ def writing(
         if outermost:
             tighten(home)
             _write(note, Writer.this_process(what))
+            _claim_lakehouse(home)
         yield
     finally:
         if outermost:
             note.unlink(missing_ok=True)
         lock.release()
+
+
+def _claim_lakehouse(home: Path) -> None:
+    """Let no other home write the lakehouse of this one, where it is in an object store."""
+    # Settings, and what speaks to a store, are loaded by whoever writes, and not by who asks.
+    from customer360.settings import load_settings
+
+    uri = load_settings(home).lakehouse_uri
+    if uri is not None:
+        from customer360.lakehouse.object_store import claim
+
+        claim(uri, home)
 
 
 def refuse_if_written(home: Path) -> None:

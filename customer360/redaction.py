@@ -7,7 +7,7 @@ import re
 _USERINFO = re.compile(r"(?<=://)[^\s/@:]*(?::\S*)?@")
 """Of an address; a password may hold what belongs into no address, such as a slash."""
 
-_IN_QUERY = re.compile(r"(?i)([?&][^=&\s]*(?:secret|passw|token)[^=&\s]*=)[^&\s]*")
+_IN_QUERY = re.compile(r"(?i)([?&](?:[^=&\s]*(?:secret|passw|token)[^=&\s]*|sig)=)[^&\s]*")
 
 _SECRET = re.compile(
     r"(?i)secret|passw|passphrase|token|(access|account|private|api|encryption)[._-]?key"

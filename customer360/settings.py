@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo
 import yaml
 from filelock import FileLock
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     SecretStr,
@@ -39,8 +40,9 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as UnreadableSettingError
 
 from customer360.errors import SettingsError, first_line, shortened
+from customer360.lakehouse_uri import object_store_uri
 from customer360.mistakes import COUNTRY, meant, must_be, own_words
-from customer360.redaction import is_secret
+from customer360.redaction import is_secret, without_credentials
 from customer360.table_names import CUSTOMERS
 from customer360.yaml_text import UnreadableYamlError, read_yaml
 
@@ -77,6 +79,12 @@ class Settings(BaseSettings):
         None,
         description="Folder for temporary files, of rows among others; unset: tmp in the home. For "
         "a home on a slow disk.",
+    )
+
+    lakehouse_uri: Annotated[str | None, AfterValidator(object_store_uri)] = Field(
+        None,
+        description="Object store of the tables, s3a://bucket/prefix (gs:// and abfss:// too); "
+        "unset: lakehouse in the home. Credentials come from the environment alone.",
     )
 
     # Sources
@@ -430,16 +438,20 @@ class Settings(BaseSettings):
         return self.home / "raw"
 
     @property
-    def lakehouse_dir(self) -> Path:
-        """Root of the Delta tables."""
-        return self.home / "lakehouse"
+    def lakehouse_root(self) -> Path | str:
+        """Root of the Delta tables: a folder, or the URI of an object store."""
+        return self.lakehouse_uri or self.home / "lakehouse"
 
     def has_table(self, table: str) -> bool:
-        """Whether ``table`` (``layer/table``) is there, by its folder alone.
+        """Whether ``table`` (``layer/table``) is there; of a folder, by that alone.
 
         What reads Delta's log would be loaded with whatever asks this.
         """
-        return (self.lakehouse_dir / table / "_delta_log").is_dir()
+        if self.lakehouse_uri is None:
+            return Path(self.lakehouse_root, table, "_delta_log").is_dir()
+        from customer360.lakehouse.delta_log import TableLogs
+
+        return TableLogs(self.lakehouse_uri).exists(table)
 
     @property
     def mlflow_dir(self) -> Path:
@@ -638,7 +650,7 @@ def _problem(problem: ErrorDetails, file: Path) -> str:
     words = must_be(problem) or own_words(problem)
     if not location:
         return f"settings: {words}"
-    value = f" ({shortened(repr(problem.get('input')))})"
+    value = f" ({shortened(without_credentials(repr(problem.get('input'))))})"
     if location[0] in SECRETS or (location[0] == _SPARK_CONF and is_secret(f"{name} {value}")):
         value = ""
     return (

@@ -50,7 +50,7 @@ class Home:
 
     @property
     def lakehouse(self) -> Lakehouse:
-        return Lakehouse(self.spark, self.settings.lakehouse_dir)
+        return Lakehouse(self.spark, self.settings.lakehouse_root)
 
     @property
     def deployment(self) -> Deployment:
@@ -83,6 +83,27 @@ def copy_of(home: Home, folder: Path) -> Home:
     return Home.at(home.spark, folder)
 
 
+def state_home(folder: Path, *, first: date, last: date, **choices: Any) -> None:
+    """The file of a deployment over synthetic data, without the data."""
+    folder.mkdir(parents=True, exist_ok=True)
+    remember(
+        folder,
+        {
+            "sources": ["synthetic"],
+            "start_date": first,
+            "end_date": last,
+            # Short, so that a few weeks of data teach and test the models.
+            "lifetime_value_holdout_days": 28,
+            "churn_horizon_days": 14,
+            "churn_activity_days": 28,
+            "revenue_horizon_days": 14,
+            "quarantine_limit": 0.5,
+            "customer_key_secret": "known to the tests",
+        }
+        | choices,
+    )
+
+
 def make_home(
     spark: SparkSession,
     folder: Path,
@@ -108,23 +129,7 @@ def make_home(
         raw: A data set of another home to share, instead of making one.
         choices: Settings that its file states.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    remember(
-        folder,
-        {
-            "sources": ["synthetic"],
-            "start_date": first,
-            "end_date": last,
-            # Short, so that a few weeks of data teach and test the models.
-            "lifetime_value_holdout_days": 28,
-            "churn_horizon_days": 14,
-            "churn_activity_days": 28,
-            "revenue_horizon_days": 14,
-            "quarantine_limit": 0.5,
-            "customer_key_secret": "known to the tests",
-        }
-        | choices,
-    )
+    state_home(folder, first=first, last=last, **choices)
     home = Home.at(spark, folder)
     target = home.settings.raw_dir / "synthetic"
     if raw is None:

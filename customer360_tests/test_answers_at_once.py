@@ -48,7 +48,7 @@ def run(no_java: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
 
 def test_they_start_no_jvm(demo: Home, no_java: Path, tmp_path: Path) -> None:
     (tmp_path / "orders.csv").write_text(ORDERS)
-    scores = Tables(demo.settings.lakehouse_dir).select("gold/churn_scores", None, 1)
+    scores = Tables(demo.settings.lakehouse_root).select("gold/churn_scores", None, 1)
     (key,) = scores["customer_key"].to_pylist()
     for arguments, said in (
         (("tables",), "silver/customer_days"),

@@ -64,6 +64,7 @@ def test_a_key_that_customers_were_made_with_is_not_made_again(tmp_path: Path, l
         ("at https://user:p@s/s@host:1/api, url: /api", "at https://host:1/api, url: /api"),
         ("https://token@host", "https://host"),
         ("postgresql://host/db?user=a&password=pw", "postgresql://host/db?user=a&password=…"),
+        ("abfss://c@host/lake?sv=1&sig=pw", "abfss://host/lake?sv=1&sig=…"),
         ("sqlite:////home/a@b/mlflow.db", "sqlite:////home/a@b/mlflow.db"),
         (
             "http://127.0.0.1:1/api is to be read by a@b",

@@ -9,6 +9,7 @@ import shlex
 import subprocess
 from pathlib import Path
 
+import pyspark
 import pytest
 
 from customer360.errors import EnvironmentError360
@@ -127,7 +128,8 @@ def test_a_release_has_a_list_of_its_packages() -> None:
         for each in listed["components"]
         if each.get("purl", "").startswith("pkg:maven/")
     }
-    assert digests == jars.SHA256
+    s3a = {jars.file_name(each): digest for each, digest in jars.S3A_SHA256.items()}
+    assert digests == jars.SHA256 | s3a
     (ours,) = [each for each in listed["dependencies"] if "customer360" in each["ref"]]
     assert {each["ref"] for each in listed["dependencies"]} >= set(ours["dependsOn"])
 
@@ -135,6 +137,12 @@ def test_a_release_has_a_list_of_its_packages() -> None:
 def test_the_jars_of_the_pinned_versions_have_a_digest() -> None:
     assert {path.name for path in jars.jar_paths()} == set(jars.SHA256)
     jars.resolve()  # those of this machine are the pinned ones
+
+
+def test_the_jars_of_s3a_are_of_the_hadoop_that_pyspark_brings() -> None:
+    brought = Path(pyspark.__file__).parent / "jars"
+    assert (brought / f"hadoop-client-api-{jars.HADOOP}.jar").exists()
+    assert len(jars.s3a_paths()) == len({path.name for path in jars.s3a_paths()})
 
 
 def test_a_jar_that_is_another_is_refused_before_java_sees_it(

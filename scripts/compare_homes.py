@@ -48,7 +48,7 @@ class Side:
 
     def __init__(self, home: Path) -> None:
         self.settings = load_settings(home.absolute())
-        self.lakehouse = Tables(self.settings.lakehouse_dir)
+        self.lakehouse = Tables(self.settings.lakehouse_root)
         self.warehouse = open_warehouse(self.settings)
 
     def names(self) -> set[str]:

@@ -1,6 +1,7 @@
 """Write the list of all packages that are installed with ours, as CycloneDX 1.5.
 
-Python's are those of uv.lock; set-up adds the two jars of Delta, which no Python package brings.
+Python's are those of uv.lock; set-up adds the two jars of Delta, which no Python package brings,
+and who keeps the tables in S3 those of S3A.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from customer360.lakehouse.jars import SHA256, coordinates
+from customer360.lakehouse.jars import S3A_SHA256, SHA256, coordinates, file_name
 
 ROOT = Path(__file__).parents[1]
 FROM_THE_LOCK = ("export", "--frozen", "--no-dev", "--quiet", "--preview-features", "sbom-export")
@@ -20,12 +21,15 @@ FROM_THE_LOCK = ("export", "--frozen", "--no-dev", "--quiet", "--preview-feature
 def jars() -> list[dict[str, Any]]:
     """The jars as components."""
     found = []
-    for group, name, version in (each.split(":") for each in coordinates()):
+    delta = {each: SHA256[file_name(each)] for each in coordinates()}
+    for coordinate, sha256 in (delta | S3A_SHA256).items():
+        group, name, version = coordinate.split(":")
         address = f"pkg:maven/{group}/{name}@{version}"
-        digest = {"alg": "SHA-256", "content": SHA256[f"{name}-{version}.jar"]}
+        digest = {"alg": "SHA-256", "content": sha256}
         found.append(
             {
                 "type": "library",
+                "scope": "required" if coordinate in delta else "optional",
                 "bom-ref": address,
                 "group": group,
                 "name": name,

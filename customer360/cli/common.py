@@ -136,7 +136,7 @@ def open_lakehouse(settings: Settings) -> Lakehouse:
     from customer360.lakehouse.session import spark_session
     from customer360.lakehouse.tables import Lakehouse
 
-    return Lakehouse(spark_session(settings), settings.lakehouse_dir)
+    return Lakehouse(spark_session(settings), settings.lakehouse_root)
 
 
 def print_whole(what: RenderableType) -> None:

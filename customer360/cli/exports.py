@@ -95,7 +95,7 @@ def export(
     campaign = campaign_list(name)
     day = day_of(as_of, "--as-of")
     settings = load_settings(home)
-    TableLogs(settings.lakehouse_dir).require(CUSTOMER_360)
+    TableLogs(settings.lakehouse_root).require(CUSTOMER_360)
     from customer360.pipeline.export import ExportOptions, export_list, newest_snapshot
 
     usual = ExportOptions.of(settings)

@@ -73,7 +73,7 @@ def report(
         raise SettingsError(f"--language {language}: expected one of {listed(list(LANGUAGES))}")
     settings = settings_of_deployment(home)
     deployment = Deployment.of(settings)
-    people = find_people(Tables(settings.lakehouse_dir), deployment, [customer])
+    people = find_people(Tables(settings.lakehouse_root), deployment, [customer])
     work = Workspace(open_lakehouse(settings), deployment, "privacy report")
     formats = ["json", "html"] if format is ReportFormat.BOTH else [format.value]
     said = Language(language, deployment.currency, deployment.zone)
@@ -132,7 +132,7 @@ def forget(
     else:
         refuse_unfinished(settings)
         named = [*(customers or []), *(read_list(file) if file is not None else [])]
-        tables = Tables(settings.lakehouse_dir)
+        tables = Tables(settings.lakehouse_root)
         people = find_people(tables, deployment, named)
         if again:
             people = list(dict.fromkeys((*people, *_forgotten_before(settings, tables))))

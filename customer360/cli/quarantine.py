@@ -98,7 +98,7 @@ def show(
     from customer360.lakehouse.reading import Tables
     from customer360.pipeline.quarantine import held_rows, quarantine_named
 
-    name = quarantine_named(Tables(settings.lakehouse_dir), table)
+    name = quarantine_named(Tables(settings.lakehouse_root), table)
     deployment, tables = _open(settings)
     from customer360.pipeline.elsewhere import REFUSED_ROWS, note_elsewhere
     from customer360.pipeline.row_edits import written
@@ -152,7 +152,7 @@ def replay(
 
     of_table = None
     if table is not None:
-        of_table = quarantine_named(Tables(settings.lakehouse_dir), table).partition("/")[2]
+        of_table = quarantine_named(Tables(settings.lakehouse_root), table).partition("/")[2]
     stated = read_edits(edits, settings) if edits is not None else []
     deployment, tables = _open(settings)
     context.with_resource(writing(settings.home, "customer360 quarantine replay"))
@@ -218,7 +218,7 @@ def _open(settings: Settings) -> tuple[Deployment, Tables]:
     from customer360.deployment import Deployment
     from customer360.lakehouse.reading import Tables
 
-    return Deployment.of(settings), Tables(settings.lakehouse_dir)
+    return Deployment.of(settings), Tables(settings.lakehouse_root)
 
 
 def _listed(group: Held, money: str) -> dict[str, object]:

@@ -35,7 +35,7 @@ def tables(
     from customer360.lakehouse.delta_log import TableLogs
     from customer360.listing import table_of_tables
 
-    logs = TableLogs(settings_of_deployment(home).lakehouse_dir)
+    logs = TableLogs(settings_of_deployment(home).lakehouse_root)
     details = [logs.details(name) for name in logs.tables()]
     if format is Format.TABLE:
         print_whole(table_of_tables(details))
@@ -58,7 +58,7 @@ def show(
     """Print rows of a table."""
     from customer360.lakehouse.reading import Tables, plain_rows
 
-    tables = Tables(settings_of_deployment(home).lakehouse_dir)
+    tables = Tables(settings_of_deployment(home).lakehouse_root)
     tables.require(table)
     import duckdb
 
@@ -109,7 +109,7 @@ def reconcile(
     from customer360.pipeline.account import reconcile as account
 
     settings = settings_of_deployment(home)
-    balance = account(Tables(settings.lakehouse_dir), Deployment.of(settings))
+    balance = account(Tables(settings.lakehouse_root), Deployment.of(settings))
     if format is Format.TABLE:
         print_whole(table_of_account(balance))
     else:

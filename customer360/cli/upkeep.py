@@ -37,6 +37,11 @@ def backup(
     context.with_resource(writing(settings.home, "customer360 backup"))
     manifest = back_up(settings, to, secrets)
     say(f"{len(manifest.files):,} files, {manifest.size:,} bytes, each with its SHA-256: {to}")
+    if manifest.lakehouse is not None:
+        say(
+            f"the tables are in {manifest.lakehouse}, and not in it: let the bucket keep or copy "
+            "them (docs/object-store.md); which versions they had is in it"
+        )
     if manifest.warehouse == "elsewhere":
         say("the warehouse is another server's, which has backups of its own")
     if secrets is not None:
@@ -56,6 +61,7 @@ def restore(
 ) -> None:
     """Make a deployment of a backup, in a home that is empty or not there."""
     settings = load_settings(home)
+    from customer360.lakehouse.object_store import OWNER
     from customer360.pipeline.backup import restore as restore_into
     from customer360.pipeline.forgotten_since import forgotten_since
 
@@ -68,6 +74,11 @@ def restore(
         say(
             f"before the next run: put the former secrets into {settings.home / 'secrets'}, "
             "customer_key above all"
+        )
+    if manifest.lakehouse is not None:
+        say(
+            f"the tables are those of {manifest.lakehouse}, as they are now; this home may write "
+            f"them when the one it is a copy of is gone: delete {manifest.lakehouse}/{OWNER}"
         )
     since = forgotten_since(settings)
     if since:

@@ -12,13 +12,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from customer360.errors import TableNotFoundError
+from customer360.lakehouse.object_store import (
+    filesystem,
+    is_object_store,
+    reaching,
+    require_bucket,
+    storage_options,
+)
 from customer360.mistakes import meant
+
+if TYPE_CHECKING:
+    from pyarrow.fs import FileSystem
 
 LOG_FOLDER = "_delta_log"
 
@@ -83,7 +93,8 @@ class TableLogs:
         """Whether ``table`` has a commit; a first write that failed leaves a log without one."""
         if self._is_local and not Path(self.path(table), LOG_FOLDER).is_dir():
             return False
-        return bool(DeltaTable.is_deltatable(self.uri(table)))
+        with reaching(self.root):
+            return bool(DeltaTable.is_deltatable(self.uri(table), self.storage_options))
 
     def require(self, table: str) -> None:
         """Nothing, where there is such a table.
@@ -119,7 +130,10 @@ class TableLogs:
         """
         self.require(table)
         try:
-            return DeltaTable(self.uri(table), version=version)
+            with reaching(self.root):
+                return DeltaTable(
+                    self.uri(table), version=version, storage_options=self.storage_options
+                )
         except DeltaError as error:
             at = "" if version is None else f" at version {version}"
             raise TableNotFoundError(f"table {table}{at} cannot be opened: {error}") from error
@@ -209,9 +223,18 @@ class TableLogs:
         """How many rows ``table`` has, by its log."""
         return self.details(table).rows
 
+    def filesystem(self, table: str) -> tuple[FileSystem, str]:
+        """Arrow's file system that ``table`` lies in, and what it calls the table's folder."""
+        return filesystem(self.path(table))
+
     @cached_property
+    def storage_options(self) -> dict[str, str] | None:
+        """What delta-rs must be told of the store; None of a folder."""
+        return storage_options(self.root) or None
+
+    @property
     def _is_local(self) -> bool:
-        return "://" not in self.root
+        return not is_object_store(self.root)
 
     def _folders(self) -> list[str]:
         """``layer/table`` of every folder two levels down."""
@@ -223,19 +246,21 @@ class TableLogs:
             return [f"{a.name}/{b.name}" for a in layers for b in a.iterdir() if b.is_dir()]
         from pyarrow import fs
 
-        system, path = fs.FileSystem.from_uri(self.uri("").rstrip("/"))
-        if system.get_file_info(path).type != fs.FileType.Directory:
-            return []
+        with reaching(self.root):
+            system, path = filesystem(self.root)
+            if system.get_file_info(path).type != fs.FileType.Directory:
+                require_bucket(system, path)
+                return []
 
-        def folders(of: str) -> list[Any]:
-            entries = system.get_file_info(fs.FileSelector(of))
-            return [entry for entry in entries if entry.type == fs.FileType.Directory]
+            def folders(of: str) -> list[Any]:
+                entries = system.get_file_info(fs.FileSelector(of))
+                return [entry for entry in entries if entry.type == fs.FileType.Directory]
 
-        return [
-            f"{layer.base_name}/{table.base_name}"
-            for layer in folders(path)
-            for table in folders(layer.path)
-        ]
+            return [
+                f"{layer.base_name}/{table.base_name}"
+                for layer in folders(path)
+                for table in folders(layer.path)
+            ]
 
 
 def _files(delta: DeltaTable) -> list[dict[str, Any]]:

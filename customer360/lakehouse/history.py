@@ -12,7 +12,6 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import unquote
 
 from pyarrow import fs
@@ -57,7 +56,7 @@ def drop_history(tables: TableLogs, table: str) -> HistoryDropped:
     delta = tables.open(table)
     newest = int(delta.version())
     delta.create_checkpoint()
-    system, root = _filesystem(tables, table)
+    system, root = tables.filesystem(table)
     # Paths in the log are URL-encoded where a partition's value has such characters.
     live = {_plain(path) for path in delta.get_add_actions().column("path").to_pylist()}
     for file in _files(system, f"{root}/{LOG_FOLDER}"):
@@ -93,18 +92,13 @@ def _keep_note_only(system: fs.FileSystem, path: str) -> None:
     content = "\n".join(kept) + "\n"
     if content == text:
         return
-    beside = f"{path}.new"
-    with system.open_output_stream(beside) as stream:
+    # An object appears whole or not at all; a file must be written beside and renamed for that.
+    is_file = isinstance(system, fs.LocalFileSystem)
+    target = f"{path}.new" if is_file else path
+    with system.open_output_stream(target) as stream:
         stream.write(content.encode())
-    system.move(beside, path)
-
-
-def _filesystem(tables: TableLogs, table: str) -> tuple[fs.FileSystem, str]:
-    uri = tables.uri(table)
-    if "://" in uri:
-        system, path = fs.FileSystem.from_uri(uri)
-        return system, str(path)
-    return fs.LocalFileSystem(), str(Path(uri))
+    if is_file:
+        system.move(target, path)
 
 
 def _files(system: fs.FileSystem, folder: str) -> Iterator[fs.FileInfo]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from customer360.errors import EnvironmentError360, SettingsError
 from customer360.lakehouse import jars
+from customer360.lakehouse.object_store import S3A_CREDENTIALS, s3a_config
 from customer360.machine_failures import keep_lost_java_quiet
 from customer360.redaction import is_secret
 from customer360.settings import Settings
@@ -75,6 +76,7 @@ def session_config(settings: Settings) -> dict[str, str]:
         "spark.databricks.delta.properties.defaults.enableChangeDataFeed": "false",
     }
     config |= {f"spark.hadoop.parquet.enable.dictionary#{c}": "false" for c in _NO_DICTIONARY}
+    config |= s3a_config(str(settings.lakehouse_root))
     if settings.spark_master.startswith("sc://"):
         return config | {_REMOTE: settings.spark_master} | settings.spark_conf
     config |= {
@@ -143,11 +145,19 @@ def open_session(
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         if master.startswith("local"):
             os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-        classpath = os.pathsep.join(str(path) for path in jars.require(folder))
+        needed = jars.require(folder)
+        if S3A_CREDENTIALS in config:
+            needed += jars.require_s3a(folder)
+            # Else what is being written would lie in /tmp, open to whoever looks there.
+            builder = builder.config("spark.hadoop.fs.s3a.buffer.dir", scratch)
+        classpath = os.pathsep.join(str(path) for path in needed)
         builder = builder.config("spark.driver.extraClassPath", classpath)
         if not master.startswith("local"):
             builder = builder.config("spark.jars", classpath.replace(os.pathsep, ","))
-        options = [_java_options(archive_to), f'"-Djava.io.tmpdir={scratch}"']
+        options = [
+            _java_options(archive_to, s3a=S3A_CREDENTIALS in config),
+            f'"-Djava.io.tmpdir={scratch}"',
+        ]
         options.append(config.get(_JAVA_OPTIONS, ""))
         builder = builder.config(_JAVA_OPTIONS, " ".join(options).strip())
     for name, value in config.items():
@@ -174,7 +184,7 @@ def open_session(
     return session
 
 
-def _java_options(archive_to: Path | None) -> str:
+def _java_options(archive_to: Path | None, *, s3a: bool) -> str:
     options = ["-XX:+UseSerialGC" if (os.cpu_count() or 1) <= 2 else "-XX:+UseParallelGC"]
     options.append(f"-Dlog4j2.configurationFile={_LOGGING.as_uri()}")
     # By this name: in any other zone Delta verifies each commit of a small table by making its
@@ -182,7 +192,7 @@ def _java_options(archive_to: Path | None) -> str:
     options.append("-Duser.timezone=UTC")
     # Java's own start-up warnings say nothing a user could act on.
     options.append("-Xlog:disable -Xlog:all=error:stderr")
-    archive = jars.archive_path()
+    archive = jars.archive_path(s3a=s3a)
     if archive_to is not None:
         options.append(f"-XX:ArchiveClassesAtExit={archive_to}")
     elif archive.exists():

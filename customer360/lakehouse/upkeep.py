@@ -7,19 +7,22 @@ write has not committed yet looks like one that a killed write has left.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from deltalake import DeltaTable
+from pyarrow import fs
 
 from customer360.errors import EnvironmentError360
 from customer360.lakehouse.commits import committing
 from customer360.lakehouse.delta_log import LOG_FOLDER, TableLogs
 
 OPTIMIZE = "OPTIMIZE"
-_DATA = "*.parquet"
+_DATA = ".parquet"
 _HADOOP_CHECKSUM = ".{}.crc"
+_SECOND_NS = 1_000_000_000
 _TOMBSTONES_KEPT_HOURS = 168
 """Delta's own: for so long the log says of a file that it was removed."""
 
@@ -68,7 +71,7 @@ def keep_up(logs: TableLogs, table: str, *, optimize_after: int, retention_hours
     """Put small files together, and remove what is past its time; no row changes.
 
     Args:
-        logs: The tables, on a disk of this machine.
+        logs: The tables.
         table: ``layer/table``.
         optimize_after: Commits since the last time after which files are put together.
         retention_hours: For so long a reader of a former version finds its files.
@@ -91,13 +94,15 @@ def keep_up(logs: TableLogs, table: str, *, optimize_after: int, retention_hours
 def size_of(logs: TableLogs, table: str) -> TableSize:
     """What ``table`` takes now."""
     active = logs.details(table)
-    on_disk = [file.stat().st_size for file in _data_files(logs, table)]
+    _, root, files = _listed(logs, table)
+    on_disk = [files[path].size for path in _data_files(root, files)]
+    in_log = f"{root}/{LOG_FOLDER}/"
     return TableSize(
         files=len(logs.open(table).file_uris()),
         bytes=active.bytes,
         files_on_disk=len(on_disk),
         bytes_on_disk=sum(on_disk),
-        log_files=sum(1 for _ in (Path(logs.path(table)) / LOG_FOLDER).iterdir()),
+        log_files=sum(path.startswith(in_log) for path in files),
     )
 
 
@@ -112,14 +117,16 @@ def commits_since(logs: TableLogs, table: str) -> int:
     return count
 
 
-def _folder(logs: TableLogs, table: str) -> Path:
-    """Where the table lies, whatever links lead there: delta-rs names files so."""
-    return Path(logs.path(table)).resolve()
+def _listed(logs: TableLogs, table: str) -> tuple[fs.FileSystem, str, dict[str, fs.FileInfo]]:
+    """Where the table lies, and every file of it, by its path there."""
+    system, root = logs.filesystem(table)
+    found = system.get_file_info(fs.FileSelector(root, recursive=True))
+    return system, root, {each.path: each for each in found if each.type == fs.FileType.File}
 
 
-def _data_files(logs: TableLogs, table: str) -> list[Path]:
-    root = _folder(logs, table)
-    return [file for file in root.rglob(_DATA) if LOG_FOLDER not in file.relative_to(root).parts]
+def _data_files(root: str, files: Mapping[str, fs.FileInfo]) -> list[str]:
+    in_log = f"{root}/{LOG_FOLDER}/"
+    return [path for path in files if path.endswith(_DATA) and not path.startswith(in_log)]
 
 
 def _remove_unneeded(logs: TableLogs, table: str, retention_hours: float) -> tuple[int, int]:
@@ -129,21 +136,22 @@ def _remove_unneeded(logs: TableLogs, table: str, retention_hours: float) -> tup
         How many files no commit ever named, as a killed write leaves them; and how many were of
         versions past the retention.
     """
-    root, delta = _folder(logs, table), logs.open(table)
-    active = {_path(root, name) for name in delta.file_uris()}
-    if missing := [file for file in active if not file.exists()]:
+    (system, root, files), delta = _listed(logs, table), logs.open(table)
+    active = {_path(root, name, files) for name in delta.file_uris()}
+    if missing := [path for path in active if path not in files]:
         raise EnvironmentError360(
             f"{table}: {len(missing):,} of its {len(active):,} files are not there, such as "
-            f"{missing[0].name}: bring them back, by `customer360 restore` of a backup if need be; "
-            "nothing was removed"
+            f"{PurePosixPath(missing[0]).name}: bring them back, by `customer360 restore` of a "
+            "backup if need be; nothing was removed"
         )
-    removed, past = _removed(delta, root, 0), _removed(delta, root, round(retention_hours))
+    removed = _removed(delta, root, 0, files)
+    past = _removed(delta, root, round(retention_hours), files)
     now, orphans, expired = time.time(), 0, 0
-    for file in _data_files(logs, table):
-        if file in active or (file in removed and file not in past):
+    for path in _data_files(root, files):
+        if path in active or (path in removed and path not in past):
             continue
-        age_hours = (now - file.stat().st_mtime) / 3600
-        if file not in removed:
+        age_hours = (now - files[path].mtime_ns / _SECOND_NS) / 3600
+        if path not in removed:
             # A file younger than the log's memory of removals is in the log, if it ever was.
             if age_hours < _TOMBSTONES_KEPT_HOURS:
                 orphans += 1
@@ -153,19 +161,28 @@ def _remove_unneeded(logs: TableLogs, table: str, retention_hours: float) -> tup
                 expired += 1
         else:
             expired += 1
-        file.unlink(missing_ok=True)
-        file.with_name(_HADOOP_CHECKSUM.format(file.name)).unlink(missing_ok=True)
+        file = PurePosixPath(path)
+        checksum = str(file.with_name(_HADOOP_CHECKSUM.format(file.name)))
+        for gone in (path, checksum):
+            if gone in files:
+                system.delete_file(gone)
     return orphans, expired
 
 
-def _removed(delta: DeltaTable, root: Path, hours: int) -> set[Path]:
+def _removed(
+    delta: DeltaTable, root: str, hours: int, files: Mapping[str, fs.FileInfo]
+) -> set[str]:
     """Files of former versions that the log still names, removed at least ``hours`` ago."""
     names = delta.vacuum(retention_hours=hours, dry_run=True, enforce_retention_duration=False)
-    return {_path(root, name) for name in names}
+    return {_path(root, name, files) for name in names}
 
 
-def _path(root: Path, name: str) -> Path:
-    """A file as delta-rs names it: absolute, or below the table."""
-    path = Path(urlsplit(name).path if "://" in name else name)
-    plain = path if path.is_absolute() else root / path
-    return (plain if plain.exists() else Path(unquote(str(plain)))).resolve()
+def _path(root: str, name: str, files: Mapping[str, fs.FileInfo]) -> str:
+    """A file as delta-rs names it (a URI, an absolute path, or below the table) as it is listed."""
+    parts = urlsplit(name)
+    plain = name
+    if parts.scheme:
+        plain = parts.path if parts.scheme == "file" else f"{parts.netloc}{parts.path}"
+    if not plain.startswith(f"{root}/"):
+        plain = f"{root}/{plain}"
+    return plain if plain in files else unquote(plain)

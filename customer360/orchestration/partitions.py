@@ -132,7 +132,7 @@ def made_as_of_dates(settings: Settings, table: str = FEATURES) -> list[date]:
     """As-of dates that ``table`` has in the lakehouse, in order, whether Dagster knows of them."""
     from customer360.lakehouse.delta_log import TableLogs
 
-    made = TableLogs(settings.lakehouse_dir).partition_values(table, AS_OF)
+    made = TableLogs(settings.lakehouse_root).partition_values(table, AS_OF)
     return [date.fromisoformat(day) for day in made]
 
 

@@ -231,7 +231,7 @@ def _stale(settings: Settings, as_of: Sequence[date], *, scores: bool) -> list[d
     from customer360.pipeline.stale_snapshots import NOTED, in_window, stale_snapshots
 
     noted = [table for table in NOTED if scores or table != CUSTOMER_360]
-    stale = set(stale_snapshots(Tables(settings.lakehouse_dir), noted)) - set(as_of)
+    stale = set(stale_snapshots(Tables(settings.lakehouse_root), noted)) - set(as_of)
     newest = max([*as_of, *made_as_of_dates(settings)])
     return in_window(stale, newest, settings.trailing_days)
 
@@ -245,7 +245,7 @@ def _older(settings: Settings, as_of: Sequence[date]) -> list[date]:
     from customer360.lakehouse.reading import Tables
     from customer360.pipeline.older_snapshots import RECODED, older_snapshots
 
-    tables = Tables(settings.lakehouse_dir)
+    tables = Tables(settings.lakehouse_root)
     older: set[date] = set()
     for table in RECODED:
         kept = made_as_of_dates(settings, table)[-settings.warehouse_snapshots :]
@@ -336,7 +336,7 @@ def _chosen(
     if not models:
         return keys, None
     # Made from the scores of all models, so it can only follow one where it has been made once.
-    joined = TableLogs(settings.lakehouse_dir).exists(CUSTOMER_360)
+    joined = TableLogs(settings.lakehouse_root).exists(CUSTOMER_360)
     return keys, [*jobs.scored_by(chosen), *([asset_key(CUSTOMER_360)] if joined else [])]
 
 

@@ -26,7 +26,7 @@ def workspace(
     from customer360.lakehouse.tables import Lakehouse
     from customer360.pipeline.workspace import Workspace
 
-    lakehouse = Lakehouse(spark.spark_session, deployment.settings.lakehouse_dir)
+    lakehouse = Lakehouse(spark.spark_session, deployment.settings.lakehouse_root)
     return Workspace(lakehouse=lakehouse, deployment=deployment, run_id=context.run.run_id)
 
 

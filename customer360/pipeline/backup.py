@@ -1,8 +1,9 @@
 """A copy of a whole deployment, taken while nobody writes it, and a deployment made of one.
 
 A backup is a folder: ``home/`` with the files, ``warehouse.dump`` of the deployment's own
-PostgreSQL, and ``manifest.json``, which is written last and has the SHA-256 of every file. The
-secrets are in none of them: with them beside the tables, the customer keys would be no pseudonyms.
+PostgreSQL, and ``manifest.json``, which is written last and has the SHA-256 of every file. Tables
+in an object store are not in it, only which versions they had: the store keeps them. The secrets
+are in none of them: with them beside the tables, the customer keys would be no pseudonyms.
 They go to a file of their own, where one is asked for.
 """
 
@@ -27,6 +28,7 @@ from customer360 import __version__
 from customer360.errors import Customer360Error, first_line
 from customer360.home_lock import LOCK_FILE, NOTE_FILE
 from customer360.lakehouse.delta_log import TableLogs
+from customer360.lakehouse.object_store import HOME_ID
 from customer360.pipeline.forgotten_since import keep_since, make_secret
 from customer360.serving.warehouse import Login, WarehouseError, open_warehouse, pg_program
 from customer360.settings import DEPLOYMENT_FILE, Settings, joined, load_settings, parted
@@ -39,8 +41,9 @@ BACKUPS = "backups.jsonl"
 reads here where else to look."""
 
 _SECRETS_DIR = "secrets"
-_LEFT_OUT = frozenset({_SECRETS_DIR, "dbt", "warehouse_docs", "tmp", LOCK_FILE, NOTE_FILE})
-"""Of a home: the secrets, what is made again by whoever needs it, and what is of a moment."""
+_LEFT_OUT = frozenset({_SECRETS_DIR, "dbt", "warehouse_docs", "tmp", LOCK_FILE, NOTE_FILE, HOME_ID})
+"""Of a home: the secrets, what is made again by whoever needs it, what is of a moment, and by what
+an object store knows it."""
 
 _NOTED = Path("mlflow", "noted")
 """Below a home: where MLflow's champions lie on this machine, found again by whoever asks."""
@@ -78,6 +81,7 @@ class Manifest:
         warehouse: ``dump``: the own server's is in it; ``elsewhere``: another server's, which has
             backups of its own; ``none``: nothing was ever published.
         secrets: Whether the secrets were written to a file of their own.
+        lakehouse: The object store that has the tables; None: they are in the backup.
     """
 
     made_by: str
@@ -87,6 +91,7 @@ class Manifest:
     tables: Mapping[str, Mapping[str, int]]
     warehouse: str
     secrets: bool
+    lakehouse: str | None = None
 
     @property
     def size(self) -> int:
@@ -142,6 +147,7 @@ def back_up(settings: Settings, to: Path, secrets: Path | None = None) -> Manife
             tables=_tables(settings),
             warehouse=warehouse,
             secrets=secrets is not None,
+            lakehouse=settings.lakehouse_uri,
         )
         (scratch / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1), encoding="utf-8")
         scratch.rename(to)
@@ -415,7 +421,7 @@ def _read_secrets(source: Path, home: Path) -> None:
 
 
 def _tables(settings: Settings) -> dict[str, dict[str, int]]:
-    logs = TableLogs(settings.lakehouse_dir)
+    logs = TableLogs(settings.lakehouse_root)
     details = [logs.details(table) for table in logs.tables()]
     return {each.table: {"version": each.version, "rows": each.rows} for each in details}
 

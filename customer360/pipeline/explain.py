@@ -78,7 +78,7 @@ def explain_customer(
         UnknownCustomerError: The snapshot does not have them.
         TableNotFoundError: There is no snapshot at all.
     """
-    tables = Tables(settings.lakehouse_dir)
+    tables = Tables(settings.lakehouse_root)
     tables.require(CUSTOMER_360)
     if as_of is None:
         as_of = tables.newest(CUSTOMER_360, AS_OF)

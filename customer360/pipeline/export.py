@@ -73,7 +73,7 @@ def newest_snapshot(settings: Settings) -> date:
         ExportError: It has no rows.
         TableNotFoundError: There is no such table yet.
     """
-    newest: date | None = Tables(settings.lakehouse_dir).newest(CUSTOMER_360, AS_OF)
+    newest: date | None = Tables(settings.lakehouse_root).newest(CUSTOMER_360, AS_OF)
     if newest is None:
         raise ExportError(f"{CUSTOMER_360} has no rows: run `customer360 run` first")
     return newest
@@ -110,7 +110,7 @@ def export_list(
             "plain contacts are personal data in the clear: allow them for this deployment by the "
             "setting export_personal_data, or export hashed ones"
         )
-    tables = Tables(settings.lakehouse_dir)
+    tables = Tables(settings.lakehouse_root)
     version = tables.version(CUSTOMER_360)
     snapshot = _snapshot(tables, version, as_of)
     customers = tables.dataset(CUSTOMERS)

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from customer360.lakehouse.reading import Tables
-from customer360.settings import Settings, write_whole
+from customer360.settings import Settings, load_settings, write_whole
 from customer360.table_names import FORGOTTEN
 
 NOTE = "forgotten.jsonl"
@@ -85,8 +85,8 @@ def note_in_backups(
 
 def keep_since(backup: Path, home: Path) -> None:
     """Let a home that is made of ``backup`` know who was forgotten after it."""
-    settings = Settings.model_construct(home=home)  # of its places alone
-    tables = Tables(settings.lakehouse_dir)
+    settings = load_settings(home)
+    tables = Tables(settings.lakehouse_root)
     has_table = tables.exists(FORGOTTEN)
     known = tables.values(FORGOTTEN, "erasure") if has_table else set()
     since = {each.erasure: each for each in (*_read(backup / NOTE), *forgotten_since(settings))}
@@ -98,7 +98,7 @@ def keep_since(backup: Path, home: Path) -> None:
 def _known(settings: Settings, people: Mapping[str, int]) -> list[Known]:
     """All erasures of the deployment, and those that it was told of when it was restored."""
     hashes: dict[str, list[str]] = {}
-    tables = Tables(settings.lakehouse_dir)
+    tables = Tables(settings.lakehouse_root)
     if tables.exists(FORGOTTEN):
         for batch in tables.dataset(FORGOTTEN).to_batches(columns=["erasure", _HASH]):
             for row in batch.to_pylist():

@@ -29,7 +29,7 @@ def too_old(deployment: Deployment) -> Age | None:
     A finished data set, and one that was never loaded, are never too old.
     """
     settings = deployment.settings
-    tables = Tables(settings.lakehouse_dir)
+    tables = Tables(settings.lakehouse_root)
     if settings.end_date is not None or not tables.exists(TRANSACTIONS):
         return None
     newest = tables.newest(TRANSACTIONS, "business_date")

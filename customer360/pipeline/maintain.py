@@ -32,7 +32,7 @@ def keep_tables_up(settings: Settings, each: Callable[[Upkeep], None] = lambda _
         settings: The deployment's: ``vacuum_hours``, ``optimize_after_commits``.
         each: Called for each table when it is done.
     """
-    logs = TableLogs(settings.lakehouse_dir)
+    logs = TableLogs(settings.lakehouse_root)
     done = []
     for table in logs.tables():
         done.append(
@@ -64,7 +64,7 @@ class DiskUse:
 
 def sizes(settings: Settings) -> DiskUse:
     """What the lakehouse takes on disk now."""
-    logs = TableLogs(settings.lakehouse_dir)
+    logs = TableLogs(settings.lakehouse_root)
     each = [size_of(logs, table) for table in logs.tables()]
     return DiskUse(sum(one.files_on_disk for one in each), sum(one.bytes_on_disk for one in each))
 

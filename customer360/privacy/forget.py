@@ -252,6 +252,11 @@ def _elsewhere(settings: Settings, erasure: Erasure) -> list[str]:
     places += forget_files.elsewhere(settings)
     if settings.suppression_path is not None:
         places.append(f"suppression list {settings.suppression_path}: it may name them")
+    if settings.lakehouse_uri is not None:
+        places.append(
+            f"the bucket of {settings.lakehouse_uri}: where it keeps former versions of objects, "
+            "copies them elsewhere or locks them, what was deleted is still there"
+        )
     if settings.warehouse_url is not None:
         places.append("the warehouse's server: its write-ahead log and its backups")
     if settings.mlflow_tracking_uri is not None:

@@ -74,6 +74,26 @@ IN_FILE = Group(
             "CUSTOMER360_END_DATE or in customer360.yaml",
         ),
         stated(
+            "setting_lakehouse_scheme",
+            "lakehouse_uri: hdfs://shop/lake",
+            "setting lakehouse_uri ('hdfs://shop/lake'): must begin with s3a://, gs:// or "
+            "abfss://; leave it out for a folder of the home; set it by CUSTOMER360_LAKEHOUSE_URI "
+            "or in customer360.yaml",
+        ),
+        stated(
+            "setting_lakehouse_bucket",
+            "lakehouse_uri: s3a:///lake",
+            "setting lakehouse_uri ('s3a:///lake'): must name a bucket: s3a://bucket/prefix; set "
+            "it by CUSTOMER360_LAKEHOUSE_URI or in customer360.yaml",
+        ),
+        stated(
+            "setting_lakehouse_key",
+            "lakehouse_uri: s3a://AKIAKEY:hidden@shop/lake",
+            "setting lakehouse_uri ('s3a://shop/lake'): must have neither keys nor options in it: "
+            "they come from the environment alone, see docs/object-store.md; set it by "
+            "CUSTOMER360_LAKEHOUSE_URI or in customer360.yaml",
+        ),
+        stated(
             "setting_zone",
             "time_zone: London",
             "setting time_zone ('London'): 'London' is not an IANA time zone like "

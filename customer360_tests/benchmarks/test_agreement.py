@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -44,9 +45,9 @@ def case(tmp_path_factory):
 @pytest.fixture(scope="module")
 def lakehouse(case, spark: SparkSession):
     deployment = case.deployment(case.home("ours"))
-    lakehouse = Lakehouse(spark, deployment.settings.lakehouse_dir)
+    lakehouse = Lakehouse(spark, deployment.settings.lakehouse_root)
     ours.load(Workspace(lakehouse, deployment, "test"), DAYS, [DAYS.last], checks=False)
-    return deployment.settings.lakehouse_dir
+    return Path(deployment.settings.lakehouse_root)
 
 
 @pytest.fixture(scope="module")

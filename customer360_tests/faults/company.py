@@ -276,7 +276,7 @@ class Company:
                 tables.append(table)
                 rows += only
         deployment = Deployment.of(load_settings(settings.home))
-        tables += reconcile(Tables(settings.lakehouse_dir), deployment).differences
+        tables += reconcile(Tables(settings.lakehouse_root), deployment).differences
         cents = int(abs(net_of(settings) - self._net[step.name]) * 100)
         return Difference(tuple(tables), rows, cents)
 
@@ -332,7 +332,7 @@ def rows_of(settings: Settings, step: Step) -> Rows:
     What says when, or by which run, a row was made is left out.
     """
     found: dict[str, Counter[str]] = {}
-    tables = Tables(settings.lakehouse_dir)
+    tables = Tables(settings.lakehouse_root)
     for table in tables.tables():
         arrow = tables.dataset(table).to_table()
         kept = sorted(set(arrow.column_names) - _BOOKKEEPING)
@@ -349,7 +349,7 @@ def rows_of(settings: Settings, step: Step) -> Rows:
 
 def net_of(settings: Settings) -> Decimal:
     """Net revenue of all customers and days: sales less refunds."""
-    days = Tables(settings.lakehouse_dir).dataset(CUSTOMER_DAYS).to_table(["net_revenue"])
+    days = Tables(settings.lakehouse_root).dataset(CUSTOMER_DAYS).to_table(["net_revenue"])
     return pc.sum(days["net_revenue"]).as_py() or Decimal(0)
 
 

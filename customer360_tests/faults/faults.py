@@ -46,7 +46,7 @@ class Night:
 
     @property
     def lakehouse(self) -> Path:
-        return self.settings.lakehouse_dir
+        return Path(self.settings.lakehouse_root)
 
     def accident(self, what: str, moment: str, table: str, nth: int = 1) -> Accident:
         """One that happens at a commit of ``table``."""

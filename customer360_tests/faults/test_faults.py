@@ -53,7 +53,7 @@ def test_what_compares_sees_one_row_that_is_lost(company: Company) -> None:
     settings = company.before(LOAD)
     do_here(settings, LOAD)
     assert company.difference(settings, LOAD) == Difference()
-    days = DeltaTable(f"{settings.lakehouse_dir}/{CUSTOMER_DAYS}")
+    days = DeltaTable(f"{settings.lakehouse_root}/{CUSTOMER_DAYS}")
     (row,) = days.to_pyarrow_table().slice(0, 1).to_pylist()
     days.delete(
         f"customer_key = '{row['customer_key']}' AND business_date = '{row['business_date']}'"

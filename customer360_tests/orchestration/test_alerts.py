@@ -170,7 +170,7 @@ def test_data_that_stop_coming_are_told_once_a_day(
     settings: Settings, instance: dg.DagsterInstance, hook: Hook
 ) -> None:
     today = Deployment.of(settings).today()
-    table = settings.lakehouse_dir / "silver" / "transactions"
+    table = Path(settings.lakehouse_root, "silver", "transactions")
 
     def newest(day: date) -> None:
         write_deltalake(table, pa.table({"business_date": pa.array([day])}), mode="overwrite")

@@ -39,7 +39,7 @@ def settings(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> S
     """A deployment with a snapshot of two customers."""
     home = tmp_path_factory.mktemp("home")
     found = load_settings(home, start_date=date(2024, 1, 1), end_date=AS_OF)
-    work = Workspace(Lakehouse(spark, found.lakehouse_dir), Deployment.of(found), "test")
+    work = Workspace(Lakehouse(spark, found.lakehouse_root), Deployment.of(found), "test")
     rows = [bought("a" * 64, "2024-01-01", 10), bought("b" * 64, "2024-02-01", 30)]
     put(work.lakehouse, CUSTOMER_DAYS, customer_days(spark, rows))
     make_snapshots(work, FEATURES, [AS_OF])

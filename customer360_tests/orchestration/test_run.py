@@ -371,7 +371,7 @@ def test_scores_of_an_older_release_are_made_again_as_far_back_as_they_are_publi
 ) -> None:
     """Scores of weeks go further back than features of days, also where nothing joins them."""
     settings = load_settings(tmp_path)
-    tables = TableLogs(settings.lakehouse_dir)
+    tables = TableLogs(settings.lakehouse_root)
     newest = date(2024, 6, 30)
     days = [newest - timedelta(days=n) for n in range(20)]
     weeks = [newest - timedelta(weeks=n) for n in range(settings.warehouse_snapshots + 1)]

@@ -46,7 +46,7 @@ def shop(spark: SparkSession, tmp_path: Path) -> Iterator[Settings]:
     for field in spark_schema(Contract.load("silver/customers")):
         if field.name not in customers.columns:
             customers = customers.withColumn(field.name, F.lit(None).cast(field.dataType))
-    put(Lakehouse(spark, settings.lakehouse_dir), "silver/customers", customers)
+    put(Lakehouse(spark, settings.lakehouse_root), "silver/customers", customers)
     yield settings
     take_down(settings)
 

@@ -29,7 +29,7 @@ def test_the_command_takes_away_what_killed_runs_left_and_shows_it_in_dagster(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = load_settings(tmp_path)
-    table = settings.lakehouse_dir / "gold" / "customer_360"
+    table = Path(settings.lakehouse_root, "gold", "customer_360")
     write_deltalake(table, pa.table({"customer_key": ["a"]}))
     (table / "part-of-a-killed-write.parquet").write_bytes(b"PAR1")
     said = customer360(capsys, monkeypatch, "maintain", "--home", tmp_path)

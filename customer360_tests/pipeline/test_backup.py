@@ -44,7 +44,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     remember(home, {"sources": ["cdnow"], "spark_conf": conf, **secrets})
     settings = load_settings(home)
     write_deltalake(
-        settings.lakehouse_dir / "gold" / "customer_360",
+        Path(settings.lakehouse_root, "gold", "customer_360"),
         pa.table({"as_of": [date(2026, 1, 31)] * 3, "customer_key": ["a", "b", "c"]}),
         partition_by=["as_of"],
     )
@@ -75,7 +75,7 @@ def _log_model(tracking: Tracking, settings: Settings) -> None:
 
 def answers(settings: Settings) -> dict[str, Any]:
     """What a deployment says when it is asked everywhere."""
-    tables = Tables(settings.lakehouse_dir)
+    tables = Tables(settings.lakehouse_root)
     with connected(tracking_of(settings)) as mlflow:
         version = mlflow.MlflowClient().get_model_version_by_alias("customer360_toy", "champion")
         share = mlflow.artifacts.load_text(f"runs:/{version.run_id}/share.txt")

@@ -40,14 +40,14 @@ def home(tmp_path: Path) -> Path:
 )
 def test_it_is_of_today(home: Path, key: str, action: str) -> None:
     settings = load_settings(home, suppression_path=home / "stop.csv", customer_key_secret="known")
-    tables = Tables(settings.lakehouse_dir)
+    tables = Tables(settings.lakehouse_root)
     assert action_today(settings, tables, key, "call_in_person") == action
 
 
 def test_where_the_list_cannot_be_read_it_is_not_known(home: Path) -> None:
     (home / "stop.csv").write_text("email\nnobody\n")
     settings = load_settings(home, suppression_path=home / "stop.csv", customer_key_secret="known")
-    tables = Tables(settings.lakehouse_dir)
+    tables = Tables(settings.lakehouse_root)
     with pytest.raises(SuppressionError, match=r"stop\.csv, row 2, column email"):
         action_today(settings, tables, AGREES, "call_in_person")
     assert action_today(settings, tables, REFUSES, "call_in_person") == "do_not_contact"
@@ -55,5 +55,5 @@ def test_where_the_list_cannot_be_read_it_is_not_known(home: Path) -> None:
 
 def test_before_customers_are_loaded_the_snapshot_stands(tmp_path: Path) -> None:
     settings = load_settings(tmp_path)
-    tables = Tables(settings.lakehouse_dir)
+    tables = Tables(settings.lakehouse_root)
     assert action_today(settings, tables, AGREES, "call_in_person") == "call_in_person"

@@ -35,7 +35,9 @@ def mill(tmp_path: Path) -> Settings:
     remember(home, {"sources": ["cdnow"]})
     settings = load_settings(home)
     people = [vars(person) for person in (ANN, BOB, EVE)]
-    write_deltalake(settings.lakehouse_dir / "silver" / "customers", pa.Table.from_pylist(people))
+    write_deltalake(
+        Path(settings.lakehouse_root, "silver", "customers"), pa.Table.from_pylist(people)
+    )
     return settings
 
 
@@ -45,13 +47,13 @@ def forgotten(settings: Settings, erasure: str, person: Person) -> None:
         f"{person.source}/customer", person.source_customer_id, settings.kept_secret(SECRET)
     )
     row = {"hash": hashed, "erasure": erasure, "forgotten_at": AT}
-    folder = settings.lakehouse_dir / "quarantine" / "forgotten"
+    folder = Path(settings.lakehouse_root, "quarantine", "forgotten")
     write_deltalake(folder, pa.Table.from_pylist([row]), mode="append")
 
 
 def found(settings: Settings) -> list[Person]:
     hashes = {each for known in forgotten_since(settings) for each in known.hashes}
-    tables = Tables(settings.lakehouse_dir)
+    tables = Tables(settings.lakehouse_root)
     return find_forgotten(tables, hashes, lambda: settings.kept_secret(SECRET))
 
 
@@ -114,7 +116,7 @@ def test_no_load_brings_them_in_and_not_with_another_secret(
     settings = load_settings(tmp_path / "new")
     source = CdnowSource()
     work = Workspace(
-        Lakehouse(spark, settings.lakehouse_dir), Deployment(settings, (source,)), "test"
+        Lakehouse(spark, settings.lakehouse_root), Deployment(settings, (source,)), "test"
     )
     known = forgotten_of(work, source)
     assert known is not None

@@ -25,7 +25,7 @@ FIRST, SECOND = date(2024, 1, 1), date(2024, 2, 1)
 
 def workspace(spark: SparkSession, home: Path, smallest: int = 2) -> Workspace:
     settings = load_settings(home, published_group_min=smallest, customer_key_secret="secret")
-    return Workspace(Lakehouse(spark, settings.lakehouse_dir), Deployment.of(settings), "run")
+    return Workspace(Lakehouse(spark, settings.lakehouse_root), Deployment.of(settings), "run")
 
 
 def rows_of(spark: SparkSession, table: str, *rows: dict[str, Any]) -> DataFrame:

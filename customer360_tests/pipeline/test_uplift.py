@@ -42,7 +42,7 @@ def work(spark: SparkSession, tmp_path: Path) -> Workspace:
             days.append(CAMPAIGN + timedelta(days=int(random.integers(0, 30))))
         rows += [bought(key(n), day, 10 + n % 7) for day in days]
     settings = load_settings(tmp_path)
-    lakehouse = Lakehouse(spark, settings.lakehouse_dir)
+    lakehouse = Lakehouse(spark, settings.lakehouse_root)
     put(lakehouse, "silver/customer_days", table(spark, CUSTOMER_DAYS, rows))
     return Workspace(lakehouse, Deployment.of(settings), "test")
 

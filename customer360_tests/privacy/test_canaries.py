@@ -188,7 +188,7 @@ def test_sixteen_kinds_of_canaries_are_nowhere_after_they_are_forgotten(place: P
 
     settings = load_settings(place / "home")
     (canary,) = (
-        Tables(settings.lakehouse_dir)
+        Tables(settings.lakehouse_root)
         .find("silver/customers", {"source_customer_id": CANARIES["id"]})["customer_key"]
         .to_pylist()
     )

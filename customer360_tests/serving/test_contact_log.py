@@ -119,7 +119,7 @@ def test_contacts_go_when_they_are_as_old_as_the_settings_let_them_be(
         f"WHERE customer_key = '{ANN}'",
     )
     deployment = Deployment(settings, ())
-    work = Workspace(Lakehouse(spark, settings.lakehouse_dir), deployment, "test")
+    work = Workspace(Lakehouse(spark, settings.lakehouse_root), deployment, "test")
     assert expire_in_warehouse(work) == 1
     assert rows(warehouse.owner) == [(BOB, "whales", DAY, False)]
     assert expire_in_warehouse(work) == 0

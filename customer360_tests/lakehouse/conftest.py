@@ -1,0 +1,23 @@
+"""Fixtures of the lakehouse's tests: an object store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from customer360_tests.object_store import ObjectStore, object_store
+
+
+@pytest.fixture(scope="session")
+def store_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    with object_store(tmp_path_factory.mktemp("object_store")) as store:
+        yield store
+
+
+@pytest.fixture
+def store(store_process: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
+    """An object store that this process and those it starts know of."""
+    for name, value in store_process.environment.items():
+        monkeypatch.setenv(name, value)
+    return store_process
