@@ -29,7 +29,9 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from rich.table import Table
 
+from customer360.errors import Customer360Error
 from customer360.lakehouse import jars
+from customer360.lakehouse.session import is_connect
 from customer360.modes import open_to_others
 from customer360.settings import Settings
 
@@ -39,6 +41,7 @@ MINIMUM_DISK = 2 * 1024**3
 # Python beside the JVM: pandas frames, MLflow, Dagster.
 PYTHON_MEMORY = 1536 * 1024**2
 DAGSTER_PORT = 3000
+_CONNECT_SECONDS = 5.0
 
 _SIZES = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 
@@ -67,7 +70,7 @@ def run_checks(settings: Settings) -> list[Check]:
     return [
         check_python(),
         check_packages(),
-        *([] if settings.spark_master.startswith("sc://") else _jvm_checks(settings)),
+        *_spark_checks(settings),
         check_home(settings.home),
         check_disk(settings.home),
         check_time_zone(settings.time_zone),
@@ -77,8 +80,10 @@ def run_checks(settings: Settings) -> list[Check]:
     ]
 
 
-def _jvm_checks(settings: Settings) -> list[Check]:
-    # A session on a remote Connect server needs no Java, jars or heap here.
+def _spark_checks(settings: Settings) -> list[Check]:
+    if is_connect(settings.spark_master):
+        # A session there needs no Java, jars or heap here.
+        return [check_connect(settings.spark_master)]
     return [
         check_java(),
         check_jars(settings.jars_dir),
@@ -193,6 +198,19 @@ def _java_version(command: str) -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stderr + done.stdout
+
+
+def check_connect(address: str) -> Check:
+    """A Spark Connect server with Delta gives a session."""
+    from customer360.lakehouse.connect import connected, shown
+
+    try:
+        session = connected(address, {}, ready_seconds=_CONNECT_SECONDS)
+    except Customer360Error as error:
+        return Check("Spark Connect", "fail", str(error), "see docs/cluster.md")
+    version = session.version
+    session.stop()
+    return Check("Spark Connect", "ok", f"Spark {version} with Delta at {shown(address)}")
 
 
 def check_jars(folder: Path | None = None) -> Check:

@@ -139,6 +139,9 @@ def test_spark_connect_gets_only_what_a_client_may_set(tmp_path: Path) -> None:
     assert "spark.driver.memory" not in config
     assert "spark.sql.extensions" not in config
     assert config["spark.sql.session.timeZone"] == "UTC"
+    # Hadoop's settings by Hadoop's names; the umask is the server's.
+    assert config["parquet.enable.dictionary#order_id"] == "false"
+    assert not [name for name in config if name.startswith("spark.hadoop.")]
 
 
 def test_java_is_not_started_by_configuration_alone(tmp_path: Path) -> None:
