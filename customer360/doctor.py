@@ -83,11 +83,12 @@ def run_checks(settings: Settings) -> list[Check]:
 def _spark_checks(settings: Settings) -> list[Check]:
     if is_connect(settings.spark_master):
         # A session there needs no Java, jars or heap here.
-        return [check_connect(settings.spark_master)]
+        return [check_connect(settings.spark_master), check_reach(settings)]
     return [
         check_java(),
         check_jars(settings.jars_dir),
         check_memory(settings.spark_driver_memory),
+        *([] if settings.spark_master.startswith("local") else [check_reach(settings)]),
     ]
 
 
@@ -211,6 +212,18 @@ def check_connect(address: str) -> Check:
     version = session.version
     session.stop()
     return Check("Spark Connect", "ok", f"Spark {version} with Delta at {shown(address)}")
+
+
+def check_reach(settings: Settings) -> Check:
+    """Workers elsewhere can copy rows into the warehouse."""
+    if settings.warehouse_url is not None:
+        return Check("Warehouse", "ok", "a server of its own, as Spark's workers need it")
+    return Check(
+        "Warehouse",
+        "warn",
+        "the home's own, which only this machine reaches",
+        "set warehouse_url to a server that Spark's workers reach, where they are elsewhere",
+    )
 
 
 def check_jars(folder: Path | None = None) -> Check:

@@ -274,6 +274,17 @@ def test_spark_connect_needs_a_server_and_no_java_here(
     assert checks["Spark Connect"].found.startswith(f"no Spark Connect server answers at {nobody}:")
 
 
+@pytest.mark.parametrize(
+    ("warehouse", "status"), [(None, "warn"), ("postgresql://warehouse.internal/shop", "ok")]
+)
+def test_workers_elsewhere_need_a_warehouse_that_they_reach(
+    tmp_path: Path, warehouse: str | None, status: str
+) -> None:
+    given = {"warehouse_url": warehouse} if warehouse else {}
+    settings = load_settings(tmp_path, spark_master="spark://host:7077", **given)
+    assert {c.name: c.status for c in doctor.run_checks(settings)}["Warehouse"] == status
+
+
 def test_table_shows_every_line_and_takes_brackets_literally() -> None:
     console = Console(width=120, record=True, file=io.StringIO())
     checks = [Check("Master", "ok", "local[*]"), Check("Java", "fail", "none", "install [17]")]

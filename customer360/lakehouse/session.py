@@ -246,7 +246,8 @@ def _java_options(archive_to: Path | None) -> str:
 
 def _check(session: SparkSession, wanted: Mapping[str, str]) -> None:
     for name, value in wanted.items():
-        if name in (*_NOT_COMPARED, _REMOTE) or name.startswith(_HADOOP):
+        is_hadoops = name.startswith(_HADOOP) or not name.startswith("spark.")
+        if name in (*_NOT_COMPARED, _REMOTE) or is_hadoops:
             continue
         current = session.conf.get(name, None)
         if current != value:

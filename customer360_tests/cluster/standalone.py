@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -59,9 +60,12 @@ class Cluster:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,
-                env=_environment(self.folder),
+                env=_environment(self._disk(name)),
             )
         wait_for(log, says, self.processes[name])
+
+    def _disk(self, name: str) -> Path:
+        return self.folder / f"{name}-disk"
 
     def add_worker(self, name: str) -> None:
         """Start a worker that the master knows."""
@@ -76,11 +80,13 @@ class Cluster:
         )
 
     def kill_worker(self, name: str) -> None:
-        """SIGKILL of a worker, its executors and their Python: a machine that is gone."""
+        """A machine is gone: SIGKILL of a worker, its executors and their Python, and its disk."""
         worker = psutil.Process(self.processes[name].pid)
         for each in (worker, *worker.children(recursive=True)):
             each.kill()
         self.processes.pop(name).wait()
+        # Else executors on the same host go on reading what it has shuffled.
+        shutil.rmtree(self._disk(name))
 
     def stop(self) -> None:
         """End all processes."""
@@ -135,12 +141,12 @@ def wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path) -> Non
     raise AssertionError(f"nobody listens at {port}: {log.read_text(errors='replace')}")
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def _environment(disk: Path) -> dict[str, str]:
     return os.environ | {
         "PYSPARK_PYTHON": sys.executable,
         # Executors' Python takes the package from this folder, whatever is installed.
         "PYTHONPATH": str(PROJECT),
         "SPARK_LOCAL_IP": "127.0.0.1",
-        "SPARK_LOCAL_DIRS": str(folder / "local"),
+        "SPARK_LOCAL_DIRS": str(disk),
         "SPARK_DAEMON_MEMORY": "256m",
     }
