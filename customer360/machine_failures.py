@@ -61,7 +61,7 @@ def _machines_doing(error: BaseException) -> EnvironmentError360 | None:
         if _is_of_lost_server(cause):
             return EnvironmentError360(
                 "the Spark Connect server does not answer any more: see whether it runs and has "
-                "memory enough (spark_driver_memory of `customer360 spark-server`), and run it again"
+                "memory enough (its spark_driver_memory), and run it again"
             )
         if text is None or _is_of_lost_java(cause):
             return EnvironmentError360(

@@ -31,11 +31,11 @@ def spark_server(
     from customer360.lakehouse.connect import server_command, server_properties, write_properties
     from customer360.lakehouse.session import is_connect, session_config, with_own_java
 
-    settings = load_settings(home).model_copy(update={"spark_master": master})
     if is_connect(master):
         raise SettingsError(
             f"--master {master}: a server computes on local[N], spark://… or k8s://…"
         )
+    settings = load_settings(home).model_copy(update={"spark_master": master})
     check = check_port(port, host, "customer360 spark-server")
     if check.status != "ok":
         raise EnvironmentError360(f"port {port}: {check.found}; {check.remedy}")
