@@ -185,7 +185,7 @@ def with_own_java(
     if not is_local:
         # Executors fetch them from the driver.
         config = {**config, "spark.jars": ",".join([*paths, *_named(config.get("spark.jars"))])}
-    return started | config | {_JAVA_OPTIONS: " ".join(options).strip()}
+    return {**started, **config, _JAVA_OPTIONS: " ".join(options).strip()}
 
 
 def _named(jars_of_settings: str | None) -> list[str]:

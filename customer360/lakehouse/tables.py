@@ -280,11 +280,11 @@ class Lakehouse(TableLogs):
         try:
             yield
         finally:
-            for name, value in before.items():
-                if value is None:
+            for name, former in before.items():
+                if former is None:
                     self.spark.conf.unset(name)
                 else:
-                    self.spark.conf.set(name, value)
+                    self.spark.conf.set(name, former)
 
     def _write(
         self,
