@@ -52,6 +52,9 @@ def session_config(settings: Settings) -> dict[str, str]:
     """Every ``spark.*`` setting of the session that ``settings`` asks for.
 
     ``settings.spark_conf`` wins over anything set here.
+
+    Raises:
+        SettingsError: The address of a Spark Connect server holds a token.
     """
     config = {
         "spark.app.name": "customer360",
@@ -81,6 +84,12 @@ def session_config(settings: Settings) -> dict[str, str]:
     }
     config |= {f"spark.hadoop.parquet.enable.dictionary#{c}": "false" for c in _NO_DICTIONARY}
     if is_connect(settings.spark_master):
+        if "token=" in settings.spark_master.lower():
+            # Where a configuration is shown, this property is.
+            raise SettingsError(
+                "setting spark_master: its token would be shown; leave it out of the address and "
+                "give it by the variable SPARK_CONNECT_AUTHENTICATE_TOKEN"
+            )
         return _of_client(config | settings.spark_conf) | {_REMOTE: settings.spark_master}
     config |= {
         "spark.master": settings.spark_master,
