@@ -30,9 +30,10 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from rich.table import Table
 
-from customer360.errors import EnvironmentError360
+from customer360.errors import Customer360Error, EnvironmentError360
 from customer360.lakehouse import jars
 from customer360.lakehouse.delta_log import TableLogs
+from customer360.lakehouse.session import is_connect
 from customer360.lakehouse_uri import S3
 from customer360.modes import open_to_others
 from customer360.settings import Settings
@@ -44,6 +45,7 @@ MINIMUM_DISK = 2 * 1024**3
 # Python beside the JVM: pandas frames, MLflow, Dagster.
 PYTHON_MEMORY = 1536 * 1024**2
 DAGSTER_PORT = 3000
+_CONNECT_SECONDS = 5.0
 
 _SIZES = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 
@@ -72,7 +74,7 @@ def run_checks(settings: Settings) -> list[Check]:
     return [
         check_python(),
         check_packages(),
-        *([] if settings.spark_master.startswith("sc://") else _jvm_checks(settings)),
+        *_spark_checks(settings),
         *([check_lakehouse(settings.lakehouse_uri)] if settings.lakehouse_uri else []),
         check_home(settings.home),
         check_disk(settings.home),
@@ -85,13 +87,16 @@ def run_checks(settings: Settings) -> list[Check]:
     ]
 
 
-def _jvm_checks(settings: Settings) -> list[Check]:
-    # A session on a remote Connect server needs no Java, jars or heap here.
+def _spark_checks(settings: Settings) -> list[Check]:
+    if is_connect(settings.spark_master):
+        # A session there needs no Java, jars or heap here.
+        return [check_connect(settings.spark_master), check_reach(settings)]
     return [
         check_java(),
         check_jars(settings.jars_dir),
         *_s3a_checks(settings),
         check_memory(settings.spark_driver_memory),
+        *([] if settings.spark_master.startswith("local") else [check_reach(settings)]),
     ]
 
 
@@ -207,6 +212,31 @@ def _java_version(command: str) -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stderr + done.stdout
+
+
+def check_connect(address: str) -> Check:
+    """A Spark Connect server with Delta gives a session."""
+    from customer360.lakehouse.connect import connected, shown
+
+    try:
+        session = connected(address, {}, ready_seconds=_CONNECT_SECONDS)
+    except Customer360Error as error:
+        return Check("Spark Connect", "fail", str(error), "see docs/cluster.md")
+    version = session.version
+    session.stop()
+    return Check("Spark Connect", "ok", f"Spark {version} with Delta at {shown(address)}")
+
+
+def check_reach(settings: Settings) -> Check:
+    """Workers elsewhere can copy rows into the warehouse."""
+    if settings.warehouse_url is not None:
+        return Check("Warehouse", "ok", "a server of its own, as Spark's workers need it")
+    return Check(
+        "Warehouse",
+        "warn",
+        "the home's own, which only this machine reaches",
+        "set warehouse_url to a server that Spark's workers reach, where they are elsewhere",
+    )
 
 
 def check_jars(folder: Path | None = None) -> Check:

@@ -58,6 +58,11 @@ def _machines_doing(error: BaseException) -> EnvironmentError360 | None:
                 "Spark's memory was not enough: run it again with more, by "
                 "CUSTOMER360_SPARK_DRIVER_MEMORY=8g or as much as the machine can spare"
             )
+        if _is_of_lost_server(cause):
+            return EnvironmentError360(
+                "the Spark Connect server does not answer any more: see whether it runs and has "
+                "memory enough (its spark_driver_memory), and run it again"
+            )
         if text is None or _is_of_lost_java(cause):
             return EnvironmentError360(
                 "Spark's Java process has ended: somebody or the system has killed it, which it "
@@ -106,6 +111,12 @@ def _is_of_lost_java(error: BaseException) -> bool:
     if name == "Py4JError":  # the base of all others, with no trace below
         return len(str(error).strip().splitlines()) == 1 and "calling" in str(error)
     return name in _LOST_JAVA_CLASSES and "py4j" in _traced_modules(error)
+
+
+def _is_of_lost_server(error: BaseException) -> bool:
+    """Whether a Spark Connect server did not answer, however often its client has tried."""
+    status = getattr(error, "getGrpcStatusCode", lambda: None)()
+    return getattr(status, "name", "") == "UNAVAILABLE"
 
 
 def _traced_modules(error: BaseException) -> set[str]:

@@ -47,7 +47,7 @@ hypothesis.settings.load_profile("suite")
 # run through Dagster, the other the tables and frames. Whoever is done first takes the rest, file
 # by file: whole inputs (`cases`) first, which take longest. A group runs on one worker, so what it
 # shares is made once.
-DEPLOYMENTS, TABLES = "deployments", "tables"
+DEPLOYMENTS, TABLES, CLUSTER = "deployments", "tables", "cluster"
 
 
 _UMASK = os.umask(0o022)
@@ -62,6 +62,8 @@ def pytest_runtest_setup() -> None:
 
 def group_of(item: pytest.Item) -> str:
     """The group of tests that ``item`` shares a worker with."""
+    if item.path.parent.name == CLUSTER:
+        return CLUSTER
     needs = getattr(item, "fixturenames", ())
     if "demo" in needs or ("spark" in needs and item.path.parent.name == "orchestration"):
         return DEPLOYMENTS

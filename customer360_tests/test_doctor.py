@@ -16,6 +16,7 @@ from customer360 import doctor
 from customer360.doctor import Check
 from customer360.lakehouse import jars
 from customer360.settings import load_settings
+from customer360_tests.browser.lineage import free_port
 
 JAVA_17 = 'openjdk version "17.0.15" 2025-04-15\nOpenJDK Runtime Environment'
 JAVA_8 = 'java version "1.8.0_402"\nJava(TM) SE Runtime Environment'
@@ -261,10 +262,27 @@ def test_an_erasure_that_was_stopped_is_told_with_what_finishes_it(tmp_path: Pat
         assert check.remedy == f"customer360 privacy {command} --resume --home {tmp_path}"
 
 
-def test_spark_connect_needs_no_java_here(tmp_path: Path) -> None:
-    names = {c.name for c in doctor.run_checks(load_settings(tmp_path, spark_master="sc://host"))}
-    assert "Python" in names
-    assert not names & {"Java", "Delta jars", "Memory"}
+def test_spark_connect_needs_a_server_and_no_java_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "_CONNECT_SECONDS", 0.2)
+    nobody = f"sc://127.0.0.1:{free_port()}"
+    checks = {c.name: c for c in doctor.run_checks(load_settings(tmp_path, spark_master=nobody))}
+    assert "Python" in checks
+    assert not checks.keys() & {"Java", "Delta jars", "Memory"}
+    assert checks["Spark Connect"].status == "fail"
+    assert checks["Spark Connect"].found.startswith(f"no Spark Connect server answers at {nobody}:")
+
+
+@pytest.mark.parametrize(
+    ("warehouse", "status"), [(None, "warn"), ("postgresql://warehouse.internal/shop", "ok")]
+)
+def test_workers_elsewhere_need_a_warehouse_that_they_reach(
+    tmp_path: Path, warehouse: str | None, status: str
+) -> None:
+    given = {"warehouse_url": warehouse} if warehouse else {}
+    settings = load_settings(tmp_path, spark_master="spark://host:7077", **given)
+    assert {c.name: c.status for c in doctor.run_checks(settings)}["Warehouse"] == status
 
 
 def test_table_shows_every_line_and_takes_brackets_literally() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parents[1] / "customer360"
 # Spark Connect has none of these.
 NOT_IN_CONNECT = {"rdd", "sparkContext", "_jvm", "_jsc", "_jdf", "_sc", "toJSON", "foreach"}
+NOT_IN_CONNECT |= {"_jsparkSession", "_gateway", "_active_spark_context", "statusTracker"}
 
 
 def _trees(*folders: str) -> Iterator[tuple[str, ast.Module]]:
@@ -64,6 +65,17 @@ def test_everything_is_spark_connect_clean() -> None:
         for name, tree in _trees()
         for node in _attributes(tree)
         if node.attr in NOT_IN_CONNECT
+    ]
+    assert guilty == []
+
+
+def test_nothing_asks_for_a_java_process_of_its_own() -> None:
+    """What `pyspark` has for classic sessions alone; a test of `cluster/` runs all over Connect."""
+    guilty = [
+        f"{name}: {module}"
+        for name, tree in _trees()
+        for module in _imports(tree)
+        if module.startswith(("py4j", "pyspark.core", "pyspark.context", "pyspark.rdd"))
     ]
     assert guilty == []
 

@@ -9,7 +9,9 @@ import subprocess
 import sys
 
 import pytest
+from grpc import StatusCode
 from py4j.protocol import Py4JError
+from pyspark.errors.exceptions.connect import SparkConnectGrpcException
 
 from customer360.errors import EnvironmentError360
 from customer360.machine_failures import in_other_words
@@ -51,6 +53,10 @@ class OnlyJavaKnows(Exception):
         ),
         (Py4JError("An error occurred while calling o427.save"), "Spark's Java process has ended:"),
         (OnlyJavaKnows(), "Spark's Java process has ended:"),
+        (
+            SparkConnectGrpcException("failed to connect", grpc_status_code=StatusCode.UNAVAILABLE),
+            "the Spark Connect server does not answer any more: ",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
 from datetime import date
 from pathlib import Path
 
@@ -12,9 +13,11 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+import customer360
 from customer360.contracts import Column, Contract
 from customer360.contracts.spark import spark_schema
-from customer360.errors import SettingsError
+from customer360.errors import EnvironmentError360, SettingsError
+from customer360.lakehouse import session
 from customer360.lakehouse.session import open_session, session_config, spark_session
 from customer360.lakehouse.tables import Lakehouse
 from customer360.orchestration.resources import SparkResource
@@ -139,6 +142,42 @@ def test_spark_connect_gets_only_what_a_client_may_set(tmp_path: Path) -> None:
     assert "spark.driver.memory" not in config
     assert "spark.sql.extensions" not in config
     assert config["spark.sql.session.timeZone"] == "UTC"
+    # Hadoop's settings by Hadoop's names; the umask is the server's.
+    assert config["parquet.enable.dictionary#order_id"] == "false"
+    assert not [name for name in config if name.startswith("spark.hadoop.")]
+
+
+def test_an_address_holds_no_token(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="by the variable SPARK_CONNECT_AUTHENTICATE_TOKEN"):
+        session_config(load_settings(tmp_path, spark_master="sc://host/;token=confidential"))
+
+
+def test_workers_of_another_version_are_named(
+    spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.check_workers(spark)
+    monkeypatch.setattr(session, "__version__", "99.0")
+    with pytest.raises(EnvironmentError360) as said:
+        session.check_workers(spark)
+    assert str(said.value) == (
+        f"Spark's workers have customer360 {customer360.__version__}, and here it is 99.0: install "
+        "customer360==99.0 in the Python of every worker (docs/cluster.md)"
+    )
+
+
+def test_workers_without_the_package_are_named(
+    spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absent(batches: Iterable[object]) -> Iterator[object]:
+        raise ModuleNotFoundError("No module named 'customer360'")
+
+    monkeypatch.setattr(session, "_versions", absent)
+    with pytest.raises(EnvironmentError360) as said:
+        session.check_workers(spark)
+    assert str(said.value).startswith(
+        "Python on Spark's workers cannot run what is sent to it (ModuleNotFoundError: No module "
+        "named 'customer360'): install customer360=="
+    )
 
 
 def test_java_is_not_started_by_configuration_alone(tmp_path: Path) -> None:
@@ -154,8 +193,6 @@ def test_java_is_not_started_by_configuration_alone(tmp_path: Path) -> None:
 
 
 def test_missing_jars_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from customer360.errors import EnvironmentError360
-
     monkeypatch.setattr(SparkSession, "getActiveSession", staticmethod(lambda: None))
     with pytest.raises(EnvironmentError360, match="run `make setup`"):
         open_session(session_config(load_settings(tmp_path)), tmp_path / "no jars here")

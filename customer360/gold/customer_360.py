@@ -131,9 +131,9 @@ def _with_leaving(rows: DataFrame) -> DataFrame:
     """With the risk class and the value at stake of who is active."""
     # Scores of a release that knew less have fewer columns.
     missing = {"has_left", "overdue", "expected_gap_days", "revenue_if_kept_365d"}
-    rows = rows.withColumns(
-        {name: F.lit(None).cast("double") for name in missing.difference(rows.columns)}
-    )
+    absent = sorted(missing.difference(rows.columns))
+    # Spark Connect takes no empty `withColumns`.
+    rows = rows.select("*", *(F.lit(None).cast("double").alias(name) for name in absent))
     active = F.col("churn_probability").isNotNull()
     by_left = F.lit(None).cast("string")
     for risk, least in reversed(RISK_FROM.items()):

@@ -7,11 +7,12 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from customer360.errors import EnvironmentError360, SettingsError
+from customer360 import __version__
+from customer360.errors import EnvironmentError360, SettingsError, first_line
 from customer360.lakehouse import jars
 from customer360.lakehouse.object_store import S3A_CREDENTIALS, s3a_config
 from customer360.machine_failures import keep_lost_java_quiet
@@ -19,6 +20,7 @@ from customer360.redaction import is_secret
 from customer360.settings import Settings
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from pyspark.sql import SparkSession
 
 # Statistics and dictionaries cost most of a Delta write; see docs/operations.md. Ids, instants,
@@ -36,7 +38,10 @@ _NO_DICTIONARY = (
 )
 
 _REMOTE = "spark.remote"
+_HADOOP = "spark.hadoop."
+_UMASK = "spark.hadoop.fs.permissions.umask-mode"
 _NO_JVM = "JAVA_GATEWAY_EXITED"
+_PYTHON = "spark.pyspark.python"
 _JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 _LOGGING = Path(__file__).with_name("log4j2.properties").absolute()
 
@@ -48,6 +53,9 @@ def session_config(settings: Settings) -> dict[str, str]:
     """Every ``spark.*`` setting of the session that ``settings`` asks for.
 
     ``settings.spark_conf`` wins over anything set here.
+
+    Raises:
+        SettingsError: The address of a Spark Connect server holds a token.
     """
     config = {
         "spark.app.name": "customer360",
@@ -71,14 +79,20 @@ def session_config(settings: Settings) -> dict[str, str]:
         # Raw files of a day are small: at Spark's 4 MB a file, two years of them are 25 tasks.
         "spark.sql.files.openCostInBytes": "262144",
         # Hadoop's file system has a mask of its own, and not the process's.
-        "spark.hadoop.fs.permissions.umask-mode": "077",
+        _UMASK: "077",
         "spark.databricks.delta.schema.autoMerge.enabled": "false",
         "spark.databricks.delta.properties.defaults.enableChangeDataFeed": "false",
     }
     config |= {f"spark.hadoop.parquet.enable.dictionary#{c}": "false" for c in _NO_DICTIONARY}
     config |= s3a_config(str(settings.lakehouse_root))
-    if settings.spark_master.startswith("sc://"):
-        return config | {_REMOTE: settings.spark_master} | settings.spark_conf
+    if is_connect(settings.spark_master):
+        if "token=" in settings.spark_master.lower():
+            # Where a configuration is shown, this property is.
+            raise SettingsError(
+                "setting spark_master: its token would be shown; leave it out of the address and "
+                "give it by the variable SPARK_CONNECT_AUTHENTICATE_TOKEN"
+            )
+        return _of_client(config | settings.spark_conf) | {_REMOTE: settings.spark_master}
     config |= {
         "spark.master": settings.spark_master,
         "spark.driver.memory": settings.spark_driver_memory,
@@ -103,6 +117,19 @@ def session_config(settings: Settings) -> dict[str, str]:
     return config | settings.spark_conf
 
 
+def is_connect(master: str) -> bool:
+    """Whether a master is the address of a Spark Connect server."""
+    return master.startswith("sc://")
+
+
+def _of_client(config: Mapping[str, str]) -> dict[str, str]:
+    """What a client may set of ``config``: its session's part, Hadoop's under Hadoop's own names.
+
+    The umask is that of the server's file systems, which all of its sessions share.
+    """
+    return {name.removeprefix(_HADOOP): value for name, value in config.items() if name != _UMASK}
+
+
 def spark_session(settings: Settings, *, archive_to: Path | None = None) -> SparkSession:
     """The session that ``settings`` ask for; see :func:`open_session`."""
     return open_session(session_config(settings), settings.jars_dir, archive_to=archive_to)
@@ -125,44 +152,73 @@ def open_session(
         SettingsError: A live session differs: Spark would silently ignore the new configuration.
         EnvironmentError360: Java or the Delta jars are missing.
     """
-    from pyspark.errors import PySparkRuntimeError
-    from pyspark.logger import PySparkLogger
     from pyspark.sql import SparkSession
 
     live = SparkSession.getActiveSession()
     if live is not None:
         _check(live, config)
         return live
-    master = config.get("spark.master")
-    builder = SparkSession.builder
-    if master is None:
-        builder = builder.remote(config[_REMOTE])
+    if _REMOTE in config:
+        from customer360.lakehouse.connect import connected
+
+        session = connected(config[_REMOTE], config)
     else:
-        scratch = tempfile.gettempdir()  # in a command and a run, a folder of the home
-        if master.startswith("local"):
-            builder = builder.config("spark.local.dir", scratch)
-        folder = Path(jars_dir) if jars_dir else None
-        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-        if master.startswith("local"):
-            os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-        needed = jars.require(folder)
-        if S3A_CREDENTIALS in config:
-            needed += jars.require_s3a(folder)
-            # Else what is being written would lie in /tmp, open to whoever looks there.
-            builder = builder.config("spark.hadoop.fs.s3a.buffer.dir", scratch)
-        classpath = os.pathsep.join(str(path) for path in needed)
-        builder = builder.config("spark.driver.extraClassPath", classpath)
-        if not master.startswith("local"):
-            builder = builder.config("spark.jars", classpath.replace(os.pathsep, ","))
-        options = [
-            _java_options(archive_to, s3a=S3A_CREDENTIALS in config),
-            f'"-Djava.io.tmpdir={scratch}"',
-        ]
-        options.append(config.get(_JAVA_OPTIONS, ""))
-        builder = builder.config(_JAVA_OPTIONS, " ".join(options).strip())
+        session = _started(with_own_java(config, jars_dir, archive_to=archive_to))
+    _quieten()
+    _check(session, config)
+    if not config.get("spark.master", "").startswith("local"):
+        check_workers(session)
+    return session
+
+
+def with_own_java(
+    config: Mapping[str, str],
+    jars_dir: Path | str | None = None,
+    *,
+    archive_to: Path | None = None,
+) -> dict[str, str]:
+    """``config`` with what the Java process that it is for needs on this machine.
+
+    Raises:
+        EnvironmentError360: The Delta jars are missing.
+    """
+    is_local = config["spark.master"].startswith("local")
+    scratch = tempfile.gettempdir()  # in a command and a run, a folder of the home
+    folder, s3a = Path(jars_dir) if jars_dir else None, S3A_CREDENTIALS in config
+    needed = [*jars.require(folder), *(jars.require_s3a(folder) if s3a else ())]
+    paths = [str(path) for path in needed]
+    options = [_java_options(archive_to, s3a=s3a), f'"-Djava.io.tmpdir={scratch}"']
+    options.append(config.get(_JAVA_OPTIONS, ""))
+    started = {
+        # The driver's; executors elsewhere have the folders of whoever started them.
+        "spark.local.dir": scratch,
+        "spark.driver.extraClassPath": os.pathsep.join(paths),
+        _PYTHON: os.environ.get("PYSPARK_PYTHON", sys.executable),
+    }
+    if s3a and is_local:
+        # Else what is being written would lie in /tmp, open to whoever looks there.
+        started["spark.hadoop.fs.s3a.buffer.dir"] = scratch
+    if not is_local:
+        # Executors fetch them from the driver.
+        config = {**config, "spark.jars": ",".join([*paths, *_named(config.get("spark.jars"))])}
+    return {**started, **config, _JAVA_OPTIONS: " ".join(options).strip()}
+
+
+def _named(jars_of_settings: str | None) -> list[str]:
+    return jars_of_settings.split(",") if jars_of_settings else []
+
+
+def _started(config: Mapping[str, str]) -> SparkSession:
+    from pyspark.errors import PySparkRuntimeError
+    from pyspark.sql import SparkSession
+
+    # PySpark reads it of the environment alone where it is not started by spark-submit.
+    os.environ["PYSPARK_PYTHON"] = config[_PYTHON]
+    if config["spark.master"].startswith("local"):
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    builder = SparkSession.builder
     for name, value in config.items():
-        if name not in (_REMOTE, _JAVA_OPTIONS):
-            builder = builder.config(name, value)
+        builder = builder.config(name, value)
     on_interrupt = signal.getsignal(signal.SIGINT)
     try:
         session = builder.getOrCreate()
@@ -178,10 +234,14 @@ def open_session(
         # Ctrl-C would then wait for the very job that it is to end.
         signal.signal(signal.SIGINT, on_interrupt)
     keep_lost_java_quiet()
+    return session
+
+
+def _quieten() -> None:
+    from pyspark.logger import PySparkLogger
+
     # It repeats on stderr, as JSON, the errors that are raised anyway.
     PySparkLogger.getLogger("SQLQueryContextLogger").disabled = True
-    _check(session, config)
-    return session
 
 
 def _java_options(archive_to: Path | None, *, s3a: bool) -> str:
@@ -201,15 +261,11 @@ def _java_options(archive_to: Path | None, *, s3a: bool) -> str:
 
 
 def _check(session: SparkSession, wanted: Mapping[str, str]) -> None:
-    from pyspark.errors import AnalysisException
-
     for name, value in wanted.items():
-        if name in (*_NOT_COMPARED, _REMOTE) or name.startswith("spark.hadoop."):
+        is_hadoops = name.startswith(_HADOOP) or not name.startswith("spark.")
+        if name in (*_NOT_COMPARED, _REMOTE) or is_hadoops:
             continue
-        try:
-            current = session.conf.get(name)
-        except AnalysisException:
-            current = None
+        current = session.conf.get(name, None)
         if current != value:
             differs = (
                 f"another {name} than was asked for"
@@ -219,3 +275,39 @@ def _check(session: SparkSession, wanted: Mapping[str, str]) -> None:
             raise SettingsError(
                 f"the running Spark session has {differs}; stop that session or use another process"
             )
+
+
+def check_workers(session: SparkSession) -> None:
+    """See that the Python of workers elsewhere has this package, as it is here.
+
+    Functions of ours that score and copy rows run there. Found out now, and not when a night's
+    work comes to the first of them.
+
+    Raises:
+        EnvironmentError360: It has not, or it has another version.
+    """
+    from pyspark.errors import PySparkException
+
+    there = session.range(0, 1, 1, 1).mapInArrow(_versions, "customer360 string")
+    needed = (
+        f"install customer360=={__version__} in the Python of every worker; see docs/cluster.md"
+    )
+    try:
+        ((found,),) = there.collect()
+    except PySparkException as error:
+        said = [line.strip() for line in str(error).splitlines() if "Error: " in line]
+        reason = said[-1] if said else first_line(error)
+        raise EnvironmentError360(
+            f"Python on Spark's workers cannot run what is sent to it ({reason}): {needed}"
+        ) from error
+    if found != __version__:
+        raise EnvironmentError360(
+            f"Spark's workers have customer360 {found}, and here it is {__version__}: {needed}"
+        )
+
+
+def _versions(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    import pyarrow as pa
+
+    for _ in batches:
+        yield pa.RecordBatch.from_pydict({"customer360": [__version__]})

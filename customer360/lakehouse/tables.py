@@ -274,13 +274,17 @@ class Lakehouse(TableLogs):
     @contextmanager
     def _set(self, settings: Mapping[str, str]) -> Iterator[None]:
         """Have the session so within: for what a statement has no option for."""
+        before = {name: self.spark.conf.get(name, None) for name in settings}
         for name, value in settings.items():
             self.spark.conf.set(name, value)
         try:
             yield
         finally:
-            for name in settings:
-                self.spark.conf.unset(name)
+            for name, former in before.items():
+                if former is None:
+                    self.spark.conf.unset(name)
+                else:
+                    self.spark.conf.set(name, former)
 
     def _write(
         self,

@@ -23,7 +23,7 @@ from customer360.bronze.edits import IS_LEFT_OUT
 from customer360.contracts import Contract
 from customer360.contracts.checks import money_counts, set_aside_counts, set_aside_reasons
 from customer360.contracts.reasons import DELETED
-from customer360.contracts.spark import table_schema
+from customer360.contracts.spark import table_schema, with_absent_columns
 from customer360.contracts.sql import quoted
 from customer360.errors import SettingsError, listed
 from customer360.lakehouse.delta_log import Commit
@@ -173,9 +173,7 @@ class _Step:
 
     def _whole(self, old: DataFrame) -> DataFrame:
         """Bronze as it was, with the columns that it has now: null where it had none."""
-        fields = table_schema(self.contract).fields
-        absent = [field for field in fields if field.name not in old.columns]
-        return old.withColumns({f.name: F.lit(None).cast(f.dataType) for f in absent})
+        return with_absent_columns(old, self.contract)
 
     def _merge(self, poll: Poll, received: DataFrame) -> BronzeLoaded:
         lakehouse = self.work.lakehouse

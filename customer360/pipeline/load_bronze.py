@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from pyspark.sql import Column as SparkColumn
-from pyspark.sql import DataFrame, Observation
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from customer360.bronze import ingest
@@ -22,6 +22,7 @@ from customer360.contracts.checks import money_counts, set_aside_counts, set_asi
 from customer360.contracts.times import PLAUSIBLE
 from customer360.days import DayRange
 from customer360.errors import SettingsError
+from customer360.lakehouse.counting import Counts
 from customer360.lakehouse.tables import Folders, days_predicate
 from customer360.pipeline import account, closed_days
 from customer360.pipeline.bronze_accounts import (
@@ -95,9 +96,8 @@ def _load_days(work: Workspace, source: Source, table: str, days: DayRange) -> B
     # this from its footers.
     raw_rows = _raw_rows_by_day(raw)
     received = _received(work, source, table, raw)
-    broken = Observation()
-    seen = received.observe(
-        broken,
+    broken = Counts(
+        received,
         F.count_if(~ingest.kept(contract)).alias("rows"),
         *set_aside_counts(contract),
         *money_counts(contract, ingest.WORTH, F.col(IS_LEFT_OUT)),
@@ -108,7 +108,9 @@ def _load_days(work: Workspace, source: Source, table: str, days: DayRange) -> B
     passed_over = door.count_closed(received, days)
     bronze = lakehouse.replace_days(
         contract,
-        door.through(ingest.accepted(seen, contract), days).repartition(folders.of(DELIVERY_DAY)),
+        door.through(ingest.accepted(broken.passing, contract), days).repartition(
+            folders.of(DELIVERY_DAY)
+        ),
         DELIVERY_DAY,
         list(days),
         folders=folders,
@@ -335,21 +337,17 @@ def _load_extract(work: Workspace, source: Source, table: str, days: DayRange) -
             if "money" in known
             else None,
         )
-    counted, aside = Observation(), Observation()
     raw = source.read_raw(work.spark, table, days.first, days.last)
     # Counted before the split, in the same pass: it does not know of the split.
-    raw_and_counted = raw.observe(counted, F.count(F.lit(1)).alias("rows"))
+    counted = Counts(raw, F.count(F.lit(1)).alias("rows"))
+    aside = Counts(
+        _received(work, source, table, counted.passing, raw),
+        F.count(F.lit(1)).alias("rows"),
+        *set_aside_counts(contract),
+        *money_counts(contract, ingest.WORTH, F.col(IS_LEFT_OUT)),
+    )
     quarantine = lakehouse.replace_all(
-        Contract.load(quarantine_of(table)),
-        ingest.rejected(
-            _received(work, source, table, raw_and_counted, raw).observe(
-                aside,
-                F.count(F.lit(1)).alias("rows"),
-                *set_aside_counts(contract),
-                *money_counts(contract, ingest.WORTH, F.col(IS_LEFT_OUT)),
-            ),
-            contract,
-        ),
+        Contract.load(quarantine_of(table)), ingest.rejected(aside.passing, contract)
     )
     raw_rows = int(counted.get["rows"])
     set_aside = _set_aside(contract, aside.get)

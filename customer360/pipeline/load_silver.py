@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial, reduce
 
-from pyspark.sql import Column, DataFrame, Observation
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from customer360.contracts import Contract
 from customer360.contracts.reasons import OTHER_CURRENCY
 from customer360.contracts.spark import with_absent_columns
 from customer360.days import DayRange
+from customer360.lakehouse.counting import Counts
 from customer360.lakehouse.delta_log import Commit
 from customer360.lakehouse.tables import Folders, Lakehouse, days_predicate
 from customer360.pipeline import account
@@ -259,7 +260,7 @@ class _Settled:
     """
 
     source: Source
-    observed: tuple[Observation, Observation, Observation]
+    observed: tuple[Counts, Counts, Counts]
     excluded: DataFrame
     kept: DataFrame
     again: Callable[[], DataFrame]
@@ -323,21 +324,21 @@ class _Load:
 
     def settled(self, source: Source) -> _Settled:
         """The rows of ``source``, each stage counted as it passes."""
-        seen = (Observation(), Observation(), Observation())
         of_days = days_predicate("business_date", self.days)
         received = _prepared(self.work, source, self.days).where(of_days)
-        counted = received.observe(
-            seen[0],
+        came = Counts(
+            received,
             *silver_transactions.received_counts(),
             *silver_money.received_money(source.currency),
         )
-        rows = self.judged(source, counted).observe(
-            seen[1],
+        left_out = Counts(
+            self.judged(source, came.passing),
             *silver_transactions.excluded_counts(
                 source.exclusion_reasons, source.stated_exclusions
             ),
             *silver_money.excluded_money(),
         )
+        rows = left_out.passing
         settle = partial(
             silver_transactions.settled,
             together=self.together,
@@ -346,12 +347,15 @@ class _Load:
             standing=self.standing(source),
         )
         # Without the file's name, a long text that only quarantine needs.
-        settled = settle(rows.drop("_source_file")).observe(
-            seen[2], *silver_transactions.settled_counts(), *silver_money.settled_money()
+        kept = Counts(
+            settle(rows.drop("_source_file")),
+            *silver_transactions.settled_counts(),
+            *silver_money.settled_money(),
         )
         again = partial(settle, self.judged(source, received))
-        kept = silver_transactions.kept(settled)
-        return _Settled(source, seen, self.rejected(rows), kept, again)
+        seen = (came, left_out, kept)
+        standing = silver_transactions.kept(kept.passing)
+        return _Settled(source, seen, self.rejected(rows), standing, again)
 
     def write_lines(self, sources: Sequence[_Settled]) -> Commit:
         """Make silver/order_lines of what ``sources``, which have lines, have kept.

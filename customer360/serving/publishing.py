@@ -325,7 +325,10 @@ def _swap(
     if days is not None:
         gone += " AND old.{day} = ANY(%s)"
     removed = session.execute(sql.SQL(gone).format(**here), None if days is None else [list(days)])
-    put = "INSERT INTO {target} AS old ({columns}) SELECT {columns} FROM {scratch} "
+    ((copied,),) = session.execute(sql.SQL("SELECT count(*) FROM {}").format(scratch))
+    # A task whose worker died when its rows were in has run once more, and has copied them again.
+    rows = "SELECT DISTINCT" if copied > loaded else "SELECT"
+    put = f"INSERT INTO {{target}} AS old ({{columns}}) {rows} {{columns}} FROM {{scratch}} "
     put += (
         "ON CONFLICT ({key}) DO UPDATE SET {values} WHERE ROW({old}) IS DISTINCT FROM ROW({new})"
         if others

@@ -251,6 +251,12 @@ SOURCES = Group(
             "shop is no deployment: run `customer360 run` to make one, or name another by --home",
             wrong="no deployment there",
         ),
+        typed(
+            "server_of_a_server",
+            "spark-server --master sc://other:15002",
+            "--master sc://other:15002: a server computes on local[N], spark://… or k8s://…",
+            wrong="a Spark Connect server that would compute on another one",
+        ),
     ),
 )
 

@@ -120,6 +120,7 @@ def test_spark_connect_is_refused_in_a_line() -> None:
         ({"spark.master": "local"}, 1),
         ({"spark.master": "local[2,4]"}, 2),
         ({"spark.master": "spark://host:7077", "spark.executor.instances": "4"}, 4),
+        ({"spark.master": "spark://host:7077", "spark.cores.max": "6"}, 6),
         (
             {
                 "spark.master": "k8s://host",

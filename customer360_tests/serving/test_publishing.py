@@ -6,12 +6,13 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 import psycopg
+import pyarrow as pa
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
@@ -167,6 +168,32 @@ def test_a_row_that_breaks_the_key_is_refused_in_one_line(
     with pytest.raises(WarehouseError, match=r"gold\.scores .*second time.*still there"):
         publish(warehouse.owner, table, twice, Origin("two"))
     assert there(warehouse) == before
+
+
+def test_rows_that_a_task_has_copied_twice_are_there_once(
+    spark: SparkSession,
+    warehouse: Warehouse,
+    table: PublishedTable,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its worker died when they were in, and another one has run the task again."""
+    copier = publishing._copier
+
+    def twice(*given: Any) -> Any:
+        copy = copier(*given)
+
+        def copy_twice(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            rows = list(batches)
+            list(copy(rows))
+            yield from copy(rows)
+
+        return copy_twice
+
+    monkeypatch.setattr(publishing, "_copier", twice)
+    rows = scores(spark, (FIRST, "a", 1, 0.1), (FIRST, "b", None, None))
+    published = publish(warehouse.owner, table, rows, Origin("run"))
+    assert (published.rows, published.changed) == (2, 2)
+    assert there(warehouse) == [(FIRST, "a", 1, 0.1), (FIRST, "b", None, None)]
 
 
 def test_readers_never_see_a_mix(

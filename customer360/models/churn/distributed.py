@@ -67,6 +67,9 @@ def worker_count(spark: SparkSession) -> int:
     if master.startswith("local"):
         cores = master.removeprefix("local").strip("[]").split(",")[0] or "1"
         return default_threads() if cores == "*" else int(cores)
+    in_all = spark.conf.get("spark.cores.max", None)
+    if in_all is not None:  # of a standalone cluster
+        return int(in_all)
     executors = int(spark.conf.get("spark.executor.instances", "1") or 1)
     return executors * int(spark.conf.get("spark.executor.cores", "1") or 1)
 

@@ -1,0 +1,1 @@
+"""Whole deployments on a Spark cluster of this machine's processes, and over Spark Connect."""
