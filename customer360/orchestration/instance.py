@@ -1,6 +1,6 @@
 """Dagster's own folder inside a deployment's home.
 
-``python -m customer360.orchestration.instance`` makes it, before Dagster's own commands are started.
+``python -m customer360.orchestration.instance`` makes it, before Dagster's own commands start.
 """
 
 from __future__ import annotations
@@ -21,13 +21,17 @@ from customer360.settings import HOME_VARIABLE, Settings, load_settings
 POSTGRES_VARIABLE = "DAGSTER_POSTGRES_URL"
 """Where Dagster keeps runs, events and schedules; unset: in SQLite files of its folder."""
 
+_SCHEME = "postgresql+psycopg2://"
+_LIKE = f"{_SCHEME}user:password@host/database"
+
 
 def prepare_dagster_home(settings: Settings) -> Path:
     """Make ``<home>/dagster`` with a ``dagster.yaml``, unless it is there, and return it.
 
     Raises:
         EnvironmentError360: The ``dagster.yaml`` that is there keeps runs elsewhere than
-            ``DAGSTER_POSTGRES_URL`` says, or the package that it needs is not installed.
+            ``DAGSTER_POSTGRES_URL`` says, or that names another driver than psycopg2, or the
+            package that it needs is not installed.
     """
     folder = settings.dagster_home.absolute()
     folder.mkdir(parents=True, exist_ok=True)
@@ -56,8 +60,13 @@ def _refuse_elsewhere(file: Path) -> None:
         )
     if named and not given:
         raise EnvironmentError360(
-            f"{file} keeps runs at {POSTGRES_VARIABLE}, which is not set: set it to "
-            "postgresql://user:password@host/database"
+            f"{file} keeps runs at {POSTGRES_VARIABLE}, which is not set: set it to {_LIKE}"
+        )
+    # Another driver, as SQLAlchemy 2.1 takes by itself, refuses how dagster-postgres notifies.
+    if named and not os.environ[POSTGRES_VARIABLE].startswith(_SCHEME):
+        raise EnvironmentError360(
+            f"{POSTGRES_VARIABLE} names no driver that dagster-postgres works with: write it as "
+            f"{_LIKE}"
         )
     if named and find_spec("dagster_postgres") is None:
         raise EnvironmentError360(

@@ -143,7 +143,7 @@ GROUPS = (
                 "DAGSTER_POSTGRES_URL, 127.0.0.1/dagster: connection failed: connection to server "
                 'at "127.0.0.1", port 1 failed: Connection refused',
                 postgres=True,
-                url="postgresql://dagster:hush-hush@127.0.0.1:1/dagster",
+                url="postgresql+psycopg2://dagster:hush-hush@127.0.0.1:1/dagster",
             ),
             kept_in(
                 "dagster_elsewhere",
@@ -152,13 +152,21 @@ GROUPS = (
                 "set: move that file away and a new one is written (runs so far stay where they "
                 "are), or unset the variable",
                 postgres=False,
+                url="postgresql+psycopg2://dagster:hush-hush@127.0.0.1:1/dagster",
+            ),
+            kept_in(
+                "dagster_driver",
+                "a driver that Dagster does not work with, or none",
+                "DAGSTER_POSTGRES_URL names no driver that dagster-postgres works with: write it "
+                "as postgresql+psycopg2://user:password@host/database",
+                postgres=True,
                 url="postgresql://dagster:hush-hush@127.0.0.1:1/dagster",
             ),
             kept_in(
                 "dagster_unset",
                 "`dagster.yaml` keeps runs at `DAGSTER_POSTGRES_URL`, which is not set",
                 "/…/data/dagster/dagster.yaml keeps runs at DAGSTER_POSTGRES_URL, which is not "
-                "set: set it to postgresql://user:password@host/database",
+                "set: set it to postgresql+psycopg2://user:password@host/database",
                 postgres=True,
             ),
         ),

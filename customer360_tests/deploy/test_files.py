@@ -1,4 +1,4 @@
-"""The files of deploy/ keep the rules of who reads them, as far as that can be told without them."""
+"""The files of deploy/ keep the rules of who reads them, as far as can be told without those."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from customer360.orchestration.instance import instance_settings
 from customer360_tests.deploy.compose import (
     COMPOSE,
     DEPLOY,
@@ -157,6 +159,117 @@ def test_the_proxy_leads_to_services_that_there_are_and_asks_who_it_is() -> None
         assert port in services[service]["command"], name
         assert "basic_auth" in block or "import engineers" in block, name
     assert set(re.findall(r"\{\$(\w+)\}", text)) == set(services["proxy"]["environment"])
+
+
+# Kubernetes ----------------------------------------------------------------------------------
+
+KUBERNETES = DEPLOY / "kubernetes"
+VALUES = KUBERNETES / "dagster-values.yaml"
+MANIFESTS = sorted(set(KUBERNETES.glob("*.yaml")) - {VALUES})
+
+
+def objects() -> list[dict[str, Any]]:
+    """All that the manifests make."""
+    return [each for file in MANIFESTS for each in yaml.safe_load_all(file.read_text())]
+
+
+def containers() -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Each pod of the manifests, with each of its containers."""
+    pods = [each["spec"]["template"]["spec"] for each in objects() if each["kind"] == "Deployment"]
+    return [(pod, container) for pod in pods for container in pod["containers"]]
+
+
+@pytest.mark.parametrize("file", MANIFESTS, ids=lambda file: file.name)
+def test_manifests_keep_kubernetes_schemas(file: Path) -> None:
+    run(BIN / "kubernetes-validate", "--strict", file)
+
+
+def test_pods_are_not_root_and_have_bounds() -> None:
+    assert containers()
+    for pod, container in containers():
+        assert pod["securityContext"]["runAsNonRoot"], container["name"]
+        assert f"{pod['securityContext']['runAsUser']}:" in DOCKERFILE, container["name"]
+        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+        assert "memory" in container["resources"]["limits"], container["name"]
+
+
+def test_what_pods_and_services_name_is_made() -> None:
+    made = {(each["kind"], each["metadata"]["name"]) for each in objects()}
+    claims = {
+        volume["persistentVolumeClaim"]["claimName"]
+        for pod, _ in containers()
+        for volume in pod["volumes"]
+        if "persistentVolumeClaim" in volume
+    }
+    assert {("PersistentVolumeClaim", claim) for claim in claims} <= made
+    services = {name for kind, name in made if kind == "Service"}
+    assert {("Deployment", name) for name in services} <= made
+    assert not any(kind == "Secret" for kind, _ in made)
+
+
+def test_dagster_s_chart_is_told_what_our_own_settings_say() -> None:
+    """Its schema is not here: these are the keys that its templates make dagster.yaml of."""
+    values = yaml.safe_load(VALUES.read_text())
+    ours = yaml.safe_load(instance_settings(postgres=True))
+    daemon = values["dagsterDaemon"]
+    assert values["telemetry"] == ours["telemetry"]
+    assert values["concurrency"]["runs"] == {
+        "maxConcurrentRuns": ours["concurrency"]["runs"]["max_concurrent_runs"]
+    }
+    monitoring, retries = ours["run_monitoring"], ours["run_retries"]
+    assert daemon["runMonitoring"] | {"pollIntervalSeconds": 0} == {
+        "enabled": monitoring["enabled"],
+        "startTimeoutSeconds": monitoring["start_timeout_seconds"],
+        "pollIntervalSeconds": 0,
+        "freeSlotsAfterRunEndSeconds": monitoring["free_slots_after_run_end_seconds"],
+    }
+    assert daemon["runRetries"] == {
+        "enabled": retries["enabled"],
+        "maxRetries": retries["max_retries"],
+        "retryOnAssetOrOpFailure": retries["retry_on_asset_or_op_failure"],
+    }
+    assert values["pythonLogs"] == {
+        "managedPythonLoggers": ours["python_logs"]["managed_python_loggers"]
+    }
+    (location,) = values["dagster-user-deployments"]["deployments"]
+    claims = [volume["persistentVolumeClaim"]["claimName"] for volume in location["volumes"]]
+    assert claims == ["customer360-home"]
+    # An erasure looks for what Dagster keeps where its settings are.
+    homes = {each["name"]: each["value"] for each in location["env"]}
+    assert values["global"]["dagsterHome"] == homes["CUSTOMER360_HOME"] + "/dagster"
+    # The chart of Dagster's own release.
+    assert f"--version {version('dagster')} " in VALUES.read_text()
+
+
+# systemd -------------------------------------------------------------------------------------
+
+UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not here")
+def test_units_are_verified(tmp_path: Path) -> None:
+    for unit in UNITS:
+        # What is on this machine stands in for the programs, which it wants to find.
+        text = re.sub(r"/opt/customer360/\.venv/bin/\S+", "/bin/true", unit.read_text())
+        (tmp_path / unit.name).write_text(text)
+    files = sorted(tmp_path.iterdir())
+    said = run("systemd-analyze", "verify", "--man=no", *files)
+    assert said == ""
+
+
+def test_units_start_programs_that_there_are_with_options_that_these_know() -> None:
+    for unit in UNITS:
+        text = unit.read_text()
+        assert "NoNewPrivileges=yes" in text, unit.name
+        assert re.search(r"^(User=customer360|DynamicUser=yes)$", text, re.MULTILINE), unit.name
+        for line in re.findall(r"^ExecStart\w*=(.+)$", text, re.MULTILINE):
+            program, *words = line.split()
+            assert (BIN / Path(program).name).exists(), line
+            if Path(program).name != "python":
+                subcommands = [word for word in words if re.fullmatch(r"[a-z]+", word)]
+                options = [word for word in words if word.startswith("--")]
+                told = run(BIN / Path(program).name, *subcommands[:2], "--help", COLUMNS="200")
+                assert all(option in told for option in options), line
 
 
 # Workflows -----------------------------------------------------------------------------------

@@ -25,8 +25,14 @@ import psycopg
 import pytest
 import yaml
 
+from customer360.libpq import without_driver
+from customer360.models.lifetime_value.spec import LIFETIME_VALUE
+from customer360.models.tracking import load_champion, log_training
+from customer360.pipeline.run_models import tracking_of
+from customer360.settings import load_settings
 from customer360_tests.browser.lineage import free_port
 from customer360_tests.deploy.compose import DEPLOY, PROJECT, SECRETS, example, filled_in
+from customer360_tests.models.test_tracking import GATE, SCHEMA, lifetime_value_training
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
@@ -183,7 +189,7 @@ def test_dagster_is_served_and_its_daemon_is_alive(machine: Machine) -> None:
         assert '{"name":"customer360","loadStatus":"LOADED"}' in said.replace(" ", "")
         assert "Traceback" not in log.read_text()
     url = machine.services["code"]["environment"]["DAGSTER_POSTGRES_URL"]
-    with psycopg.connect(url) as connection:
+    with psycopg.connect(without_driver(url)) as connection:
         alive = connection.execute("SELECT daemon_type FROM daemon_heartbeats").fetchall()
         schedules = connection.execute("SELECT count(*) FROM instigators").fetchone()
     assert {"SCHEDULER", "SENSOR", "QUEUED_RUN_COORDINATOR", "MONITORING"} <= {
@@ -193,21 +199,18 @@ def test_dagster_is_served_and_its_daemon_is_alive(machine: Machine) -> None:
     assert schedules[0] > 0
 
 
-def test_mlflow_keeps_runs_in_its_database_and_files_where_it_is_told(machine: Machine) -> None:
-    import mlflow
-
+def test_a_model_is_trained_into_mlflow_and_found_there_again(machine: Machine) -> None:
+    server = f"http://localhost:{machine.port('mlflow')}"
+    tracking = tracking_of(load_settings(machine.folder, mlflow_tracking_uri=server))
     with machine.running("mlflow"):
-        client = mlflow.MlflowClient(f"http://localhost:{machine.port('mlflow')}")
-        run = client.create_run(client.create_experiment("deployed"))
-        client.log_text(run.info.run_id, "of a model", "model.txt")
+        log_training(LIFETIME_VALUE, lifetime_value_training(), tracking, GATE, schema=SCHEMA)
+        assert load_champion(LIFETIME_VALUE, tracking).version == "1"
         names = {name: machine.asked("mlflow", "/", name)[0] for name in _mlflow_names(machine)}
     assert names == {name: 403 if name == "elsewhere.example.com" else 200 for name in names}
-    (file,) = (machine.folder / "artifacts").rglob("model.txt")
-    assert file.read_text() == "of a model"
-    with psycopg.connect(
-        machine.services["mlflow"]["environment"]["MLFLOW_BACKEND_STORE_URI"]
-    ) as c:
-        assert c.execute("SELECT count(*) FROM runs").fetchone() == (1,)
+    assert list((machine.folder / "artifacts").rglob("MLmodel"))
+    uri = machine.services["mlflow"]["environment"]["MLFLOW_BACKEND_STORE_URI"]
+    with psycopg.connect(uri) as connection:
+        assert connection.execute("SELECT count(*) FROM model_versions").fetchone() == (1,)
 
 
 def _mlflow_names(machine: Machine) -> list[str]:

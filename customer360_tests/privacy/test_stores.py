@@ -35,7 +35,7 @@ def bytes_of(shop: Shop) -> bytes:
 
 
 def dagster_in(shop: Shop, settings: Settings) -> None:
-    """Tables as Dagster's storage has them; the package that makes them is not installed."""
+    """Tables as Dagster's storage has them, with few columns."""
     shop.run(
         "CREATE TABLE event_logs (id bigserial PRIMARY KEY, run_id varchar(255), event text, "
         "dagster_event_type text)",
