@@ -277,3 +277,21 @@ def test_units_start_programs_that_there_are_with_options_that_these_know() -> N
 
 def test_workflows_keep_their_schema() -> None:
     checked_by_schema("github-workflows", *(PROJECT / ".github" / "workflows").glob("*.yml"))
+
+
+def test_no_image_is_published_that_was_not_tried() -> None:
+    for name in ("ci", "release"):
+        workflow = yaml.safe_load((PROJECT / f".github/workflows/{name}.yml").read_text())
+        shell = [step.get("run", "") for step in workflow["jobs"]["image"]["steps"]]
+        (built,) = (i for i, line in enumerate(shell) if "--file deploy/Dockerfile" in line)
+        (tried,) = (i for i, line in enumerate(shell) if line.startswith("deploy/smoke-test.sh"))
+        pushed = [i for i, line in enumerate(shell) if line.startswith("docker push")]
+        assert built < tried < min([*pushed, len(shell)]), name
+        assert bool(pushed) == (name == "release")
+
+
+def test_shell_scripts_are_read_by_a_shell() -> None:
+    scripts = [DEPLOY / "smoke-test.sh", DEPLOY / "postgres" / "databases.sh"]
+    for script in scripts:
+        assert os.access(script, os.X_OK)
+        run("sh", "-n", script)

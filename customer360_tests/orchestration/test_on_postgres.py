@@ -20,7 +20,8 @@ from customer360.orchestration.pruning import prune_runs
 from customer360.privacy.stores import DAGSTER_TABLES
 from customer360.settings import load_settings
 from customer360_tests.deployments import Home, materialized
-from customer360_tests.orchestration.test_commands import daemon, first_runs, home  # noqa: F401
+from customer360_tests.orchestration import test_commands
+from customer360_tests.orchestration.test_commands import daemon, first_runs
 from customer360_tests.orchestration.test_event_log import run_all, told
 from customer360_tests.orchestration.test_upkeep import LATER
 from customer360_tests.shop_database import Shop, shop_on
@@ -36,6 +37,10 @@ def test_the_two_settings_differ_in_where_runs_are_kept_alone() -> None:
     }
     assert sqlite.keys() ^ postgres.keys() == storage
     assert postgres["concurrency"] == {"runs": {"max_concurrent_runs": 1}}
+
+
+four_days = test_commands.home
+"""Four days of raw data, of which nothing was loaded yet."""
 
 
 @pytest.fixture
@@ -94,10 +99,10 @@ def test_old_runs_go_and_dead_ones_are_ended(
 @pytest.mark.integration
 @pytest.mark.timeout(1_800)
 def test_a_night_is_run_by_a_daemon_that_keeps_all_in_databases(
-    home: Home, shop: Shop, postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    four_days: Home, shop: Shop, postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Runs and heartbeats in one PostgreSQL, models in another; no SQLite is left in the home."""
-    artifacts = tmp_path / "artifacts"
+    home, artifacts = four_days, tmp_path / "artifacts"
     monkeypatch.setenv("DAGSTER_HOME", "")
     with shop_on(postgres) as models:
         monkeypatch.setenv(POSTGRES_VARIABLE, shop.as_url)
