@@ -71,6 +71,17 @@ def postgres_stores(settings: Settings) -> Iterator[PostgresStore]:
         yield PostgresStore("Dagster's database", without_driver(url), DAGSTER_TABLES)
 
 
+def outside_of_home(settings: Settings) -> list[str]:
+    """Whose notes a copy of the home does not hold, for people."""
+    _, stated = _dagster(settings)
+    found = []
+    if any(any(_configs(stated.get(name))) for name in _STORAGES):
+        found.append("Dagster's database")
+    if settings.mlflow_tracking_uri is not None:
+        found.append("MLflow's database with its files")
+    return found
+
+
 def other_stores(settings: Settings) -> list[str]:
     """Where Dagster keeps what is not cleaned: other databases, and folders outside of its own.
 
