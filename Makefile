@@ -20,7 +20,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 # The deployment that the commands below work on; `dagster` itself reads DAGSTER_HOME.
 CUSTOMER360_HOME ?= data
 DAGSTER_FOLDER := $(abspath $(CUSTOMER360_HOME))/dagster
-demo etl train dev dashboard validate: export CUSTOMER360_HOME := $(CUSTOMER360_HOME)
+setup demo etl train dev dashboard validate: export CUSTOMER360_HOME := $(CUSTOMER360_HOME)
 # The demo is small: compiling for minutes of use would take longer than it saves.
 # With that choice Java sets 48 MB aside for compiled code, which a whole run fills; then it interprets.
 demo bench-steps: export CUSTOMER360_SPARK_JAVA_OPTIONS := -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m
@@ -42,8 +42,7 @@ $(SYNCED): uv.lock | preflight
 .PHONY: setup
 setup: preflight $(SYNCED) ## Install the locked packages and resolve the Delta jars, once
 	@$(BIN)/python -m customer360.lakehouse.jars
-	@mkdir -p $(DAGSTER_FOLDER)
-	@[ -e $(DAGSTER_FOLDER)/dagster.yaml ] || cp customer360/orchestration/dagster.yaml $(DAGSTER_FOLDER)
+	@[ -e $(DAGSTER_FOLDER)/dagster.yaml ] || $(BIN)/python -m customer360.orchestration.instance
 
 .PHONY: demo
 demo: setup ## Synthetic customers through the whole lakehouse, and what came out (3-5 minutes)

@@ -230,6 +230,11 @@ class Settings(BaseSettings):
         description="MLflow server or database, which may name user and password; unset: SQLite in "
         "the home.",
     )
+    mlflow_artifacts: str | None = Field(
+        None,
+        description="Folder or s3://bucket/folder of plots and models, where MLflow is a database; "
+        "unset: the home. A server keeps them by itself.",
+    )
 
     # Warehouse
     warehouse_url: SecretStr | None = Field(

@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from customer360.sources.postgres import PostgresSource
 from customer360.sources.postgres.database import Database
@@ -25,6 +25,12 @@ class Shop:
 
     url: str
     connection: psycopg.Connection[Any]
+
+    @property
+    def as_url(self) -> str:
+        """Its address as SQLAlchemy reads it, which knows no other form."""
+        given = conninfo_to_dict(self.url)
+        return f"postgresql+psycopg2://{given['user']}:@/{given['dbname']}?host={given['host']}"
 
     def run(self, *statements: str) -> None:
         for statement in statements:

@@ -76,7 +76,8 @@ def test_wheel_holds_what_is_not_python(wheel: Path) -> None:
     assert "customer360/py.typed" in inside
     for layer in ("bronze", "silver", "gold"):
         assert any(re.match(rf"customer360/contracts/{layer}/.+\.odcs\.yaml$", n) for n in inside)
-    assert any(name.endswith("/dagster.yaml") for name in inside)
+    for storage in ("dagster", "dagster_sqlite", "dagster_postgres"):
+        assert f"customer360/orchestration/{storage}.yaml" in inside
     assert any(re.match(r"customer360/sources/.*mappings?/.+\.yaml$", name) for name in inside)
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in inside)
 

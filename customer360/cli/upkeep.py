@@ -33,6 +33,7 @@ def backup(
     """Copy the whole deployment, but for its secrets, while nobody writes it."""
     settings = settings_of_deployment(home)
     from customer360.pipeline.backup import back_up
+    from customer360.privacy.stores import outside_of_home
 
     context.with_resource(writing(settings.home, "customer360 backup"))
     manifest = back_up(settings, to, secrets)
@@ -44,6 +45,8 @@ def backup(
         )
     if manifest.warehouse == "elsewhere":
         say("the warehouse is another server's, which has backups of its own")
+    for what in outside_of_home(settings):
+        say(f"{what} is not in it: it lies outside of the home, and needs backups of its own")
     if secrets is not None:
         say(f"the secrets: {secrets}; with them the customer keys are no pseudonyms any more")
     else:

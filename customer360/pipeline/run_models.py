@@ -52,9 +52,12 @@ class ScoringResult:
 
 def tracking_of(settings: Settings) -> Tracking:
     """Where this deployment tracks its trainings."""
-    local = settings.tracking_uri.startswith("sqlite:")
-    artifacts = settings.mlflow_dir / "artifacts" if local else None
-    return Tracking(settings.tracking_uri, artifacts)
+    tracking = Tracking(settings.tracking_uri)
+    if not tracking.is_database:  # a server knows where it keeps files
+        return tracking
+    return replace(
+        tracking, artifacts=settings.mlflow_artifacts or settings.mlflow_dir / "artifacts"
+    )
 
 
 def champion_of(spec: ModelSpec[Model], settings: Settings) -> Champion[Model]:

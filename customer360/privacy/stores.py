@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,10 +11,10 @@ from urllib.parse import quote, urlencode
 
 import yaml
 
+from customer360.libpq import is_postgres, without_driver
 from customer360.privacy.scrub import ScrubError
 from customer360.settings import Settings
 
-_POSTGRES = re.compile(r"postgres(ql)?(\+\w+)?://")
 _SQLITE = "sqlite:///"
 _STORAGES = ("storage", "run_storage", "event_log_storage", "schedule_storage")
 _FILES = ("compute_logs", "local_artifact_storage")
@@ -62,12 +61,25 @@ def postgres_stores(settings: Settings) -> Iterator[PostgresStore]:
     Raises:
         ScrubError: Dagster's settings do not say where its database is.
     """
-    if _POSTGRES.match(settings.tracking_uri):
-        yield PostgresStore("MLflow's database", _libpq(settings.tracking_uri), _tables_of_mlflow())
+    if is_postgres(settings.tracking_uri):
+        yield PostgresStore(
+            "MLflow's database", without_driver(settings.tracking_uri), _tables_of_mlflow()
+        )
     file, stated = _dagster(settings)
     urls = {_url(config, file) for name in _STORAGES for config in _configs(stated.get(name))}
     for url in sorted(urls):
-        yield PostgresStore("Dagster's database", _libpq(url), DAGSTER_TABLES)
+        yield PostgresStore("Dagster's database", without_driver(url), DAGSTER_TABLES)
+
+
+def outside_of_home(settings: Settings) -> list[str]:
+    """Whose notes a copy of the home does not hold, for people."""
+    _, stated = _dagster(settings)
+    found = []
+    if any(any(_configs(stated.get(name))) for name in _STORAGES):
+        found.append("Dagster's database")
+    if settings.mlflow_tracking_uri is not None:
+        found.append("MLflow's database with its files")
+    return found
 
 
 def other_stores(settings: Settings) -> list[str]:
@@ -164,8 +176,3 @@ def _value(stated: Any, file: Path) -> str:
             "by `customer360 privacy forget --resume`"
         )
     return os.environ[name]
-
-
-def _libpq(url: str) -> str:
-    """A URL of SQLAlchemy's, which may name a driver, as libpq reads it."""
-    return _POSTGRES.sub("postgresql://", url, count=1)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from customer360.orchestration.instance import instance_settings, open_instance
+from customer360.settings import load_settings
 from customer360_tests.bad_input.case import MAPPING, Case, Group
 
 TABLE = "CREATE TABLE orders (id integer, placed_at timestamp, buyer text, total numeric(10, 2))"
@@ -25,6 +29,25 @@ def asked(id: str, wrong: str, says: str, *change: str, url: str | None = None) 
     if url is None:
         return Case(id, wrong, says, command, files, needs=("shop",))
     return Case(id, wrong, says, command, files, {URL: url})
+
+
+DAGSTER_URL = "DAGSTER_POSTGRES_URL"
+
+
+def kept_in(id: str, wrong: str, says: str, *, postgres: bool, url: str | None = None) -> Case:
+    """Where Dagster is to keep runs: what its ``dagster.yaml`` says, and the variable."""
+
+    def opened(folder: Path) -> object:
+        return open_instance(load_settings(folder / "data"))
+
+    return Case(
+        id,
+        wrong,
+        says,
+        files={"data/dagster/dagster.yaml": instance_settings(postgres=postgres)},
+        environment={} if url is None else {DAGSTER_URL: url},
+        function=opened,
+    )
 
 
 GROUPS = (
@@ -109,5 +132,44 @@ GROUPS = (
             ),
         ),
         by="run --source postgres --mapping shop.yaml",
+    ),
+    Group(
+        "Dagster's",
+        "",
+        (
+            kept_in(
+                "dagster_unreachable",
+                "nothing listens at `DAGSTER_POSTGRES_URL`; the password is not repeated",
+                "DAGSTER_POSTGRES_URL, 127.0.0.1/dagster: connection failed: connection to server "
+                'at "127.0.0.1", port 1 failed: Connection refused',
+                postgres=True,
+                url="postgresql+psycopg2://dagster:hush-hush@127.0.0.1:1/dagster",
+            ),
+            kept_in(
+                "dagster_elsewhere",
+                "`DAGSTER_POSTGRES_URL` is set, and `dagster.yaml` keeps runs in SQLite",
+                "/…/data/dagster/dagster.yaml does not keep runs at DAGSTER_POSTGRES_URL, which is "
+                "set: move that file away and a new one is written (runs so far stay where they "
+                "are), or unset the variable",
+                postgres=False,
+                url="postgresql+psycopg2://dagster:hush-hush@127.0.0.1:1/dagster",
+            ),
+            kept_in(
+                "dagster_driver",
+                "a driver that Dagster does not work with, or none",
+                "DAGSTER_POSTGRES_URL names no driver that dagster-postgres works with: write it "
+                "as postgresql+psycopg2://user:password@host/database",
+                postgres=True,
+                url="postgresql://dagster:hush-hush@127.0.0.1:1/dagster",
+            ),
+            kept_in(
+                "dagster_unset",
+                "`dagster.yaml` keeps runs at `DAGSTER_POSTGRES_URL`, which is not set",
+                "/…/data/dagster/dagster.yaml keeps runs at DAGSTER_POSTGRES_URL, which is not "
+                "set: set it to postgresql+psycopg2://user:password@host/database",
+                postgres=True,
+            ),
+        ),
+        by="run",
     ),
 )

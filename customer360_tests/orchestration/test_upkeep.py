@@ -11,7 +11,6 @@ import pytest
 from deltalake import write_deltalake
 
 from customer360.models.churn.spec import CHURN
-from customer360.models.tracking import Tracking
 from customer360.models.tracking.connection import CHALLENGER, CHAMPION, connected
 from customer360.models.tracking.pruning import prune
 from customer360.models.tracking.versions import REPLACED
@@ -19,6 +18,7 @@ from customer360.orchestration.instance import open_instance
 from customer360.orchestration.jobs import MAINTAIN
 from customer360.orchestration.pruning import prune_runs
 from customer360.orchestration.upkeep_assets import _bytes_in
+from customer360.pipeline.run_models import tracking_of
 from customer360.settings import load_settings
 from customer360_tests.deployments import customer360, newest_metadata
 
@@ -88,8 +88,17 @@ def test_sizes_are_of_all_files_below_a_folder(tmp_path: Path) -> None:
     assert _bytes_in(tmp_path / "nowhere") == 0
 
 
-def test_no_version_goes_that_scores_or_may_again(tmp_path: Path) -> None:
-    tracking = Tracking(f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "artifacts")
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_no_version_goes_that_scores_or_may_again(
+    tmp_path: Path, database: str, request: pytest.FixtureRequest
+) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    if database == "postgresql":
+        uri = request.getfixturevalue("shop").as_url
+    settings = load_settings(
+        tmp_path, mlflow_tracking_uri=uri, mlflow_artifacts=str(tmp_path / "artifacts")
+    )
+    tracking = tracking_of(settings)
     with connected(tracking) as mlflow:
         client = mlflow.MlflowClient()
         mlflow.create_experiment(tracking.experiment, artifact_location=tracking.artifact_location)

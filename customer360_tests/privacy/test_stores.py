@@ -11,11 +11,17 @@ from psycopg.conninfo import conninfo_to_dict
 from customer360.models.registry import MODELS
 from customer360.models.tracking import scrubbing
 from customer360.models.tracking.connection import Tracking, connected, experiment_of
-from customer360.orchestration.instance import prepare_dagster_home
+from customer360.orchestration.instance import instance_settings, prepare_dagster_home
 from customer360.privacy.forget_files import forget_quotations, forget_temporary_files
 from customer360.privacy.scrub import INSTEAD, ScrubError, Words
-from customer360.privacy.stores import DAGSTER_TABLES, other_stores, postgres_stores
+from customer360.privacy.stores import (
+    DAGSTER_TABLES,
+    other_stores,
+    outside_of_home,
+    postgres_stores,
+)
 from customer360.settings import Settings, load_settings
+from customer360_tests.deployments import customer360
 from customer360_tests.shop_database import Shop
 
 MAIL = "ann.canary@example.com"
@@ -35,7 +41,7 @@ def bytes_of(shop: Shop) -> bytes:
 
 
 def dagster_in(shop: Shop, settings: Settings) -> None:
-    """Tables as Dagster's storage has them; the package that makes them is not installed."""
+    """Tables as Dagster's storage has them, with few columns."""
     shop.run(
         "CREATE TABLE event_logs (id bigserial PRIMARY KEY, run_id varchar(255), event text, "
         "dagster_event_type text)",
@@ -220,3 +226,19 @@ def test_what_processes_of_other_machines_put_aside_goes_or_is_named(tmp_path: P
         "has ended"
     ]
     assert (folder / "row").exists()
+
+
+def test_a_backup_says_what_it_does_not_hold(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    settings = load_settings(home)
+    prepare_dagster_home(settings)
+    assert outside_of_home(settings) == []
+    (settings.dagster_home / "dagster.yaml").write_text(instance_settings(postgres=True))
+    monkeypatch.setenv("CUSTOMER360_MLFLOW_TRACKING_URI", "http://mlflow:5000")
+    said = customer360(capsys, monkeypatch, "backup", tmp_path / "copy", "--home", home)
+    assert said.code == 0, said.err
+    lies = "is not in it: it lies outside of the home, and needs backups of its own"
+    assert f"Dagster's database {lies}" in said.out
+    assert f"MLflow's database with its files {lies}" in said.out

@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 import tenacity
 
 from customer360.errors import Customer360Error, first_line
+from customer360.libpq import is_postgres
 from customer360.redaction import without_credentials
 
 log = logging.getLogger(__name__)
@@ -98,6 +99,11 @@ class Tracking:
         """Whether anything can have been logged: a local database is made by the first training."""
         file = self.uri.removeprefix(_SQLITE)
         return not self.uri.startswith(_SQLITE) or Path(file).exists()
+
+    @property
+    def is_database(self) -> bool:
+        """Whether it is a database that nobody but us keeps in order, and no server."""
+        return self.uri.startswith(_SQLITE) or is_postgres(self.uri)
 
     @property
     def artifact_location(self) -> str | None:

@@ -81,13 +81,11 @@ def _needed(mlflow: ModuleType, name: str) -> set[str]:
 
 def _collect(tracking: Tracking, runs: Sequence[str]) -> None:
     """Remove the files of deleted runs from a database of our own; a server collects by itself."""
-    if not tracking.uri.startswith("sqlite:"):
+    if not tracking.is_database:
         return
     done = subprocess.run(
-        [
-            *(sys.executable, "-m", "mlflow", "gc"),
-            *("--backend-store-uri", tracking.uri, "--run-ids", ",".join(runs)),
-        ],
+        [sys.executable, "-m", "mlflow", "gc", "--run-ids", ",".join(runs)],
+        # Not as an argument, which every user of the machine may read: it may hold a password.
         env=os.environ | {"MLFLOW_TRACKING_URI": tracking.uri, "MLFLOW_DISABLE_TELEMETRY": "true"},
         capture_output=True,
         text=True,

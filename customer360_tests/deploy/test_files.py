@@ -1,0 +1,297 @@
+"""The files of deploy/ keep the rules of who reads them, as far as can be told without those."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from customer360.orchestration.instance import instance_settings
+from customer360_tests.deploy.compose import (
+    COMPOSE,
+    DEPLOY,
+    PROJECT,
+    SECRETS,
+    example,
+    stated,
+    variables,
+)
+
+BIN = Path(sys.executable).parent
+DOCKERFILE = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+
+
+def run(*command: str | Path, **environment: str) -> str:
+    """What a checker says; it must find nothing."""
+    done = subprocess.run(
+        [str(word) for word in command],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def checked_by_schema(schema: str, *files: Path) -> None:
+    run(BIN / "check-jsonschema", "--builtin-schema", f"vendor.{schema}", *files)
+
+
+# The image -----------------------------------------------------------------------------------
+
+
+def test_the_dockerfile_is_linted() -> None:
+    run(BIN / "hadolint", DEPLOY / "Dockerfile")
+
+
+def test_the_image_is_pinned_locked_and_not_root() -> None:
+    bases = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
+    stages = set(re.findall(r"^FROM \S+ AS (\w+)", DOCKERFILE, re.MULTILINE))
+    assert all("@sha256:" in base for base in bases if base not in stages)
+    assert all("--frozen" in line for line in DOCKERFILE.splitlines() if "uv sync" in line)
+    assert re.search(r"^USER [1-9]\d*:[1-9]\d*$", DOCKERFILE, re.MULTILINE)
+    assert "HEALTHCHECK" in DOCKERFILE
+
+
+def test_what_the_image_copies_is_there_and_sent_to_the_engine() -> None:
+    ignore = (DEPLOY / "Dockerfile.dockerignore").read_text(encoding="utf-8").splitlines()
+    sent = {line.removeprefix("!") for line in ignore if line.startswith("!")}
+    copies = re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE, re.MULTILINE)
+    copied = {word for line in copies for word in line.split()[:-1]}
+    assert copied == sent
+    assert all((PROJECT / path).exists() for path in copied)
+
+
+# Compose -------------------------------------------------------------------------------------
+
+
+def test_the_compose_file_keeps_the_specification() -> None:
+    checked_by_schema("compose-spec", COMPOSE)
+
+
+def test_what_the_compose_file_names_is_there() -> None:
+    file = stated()
+    services: dict[str, dict[str, Any]] = file["services"]
+    for name, service in services.items():
+        assert "image" in service, name
+        assert set(service.get("depends_on", {})) <= set(services), name
+        assert set(service["networks"]) <= set(file["networks"]), name
+        assert set(service.get("environment", {})).isdisjoint({None}), name
+        for mount in service.get("volumes", ()):
+            source = mount.partition(":")[0]
+            there = (
+                (DEPLOY / source).exists() if source.startswith(".") else source in file["volumes"]
+            )
+            assert there, mount
+    for needed in services.values():
+        for other, how in needed.get("depends_on", {}).items():
+            if how["condition"] == "service_healthy":
+                assert "healthcheck" in services[other], other
+
+
+def test_every_variable_is_in_the_example_which_holds_no_secret() -> None:
+    given = example()
+    assert set(given) == variables()
+    assert {name for name, value in given.items() if not value} == set(SECRETS)
+
+
+def test_nothing_is_published_but_the_proxy() -> None:
+    file = stated()
+    published = {name for name, service in file["services"].items() if service.get("ports")}
+    assert published == {"proxy"}
+    assert file["networks"]["inside"]["internal"] is True
+    # Who asks for no password is reached through the proxy alone.
+    for name in ("webserver", "daemon", "dashboard", "postgres", "spark-master"):
+        assert file["services"][name]["networks"] == ["inside"], name
+
+
+def test_images_of_others_have_exact_versions() -> None:
+    images = {service["image"] for service in stated()["services"].values()}
+    others = {image for image in images if not image.startswith("$")}
+    assert others == {"postgres:18.1", "caddy:2.10.2"}
+
+
+def test_the_dashboard_is_given_the_reader_alone() -> None:
+    service = stated()["services"]["dashboard"]
+    assert set(service["environment"]) == {"CUSTOMER360_WAREHOUSE_READER_URL"}
+    assert service["env_file"] == []
+    assert "volumes" not in service
+
+
+@pytest.mark.skipif(shutil.which("docker-compose") is None, reason="docker-compose is not here")
+def test_compose_itself_reads_the_file(tmp_path: Path) -> None:
+    filled = example() | SECRETS
+    environment = tmp_path / ".env"
+    environment.write_text("".join(f"{name}='{value}'\n" for name, value in filled.items()))
+    said = run(
+        "docker-compose", "--file", COMPOSE, "--env-file", environment, "--profile", "*", "config"
+    )
+    assert set(yaml.safe_load(said)["services"]) == set(stated()["services"])
+
+
+@pytest.mark.skipif(shutil.which("caddy") is None, reason="caddy is not here")
+def test_caddy_itself_reads_its_file() -> None:
+    hashed = run("caddy", "hash-password", "--plaintext", "open sesame").strip()
+    sites = {name: value for name, value in example().items() if name.endswith(("SITE", "USER"))}
+    hashes = {name: hashed for name in SECRETS if name.endswith("_HASH")}
+    run(
+        "caddy", "validate", "--adapter", "caddyfile", "--config", DEPLOY / "Caddyfile",
+        **sites, **hashes,
+    )  # fmt: skip
+
+
+def test_the_proxy_leads_to_services_that_there_are_and_asks_who_it_is() -> None:
+    text = (DEPLOY / "Caddyfile").read_text(encoding="utf-8")
+    services = stated()["services"]
+    sites = re.findall(r"^\{\$(\w+_SITE)\} \{\n(.*?)^\}", text, re.MULTILINE | re.DOTALL)
+    assert {name for name, _ in sites} == {name for name in variables() if name.endswith("_SITE")}
+    for name, block in sites:
+        (service, port) = re.findall(r"reverse_proxy ([\w-]+):(\d+)", block)[0]
+        assert port in services[service]["command"], name
+        assert "basic_auth" in block or "import engineers" in block, name
+    assert set(re.findall(r"\{\$(\w+)\}", text)) == set(services["proxy"]["environment"])
+
+
+# Kubernetes ----------------------------------------------------------------------------------
+
+KUBERNETES = DEPLOY / "kubernetes"
+VALUES = KUBERNETES / "dagster-values.yaml"
+MANIFESTS = sorted(set(KUBERNETES.glob("*.yaml")) - {VALUES})
+
+
+def objects() -> list[dict[str, Any]]:
+    """All that the manifests make."""
+    return [each for file in MANIFESTS for each in yaml.safe_load_all(file.read_text())]
+
+
+def containers() -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Each pod of the manifests, with each of its containers."""
+    pods = [each["spec"]["template"]["spec"] for each in objects() if each["kind"] == "Deployment"]
+    return [(pod, container) for pod in pods for container in pod["containers"]]
+
+
+@pytest.mark.parametrize("file", MANIFESTS, ids=lambda file: file.name)
+def test_manifests_keep_kubernetes_schemas(file: Path) -> None:
+    run(BIN / "kubernetes-validate", "--strict", file)
+
+
+def test_pods_are_not_root_and_have_bounds() -> None:
+    assert containers()
+    for pod, container in containers():
+        assert pod["securityContext"]["runAsNonRoot"], container["name"]
+        assert f"{pod['securityContext']['runAsUser']}:" in DOCKERFILE, container["name"]
+        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+        assert "memory" in container["resources"]["limits"], container["name"]
+
+
+def test_what_pods_and_services_name_is_made() -> None:
+    made = {(each["kind"], each["metadata"]["name"]) for each in objects()}
+    claims = {
+        volume["persistentVolumeClaim"]["claimName"]
+        for pod, _ in containers()
+        for volume in pod["volumes"]
+        if "persistentVolumeClaim" in volume
+    }
+    assert {("PersistentVolumeClaim", claim) for claim in claims} <= made
+    services = {name for kind, name in made if kind == "Service"}
+    assert {("Deployment", name) for name in services} <= made
+    assert not any(kind == "Secret" for kind, _ in made)
+
+
+def test_dagster_s_chart_is_told_what_our_own_settings_say() -> None:
+    """Its schema is not here: these are the keys that its templates make dagster.yaml of."""
+    values = yaml.safe_load(VALUES.read_text())
+    ours = yaml.safe_load(instance_settings(postgres=True))
+    daemon = values["dagsterDaemon"]
+    assert values["telemetry"] == ours["telemetry"]
+    assert values["concurrency"]["runs"] == {
+        "maxConcurrentRuns": ours["concurrency"]["runs"]["max_concurrent_runs"]
+    }
+    monitoring, retries = ours["run_monitoring"], ours["run_retries"]
+    assert daemon["runMonitoring"] | {"pollIntervalSeconds": 0} == {
+        "enabled": monitoring["enabled"],
+        "startTimeoutSeconds": monitoring["start_timeout_seconds"],
+        "pollIntervalSeconds": 0,
+        "freeSlotsAfterRunEndSeconds": monitoring["free_slots_after_run_end_seconds"],
+    }
+    assert daemon["runRetries"] == {
+        "enabled": retries["enabled"],
+        "maxRetries": retries["max_retries"],
+        "retryOnAssetOrOpFailure": retries["retry_on_asset_or_op_failure"],
+    }
+    assert values["pythonLogs"] == {
+        "managedPythonLoggers": ours["python_logs"]["managed_python_loggers"]
+    }
+    (location,) = values["dagster-user-deployments"]["deployments"]
+    claims = [volume["persistentVolumeClaim"]["claimName"] for volume in location["volumes"]]
+    assert claims == ["customer360-home"]
+    # An erasure looks for what Dagster keeps where its settings are.
+    homes = {each["name"]: each["value"] for each in location["env"]}
+    assert values["global"]["dagsterHome"] == homes["CUSTOMER360_HOME"] + "/dagster"
+    # The chart of Dagster's own release.
+    assert f"--version {version('dagster')} " in VALUES.read_text()
+
+
+# systemd -------------------------------------------------------------------------------------
+
+UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not here")
+def test_units_are_verified(tmp_path: Path) -> None:
+    for unit in UNITS:
+        # What is on this machine stands in for the programs, which it wants to find.
+        text = re.sub(r"/opt/customer360/\.venv/bin/\S+", "/bin/true", unit.read_text())
+        (tmp_path / unit.name).write_text(text)
+    files = sorted(tmp_path.iterdir())
+    said = run("systemd-analyze", "verify", "--man=no", *files)
+    assert said == ""
+
+
+def test_units_start_programs_that_there_are_with_options_that_these_know() -> None:
+    for unit in UNITS:
+        text = unit.read_text()
+        assert "NoNewPrivileges=yes" in text, unit.name
+        assert re.search(r"^(User=customer360|DynamicUser=yes)$", text, re.MULTILINE), unit.name
+        for line in re.findall(r"^ExecStart\w*=(.+)$", text, re.MULTILINE):
+            program, *words = line.split()
+            assert (BIN / Path(program).name).exists(), line
+            if Path(program).name != "python":
+                subcommands = [word for word in words if re.fullmatch(r"[a-z]+", word)]
+                options = [word for word in words if word.startswith("--")]
+                told = run(BIN / Path(program).name, *subcommands[:2], "--help", COLUMNS="200")
+                assert all(option in told for option in options), line
+
+
+# Workflows -----------------------------------------------------------------------------------
+
+
+def test_workflows_keep_their_schema() -> None:
+    checked_by_schema("github-workflows", *(PROJECT / ".github" / "workflows").glob("*.yml"))
+
+
+def test_no_image_is_published_that_was_not_tried() -> None:
+    for name in ("ci", "release"):
+        workflow = yaml.safe_load((PROJECT / f".github/workflows/{name}.yml").read_text())
+        shell = [step.get("run", "") for step in workflow["jobs"]["image"]["steps"]]
+        (built,) = (i for i, line in enumerate(shell) if "--file deploy/Dockerfile" in line)
+        (tried,) = (i for i, line in enumerate(shell) if line.startswith("deploy/smoke-test.sh"))
+        pushed = [i for i, line in enumerate(shell) if line.startswith("docker push")]
+        assert built < tried < min([*pushed, len(shell)]), name
+        assert bool(pushed) == (name == "release")
+
+
+def test_shell_scripts_are_read_by_a_shell() -> None:
+    scripts = [DEPLOY / "smoke-test.sh", DEPLOY / "postgres" / "databases.sh"]
+    for script in scripts:
+        assert os.access(script, os.X_OK)
+        run("sh", "-n", script)
