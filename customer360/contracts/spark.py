@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from pyspark.sql import DataFrame, types
 
 from customer360.contracts.contract import Bookkeeping, Column, Contract, ContractError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import SparkSession
 
 _SIMPLE: dict[str, type[types.DataType]] = {
     "string": types.StringType,
@@ -74,6 +79,13 @@ def with_absent_columns(rows: DataFrame, contract: Contract) -> DataFrame:
     fields = table_schema(contract).fields
     absent = {f.name: F.lit(None).cast(f.dataType) for f in fields if f.name not in rows.columns}
     return rows.withColumns(absent) if absent else rows
+
+
+def from_arrow(spark: SparkSession, table: pa.Table) -> DataFrame:
+    """A frame of an Arrow table; also of an empty one, of which Spark Connect wants the schema."""
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    return spark.createDataFrame(table, from_arrow_schema(table.schema))
 
 
 def _schema(columns: tuple[Column | Bookkeeping, ...]) -> types.StructType:

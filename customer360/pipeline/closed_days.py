@@ -18,6 +18,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from customer360.contracts import Contract
+from customer360.contracts.spark import from_arrow
 from customer360.lakehouse.reading import Tables
 from customer360.pipeline.bronze_accounts import DELIVERY_DAY
 from customer360.pipeline.order_days import zone_margin
@@ -207,7 +208,8 @@ def _all(tables: Tables) -> list[Held]:
 def _write(work: Workspace, held: Sequence[Held]) -> None:
     known = {(each.table, *each.key): each for each in held}
     rows = [known[key] for key in sorted(known, key=str)]
-    frame = work.spark.createDataFrame(
+    frame = from_arrow(
+        work.spark,
         pa.table(
             {
                 "table": pa.array([each.table for each in rows], pa.string()),
@@ -219,7 +221,7 @@ def _write(work: Workspace, held: Sequence[Held]) -> None:
                 "money": pa.array([each.money for each in rows], pa.decimal128(38, 2)),
                 "before": pa.array([each.before for each in rows], pa.date32()),
             }
-        )
+        ),
     )
     work.lakehouse.replace_all(Contract.load(EXPIRED), frame)
 

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
 
 from customer360.contracts import Contract
-from customer360.contracts.spark import spark_schema
+from customer360.contracts.spark import from_arrow, spark_schema
 from customer360.lakehouse.delta_log import Commit
 from customer360.lakehouse.tables import Folders
 from customer360.models.monitoring import (
@@ -225,9 +225,8 @@ def _replace(
 ) -> Commit:
     """Put ``rows`` in place of those of ``days``; a few rows a day are not worth a file each."""
     schema = to_arrow_schema(spark_schema(contract))
-    frame = work.spark.createDataFrame(
-        pa.Table.from_pandas(rows, schema=schema, preserve_index=False)
-    )
+    table = pa.Table.from_pandas(rows, schema=schema, preserve_index=False)
+    frame = from_arrow(work.spark, table)
     return work.lakehouse.replace_days(
         contract,
         frame.coalesce(1),

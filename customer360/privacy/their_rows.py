@@ -19,7 +19,7 @@ from customer360.bronze.forgetting import (
     identifier_hash,
 )
 from customer360.contracts.reasons import FORGOTTEN_PERSON
-from customer360.contracts.spark import with_absent_columns
+from customer360.contracts.spark import from_arrow, with_absent_columns
 from customer360.pipeline.forgotten import forgotten_secret
 from customer360.pipeline.workspace import Workspace
 from customer360.privacy.people import Person
@@ -210,4 +210,4 @@ def telling(words: Collection[str]) -> set[str]:
 def texts_frame(spark: SparkSession, name: str, texts: Collection[str]) -> DataFrame:
     """A frame of one column of texts, each once."""
     # From Arrow: of Python's values Spark would ask a process of Python's for each task.
-    return spark.createDataFrame(pa.table({name: pa.array(sorted(set(texts)), pa.string())}))
+    return from_arrow(spark, pa.table({name: pa.array(sorted(set(texts)), pa.string())}))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -10,19 +9,15 @@ import pytest
 from customer360_tests.cluster.deployment import make_home, raw_data, run
 
 
-@dataclass(frozen=True)
-class Reference:
-    """Raw data, and the home of the local run over them."""
-
-    raw: Path
-    home: Path
+@pytest.fixture(scope="session")
+def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The raw data of all homes."""
+    return raw_data(tmp_path_factory.mktemp("raw") / "synthetic")
 
 
 @pytest.fixture(scope="session")
-def local(tmp_path_factory: pytest.TempPathFactory) -> Reference:
-    """All that a local run makes."""
-    folder = tmp_path_factory.mktemp("local")
-    raw = raw_data(folder / "raw")
-    home = make_home(folder / "home", raw)
+def local(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of a local run over them."""
+    home = make_home(tmp_path_factory.mktemp("local") / "home", raw)
     run(home)
-    return Reference(raw, home)
+    return home

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +13,6 @@ import pyspark
 import pytest
 
 from customer360_tests.browser.lineage import free_port
-from customer360_tests.cluster.conftest import Reference
 from customer360_tests.cluster.deployment import assert_same, environment, make_home, run
 from customer360_tests.cluster.standalone import wait_for_port
 from customer360_tests.deployments import PROJECT
@@ -38,30 +36,30 @@ def server(command: list[str], port: int, log: Path) -> Iterator[str]:
         yield f"sc://127.0.0.1:{port}"
     finally:
         below = psutil.Process(process.pid).children(recursive=True)
-        process.send_signal(signal.SIGINT)
+        process.terminate()
         process.wait(60)
         for each in psutil.wait_procs(below, timeout=10)[1]:
             each.kill()
 
 
 def test_spark_connect_makes_what_a_session_of_ones_own_makes(
-    local: Reference, tmp_path: Path
+    raw: Path, local: Path, tmp_path: Path
 ) -> None:
-    home = make_home(tmp_path / "home", local.raw)
+    home = make_home(tmp_path / "home", raw)
     port = free_port()
     command = [sys.executable, "-m", "customer360.cli", "spark-server", "--verbose"]
     command += ["--home", str(home), "--port", str(port), "--master", "local[2]"]
     with server(command, port, tmp_path / "server.log") as address:
         run(home, master=address)
-        assert_same(local.home, home)
+        assert_same(local, home)
         # Trees by the workers are not to be had there, and more rows than fit are none here.
         refused = _said(home, address, "train", "churn", CUSTOMER360_CHURN_TRAINER="spark")
         assert "xgboost.spark needs a classic Spark session" in refused
         assert "with Delta at sc://127.0.0.1" in _said(home, address, "doctor", COLUMNS="250")
 
 
-def test_a_server_without_delta_is_named(local: Reference, tmp_path: Path) -> None:
-    home = make_home(tmp_path / "home", local.raw)
+def test_a_server_without_delta_is_named(raw: Path, tmp_path: Path) -> None:
+    home = make_home(tmp_path / "home", raw)
     port = free_port()
     submit = Path(pyspark.__file__).parent / "bin" / "spark-submit"
     command = [str(submit), "--class", "org.apache.spark.sql.connect.service.SparkConnectServer"]

@@ -12,7 +12,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from customer360_tests.cluster.conftest import Reference
 from customer360_tests.cluster.deployment import assert_same, environment, make_home, run
 from customer360_tests.cluster.standalone import Cluster, standalone
 from customer360_tests.deployments import PROJECT
@@ -84,11 +83,11 @@ def _cpu(process: psutil.Process) -> float:
 
 
 def test_a_cluster_makes_what_one_machine_makes(
-    cluster: Cluster, local: Reference, tmp_path: Path
+    cluster: Cluster, raw: Path, local: Path, tmp_path: Path
 ) -> None:
-    home = make_home(tmp_path / "home", local.raw)
+    home = make_home(tmp_path / "home", raw)
     run(home, master=cluster.master, conf=ON_LOOPBACK)
-    assert_same(local.home, home)
+    assert_same(local, home)
 
 
 def test_its_workers_grow_the_trees_of_one_machine(cluster: Cluster, tmp_path: Path) -> None:
@@ -110,13 +109,13 @@ def test_its_workers_grow_the_trees_of_one_machine(cluster: Cluster, tmp_path: P
 
 
 def test_a_worker_dies_and_the_run_ends_as_ever(
-    cluster: Cluster, local: Reference, tmp_path: Path
+    cluster: Cluster, raw: Path, local: Path, tmp_path: Path
 ) -> None:
-    home = make_home(tmp_path / "home", local.raw)
+    home = make_home(tmp_path / "home", raw)
     reaper = Reaper(cluster, "silver/transactions", "gold/lifetime_value")
     run(home, master=cluster.master, conf=ON_LOOPBACK, on_line=reaper)
     assert reaper.done() == ["silver/transactions", "gold/lifetime_value"]
-    assert_same(local.home, home)
+    assert_same(local, home)
 
 
 LOSING_A_WORKER = """
