@@ -12,6 +12,7 @@ from pathlib import Path
 
 import dagster as dg
 import psycopg
+from psycopg.conninfo import make_conninfo
 
 from customer360.errors import EnvironmentError360, first_line
 from customer360.libpq import parameters_of, without_driver
@@ -103,7 +104,7 @@ def _refuse_unreachable(url: str) -> None:
     """Say in a line what Dagster says in many, after it has tried for ten seconds."""
     parameters = parameters_of(without_driver(url), POSTGRES_VARIABLE)
     try:
-        psycopg.connect("", connect_timeout=10, **parameters).close()
+        psycopg.connect(make_conninfo("", **parameters), connect_timeout=10).close()
     except psycopg.OperationalError as error:
         raise EnvironmentError360(
             f"{POSTGRES_VARIABLE}, {parameters.get('host', 'localhost')}/"

@@ -263,4 +263,6 @@ def test_the_instance_allows_one_run_at_a_time(machine: Machine, monkeypatch) ->
     for name in ("DAGSTER_HOME", "DAGSTER_POSTGRES_URL"):
         monkeypatch.setenv(name, machine.services["code"]["environment"][name])
     with dg.DagsterInstance.get() as instance:
-        assert instance.get_concurrency_config().run_queue_config.max_concurrent_runs == 1
+        queue = instance.get_concurrency_config().run_queue_config
+    assert queue is not None
+    assert queue.max_concurrent_runs == 1
