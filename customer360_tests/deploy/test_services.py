@@ -28,6 +28,7 @@ import yaml
 from customer360.libpq import without_driver
 from customer360.models.lifetime_value.spec import LIFETIME_VALUE
 from customer360.models.tracking import load_champion, log_training
+from customer360.orchestration.jobs import MAINTAIN
 from customer360.pipeline.run_models import tracking_of
 from customer360.settings import load_settings
 from customer360_tests.browser.lineage import free_port
@@ -181,13 +182,16 @@ def test_the_reader_reaches_the_warehouse_alone(machine: Machine) -> None:
 
 
 def test_dagster_is_served_and_its_daemon_is_alive(machine: Machine) -> None:
-    with machine.running("code"), machine.running("webserver"), machine.running("daemon") as log:
+    with contextlib.ExitStack() as services:
+        for name in ("mlflow", "code", "webserver", "daemon"):
+            log = services.enter_context(machine.running(name))
         assert '"dagster_version":"1.' in machine.asked("webserver", "/server_info")[1]
         query = "{workspaceOrError{...on Workspace{locationEntries{name loadStatus}}}}"
         status, said = machine.asked("webserver", f"/graphql?query={urllib.parse.quote(query)}")
         assert status == 200
         assert '{"name":"customer360","loadStatus":"LOADED"}' in said.replace(" ", "")
         assert "Traceback" not in log.read_text()
+        assert launched(machine, MAINTAIN) == "SUCCESS", log.read_text()[-2000:]
     url = machine.services["code"]["environment"]["DAGSTER_POSTGRES_URL"]
     with psycopg.connect(without_driver(url)) as connection:
         alive = connection.execute("SELECT daemon_type FROM daemon_heartbeats").fetchall()
@@ -197,6 +201,27 @@ def test_dagster_is_served_and_its_daemon_is_alive(machine: Machine) -> None:
     }
     assert schedules is not None
     assert schedules[0] > 0
+
+
+def launched(machine: Machine, job: str) -> str:
+    """How a run ends that is put into the daemon's queue, and works in the code location."""
+    words = ["job", "launch", "--workspace", str(machine.folder / "workspace.yaml"), "--job", job]
+    environment = machine.environment("webserver")
+    done = subprocess.run(
+        [BIN / "dagster", *words], env=environment, cwd=machine.folder, capture_output=True,
+        text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    with psycopg.connect(without_driver(environment["DAGSTER_POSTGRES_URL"])) as connection:
+        connection.autocommit = True
+        query = "SELECT status FROM runs WHERE pipeline_name = %s"
+        until = time.monotonic() + _PATIENCE
+        while time.monotonic() < until:
+            ((status,),) = connection.execute(query, [job]).fetchall()
+            if status in ("SUCCESS", "FAILURE", "CANCELED"):
+                break
+            time.sleep(1)
+    return str(status)
 
 
 def test_a_model_is_trained_into_mlflow_and_found_there_again(machine: Machine) -> None:
