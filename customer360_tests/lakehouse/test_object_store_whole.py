@@ -18,6 +18,7 @@ from customer360.lakehouse import jars
 from customer360.lakehouse.reading import Tables
 from customer360.settings import load_settings
 from customer360.sources.synthetic import DefectRates, generate
+from customer360.table_names import FORGOTTEN
 from customer360_tests.deployments import BIN, BOOKKEEPING, PROJECT, state_home
 from customer360_tests.object_store import BUCKET, ObjectStore
 
@@ -129,4 +130,4 @@ def test_a_deployment_in_a_store_is_as_one_in_a_folder(
     assert naming(store, email) == []
     assert "closes" in run(home, "reconcile")
     run(home, "maintain")
-    assert bucket.tables() == folder.tables()
+    assert {*bucket.tables()} == {*folder.tables(), FORGOTTEN}
