@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -24,6 +26,7 @@ class ObjectStore:
 
     endpoint: str
     log: Path
+    pid: int
 
     @property
     def environment(self) -> dict[str, str]:
@@ -62,6 +65,15 @@ class ObjectStore:
         """How many the server has answered."""
         return self.log.read_text().count(" HTTP/1.1")
 
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """It takes connections and does not answer, within."""
+        os.kill(self.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.pid, signal.SIGCONT)
+
 
 @contextmanager
 def object_store(folder: Path) -> Iterator[ObjectStore]:
@@ -81,7 +93,7 @@ def object_store(folder: Path) -> Iterator[ObjectStore]:
             assert server.poll() is None, log.read_text()
             assert time.monotonic() < until, "moto's server does not answer"
             time.sleep(0.1)
-        store = ObjectStore(f"http://127.0.0.1:{port}", log)
+        store = ObjectStore(f"http://127.0.0.1:{port}", log, server.pid)
         store.client.create_bucket(Bucket=BUCKET)
         yield store
     finally:

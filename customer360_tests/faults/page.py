@@ -27,7 +27,8 @@ left out.
 `make faults` breaks the runs and writes this page; it takes hours, goes on where it was stopped,
 and fails where a row or a cent is lost, or where fewer than 200 faults of 15 kinds and 60 kills
 happened. `make test` has three of them, `make test-all` six. What is not among them: an object
-store that fails; power cuts, where what was written has not reached the disk.
+store that hangs while a run writes to it, which `make test-all` has in a test of its own; power
+cuts, where what was written has not reached the disk.
 
 | Fault | Injected | Killed | Ended with one line | Went on | Survived | Rows lost | Cents lost |
 |---|---:|---:|---:|---:|---:|---:|---:|
