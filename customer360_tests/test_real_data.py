@@ -169,6 +169,7 @@ def test_olist_whole(run: Command, spark: SparkSession, tmp_path: Path, real_dat
     assert 0 < active.count() <= people
     for model in ("models/churn", "models/lifetime_value", "models/revenue"):
         assert trained(home, model).data.metrics, model
+    assert rules_that_win(home) == set()
 
     # On to the marts, a model from them as a plain pickle, and what people look at.
     said = run("train", "revenue", "--from-warehouse", "--home", home_folder)
