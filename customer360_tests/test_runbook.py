@@ -48,6 +48,9 @@ ELSEWHERE = {
     ),
     "customer360 dev": _SERVERS,
     "customer360 dashboard": _SERVERS,
+    "customer360 spark-server": (
+        "cluster/test_connect.py::test_spark_connect_makes_what_a_session_of_ones_own_makes"
+    ),
     "dagster-webserver": "browser/lineage.py::webserver",
     "dagster-daemon run": f"{_COMMANDS}::daemon",
     "dagster asset materialize": f"{_COMMANDS}::{_SNAPSHOTS}",
