@@ -84,6 +84,7 @@ def _asker() -> str | None:
 
 
 @pytest.mark.whole
+@pytest.mark.timeout(1_500)  # two whole deployments
 def test_no_more_rows_cross_for_more_customers(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
