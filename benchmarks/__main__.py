@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from benchmarks.meter import WorkerFailedError
+from benchmarks.options import DriverMemory, JsonFile, Verbose
 from benchmarks.report import render
 from benchmarks.suite import MEASURES, Suite
 from customer360.days import DayRange
@@ -32,13 +33,9 @@ def main(
         Path, typer.Option(help="Where data sets and tables are made; 10 M take some 6 GB.")
     ] = Path("data/benchmarks"),
     keep: Annotated[bool, typer.Option("--keep", help="Leave them on disk.")] = False,
-    driver_memory: Annotated[str, typer.Option(help="Heap of the Spark driver.")] = "6g",
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Also write all figures to this file.")
-    ] = None,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", help="Show what the measured processes print.")
-    ] = False,
+    driver_memory: DriverMemory = "6g",
+    json_file: JsonFile = None,
+    verbose: Verbose = False,
 ) -> None:
     """Measure bronze to gold beside DuckDB on the same files, and what a user waits for."""
     out, err = Console(), Console(stderr=True)

@@ -98,6 +98,16 @@ class Case:
         )
 
 
+def event_log(folder: Path) -> dict[str, str]:
+    """What lets Spark tell all it does in files of ``folder`` that can be read as they are."""
+    return {
+        "spark.eventLog.enabled": "true",
+        "spark.eventLog.dir": folder.absolute().as_uri(),
+        "spark.eventLog.rolling.enabled": "false",
+        "spark.eventLog.compress": "false",
+    }
+
+
 def written(folder: Path) -> tuple[int, int]:
     """Parquet files below ``folder``, and their bytes."""
     sizes = [file.stat().st_size for file in folder.rglob("*.parquet") if _is_data(file)]

@@ -26,6 +26,7 @@ from rich.table import Table
 
 from benchmarks.data import DAYS, Case, written
 from benchmarks.meter import Span, WorkerFailedError, watch
+from benchmarks.options import DriverMemory, JsonFile, Verbose
 from customer360.days import DayRange
 
 GIGABYTE = 1_000_000_000
@@ -114,37 +115,26 @@ def measure(case: Case, memory: str, *, verbose: bool) -> list[Stage]:
     stages = []
     for name, span in spans.items():
         shuffled, spilled = moved[name]
-        files, size = span.facts.get("files", 0), span.facts.get("bytes", 0)
-        stages.append(_stage(OURS, case, name, span, shuffled, spilled, files, size))
+        written_by_then = {each: span.facts.get(each, 0) for each in ("files", "bytes")}
+        moving = {"shuffled": shuffled, "spilled": spilled}
+        stages.append(_stage(OURS, case, name, span, **moving, **written_by_then))
     shutil.rmtree(case.folder / "scale", ignore_errors=True)
     duck = watch("duck_cold", arguments | {"memory": memory}, verbose=verbose)
     files, size = written(case.folder / "duckdb-cold")
-    stages.append(_stage(DUCK, case, LOAD, duck["load"], 0, 0, files, size))
+    stages.append(_stage(DUCK, case, LOAD, duck["load"], files=files, bytes=size))
     return stages
 
 
-def _stage(
-    engine: str,
-    case: Case,
-    name: str,
-    span: Span,
-    shuffled: int,
-    spilled: int,
-    files: int,
-    size: int,
-) -> Stage:
+def _stage(engine: str, case: Case, name: str, span: Span, **more: int) -> Stage:
     return Stage(
-        engine,
-        case.transactions,
-        name,
-        span.seconds,
-        span.cpu_seconds,
-        span.peak_bytes,
-        shuffled,
-        spilled,
-        files,
-        size,
-        span.load,
+        engine=engine,
+        transactions=case.transactions,
+        name=name,
+        seconds=span.seconds,
+        cpu_seconds=span.cpu_seconds,
+        peak_bytes=span.peak_bytes,
+        load=span.load,
+        **more,
     )
 
 
@@ -188,19 +178,15 @@ def main(
     transactions: Annotated[
         str, typer.Option(help="Sizes of the data sets, separated by commas.")
     ] = "1000000,10000000,50000000",
-    driver_memory: Annotated[str, typer.Option(help="Heap of the Spark driver.")] = "4g",
+    driver_memory: DriverMemory = "4g",
     memory: Annotated[
         str, typer.Option(help="What DuckDB may take, and what ours should stay below.")
     ] = "8GB",
     folder: Annotated[
         Path, typer.Option(help="Where data and tables are made; 50 M take some 30 GB.")
     ] = Path("data/benchmarks"),
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Also write all figures to this file.")
-    ] = None,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", help="Show what the measured processes print.")
-    ] = False,
+    json_file: JsonFile = None,
+    verbose: Verbose = False,
     short: Annotated[
         bool, typer.Option("--short", help="60 days in place of two years: does it all work?")
     ] = False,

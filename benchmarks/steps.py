@@ -28,6 +28,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.data import event_log
 from customer360.deployment import Deployment
 from customer360.models.registry import MODELS
 from customer360.orchestration.instance import open_instance
@@ -216,13 +217,7 @@ def main(
         home, log = Path(scratch) / "home", Path(scratch) / "events"
         log.mkdir()
         days = {"start_date": date.fromisoformat(first), "end_date": date.fromisoformat(last)}
-        conf = {
-            "spark.eventLog.enabled": "true",
-            "spark.eventLog.dir": log.as_uri(),
-            "spark.eventLog.rolling.enabled": "false",
-            "spark.eventLog.compress": "false",
-        }
-        settings = load_settings(home, sources=["synthetic"], spark_conf=conf, **days)
+        settings = load_settings(home, sources=["synthetic"], spark_conf=event_log(log), **days)
         generate(
             settings.raw_dir / "synthetic",
             customers=customers,

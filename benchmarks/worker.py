@@ -15,7 +15,7 @@ from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
-from benchmarks.data import SECRET, Case, written
+from benchmarks.data import SECRET, Case, event_log, written
 from benchmarks.meter import MARK
 from customer360.days import DayRange
 from customer360.table_names import CUSTOMER_DAYS, FEATURES, FIRST_ORDERS
@@ -120,13 +120,7 @@ def scale(case: Case, events: str) -> None:
     from customer360.pipeline.run_models import score, train
 
     home = case.home("scale")
-    conf = {
-        "spark.eventLog.enabled": "true",
-        "spark.eventLog.dir": Path(events).absolute().as_uri(),
-        "spark.eventLog.rolling.enabled": "false",
-        "spark.eventLog.compress": "false",
-    }
-    work = ours.workspace(case.deployment(home, spark_conf=conf))
+    work = ours.workspace(case.deployment(home, spark_conf=event_log(Path(events))))
     last, before = case.days.last, case.days.last - timedelta(days=1)
 
     def stage(name: str, work_of_it: Callable[[], object]) -> None:

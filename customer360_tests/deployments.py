@@ -18,6 +18,7 @@ from pyspark.sql import SparkSession
 
 from customer360 import cli
 from customer360.deployment import Deployment
+from customer360.lakehouse.reading import Tables
 from customer360.lakehouse.tables import Lakehouse
 from customer360.orchestration.instance import dagster_environment, open_instance
 from customer360.orchestration.metadata import asset_key
@@ -131,13 +132,19 @@ def make_home(
     """
     state_home(folder, first=first, last=last, **choices)
     home = Home.at(spark, folder)
-    target = home.settings.raw_dir / "synthetic"
     if raw is None:
+        target = home.settings.raw_dir / "synthetic"
         generate(target, customers=customers, start=first, end=last, seed=seed, defects=defects)
     else:
-        target.parent.mkdir(parents=True)
-        target.symlink_to(raw, target_is_directory=True)
+        share_raw(folder, raw)
     return home
+
+
+def share_raw(folder: Path, raw: Path) -> None:
+    """Let the home in ``folder`` have the synthetic data set ``raw``, which others have too."""
+    target = load_settings(folder).raw_dir / "synthetic"
+    target.parent.mkdir(parents=True)
+    target.symlink_to(raw, target_is_directory=True)
 
 
 @dataclass(frozen=True)
@@ -205,6 +212,13 @@ def content(lakehouse: Lakehouse, table: str, ignore: Collection[str] = BOOKKEEP
     frame = lakehouse.read(table)
     kept = sorted(set(frame.columns) - set(ignore))
     return sorted(str(tuple(row)) for row in frame.select(*kept).collect())
+
+
+def texts_of(tables: Tables, table: str) -> list[str]:
+    """`content`, read without Spark."""
+    dataset = tables.dataset(table)
+    kept = sorted(set(dataset.schema.names) - BOOKKEEPING)
+    return sorted(str(tuple(row.values())) for row in dataset.to_table(kept).to_pylist())
 
 
 def assert_same_content(ours: Lakehouse, theirs: Lakehouse, tables: Collection[str]) -> None:

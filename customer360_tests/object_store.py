@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,8 +14,10 @@ from typing import Any
 
 import boto3
 
+from customer360_tests.browser.lineage import free_port
+from customer360_tests.sockets import wait_for_port
+
 BUCKET = "shop"
-_STARTS_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,7 @@ class ObjectStore:
 @contextmanager
 def object_store(folder: Path) -> Iterator[ObjectStore]:
     """A server that ends with the block; its log is in ``folder``."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     log = folder / "object_store.log"
     with log.open("w") as stream:
         server = subprocess.Popen(
@@ -88,22 +87,10 @@ def object_store(folder: Path) -> Iterator[ObjectStore]:
             stderr=subprocess.STDOUT,
         )
     try:
-        until = time.monotonic() + _STARTS_SECONDS
-        while not _answers(port):
-            assert server.poll() is None, log.read_text()
-            assert time.monotonic() < until, "moto's server does not answer"
-            time.sleep(0.1)
+        wait_for_port(port, server, log, seconds=60)
         store = ObjectStore(f"http://127.0.0.1:{port}", log, server.pid)
         store.client.create_bucket(Bucket=BUCKET)
         yield store
     finally:
         server.terminate()
         server.wait()
-
-
-def _answers(port: int) -> bool:
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1):
-            return True
-    except OSError:
-        return False

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import time
 from collections.abc import Iterable
+from contextlib import suppress
 from ipaddress import IPv6Address, ip_address
+from pathlib import Path
 
 import psutil
 
@@ -38,3 +42,16 @@ def _is_loopback(text: str) -> bool:
     address = ip_address(text)
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return (mapped or address).is_loopback
+
+
+def wait_for_port(
+    port: int, process: subprocess.Popen[bytes], log: Path, *, seconds: float = 180
+) -> None:
+    """Wait until somebody listens at a port of the loopback."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        assert process.poll() is None, log.read_text(errors="replace")
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.2)
+    raise AssertionError(f"nobody listens at {port}: {log.read_text(errors='replace')}")

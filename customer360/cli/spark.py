@@ -10,6 +10,7 @@ import typer
 from customer360.cli.common import LOCAL, Home, Verbose, err, say
 from customer360.cli.processes import serve
 from customer360.errors import EnvironmentError360, SettingsError
+from customer360.lakehouse.connect import DEFAULT_PORT
 from customer360.settings import load_settings
 
 PANEL = "Runs"
@@ -18,7 +19,7 @@ commands = typer.Typer()
 
 @commands.command(rich_help_panel=PANEL)
 def spark_server(
-    port: Annotated[int, typer.Option(help="Port of the server.")] = 15002,
+    port: Annotated[int, typer.Option(help="Port of the server.")] = DEFAULT_PORT,
     host: Annotated[str, typer.Option(help="Address of the server.")] = "127.0.0.1",
     master: Annotated[
         str, typer.Option(help="Where it computes: local[N], spark://… or k8s://…")

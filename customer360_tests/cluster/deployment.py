@@ -10,24 +10,11 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 
-from customer360.settings import load_settings, remember
 from customer360.sources.synthetic import DefectRates, generate
-from customer360_tests.deployments import PROJECT
+from customer360_tests.deployments import PROJECT, share_raw, state_home
 
 FIRST, LAST = date(2024, 1, 1), date(2024, 3, 30)
 CUSTOMERS = 600
-CHOICES = {
-    "sources": ["synthetic"],
-    "start_date": FIRST,
-    "end_date": LAST,
-    # Short, so that a few weeks of data teach and test the models.
-    "lifetime_value_holdout_days": 28,
-    "churn_horizon_days": 14,
-    "churn_activity_days": 28,
-    "revenue_horizon_days": 14,
-    "quarantine_limit": 0.5,
-    "customer_key_secret": "known to the tests",
-}
 _SECONDS = 3_600
 
 
@@ -46,10 +33,8 @@ def raw_data(folder: Path) -> Path:
 
 def make_home(folder: Path, raw: Path, **choices: str) -> Path:
     """A home over ``raw``, not run yet."""
-    remember(folder, CHOICES | choices)
-    shown = load_settings(folder).raw_dir / "synthetic"
-    shown.parent.mkdir(parents=True)
-    shown.symlink_to(raw, target_is_directory=True)
+    state_home(folder, first=FIRST, last=LAST, **choices)
+    share_raw(folder, raw)
     return folder
 
 

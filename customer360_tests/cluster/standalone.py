@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -128,17 +127,6 @@ def wait_for(log: Path, text: str, process: subprocess.Popen[bytes]) -> None:
         assert process.poll() is None, log.read_text(errors="replace")
         time.sleep(0.2)
     raise AssertionError(f"no {text!r} in {log.read_text(errors='replace')}")
-
-
-def wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Wait until somebody listens at a port of the loopback."""
-    until = time.monotonic() + _START_SECONDS
-    while time.monotonic() < until:
-        assert process.poll() is None, log.read_text(errors="replace")
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
-        time.sleep(0.2)
-    raise AssertionError(f"nobody listens at {port}: {log.read_text(errors='replace')}")
 
 
 def _environment(disk: Path) -> dict[str, str]:

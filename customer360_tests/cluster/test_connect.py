@@ -14,8 +14,8 @@ import pytest
 
 from customer360_tests.browser.lineage import free_port
 from customer360_tests.cluster.deployment import assert_same, environment, make_home, run
-from customer360_tests.cluster.standalone import wait_for_port
 from customer360_tests.deployments import PROJECT
+from customer360_tests.sockets import wait_for_port
 
 pytestmark = [pytest.mark.whole, pytest.mark.timeout(5_400)]
 

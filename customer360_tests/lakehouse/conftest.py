@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from customer360.errors import EnvironmentError360
+from customer360.lakehouse import jars
 from customer360_tests.object_store import ObjectStore, object_store
 
 
@@ -13,6 +15,15 @@ from customer360_tests.object_store import ObjectStore, object_store
 def store_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
     with object_store(tmp_path_factory.mktemp("object_store")) as store:
         yield store
+
+
+@pytest.fixture(scope="session")
+def s3a() -> None:
+    """What Spark needs for S3, which set-up does not fetch."""
+    try:
+        jars.resolve_s3a()
+    except EnvironmentError360 as error:
+        pytest.skip(f"the jars of S3A are not there: {error}")
 
 
 @pytest.fixture

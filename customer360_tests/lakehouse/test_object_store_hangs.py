@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from customer360.lakehouse import jars
 from customer360.lakehouse.reading import Tables
 from customer360.settings import load_settings
 from customer360.sources.synthetic import DefectRates, generate
-from customer360_tests.deployments import BIN, BOOKKEEPING, PROJECT, state_home
+from customer360_tests.deployments import BIN, PROJECT, share_raw, state_home, texts_of
 from customer360_tests.object_store import ObjectStore
 
 FIRST, LAST = date(2024, 1, 1), date(2024, 1, 20)
@@ -30,8 +29,7 @@ pytestmark = [pytest.mark.whole, pytest.mark.integration, pytest.mark.timeout(2_
 
 def home_at(folder: Path, raw: Path, **choices: str) -> Path:
     state_home(folder, first=FIRST, last=LAST, **choices)
-    (folder / "raw").mkdir()
-    (folder / "raw" / "synthetic").symlink_to(raw, target_is_directory=True)
+    share_raw(folder, raw)
     return folder
 
 
@@ -65,18 +63,12 @@ def ended_well(process: subprocess.Popen[str]) -> None:
 
 def content(home: Path) -> dict[str, list[str]]:
     tables = Tables(load_settings(home).lakehouse_root)
-    found = {}
-    for table in tables.tables():
-        rows = tables.dataset(table).to_table()
-        kept = rows.select(sorted(set(rows.column_names) - BOOKKEEPING)).to_pylist()
-        found[table] = sorted(str(row) for row in kept)
-    return found
+    return {table: texts_of(tables, table) for table in tables.tables()}
 
 
 def test_a_run_waits_for_it_and_one_that_was_killed_meanwhile_is_made_good(
-    store: ObjectStore, tmp_path: Path
+    s3a: None, store: ObjectStore, tmp_path: Path
 ) -> None:
-    jars.resolve_s3a()
     raw = tmp_path / "raw"
     generate(raw, customers=CUSTOMERS, start=FIRST, end=LAST, seed=5, defects=DefectRates())
     with loading(home_at(tmp_path / "folder", raw)) as process:

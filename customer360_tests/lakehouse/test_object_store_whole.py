@@ -13,27 +13,17 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from customer360.errors import EnvironmentError360
-from customer360.lakehouse import jars
 from customer360.lakehouse.reading import Tables
 from customer360.settings import load_settings
 from customer360.sources.synthetic import DefectRates, generate
 from customer360.table_names import FORGOTTEN
-from customer360_tests.deployments import BIN, BOOKKEEPING, PROJECT, state_home
+from customer360_tests.deployments import BIN, PROJECT, share_raw, state_home, texts_of
 from customer360_tests.object_store import BUCKET, ObjectStore
 
 FIRST, LAST = date(2024, 1, 1), date(2024, 3, 30)
 BEFORE = LAST - timedelta(days=1)
 CUSTOMERS = 300
 PREFIX = "whole/lakehouse"
-
-
-@pytest.fixture(scope="module")
-def s3a() -> None:
-    try:
-        jars.resolve_s3a()
-    except EnvironmentError360 as error:
-        pytest.skip(f"the jars of S3A are not there: {error}")
 
 
 def run(home: Path, *arguments: str) -> str:
@@ -49,13 +39,6 @@ def run(home: Path, *arguments: str) -> str:
     assert done.returncode == 0, f"{arguments}: {done.stderr[-3000:]}"
     assert os.environ["AWS_SECRET_ACCESS_KEY"] not in done.stdout + done.stderr
     return done.stdout
-
-
-def rows_of(tables: Tables, table: str) -> list[str]:
-    """Every row as text, sorted, but for what says when or by which run it was made."""
-    dataset = tables.dataset(table)
-    names = sorted(set(dataset.schema.names) - BOOKKEEPING)
-    return sorted(str(tuple(row.values())) for row in dataset.to_table(names).to_pylist())
 
 
 def naming(store: ObjectStore, text: str) -> list[str]:
@@ -75,7 +58,7 @@ def assert_equal(ours: Tables, theirs: Tables) -> None:
     assert names == theirs.tables()
     assert "gold/customer_360" in names
     for name in names:
-        left, right = rows_of(ours, name), rows_of(theirs, name)
+        left, right = texts_of(ours, name), texts_of(theirs, name)
         assert left == right, (
             name,
             sorted(set(left) - set(right))[:2],
@@ -96,8 +79,7 @@ def test_a_deployment_in_a_store_is_as_one_in_a_folder(
     for name, home in homes.items():
         uri = {"lakehouse_uri": store.uri(PREFIX)} if name == "store" else {}
         state_home(home, first=FIRST, last=LAST, **uri)
-        (home / "raw").mkdir()
-        (home / "raw" / "synthetic").symlink_to(raw, target_is_directory=True)
+        share_raw(home, raw)
     folder, bucket = (Tables(load_settings(home).lakehouse_root) for home in homes.values())
 
     for what in (
