@@ -53,6 +53,7 @@ class _Tree:
         self._root = psutil.Process(pid)
         self._cpu: dict[tuple[int, float], float] = {}
         self._lock = threading.Lock()
+        self._resident = 0
         self.peak = 0
 
     def look(self) -> float:
@@ -72,7 +73,9 @@ class _Tree:
                     self._cpu[key] = times.user + times.system
                 except (psutil.NoSuchProcess, psutil.ZombieProcess):
                     continue
-            self.peak = max(self.peak, resident)
+            # A process that starts another is there twice for a moment, with all its memory.
+            self.peak = max(self.peak, min(resident, self._resident))
+            self._resident = resident
             return sum(self._cpu.values())
 
 
@@ -133,6 +136,8 @@ def watch(task: str, arguments: Mapping[str, Any], *, verbose: bool = False) -> 
                     load=load_before,
                     facts=message["facts"],
                 )
+                if verbose:
+                    sys.stderr.write(f"{name}: {spans[name]}\n")
             process.stdin.write("\n")
             process.stdin.flush()
         code = process.wait()

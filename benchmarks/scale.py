@@ -1,8 +1,9 @@
 """How the cost grows with the data: the table of ``make bench-scale``, for docs/scaling.md.
 
 For each size, in one process with a heap of one size: bronze, silver and gold of all days but the
-last; that day; the features again; each model trained and each customer scored. DuckDB does bronze
-to gold of the same files in a process of its own, with as much memory as ours may take in all.
+last; that day; the features again; each model trained and each customer scored, as is set for
+millions of them: without intervals and reasons. Where the size allows it, with both as well. DuckDB
+does bronze to gold of the same files in a process of its own.
 
 Seconds and CPU are of the whole process tree, memory is the largest sum of its resident sets,
 shuffled and spilled bytes are Spark's own, from its event log.
@@ -65,6 +66,17 @@ class Stage:
     load: float = 0.0
 
 
+@dataclass(frozen=True)
+class Volume:
+    """A table at one size of the data: what one folder and one file of it come to."""
+
+    transactions: int
+    table: str
+    rows: int
+    files: int
+    bytes: int
+
+
 def exponent(small: Stage, large: Stage, figure: str) -> float | None:
     """The power of the data that ``figure`` grows with, between two sizes; 1 is in proportion."""
     before, after = getattr(small, figure), getattr(large, figure)
@@ -94,8 +106,10 @@ def shuffles(events: Path, spans: Mapping[str, Span]) -> dict[str, tuple[int, in
     return found
 
 
-def measure(case: Case, memory: str, *, verbose: bool) -> list[Stage]:
-    """All stages of one size.
+def measure(
+    case: Case, memory: str, *, explained: bool, verbose: bool
+) -> tuple[list[Stage], list[Volume]]:
+    """All stages of one size, and the tables that ours left.
 
     Raises:
         WorkerFailedError: A measured process failed.
@@ -110,7 +124,10 @@ def measure(case: Case, memory: str, *, verbose: bool) -> list[Stage]:
     events = case.folder / "events"
     shutil.rmtree(events, ignore_errors=True)
     events.mkdir(parents=True)
-    spans = watch("scale", arguments | {"events": str(events)}, verbose=verbose)
+    asked = arguments | {"events": str(events), "explained": explained}
+    spans = watch("scale", asked, verbose=verbose)
+    tables = spans.pop("tables").facts
+    volumes = [Volume(case.transactions, table, *found) for table, found in tables.items()]
     moved = shuffles(events, spans)
     stages = []
     for name, span in spans.items():
@@ -122,7 +139,7 @@ def measure(case: Case, memory: str, *, verbose: bool) -> list[Stage]:
     duck = watch("duck_cold", arguments | {"memory": memory}, verbose=verbose)
     files, size = written(case.folder / "duckdb-cold")
     stages.append(_stage(DUCK, case, LOAD, duck["load"], files=files, bytes=size))
-    return stages
+    return stages, volumes
 
 
 def _stage(engine: str, case: Case, name: str, span: Span, **more: int) -> Stage:
@@ -174,6 +191,28 @@ def as_table(stages: Sequence[Stage]) -> Table:
     return table
 
 
+def volumes_table(volumes: Sequence[Volume]) -> Table:
+    """Rows, files and bytes of each table, one column a size."""
+    sizes = list(dict.fromkeys(volume.transactions for volume in volumes))
+    table = Table(title_justify="left")
+    table.add_column("table", no_wrap=True)
+    for size in sizes:
+        for name in (f"rows at {size:,}", "files", "MB"):
+            table.add_column(name, justify="right")
+    of = {(volume.table, volume.transactions): volume for volume in volumes}
+    for name in dict.fromkeys(volume.table for volume in volumes):
+        cells = []
+        for size in sizes:
+            found = of.get((name, size))
+            cells += (
+                (f"{found.rows:,}", f"{found.files:,}", f"{found.bytes / 1e6:,.1f}")
+                if found
+                else ("", "", "")
+            )
+        table.add_row(name, *cells)
+    return table
+
+
 def main(
     transactions: Annotated[
         str, typer.Option(help="Sizes of the data sets, separated by commas.")
@@ -185,6 +224,9 @@ def main(
     folder: Annotated[
         Path, typer.Option(help="Where data and tables are made; 50 M take some 30 GB.")
     ] = Path("data/benchmarks"),
+    explained_to: Annotated[
+        int, typer.Option(help="Transactions up to which scores are also made whole.")
+    ] = 10_000_000,
     json_file: JsonFile = None,
     verbose: Verbose = False,
     short: Annotated[
@@ -197,20 +239,28 @@ def main(
         out = Console(width=160)
     days = DayRange(DAYS.first, DAYS.first + timedelta(days=59)) if short else DAYS
     stages: list[Stage] = []
+    volumes: list[Volume] = []
     for size in (int(text.replace("_", "")) for text in transactions.split(",")):
         case = Case(size, days, folder / f"scale-{size}", driver_memory)
         err.print(f"[dim]… {size:,} transactions[/dim]", highlight=False)
         try:
-            stages += measure(case, memory, verbose=verbose)
+            of_size = measure(case, memory, explained=size <= explained_to, verbose=verbose)
         except WorkerFailedError as error:
             err.print(str(error), style="red", markup=False, highlight=False)
             raise typer.Exit(1) from None
         finally:
             shutil.rmtree(case.folder, ignore_errors=True)
+        stages += of_size[0]
+        volumes += of_size[1]
         if json_file is not None:  # after each size: the last one takes most of an hour
             json_file.parent.mkdir(parents=True, exist_ok=True)
-            json_file.write_text(json.dumps([asdict(s) for s in stages], indent=2) + "\n")
+            found = {
+                "stages": [asdict(stage) for stage in stages],
+                "tables": [asdict(volume) for volume in volumes],
+            }
+            json_file.write_text(json.dumps(found, indent=2) + "\n")
     out.print(as_table(stages))
+    out.print(volumes_table(volumes))
     out.print(
         f"{psutil.cpu_count()} cores; heap {driver_memory}; DuckDB may take {memory}; "
         f"{len(days)} days"

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial, wraps
 from pathlib import Path
@@ -112,15 +113,17 @@ def dagster(case: Case) -> None:
         facts["steps"] = dict(engine)
 
 
-def scale(case: Case, events: str) -> None:
+def scale(case: Case, events: str, *, explained: bool) -> None:
     """All days but the last, that day, the features again, and every model; see `scale.py`."""
     from benchmarks import ours
+    from customer360.lakehouse.reading import Tables
     from customer360.models.registry import MODELS
     from customer360.pipeline.make_gold import make_snapshots
     from customer360.pipeline.run_models import score, train
 
     home = case.home("scale")
-    work = ours.workspace(case.deployment(home, spark_conf=event_log(Path(events))))
+    quick = {"lifetime_value_intervals": False, "score_reasons": False}
+    work = ours.workspace(case.deployment(home, spark_conf=event_log(Path(events)), **quick))
     last, before = case.days.last, case.days.last - timedelta(days=1)
 
     def stage(name: str, work_of_it: Callable[[], object]) -> None:
@@ -137,6 +140,16 @@ def scale(case: Case, events: str) -> None:
     for spec in MODELS:
         stage(f"train {spec.title}", partial(train, work, spec, last))
         stage(f"score {spec.title}", partial(score, work, spec, [last]))
+    if explained:
+        settings = work.deployment.settings.model_copy(update=dict.fromkeys(quick, True))
+        whole = replace(work, deployment=replace(work.deployment, settings=settings))
+        for spec in MODELS:
+            stage(f"score {spec.title}, whole", partial(score, whole, spec, [last]))
+    with span("tables") as facts:
+        log = Tables(home / "lakehouse")
+        for table in log.tables():
+            found = log.details(table)
+            facts[table] = [found.rows, len(log.open(table).file_uris()), found.bytes]
 
 
 def _log(line: str) -> None:

@@ -163,6 +163,10 @@ class Settings(BaseSettings):
     lifetime_value_intervals: bool = Field(
         True, description="Intervals of every customer's lifetime value; without, twice as fast."
     )
+    score_reasons: bool = Field(
+        True,
+        description="Reasons with every score of churn and revenue; without, many times as fast.",
+    )
     lifetime_value_promotion_figure: Literal[
         "purchases_mae", "purchases_rmse", "revenue_mae", "revenue_rmse"
     ] = Field("purchases_rmse", description="Holdout figure by which a new model is promoted.")

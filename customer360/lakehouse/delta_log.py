@@ -8,8 +8,9 @@ would start a JVM and run jobs. Rows themselves are read by ``lakehouse.tables``
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -222,6 +223,21 @@ class TableLogs:
     def rows(self, table: str) -> int:
         """How many rows ``table`` has, by its log."""
         return self.details(table).rows
+
+    def rows_of(self, table: str, column: str, days: Collection[date]) -> int:
+        """How many rows ``table`` has in the folders of ``days``, by its log.
+
+        Args:
+            table: ``layer/table``.
+            column: Date column that makes its folders.
+            days: Whose rows count.
+        """
+        wanted = {str(day) for day in days}
+        return sum(
+            int(each["num_records"] or 0)
+            for each in _files(self.open(table))
+            if str(each[f"partition.{column}"]) in wanted
+        )
 
     def filesystem(self, table: str) -> tuple[FileSystem, str]:
         """Arrow's file system that ``table`` lies in, and what it calls the table's folder."""

@@ -136,10 +136,14 @@ def reaching(root: str) -> Iterator[None]:
     except OSError as error:  # Arrow's and delta-rs's errors of input and output are such
         if not is_object_store(root):
             raise
+        place, where = (
+            ("bucket", "AWS_ENDPOINT_URL and AWS_REGION are right, and the environment or profile")
+            if _is_s3(root)
+            else ("bucket or container", "the environment")
+        )
         raise EnvironmentError360(
-            f"{root} cannot be reached: {_said(error)}; see whether the bucket is there, "
-            "AWS_ENDPOINT_URL and AWS_REGION are right, and the environment or profile has "
-            "credentials that may read and write it"
+            f"{root} cannot be reached: {_said(error)}; see whether the {place} is there, and "
+            f"{where} has credentials that may read and write it"
         ) from error
 
 

@@ -51,8 +51,7 @@ def lift_name(share: float) -> str:
 def ranking_metrics(labels: ArrayLike, scores: ArrayLike) -> dict[str, float]:
     """ROC AUC, PR AUC (average precision) and lifts; higher score = riskier.
 
-    ``lift_5``, ``lift_10`` and ``lift_20`` are of the riskiest 5, 10 and 20 %; ``lift_top_decile``
-    is ``lift_10`` under the name that a reader knows.
+    ``lift_5``, ``lift_10`` and ``lift_20`` are of the riskiest 5, 10 and 20 %.
 
     Empty when only one class is present: none of them exists then.
     """
@@ -64,7 +63,6 @@ def ranking_metrics(labels: ArrayLike, scores: ArrayLike) -> dict[str, float]:
     return {
         "roc_auc": float(roc_auc_score(y, scores)),
         "pr_auc": float(average_precision_score(y, scores)),
-        "lift_top_decile": lift_at(y, scores, 0.1),
         **{lift_name(share): lift_at(y, scores, share) for share in LIFT_SHARES},
     }
 

@@ -37,9 +37,12 @@ from customer360.pipeline.make_gold import (
 from customer360.pipeline.published_rows import told_in_groups
 from customer360.pipeline.workspace import Workspace
 from customer360.settings import Settings
-from customer360.table_names import AS_OF
+from customer360.table_names import AS_OF, FEATURES
 
 log = logging.getLogger(__name__)
+
+SPREAD_FROM = 50_000
+"""Customers to score from which every core takes part; below, a second Python costs more."""
 
 
 @dataclass(frozen=True)
@@ -169,6 +172,9 @@ def score(work: Workspace, spec: ModelSpec[Any], as_of: Sequence[date]) -> Scori
     smallest = settings.published_group_min
     # Reasons state texts: no model is told one that it must not repeat.
     with told_in_groups(features, spec.categorical_features, smallest=smallest, by=[AS_OF]) as told:
+        if work.lakehouse.rows_of(FEATURES, AS_OF, as_of) >= SPREAD_FROM:
+            # A snapshot is a file or two, hence a task or two; the work is the models'.
+            told = told.repartition(settings.spark_shuffle_partitions, "customer_key")
         scores = spec.score(told, champion.model, champion.name, champion.version, settings)
         written = replace_snapshots(work, spec.scores, scores, as_of)
     return ScoringResult(written, champion.version)

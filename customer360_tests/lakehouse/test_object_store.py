@@ -16,7 +16,13 @@ from customer360.errors import Customer360Error, EnvironmentError360
 from customer360.home_lock import HomeBusyError, writing
 from customer360.lakehouse import jars
 from customer360.lakehouse.history import drop_history
-from customer360.lakehouse.object_store import OWNER, S3A_CREDENTIALS, s3a_config, storage_options
+from customer360.lakehouse.object_store import (
+    OWNER,
+    S3A_CREDENTIALS,
+    reaching,
+    s3a_config,
+    storage_options,
+)
 from customer360.lakehouse.reading import Tables
 from customer360.lakehouse.session import session_config
 from customer360.lakehouse.upkeep import keep_up
@@ -186,6 +192,18 @@ def test_what_cannot_be_reached_is_said_in_one_line(
         assert "known-to-the-tests" not in line
     found = check_lakehouse("s3a://no-such-bucket/lake")
     assert (found.status, "see whether the bucket" in found.remedy) == ("fail", True)
+
+
+@pytest.mark.parametrize(
+    "root", ["gs://shop/lake", "abfss://shop@account.dfs.core.windows.net/lake"]
+)
+def test_the_variables_of_amazon_are_named_for_its_kind_of_store_alone(root: str) -> None:
+    with (
+        pytest.raises(EnvironmentError360, match="denied; see whether the bucket or") as said,
+        reaching(root),
+    ):
+        raise OSError("denied")
+    assert "AWS" not in str(said.value)
 
 
 def test_upkeep_takes_away_what_nobody_needs(lakehouse: Tables, store: ObjectStore) -> None:

@@ -59,7 +59,7 @@ def test_a_longer_figure_is_not_taken_for_a_shorter_one() -> None:
     ("figure", "higher"),
     [
         ("roc_auc", True),
-        ("lift_top_decile", True),
+        ("lift_10", True),
         ("purchases_spearman", True),
         ("revenue_normalized_gini", True),
         ("revenue_top_decile_capture", True),

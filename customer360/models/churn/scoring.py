@@ -14,11 +14,18 @@ from customer360.contracts.spark import spark_schema
 from customer360.models.churn.features import FEATURES
 from customer360.models.churn.model import ChurnModel
 from customer360.models.churn.rows import active
-from customer360.models.reasons import REASON_COLUMNS
+from customer360.models.reasons import REASON_COLUMNS, no_reasons
 from customer360.table_names import CHURN_SCORES
 
 
-def score(features: DataFrame, model: ChurnModel, model_name: str, model_version: str) -> DataFrame:
+def score(
+    features: DataFrame,
+    model: ChurnModel,
+    model_name: str,
+    model_version: str,
+    *,
+    with_reasons: bool = True,
+) -> DataFrame:
     """``gold/churn_scores``: one row for each customer active at the features' as-of date.
 
     Args:
@@ -26,6 +33,7 @@ def score(features: DataFrame, model: ChurnModel, model_name: str, model_version
         model: What to score with.
         model_name: Registered name of the model, written beside every score.
         model_version: Its version, written beside every score.
+        with_reasons: Whether to say why; exact explanations cost more than all else.
 
     Returns:
         The columns of the contract; ``churn_probability`` is the probability of no purchase in
@@ -45,7 +53,9 @@ def score(features: DataFrame, model: ChurnModel, model_name: str, model_version
         booster = model.load_booster() if model.booster else None
         for batch in batches:
             probabilities = model.probabilities(batch, booster)
-            reasons = model.reasons(batch, probabilities, booster)
+            reasons = (
+                model.reasons(batch, probabilities, booster) if with_reasons else no_reasons(batch)
+            )
             yield pd.DataFrame(
                 {
                     "as_of": batch["as_of"],

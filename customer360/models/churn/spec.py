@@ -70,10 +70,10 @@ class ChurnSpec(ModelSpec["ChurnModel"]):
         ),
         Figure(
             "Lift in the riskiest tenth",
-            "test_lift_top_decile",
+            "test_lift_10",
             {
-                "hiatus rule": "baseline_hiatus_rule_lift_top_decile",
-                "longest silence first": "baseline_recency_ranking_lift_top_decile",
+                "hiatus rule": "baseline_hiatus_rule_lift_10",
+                "longest silence first": "baseline_recency_ranking_lift_10",
             },
             "higher",
         ),
@@ -137,7 +137,9 @@ class ChurnSpec(ModelSpec["ChurnModel"]):
         """The customers who are active on the day."""
         from customer360.models.churn.scoring import score
 
-        return score(features, model, model_name, model_version)
+        return score(
+            features, model, model_name, model_version, with_reasons=settings.score_reasons
+        )
 
     def outcomes(
         self,

@@ -11,14 +11,17 @@ from pyspark.sql import functions as F
 
 from customer360.contracts import Contract
 from customer360.contracts.spark import spark_schema
+from customer360.models.reasons import no_reasons
 from customer360.models.revenue.model import RevenueModel
 from customer360.models.revenue.reasons import reasons
 from customer360.table_names import REVENUE_PREDICTIONS
 
 
-def predictions(frame: pd.DataFrame, model: RevenueModel) -> pd.DataFrame:
+def predictions(
+    frame: pd.DataFrame, model: RevenueModel, *, with_reasons: bool = True
+) -> pd.DataFrame:
     """Expected revenue, purchase probability and reasons of rows with the model's features."""
-    why = reasons(model, frame)
+    why = reasons(model, frame) if with_reasons else no_reasons(frame)
     return pd.DataFrame(
         {
             "expected_revenue": model.predict(frame),
@@ -31,7 +34,12 @@ def predictions(frame: pd.DataFrame, model: RevenueModel) -> pd.DataFrame:
 
 
 def score(
-    features: DataFrame, model: RevenueModel, model_name: str, model_version: str
+    features: DataFrame,
+    model: RevenueModel,
+    model_name: str,
+    model_version: str,
+    *,
+    with_reasons: bool = True,
 ) -> DataFrame:
     """``gold/revenue_predictions``: one row for each customer of the features.
 
@@ -40,6 +48,7 @@ def score(
         model: What to score with.
         model_name: Registered name of the model, written beside every score.
         model_version: Its version, written beside every score.
+        with_reasons: Whether to say why; exact explanations cost more than all else.
 
     Returns:
         The columns of the contract; no rows when the model's kind is "none".
@@ -53,7 +62,11 @@ def score(
     def scored(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         for batch in batches:
             yield pd.concat(
-                [batch[["as_of", "customer_key"]], predictions(batch, model)], axis=1
+                [
+                    batch[["as_of", "customer_key"]],
+                    predictions(batch, model, with_reasons=with_reasons),
+                ],
+                axis=1,
             ).assign(model_name=model_name, model_version=model_version)
 
     return chosen.mapInPandas(scored, spark_schema(Contract.load(REVENUE_PREDICTIONS)))

@@ -142,7 +142,9 @@ class RevenueSpec(ModelSpec["RevenueModel"]):
         """Every customer."""
         from customer360.models.revenue.scoring import score
 
-        return score(features, model, model_name, model_version)
+        return score(
+            features, model, model_name, model_version, with_reasons=settings.score_reasons
+        )
 
     def explain(self, about: ScoredCustomer) -> Explanation | None:
         """What is expected, and why it is more or less than of the average customer."""
