@@ -123,26 +123,26 @@ def customer_360(
     return rows.withColumn("next_best_action", next_best_action()).select(*columns)
 
 
-_LEAVING = ("risk", "revenue_if_kept_365d")
+_LEAVING = ("risk", "revenue_if_kept_365d", "leaving_share_365d")
 """What leaving is told by beside the table's own columns."""
 
 
 def _with_leaving(rows: DataFrame) -> DataFrame:
     """With the risk class and the value at stake of who is active."""
     # Scores of a release that knew less have fewer columns.
-    missing = {"has_left", "overdue", "expected_gap_days", "revenue_if_kept_365d"}
-    absent = sorted(missing.difference(rows.columns))
+    known = {"has_left", "overdue", "expected_gap_days", *_LEAVING[1:]}
+    absent = sorted(known.difference(rows.columns))
     # Spark Connect takes no empty `withColumns`.
     rows = rows.select("*", *(F.lit(None).cast("double").alias(name) for name in absent))
     active = F.col("churn_probability").isNotNull()
     by_left = F.lit(None).cast("string")
     for risk, least in reversed(RISK_FROM.items()):
         by_left = F.when(F.col("has_left") >= least, F.lit(risk)).otherwise(by_left)
-    lost = F.col("revenue_if_kept_365d") - F.col("expected_revenue_365d")
+    lost = F.col("revenue_if_kept_365d") * F.col("leaving_share_365d")
     return rows.withColumns(
         {
             "churn_risk": F.when(active, F.coalesce(by_left, F.col("risk"))),
-            "value_at_stake": F.when(active & lost.isNotNull(), F.greatest(lost, F.lit(0.0))),
+            "value_at_stake": F.when(active, lost),
         }
     )
 

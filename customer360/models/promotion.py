@@ -1,7 +1,8 @@
 """Whether a new model becomes the champion: if it beats the champion and loses to no naive rule.
 
 Both are judged on the same customers of the same newest holdout, which neither has learned from.
-What does not win stays a challenger, and the verdict says why.
+What does not win stays a challenger, and the verdict says why. A champion that loses to the same
+rules, and to the new model, gives way all the same: keeping the worst of all helps nobody.
 """
 
 from __future__ import annotations
@@ -89,6 +90,12 @@ def decide(
         lost = figure | {"rivals": lost_to}
         if champion is None:
             return Verdict(True, False, Note("first_loses_to_naive", lost))
+        other = metrics.get(gate.champion)
+        if other is not None and all(
+            _better(own, other, gate.figure, gate.margin) and _better(rule, other, gate.figure)
+            for rule in (naive[str(note.values["rival"])] for note in lost_to)
+        ):
+            return Verdict(True, False, Note("least_bad", lost | beside | {"other": other}))
         return Verdict(False, False, Note("loses_to_naive", lost | beside))
     if champion is None:
         return Verdict(True, True, Note("first_beats_naive", figure))

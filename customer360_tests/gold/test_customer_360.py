@@ -11,6 +11,7 @@ from customer360.contracts.attributes import attributes_of, customer_attributes
 from customer360.gold.customer_360 import ACTION_RULES, customer_360, next_best_action
 from customer360.gold.customer_features import customer_features
 from customer360.gold.rfm_segments import rfm_segments
+from customer360.models.lifetime_value.scoring import LEAVING_FIGURES
 from customer360.table_names import HISTORY, RFM
 from customer360_tests.gold.frames import bought, customer_days, day, rows_of, table, timestamps
 
@@ -46,10 +47,11 @@ def lifetime_value(spark: SparkSession) -> DataFrame:
         "as_of date, customer_key string, probability_alive double, "
         "expected_purchases_365d double, expected_order_value double, "
         "expected_revenue_365d double, discounted_value_12m double, has_left double, "
-        "overdue double, expected_gap_days double, revenue_if_kept_365d double"
+        "overdue double, expected_gap_days double, revenue_if_kept_365d double, "
+        "leaving_share_365d double"
     )
-    ana = (AS_OF, "ana", 0.5, 2.0, 60.0, 120.0, 110.0, 0.6, 0.7, 30.0, 170.0)
-    ben = (AS_OF, "ben", 0.9, 1.0, 10.0, 10.0, 9.0, 0.8, 0.1, 90.0, 15.0)
+    ana = (AS_OF, "ana", 0.5, 2.0, 60.0, 120.0, 110.0, 0.6, 0.7, 30.0, 170.0, 0.5)
+    ben = (AS_OF, "ben", 0.9, 1.0, 10.0, 10.0, 9.0, 0.8, 0.1, 90.0, 15.0, 0.25)
     return table(spark, schema, [ana, ben])
 
 
@@ -120,7 +122,7 @@ def test_a_row_for_each_customer_and_date_holds_all_that_is_known(
         "has_left": 0.6,
         "overdue": 0.7,
         "expected_gap_days": 30.0,
-        "value_at_stake": 170.0 - 120.0,
+        "value_at_stake": 170.0 * 0.5,
         "expected_purchases_365d": 2.0,
         "expected_order_value": 60.0,
         "expected_revenue_365d": 120.0,
@@ -139,16 +141,16 @@ def test_a_row_for_each_customer_and_date_holds_all_that_is_known(
 
 
 @pytest.mark.parametrize(
-    ("has_left", "kept", "risk", "at_stake"),
+    ("has_left", "kept", "share", "risk", "at_stake"),
     [
-        (0.5, 170.0, "high", 50.0),
-        (0.49, 170.0, "medium", 50.0),
-        (0.25, 100.0, "medium", 0.0),
-        (0.24, 120.0, "low", 0.0),
-        (None, None, "high", None),  # as the churn scores have it
+        (0.5, 170.0, 0.5, "high", 85.0),
+        (0.49, 170.0, 0.25, "medium", 42.5),
+        (0.25, 100.0, 0.0, "medium", 0.0),
+        (0.24, 0.0, 1.0, "low", 0.0),
+        (None, None, None, "high", None),  # as the churn scores have it
     ],
 )
-def test_risk_is_of_having_left_and_the_stake_what_a_customer_kept_brings_more(
+def test_risk_is_of_having_left_and_the_stake_what_leaving_takes_of_one_who_is_kept(
     spark: SparkSession,
     features: DataFrame,
     churn_scores: DataFrame,
@@ -156,10 +158,11 @@ def test_risk_is_of_having_left_and_the_stake_what_a_customer_kept_brings_more(
     customers: DataFrame,
     has_left: float | None,
     kept: float | None,
+    share: float | None,
     risk: str,
     at_stake: float | None,
 ) -> None:
-    told = {"has_left": has_left, "revenue_if_kept_365d": kept}
+    told = {"has_left": has_left, "revenue_if_kept_365d": kept, "leaving_share_365d": share}
     value = lifetime_value.withColumns({n: F.lit(v).cast("double") for n, v in told.items()})
     segments = rfm_segments(features)
     rows = customer_360(features, segments, churn_scores, value, history(spark), customers)
@@ -174,7 +177,7 @@ def test_scores_of_a_release_that_knew_less_have_their_risk(
     lifetime_value: DataFrame,
     customers: DataFrame,
 ) -> None:
-    less = lifetime_value.drop("has_left", "overdue", "expected_gap_days", "revenue_if_kept_365d")
+    less = lifetime_value.drop(*LEAVING_FIGURES)
     segments = rfm_segments(features)
     rows = customer_360(features, segments, churn_scores, less, history(spark), customers)
     ana = rows.where((F.col("customer_key") == "ana") & (F.col("as_of") == F.lit(AS_OF)))

@@ -91,6 +91,23 @@ def test_expectations_are_weighted_means() -> None:
     assert found["probability_alive"].tolist() == pytest.approx([1, 1])
 
 
+def test_nobody_leaves_by_a_rule_so_it_says_what_a_customer_brings_who_is_kept() -> None:
+    """Nobody leaves by the purchase model either: there is nothing to lose, whoever has a say."""
+    for share in (0.25, 1.0):
+        blend = Blend.of({}, {"last_year": share}, RULES)
+        found = LifetimeValueModel(7, POISSON, None, 10.0, blend=blend).predict(ROWS)
+        kept = [share * 60 + (1 - share) * 20, (1 - share) * 10]
+        assert found["revenue_if_kept_365d"].tolist() == pytest.approx(kept, rel=1e-6)
+        assert found["leaving_share_365d"].tolist() == pytest.approx([0, 0], abs=1e-6)
+
+
+def test_a_kept_customer_brings_no_less_than_is_expected(
+    fitted: LifetimeValueModel, customers: pd.DataFrame
+) -> None:
+    found = fitted.predict(customers)
+    assert (found["revenue_if_kept_365d"] >= found["expected_revenue_365d"] * (1 - 1e-9)).all()
+
+
 def test_intervals_go_along_and_hold_the_mean() -> None:
     """Of one purchase a year: 0 to 2. With a mean of 2.16 it is 3.16 at most, which is four.
 

@@ -29,7 +29,7 @@ from customer360.models.lifetime_value.leaving import (
     usual_gap,
 )
 from customer360.models.lifetime_value.pareto_nbd import ParetoNbd
-from customer360.models.lifetime_value.scoring import LifetimeValueModel
+from customer360.models.lifetime_value.scoring import LEAVING_FIGURES, LifetimeValueModel
 from customer360.models.lifetime_value.validation import holdout_rows, outcome_cells
 from customer360_tests.gold.frames import bought, customer_days
 
@@ -200,14 +200,30 @@ def test_scores_hold_what_is_known_of_leaving() -> None:
     assert found["revenue_if_kept_365d"].tolist() == pytest.approx(
         [rates[0] * 365 / 7 * 30, rates[1] * 365 / 7 * 20]
     )
-    assert (found["revenue_if_kept_365d"] >= found["expected_revenue_365d"]).all()
+    # What comes is of who is not gone, by the fitted line, at what the living bring in a year.
+    alive = LifetimeValueModel(7, CDNOW, None, 20.0).predict(features)
+    brings = alive["expected_revenue_365d"] / alive["probability_alive"]
+    comes = (1 - gone(leaving, CDNOW, *weeks)) * brings
+    lost = found["revenue_if_kept_365d"] * found["leaving_share_365d"]
+    assert lost.tolist() == pytest.approx((found["revenue_if_kept_365d"] - comes).tolist())
     assert LifetimeValueModel.from_json(model.to_json()) == model
     assert asdict(leaving)["once"] == -0.3
+
+
+def test_by_the_purchase_model_alone_the_loss_is_what_a_kept_customer_brings_more() -> None:
+    features = pd.DataFrame(
+        {"frequency": [2, 9], "recency": [210, 60], "T": [270, 270], "monetary_value": [30.0, 5.0]}
+    )
+    found = LifetimeValueModel(7, CDNOW, None, 20.0).predict(features)
+    lost = found["revenue_if_kept_365d"] * found["leaving_share_365d"]
+    more = found["revenue_if_kept_365d"] - found["expected_revenue_365d"]
+    assert lost.tolist() == pytest.approx(more.tolist())
+    # Nine purchases in 60 days, then silent for 210: as good as gone.
+    assert found["leaving_share_365d"][1] > 0.99 > found["leaving_share_365d"][0]
 
 
 def test_the_fallback_knows_nothing_of_leaving() -> None:
     found = LifetimeValueModel(7, None, None, 20.0).predict(
         pd.DataFrame({"frequency": [1], "recency": [3], "T": [9], "monetary_value": [3.0]})
     )
-    names = ["has_left", "overdue", "expected_gap_days", "revenue_if_kept_365d"]
-    assert found[names].isna().all(axis=None)
+    assert found[list(LEAVING_FIGURES)].isna().all(axis=None)

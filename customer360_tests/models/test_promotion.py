@@ -40,19 +40,32 @@ def test_a_better_model_is_promoted_and_a_worse_or_equal_one_is_not() -> None:
 def test_within_noise_of_a_naive_rule_is_no_loss() -> None:
     """A rule's lead counts where the interval of the difference says that it is no chance."""
     metrics = {"test_brier": 0.241, "champion_brier": 0.30, **NAIVE}
-    for at_least, promoted in ((-0.002, True), (0.0005, False)):
+    for at_least, beats in ((-0.002, True), (0.0005, False)):
         paired = {"paired_hiatus_rule_brier": 0.001, "paired_hiatus_rule_brier_low": at_least}
-        assert decide(metrics | paired, BRIER, "3").promoted is promoted
+        assert decide(metrics | paired, BRIER, "3").beats_baseline is beats
     equal = metrics | {"test_brier": 0.24}
     assert decide(equal, BRIER, "3").promoted  # it may be that very rule
 
 
 def test_the_naive_baseline_must_not_be_better() -> None:
+    for champion in ({"champion_brier": 0.2402}, {"champion_brier": 0.2399}, {}):
+        found = decide({"test_brier": 0.241, **champion, **NAIVE}, BRIER, "3")
+        assert not found.promoted
+        assert in_english([found.reason]).endswith(
+            "does not beat the naive rules (Hiatus rule 0.24); the champion v3 stays"
+        )
+
+
+def test_a_champion_that_loses_to_the_same_rule_gives_way_to_what_loses_less() -> None:
     found = decide({"test_brier": 0.241, "champion_brier": 0.30, **NAIVE}, BRIER, "3")
-    assert not found.promoted
-    assert in_english([found.reason]).endswith(
-        "does not beat the naive rules (Hiatus rule 0.24); the champion v3 stays"
+    assert (found.promoted, found.beats_baseline) == (True, False)
+    assert in_english([found.reason]) == (
+        "Brier score 0.241 beats the champion v3's 0.3; naive rules are better than both "
+        "(Hiatus rule 0.24)"
     )
+    # Whoever loses to a rule that the champion does not lose to is no progress.
+    beside = {"test_brier": 0.26, "champion_brier": 0.245, **NAIVE}
+    assert not decide(beside, BRIER, "3").promoted
 
 
 @pytest.mark.parametrize(("own", "promoted"), [(0.197, False), (0.195, True)])

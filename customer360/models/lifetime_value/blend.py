@@ -18,7 +18,7 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
-from customer360.models.baselines import NaiveRules
+from customer360.models.baselines import YEAR_DAYS, NaiveRules
 from customer360.models.lifetime_value.purchase_model import Floats
 
 RULE_FEATURES = ("net_revenue", "purchase_days_365d", "net_revenue_365d")
@@ -143,6 +143,9 @@ class Blend:
         year = bounded_in(scores, "discounted_value_12m")
         with_rules = self.bounded("revenue", year, a_day["revenue"] * discounted_year)
         put("discounted_value_12m", with_rules)
+        # By a rule nobody leaves: what it expects is what a customer brings who is kept.
+        kept = self.of_model("revenue") * scores["revenue_if_kept_365d"]
+        found["revenue_if_kept_365d"] = kept + a_day["revenue"] * YEAR_DAYS
         life = bounded_in(scores, "discounted_residual_value")
         mean = life[0] + with_rules[0] - year[0]
         put("discounted_residual_value", (mean, *moved(life, mean)))

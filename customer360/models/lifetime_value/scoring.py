@@ -40,6 +40,7 @@ from customer360.models.lifetime_value.intervals import (
 )
 from customer360.models.lifetime_value.leaving import (
     Leaving,
+    gone,
     has_left,
     rate_if_kept,
     survived_silence,
@@ -75,7 +76,13 @@ FIGURES = tuple(
 )
 """Columns of `LifetimeValueModel.predict`: each figure and the ends of its 90 % interval."""
 
-LEAVING_FIGURES = ("has_left", "overdue", "expected_gap_days", "revenue_if_kept_365d")
+LEAVING_FIGURES = (
+    "has_left",
+    "overdue",
+    "expected_gap_days",
+    "revenue_if_kept_365d",
+    "leaving_share_365d",
+)
 """Columns of `LifetimeValueModel.predict` about leaving; see `leaving`."""
 MODEL_FEATURES = ("frequency", "recency", "T", "monetary_value")
 """Columns of gold/customer_features that purchase models and Gamma-Gamma read."""
@@ -84,8 +91,9 @@ PURCHASE_MODELS: dict[str, type[BgNbd | MbgNbd | ParetoNbd]] = {
     model.kind: model for model in (BgNbd, MbgNbd, ParetoNbd)
 }
 
-LEAVING_CELLS = ("has_left", "overdue", "expected_gap_days", "kept_365")
-"""What is known of leaving by history alone; ``kept_365``: purchases of a year, if kept."""
+LEAVING_CELLS = ("has_left", "overdue", "expected_gap_days", "kept_365", "leaving_share")
+"""What is known of leaving by history alone; ``kept_365``: purchases of a year, if kept, and
+``leaving_share``: the share of them that leaving is expected to take."""
 
 _DAY_BITS = 21
 """Days in 21 bits: 5,700 years; what is left of 63 bits holds the frequency."""
@@ -218,10 +226,10 @@ class LifetimeValueModel:
         the whole remaining life). Then `LEAVING_FIGURES`, without bounds: ``has_left`` (probability
         of no purchase for a year), ``overdue`` (share of the own gaps between purchases that are
         shorter than the silence by now), ``expected_gap_days`` (days between purchases, at the rate
-        that the last one left) and ``revenue_if_kept_365d`` (currency: of a customer who surely
-        stays). Bounds of purchases, revenue and discounted values are where the
-        customer's own figure will lie; those of the other two say how well they are known
-        (`intervals`).
+        that the last one left), ``revenue_if_kept_365d`` (currency: of a customer who surely stays)
+        and ``leaving_share_365d`` (share of it that leaving is expected to take). Bounds of
+        purchases, revenue and discounted values are where the customer's own figure will lie; those
+        of the other two say how well they are known (`intervals`).
         What a fallback or a missing covariance leaves unknown is NaN, as is the residual value
         without discounting, which may be infinite. With rules of thumb expected revenue is a
         weighted mean of its own, not purchases x order value: see `blend`.
@@ -250,6 +258,7 @@ class LifetimeValueModel:
         for name in ("has_left", "overdue", "expected_gap_days"):
             figures[name] = cells[name]
         figures["revenue_if_kept_365d"] = cells["kept_365"] * order_value
+        figures["leaving_share_365d"] = cells["leaving_share"]
         if known.intervals:
             figures |= self._bounds(features, cells, order_value)
         if self.blend is not None:
@@ -495,6 +504,10 @@ class KnownScores:
         )
         alive = model.purchases.probability_alive(*history)
         figures: dict[str, Floats] = {"alive": alive} | self._leaving(*history)
+        if YEAR_DAYS in self._horizons:
+            a_year = expected[:, self._horizons.index(YEAR_DAYS)]
+            comes = (1 - gone(model.leaving, model.purchases, *history)) * a_year
+            figures["leaving_share"] = np.clip(1 - comes / figures["kept_365"], 0.0, 1.0)
         for k, days in enumerate(self._horizons):
             figures[f"purchases_{days}"] = alive * expected[:, k]
         year, residual, life = expected[:, len(self._horizons) :].T
@@ -529,7 +542,7 @@ class KnownScores:
         return figures
 
     def _leaving(self, frequency: Floats, recency: Floats, T: Floats) -> dict[str, Floats]:
-        """`LEAVING_CELLS` of distinct histories in the model's units."""
+        """`LEAVING_CELLS` of distinct histories in the model's units, but what leaving takes."""
         model, unit = self._model, self._model.time_unit_days
         purchases = model.purchases
         assert purchases is not None
@@ -537,7 +550,7 @@ class KnownScores:
         kept = rate_if_kept(purchases, frequency, T) * YEAR_DAYS / unit
         left = has_left(model.leaving, purchases, unit, frequency, recency, T)
         gap = usual_gap(purchases, frequency, recency) * unit
-        return dict(zip(LEAVING_CELLS, (left, 1 - longer, gap, kept), strict=True))
+        return dict(zip(LEAVING_CELLS[:-1], (left, 1 - longer, gap, kept), strict=True))
 
     def _pairs(self, frequency: Integers, T: Integers) -> Integers:
         """Rows of each (frequency, T), computing those not met before."""
