@@ -1,6 +1,7 @@
-"""Real data through the whole pipeline, by the command a user types.
+"""Whole data sets through the whole pipeline, by the command a user types.
 
-CDNOW ships in the `lifetimes` package; Olist and Online Retail are read from ``real_data``.
+CDNOW ships in the `lifetimes` package; Olist and Online Retail are read from ``real_data``; shops
+that are made show that models were not chosen for these three alone.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from customer360.models.revenue.model import RevenueModel
 from customer360.models.revenue.spec import REVENUE
 from customer360.models.tracking import load_champion
 from customer360.pipeline.run_models import tracking_of
+from customer360.settings import load_settings, remember
+from customer360.sources.synthetic import Behaviour, generate
+from customer360.sources.synthetic.behaviour import Cohort
 from customer360_tests.browser.lineage import CHROMIUM
 from customer360_tests.browser.walk import walk
 from customer360_tests.deployments import Home, Said, customer360, newest_metadata
@@ -28,6 +32,8 @@ from customer360_tests.deployments import Home, Said, customer360, newest_metada
 pytestmark = pytest.mark.whole
 
 Command = Callable[..., Said]
+
+ALIKE = (Cohort("all"),)
 
 
 @pytest.fixture
@@ -65,6 +71,12 @@ def conserved(home: Home, table: str, expected: int) -> None:
         raw = newest_metadata(instance, f"bronze/{table}")["raw_rows"]
     assert raw == expected, table
     assert rows(home, f"bronze/{table}") + rows(home, f"quarantine/{table}") == expected, table
+
+
+@pytest.fixture
+def never_asked_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who was never asked may be contacted, as in data that know no consent; commands as well."""
+    monkeypatch.setenv("CUSTOMER360_EXPORT_NEVER_ASKED", "true")
 
 
 def rules_that_win(home: Home) -> set[tuple[str, str, str]]:
@@ -133,7 +145,30 @@ def test_cdnow_agrees_with_the_published_figures(
     assert (once.where("abs(probability_alive - 1) > 1e-9").count() == 0) is by_bg_nbd
 
 
+SHOPS = {
+    "the demo's process": Behaviour(),
+    "regulars who rarely leave": Behaviour(r=2.0, alpha=70.0, a=0.2, b=8.0, cohorts=ALIKE),
+    "once and gone, refunded often": Behaviour(
+        r=0.25, alpha=60.0, a=2.0, b=2.0, cohorts=ALIKE, seasonality=0.3, refund_rate=0.15
+    ),
+}
+"""Shops that no default was chosen on."""
+
+
+@pytest.mark.parametrize("shop", SHOPS)
+def test_no_rule_of_thumb_beats_what_is_published_of_a_generated_shop(
+    run: Command, spark: SparkSession, tmp_path: Path, shop: str
+) -> None:
+    folder, days = tmp_path / "shop", {"start": date(2024, 1, 1), "end": date(2025, 6, 30)}
+    remember(folder, {f"{end}_date": day for end, day in days.items()})
+    target = load_settings(folder).raw_dir / "synthetic"
+    generate(target, customers=5_000, seed=7, behaviour=SHOPS[shop], **days)
+    run("run", "--source", "synthetic", "--home", folder)
+    assert rules_that_win(Home.at(spark, folder)) == set()
+
+
 @pytest.mark.real_data
+@pytest.mark.usefixtures("never_asked_too")
 @pytest.mark.timeout(1_500)  # a whole data set, from its files to the marts
 def test_olist_whole(run: Command, spark: SparkSession, tmp_path: Path, real_data: Path) -> None:
     """Nine bronze tables without losing a row, 96,096 people, gold and models."""
@@ -181,6 +216,7 @@ def test_olist_whole(run: Command, spark: SparkSession, tmp_path: Path, real_dat
 
 
 @pytest.mark.real_data
+@pytest.mark.usefixtures("never_asked_too")
 @pytest.mark.timeout(1_500)  # likewise
 def test_online_retail_with_the_mapping_that_ships(
     run: Command, spark: SparkSession, tmp_path: Path, real_data: Path

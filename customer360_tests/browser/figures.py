@@ -20,10 +20,9 @@ Written = Callable[[Language, float], str]
 _BOUGHT = "orders > 0 AND (net_revenue > 0 OR refunded = 0)"
 _DAYS = "FROM gold.business_health WHERE business_date > {day} - 365 AND business_date <= {day}"
 _SNAPSHOT = "FROM marts.customer_360 WHERE as_of = {day}"
-_LISTED = (
-    "FROM marts.campaign_lists JOIN marts.customer_360 USING (as_of, customer_key) "
-    "WHERE campaign = 'at_risk_valuable' AND as_of = {day}"
-)
+PROFIT = "value_at_stake * {success} * {margin} - {cost}"
+LISTED = f"{_SNAPSHOT} AND {PROFIT} > 0 AND {{may}}"
+"""Whom it pays to contact."""
 _EARLIER = (
     "SELECT customer_key FROM silver.customer_days "
     f"WHERE {_BOUGHT} AND business_date <= {{day}} - 365"
@@ -106,17 +105,17 @@ SHOWN = (
         )
         for risk in ("high", "medium", "low")
     ),
-    Shown("call_list", "call_list.customers", f"SELECT count(*) {_LISTED}", Language.number),
+    Shown("call_list", "call_list.customers", f"SELECT count(*) {LISTED}", Language.number),
     Shown(
         "call_list",
         "column.value_at_stake",
-        f"SELECT sum(value_at_stake) {_LISTED}",
+        f"SELECT sum(value_at_stake) {LISTED}",
         Language.short_money,
     ),
     Shown(
         "call_list",
         "column.expected_profit",
-        f"SELECT sum(value_at_stake * {{success}} * {{margin}} - {{cost}}) {_LISTED}",
+        f"SELECT sum({PROFIT}) {LISTED}",
         Language.short_money,
     ),
     *(
@@ -132,12 +131,22 @@ SHOWN = (
 )
 
 
+def terms_of(settings: Settings) -> dict[str, object]:
+    """What queries of this module leave open, as the deployment has it."""
+    economics = Campaign.of(settings)
+    return {
+        "day": "(SELECT max(as_of) FROM marts.customer_360)",
+        "success": economics.success_rate,
+        "margin": economics.margin,
+        "cost": economics.contact_cost,
+        "may": "may_contact IS NOT FALSE" if settings.export_never_asked else "may_contact",
+    }
+
+
 def differing(
     opened: Page, address: str, settings: Settings, language: str
 ) -> dict[str, tuple[str | None, str]]:
     """Cards that do not show what SQL says: by label, what is shown and what is right.
-
-    A page that has no cards, as that of an empty list, is passed over.
 
     Args:
         opened: A browser's page.
@@ -147,13 +156,7 @@ def differing(
     """
     login = reader_login(settings)
     assert login is not None
-    economics = Campaign.of(settings)
-    terms = {
-        "day": "(SELECT max(as_of) FROM marts.customer_360)",
-        "success": economics.success_rate,
-        "margin": economics.margin,
-        "cost": economics.contact_cost,
-    }
+    terms = terms_of(settings)
     wrong = {}
     with login.connect() as reader:
         (currency,) = reader.execute(
@@ -165,8 +168,6 @@ def differing(
             if each.page not in cards:
                 go(opened, address, each.page, lang=language)
                 cards[each.page] = metrics(opened)
-            if not cards[each.page]:
-                continue
             row = reader.execute(each.query.format(**terms).encode()).fetchone()
             assert row is not None
             label = t(each.label, **dict(each.values))

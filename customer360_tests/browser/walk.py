@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, LiteralString
+from typing import TYPE_CHECKING, Any
 
 from customer360.serving.warehouse import reader_login
 from customer360.settings import Settings
@@ -17,7 +17,7 @@ from customer360_tests.browser.dashboard import (
     settle,
     violations,
 )
-from customer360_tests.browser.figures import differing
+from customer360_tests.browser.figures import LISTED, PROFIT, differing, terms_of
 from customer360_tests.browser.lineage import page
 from customer360_tests.browser.tasks import do_all
 
@@ -83,21 +83,21 @@ def _largest(settings: Settings) -> str:
 
 
 def _calls(opened: Page, address: str, settings: Settings) -> None:
-    """The file of the call list has the mart's customers, in its order."""
-    calls = _keys(
-        settings,
-        "SELECT customer_key FROM marts.campaign_lists "
-        "WHERE campaign = 'at_risk_valuable' ORDER BY rank",
-    )
+    """The file of the call list has the customers whom it pays to contact, best first."""
+    order = f"round(({PROFIT})::numeric, 2) DESC, customer_key"
+    query = f"SELECT customer_key {LISTED} ORDER BY {order}"
+    calls = _keys(settings, query.format(**terms_of(settings)))
+    assert calls
     go(opened, address, "call_list", lang="en")
-    if calls:
-        found = [row["customer_key"] for row in downloaded(opened, "call-list")]
-        assert found == calls
+    assert [row["customer_key"] for row in downloaded(opened, "call-list")] == calls
+    if not settings.export_never_asked:
+        in_mart = "FROM marts.campaign_lists WHERE campaign = 'at_risk_valuable' ORDER BY rank"
+        assert _keys(settings, f"SELECT customer_key {in_mart}") == calls
 
 
-def _keys(settings: Settings, query: LiteralString) -> list[str]:
+def _keys(settings: Settings, query: str) -> list[str]:
     """Customer keys that the dashboard's role reads."""
     login = reader_login(settings)
     assert login is not None
     with login.connect() as reader:
-        return [str(key) for (key,) in reader.execute(query).fetchall()]
+        return [str(key) for (key,) in reader.execute(query.encode()).fetchall()]
