@@ -6,6 +6,7 @@ the middle of the history, beside what was forecast of them then.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,7 @@ import numpy as np
 import pandas as pd
 import typer
 
-from benchmarks.seasons import HALF_A_YEAR, LONGEST, SHORTEST, Held, held_against, purchases_of
+from benchmarks.seasons import HALF_A_YEAR, LONGEST, SHORTEST, Held, Shop
 from customer360.models.lifetime_value.seasons import WEEK_DAYS
 from customer360.plotting import ACTUAL, BASELINE, GREEN, MODEL, png
 
@@ -28,7 +29,7 @@ def main(
     to: Annotated[Path, typer.Option(help="Folder of the pictures.")] = IMAGES,
 ) -> None:
     """Draw and save."""
-    shops = {_title(home): purchases_of(home) for home in homes}
+    shops = {_title(home): Shop.at(home) for home in homes}
     to.mkdir(parents=True, exist_ok=True)
     for name, chart in (("gaps", _gaps(shops)), ("forecast", _forecasts(shops))):
         target = to / f"findings-{name}.png"
@@ -40,21 +41,31 @@ def _title(home: Path) -> str:
     return home.name.replace("_", " ")
 
 
-def _gaps(shops: dict[str, pd.DataFrame]) -> alt.Chart:
-    """Share of gaps between two purchases of a customer that are no longer than so many days."""
+def _gaps(shops: dict[str, Shop]) -> alt.Chart:
+    """Share of gaps between two purchases that are no longer than so many days.
+
+    Every customer counts alike, however many gaps are theirs.
+    """
     curves = []
-    for shop, purchases in shops.items():
-        ordered = purchases.sort_values(["who", "date"])
-        gap = ordered.groupby("who")["date"].diff().dropna().dt.days.to_numpy()
+    for name, shop in shops.items():
+        ordered = shop.purchases.sort_values(["customer_key", "business_date"])
+        who, when = ordered["customer_key"], pd.to_datetime(ordered["business_date"])
+        gap = when.groupby(who).diff().dropna().dt.days
+        weight = 1 / gap.groupby(who[gap.index]).transform("size")
+        by_days = weight.groupby(gap).sum().cumsum() / weight.sum()
         days = np.arange(HALF_A_YEAR + 1)
-        share = np.searchsorted(np.sort(gap), days, side="right") / len(gap)
-        curves.append(pd.DataFrame({"shop": shop, "days": days, "share": share}))
+        share = by_days.reindex(days, method="ffill").fillna(0.0)
+        curves.append(pd.DataFrame({"shop": name, "days": days, "share": share}))
     return (
         alt.Chart(pd.concat(curves), width=SIZE[0] * 2, height=SIZE[1])
         .mark_line(strokeWidth=2.5)
         .encode(
             x=alt.X("days:Q", title="Days between two purchases of a customer"),
-            y=alt.Y("share:Q", title="Share of gaps that are no longer", axis=alt.Axis(format="%")),
+            y=alt.Y(
+                "share:Q",
+                title="Share of gaps no longer, customers alike",
+                axis=alt.Axis(format="%"),
+            ),
             color=alt.Color(
                 "shop:N",
                 title=None,
@@ -65,22 +76,21 @@ def _gaps(shops: dict[str, pd.DataFrame]) -> alt.Chart:
     )
 
 
-def _forecasts(shops: dict[str, pd.DataFrame]) -> alt.HConcatChart:
+def _forecasts(shops: dict[str, Shop]) -> alt.HConcatChart:
     """Weeks of the customers known in the middle of each history, with the forecast's 90 % band."""
     charts = []
-    for shop, purchases in shops.items():
-        begun, last = purchases["date"].min(), purchases["date"].max()
-        origin = begun + pd.Timedelta(days=max(HALF_A_YEAR, (last - begun).days // 2))
+    for name, shop in shops.items():
+        begun, last = (getattr(shop.purchases["business_date"], end)() for end in ("min", "max"))
+        origin = begun + timedelta(days=max(HALF_A_YEAR, (last - begun).days // 2))
         weeks = min(LONGEST, (last - origin).days // WEEK_DAYS)
-        if weeks >= SHORTEST:
-            charts.append(
-                _forecast(f"{shop}, from {origin:%d %b %Y}", held_against(purchases, origin, weeks))
-            )
+        held = shop.held_against(origin, weeks) if weeks >= SHORTEST else None
+        if held:
+            charts.append(_forecast(f"{name}, from {origin:%d %b %Y}", held))
     return alt.hconcat(*charts)
 
 
 def _forecast(title: str, held: Held) -> alt.LayerChart:
-    weeks = held.forecasts[-1].assign(came=held.came)
+    weeks = held.forecasts["published"].assign(came=held.came["purchases"].to_numpy())
     base = alt.Chart(weeks, width=SIZE[0], height=SIZE[1]).encode(
         x=alt.X("week:Q", title="Week", axis=alt.Axis(tickMinStep=1))
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 
 import mlflow
@@ -17,6 +18,8 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from customer360.models.comparison import differences
+from customer360.models.lifetime_value.intervals import Z
+from customer360.models.lifetime_value.leaving import from_metrics
 from customer360.models.registry import MODELS
 from customer360.models.revenue.model import RevenueModel
 from customer360.models.revenue.spec import REVENUE
@@ -90,6 +93,24 @@ def rules_that_win(home: Home) -> set[tuple[str, str, str]]:
     return found
 
 
+def fewer_at_higher_risk(home: Home) -> dict[tuple[str, str, str], float]:
+    """By how many standard errors more came back of customers alike in the lower class of risk.
+
+    Returns:
+        By who they are and the two classes; of those with fifty customers or more.
+    """
+    table = from_metrics(trained(home, "models/lifetime_value").data.metrics)
+    found = {}
+    for who, alike in table[table["customers"] >= 50].groupby("who"):
+        for high, low in pairwise(alike.to_dict("records")):
+            shares, people = (
+                [each[name] for each in (high, low)] for name in ("returned", "customers")
+            )
+            variance = sum(p * (1 - p) / n for p, n in zip(shares, people, strict=True))
+            found[str(who), high["risk"], low["risk"]] = (shares[1] - shares[0]) / variance**0.5
+    return found
+
+
 def looks_right(home: Home, tmp_path: Path) -> None:
     """Every page of the dashboard is well in both languages, its figures are those of SQL."""
     if not CHROMIUM.exists():
@@ -134,6 +155,9 @@ def test_cdnow_agrees_with_the_published_figures(
     assert figures["calibration_gamma_gamma_log_likelihood"] == pytest.approx(-4055.918, abs=0.001)
 
     assert rules_that_win(home) == set()
+    clearly_fewer = fewer_at_higher_risk(home)
+    assert len(clearly_fewer) == 3
+    assert min(clearly_fewer.values()) > Z
 
     # Every customer has a value. p(alive) of somebody who bought once is 1 under BG/NBD, and
     # below 1 under the other two.
@@ -205,6 +229,7 @@ def test_olist_whole(run: Command, spark: SparkSession, tmp_path: Path, real_dat
     for model in ("models/churn", "models/lifetime_value", "models/revenue"):
         assert trained(home, model).data.metrics, model
     assert rules_that_win(home) == set()
+    assert fewer_at_higher_risk(home) == {}  # nearly all are at high risk
 
     # On to the marts, a model from them as a plain pickle, and what people look at.
     said = run("train", "revenue", "--from-warehouse", "--home", home_folder)
@@ -253,4 +278,8 @@ def test_online_retail_with_the_mapping_that_ships(
         ("lifetime_value", "last_year", "purchases_mae"),
         ("lifetime_value", "last_year", "purchases_rmse"),
     }
+    # As docs/models.md says: hardly fewer, and not more.
+    (once,) = fewer_at_higher_risk(home).items()
+    assert once[0] == ("once", "high", "medium")
+    assert -Z < once[1] < Z
     looks_right(home, tmp_path)
