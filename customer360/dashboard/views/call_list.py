@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 
 import pandas as pd
@@ -149,7 +150,7 @@ def _table(
         hide_index=True,
         width="stretch",
         column_config=tables.headings(shown, t),
-        key=f"table-calls-{wanted.campaign}",
+        key=f"table-calls-{_who(page, wanted, keys)}",
         on_select="rerun",
         selection_mode="multi-row",
     )
@@ -188,6 +189,15 @@ def _table(
     if not allowed and len(profiles):
         st.caption(t("customer.masked"))
     page.about_actions(t("call_list.explained", **_terms(page)))
+
+
+def _who(page: Page, wanted: Wanted, keys: tuple[str, ...]) -> str:
+    """Whom the table shows, in few characters.
+
+    Streamlit keeps ticks by place: with other rows they would be other customers' ticks.
+    """
+    shown = "\n".join((wanted.campaign, page.as_of.isoformat(), *keys))
+    return sha256(shown.encode()).hexdigest()[:16]
 
 
 def _shown(rows: pd.DataFrame, wanted: Wanted, t: Language) -> pd.DataFrame:
