@@ -320,6 +320,14 @@ NOTHING_YET = Group(
             make=_home_there,
         ),
         typed(
+            "uplift_window",
+            "uplift --window 120",
+            "who is kept back on the call list may be contacted after 91 days: choose 91 or fewer "
+            "by --window",
+            wrong="longer than the call list keeps back",
+            make=_home_there,
+        ),
+        typed(
             "explain_nothing",
             "explain ann",
             "table gold/customer_360 does not exist in /…/data/lakehouse: run "

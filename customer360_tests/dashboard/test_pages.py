@@ -380,7 +380,7 @@ def test_marking_notes_the_contact_and_empties_the_list(shown, shop_home, monkey
     try:
         assert not test.exception
         assert [each.value for each in test.success] == ["Marked: contact these 2 now."]
-        assert "Everybody on this list was marked in the last 30 days (2)" in said(test)
+        assert "Everybody on this list was marked lately (2)" in said(test)
         found = [(row[0][0], row[1], row[4]) for row in contact_log.all_contacts(owner)]
         assert found == [
             ("2", "at_risk_valuable", False),
@@ -400,6 +400,11 @@ def test_who_is_kept_back_is_not_to_be_contacted(shown, shop_home, monkeypatch) 
     owner = open_warehouse(shop_home).owner
     test = shown("call_list")
     assert "**50%** of them, drawn at random, are kept back" in said(test)
+    assert "they leave every list for 91 days" in said(test)
+    # Who takes the file away first contacts nobody whom marking keeps back then.
+    assert "The files leave out 1 of them" in said(test)
+    labels = [each.label for each in test.download_button]
+    assert "Download 1 as CSV" in labels
     test.button(key="mark-now").click().run()
     try:
         assert [each.value for each in test.success] == ["Marked: contact these 1 now."]

@@ -73,7 +73,7 @@ def _wanted(page: Page) -> Wanted:
         **address.many("segments", names),
     )
     contacted = second.toggle(
-        t("call_list.with_contacted", days=t.days(settings.contact_pause_days)),
+        t("call_list.with_contacted"),
         **address.switch("contacted"),
     )
     return Wanted(
@@ -83,6 +83,8 @@ def _wanted(page: Page) -> Wanted:
         contacted=contacted,
         never_asked=settings.export_never_asked,
         pause_days=settings.contact_pause_days,
+        control_days=settings.contact_control_days,
+        control_share=settings.contact_control_share,
     )
 
 
@@ -100,10 +102,8 @@ def _nobody(page: Page, wanted: Wanted, summary: Summary) -> None:
     t = page.t
     if summary.contacted or summary.kept_back:
         page.nothing(
-            "call_list.all_contacted", days=t.days(wanted.pause_days), customers=t.number(
-                summary.contacted + summary.kept_back
-            ),
-        )  # fmt: skip
+            "call_list.all_contacted", customers=t.number(summary.contacted + summary.kept_back)
+        )
     elif summary.never_asked:
         page.nothing("call_list.never_asked", customers=t.number(summary.never_asked))
     else:
@@ -133,6 +133,8 @@ def _numbers(page: Page, wanted: Wanted, summary: Summary) -> None:
     ]
     if left:
         st.caption(t("call_list.left_out.not_on_it", reasons="; ".join(left)))
+    if summary.to_keep_back:
+        st.caption(t("call_list.to_keep_back", customers=t.number(summary.to_keep_back)))
 
 
 def _table(
@@ -156,14 +158,23 @@ def _table(
     )
     selected = [keys[place] for place in chosen.selection.rows if place < len(keys)]
 
+    of_these = rows[rows["customer_key"].isin(selected)]
+
     def everybody() -> pd.DataFrame:
         if selected:
-            return rows[rows["customer_key"].isin(selected)]
+            return of_these
         if len(rows) < call_list.MOST_SHOWN:
             return rows
         return page.source.ask(
             call_list.rows, page.as_of, wanted, known, limit=call_list.MOST_LISTED
         )
+
+    if selected:
+        in_file, to_mark = len(_to_contact(of_these)), int(of_these["contacted_at"].isna().sum())
+    else:
+        marked = summary.contacted if wanted.contacted else 0
+        in_file = min(summary.customers - summary.to_keep_back + marked, call_list.MOST_LISTED)
+        to_mark = min(summary.customers, call_list.MOST_LISTED)
 
     with st.container(horizontal=True, vertical_alignment="bottom"):
         kinds = contact_columns.kinds(profiles, allowed=allowed)
@@ -176,14 +187,14 @@ def _table(
                 key="call-contacts",
                 width=260,
             )
-        count = len(selected) or (summary.customers if not wanted.contacted else len(rows))
         tables.save_button(
-            t("call_list.download", customers=t.number(count)),
-            lambda: _file(page, wanted, everybody(), contact),
+            t("call_list.download", customers=t.number(in_file)),
+            lambda: _file(page, wanted, _to_contact(everybody()), contact),
             file=f"call-list-{wanted.campaign}-{page.as_of}",
             key="download-call-list",
         )
-        _mark(page, wanted, everybody, count)
+        if to_mark:
+            _mark(page, wanted, everybody, to_mark)
         if len(selected) == 1 and st.button(t("call_list.open_customer"), icon=":material/person:"):
             page.open_customer(selected[0])
     if not allowed and len(profiles):
@@ -231,13 +242,19 @@ def why(row: dict[Any, Any], t: Language) -> str:
     return t("call_list.why.silent", silence=t.days(silence))
 
 
+def _to_contact(rows: pd.DataFrame) -> pd.DataFrame:
+    """``rows`` without whom marking keeps back, and without who was kept back."""
+    kept_back = rows["to_keep_back"] | rows["in_control"].eq(True)
+    return rows[~kept_back.astype(bool)]
+
+
 def _file(page: Page, wanted: Wanted, rows: pd.DataFrame, contact: Contacts) -> bytes:
     """The list as CSV: how to reach its members first, figures in the warehouse's words."""
     t = page.t
     said = rows.assign(why=[why(row, t) for row in rows.to_dict("records")])
-    said = said.drop(columns=list(_KEPT_FOR_WORDS))
+    said = said.drop(columns=[*_KEPT_FOR_WORDS, "in_control", "to_keep_back"])
     if not wanted.contacted:
-        said = said.drop(columns=["contacted_at", "in_control"])
+        said = said.drop(columns="contacted_at")
     if contact is not Contacts.NONE:
         profiles = page.source.ask(call_list.profiles, tuple(rows["customer_key"]))
         said = contact_columns.with_exported(said, profiles, contact, page.settings.default_country)
@@ -252,7 +269,8 @@ def _mark(page: Page, wanted: Wanted, everybody: Any, count: int) -> None:
         st.markdown(t("call_list.mark_explained", days=t.days(settings.contact_pause_days)))
         if settings.contact_control_share:
             share = t.percent(settings.contact_control_share, 0)
-            st.markdown(t("call_list.control_explained", share=share))
+            days = t.days(settings.contact_control_days)
+            st.markdown(t("call_list.control_explained", share=share, days=days))
         if st.button(t("call_list.mark_now"), type="primary", key="mark-now"):
             rows = everybody()
             done = contact_log.mark(
@@ -262,6 +280,7 @@ def _mark(page: Page, wanted: Wanted, everybody: Any, count: int) -> None:
                 list(rows.loc[rows["contacted_at"].isna(), "customer_key"]),
                 control_share=settings.contact_control_share,
                 pause_days=settings.contact_pause_days,
+                control_days=settings.contact_control_days,
             )
             st.session_state[_MARKED] = (done, rows)
             st.rerun()
