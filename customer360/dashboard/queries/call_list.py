@@ -16,7 +16,7 @@ from psycopg import sql
 
 from customer360.dashboard.connection import Reading
 from customer360.models.campaign import Campaign
-from customer360.serving.campaigns import CAMPAIGN_LISTS, campaign_list, members_of
+from customer360.serving.campaigns import CAMPAIGN_LISTS, action_on, campaign_list, members_of
 from customer360.serving.contact_log import DRAWN, MARKED_LATELY, draw
 from customer360.serving.warehouse import CONTACTS
 
@@ -200,10 +200,13 @@ def rows(
         limit: So many.
     """
     people, values = _people(reading, as_of, wanted)
+    shown = {name: name for name in _COLUMNS}
+    shown["next_best_action"] = action_on(campaign_list(wanted.campaign))
+    columns = ", ".join(f"{column} AS {name}" for name, column in shown.items())
     where = _listed(wanted) + ("" if wanted.contacted else " AND contacted_at IS NULL")
     return reading.frame(
         sql.SQL(
-            f"SELECT {', '.join(_COLUMNS)}, contacted_at IS NULL AND {DRAWN} AS to_keep_back "
+            f"SELECT {columns}, contacted_at IS NULL AND {DRAWN} AS to_keep_back "
             f"FROM ({people}) AS people WHERE {where} "
             # To cents, as the marts and the exports order their lists.
             "ORDER BY round(priority::numeric, 2) DESC NULLS LAST, customer_key LIMIT %(limit)s"
