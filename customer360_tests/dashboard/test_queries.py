@@ -102,6 +102,8 @@ def test_revenue_by_month_adds_up(reading) -> None:
     assert list(rows["period"]) == [date(2024, n, 1) for n in (1, 2, 3)]
     assert list(rows["refunded"]) == [0, 10, 20]
     assert list(rows["is_partial"]) == [False, False, False]
+    # Who bought on two days is one customer, which no sum of days tells.
+    assert "active_customers" not in rows
 
 
 def test_days_end_with_the_as_of_date(reading) -> None:
