@@ -100,7 +100,14 @@ def _returned(page: Page, model: str, version: str) -> None:
     shown = leaving.readable(table, t)
     st.dataframe(shown, hide_index=True, width="stretch", key="table-returned")
     tables.download(shown, f"returned-{model}", t)
-    st.caption(t("models.returned_explained"))
+    clear, both = leaving.shown_by(table)
+    if not both:
+        says = t("models.returned_says.nothing")
+    elif clear == both:
+        says = t("models.returned_says.all")
+    else:
+        says = t("models.returned_says.some", clear=t.number(clear), groups=t.number(both))
+    st.caption(f"{t('models.returned_explained')} {says}")
 
 
 def _performance(page: Page, model: str) -> None:
