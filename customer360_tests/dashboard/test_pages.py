@@ -274,6 +274,18 @@ def test_one_customer_is_explained(shown) -> None:
     assert [each.value for each in test.success] == ["Do not contact"]  # who refuses by now
 
 
+def test_what_is_known_of_leaving_is_said_together(shown) -> None:
+    test = shown("customers", customer=key(1))
+    # Of three purchases the mean gap is the customer's own.
+    assert "Usually buys every 35 days; silent for 11 days." in said(test)
+    assert "30% of the gaps between purchases are shorter than this silence" in said(test)
+    assert "A purchase in the next 42 days is to be expected" in said(test)
+    # Of customer 5 it is not known who has left, and one gap is no habit.
+    other = shown("customers", customer=key(5))
+    assert "Expected about every 31 days; silent for 40 days." in said(other)
+    assert "in the next 42 days is" not in said(other)
+
+
 def test_a_customer_is_explained_in_portuguese(shown) -> None:
     test = shown("customers", "pt", customer=key(2))
     text = said(test)
@@ -416,7 +428,8 @@ def test_who_is_kept_back_is_not_to_be_contacted(shown, shop_home, monkeypatch) 
 
 CALLED = {
     "days_since_last_purchase": 74,
-    "expected_gap_days": 31.4,
+    "mean_days_between_purchases": 31.4,
+    "expected_gap_days": 193.0,
     "purchase_days": 5,
     "churn_reason_1": "refunds_none",
     "churn_reason_1_values": "{}",
@@ -427,11 +440,17 @@ CALLED = {
     ("changed", "words"),
     [
         ({}, "Usually buys every 31 days, silent for 74 days"),
-        ({"expected_gap_days": 0.2}, "Usually buys every 1 day, silent for 74 days"),
+        ({"mean_days_between_purchases": 0.2}, "Usually buys every 1 day, silent for 74 days"),
         # Not overdue: what the model says.
-        ({"expected_gap_days": 80.0}, "Never had a refund"),
-        ({"expected_gap_days": None}, "Never had a refund"),
-        ({"expected_gap_days": None, "churn_reason_1": None}, "Last bought 74 days ago"),
+        ({"mean_days_between_purchases": 80.0}, "Never had a refund"),
+        ({"mean_days_between_purchases": 80.0, "churn_reason_1": None}, "Last bought 74 days ago"),
+        # One gap is no habit.
+        ({"purchase_days": 2}, "Never had a refund"),
+        (
+            {"purchase_days": 2, "expected_gap_days": 60.2},
+            "Expected about every 60 days, silent for 74 days",
+        ),
+        ({"purchase_days": 2, "expected_gap_days": None}, "Never had a refund"),
         ({"purchase_days": 1}, "Bought once, 74 days ago"),
     ],
 )

@@ -40,6 +40,7 @@ _COLUMNS = (
     "next_best_action",
     "last_purchase_on",
     "days_since_last_purchase",
+    "mean_days_between_purchases",
     "expected_gap_days",
     "purchase_days",
     "churn_reason_1",

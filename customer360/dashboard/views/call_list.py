@@ -13,6 +13,7 @@ from customer360.dashboard.markdown import without_formulas
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries import call_list, segments
 from customer360.dashboard.queries.call_list import Summary, Wanted
+from customer360.dashboard.rhythm import rhythm
 from customer360.language import CODED, Language
 from customer360.models.reasons import reasons_in
 from customer360.serving import contact_log
@@ -25,6 +26,7 @@ LISTS = tuple(campaign.name for campaign in CAMPAIGN_LISTS)
 _MARKED = "marked"
 _KEPT_FOR_WORDS = (
     "days_since_last_purchase",
+    "mean_days_between_purchases",
     "expected_gap_days",
     "purchase_days",
     "churn_reason_1",
@@ -229,10 +231,10 @@ def why(row: dict[Any, Any], t: Language) -> str:
         row: Of `customer360.dashboard.queries.call_list.rows`.
         t: The language.
     """
-    silence, gap = row["days_since_last_purchase"], row["expected_gap_days"]
-    came_back = pd.notna(row["purchase_days"]) and row["purchase_days"] > 1
-    if came_back and pd.notna(gap) and silence > gap:
-        return t("call_list.why.overdue", gap=t.days(max(1, round(gap))), silence=t.days(silence))
+    silence, found = row["days_since_last_purchase"], rhythm(row)
+    if found and silence > found.days:
+        said = "call_list.why.overdue" if found.own else "call_list.why.expected"
+        return t(said, gap=t.days(found.whole_days), silence=t.days(silence))
     if pd.notna(row["purchase_days"]) and row["purchase_days"] == 1:
         return t("call_list.why.once", silence=t.days(silence))
     reasons = reasons_in(row, "churn_")
