@@ -463,12 +463,12 @@ def uplift(
         "back"
     )
     say(
-        f"effect {found.effect:+.1%} (90 % interval {found.effect_low:+.1%} to "
+        f"effect {found.effect:+.1%} (90% interval {found.effect_low:+.1%} to "
         f"{found.effect_high:+.1%}); success rate {found.success_rate:.3f} (setting "
         f"churn_success_rate is {settings.churn_success_rate:g})"
     )
     say(
-        f"Qini coefficient {found.qini:.4f} (90 % interval {found.qini_low:.4f} to "
+        f"Qini coefficient {found.qini:.4f} (90% interval {found.qini_low:.4f} to "
         f"{found.qini_high:.4f}); 0 is no better than chance"
     )
     for count, why in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -20,7 +21,7 @@ from customer360.models.revenue.model import RevenueModel
 from customer360.serving import contact_log
 from customer360.serving.marts import run_dbt
 from customer360.serving.warehouse import open_warehouse
-from customer360.settings import HOME_VARIABLE, Settings, load_settings
+from customer360.settings import HOME_VARIABLE, Settings, load_settings, write_whole
 from customer360_tests.dashboard import shop, tables
 from customer360_tests.dashboard.shop import AS_OF, PUBLISHED_AT, key
 from customer360_tests.models.test_revenue_prediction import model
@@ -104,7 +105,8 @@ def test_overview_shows_the_figures(shown) -> None:
             [
                 "A receita líquida de março de 2024 foi de R\\$ 680: +100% em relação a "
                 "fevereiro de 2024.",
-                "Nenhum cliente frequente silenciou nos últimos 30 dias; 1 continua comprando.",
+                "Nenhum cliente frequente parou de comprar nos últimos 30 dias; 1 continua "
+                "comprando.",
                 "Abril a junho de 2024: espera-se uma receita líquida de R\\$ 1.950.",
                 "comprou nos últimos 91 dias. 5 clientes estão nesse caso.",
                 "Não há previsão anterior para comparar com o realizado.",
@@ -424,6 +426,38 @@ def test_who_is_kept_back_is_not_to_be_contacted(shown, shop_home, monkeypatch) 
     finally:
         with owner.connect() as connection:
             connection.execute("TRUNCATE serving.contacts")
+
+
+@pytest.mark.parametrize(
+    ("measured", "said_of_it"),
+    [
+        (None, "The success rate of this installation (50.0%) is assumed; a campaign with"),
+        (0.496, "(50.0%) was measured by the campaign from 1 Jan 2024 to 2 Jan 2024."),
+        (0.04, "(50.0%) is assumed; the campaign from 1 Jan 2024 to 2 Jan 2024 measured 4.0%"),
+    ],
+)
+def test_whether_the_success_rate_was_measured_is_said(
+    shown, shop_home, measured: float | None, said_of_it: str
+) -> None:
+    file = shop_home.uplift_file
+    figures = ("bought_contacted", "bought_kept_back", "effect_low", "effect_high",
+               "qini", "qini_low", "qini_high")  # fmt: skip
+    found = dict.fromkeys(figures, 0.1) | {
+        "success_rate": measured,
+        "first": "2024-01-01",
+        "last": "2024-01-02",
+        "window_days": 91,
+        "curve": {"share": [0.0, 1.0], "gained": [0.0, 0.1], "random": [0.0, 0.1]},
+    }
+    try:
+        if measured is not None:
+            write_whole(file, json.dumps(found))
+        for name in ("call_list", "retention"):
+            text = said(shown(name))
+            assert said_of_it in text
+            assert ("is assumed" in text) is (measured != 0.496)
+    finally:
+        file.unlink(missing_ok=True)
 
 
 CALLED = {

@@ -125,7 +125,7 @@ def _numbers(page: Page, wanted: Wanted, summary: Summary) -> None:
     third.metric(
         t("column.expected_profit"),
         t.short_money(summary.expected_profit),
-        help=t("call_list.expected_profit_help", **_terms(page)),
+        help=f"{t('call_list.expected_profit_help', **_terms(page))} {page.success_rate_is()}",
         border=True,
     )
     left = [
@@ -201,7 +201,15 @@ def _table(
             page.open_customer(selected[0])
     if not allowed and len(profiles):
         st.caption(t("customer.masked"))
-    page.about_actions(t("call_list.explained", **_terms(page)))
+    page.about_actions(
+        " ".join(
+            [
+                t("call_list.explained", **_terms(page)),
+                page.success_rate_is(),
+                t("call_list.no_proof"),
+            ]
+        )
+    )
 
 
 def _who(page: Page, wanted: Wanted, keys: tuple[str, ...]) -> str:

@@ -69,7 +69,8 @@ def _list(page: Page) -> None:
         on_open=page.open_customer,
     )
     page.customer_chooser(rows, "customers")
-    page.about_actions(t("customers.explained"))
+    limits = {risk: t.percent(RISK_FROM[risk], 0) for risk in ("high", "medium")}
+    page.about_actions(t("customers.explained", **limits))
 
 
 def _filters(page: Page) -> customers.Filters:
