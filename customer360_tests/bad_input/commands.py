@@ -252,6 +252,18 @@ SOURCES = Group(
             wrong="no deployment there",
         ),
         typed(
+            "dashboard_nothing",
+            "dashboard --home shop",
+            "shop is no deployment: run `customer360 run` to make one, or name another by --home",
+            wrong="no deployment there",
+        ),
+        typed(
+            "warehouse_nothing",
+            "warehouse up --home shop",
+            "shop is no deployment: run `customer360 run` to make one, or name another by --home",
+            wrong="no deployment there",
+        ),
+        typed(
             "server_of_a_server",
             "spark-server --master sc://other:15002",
             "--master sc://other:15002: a server computes on local[N], spark://… or k8s://…",
