@@ -177,7 +177,7 @@ def test_ticks_do_not_pass_to_the_customers_that_move_up(
         go(opened, address, "call_list", lang="en")
         table = opened.locator('[data-testid="stDataFrame"]')
         # The boxes are drawn on a canvas: the first is below the heading's.
-        table.click(position={"x": 12, "y": HEADING + ROW // 2})
+        table.click(position={"x": 16, "y": HEADING + ROW / 2})
         opened.get_by_role("button", name="Mark 1 as contacted").click()
         opened.get_by_role("button", name="Mark them", exact=True).click()
         opened.get_by_text("Marked: contact these").wait_for()

@@ -149,15 +149,17 @@ def _table(
     if len(profiles):
         shown = contact_columns.with_shown(shown, profiles, allowed=allowed)
     st.caption(t("call_list.select_hint"))
-    chosen: Any = st.dataframe(
-        tables.written(shown, t, _WORDS),
-        hide_index=True,
-        width="stretch",
-        column_config=tables.headings(shown, t),
-        key=f"table-calls-{_who(page, wanted, keys)}",
-        on_select="rerun",
-        selection_mode="multi-row",
-    )
+    with tables.tall("calls", len(shown)):
+        chosen: Any = st.dataframe(
+            tables.written(shown, t, _WORDS),
+            hide_index=True,
+            width="stretch",
+            height="stretch",
+            column_config=tables.headings(shown, t),
+            key=f"table-calls-{_who(page, wanted, keys)}",
+            on_select="rerun",
+            selection_mode="multi-row",
+        )
     selected = [keys[place] for place in chosen.selection.rows if place < len(keys)]
 
     of_these = rows[rows["customer_key"].isin(selected)]
