@@ -344,7 +344,8 @@ def shown_by(table: pd.DataFrame) -> tuple[int, int]:
 
 def _came_back(rows: pd.DataFrame) -> tuple[float, float]:
     """Customers, and those of them who came back."""
-    return float(rows["customers"].sum()), float(rows["customers"] @ rows["returned"])
+    people, returned = (rows[name].to_numpy(dtype=float) for name in ("customers", "returned"))
+    return float(people.sum()), float(people @ returned)
 
 
 def as_metrics(table: pd.DataFrame) -> dict[str, float]:
