@@ -29,7 +29,8 @@ _LOOKED_BACK_ON = {
     "gold": (*_LOADED_AGAIN, "revenue_horizon_days", "churn_horizon_days"),
     # Models are taught and tested on profiles of days so far back.
     "silver": (*_LOADED_AGAIN, "lifetime_value_holdout_days", "revenue_horizon_days"),
-    CONTACTS_KEPT: ("contact_pause_days",),
+    # What a contact did is measured when its window is over.
+    CONTACTS_KEPT: ("contact_pause_days", "revenue_horizon_days"),
 }
 """By layer, the settings that look back on its rows."""
 

@@ -365,7 +365,8 @@ class Settings(BaseSettings):
         ge=0,
         lt=1,
         description="Share of those who are marked as contacted that is kept back at random, to "
-        "learn what contacting does.",
+        "learn what contacting does: off the call list for the pause, or for revenue_horizon_days "
+        "where that is longer.",
     )
     default_country: str | None = Field(
         None,
@@ -471,6 +472,11 @@ class Settings(BaseSettings):
     def revenue_pickle(self) -> Path:
         """The revenue champion as a plain pickle."""
         return self.home / "models" / "revenue.pkl"
+
+    @property
+    def contact_control_days(self) -> int:
+        """For so long who was kept back is off the call list: till it is known what they bought."""
+        return max(self.contact_pause_days, self.revenue_horizon_days)
 
     @property
     def uplift_file(self) -> Path:

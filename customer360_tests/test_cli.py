@@ -283,6 +283,25 @@ def test_export_says_who_would_be_on_a_list(run, demo: Home) -> None:
     assert [each["list"] for each in lists] == [each.name for each in CAMPAIGN_LISTS]
 
 
+@pytest.mark.parametrize("words", [("dashboard",), ("warehouse", "up"), ("warehouse", "status")])
+def test_a_home_that_is_not_there_is_not_made(run, tmp_path: Path, words: tuple[str, ...]) -> None:
+    assert "shop is no deployment" in one_line(run(*words, "--home", tmp_path / "shop"))
+    assert not (tmp_path / "shop").exists()
+
+
+def test_a_named_server_needs_no_home(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nowhere = "postgresql://reader@127.0.0.1:1/shop"
+    monkeypatch.setenv("CUSTOMER360_WAREHOUSE_READER_URL", nowhere)
+    line = one_line(run("warehouse", "status", "--format", "json", "--home", tmp_path / "shop"))
+    assert "no deployment" not in line
+
+
+def test_what_was_published_is_told_to_programs(run, tmp_path: Path) -> None:
+    words = ("warehouse", "status", "--home", tmp_path, "--format")
+    assert json.loads(run(*words, "json").out) == []
+    assert run(*words, "csv").out == "table,rows,published_at\n"
+
+
 def test_dev_refuses_a_port_in_use(run, tmp_path: Path, monkeypatch) -> None:
     def started(*arguments: object, **keywords: object) -> None:
         raise AssertionError("Dagster was started")

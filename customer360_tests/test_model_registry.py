@@ -73,7 +73,7 @@ def test_another_model_is_trained_judged_scored_explained_and_watched_by_its_dec
     assert training.model.share == pytest.approx(2 / 3)
     assert (logged.model_name, logged.version) == ("customer360_one_time_buyers", "1")
     assert in_english([logged.verdict.reason]) == (
-        "first model: Brier score 0.2222 beats the naive rules"
+        "first model: Brier score 0.2222, which no naive rule beats beyond the interval"
     )
     assert "# one-time-buyers v1" in logged.card
     assert "of the 3 has bought on one day only" in logged.card

@@ -131,6 +131,19 @@ def settings_of_deployment(home: Path | None) -> Settings:
     return settings
 
 
+def settings_of_warehouse(home: Path | None) -> Settings:
+    """Settings for who only needs the warehouse: of a deployment that is there, or of a server.
+
+    Where warehouse_url or warehouse_reader_url names one, a machine may have no home at all.
+
+    Raises:
+        SettingsError: There is no deployment, and no server is named.
+    """
+    settings = load_settings(home)
+    named = settings.warehouse_url or settings.warehouse_reader_url
+    return settings if named else settings_of_deployment(home)
+
+
 def open_lakehouse(settings: Settings) -> Lakehouse:
     """The deployment's tables, with a Spark session."""
     from customer360.lakehouse.session import spark_session

@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 
-from customer360.cli.common import LOCAL, Home, Verbose, err, say
+from customer360.cli.common import LOCAL, Home, Verbose, err, say, settings_of_warehouse
 from customer360.cli.processes import serve
 from customer360.errors import EnvironmentError360
-from customer360.settings import HOME_VARIABLE, load_settings
+from customer360.settings import HOME_VARIABLE
 
 PANEL = "Runs"
 commands = typer.Typer()
@@ -58,7 +58,7 @@ def dashboard(
     """Show the published customers, segments, forecasts and models, until Ctrl-C."""
     from customer360.doctor import check_port
 
-    settings = load_settings(home)
+    settings = settings_of_warehouse(home)
     check = check_port(port, host, "customer360 dashboard")
     if check.status != "ok":
         raise EnvironmentError360(f"port {port}: {check.found}; {check.remedy}")

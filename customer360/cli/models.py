@@ -443,13 +443,15 @@ def uplift(
     from customer360.pipeline.uplift import marked_contacts, measure, read_campaign
 
     deployment = Deployment.of(settings)
+    days, contacted_later = window or settings.revenue_horizon_days, 0
     if campaign is None:
-        name, contacts = "call list", marked_contacts(settings, deployment.zone)
+        name = "call list"
+        contacts, contacted_later = marked_contacts(settings, deployment.zone, days)
     else:
         sources = [source.name for source in deployment.sources]
         name, contacts = campaign.name, read_campaign(campaign, sources, settings.secret)
     # Spark starts when all that was typed is known to be right.
-    done = measure(_workspace(settings), name, contacts, window or settings.revenue_horizon_days)
+    done = measure(_workspace(settings), name, contacts, days, contacted_later)
     if as_json:
         print_json(done.stated())
         return
@@ -461,17 +463,18 @@ def uplift(
         "back"
     )
     say(
-        f"effect {found.effect:+.1%} (90 % interval {found.effect_low:+.1%} to "
+        f"effect {found.effect:+.1%} (90% interval {found.effect_low:+.1%} to "
         f"{found.effect_high:+.1%}); success rate {found.success_rate:.3f} (setting "
         f"churn_success_rate is {settings.churn_success_rate:g})"
     )
     say(
-        f"Qini coefficient {found.qini:.4f} (90 % interval {found.qini_low:.4f} to "
+        f"Qini coefficient {found.qini:.4f} (90% interval {found.qini_low:.4f} to "
         f"{found.qini_high:.4f}); 0 is no better than chance"
     )
     for count, why in (
         (done.waiting, "whose window is not over"),
         (done.unknown, "who had not bought before"),
+        (done.contacted_later, "who were kept back, and contacted before the window was over"),
     ):
         if count:
             say(f"left out: {count:,} customers {why}")

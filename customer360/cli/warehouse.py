@@ -9,8 +9,15 @@ from typing import Annotated
 
 import typer
 
-from customer360.cli.common import Home, Verbose, print_table, say
-from customer360.settings import load_settings
+from customer360.cli.common import (
+    Format,
+    Home,
+    Verbose,
+    print_records,
+    print_table,
+    say,
+    settings_of_warehouse,
+)
 
 PANEL = "Warehouse"
 commands = typer.Typer()
@@ -23,7 +30,7 @@ def up(home: Home = None, verbose: Verbose = False) -> None:
     """Start the deployment's own PostgreSQL and let it run until `down`."""
     from customer360.serving.warehouse import stay_up
 
-    settings = load_settings(home)
+    settings = settings_of_warehouse(home)
     warehouse = stay_up(settings)
     say(f"the warehouse is up: {warehouse.reader.shown}")
     if not warehouse.embedded:
@@ -35,17 +42,32 @@ def down(home: Home = None, verbose: Verbose = False) -> None:
     """Stop the deployment's own PostgreSQL; the data stays."""
     from customer360.serving.warehouse import take_down
 
-    stopped = take_down(load_settings(home))
+    stopped = take_down(settings_of_warehouse(home))
     say("the warehouse is down" if stopped else "no warehouse of this deployment's own is up")
 
 
 @_warehouse.command()
-def status(home: Home = None, verbose: Verbose = False) -> None:
+def status(
+    format: Annotated[Format, typer.Option("--format", help="table, json or csv.")] = Format.TABLE,
+    home: Home = None,
+    verbose: Verbose = False,
+) -> None:
     """Where the warehouse is, whether it answers, and what was published when."""
     from customer360.serving.publishing import publications
     from customer360.serving.warehouse import is_running, reader_login
 
-    settings = load_settings(home)
+    settings = settings_of_warehouse(home)
+    if format is not Format.TABLE:
+        login = reader_login(settings)
+        print_records(
+            [
+                {"table": each.table, "rows": each.rows, "published_at": each.published_at}
+                for each in (publications(login) if login else ())
+            ],
+            format,
+            ["table", "rows", "published_at"],
+        )
+        return
     if settings.warehouse_url is None:
         exists = (settings.warehouse_dir / "PG_VERSION").exists()
         state = "up" if is_running(settings) else "down" if exists else "not made yet"
@@ -78,7 +100,7 @@ def docs(home: Home = None, verbose: Verbose = False) -> None:
     from customer360.serving.marts import write_docs
     from customer360.serving.warehouse import open_warehouse
 
-    settings = load_settings(home)
+    settings = settings_of_warehouse(home)
     say(f"open {write_docs(settings, open_warehouse(settings).owner)}")
 
 
@@ -101,7 +123,7 @@ def psql(
         reader_login,
     )
 
-    settings = load_settings(home)
+    settings = settings_of_warehouse(home)
     login = open_warehouse(settings).owner if owner else reader_login(settings)
     if login is None:
         raise WarehouseError("there is no warehouse yet: `customer360 run` makes and fills it")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -19,6 +20,9 @@ from customer360.language import Language
 from customer360.models.campaign import Campaign
 from customer360.settings import Settings
 from customer360.short_keys import short_key
+
+SAME_RATE = 0.005
+"""How far a success rate that was set after a campaign may be from what that measured: rounding."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,32 @@ class Page:
             self.fact("churn_contact_cost", self.settings.churn_contact_cost),
             self.fact("churn_success_rate", self.settings.churn_success_rate),
             self.fact("churn_margin", self.settings.churn_margin),
+        )
+
+    def measured_campaign(self) -> dict[str, Any] | None:
+        """What the last campaign that was measured did: `pipeline.uplift.MeasuredCampaign.stated`.
+
+        None where none was.
+        """
+        file = self.settings.uplift_file
+        if not file.exists():
+            return None
+        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return found
+
+    def success_rate_is(self) -> str:
+        """Whether the success rate of `economics` is assumed, or what a campaign has shown."""
+        t, rate, found = self.t, self.economics().success_rate, self.measured_campaign()
+        if found is None:
+            return t("common.success_rate.assumed", rate=t.percent(rate))
+        measured = float(found["success_rate"])
+        said = "measured" if abs(rate - measured) <= SAME_RATE else "differs"
+        return t(
+            f"common.success_rate.{said}",
+            rate=t.percent(rate),
+            measured=t.percent(measured),
+            first=t.day(date.fromisoformat(found["first"])),
+            last=t.day(date.fromisoformat(found["last"])),
         )
 
     def heading(self, name: str) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 from babel.numbers import get_decimal_symbol
 from pandas.io.formats.style import Styler
+from streamlit.delta_generator import DeltaGenerator
 
 from customer360.language import MISSING, Language
 from customer360.short_keys import short_key
@@ -108,7 +109,7 @@ def show(
         # Once a click: the row is still chosen when somebody comes back.
         st.session_state[f"row-{name}"] = st.session_state[f"table-{name}"].selection.rows
 
-    with st.container(key=f"tall-{name}", height=HEADING + ROW * max(1, len(rows)), border=False):
+    with tall(name, len(rows)):
         if on_open is None:
             st.dataframe(**shown)
         else:
@@ -125,6 +126,16 @@ def show(
                 file=f"{name}-all",
                 key=f"download-all-{name}",
             )
+
+
+def tall(name: str, rows: int) -> DeltaGenerator:
+    """Where a table of so many ``rows`` stands, no taller than the screen: its height is stretch.
+
+    Args:
+        name: Of the widgets: once a page.
+        rows: So many.
+    """
+    return st.container(key=f"tall-{name}", height=HEADING + ROW * max(1, rows), border=False)
 
 
 def download(rows: pd.DataFrame, name: str, t: Language) -> None:

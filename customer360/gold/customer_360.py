@@ -13,7 +13,7 @@ from customer360.gold import rfm_segments as rfm
 from customer360.gold.high_value import HIGH_VALUE_FROM
 from customer360.gold.profiles import with_profile
 from customer360.gold.snapshots import Inputs
-from customer360.gold.terms import NO_CONTACT, RISK_FROM
+from customer360.gold.terms import NO_CONTACT, NO_EFFORT, RISK_FROM
 from customer360.table_names import (
     CHURN_SCORES,
     CUSTOMER_360,
@@ -32,18 +32,20 @@ class Rule(NamedTuple):
     high_risk: bool | None
     high_value: bool | None
     action: str
+    active: bool | None = None
 
 
 ACTION_RULES = (
     # Who is about to leave comes first, with effort by what there is to lose; then what suits the
     # segment. Can't Lose Them and At Risk have been silent for so long that a risk adds nothing;
-    # Lost customers cost more than they bring; who bought for the first time just now is won by a
-    # second purchase, however few come back.
+    # Lost customers cost more than they bring, but for those whom the list win_back has. Who bought
+    # for the first time just now is won by a second purchase, however few come back.
     Rule(rfm.CANT_LOSE, None, None, "call_in_person"),
     Rule(rfm.AT_RISK, None, True, "win_back_with_offer"),
     Rule(rfm.AT_RISK, None, False, "win_back_by_email"),
     Rule(rfm.HIBERNATING, None, None, "remind_in_season"),
-    Rule(rfm.LOST, None, None, "spend_nothing"),
+    Rule(rfm.LOST, None, True, "win_back_by_email", active=False),
+    Rule(rfm.LOST, None, None, NO_EFFORT),
     Rule(rfm.NEW, None, None, "guide_to_second_purchase"),
     Rule(rfm.PROMISING, None, None, "discount_second_purchase"),
     Rule(None, True, True, "retain_with_offer"),
@@ -58,8 +60,9 @@ ACTION_RULES = (
 """The next best action: the first rule that fits.
 
 High risk is churn_risk "high" (none counts as not high: only active customers have one); high
-value is a monetary score of 4 or 5. Whoever refused marketing is not contacted, whatever the
-rules say; where consent is not known (null), asking for it is left to the campaign.
+value is a monetary score of 4 or 5; active is who has a churn_risk. Whoever refused marketing is
+not contacted, whatever the rules say; where consent is not known (null), asking for it is left to
+the campaign.
 """
 
 
@@ -160,5 +163,7 @@ def next_best_action() -> Column:
             fits &= high_risk == rule.high_risk
         if rule.high_value is not None:
             fits &= high_value == rule.high_value
+        if rule.active is not None:
+            fits &= F.col("churn_risk").isNotNull() == F.lit(rule.active)
         action = action.when(fits, F.lit(rule.action))
     return action

@@ -8,6 +8,9 @@ IS_PURCHASE = "orders > 0 AND (net_revenue > 0 OR refunded = 0)"
 NO_CONTACT = "do_not_contact"
 """The next best action for whoever refused marketing."""
 
+NO_EFFORT = "spend_nothing"
+"""The next best action for whoever costs more than they bring; on no campaign list."""
+
 WINDOWS = (30, 90, 180, 365)
 """Lengths in days of the trailing windows: the last n days up to and including the as-of date."""
 

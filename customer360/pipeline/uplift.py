@@ -70,6 +70,8 @@ class MeasuredCampaign:
         window_days: Days within which a purchase counts, the day of the contact among them.
         waiting: Customers whose window is not over; they are not in the figures.
         unknown: Customers who had not bought before; they are not in the figures.
+        contacted_later: Customers who were kept back, and contacted before their window was over;
+            they are not in the figures.
     """
 
     uplift: Uplift
@@ -79,6 +81,7 @@ class MeasuredCampaign:
     window_days: int
     waiting: int
     unknown: int
+    contacted_later: int = 0
 
     def stated(self) -> dict[str, object]:
         """As JSON holds it."""
@@ -89,6 +92,7 @@ class MeasuredCampaign:
             "window_days": self.window_days,
             "waiting": self.waiting,
             "unknown": self.unknown,
+            "contacted_later": self.contacted_later,
         }
         return facts | self.uplift.figures() | {"curve": self.uplift.curve.to_dict("list")}
 
@@ -132,31 +136,71 @@ def read_campaign(path: Path, sources: Sequence[str], secret: Callable[[], bytes
     return list(found.values())
 
 
-def marked_contacts(settings: Settings, zone: str) -> list[Contact]:
+def marked_contacts(settings: Settings, zone: str, window_days: int) -> tuple[list[Contact], int]:
     """Who was marked on the call list, by the first time that they were.
 
     Args:
         settings: The deployment's.
         zone: Of the business.
+        window_days: Days within which a purchase counts.
+
+    Returns:
+        Them, and how many are not among them: see `first_contacts`.
 
     Raises:
-        CampaignError: Nobody was, or nobody was kept back.
+        CampaignError: Nobody was, nobody was kept back, or not for so long.
     """
+    kept_back_days = settings.contact_control_days
+    if window_days > kept_back_days:
+        raise CampaignError(
+            f"who is kept back on the call list may be contacted after {kept_back_days} days: "
+            f"choose {kept_back_days} or fewer by --window"
+        )
     rows = all_contacts(open_warehouse(settings).owner) if is_made(settings) else []
-    first: dict[str, Contact] = {}
-    for key, _, at, _, in_control in sorted(rows, key=lambda row: row[2]):
-        on = at.astimezone(ZoneInfo(zone)).date()
-        first.setdefault(key, Contact(key, not in_control, on))
-    if not any(not each.contacted for each in first.values()):
+    contacts, contacted_later = first_contacts(
+        [
+            Contact(key, not in_control, at.astimezone(ZoneInfo(zone)).date())
+            for key, _, at, _, in_control in sorted(rows, key=lambda row: row[2])
+        ],
+        window_days,
+    )
+    if not any(not each.contacted for each in contacts):
         raise CampaignError(
             "nobody was kept back on the call list so far: mark contacts there, or give a past "
             "campaign by --campaign"
         )
-    return list(first.values())
+    return contacts, contacted_later
+
+
+def first_contacts(marks: Sequence[Contact], window_days: int) -> tuple[list[Contact], int]:
+    """The first mark of each customer, but for those who were kept back and not left alone.
+
+    Who was contacted and is contacted again stays: those who bought in between are on no list any
+    more, so the others' leaving would make contacts look better than they are.
+
+    Args:
+        marks: In the order of time.
+        window_days: Days within which a purchase counts, the day of the mark among them.
+
+    Returns:
+        The marks, and of how many customers there is none, as they were contacted in the window.
+    """
+    first: dict[str, Contact] = {}
+    contacted_later = set()
+    for each in marks:
+        of = first.setdefault(each.customer_key, each)
+        if each.contacted and not of.contacted and (each.on - of.on).days < window_days:
+            contacted_later.add(each.customer_key)
+    left = [each for key, each in first.items() if key not in contacted_later]
+    return left, len(contacted_later)
 
 
 def measure(
-    work: Workspace, campaign: str, contacts: Sequence[Contact], window_days: int
+    work: Workspace,
+    campaign: str,
+    contacts: Sequence[Contact],
+    window_days: int,
+    contacted_later: int = 0,
 ) -> MeasuredCampaign:
     """What a campaign did; kept where pages look for it.
 
@@ -165,6 +209,7 @@ def measure(
         campaign: What it is called.
         contacts: Its customers.
         window_days: Days within which a purchase counts.
+        contacted_later: Of `first_contacts`, to tell.
 
     Raises:
         CampaignError: The window of none of its days is over.
@@ -191,6 +236,7 @@ def measure(
         window_days,
         waiting=len(contacts) - len(over),
         unknown=len(over) - len(rows),
+        contacted_later=contacted_later,
     )
     write_whole(work.deployment.settings.uplift_file, json.dumps(done.stated(), indent=2) + "\n")
     return done

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from customer360.contracts import Contract
 from customer360.errors import Customer360Error
 from customer360.gold.high_value import HIGH_VALUE_FROM
+from customer360.gold.terms import NO_EFFORT
 from customer360.table_names import CUSTOMER_360
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ Few enough for personal care.
 SECOND_PURCHASE_DAYS = 90
 """Days after an only purchase within which the second one is asked for.
 
-A quarter: in the data sets of docs/models.md the median gap between purchases is 28 to 69 days, so
-who has not returned by then is a matter of winning back.
+A quarter: in the data sets of docs/models.md the median gap between purchases is shorter, so who
+has not returned by then is a matter of winning back.
 """
 
 FIGURES = (
@@ -78,6 +79,7 @@ class CampaignList:
             ``expected_profit``.
         priority: SQL of what the list is ordered by, greatest first.
         priority_means: The same in words.
+        instead: Next best action of members on whom gold would spend nothing: see `action_on`.
         top_share: Share of all customers of the day, those of the greatest priority, that the
             list is cut to; None keeps all for whom the condition is true.
     """
@@ -87,6 +89,7 @@ class CampaignList:
     condition: str
     priority: str
     priority_means: str
+    instead: str
     top_share: float | None = None
 
 
@@ -101,6 +104,7 @@ CAMPAIGN_LISTS = (
         "expected_profit > 0",
         "expected_profit",
         "expected profit: value at stake times success rate times margin, less the contact's cost",
+        "retain_with_reminder",
     ),
     CampaignList(
         "whales",
@@ -109,6 +113,7 @@ CAMPAIGN_LISTS = (
         "discounted_value_12m > 0",
         "discounted_value_12m",
         "discounted value of the next 12 months",
+        "retain_with_reminder",
         top_share=WHALE_SHARE,
     ),
     CampaignList(
@@ -119,6 +124,7 @@ CAMPAIGN_LISTS = (
         f"churn_probability IS NULL AND r_score <= {LONG_SILENT_TO} AND {_OF_HIGH_VALUE}",
         "net_revenue",
         "net revenue of all time",
+        "win_back_by_email",
     ),
     CampaignList(
         "second_purchase",
@@ -128,6 +134,7 @@ CAMPAIGN_LISTS = (
         "AND net_revenue > 0",
         "expected_revenue_365d",
         "net revenue expected in the next 365 days",
+        "guide_to_second_purchase",
     ),
 )
 """All lists."""
@@ -157,6 +164,18 @@ def expected_profit(economics: Campaign) -> str:
     return (
         f"CAST(value_at_stake AS DOUBLE PRECISION) * CAST({kept} AS DOUBLE PRECISION) "
         f"- CAST({economics.contact_cost!r} AS DOUBLE PRECISION)"
+    )
+
+
+def action_on(campaign: CampaignList) -> str:
+    """SQL of what to do with a member of the list.
+
+    Gold judges segments; who is on a list is worth a contact by the list's own measure, so no list
+    says that nothing be spent on its members.
+    """
+    return (
+        f"CASE WHEN next_best_action = '{NO_EFFORT}' THEN '{campaign.instead}' "
+        "ELSE next_best_action END"
     )
 
 

@@ -2,7 +2,9 @@
 
 Of those who are marked a random share is kept back: nobody contacts them, so that what they do is
 what the others would have done anyway. Compared with them, a campaign's success is measured and not
-assumed (`customer360.models.uplift`).
+assumed (`customer360.models.uplift`). Who they are is drawn by a hash of the customer's key, anew
+every quarter of a year, so that whoever makes a file before marking leaves the same people out, on
+every list.
 
 The table is `customer360.serving.warehouse.CONTACTS`: ``customer_key``, ``list``,
 ``contacted_at``, ``as_of`` (of the list) and ``in_control`` (true: kept back). It is made from
@@ -12,7 +14,6 @@ nothing else, so whoever makes the warehouse anew sets its rows aside first.
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -36,6 +37,38 @@ DESCRIPTION = (
 """What the table is, for who asks what is held about them."""
 
 
+MARKED_LATELY = (
+    "contacted_at > now() - make_interval(days => CASE WHEN in_control THEN %(control_days)s "
+    "ELSE %(pause_days)s END)"
+)
+"""SQL that is true for rows of the table that keep their customer off the call list.
+
+Its placeholders are the days for which who was kept back, and who was contacted, stays off it.
+"""
+
+DRAWN = (
+    "(get_byte(sha256(convert_to(customer_key || %(drawn_in)s::text, 'UTF8')), 0) * 65536 "
+    "+ get_byte(sha256(convert_to(customer_key || %(drawn_in)s::text, 'UTF8')), 1) * 256 "
+    "+ get_byte(sha256(convert_to(customer_key || %(drawn_in)s::text, 'UTF8')), 2)) "
+    "< %(control_share)s * 16777216"
+)
+"""SQL that is true for rows of any table whose ``customer_key`` marking keeps back: see `draw`.
+
+A key is a keyed hash itself, so nobody can tell from outside who is drawn.
+"""
+
+
+def draw(as_of: date, share: float) -> dict[str, Any]:
+    """Values of the placeholders of `DRAWN`.
+
+    Args:
+        as_of: Day of the list; others are drawn in every quarter of a year.
+        share: Of all customers that is drawn, 0 to 1; of few, on average.
+    """
+    quarter = f"{as_of.year}Q{(as_of.month + 2) // 3}"
+    return {"drawn_in": quarter, "control_share": float(share)}
+
+
 @dataclass(frozen=True)
 class Marked:
     """What marking did.
@@ -43,29 +76,12 @@ class Marked:
     Attributes:
         contacted: Keys of those to contact.
         control: Keys of those who are kept back: not to be contacted.
-        already: How many were left as they are, marked within the pause by somebody else.
+        already: How many were left as they are, marked lately by somebody else.
     """
 
     contacted: tuple[str, ...]
     control: tuple[str, ...]
     already: int = 0
-
-
-def drawn(keys: Sequence[str], share: float, chance: random.Random) -> Marked:
-    """Part ``keys`` at random into those to contact and those to keep back.
-
-    Args:
-        keys: Customer keys, each once.
-        share: Of them that is kept back, 0 to 1; of few customers, on average.
-        chance: Decides.
-    """
-    kept_back = set(
-        chance.sample(list(keys), min(int(len(keys) * share + chance.random()), len(keys)))
-    )
-    return Marked(
-        tuple(key for key in keys if key not in kept_back),
-        tuple(key for key in keys if key in kept_back),
-    )
 
 
 def mark(
@@ -76,7 +92,7 @@ def mark(
     *,
     control_share: float,
     pause_days: int,
-    chance: random.Random | None = None,
+    control_days: int,
 ) -> Marked:
     """Note that customers are contacted now, but for a random share that is kept back.
 
@@ -86,8 +102,8 @@ def mark(
         as_of: Day of the list.
         keys: Customer keys, each once.
         control_share: Share that is kept back.
-        pause_days: Who was marked in the last so many days is not marked again.
-        chance: Decides who is kept back; the system's randomness when not given.
+        pause_days: Who was contacted in the last so many days is not marked again.
+        control_days: Nor is who was kept back in the last so many days.
 
     Raises:
         WarehouseError: The table is not there, the role may not add to it, no server answers, or
@@ -103,20 +119,27 @@ def mark(
                     "keys just now; mark them again when that has ended"
                 )
             known = connection.execute(
-                f"SELECT DISTINCT customer_key FROM {CONTACTS} WHERE customer_key = ANY(%s) "
-                "AND contacted_at > now() - make_interval(days => %s)",
-                [list(keys), pause_days],
+                f"SELECT DISTINCT customer_key FROM {CONTACTS} "
+                f"WHERE customer_key = ANY(%(keys)s) AND {MARKED_LATELY}",
+                {"keys": list(keys), "pause_days": pause_days, "control_days": control_days},
             ).fetchall()
             before = {key for (key,) in known}
             fresh = [key for key in keys if key not in before]
-            parted = drawn(fresh, control_share, chance or random.SystemRandom())
+            drawn = connection.execute(
+                "SELECT customer_key FROM unnest(%(keys)s::text[]) AS fresh (customer_key) "
+                f"WHERE {DRAWN}",
+                {"keys": fresh, **draw(as_of, control_share)},
+            ).fetchall()
+            kept_back = {key for (key,) in drawn}
+            contacted = tuple(key for key in fresh if key not in kept_back)
+            control = tuple(key for key in fresh if key in kept_back)
             with connection.cursor() as cursor:
                 cursor.executemany(
                     f"INSERT INTO {CONTACTS} (customer_key, list, as_of, in_control) "
                     "VALUES (%s, %s, %s, %s)",
                     [
                         (key, campaign, as_of, in_control)
-                        for in_control, some in ((False, parted.contacted), (True, parted.control))
+                        for in_control, some in ((False, contacted), (True, control))
                         for key in some
                     ],
                 )
@@ -125,7 +148,7 @@ def mark(
             f"contacts are not marked: {first_line(error)}; `customer360 warehouse up` makes the "
             f"table {CONTACTS} and lets the dashboard's role add to it"
         ) from None
-    return Marked(parted.contacted, parted.control, len(before))
+    return Marked(contacted, control, len(before))
 
 
 def hold(owner: Login) -> None:

@@ -252,6 +252,18 @@ SOURCES = Group(
             wrong="no deployment there",
         ),
         typed(
+            "dashboard_nothing",
+            "dashboard --home shop",
+            "shop is no deployment: run `customer360 run` to make one, or name another by --home",
+            wrong="no deployment there",
+        ),
+        typed(
+            "warehouse_nothing",
+            "warehouse up --home shop",
+            "shop is no deployment: run `customer360 run` to make one, or name another by --home",
+            wrong="no deployment there",
+        ),
+        typed(
             "server_of_a_server",
             "spark-server --master sc://other:15002",
             "--master sc://other:15002: a server computes on local[N], spark://… or k8s://…",
@@ -317,6 +329,14 @@ NOTHING_YET = Group(
             "nobody was kept back on the call list so far: mark contacts there, or give a past "
             "campaign by --campaign",
             wrong="nobody was marked as contacted",
+            make=_home_there,
+        ),
+        typed(
+            "uplift_window",
+            "uplift --window 120",
+            "who is kept back on the call list may be contacted after 91 days: choose 91 or fewer "
+            "by --window",
+            wrong="longer than the call list keeps back",
             make=_home_there,
         ),
         typed(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from customer360.dashboard.tables import HEADING, ROW
 from customer360.serving.warehouse import Login, open_warehouse, reader_login
 from customer360.settings import Settings
 from customer360_tests.browser.dashboard import (
@@ -163,6 +164,29 @@ def test_who_is_marked_leaves_the_list(
         settle(opened)
         nothing_failed(opened)
         assert opened.locator('[data-testid="stDataFrame"]').count() == 0
+    finally:
+        with open_warehouse(settings).owner.connect() as owner:
+            owner.execute("TRUNCATE serving.contacts")
+
+
+def test_ticks_do_not_pass_to_the_customers_that_move_up(
+    address: str, opened: Page, settings: Settings
+) -> None:
+    """One of two is ticked and marked: the other takes its place, without its tick."""
+    try:
+        go(opened, address, "call_list", lang="en")
+        table = opened.locator('[data-testid="stDataFrame"]')
+        # The boxes are drawn on a canvas: the first is below the heading's.
+        table.click(position={"x": 16, "y": HEADING + ROW / 2})
+        opened.get_by_role("button", name="Mark 1 as contacted").click()
+        opened.get_by_role("button", name="Mark them", exact=True).click()
+        opened.get_by_text("Marked: contact these").wait_for()
+        settle(opened)
+        assert table.count() == 1
+        # One is left, and all are meant again; with a tick it could be opened.
+        opened.get_by_role("button", name="Mark 1 as contacted").wait_for()
+        assert opened.get_by_role("button", name="Open this customer").count() == 0
+        nothing_failed(opened)
     finally:
         with open_warehouse(settings).owner.connect() as owner:
             owner.execute("TRUNCATE serving.contacts")

@@ -218,10 +218,16 @@ def test_tables_write_numbers_by_the_language(
     assert key(4) not in drawn
 
 
-def test_a_table_is_no_taller_than_the_screen(address: str, opened: Page) -> None:
+@pytest.mark.parametrize(
+    ("name", "table"),
+    [("customers", "customers"), ("call_list", "calls"), ("models", "figures")],
+)
+def test_a_table_is_no_taller_than_the_screen(
+    address: str, opened: Page, name: str, table: str
+) -> None:
     opened.set_viewport_size({"width": 1280, "height": 420})
-    go(opened, address, "customers", lang="en")
-    box = opened.locator(".st-key-tall-customers").bounding_box()
+    go(opened, address, name, lang="en")
+    box = opened.locator(f".st-key-tall-{table}").bounding_box()
     assert box is not None
     assert box["height"] < 420
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,20 +84,29 @@ def _largest(settings: Settings) -> str:
 
 
 def _calls(opened: Page, address: str, settings: Settings) -> None:
-    """The file of the call list has the customers whom it pays to contact, best first."""
+    """The file of the call list has whom it pays to contact, best first, without the control."""
     order = f"round(({PROFIT})::numeric, 2) DESC, customer_key"
     query = f"SELECT customer_key {LISTED} ORDER BY {order}"
     calls = _keys(settings, query.format(**terms_of(settings)))
-    assert calls
+    (newest,) = _keys(settings, "SELECT max(as_of)::text FROM marts.customer_360")
+    year, month, _ = map(int, newest.split("-"))
+    quarter, share = f"{year}Q{(month + 2) // 3}", settings.contact_control_share
+    drawn_from = [key for key in calls if _chance(key + quarter) >= share]
+    assert drawn_from
     go(opened, address, "call_list", lang="en")
-    assert [row["customer_key"] for row in downloaded(opened, "call-list")] == calls
+    assert [row["customer_key"] for row in downloaded(opened, "call-list")] == drawn_from
     if not settings.export_never_asked:
         in_mart = "FROM marts.campaign_lists WHERE campaign = 'at_risk_valuable' ORDER BY rank"
         assert _keys(settings, f"SELECT customer_key {in_mart}") == calls
 
 
+def _chance(text: str) -> float:
+    """A number from 0 to 1 that hangs on ``text`` alone."""
+    return int.from_bytes(sha256(text.encode()).digest()[:3], "big") / 2**24
+
+
 def _keys(settings: Settings, query: str) -> list[str]:
-    """Customer keys that the dashboard's role reads."""
+    """Keys, or other texts, that the dashboard's role reads."""
     login = reader_login(settings)
     assert login is not None
     with login.connect() as reader:

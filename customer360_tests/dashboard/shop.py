@@ -122,7 +122,7 @@ def _customer(number: int, segment: str, rfm: str, net: float, **more: Any) -> d
 
 NOW = [
     _customer(1, "champions", "555", 600, state="SP", churn_probability=0.1, churn_risk="low",
-              value_at_stake=50, expected_gap_days=20,
+              value_at_stake=50, expected_gap_days=20, has_left=0.05, overdue=0.3,
               expected_revenue_365d=500, probability_alive=0.95, purchase_days=3, orders=3,
               last_purchase_on=date(2024, 3, 20), days_since_last_purchase=11,
               mean_days_between_purchases=35,

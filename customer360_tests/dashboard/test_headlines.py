@@ -46,8 +46,8 @@ def test_three_sentences() -> None:
     assert said(PT, **everything) == [
         "A receita líquida de dezembro de 2025 foi de R$ 557: +16% em relação a novembro de 2025 e "
         "-44% em relação a dezembro de 2024.",
-        "214 clientes frequentes silenciaram nos últimos 30 dias (receita líquida de R$ 45,6 mil "
-        "nos últimos 12 meses); 3.000 outros continuam comprando.",
+        "214 clientes frequentes pararam de comprar nos últimos 30 dias (receita líquida de "
+        "R$ 45,6 mil nos últimos 12 meses); 3.000 outros continuam comprando.",
         "Janeiro a março de 2026: espera-se uma receita líquida de R$ 12,35 mi, +3% em relação aos "
         "mesmos meses do ano anterior. As previsões passadas erraram 8% em média "
         "(5 meses comparados).",
@@ -65,7 +65,7 @@ def test_one_and_none_are_grammatical() -> None:
         "1 other keeps buying."
     )
     assert said(PT, **one)[1] == (
-        "1 cliente frequente silenciou nos últimos 30 dias (receita líquida de R$ 90,00 nos "
+        "1 cliente frequente parou de comprar nos últimos 30 dias (receita líquida de R$ 90,00 nos "
         "últimos 12 meses); 1 outro continua comprando."
     )
     assert said(EN, **one)[2].endswith("(1 month compared).")
@@ -74,7 +74,7 @@ def test_one_and_none_are_grammatical() -> None:
         "No regular went quiet in the last 30 days; 1 keeps buying."
     )
     assert said(PT, regulars=Regulars(0, 0, 2))[1] == (
-        "Nenhum cliente frequente silenciou nos últimos 30 dias; 2 continuam comprando."
+        "Nenhum cliente frequente parou de comprar nos últimos 30 dias; 2 continuam comprando."
     )
     assert "0 others keep buying" in said(EN, regulars=Regulars(2, 90, 0))[1]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -20,7 +21,7 @@ from customer360.models.revenue.model import RevenueModel
 from customer360.serving import contact_log
 from customer360.serving.marts import run_dbt
 from customer360.serving.warehouse import open_warehouse
-from customer360.settings import HOME_VARIABLE, Settings, load_settings
+from customer360.settings import HOME_VARIABLE, Settings, load_settings, write_whole
 from customer360_tests.dashboard import shop, tables
 from customer360_tests.dashboard.shop import AS_OF, PUBLISHED_AT, key
 from customer360_tests.models.test_revenue_prediction import model
@@ -104,7 +105,8 @@ def test_overview_shows_the_figures(shown) -> None:
             [
                 "A receita líquida de março de 2024 foi de R\\$ 680: +100% em relação a "
                 "fevereiro de 2024.",
-                "Nenhum cliente frequente silenciou nos últimos 30 dias; 1 continua comprando.",
+                "Nenhum cliente frequente parou de comprar nos últimos 30 dias; 1 continua "
+                "comprando.",
                 "Abril a junho de 2024: espera-se uma receita líquida de R\\$ 1.950.",
                 "comprou nos últimos 91 dias. 5 clientes estão nesse caso.",
                 "Não há previsão anterior para comparar com o realizado.",
@@ -274,6 +276,18 @@ def test_one_customer_is_explained(shown) -> None:
     assert [each.value for each in test.success] == ["Do not contact"]  # who refuses by now
 
 
+def test_what_is_known_of_leaving_is_said_together(shown) -> None:
+    test = shown("customers", customer=key(1))
+    # Of three purchases the mean gap is the customer's own.
+    assert "Usually buys every 35 days; silent for 11 days." in said(test)
+    assert "30% of the gaps between purchases are shorter than this silence" in said(test)
+    assert "A purchase in the next 42 days is to be expected" in said(test)
+    # Of customer 5 it is not known who has left, and one gap is no habit.
+    other = shown("customers", customer=key(5))
+    assert "Expected about every 31 days; silent for 40 days." in said(other)
+    assert "in the next 42 days is" not in said(other)
+
+
 def test_a_customer_is_explained_in_portuguese(shown) -> None:
     test = shown("customers", "pt", customer=key(2))
     text = said(test)
@@ -380,7 +394,7 @@ def test_marking_notes_the_contact_and_empties_the_list(shown, shop_home, monkey
     try:
         assert not test.exception
         assert [each.value for each in test.success] == ["Marked: contact these 2 now."]
-        assert "Everybody on this list was marked in the last 30 days (2)" in said(test)
+        assert "Everybody on this list was marked lately (2)" in said(test)
         found = [(row[0][0], row[1], row[4]) for row in contact_log.all_contacts(owner)]
         assert found == [
             ("2", "at_risk_valuable", False),
@@ -400,6 +414,11 @@ def test_who_is_kept_back_is_not_to_be_contacted(shown, shop_home, monkeypatch) 
     owner = open_warehouse(shop_home).owner
     test = shown("call_list")
     assert "**50%** of them, drawn at random, are kept back" in said(test)
+    assert "they leave every list for 91 days" in said(test)
+    # Who takes the file away first contacts nobody whom marking keeps back then.
+    assert "The files leave out 1 of them" in said(test)
+    labels = [each.label for each in test.download_button]
+    assert "Download 1 as CSV" in labels
     test.button(key="mark-now").click().run()
     try:
         assert [each.value for each in test.success] == ["Marked: contact these 1 now."]
@@ -409,9 +428,42 @@ def test_who_is_kept_back_is_not_to_be_contacted(shown, shop_home, monkeypatch) 
             connection.execute("TRUNCATE serving.contacts")
 
 
+@pytest.mark.parametrize(
+    ("measured", "said_of_it"),
+    [
+        (None, "The success rate of this installation (50.0%) is assumed; a campaign with"),
+        (0.496, "(50.0%) was measured by the campaign from 1 Jan 2024 to 2 Jan 2024."),
+        (0.04, "(50.0%) is assumed; the campaign from 1 Jan 2024 to 2 Jan 2024 measured 4.0%"),
+    ],
+)
+def test_whether_the_success_rate_was_measured_is_said(
+    shown, shop_home, measured: float | None, said_of_it: str
+) -> None:
+    file = shop_home.uplift_file
+    figures = ("bought_contacted", "bought_kept_back", "effect_low", "effect_high",
+               "qini", "qini_low", "qini_high")  # fmt: skip
+    found = dict.fromkeys(figures, 0.1) | {
+        "success_rate": measured,
+        "first": "2024-01-01",
+        "last": "2024-01-02",
+        "window_days": 91,
+        "curve": {"share": [0.0, 1.0], "gained": [0.0, 0.1], "random": [0.0, 0.1]},
+    }
+    try:
+        if measured is not None:
+            write_whole(file, json.dumps(found))
+        for name in ("call_list", "retention"):
+            text = said(shown(name))
+            assert said_of_it in text
+            assert ("is assumed" in text) is (measured != 0.496)
+    finally:
+        file.unlink(missing_ok=True)
+
+
 CALLED = {
     "days_since_last_purchase": 74,
-    "expected_gap_days": 31.4,
+    "mean_days_between_purchases": 31.4,
+    "expected_gap_days": 193.0,
     "purchase_days": 5,
     "churn_reason_1": "refunds_none",
     "churn_reason_1_values": "{}",
@@ -422,11 +474,17 @@ CALLED = {
     ("changed", "words"),
     [
         ({}, "Usually buys every 31 days, silent for 74 days"),
-        ({"expected_gap_days": 0.2}, "Usually buys every 1 day, silent for 74 days"),
+        ({"mean_days_between_purchases": 0.2}, "Usually buys every 1 day, silent for 74 days"),
         # Not overdue: what the model says.
-        ({"expected_gap_days": 80.0}, "Never had a refund"),
-        ({"expected_gap_days": None}, "Never had a refund"),
-        ({"expected_gap_days": None, "churn_reason_1": None}, "Last bought 74 days ago"),
+        ({"mean_days_between_purchases": 80.0}, "Never had a refund"),
+        ({"mean_days_between_purchases": 80.0, "churn_reason_1": None}, "Last bought 74 days ago"),
+        # One gap is no habit.
+        ({"purchase_days": 2}, "Never had a refund"),
+        (
+            {"purchase_days": 2, "expected_gap_days": 60.2},
+            "Expected about every 60 days, silent for 74 days",
+        ),
+        ({"purchase_days": 2, "expected_gap_days": None}, "Never had a refund"),
         ({"purchase_days": 1}, "Bought once, 74 days ago"),
     ],
 )

@@ -102,6 +102,8 @@ def test_revenue_by_month_adds_up(reading) -> None:
     assert list(rows["period"]) == [date(2024, n, 1) for n in (1, 2, 3)]
     assert list(rows["refunded"]) == [0, 10, 20]
     assert list(rows["is_partial"]) == [False, False, False]
+    # Who bought on two days is one customer, which no sum of days tells.
+    assert "active_customers" not in rows
 
 
 def test_days_end_with_the_as_of_date(reading) -> None:
@@ -398,22 +400,46 @@ def test_who_is_marked_leaves_the_list_for_a_while(shop_home, reader) -> None:
             "false), (%s, 'whales', now() - interval '40 days', %s, true)",
             [key(4), AS_OF, key(2), AS_OF],
         )
+    # Contacts are told for a month; who was kept back, for a quarter.
     try:
         after = reader.ask(call_list.marks)
         assert after[0] == before[0] + 2
         assert reader.ask(Reading.version) == known  # other answers are kept
-        rows = reader.ask(call_list.rows, AS_OF, wanted(), after)
+        rows = reader.ask(call_list.rows, AS_OF, wanted(control_days=39), after)
         assert _keys(rows) == "2"
-        everybody = reader.ask(call_list.rows, AS_OF, wanted(contacted=True), after)
+        everybody = reader.ask(
+            call_list.rows, AS_OF, wanted(contacted=True, control_days=39), after
+        )
         assert [(row[:1], back) for row, back in everybody[["customer_key", "in_control"]].values] \
             == [("4", False), ("2", None)]  # fmt: skip
-        found = reader.ask(call_list.summary, AS_OF, wanted(), after)
+        found = reader.ask(call_list.summary, AS_OF, wanted(control_days=39), after)
         assert (found.customers, found.contacted, found.kept_back) == (1, 1, 0)
-        longer = reader.ask(call_list.summary, AS_OF, wanted(pause_days=60), after)
+        longer = reader.ask(call_list.summary, AS_OF, wanted(), after)
         assert (longer.customers, longer.contacted, longer.kept_back) == (0, 1, 1)
+        assert longer.value_at_stake is None
     finally:
         with owner.connect() as connection:
             connection.execute("TRUNCATE serving.contacts")
+
+
+def test_whom_marking_keeps_back_is_known_before(reading) -> None:
+    """By the hash of key and quarter: customer 2 is at 0.33 in the first of 2024, 4 at 0.70."""
+    asked = wanted(control_share=0.5)
+    rows = call_list.rows(reading, AS_OF, asked, call_list.NO_MARKS)
+    assert list(zip(rows["customer_key"].str[0], rows["to_keep_back"], strict=True)) == [
+        ("4", False),
+        ("2", True),
+    ]
+    found = call_list.summary(reading, AS_OF, asked, call_list.NO_MARKS)
+    assert (found.customers, found.to_keep_back) == (2, 1)
+    nobody = call_list.rows(reading, AS_OF, wanted(), call_list.NO_MARKS)
+    assert not nobody["to_keep_back"].any()
+
+
+def test_what_nothing_is_known_of_is_not_nought(reading) -> None:
+    """Whoever is no longer active has nothing at stake."""
+    found = call_list.summary(reading, AS_OF, wanted("win_back"), call_list.NO_MARKS)
+    assert (found.value_at_stake, found.expected_profit) == (None, None)
 
 
 def test_whales_are_those_of_the_campaign_list(reading, monkeypatch) -> None:

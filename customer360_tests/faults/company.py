@@ -400,8 +400,7 @@ def mark_contacts(settings: Settings) -> None:
     with (settings.exports_dir / str(LAST) / f"{_CALLED}.csv").open(encoding="utf-8") as file:
         keys = [row["customer_key"] for row in csv.DictReader(file)][:6]
     reader = open_warehouse(settings).reader
-    chance = random.Random(1)
-    mark(reader, _CALLED, LAST, keys, control_share=0.5, pause_days=30, chance=chance)
+    mark(reader, _CALLED, LAST, keys, control_share=0.5, pause_days=30, control_days=91)
     write_whole(settings.home / _LEAVING, f"{keys[0]}\nc0001@example.com\n")
 
 

@@ -288,3 +288,6 @@ def test_every_customer_has_an_action_and_every_rule_is_used(spark: SparkSession
     assert chosen["cant_lose_them", "high", 5] == "call_in_person"
     assert chosen["at_risk", "low", 2] == "win_back_by_email"
     assert chosen["lost", "high", 5] == "spend_nothing"
+    assert chosen["lost", None, 3] == "spend_nothing"
+    # The campaign list win_back has them.
+    assert chosen["lost", None, 4] == "win_back_by_email"

@@ -24,6 +24,7 @@ from customer360.models.lifetime_value.leaving import (
     rate_if_kept,
     returns_by_risk,
     risk_of,
+    shown_by,
     survived_silence,
     tell,
     usual_gap,
@@ -159,6 +160,37 @@ def test_returns_by_risk_beside_customers_alike() -> None:
     assert found["expected"].tolist() == pytest.approx([1 - sum(once) / 2, 1 - regular], abs=1e-6)
     assert found["returned"].tolist() == [0.25, 1.0]
     pd.testing.assert_frame_equal(from_metrics(as_metrics(found)), found, check_dtype=False)
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        # 20 % of 200 against 50 % of 300.
+        (
+            [("once", "high", 200, 0.2), ("once", "medium", 100, 0.4), ("once", "low", 200, 0.55)],
+            (1, 1),
+        ),
+        # 2 % less of 100 is chance.
+        ([("once", "high", 100, 0.48), ("once", "low", 100, 0.5)], (0, 1)),
+        ([("once", "high", 100, 0.9), ("once", "low", 100, 0.5)], (0, 1)),
+        ([("once", "high", 100, 0.1), ("twice", "low", 100, 0.5)], (0, 0)),
+        ([("once", "high", 100, 0.0), ("once", "low", 100, 0.0)], (0, 1)),
+        (
+            [
+                ("once", "high", 900, 0.1),
+                ("once", "low", 90, 0.5),
+                ("regular", "high", 4, 0.0),
+                ("regular", "low", 4, 0.25),
+            ],
+            (1, 2),
+        ),
+    ],
+)
+def test_what_a_table_of_returns_shows(
+    rows: list[tuple[str, str, int, float]], said: tuple[int, int]
+) -> None:
+    table = pd.DataFrame(rows, columns=["who", "risk", "customers", "returned"])
+    assert shown_by(table) == said
 
 
 def test_histories_are_counted_with_who_bought_in_the_days_after(spark: SparkSession) -> None:

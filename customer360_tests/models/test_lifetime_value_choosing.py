@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from customer360.language import Language
 from customer360.models.baselines import NaiveRules
 from customer360.models.lifetime_value.beta_geometric import BgNbd
 from customer360.models.lifetime_value.candidates import FITTERS, Terms
@@ -15,6 +16,7 @@ from customer360.models.lifetime_value.cells import Cells
 from customer360.models.lifetime_value.choosing import (
     Validation,
     choose,
+    rules_noted,
     simplest,
     validation_period,
 )
@@ -104,8 +106,10 @@ def test_rules_of_thumb_have_a_say_where_the_last_year_goes_on() -> None:
         rmse = {k: v for k, v in found.metrics().items() if f"_{amount}_" in k}
         assert rmse[f"validation_past_average_{amount}_rmse"] > min(rmse.values())
     said = in_english(found.notes)
-    assert "expected purchases are the purchase model's but for" in said
-    assert "% of “Same as last year”" in said
+    assert "expected purchases" in said
+    assert "“Same as last year”" in said
+    # Of what the model has no say in, it is not said to have some.
+    assert "but for 100%" not in said
 
 
 def test_a_model_that_was_asked_for_is_taken_without_rules() -> None:
@@ -133,3 +137,32 @@ def test_a_quarter_of_the_history_chooses(history: int, most: int, expected: int
     as_of, days = validation_period(AS_OF, history, most)
     assert days == expected
     assert (AS_OF - as_of).days == expected
+
+
+@pytest.mark.parametrize(
+    ("weights", "english", "portuguese"),
+    [
+        (
+            {"revenue": {"last_year": 0.4}},
+            "expected revenue is the purchase model's but for 40% of “Same as last year”",
+            "a receita esperada é a do modelo de compras, exceto 40% de “Igual ao último ano”",
+        ),
+        (
+            {"purchases": {}, "revenue": {"last_year": 1.0}},
+            "expected revenue: “Same as last year” alone",
+            "receita esperada: só “Igual ao último ano”",
+        ),
+        (
+            {"purchases": {"last_year": 0.75, "past_average": 0.25}},
+            "expected purchases: 75% of “Same as last year”, 25% of “Own past average” alone",
+            "compras esperadas: só 75% de “Igual ao último ano”, 25% de “Média do próprio passado”",
+        ),
+        ({"purchases": {}, "revenue": {}}, "", ""),
+    ],
+)
+def test_what_rules_of_thumb_say_is_told(
+    weights: dict[str, dict[str, float]], english: str, portuguese: str
+) -> None:
+    notes = rules_noted(weights)
+    assert in_english(notes) == english
+    assert "; ".join(Language("pt").note(*note) for note in notes) == portuguese

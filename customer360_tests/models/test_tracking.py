@@ -301,7 +301,8 @@ def test_only_a_better_model_becomes_the_champion(gated: Tracking) -> None:
     assert [each.version for each in (newest, worse, first)] == ["3", "2", "1"]
     assert (newest.aliases, worse.aliases, first.aliases) == (("champion",), ("challenger",), ())
     assert [in_english(each.verdict) for each in (first, worse, newest)] == [
-        "first model: Mean absolute error (MAE), purchases 0.78 beats the naive rules",
+        "first model: Mean absolute error (MAE), purchases 0.78, which no naive rule beats beyond "
+        "the interval",
         "Mean absolute error (MAE), purchases 0.8 does not beat the champion's 0.78; v1 stays",
         "Mean absolute error (MAE), purchases 0.7 beats the champion v1's 0.78",
     ]
@@ -374,7 +375,7 @@ def test_roll_back_and_promote_by_hand(gated: Tracking) -> None:
     assert (again.version, again.verdict.promoted) == ("1", False)
     assert in_english([again.verdict.reason]) == (
         "the same model as v1, which is not the champion; when it was trained: first model: "
-        "Mean absolute error (MAE), purchases 0.78 beats the naive rules"
+        "Mean absolute error (MAE), purchases 0.78, which no naive rule beats beyond the interval"
     )
     assert again.verdict.beats_baseline is True
     assert rollback(LIFETIME_VALUE, gated) == ("1", "2")

@@ -12,7 +12,14 @@ from pyspark.sql import SparkSession
 
 from customer360.deployment import Deployment
 from customer360.lakehouse.tables import Lakehouse
-from customer360.pipeline.uplift import CampaignError, Contact, measure, read_campaign
+from customer360.pipeline.uplift import (
+    CampaignError,
+    Contact,
+    first_contacts,
+    marked_contacts,
+    measure,
+    read_campaign,
+)
 from customer360.pipeline.workspace import Workspace
 from customer360.settings import load_settings
 from customer360.silver.keys import customer_key_of
@@ -72,6 +79,34 @@ def test_a_campaign_whose_window_is_open_says_so(work: Workspace) -> None:
         CampaignError, match="90 days after the campaign are not over by 2024-07-01"
     ):
         measure(work, "june.csv", contacts(), 90)
+
+
+def test_who_was_kept_back_and_then_contacted_was_not_kept_back() -> None:
+    """In the window alone; who was contacted twice was contacted."""
+    later = {days: CAMPAIGN + timedelta(days=days) for days in (29, 30)}
+    marks = [
+        *(Contact(key(n), False, CAMPAIGN) for n in (1, 2, 3)),
+        Contact(key(4), True, CAMPAIGN),
+        Contact(key(1), True, later[29]),
+        Contact(key(3), False, later[29]),
+        Contact(key(4), True, later[29]),
+        Contact(key(2), True, later[30]),
+    ]
+    left, contacted_later = first_contacts(marks, 30)
+    assert left == [
+        Contact(key(2), False, CAMPAIGN),
+        Contact(key(3), False, CAMPAIGN),
+        Contact(key(4), True, CAMPAIGN),
+    ]
+    assert contacted_later == 1
+
+
+def test_the_call_list_is_not_measured_for_longer_than_it_keeps_back(tmp_path: Path) -> None:
+    settings = load_settings(tmp_path, contact_pause_days=30, revenue_horizon_days=60)
+    with pytest.raises(CampaignError, match="choose 60 or fewer by --window"):
+        marked_contacts(settings, "UTC", 61)
+    with pytest.raises(CampaignError, match="nobody was kept back"):
+        marked_contacts(settings, "UTC", 60)
 
 
 def test_a_file_names_customers_by_key_or_by_id(tmp_path: Path) -> None:

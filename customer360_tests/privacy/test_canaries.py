@@ -156,7 +156,9 @@ def plant_what_a_killed_run_left(place: Path) -> None:
 def mark_as_contacted(settings: Settings, customer_key: str) -> None:
     """Note in the warehouse that somebody was contacted, as the call list does."""
     reader = open_warehouse(settings).reader
-    done = mark(reader, "whales", FIRST, [customer_key], control_share=0, pause_days=0)
+    done = mark(
+        reader, "whales", FIRST, [customer_key], control_share=0, pause_days=0, control_days=0
+    )
     assert done.contacted == (customer_key,)
     take_down(settings)
 

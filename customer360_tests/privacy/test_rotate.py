@@ -154,12 +154,28 @@ def test_who_was_contacted_stays_so_under_the_new_key(
     settings = shop.work.deployment.settings
     old, nobodys = customer_key_of("mill", "ann", settings.secret()), "f" * 64
     reader = open_warehouse(settings).reader
-    mark(reader, "whales", MARCH["last"], [old, nobodys], control_share=0, pause_days=30)
+    mark(
+        reader,
+        "whales",
+        MARCH["last"],
+        [old, nobodys],
+        control_share=0,
+        pause_days=30,
+        control_days=91,
+    )
     one_table = rotate._rotate_table
 
     def marked_meanwhile(*given: Any) -> None:
         with pytest.raises(WarehouseError, match="customers get other keys just now"):
-            mark(reader, "whales", MARCH["last"], [old], control_share=0, pause_days=0)
+            mark(
+                reader,
+                "whales",
+                MARCH["last"],
+                [old],
+                control_share=0,
+                pause_days=0,
+                control_days=0,
+            )
         one_table(*given)
 
     monkeypatch.setattr(rotate, "_rotate_table", marked_meanwhile)

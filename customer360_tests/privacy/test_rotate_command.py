@@ -48,7 +48,7 @@ def test_tables_lists_and_warehouse_know_the_new_keys_alone(
     stale = stale_snapshots(home.workspace().tables)
     login = open_warehouse(home.settings).reader
     day = max(row["as_of"] for row in home.rows("gold/customer_360"))
-    mark(login, "whales", day, sought[:1], control_share=0, pause_days=30)
+    mark(login, "whales", day, sought[:1], control_share=0, pause_days=30, control_days=91)
     stood = where_they_stand(home.folder, sought)
     assert all(stood.values()), "to be sought, they must be there"
 

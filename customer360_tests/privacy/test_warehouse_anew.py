@@ -98,7 +98,15 @@ def test_what_cannot_be_deleted_is_said_and_goes_when_it_is_resumed(
     """Also what a server writes that was started again meanwhile, and what a kill has left."""
     own = load_settings(tmp_path)
     data = own.warehouse_dir
-    mark(open_warehouse(own).reader, "whales", DAY, [ANN, BOB], control_share=0, pause_days=30)
+    mark(
+        open_warehouse(own).reader,
+        "whales",
+        DAY,
+        [ANN, BOB],
+        control_share=0,
+        pause_days=30,
+        control_days=91,
+    )
     removed = shutil.rmtree
 
     def refused(folder: Path) -> None:

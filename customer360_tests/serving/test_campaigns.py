@@ -6,15 +6,20 @@ from typing import Any
 
 import pytest
 
+from customer360.contracts import Contract
+from customer360.gold.terms import NO_CONTACT, NO_EFFORT
 from customer360.models.campaign import Campaign
 from customer360.serving.campaigns import (
     CAMPAIGN_LISTS,
     MEMBER_COLUMNS,
+    CampaignList,
     UnknownListError,
+    action_on,
     campaign_list,
     campaign_members,
     expected_profit,
 )
+from customer360.table_names import CUSTOMER_360
 from customer360_tests.serving.frames import DAY, asked, customer_360_of
 
 ECONOMICS = Campaign(contact_cost=2, success_rate=0.2, margin=0.5)
@@ -110,6 +115,18 @@ def test_the_expected_profit_is_that_of_the_campaign(cost: float) -> None:
 def test_an_unknown_list_names_those_there_are() -> None:
     with pytest.raises(UnknownListError, match="'vips' is unknown; the lists are at_risk_valuable"):
         campaign_list("vips")
+
+
+@pytest.mark.parametrize("campaign", CAMPAIGN_LISTS, ids=lambda campaign: campaign.name)
+def test_no_list_says_to_spend_nothing(campaign: CampaignList) -> None:
+    actions = Contract.load(CUSTOMER_360).column("next_best_action").allowed_values
+    assert campaign.instead in set(actions) - {NO_CONTACT, NO_EFFORT}
+    query = (
+        f"SELECT next_best_action, {action_on(campaign)} AS shown FROM "
+        f"(SELECT unnest({list(actions)}) AS next_best_action)"
+    )
+    shown = {row["next_best_action"]: row["shown"] for row in asked(query).to_pylist()}
+    assert shown == {action: action for action in actions} | {NO_EFFORT: campaign.instead}
 
 
 def test_every_list_says_in_a_sentence_who_is_on_it() -> None:

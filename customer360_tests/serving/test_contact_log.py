@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from customer360.pipeline.workspace import Workspace
 from customer360.privacy.warehouse_anew import publish_anew
 from customer360.serving import contact_log
 from customer360.serving import warehouse as serving_warehouse
-from customer360.serving.contact_log import Marked, all_contacts, drawn, mark, rename
+from customer360.serving.contact_log import Marked, all_contacts, mark, rename
 from customer360.serving.publishing import Origin, PublishedTable, publish_rows
 from customer360.serving.warehouse import CONTACTS, Login, Warehouse, WarehouseError, open_warehouse
 from customer360.settings import Settings, load_settings
@@ -42,10 +41,17 @@ def warehouse(settings: Settings) -> Warehouse:
     return open_warehouse(settings)
 
 
-def marked(login: Login, *keys: str, share: float = 0.0, pause_days: int = 30) -> Marked:
+def marked(
+    login: Login,
+    *keys: str,
+    share: float = 0.0,
+    pause_days: int = 30,
+    as_of: date = DAY,
+    campaign: str = "whales",
+) -> Marked:
     return mark(
-        login, "whales", DAY, keys,
-        control_share=share, pause_days=pause_days, chance=random.Random(1),
+        login, campaign, as_of, keys,
+        control_share=share, pause_days=pause_days, control_days=91,
     )  # fmt: skip
 
 
@@ -53,16 +59,39 @@ def rows(owner: Login) -> list[tuple[Any, ...]]:
     return [(key, name, as_of, back) for key, name, _, as_of, back in all_contacts(owner)]
 
 
-def test_a_share_is_kept_back_at_random_and_nobody_is_lost() -> None:
+def test_a_share_is_kept_back_at_random_and_nobody_is_lost(warehouse: Warehouse) -> None:
     keys = [f"{n:064x}" for n in range(1_000)]
-    parted = drawn(keys, 0.1, random.Random(0))
-    assert len(parted.control) in (100, 101)
+    parted = marked(warehouse.reader, *keys, share=0.1)
+    assert 70 < len(parted.control) < 130
     assert sorted(parted.contacted + parted.control) == keys
-    assert parted.control != drawn(keys, 0.1, random.Random(1)).control
-    # Of one customer at a time a tenth is kept back too, on average.
-    alone = sum(len(drawn(["a"], 0.1, random.Random(n)).control) for n in range(2_000))
-    assert 150 < alone < 250
-    assert drawn(keys, 0.0, random.Random(0)).control == ()
+    change(warehouse.owner, f"TRUNCATE {CONTACTS}")
+    # Alone, from another list and on another day of the quarter it is the same ones.
+    again = marked(
+        warehouse.reader, *keys[:100], share=0.1, as_of=date(2024, 4, 1), campaign="win_back"
+    )
+    assert again.control == tuple(key for key in parted.control if key in keys[:100])
+    change(warehouse.owner, f"TRUNCATE {CONTACTS}")
+    later = marked(warehouse.reader, *keys, share=0.1, as_of=date(2024, 7, 1))
+    assert len(set(later.control) & set(parted.control)) < 30
+    change(warehouse.owner, f"TRUNCATE {CONTACTS}")
+    assert marked(warehouse.reader, *keys).control == ()
+
+
+def test_who_is_kept_back_is_not_contacted_before_it_is_known_what_they_bought(
+    warehouse: Warehouse,
+) -> None:
+    assert marked(warehouse.reader, ANN, share=0.999).control == (ANN,)
+    assert marked(warehouse.reader, BOB).contacted == (BOB,)
+    for days, ann, bob in ((29, 1, 1), (31, 1, 0), (90, 1, 0), (92, 0, 0)):
+        change(
+            warehouse.owner, f"UPDATE {CONTACTS} SET contacted_at = now() - interval '{days} days'"
+        )
+        assert marked(warehouse.reader, ANN).already == ann
+        assert marked(warehouse.reader, BOB).already == bob
+        change(
+            warehouse.owner,
+            f"DELETE FROM {CONTACTS} WHERE contacted_at > now() - interval '1 hour'",
+        )
 
 
 def test_marking_notes_who_when_and_from_which_list(warehouse: Warehouse) -> None:
@@ -110,12 +139,12 @@ def test_where_the_table_is_missing_the_remedy_is_named(warehouse: Warehouse) ->
 def test_contacts_go_when_they_are_as_old_as_the_settings_let_them_be(
     spark: SparkSession, tmp_path: Path
 ) -> None:
-    settings = load_settings(tmp_path, retention_days={"contacts": 90})
+    settings = load_settings(tmp_path, retention_days={"contacts": 100})
     warehouse = open_warehouse(settings)
     marked(warehouse.reader, ANN, BOB)
     change(
         warehouse.owner,
-        f"UPDATE {CONTACTS} SET contacted_at = now() - interval '91 days' "
+        f"UPDATE {CONTACTS} SET contacted_at = now() - interval '101 days' "
         f"WHERE customer_key = '{ANN}'",
     )
     deployment = Deployment(settings, ())
@@ -125,6 +154,14 @@ def test_contacts_go_when_they_are_as_old_as_the_settings_let_them_be(
     assert expire_in_warehouse(work) == 0
     with pytest.raises(SettingsError, match=r"contacts: 30 days are not more than contact_pause"):
         load_settings(tmp_path, retention_days={"contacts": 30})
+
+
+def test_contacts_are_kept_till_it_is_known_what_came_of_them(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"contacts: 91 days are not more than revenue_horizon"):
+        load_settings(tmp_path, retention_days={"contacts": 91})
+    assert load_settings(tmp_path, retention_days={"contacts": 92}).contact_control_days == 91
+    longer = load_settings(tmp_path, contact_pause_days=180)
+    assert longer.contact_control_days == 180
 
 
 def test_publishing_and_opening_again_leave_contacts_as_they_are(

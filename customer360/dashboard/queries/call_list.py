@@ -16,7 +16,8 @@ from psycopg import sql
 
 from customer360.dashboard.connection import Reading
 from customer360.models.campaign import Campaign
-from customer360.serving.campaigns import CAMPAIGN_LISTS, campaign_list, members_of
+from customer360.serving.campaigns import CAMPAIGN_LISTS, action_on, campaign_list, members_of
+from customer360.serving.contact_log import DRAWN, MARKED_LATELY, draw
 from customer360.serving.warehouse import CONTACTS
 
 MOST_SHOWN = 1_000
@@ -39,6 +40,7 @@ _COLUMNS = (
     "next_best_action",
     "last_purchase_on",
     "days_since_last_purchase",
+    "mean_days_between_purchases",
     "expected_gap_days",
     "purchase_days",
     "churn_reason_1",
@@ -58,9 +60,11 @@ class Wanted:
         campaign: Name of the list.
         economics: What a contact costs and brings.
         segments: Any of these; empty: all.
-        contacted: With those too who were contacted, or kept back, within the pause.
+        contacted: With those too who were contacted, or kept back, lately.
         never_asked: With those too whose consent is not known.
-        pause_days: For so long a contact is remembered.
+        pause_days: For so long who was contacted is off the list.
+        control_days: For so long who was kept back is.
+        control_share: Share of the customers that marking keeps back.
     """
 
     campaign: str
@@ -69,6 +73,8 @@ class Wanted:
     contacted: bool = False
     never_asked: bool = False
     pause_days: int = 30
+    control_days: int = 91
+    control_share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -77,17 +83,19 @@ class Summary:
 
     Attributes:
         customers: Who may be contacted and was not lately.
-        value_at_stake: What they may take along, in currency.
-        expected_profit: Of contacting all of them.
-        contacted: Who was contacted within the pause, and is still on the list.
-        kept_back: Who was kept back as control within the pause, and is still on the list.
+        value_at_stake: What they may take along, in currency; None where of nobody it is known.
+        expected_profit: Of contacting all of them; None likewise.
+        to_keep_back: Of ``customers``, those whom marking keeps back.
+        contacted: Who was contacted lately, and is still on the list.
+        kept_back: Who was kept back as control lately, and is still on the list.
         never_asked: Whose consent is not known; 0 where they are listed too.
         refused: Who refused, or is suppressed.
     """
 
     customers: int
-    value_at_stake: float
-    expected_profit: float
+    value_at_stake: float | None
+    expected_profit: float | None
+    to_keep_back: int
     contacted: int
     kept_back: int
     never_asked: int
@@ -108,7 +116,7 @@ def _people(reading: Reading, as_of: date, wanted: Wanted) -> tuple[str, dict[st
     members = members_of(campaign_list(wanted.campaign), customers, wanted.economics)
     marked = (
         f"""SELECT DISTINCT ON (customer_key) customer_key, contacted_at, in_control
-        FROM {CONTACTS} WHERE contacted_at > now() - make_interval(days => %(pause_days)s)
+        FROM {CONTACTS} WHERE {MARKED_LATELY}
         ORDER BY customer_key, contacted_at DESC"""
         if reading.has(CONTACTS)
         else """SELECT NULL::text AS customer_key, NULL::timestamptz AS contacted_at,
@@ -117,7 +125,12 @@ def _people(reading: Reading, as_of: date, wanted: Wanted) -> tuple[str, dict[st
     query = f"""SELECT members.*, marked.contacted_at, marked.in_control
         FROM ({members}) AS members
         LEFT JOIN ({marked}) AS marked ON marked.customer_key = members.customer_key"""
-    values: dict[str, Any] = {"as_of": as_of, "pause_days": wanted.pause_days}
+    values: dict[str, Any] = {
+        "as_of": as_of,
+        "pause_days": wanted.pause_days,
+        "control_days": wanted.control_days,
+        **draw(as_of, wanted.control_share),
+    }
     if wanted.segments:
         query += " WHERE segment = ANY(%(segments)s)"
         values["segments"] = list(wanted.segments)
@@ -144,8 +157,9 @@ def summary(reading: Reading, as_of: date, wanted: Wanted, known: Marks) -> Summ
         sql.SQL(
             f"""
             SELECT count(*) FILTER (WHERE {now}) AS customers,
-                   coalesce(sum(value_at_stake) FILTER (WHERE {now}), 0) AS value_at_stake,
-                   coalesce(sum(expected_profit) FILTER (WHERE {now}), 0) AS expected_profit,
+                   sum(value_at_stake) FILTER (WHERE {now}) AS value_at_stake,
+                   sum(expected_profit) FILTER (WHERE {now}) AS expected_profit,
+                   count(*) FILTER (WHERE {now} AND {DRAWN}) AS to_keep_back,
                    count(*) FILTER (WHERE {_listed(wanted)} AND NOT in_control) AS contacted,
                    count(*) FILTER (WHERE {_listed(wanted)} AND in_control) AS kept_back,
                    count(*) FILTER (WHERE may_contact IS NULL) AS never_asked,
@@ -157,8 +171,9 @@ def summary(reading: Reading, as_of: date, wanted: Wanted, known: Marks) -> Summ
     ).iloc[0]
     return Summary(
         int(row["customers"]),
-        float(row["value_at_stake"]),
-        float(row["expected_profit"]),
+        _known(row["value_at_stake"]),
+        _known(row["expected_profit"]),
+        int(row["to_keep_back"]),
         int(row["contacted"]),
         int(row["kept_back"]),
         0 if wanted.never_asked else int(row["never_asked"]),
@@ -166,10 +181,17 @@ def summary(reading: Reading, as_of: date, wanted: Wanted, known: Marks) -> Summ
     )
 
 
+def _known(total: Any) -> float | None:
+    return None if pd.isna(total) else float(total)
+
+
 def rows(
     reading: Reading, as_of: date, wanted: Wanted, known: Marks, limit: int = MOST_SHOWN
 ) -> pd.DataFrame:
-    """The first ``limit`` of the list, in its order; ``contacted_at`` of who was, lately.
+    """The first ``limit`` of the list, in its order.
+
+    ``contacted_at`` and ``in_control`` are of who was marked lately; ``to_keep_back`` says of the
+    others whom marking keeps back.
 
     Args:
         reading: A moment.
@@ -179,10 +201,14 @@ def rows(
         limit: So many.
     """
     people, values = _people(reading, as_of, wanted)
+    shown = {name: name for name in _COLUMNS}
+    shown["next_best_action"] = action_on(campaign_list(wanted.campaign))
+    columns = ", ".join(f"{column} AS {name}" for name, column in shown.items())
     where = _listed(wanted) + ("" if wanted.contacted else " AND contacted_at IS NULL")
     return reading.frame(
         sql.SQL(
-            f"SELECT {', '.join(_COLUMNS)} FROM ({people}) AS people WHERE {where} "
+            f"SELECT {columns}, contacted_at IS NULL AND {DRAWN} AS to_keep_back "
+            f"FROM ({people}) AS people WHERE {where} "
             # To cents, as the marts and the exports order their lists.
             "ORDER BY round(priority::numeric, 2) DESC NULLS LAST, customer_key LIMIT %(limit)s"
         ),

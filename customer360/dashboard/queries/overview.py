@@ -11,6 +11,7 @@ from psycopg import sql
 
 from customer360.dashboard.connection import Reading
 from customer360.dashboard.headlines import Regulars
+from customer360.gold.terms import IS_PURCHASE
 from customer360.models.lifetime_value.spec import LIFETIME_VALUE
 
 Value = Literal["net_revenue_365d", "expected_revenue_365d", "discounted_residual_value"]
@@ -26,9 +27,6 @@ QUIET_DAYS = 30
 
 LATELY_DAYS = 30
 """For how long before the as-of date who went quiet is told of."""
-
-_PURCHASE = "orders > 0 AND (net_revenue > 0 OR refunded = 0)"
-"""What a purchase is: `customer360.gold.purchases.is_purchase`."""
 
 
 def first_day(reading: Reading) -> date | None:
@@ -84,7 +82,7 @@ def _buyers(reading: Reading, as_of: date, first: date, last: date) -> int:
         f"""
         SELECT count(*) AS customers FROM (
             SELECT DISTINCT customer_key FROM silver.customer_days
-            WHERE business_date BETWEEN %(first)s AND %(last)s AND {_PURCHASE}
+            WHERE business_date BETWEEN %(first)s AND %(last)s AND {IS_PURCHASE}
         ) AS bought
         """,
         {"first": first, "last": last},
@@ -96,12 +94,12 @@ def days(reading: Reading, as_of: date) -> pd.DataFrame:
     """Every day up to the as-of date, for whatever is added up over days.
 
     ``business_date``; ``net_revenue``, ``gross_revenue``, ``refunded``, ``anonymous_revenue``
-    (currency); ``orders``, ``new_customers``, ``active_customers`` of the day.
+    (currency); ``orders``, ``new_customers`` of the day. Different customers do not add up.
     """
     return reading.frame(
         """
         SELECT business_date, net_revenue, gross_revenue, refunded, anonymous_revenue,
-               orders, new_customers, active_customers
+               orders, new_customers
         FROM marts.revenue_kpis WHERE business_date <= %(as_of)s ORDER BY business_date
         """,
         {"as_of": as_of},

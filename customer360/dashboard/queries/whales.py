@@ -12,7 +12,7 @@ from psycopg import sql
 
 from customer360.dashboard.connection import Reading
 from customer360.models.campaign import Campaign
-from customer360.serving.campaigns import campaign_list, members_of
+from customer360.serving.campaigns import action_on, campaign_list, members_of
 
 WHALES = campaign_list("whales")
 
@@ -34,7 +34,7 @@ def largest(reading: Reading, as_of: date, limit: int, economics: Campaign) -> p
                 coalesce(expected_profit > 0, false) AS leaving, discounted_value_12m,
                 expected_revenue_365d, expected_revenue_365d_low, expected_revenue_365d_high,
                 net_revenue_365d, has_left, churn_probability, churn_risk,
-                last_purchase_on, next_best_action
+                last_purchase_on, {action_on(WHALES)} AS next_best_action
             FROM ({members_of(WHALES, customers, economics)}) AS members
             ORDER BY priority DESC NULLS LAST, customer_key LIMIT %(limit)s
             """

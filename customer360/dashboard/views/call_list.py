@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 
 import pandas as pd
@@ -12,6 +13,7 @@ from customer360.dashboard.markdown import without_formulas
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries import call_list, segments
 from customer360.dashboard.queries.call_list import Summary, Wanted
+from customer360.dashboard.rhythm import rhythm
 from customer360.language import CODED, Language
 from customer360.models.reasons import reasons_in
 from customer360.serving import contact_log
@@ -24,6 +26,7 @@ LISTS = tuple(campaign.name for campaign in CAMPAIGN_LISTS)
 _MARKED = "marked"
 _KEPT_FOR_WORDS = (
     "days_since_last_purchase",
+    "mean_days_between_purchases",
     "expected_gap_days",
     "purchase_days",
     "churn_reason_1",
@@ -72,7 +75,7 @@ def _wanted(page: Page) -> Wanted:
         **address.many("segments", names),
     )
     contacted = second.toggle(
-        t("call_list.with_contacted", days=t.days(settings.contact_pause_days)),
+        t("call_list.with_contacted"),
         **address.switch("contacted"),
     )
     return Wanted(
@@ -82,6 +85,8 @@ def _wanted(page: Page) -> Wanted:
         contacted=contacted,
         never_asked=settings.export_never_asked,
         pause_days=settings.contact_pause_days,
+        control_days=settings.contact_control_days,
+        control_share=settings.contact_control_share,
     )
 
 
@@ -99,10 +104,8 @@ def _nobody(page: Page, wanted: Wanted, summary: Summary) -> None:
     t = page.t
     if summary.contacted or summary.kept_back:
         page.nothing(
-            "call_list.all_contacted", days=t.days(wanted.pause_days), customers=t.number(
-                summary.contacted + summary.kept_back
-            ),
-        )  # fmt: skip
+            "call_list.all_contacted", customers=t.number(summary.contacted + summary.kept_back)
+        )
     elif summary.never_asked:
         page.nothing("call_list.never_asked", customers=t.number(summary.never_asked))
     else:
@@ -122,7 +125,7 @@ def _numbers(page: Page, wanted: Wanted, summary: Summary) -> None:
     third.metric(
         t("column.expected_profit"),
         t.short_money(summary.expected_profit),
-        help=t("call_list.expected_profit_help", **_terms(page)),
+        help=f"{t('call_list.expected_profit_help', **_terms(page))} {page.success_rate_is()}",
         border=True,
     )
     left = [
@@ -132,6 +135,8 @@ def _numbers(page: Page, wanted: Wanted, summary: Summary) -> None:
     ]
     if left:
         st.caption(t("call_list.left_out.not_on_it", reasons="; ".join(left)))
+    if summary.to_keep_back:
+        st.caption(t("call_list.to_keep_back", customers=t.number(summary.to_keep_back)))
 
 
 def _table(
@@ -144,25 +149,36 @@ def _table(
     if len(profiles):
         shown = contact_columns.with_shown(shown, profiles, allowed=allowed)
     st.caption(t("call_list.select_hint"))
-    chosen: Any = st.dataframe(
-        tables.written(shown, t, _WORDS),
-        hide_index=True,
-        width="stretch",
-        column_config=tables.headings(shown, t),
-        key=f"table-calls-{wanted.campaign}",
-        on_select="rerun",
-        selection_mode="multi-row",
-    )
+    with tables.tall("calls", len(shown)):
+        chosen: Any = st.dataframe(
+            tables.written(shown, t, _WORDS),
+            hide_index=True,
+            width="stretch",
+            height="stretch",
+            column_config=tables.headings(shown, t),
+            key=f"table-calls-{_who(page, wanted, keys)}",
+            on_select="rerun",
+            selection_mode="multi-row",
+        )
     selected = [keys[place] for place in chosen.selection.rows if place < len(keys)]
+
+    of_these = rows[rows["customer_key"].isin(selected)]
 
     def everybody() -> pd.DataFrame:
         if selected:
-            return rows[rows["customer_key"].isin(selected)]
+            return of_these
         if len(rows) < call_list.MOST_SHOWN:
             return rows
         return page.source.ask(
             call_list.rows, page.as_of, wanted, known, limit=call_list.MOST_LISTED
         )
+
+    if selected:
+        in_file, to_mark = len(_to_contact(of_these)), int(of_these["contacted_at"].isna().sum())
+    else:
+        marked = summary.contacted if wanted.contacted else 0
+        in_file = min(summary.customers - summary.to_keep_back + marked, call_list.MOST_LISTED)
+        to_mark = min(summary.customers, call_list.MOST_LISTED)
 
     with st.container(horizontal=True, vertical_alignment="bottom"):
         kinds = contact_columns.kinds(profiles, allowed=allowed)
@@ -175,19 +191,36 @@ def _table(
                 key="call-contacts",
                 width=260,
             )
-        count = len(selected) or (summary.customers if not wanted.contacted else len(rows))
         tables.save_button(
-            t("call_list.download", customers=t.number(count)),
-            lambda: _file(page, wanted, everybody(), contact),
+            t("call_list.download", customers=t.number(in_file)),
+            lambda: _file(page, wanted, _to_contact(everybody()), contact),
             file=f"call-list-{wanted.campaign}-{page.as_of}",
             key="download-call-list",
         )
-        _mark(page, wanted, everybody, count)
+        if to_mark:
+            _mark(page, wanted, everybody, to_mark)
         if len(selected) == 1 and st.button(t("call_list.open_customer"), icon=":material/person:"):
             page.open_customer(selected[0])
     if not allowed and len(profiles):
         st.caption(t("customer.masked"))
-    page.about_actions(t("call_list.explained", **_terms(page)))
+    page.about_actions(
+        " ".join(
+            [
+                t("call_list.explained", **_terms(page)),
+                page.success_rate_is(),
+                t("call_list.no_proof"),
+            ]
+        )
+    )
+
+
+def _who(page: Page, wanted: Wanted, keys: tuple[str, ...]) -> str:
+    """Whom the table shows, in few characters.
+
+    Streamlit keeps ticks by place: with other rows they would be other customers' ticks.
+    """
+    shown = "\n".join((wanted.campaign, page.as_of.isoformat(), *keys))
+    return sha256(shown.encode()).hexdigest()[:16]
 
 
 def _shown(rows: pd.DataFrame, wanted: Wanted, t: Language) -> pd.DataFrame:
@@ -208,10 +241,10 @@ def why(row: dict[Any, Any], t: Language) -> str:
         row: Of `customer360.dashboard.queries.call_list.rows`.
         t: The language.
     """
-    silence, gap = row["days_since_last_purchase"], row["expected_gap_days"]
-    came_back = pd.notna(row["purchase_days"]) and row["purchase_days"] > 1
-    if came_back and pd.notna(gap) and silence > gap:
-        return t("call_list.why.overdue", gap=t.days(max(1, round(gap))), silence=t.days(silence))
+    silence, found = row["days_since_last_purchase"], rhythm(row)
+    if found and silence > found.days:
+        said = "call_list.why.overdue" if found.own else "call_list.why.expected"
+        return t(said, gap=t.days(found.whole_days), silence=t.days(silence))
     if pd.notna(row["purchase_days"]) and row["purchase_days"] == 1:
         return t("call_list.why.once", silence=t.days(silence))
     reasons = reasons_in(row, "churn_")
@@ -221,13 +254,19 @@ def why(row: dict[Any, Any], t: Language) -> str:
     return t("call_list.why.silent", silence=t.days(silence))
 
 
+def _to_contact(rows: pd.DataFrame) -> pd.DataFrame:
+    """``rows`` without whom marking keeps back, and without who was kept back."""
+    kept_back = rows["to_keep_back"] | rows["in_control"].eq(True)
+    return rows[~kept_back.astype(bool)]
+
+
 def _file(page: Page, wanted: Wanted, rows: pd.DataFrame, contact: Contacts) -> bytes:
     """The list as CSV: how to reach its members first, figures in the warehouse's words."""
     t = page.t
     said = rows.assign(why=[why(row, t) for row in rows.to_dict("records")])
-    said = said.drop(columns=list(_KEPT_FOR_WORDS))
+    said = said.drop(columns=[*_KEPT_FOR_WORDS, "in_control", "to_keep_back"])
     if not wanted.contacted:
-        said = said.drop(columns=["contacted_at", "in_control"])
+        said = said.drop(columns="contacted_at")
     if contact is not Contacts.NONE:
         profiles = page.source.ask(call_list.profiles, tuple(rows["customer_key"]))
         said = contact_columns.with_exported(said, profiles, contact, page.settings.default_country)
@@ -242,7 +281,8 @@ def _mark(page: Page, wanted: Wanted, everybody: Any, count: int) -> None:
         st.markdown(t("call_list.mark_explained", days=t.days(settings.contact_pause_days)))
         if settings.contact_control_share:
             share = t.percent(settings.contact_control_share, 0)
-            st.markdown(t("call_list.control_explained", share=share))
+            days = t.days(settings.contact_control_days)
+            st.markdown(t("call_list.control_explained", share=share, days=days))
         if st.button(t("call_list.mark_now"), type="primary", key="mark-now"):
             rows = everybody()
             done = contact_log.mark(
@@ -252,6 +292,7 @@ def _mark(page: Page, wanted: Wanted, everybody: Any, count: int) -> None:
                 list(rows.loc[rows["contacted_at"].isna(), "customer_key"]),
                 control_share=settings.contact_control_share,
                 pause_days=settings.contact_pause_days,
+                control_days=settings.contact_control_days,
             )
             st.session_state[_MARKED] = (done, rows)
             st.rerun()

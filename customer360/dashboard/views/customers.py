@@ -15,6 +15,7 @@ from customer360.dashboard import address, charts, masks, tables
 from customer360.dashboard.markdown import plain
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries import customers, segments
+from customer360.dashboard.rhythm import agreement, rhythm
 from customer360.gold.terms import RISK_FROM
 from customer360.language import CODED, Language
 from customer360.models.reasons import Reason, reasons_in
@@ -68,7 +69,8 @@ def _list(page: Page) -> None:
         on_open=page.open_customer,
     )
     page.customer_chooser(rows, "customers")
-    page.about_actions(t("customers.explained"))
+    limits = {risk: t.percent(RISK_FROM[risk], 0) for risk in ("high", "medium")}
+    page.about_actions(t("customers.explained", **limits))
 
 
 def _filters(page: Page) -> customers.Filters:
@@ -214,14 +216,16 @@ def _cards(page: Page, customer: customers.Customer) -> None:
             help=t("customer.has_left_help"),
         )
         st.caption(t.named("risk", _risk(row)))
-        if row["purchase_days"] > 1 and pd.notna(row["expected_gap_days"]):
-            st.caption(
-                t(
-                    "customer.rhythm",
-                    gap=t.days(round(row["expected_gap_days"])),
-                    silence=t.days(row["days_since_last_purchase"]),
-                )
-            )
+        found, silence = rhythm(row), t.days(row["days_since_last_purchase"])
+        if found:
+            said = "customer.rhythm" if found.own else "customer.expected_rhythm"
+            st.caption(t(said, gap=t.days(found.whole_days), silence=silence))
+        if pd.notna(row["overdue"]):
+            st.caption(t("customer.overdue", share=t.percent(row["overdue"], 0)))
+    stand = agreement(row)
+    if stand:
+        days = t.days(int(row["churn_horizon_days"]))
+        st.markdown(t(f"customer.agreement.{stand}", days=days))
 
 
 def _risk(row: dict[str, Any]) -> str:

@@ -86,7 +86,8 @@ def _comparison(page: Page, model: str, version: str) -> None:
     won = int((table["best"] == MODEL).sum())
     st.markdown(t("models.won", won=won, figures=len(table)))
     shown = readable(table, t)
-    st.dataframe(shown, hide_index=True, width="stretch", key="table-figures")
+    with tables.tall("figures", len(shown)):
+        st.dataframe(shown, hide_index=True, width="stretch", height="stretch", key="table-figures")
     tables.download(shown, f"figures-{model}", t)
     st.caption(t("models.figures_explained"))
 
@@ -98,9 +99,19 @@ def _returned(page: Page, model: str, version: str) -> None:
         return
     st.markdown(f"## {t('models.returned_title')}")
     shown = leaving.readable(table, t)
-    st.dataframe(shown, hide_index=True, width="stretch", key="table-returned")
+    with tables.tall("returned", len(shown)):
+        st.dataframe(
+            shown, hide_index=True, width="stretch", height="stretch", key="table-returned"
+        )
     tables.download(shown, f"returned-{model}", t)
-    st.caption(t("models.returned_explained"))
+    clear, both = leaving.shown_by(table)
+    if not both:
+        says = t("models.returned_says.nothing")
+    elif clear == both:
+        says = t("models.returned_says.all")
+    else:
+        says = t("models.returned_says.some", clear=t.number(clear), groups=t.number(both))
+    st.caption(f"{t('models.returned_explained')} {says}")
 
 
 def _performance(page: Page, model: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date
 
 import pandas as pd
@@ -163,18 +162,17 @@ def _profit(page: Page) -> None:
         st.caption(t("retention.sliders_only"))
     _measured(page)
     with st.expander(t("retention.assumes_title")):
-        st.markdown(t("retention.assumes"))
+        st.markdown(f"{t('retention.assumes')} {page.success_rate_is()}")
     tables.download(curve.table[["customers", "share", "expected"]], "profit-curve", t)
 
 
 def _measured(page: Page) -> None:
     """What a past campaign with a control group did; that the success rate is assumed, without."""
-    t, file = page.t, page.settings.uplift_file
+    t, found = page.t, page.measured_campaign()
     st.markdown(f"## {t('retention.uplift_title')}")
-    if not file.exists():
+    if found is None:
         page.nothing("retention.no_uplift")
         return
-    found = json.loads(file.read_text(encoding="utf-8"))
     st.markdown(
         t(
             "retention.uplift",
@@ -188,6 +186,7 @@ def _measured(page: Page) -> None:
             rate=t.percent(found["success_rate"]),
         )
     )
+    st.caption(page.success_rate_is())
     page.chart(
         charts.qini(
             pd.DataFrame(found["curve"]),

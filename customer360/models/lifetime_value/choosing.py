@@ -49,6 +49,9 @@ SINGLE_RULES = (LAST_YEAR, PAST_AVERAGE, HIATUS_RULE, POPULATION_AVERAGE)
 
 AMOUNTS = ("purchases", "revenue")
 
+_ALL = 0.995
+"""From here on a share is written as all of it."""
+
 SHORTEST_VALIDATION_DAYS = 7
 HISTORIES_OF_VALIDATION = 4
 """The history up to the holdout has room for so many validation periods: three to fit on, and the
@@ -176,7 +179,7 @@ def choose(validation: Validation, kinds: Sequence[str], terms: Terms) -> Choice
         weights["purchases"],
         weights["revenue"],
         losses,
-        _noted(weights),
+        rules_noted(weights),
         facts,
     )
 
@@ -209,16 +212,22 @@ def _blended(
     return pd.Series(blend), kept(weights)
 
 
-def _noted(weights: Mapping[str, Mapping[str, float]]) -> tuple[Note, ...]:
-    """How much rules of thumb say of each amount."""
-    said = {
-        amount: [Note("share_of_rule", {"rival": r, "share": w}) for r, w in each.items()]
-        for amount, each in weights.items()
-        if each
-    }
+def rules_noted(weights: Mapping[str, Mapping[str, float]]) -> tuple[Note, ...]:
+    """How much rules of thumb say of each of `AMOUNTS`, by their weights in it."""
     notes = []
-    if "purchases" in said:
-        notes.append(Note("rules_in_purchases", {"rules": said["purchases"]}))
-    if "revenue" in said:
-        notes.append(Note("rules_in_revenue", {"rules": said["revenue"]}))
+    if of := weights.get("purchases"):
+        alone, rules = _told(of)
+        notes.append(Note("rules_alone_in_purchases" if alone else "rules_in_purchases", rules))
+    if of := weights.get("revenue"):
+        alone, rules = _told(of)
+        notes.append(Note("rules_alone_in_revenue" if alone else "rules_in_revenue", rules))
     return tuple(notes)
+
+
+def _told(weights: Mapping[str, float]) -> tuple[bool, dict[str, list[Note]]]:
+    """Whether rules say all of an amount, and what each says of it."""
+    alone = sum(weights.values()) >= _ALL
+    if alone and len(weights) == 1:
+        return alone, {"rules": [Note("whole_rule", {"rival": rule}) for rule in weights]}
+    shares = [Note("share_of_rule", {"rival": rule, "share": w}) for rule, w in weights.items()]
+    return alone, {"rules": shares}

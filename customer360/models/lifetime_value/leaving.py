@@ -316,6 +316,38 @@ def returns_by_risk(returns: Returns, leaving: Leaving | None) -> pd.DataFrame:
     return sums
 
 
+def shown_by(table: pd.DataFrame) -> tuple[int, int]:
+    """In how many groups of customers alike clearly fewer of those at high risk came back.
+
+    The share of those at high risk is compared with that of the others alike: it must be less by
+    more than `intervals.Z` standard errors of the difference of two proportions.
+
+    Args:
+        table: Of `returns_by_risk`.
+
+    Returns:
+        Of how many groups it is true, and how many have both.
+    """
+    clear = both = 0
+    for _, alike in table.groupby("who"):
+        at_high = alike["risk"] == RISKS[0]
+        high, others = alike[at_high], alike[~at_high]
+        if high.empty or others.empty:
+            continue
+        both += 1
+        (people, came), (of, returned) = _came_back(high), _came_back(others)
+        share = (came + returned) / (people + of)
+        error = np.sqrt(share * (1 - share) * (1 / people + 1 / of))
+        clear += bool(returned / of - came / people > Z * error)
+    return clear, both
+
+
+def _came_back(rows: pd.DataFrame) -> tuple[float, float]:
+    """Customers, and those of them who came back."""
+    people, returned = (rows[name].to_numpy(dtype=float) for name in ("customers", "returned"))
+    return float(people.sum()), float(people @ returned)
+
+
 def as_metrics(table: pd.DataFrame) -> dict[str, float]:
     """`returns_by_risk` as flat figures to log: ``returned_by_<who>_<risk>_<figure>``."""
     return {
