@@ -174,7 +174,11 @@ def open_session(
     _quieten()
     _check(session, config)
     if not config.get("spark.master", "").startswith("local"):
-        check_workers(session)
+        try:
+            check_workers(session)
+        except EnvironmentError360:
+            session.stop()  # else the next who asks in this process is given it unchecked
+            raise
     return session
 
 

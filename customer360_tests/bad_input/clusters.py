@@ -19,6 +19,7 @@ class WithoutWorkers:
     def __init__(self) -> None:
         self.conf = {"spark.master": "spark://code:7077"}
         self.tags: set[str] = set()
+        self.stopped = False
         self._interrupted = threading.Event()
 
     def range(self, *numbers: int) -> WithoutWorkers:
@@ -36,6 +37,9 @@ class WithoutWorkers:
     def interruptTag(self, tag: str) -> None:  # noqa: N802 - Spark's name
         assert tag in self.tags
         self._interrupted.set()
+
+    def stop(self) -> None:
+        self.stopped = True
 
     def collect(self) -> list[Any]:
         assert self._interrupted.wait(60)

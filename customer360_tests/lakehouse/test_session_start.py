@@ -7,6 +7,7 @@ import socket
 import stat
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -161,6 +162,19 @@ def test_workers_that_take_no_work_are_not_waited_for() -> None:
     with pytest.raises(EnvironmentError360, match=r"no worker of spark://code:7077 has taken work"):
         session.check_workers(cast(SparkSession, waiting), seconds=0.1)
     assert waiting.tags == set()
+
+
+def test_a_session_without_workers_is_not_kept_for_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waiting = WithoutWorkers()
+    monkeypatch.setattr(SparkSession, "getActiveSession", staticmethod(lambda: None))
+    monkeypatch.setattr(session, "with_own_java", lambda config, *given, **more: config)
+    monkeypatch.setattr(session, "_started", lambda config: waiting)
+    monkeypatch.setattr(session, "check_workers", partial(session.check_workers, seconds=0.1))
+    with pytest.raises(EnvironmentError360, match="no worker of"):
+        session.open_session({"spark.master": "spark://code:7077"})
+    assert waiting.stopped
 
 
 def test_an_error_of_ours_is_none_of_the_workers() -> None:
