@@ -244,7 +244,7 @@ def volumes_table(volumes: Sequence[Volume]) -> Table:
             table.add_column(name, justify="right")
     of = {(volume.table, volume.transactions): volume for volume in volumes}
     for name in dict.fromkeys(volume.table for volume in volumes):
-        cells = []
+        cells: list[str] = []
         for size in sizes:
             found = of.get((name, size))
             cells += (

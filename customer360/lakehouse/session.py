@@ -302,8 +302,8 @@ def _reason_of_java(error: BaseException) -> str | None:
     """The first line of what Java says by an error; None where it is not Java's."""
     if type(error).__name__ != "Py4JJavaError":
         return None
-    _, _, said = str(error).partition("\n: ")
-    return without_credentials(first_line(said or error))
+    _, _, said = str(error).partition("\n: ")  # behind which of Java's functions was called
+    return without_credentials((said or first_line(error)).partition("\n")[0].strip())
 
 
 def _quieten() -> None:

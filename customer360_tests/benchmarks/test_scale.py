@@ -21,11 +21,8 @@ from benchmarks.scale import DUCK, LOAD, OURS, Stage, Volume, exponent, shuffles
 
 
 def stage(transactions: int, seconds: float = 1.0, peak: int = 0, **more: Any) -> Stage:
-    return Stage(
-        **{"engine": OURS, "name": LOAD, "cpu_seconds": 2.0}
-        | {"transactions": transactions, "seconds": seconds, "peak_bytes": peak}
-        | more
-    )
+    given: dict[str, Any] = {"engine": OURS, "name": LOAD, "cpu_seconds": 2.0} | more
+    return Stage(transactions=transactions, seconds=seconds, peak_bytes=peak, **given)
 
 
 def lines(table: Table) -> list[list[str]]:
