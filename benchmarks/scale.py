@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -155,8 +156,26 @@ def _stage(engine: str, case: Case, name: str, span: Span, **more: int) -> Stage
     )
 
 
-def as_table(stages: Sequence[Stage]) -> Table:
-    """The stages, one line a part and size, with the growth since the size before."""
+def size_of(text: str) -> int:
+    """Bytes of a size as DuckDB writes it: ``8GB`` are 8,000,000,000, ``8GiB`` a little more.
+
+    Raises:
+        ValueError: It is not such a size.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT])(i?)B", text.strip(), re.IGNORECASE)
+    if found is None:
+        raise ValueError(f"{text!r} is not a size like 8GB")
+    number, unit, binary = found.groups()
+    return round(float(number) * (1024 if binary else 1000) ** ("KMGT".index(unit.upper()) + 1))
+
+
+def as_table(stages: Sequence[Stage], limit: int) -> Table:
+    """The stages, one line a part and size, with the growth since the size before.
+
+    Args:
+        stages: Of all sizes.
+        limit: Bytes that ours should stay below; peaks beyond it have a star.
+    """
     table = Table(title_justify="left")
     table.add_column("part", no_wrap=True)
     columns = (
@@ -178,17 +197,41 @@ def as_table(stages: Sequence[Stage]) -> Table:
                 f"{stage.transactions:,}",
                 f"{stage.seconds:,.1f}",
                 f"{stage.cpu_seconds:,.1f}",
-                *(
-                    f"{n / GIGABYTE:.2f}" if n else ""
-                    for n in (stage.peak_bytes, stage.shuffled, stage.spilled)
-                ),
+                _gigabytes(stage.peak_bytes) + ("*" if _is_beyond(stage, limit) else ""),
+                _gigabytes(stage.shuffled),
+                _gigabytes(stage.spilled),
                 f"{stage.files:,}" if stage.files else "",
-                f"{stage.bytes / GIGABYTE:.2f}" if stage.bytes else "",
+                _gigabytes(stage.bytes),
                 *("" if power is None else f"n^{power:.2f}" for power in growth),
                 f"{stage.load:.1f}",
             )
         table.add_section()
     return table
+
+
+def _gigabytes(count: int) -> str:
+    return f"{count / GIGABYTE:.2f}" if count else ""
+
+
+def _is_beyond(stage: Stage, limit: int) -> bool:
+    return stage.engine == OURS and stage.peak_bytes > limit
+
+
+def circumstances(stages: Sequence[Stage], cases: Sequence[Case], memory: str) -> str:
+    """What the figures were measured with, in a line.
+
+    Args:
+        stages: Of all sizes.
+        cases: The sizes, of one heap and days.
+        memory: What DuckDB may take, and ours should stay below.
+    """
+    partitions = (f"{case.shuffle_partitions} at {case.transactions:,}" for case in cases)
+    beyond = sum(_is_beyond(stage, size_of(memory)) for stage in stages)
+    return (
+        f"{psutil.cpu_count()} cores; heap {cases[0].driver_memory}; shuffle partitions: "
+        f"{', '.join(partitions)}; DuckDB may take {memory}, and {beyond or 'none'} of our parts "
+        f"took more{' (*)' if beyond else ''}; {len(cases[0].days)} days"
+    )
 
 
 def volumes_table(volumes: Sequence[Volume]) -> Table:
@@ -201,7 +244,7 @@ def volumes_table(volumes: Sequence[Volume]) -> Table:
             table.add_column(name, justify="right")
     of = {(volume.table, volume.transactions): volume for volume in volumes}
     for name in dict.fromkeys(volume.table for volume in volumes):
-        cells = []
+        cells: list[str] = []
         for size in sizes:
             found = of.get((name, size))
             cells += (
@@ -238,8 +281,14 @@ def main(
     if not out.is_terminal:
         out = Console(width=160)
     days = DayRange(DAYS.first, DAYS.first + timedelta(days=59)) if short else DAYS
+    try:
+        limit = size_of(memory)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--memory") from None
     stages: list[Stage] = []
     volumes: list[Volume] = []
+    cases: list[Case] = []
+    failed = False
     for size in (int(text.replace("_", "")) for text in transactions.split(",")):
         case = Case(size, days, folder / f"scale-{size}", driver_memory)
         err.print(f"[dim]… {size:,} transactions[/dim]", highlight=False)
@@ -247,9 +296,11 @@ def main(
             of_size = measure(case, memory, explained=size <= explained_to, verbose=verbose)
         except WorkerFailedError as error:
             err.print(str(error), style="red", markup=False, highlight=False)
-            raise typer.Exit(1) from None
+            failed = True
+            break  # what was measured before it, in hours, is shown all the same
         finally:
             shutil.rmtree(case.folder, ignore_errors=True)
+        cases.append(case)
         stages += of_size[0]
         volumes += of_size[1]
         if json_file is not None:  # after each size: the last one takes most of an hour
@@ -259,12 +310,12 @@ def main(
                 "tables": [asdict(volume) for volume in volumes],
             }
             json_file.write_text(json.dumps(found, indent=2) + "\n")
-    out.print(as_table(stages))
-    out.print(volumes_table(volumes))
-    out.print(
-        f"{psutil.cpu_count()} cores; heap {driver_memory}; DuckDB may take {memory}; "
-        f"{len(days)} days"
-    )
+    if cases:
+        out.print(as_table(stages, limit))
+        out.print(volumes_table(volumes))
+        out.print(circumstances(stages, cases, memory))
+    if failed:
+        raise typer.Exit(1)
 
 
 if __name__ == "__main__":

@@ -32,8 +32,10 @@ from rich.table import Table
 
 from customer360.errors import Customer360Error, EnvironmentError360
 from customer360.lakehouse import jars
+from customer360.lakehouse.connect import connected, shown
 from customer360.lakehouse.delta_log import TableLogs
 from customer360.lakehouse.session import is_connect
+from customer360.lakehouse.standalone import answers, is_standalone
 from customer360.lakehouse_uri import S3
 from customer360.modes import open_to_others
 from customer360.settings import Settings
@@ -96,6 +98,7 @@ def _spark_checks(settings: Settings) -> list[Check]:
         check_jars(settings.jars_dir),
         *_s3a_checks(settings),
         check_memory(settings.spark_driver_memory),
+        *([check_master(settings.spark_master)] if is_standalone(settings.spark_master) else []),
         *([] if settings.spark_master.startswith("local") else [check_reach(settings)]),
     ]
 
@@ -216,8 +219,6 @@ def _java_version(command: str) -> str | None:
 
 def check_connect(address: str) -> Check:
     """A Spark Connect server with Delta gives a session."""
-    from customer360.lakehouse.connect import connected, shown
-
     try:
         session = connected(address, {}, ready_seconds=_CONNECT_SECONDS)
     except Customer360Error as error:
@@ -225,6 +226,22 @@ def check_connect(address: str) -> Check:
     version = session.version
     session.stop()
     return Check("Spark Connect", "ok", f"Spark {version} with Delta at {shown(address)}")
+
+
+def check_master(master: str) -> Check:
+    """Somebody answers at the address of a Spark master."""
+    try:
+        found = answers(master, _CONNECT_SECONDS)
+    except Customer360Error as error:
+        return Check("Spark master", "fail", str(error), "see docs/cluster.md")
+    if found:
+        return Check("Spark master", "ok", f"answers at {shown(master)}")
+    return Check(
+        "Spark master",
+        "fail",
+        f"nobody answers at {shown(master)}",
+        "start it, or set CUSTOMER360_SPARK_MASTER to another",
+    )
 
 
 def check_reach(settings: Settings) -> Check:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
-from psycopg import ProgrammingError
+from psycopg import Connection, ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 from customer360.errors import SettingsError
@@ -38,3 +39,21 @@ def parameters_of(url: str, setting: str) -> dict[str, str]:
         raise SettingsError(
             f"setting {setting} is not a PostgreSQL URL like postgresql://user@host:5432/database"
         ) from None
+
+
+def parameters_as_reached(connection: Connection[Any]) -> dict[str, str]:
+    """Libpq's parameters by which another machine comes to where ``connection`` is.
+
+    Those that its URL gave, and what it found elsewhere on this machine: in variables (``PGHOST``,
+    ``PGPASSWORD``, ...), a service file or a password file.
+    """
+    found = {
+        option.keyword.decode(): option.val.decode()
+        for option in connection.pgconn.info
+        if option.val and option.val != option.compiled
+    }
+    for of_this_machine in ("service", "passfile"):
+        found.pop(of_this_machine, None)
+    info = connection.info
+    reached = {"host": info.host, "port": str(info.port), "user": info.user, "dbname": info.dbname}
+    return found | {k: v for k, v in (reached | {"password": info.password}).items() if v}

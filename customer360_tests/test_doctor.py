@@ -274,6 +274,16 @@ def test_spark_connect_needs_a_server_and_no_java_here(
     assert checks["Spark Connect"].found.startswith(f"no Spark Connect server answers at {nobody}:")
 
 
+def test_a_spark_master_that_does_not_answer_is_told(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as master:
+        address = f"spark://127.0.0.1:{master.getsockname()[1]}"
+        assert doctor.check_master(address).status == "ok"
+    checks = {c.name: c for c in doctor.run_checks(load_settings(tmp_path, spark_master=address))}
+    assert checks["Spark master"].status == "fail"
+    assert checks["Spark master"].found == f"nobody answers at {address}"
+    assert doctor.check_master("spark://host").found.endswith("write spark://host:7077")
+
+
 @pytest.mark.parametrize(
     ("warehouse", "status"), [(None, "warn"), ("postgresql://warehouse.internal/shop", "ok")]
 )

@@ -34,6 +34,18 @@ def test_spark_listens_to_this_machine_alone(spark: SparkSession) -> None:
     assert beyond_this_machine(where) == []
 
 
+def test_java_s_arguments_hold_no_configuration(spark: SparkSession) -> None:
+    """Whoever is on the machine reads them, and secrets may be in it."""
+    java = [each for each in psutil.Process().children(recursive=True) if each.name() == "java"]
+    assert java
+    for each in java:
+        arguments = each.cmdline()
+        assert "--conf" not in arguments
+        file = Path(arguments[arguments.index("--properties-file") + 1])
+        assert not file.exists()
+    assert spark.conf.get("spark.databricks.delta.allFilesInCrc.enabled") == "false"
+
+
 def test_spark_smoke(spark: SparkSession, lakehouse: Lakehouse) -> None:
     """Write, read, replace a day, MERGE and travel in time, on a partitioned Delta table."""
     contract = Contract.from_columns(

@@ -18,6 +18,7 @@ from customer360.dashboard.source import Source
 from customer360.dashboard.views import all_views
 from customer360.errors import Customer360Error
 from customer360.language import LANGUAGES, Language
+from customer360.serving.shared_settings import with_shared
 from customer360.serving.warehouse import WarehouseError, reader_login
 from customer360.settings import Settings, load_settings
 
@@ -153,6 +154,7 @@ def _open() -> tuple[Settings, Source, Published]:
     except WarehouseError:
         _readers().clear()
         raise
+    settings = with_shared(settings, snapshot.facts)
     return settings, Source(reader, str(settings.home.absolute()), version), snapshot
 
 

@@ -31,7 +31,7 @@ class Page:
 
     Attributes:
         source: Answers of the warehouse.
-        settings: Of the deployment.
+        settings: Of the deployment: what the warehouse states of them, and else this process's.
         published: What the warehouse holds.
         chosen: The chosen as-of date; None while there is none to choose.
         t: The language.
@@ -58,20 +58,9 @@ class Page:
             raise NotMadeError("marts.customer_360 has no rows")
         return self.chosen
 
-    def fact(self, name: str, otherwise: float) -> float:
-        """A number of ``serving.deployment``; ``otherwise`` where it is not stated."""
-        try:
-            return float(self.published.facts[name])
-        except (KeyError, ValueError):
-            return otherwise
-
     def economics(self) -> Campaign:
-        """What a contact costs and brings, as published; as set, where nothing is."""
-        return Campaign(
-            self.fact("churn_contact_cost", self.settings.churn_contact_cost),
-            self.fact("churn_success_rate", self.settings.churn_success_rate),
-            self.fact("churn_margin", self.settings.churn_margin),
-        )
+        """What a contact costs and brings."""
+        return Campaign.of(self.settings)
 
     def measured_campaign(self) -> dict[str, Any] | None:
         """What the last campaign that was measured did: `pipeline.uplift.MeasuredCampaign.stated`.

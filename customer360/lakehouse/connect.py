@@ -7,6 +7,7 @@ extensions, the umask of its file systems, the Python that runs functions of our
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -136,12 +137,18 @@ def server_properties(config: Mapping[str, str], host: str, port: int) -> dict[s
 
 def write_properties(config: Mapping[str, str]) -> Path:
     """Write a Java properties file that only its owner reads; among them may be secrets."""
-    handle, name = tempfile.mkstemp(prefix="spark-server-", suffix=".conf")
+    handle, name = tempfile.mkstemp(prefix="spark-", suffix=".conf")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         for key, value in config.items():
-            escaped = value.replace("\\", "\\\\").replace("\n", "\\n")
-            file.write(f"{key}={escaped}\n")
+            file.write(f"{_escaped(key, of_key=True)}={_escaped(value)}\n")
     return Path(name)
+
+
+def _escaped(text: str, *, of_key: bool = False) -> str:
+    """A text as `java.util.Properties` reads it."""
+    for character, written in (("\\", "\\\\"), ("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t")):
+        text = text.replace(character, written)
+    return re.sub(r"[ =:]|^[#!]" if of_key else "^ ", r"\\\g<0>", text)
 
 
 def shown(address: str) -> str:

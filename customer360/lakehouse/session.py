@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
 import tempfile
@@ -14,9 +15,11 @@ from typing import TYPE_CHECKING
 from customer360 import __version__
 from customer360.errors import EnvironmentError360, SettingsError, first_line
 from customer360.lakehouse import jars
+from customer360.lakehouse.connect import connected, shown, write_properties
 from customer360.lakehouse.object_store import S3A_CREDENTIALS, s3a_config
+from customer360.lakehouse.standalone import is_standalone, see_master
 from customer360.machine_failures import keep_lost_java_quiet
-from customer360.redaction import is_secret
+from customer360.redaction import is_secret, without_credentials
 from customer360.settings import Settings
 
 if TYPE_CHECKING:
@@ -42,7 +45,12 @@ _HADOOP = "spark.hadoop."
 _UMASK = "spark.hadoop.fs.permissions.umask-mode"
 _NO_JVM = "JAVA_GATEWAY_EXITED"
 _PYTHON = "spark.pyspark.python"
+_JARS = "spark.jars"
 _JAVA_OPTIONS = "spark.driver.extraJavaOptions"
+_SUBMIT_ARGUMENTS = "PYSPARK_SUBMIT_ARGS"
+_WORKER_SECONDS = 300
+"""For a first worker: clusters that grow when they are asked take minutes to."""
+_FIRST_JOB = "customer360-first-job"
 _LOGGING = Path(__file__).with_name("log4j2.properties").absolute()
 
 # What may differ between the session asked for and a live one without changing any result.
@@ -150,7 +158,8 @@ def open_session(
 
     Raises:
         SettingsError: A live session differs: Spark would silently ignore the new configuration.
-        EnvironmentError360: Java or the Delta jars are missing.
+        EnvironmentError360: Java or the Delta jars are missing, no master answers, or no worker of
+            its takes work.
     """
     from pyspark.sql import SparkSession
 
@@ -159,15 +168,17 @@ def open_session(
         _check(live, config)
         return live
     if _REMOTE in config:
-        from customer360.lakehouse.connect import connected
-
         session = connected(config[_REMOTE], config)
     else:
         session = _started(with_own_java(config, jars_dir, archive_to=archive_to))
     _quieten()
     _check(session, config)
     if not config.get("spark.master", "").startswith("local"):
-        check_workers(session)
+        try:
+            check_workers(session)
+        except EnvironmentError360:
+            session.stop()  # else the next who asks in this process is given it unchecked
+            raise
     return session
 
 
@@ -200,7 +211,7 @@ def with_own_java(
         started["spark.hadoop.fs.s3a.buffer.dir"] = scratch
     if not is_local:
         # Executors fetch them from the driver.
-        config = {**config, "spark.jars": ",".join([*paths, *_named(config.get("spark.jars"))])}
+        config = {**config, _JARS: ",".join([*paths, *_named(config.get(_JARS))])}
     return {**started, **config, _JAVA_OPTIONS: " ".join(options).strip()}
 
 
@@ -212,15 +223,19 @@ def _started(config: Mapping[str, str]) -> SparkSession:
     from pyspark.errors import PySparkRuntimeError
     from pyspark.sql import SparkSession
 
+    master = config["spark.master"]
+    if is_standalone(master):
+        see_master(master)
     # PySpark reads it of the environment alone where it is not started by spark-submit.
     os.environ["PYSPARK_PYTHON"] = config[_PYTHON]
-    if config["spark.master"].startswith("local"):
+    if master.startswith("local"):
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-    builder = SparkSession.builder
-    for name, value in config.items():
-        builder = builder.config(name, value)
     on_interrupt = signal.getsignal(signal.SIGINT)
     try:
+        _start_java(config)
+        builder = SparkSession.builder
+        for name, value in _with_fetched_jars(config).items():
+            builder = builder.config(name, value)
         session = builder.getOrCreate()
     except (PySparkRuntimeError, FileNotFoundError) as error:
         if isinstance(error, PySparkRuntimeError) and error.getCondition() != _NO_JVM:
@@ -229,12 +244,66 @@ def _started(config: Mapping[str, str]) -> SparkSession:
             "Spark's Java process did not start: Java 17 or newer is needed; "
             "`customer360 doctor` says what is wrong"
         ) from error
+    except Exception as error:
+        reason = _reason_of_java(error)
+        if reason is None:
+            raise
+        raise EnvironmentError360(
+            f"Spark did not start on {shown(master)} ({reason}): check spark_master and spark_conf"
+        ) from error
     if threading.current_thread() is threading.main_thread():
         # PySpark's own handler calls Java over the connection that may be waiting for an answer:
         # Ctrl-C would then wait for the very job that it is to end.
         signal.signal(signal.SIGINT, on_interrupt)
     keep_lost_java_quiet()
     return session
+
+
+def _start_java(config: Mapping[str, str]) -> None:
+    """Start the Java process, unless this process has one.
+
+    By PySpark's builder the whole configuration would be arguments of that process, which everybody
+    on the machine may read, and secrets are among them.
+    """
+    from pyspark import SparkContext  # noqa: TID251 - of a classic session, whose Java it starts
+
+    properties = write_properties(config)
+    before = os.environ.get(_SUBMIT_ARGUMENTS)
+    given = shlex.join(["--load-spark-defaults", "--properties-file", str(properties)])
+    os.environ[_SUBMIT_ARGUMENTS] = f"{given} {before or 'pyspark-shell'}"
+    try:
+        SparkContext._ensure_initialized()
+    finally:
+        properties.unlink(missing_ok=True)  # Java has read it before it answers
+        if before is None:
+            del os.environ[_SUBMIT_ARGUMENTS]
+        else:
+            os.environ[_SUBMIT_ARGUMENTS] = before
+
+
+def _with_fetched_jars(config: Mapping[str, str]) -> dict[str, str]:
+    """``config``, its jars with those that Java's start has fetched for ``spark.jars.packages``.
+
+    Executors get what stands in ``spark.jars``, and the configuration given now replaces that.
+    """
+    from pyspark import SparkConf
+
+    found = _named(SparkConf().get(_JARS))
+    wanted = [jar for jar in _named(config.get(_JARS)) if _name(jar) not in set(map(_name, found))]
+    every = ",".join([*found, *wanted])
+    return {**config, **({_JARS: every} if every else {})}
+
+
+def _name(jar: str) -> str:
+    return jar.rpartition("/")[2]
+
+
+def _reason_of_java(error: BaseException) -> str | None:
+    """The first line of what Java says by an error; None where it is not Java's."""
+    if type(error).__name__ != "Py4JJavaError":
+        return None
+    _, _, said = str(error).partition("\n: ")  # behind which of Java's functions was called
+    return without_credentials((said or first_line(error)).partition("\n")[0].strip())
 
 
 def _quieten() -> None:
@@ -266,7 +335,12 @@ def _check(session: SparkSession, wanted: Mapping[str, str]) -> None:
         if name in (*_NOT_COMPARED, _REMOTE) or is_hadoops:
             continue
         current = session.conf.get(name, None)
-        if current != value:
+        if name == _JARS:
+            # Java's start makes addresses of the paths, and adds ours and those of packages.
+            is_as_wanted = set(map(_name, _named(value))) <= set(map(_name, _named(current)))
+        else:
+            is_as_wanted = current == value
+        if not is_as_wanted:
             differs = (
                 f"another {name} than was asked for"
                 if is_secret(name)
@@ -277,14 +351,18 @@ def _check(session: SparkSession, wanted: Mapping[str, str]) -> None:
             )
 
 
-def check_workers(session: SparkSession) -> None:
-    """See that the Python of workers elsewhere has this package, as it is here.
+def check_workers(session: SparkSession, seconds: float = _WORKER_SECONDS) -> None:
+    """See that workers elsewhere take work, and that their Python has this package, as it is here.
 
     Functions of ours that score and copy rows run there. Found out now, and not when a night's
     work comes to the first of them.
 
+    Args:
+        session: Whose.
+        seconds: For how long a worker is waited for; Spark itself waits for ever.
+
     Raises:
-        EnvironmentError360: It has not, or it has another version.
+        EnvironmentError360: None takes work, or its Python has no or another version.
     """
     from pyspark.errors import PySparkException
 
@@ -292,14 +370,36 @@ def check_workers(session: SparkSession) -> None:
     needed = (
         f"install customer360=={__version__} in the Python of every worker; see docs/cluster.md"
     )
+    late = threading.Event()
+
+    def interrupt() -> None:
+        late.set()
+        session.interruptTag(_FIRST_JOB)
+
+    timer = threading.Timer(seconds, interrupt)
+    timer.daemon = True
+    session.addTag(_FIRST_JOB)
+    timer.start()
     try:
         ((found,),) = there.collect()
-    except PySparkException as error:
+    except Exception as error:
+        if late.is_set():
+            raise EnvironmentError360(
+                f"no worker of {shown(session.conf.get('spark.master', None) or 'the cluster')} "
+                f"has taken work in {seconds:.0f} seconds: see that workers run, and have the "
+                "memory and cores that spark_conf asks of an executor "
+                "(spark.executor.memory, spark.executor.cores)"
+            ) from error
+        if not isinstance(error, PySparkException):
+            raise
         said = [line.strip() for line in str(error).splitlines() if "Error: " in line]
         reason = said[-1] if said else first_line(error)
         raise EnvironmentError360(
             f"Python on Spark's workers cannot run what is sent to it ({reason}): {needed}"
         ) from error
+    finally:
+        timer.cancel()
+        session.removeTag(_FIRST_JOB)
     if found != __version__:
         raise EnvironmentError360(
             f"Spark's workers have customer360 {found}, and here it is {__version__}: {needed}"

@@ -40,6 +40,7 @@ from customer360.serving.publishing import (
     publish,
     publish_rows,
 )
+from customer360.serving.shared_settings import shared_facts
 from customer360.serving.suppression import SuppressionError
 from customer360.serving.warehouse import Login, Warehouse
 from customer360.table_names import (
@@ -334,10 +335,8 @@ def publish_deployment(work: Workspace, warehouse: Warehouse) -> Published:
         "sources": ", ".join(source.name for source in deployment.sources),
         "start": settings.start_date,
         "last_day": max(snapshot_dates(work, FEATURES), default=settings.start_date),
-        "churn_contact_cost": settings.churn_contact_cost,
-        "churn_success_rate": settings.churn_success_rate,
-        "churn_margin": settings.churn_margin,
         "revenue_horizon_days": settings.revenue_horizon_days,
+        **shared_facts(settings),
     }
     rows = [(name, str(value)) for name, value in facts.items()]
     return publish_rows(warehouse.owner, tables.DEPLOYMENT, rows, Origin(work.run_id))

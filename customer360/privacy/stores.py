@@ -23,6 +23,8 @@ _IN_FOLDERS = (
     *("ConsolidatedSqliteEventLogStorage", "SqliteScheduleStorage"),
     *("BatchedSqliteEventLogStorage", "LocalComputeLogManager", "LocalArtifactStorage"),
 )
+_OF_POSTGRES = ("DAGSTER_POSTGRES_URL", "DAGSTER_PG_PASSWORD")
+"""Variables that Dagster's own images and charts, or ours, give its PostgreSQL by."""
 _KEEPS_NOTHING = "NoOpComputeLogManager"
 
 DAGSTER_TABLES = (
@@ -59,7 +61,8 @@ def postgres_stores(settings: Settings) -> Iterator[PostgresStore]:
     """The databases of MLflow and of Dagster that are a PostgreSQL.
 
     Raises:
-        ScrubError: Dagster's settings do not say where its database is.
+        ScrubError: Dagster's settings do not say where its database is, or name none where the
+            environment speaks of one.
     """
     if is_postgres(settings.tracking_uri):
         yield PostgresStore(
@@ -67,6 +70,13 @@ def postgres_stores(settings: Settings) -> Iterator[PostgresStore]:
         )
     file, stated = _dagster(settings)
     urls = {_url(config, file) for name in _STORAGES for config in _configs(stated.get(name))}
+    if (variable := _unnamed_postgres(stated)) is not None:
+        raise ScrubError(
+            f"{file} does not say that Dagster keeps its notes in a PostgreSQL, and {variable} is "
+            "set: name the database there under storage, as in the dagster.yaml that Dagster "
+            "itself has, or unset the variable if there is none, and go on by `customer360 "
+            "privacy forget --resume`"
+        )
     for url in sorted(urls):
         yield PostgresStore("Dagster's database", without_driver(url), DAGSTER_TABLES)
 
@@ -75,7 +85,8 @@ def outside_of_home(settings: Settings) -> list[str]:
     """Whose notes a copy of the home does not hold, for people."""
     _, stated = _dagster(settings)
     found = []
-    if any(any(_configs(stated.get(name))) for name in _STORAGES):
+    in_postgres = any(any(_configs(stated.get(name))) for name in _STORAGES)
+    if in_postgres or _unnamed_postgres(stated) is not None:
         found.append("Dagster's database")
     if settings.mlflow_tracking_uri is not None:
         found.append("MLflow's database with its files")
@@ -103,6 +114,19 @@ def other_stores(settings: Settings) -> list[str]:
         elif folder is not None and not _is_within(Path(folder), settings.dagster_home):
             found.append(f"Dagster's {name} in {folder}")
     return found
+
+
+def _unnamed_postgres(stated: Mapping[str, Any]) -> str | None:
+    """The variable that speaks of a PostgreSQL of Dagster's of which its settings here do not.
+
+    As in a pod of Dagster's Helm chart, which has its ``dagster.yaml`` elsewhere.
+    """
+    kinds = [
+        _kind_of(stated[name])[0] for name in _STORAGES if isinstance(stated.get(name), Mapping)
+    ]
+    if any(kind != "sqlite" and kind not in _IN_FOLDERS for kind in kinds):
+        return None
+    return next((name for name in _OF_POSTGRES if name in os.environ), None)
 
 
 def _is_within(folder: Path, home: Path) -> bool:

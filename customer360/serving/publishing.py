@@ -470,6 +470,7 @@ def _copier(
     owner: Login, scratch: sql.Identifier, columns: tuple[str, ...]
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     """What a Spark task does: its rows, in one transaction, by COPY; their number comes back."""
+    owner = owner.resolved()  # the task's machine has neither PGPASSWORD nor a ~/.pgpass
 
     def copy_all(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         count = 0

@@ -30,7 +30,7 @@ from psycopg import pq, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from customer360.errors import Customer360Error, first_line, listed
-from customer360.libpq import parameters_of
+from customer360.libpq import parameters_as_reached, parameters_of
 from customer360.modes import tighten
 from customer360.scratch import machines_own
 from customer360.settings import Settings
@@ -97,11 +97,22 @@ class Login:
         """The connection string, password included: for a library, never for a message."""
         return make_conninfo("", **self.parameters)
 
+    def resolved(self) -> Login:
+        """This login with all that a connection found on this machine, the password above all.
+
+        A process on another machine comes in by it: neither this one's variables nor its
+        ``~/.pgpass`` are there.
+
+        Raises:
+            WarehouseError: As for `connect`.
+        """
+        with self.connect() as connection:
+            return Login(parameters_as_reached(connection))
+
     def environment(self) -> dict[str, str]:
         """Libpq's variables (``PGHOST``, ``PGPASSWORD``, ...) that lead a program to this login.
 
-        As a connection found them: a password from ``~/.pgpass`` or from this process's own
-        environment is among them, and so is a user or host that the URL left out.
+        As a connection found them: see `resolved`.
 
         Raises:
             WarehouseError: As for `connect`.
@@ -111,12 +122,8 @@ class Login:
             for option in pq.Conninfo.get_defaults()
             if option.envvar
         }
-        given = {k: v for k, v in self.parameters.items() if k in variables}
-        with self.connect() as connection:
-            info = connection.info
-            given |= {"host": info.host, "port": str(info.port), "user": info.user}
-            given |= {"dbname": info.dbname, "password": info.password}
-        return {variables[keyword]: value for keyword, value in given.items() if value}
+        given = self.resolved().parameters
+        return {variables[keyword]: given[keyword] for keyword in given if keyword in variables}
 
     @property
     def shown(self) -> str:

@@ -8,7 +8,16 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from customer360_tests.bad_input import commands, databases, files, kept, mappings, rows, settings
+from customer360_tests.bad_input import (
+    clusters,
+    commands,
+    databases,
+    files,
+    kept,
+    mappings,
+    rows,
+    settings,
+)
 from customer360_tests.bad_input.case import FOLDER, Case, Group
 from customer360_tests.bad_input.rows import DELIVERIES, Delivery
 
@@ -20,6 +29,7 @@ SUBJECTS: dict[str, tuple[Group, ...]] = {
     "Settings": settings.GROUPS,
     "Commands": commands.GROUPS,
     "Databases": databases.GROUPS,
+    "Spark clusters": clusters.GROUPS,
     "Lists, backups and models": kept.GROUPS,
 }
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -88,6 +89,74 @@ def test_a_cluster_makes_what_one_machine_makes(
     home = make_home(tmp_path / "home", raw)
     run(home, master=cluster.master, conf=ON_LOOPBACK)
     assert_same(local, home)
+
+
+WITHOUT_A_WORKER = """
+import sys
+from functools import partial
+from customer360.errors import EnvironmentError360
+from customer360.lakehouse import session
+from customer360.settings import load_settings
+
+session.check_workers = partial(session.check_workers, seconds=20)
+try:
+    session.spark_session(load_settings(sys.argv[1]))
+except EnvironmentError360 as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("master", "conf", "says"),
+    [
+        # More than a worker has: the master waits for a larger one.
+        (None, {"spark.executor.memory": "64g"}, "no worker of spark://"),
+        ("spark://127.0.0.1:1", {}, "no Spark master answers at spark://127.0.0.1:1: "),
+    ],
+)
+def test_a_cluster_that_takes_no_work_is_not_waited_for(
+    cluster: Cluster, tmp_path: Path, master: str | None, conf: dict[str, str], says: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_A_WORKER, str(tmp_path)],
+        cwd=PROJECT,
+        env=environment(master or cluster.master, ON_LOOPBACK | conf),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.stdout.startswith(says), done.stdout + done.stderr
+    assert done.stdout.count("\n") == 1
+
+
+def test_a_jar_of_settings_is_no_other_configuration(cluster: Cluster, tmp_path: Path) -> None:
+    """Though the session's are ours as well, and addresses."""
+    with zipfile.ZipFile(tmp_path / "more.jar", "w") as jar:
+        jar.writestr("more.txt", "more")
+    code = (
+        "import sys\n"
+        "from customer360.lakehouse.session import spark_session\n"
+        "from customer360.settings import load_settings\n"
+        "settings = load_settings(sys.argv[1])\n"
+        "spark = spark_session(settings)\n"
+        "assert spark_session(settings) is spark\n"
+        "print(spark.conf.get('spark.jars'))\n"
+    )
+    conf = ON_LOOPBACK | {"spark.jars": str(tmp_path / "more.jar")}
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        cwd=PROJECT,
+        env=environment(cluster.master, conf),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    names = [path.rpartition("/")[2] for path in done.stdout.strip().split(",")]
+    assert names[-1] == "more.jar"
+    assert len(names) == len(set(names)) == 3
 
 
 def test_its_workers_grow_the_trees_of_one_machine(cluster: Cluster, tmp_path: Path) -> None:

@@ -409,6 +409,24 @@ def test_marking_notes_the_contact_and_empties_the_list(shown, shop_home, monkey
             connection.execute("TRUNCATE serving.contacts")
 
 
+def test_a_dashboard_elsewhere_goes_by_the_settings_that_are_published(
+    shown, shop_home, monkeypatch
+) -> None:
+    """It has no settings of its own but how the warehouse is reached."""
+    facts = {"contact_pause_days": "12", "contact_control_share": "0.25"}
+    with open_warehouse(shop_home).owner.connect() as owner:
+        for fact in facts.items():
+            owner.execute("INSERT INTO serving.deployment (name, value) VALUES (%s, %s)", fact)
+    try:
+        monkeypatch.setenv("CUSTOMER360_CONTACT_CONTROL_SHARE", "0")
+        text = said(shown("call_list"))
+        assert "**25%** of them, drawn at random, are kept back" in text
+        assert "12 days" in text
+    finally:
+        with open_warehouse(shop_home).owner.connect() as owner:
+            owner.execute("DELETE FROM serving.deployment WHERE name = ANY(%s)", [list(facts)])
+
+
 def test_who_is_kept_back_is_not_to_be_contacted(shown, shop_home, monkeypatch) -> None:
     monkeypatch.setenv("CUSTOMER360_CONTACT_CONTROL_SHARE", "0.5")
     owner = open_warehouse(shop_home).owner

@@ -69,8 +69,16 @@ def test_executors_elsewhere_fetch_the_jars(tmp_path: Path) -> None:
 
 
 def test_properties_are_for_their_owner_and_read_as_written() -> None:
-    path = write_properties({"spark.a": r"C:\tmp", "spark.b": "grün"})
-    assert path.read_text() == "spark.a=C:\\\\tmp\nspark.b=grün\n"
+    given = {
+        "spark.a": r"C:\tmp",
+        "spark.b": "grün",
+        "spark.c": " two\r\nlines",
+        "spark.d e:#": "=",
+    }
+    path = write_properties(given)
+    assert path.read_text() == (
+        "spark.a=C:\\\\tmp\nspark.b=grün\nspark.c=\\ two\\r\\nlines\nspark.d\\ e\\:#==\n"
+    )
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert server_command(path)[1:] == [
         *("--class", "org.apache.spark.sql.connect.service.SparkConnectServer"),

@@ -123,6 +123,33 @@ def test_dagster_says_where_its_database_is(tmp_path: Path, stated: str) -> None
     assert "p/" not in repr(store)
 
 
+@pytest.mark.parametrize("variable", ["DAGSTER_PG_PASSWORD", "DAGSTER_POSTGRES_URL"])
+@pytest.mark.parametrize("stated", [None, "storage: {sqlite: {base_dir: dagster}}\n"])
+def test_a_database_of_dagster_s_that_nothing_names_is_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, stated: str | None
+) -> None:
+    """As in a pod of Dagster's chart, whose dagster.yaml is elsewhere."""
+    settings = load_settings(tmp_path)
+    file = settings.dagster_home / "dagster.yaml"
+    if stated is not None:
+        file.parent.mkdir(parents=True)
+        file.write_text(stated)
+    monkeypatch.setenv(variable, "postgresql+psycopg2://u:hush-hush@h/d")
+    with pytest.raises(ScrubError) as error:
+        forget_quotations(settings, WORDS)
+    assert str(error.value) == (
+        f"{file} does not say that Dagster keeps its notes in a PostgreSQL, and {variable} is set: "
+        "name the database there under storage, as in the dagster.yaml that Dagster itself has, or "
+        "unset the variable if there is none, and go on by `customer360 privacy forget --resume`"
+    )
+    assert outside_of_home(settings) == ["Dagster's database"]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("storage: {mysql: {mysql_url: 'mysql://a/b'}}\n")  # named as left
+    assert list(postgres_stores(settings)) == []
+    file.write_text("storage: {postgres: {postgres_db: {hostname: h, username: u, db_name: d}}}\n")
+    assert len(list(postgres_stores(settings))) == 1
+
+
 def test_mlflow_on_postgresql_says_nothing_of_them_any_more(shop: Shop, tmp_path: Path) -> None:
     given = conninfo_to_dict(shop.url)
     uri = f"postgresql+psycopg2://{given['user']}:@/{given['dbname']}?host={given['host']}"

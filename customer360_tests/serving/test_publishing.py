@@ -14,6 +14,8 @@ from typing import Any
 import psycopg
 import pyarrow as pa
 import pytest
+from psycopg import sql
+from pyspark import cloudpickle
 from pyspark.sql import DataFrame, SparkSession
 
 from customer360.serving import publishing
@@ -26,8 +28,9 @@ from customer360.serving.publishing import (
     publish,
     publish_rows,
 )
-from customer360.serving.warehouse import Warehouse, WarehouseError, open_warehouse
+from customer360.serving.warehouse import Login, Warehouse, WarehouseError, open_warehouse
 from customer360.settings import load_settings
+from customer360_tests.asking_server import asking_server
 from customer360_tests.deployments import PROJECT
 
 FIRST, SECOND, THIRD = date(2024, 1, 31), date(2024, 2, 29), date(2024, 3, 31)
@@ -60,6 +63,20 @@ def there(
 ) -> list[Any]:
     with warehouse.reader.connect() as reader:
         return reader.execute(query).fetchall()
+
+
+def test_a_task_elsewhere_knows_the_password_that_the_driver_was_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By ``PGPASSWORD``, which is set for the driver alone."""
+    with asking_server() as server:
+        owner = Login.of_url(f"postgresql://ann@127.0.0.1:{server.port}/shop", "warehouse_url")
+        monkeypatch.setenv("PGPASSWORD", "hush-hush")
+        shipped = cloudpickle.dumps(publishing._copier(owner, sql.Identifier("t"), ("a",)))
+        monkeypatch.delenv("PGPASSWORD")
+        with pytest.raises(psycopg.OperationalError):  # it leaves at the COPY
+            list(cloudpickle.loads(shipped)(iter(())))
+    assert server.came == [("ann", "shop", "hush-hush")] * 2
 
 
 def test_values_arrive_exactly(spark: SparkSession, warehouse: Warehouse) -> None:

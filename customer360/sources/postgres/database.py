@@ -12,7 +12,7 @@ import psycopg
 from psycopg import errors, sql
 
 from customer360.errors import first_line, listed
-from customer360.libpq import parameters_of
+from customer360.libpq import parameters_as_reached, parameters_of
 from customer360.sources.postgres.copying import DatabaseSourceError, begin, connect
 from customer360.sources.postgres.deleted import PLAIN, says_neither
 from customer360.sources.postgres.mapping import PostgresMapping, SoftDelete
@@ -65,9 +65,8 @@ class Database:
             begin(cursor)
             # The snapshot lives as long as this transaction, which is idle while others read.
             cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-            # What libpq found in a password file on this machine, executors may not find on theirs.
-            state = {"password": connection.info.password} if connection.info.password else {}
-            yield State(self.shown, {**self.parameters, **state}, mapping, cursor)
+            # What libpq found on this machine, executors may not find on theirs.
+            yield State(self.shown, parameters_as_reached(connection), mapping, cursor)
 
 
 class State:

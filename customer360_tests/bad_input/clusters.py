@@ -1,0 +1,82 @@
+"""A Spark cluster that is not there, or has nobody who works."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any, cast
+
+from pyspark.sql import SparkSession
+
+from customer360.lakehouse.session import check_workers
+from customer360.lakehouse.standalone import see_master
+from customer360_tests.bad_input.case import Case, Group
+
+
+class WithoutWorkers:
+    """A session as Spark gives it where no worker takes its jobs: they wait until interrupted."""
+
+    def __init__(self) -> None:
+        self.conf = {"spark.master": "spark://code:7077"}
+        self.tags: set[str] = set()
+        self.stopped = False
+        self._interrupted = threading.Event()
+
+    def range(self, *numbers: int) -> WithoutWorkers:
+        return self
+
+    def mapInArrow(self, *given: Any) -> WithoutWorkers:  # noqa: N802 - Spark's name
+        return self
+
+    def addTag(self, tag: str) -> None:  # noqa: N802 - Spark's name
+        self.tags.add(tag)
+
+    def removeTag(self, tag: str) -> None:  # noqa: N802 - Spark's name
+        self.tags.discard(tag)
+
+    def interruptTag(self, tag: str) -> None:  # noqa: N802 - Spark's name
+        assert tag in self.tags
+        self._interrupted.set()
+
+    def stop(self) -> None:
+        self.stopped = True
+
+    def collect(self) -> list[Any]:
+        assert self._interrupted.wait(60)
+        raise RuntimeError("[SPARK_JOB_CANCELLED] Job 0 cancelled")
+
+
+def _without_workers(folder: Path) -> None:
+    check_workers(cast(SparkSession, WithoutWorkers()), seconds=0.1)
+
+
+CLUSTERS = Group(
+    "Masters and workers",
+    "",
+    (
+        Case(
+            "master_away",
+            "`CUSTOMER360_SPARK_MASTER=spark://127.0.0.1:1`, where nobody answers",
+            "no Spark master answers at spark://127.0.0.1:1: start it, or set "
+            "CUSTOMER360_SPARK_MASTER to another",
+            function=lambda folder: see_master("spark://127.0.0.1:1", seconds=0),
+        ),
+        Case(
+            "master_without_port",
+            "`CUSTOMER360_SPARK_MASTER=spark://code`",
+            "spark_master (spark://code): is no address of a Spark master; write spark://host:7077",
+            function=lambda folder: see_master("spark://code", seconds=0),
+        ),
+        Case(
+            "no_worker",
+            "a master whose workers are gone, or have less memory than is asked",
+            "no worker of spark://code:7077 has taken work in 0 seconds: see that workers run, and "
+            "have the memory and cores that spark_conf asks of an executor (spark.executor.memory, "
+            "spark.executor.cores)",
+            function=_without_workers,
+        ),
+    ),
+)
+
+GROUPS = (CLUSTERS,)
+"""The groups of this subject, in the order of the page."""
