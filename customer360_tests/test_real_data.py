@@ -183,10 +183,10 @@ SHOPS = {
 def test_no_rule_of_thumb_beats_what_is_published_of_a_generated_shop(
     run: Command, spark: SparkSession, tmp_path: Path, shop: str
 ) -> None:
-    folder, days = tmp_path / "shop", {"start": date(2024, 1, 1), "end": date(2025, 6, 30)}
-    remember(folder, {f"{end}_date": day for end, day in days.items()})
+    folder, first, last = tmp_path / "shop", date(2024, 1, 1), date(2025, 6, 30)
+    remember(folder, {"start_date": first, "end_date": last})
     target = load_settings(folder).raw_dir / "synthetic"
-    generate(target, customers=5_000, seed=7, behaviour=SHOPS[shop], **days)
+    generate(target, customers=5_000, start=first, end=last, seed=7, behaviour=SHOPS[shop])
     run("run", "--source", "synthetic", "--home", folder)
     assert rules_that_win(Home.at(spark, folder)) == set()
 
