@@ -50,7 +50,8 @@ def _gaps(shops: dict[str, Shop]) -> alt.Chart:
     for name, shop in shops.items():
         ordered = shop.purchases.sort_values(["customer_key", "business_date"])
         who, when = ordered["customer_key"], pd.to_datetime(ordered["business_date"])
-        gap = (when.groupby(who).diff().dropna() / pd.Timedelta(days=1)).round().astype(int)
+        day = (when - when.min()).dt.days
+        gap = day.groupby(who).diff().dropna()
         weight = 1 / gap.groupby(who[gap.index]).transform("size")
         by_days = weight.groupby(gap).sum().cumsum() / weight.sum()
         days = np.arange(HALF_A_YEAR + 1)
