@@ -30,6 +30,8 @@ sed -e "s/^\([A-Z_]*PASSWORD\|CUSTOMER_KEY_SECRET\)=$/\1=$(openssl rand -hex 24)
 
 echo "A run in a container, that is not root"
 [ "$(docker run --rm "$CUSTOMER360_IMAGE" id -u)" -ne 0 ]
+# What Spark needs for tables in a store is in the image: nobody could fetch it there.
+docker run --rm --network none "$CUSTOMER360_IMAGE" python -m customer360.lakehouse.jars s3a
 in_home() {
     docker run --rm --volume customer360-smoke-run:/data "$CUSTOMER360_IMAGE" customer360 "$@"
 }

@@ -62,6 +62,17 @@ def test_the_image_is_pinned_locked_and_not_root() -> None:
     assert "HEALTHCHECK" in DOCKERFILE
 
 
+def test_the_image_brings_what_its_process_could_not_add() -> None:
+    """The cache is root's: jars, S3A's too, and dbt's manifest are made while it is built."""
+    (layer,) = re.findall(r"^RUN (/opt.*?[^\\])$", DOCKERFILE, re.MULTILINE | re.DOTALL)
+    made = {line.split("python ")[1].strip(" \\\n") for line in layer.split("&&")}
+    assert made == {
+        "-m customer360.lakehouse.jars",
+        "-m customer360.lakehouse.jars s3a",
+        '-c "from customer360.serving.marts import manifest; manifest()"',
+    }
+
+
 def test_what_the_image_copies_is_there_and_sent_to_the_engine() -> None:
     ignore = (DEPLOY / "Dockerfile.dockerignore").read_text(encoding="utf-8").splitlines()
     sent = {line.removeprefix("!") for line in ignore if line.startswith("!")}
@@ -125,6 +136,19 @@ def test_the_dashboard_is_given_the_reader_alone() -> None:
     assert set(service["environment"]) == {"CUSTOMER360_WAREHOUSE_READER_URL"}
     assert service["env_file"] == []
     assert "volumes" not in service
+
+
+def test_who_computes_knows_the_store_and_workers_no_other_secret() -> None:
+    files = {
+        name: [each["path"] for each in service.get("env_file", ())]
+        for name, service in stated()["services"].items()
+    }
+    of_ours = ["settings.env", "store.env"]
+    for name in ("prepare", "code", "webserver", "daemon", "mlflow"):
+        assert files[name] == of_ours, name
+    assert files["spark-worker"] == ["store.env"]
+    ignored = (PROJECT / ".gitignore").read_text().splitlines()
+    assert {f"/deploy/{name}" for name in of_ours} <= set(ignored)
 
 
 @pytest.mark.skipif(shutil.which("docker-compose") is None, reason="docker-compose is not here")
@@ -191,6 +215,16 @@ def test_pods_are_not_root_and_have_bounds() -> None:
         assert f"{pod['securityContext']['runAsUser']}:" in DOCKERFILE, container["name"]
         assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
         assert "memory" in container["resources"]["limits"], container["name"]
+
+
+def test_who_sees_the_home_has_the_settings_and_secrets_of_the_runs() -> None:
+    for pod, container in containers():
+        claims = [each.get("persistentVolumeClaim", {}) for each in pod["volumes"]]
+        if {"claimName": "customer360-home"} in claims:
+            assert container["envFrom"] == [
+                {"configMapRef": {"name": "customer360"}},
+                {"secretRef": {"name": "customer360"}},
+            ], container["name"]
 
 
 def test_what_pods_and_services_name_is_made() -> None:
