@@ -173,6 +173,39 @@ def test_caddy_itself_reads_its_file() -> None:
     )  # fmt: skip
 
 
+def test_mlflow_starts_on_tables_that_were_brought_up_to_date() -> None:
+    """It refuses those of an older release, and the code location waits for it."""
+    migration = "customer360.models.tracking.migration"
+    services = stated()["services"]
+    prepare, mlflow = services["prepare"], services["mlflow"]
+    assert migration in prepare["command"][-1]
+    assert mlflow["depends_on"]["prepare"]["condition"] == "service_completed_successfully"
+    name = "MLFLOW_BACKEND_STORE_URI"
+    assert prepare["environment"][name] == mlflow["environment"][name]
+    daemon = (DEPLOY / "systemd" / "customer360-daemon.service").read_text()
+    assert re.search(rf"^ExecStartPre=\S+ -m {migration}$", daemon, re.MULTILINE)
+    (pod,) = (pod for pod, container in containers() if container["name"] == "mlflow")
+    (before,), (server,) = pod["initContainers"], pod["containers"]
+    assert before["args"] == ["python", "-m", migration]
+    assert before["env"][0] == server["env"][0]
+    # It answers probes by any name, and everything else by these.
+    hosts = {each["name"]: each.get("value", "") for each in server["env"]}
+    assert "*" not in hosts["MLFLOW_SERVER_ALLOWED_HOSTS"]
+
+
+def test_who_is_not_asked_whether_it_could_run_has_a_check_of_its_own() -> None:
+    """The image's check, `customer360 doctor`, wants a home, a warehouse and MLflow."""
+    services = stated()["services"]
+    ours = {name for name, each in services.items() if each["image"].startswith("$")}
+    assert {name for name in ours if "healthcheck" not in services[name]} == set()
+    assert services["prepare"]["healthcheck"] == {"disable": True}
+    for name in ("spark-master", "spark-worker"):
+        port = services[name]["command"][services[name]["command"].index("--webui-port") + 1]
+        assert f":{port}/" in services[name]["healthcheck"]["test"][-1]
+    # PostgreSQL's first start answers by its socket before the databases are made.
+    assert "--host" in services["postgres"]["healthcheck"]["test"]
+
+
 def test_the_proxy_leads_to_services_that_there_are_and_asks_who_it_is() -> None:
     text = (DEPLOY / "Caddyfile").read_text(encoding="utf-8")
     services = stated()["services"]
@@ -199,8 +232,13 @@ def objects() -> list[dict[str, Any]]:
 
 def containers() -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """Each pod of the manifests, with each of its containers."""
-    pods = [each["spec"]["template"]["spec"] for each in objects() if each["kind"] == "Deployment"]
-    return [(pod, container) for pod in pods for container in pod["containers"]]
+    pods = [each["spec"] for each in objects() if each["kind"] == "Pod"]
+    pods += [each["spec"]["template"]["spec"] for each in objects() if each["kind"] == "Deployment"]
+    return [
+        (pod, container)
+        for pod in pods
+        for container in pod.get("initContainers", []) + pod["containers"]
+    ]
 
 
 @pytest.mark.parametrize("file", MANIFESTS, ids=lambda file: file.name)
