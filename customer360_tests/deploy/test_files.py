@@ -258,7 +258,7 @@ def test_pods_are_not_root_and_have_bounds() -> None:
 def test_who_sees_the_home_has_the_settings_and_secrets_of_the_runs() -> None:
     for pod, container in containers():
         claims = [each.get("persistentVolumeClaim", {}) for each in pod["volumes"]]
-        if {"claimName": "customer360-home"} in claims:
+        if container in pod["containers"] and {"claimName": "customer360-home"} in claims:
             assert container["envFrom"] == [
                 {"configMapRef": {"name": "customer360"}},
                 {"secretRef": {"name": "customer360"}},
@@ -283,25 +283,16 @@ def test_dagster_s_chart_is_told_what_our_own_settings_say() -> None:
     """Its schema is not here: these are the keys that its templates make dagster.yaml of."""
     values = yaml.safe_load(VALUES.read_text())
     ours = yaml.safe_load(instance_settings(postgres=True))
-    daemon = values["dagsterDaemon"]
-    assert values["telemetry"] == ours["telemetry"]
-    assert values["concurrency"]["runs"] == {
-        "maxConcurrentRuns": ours["concurrency"]["runs"]["max_concurrent_runs"]
-    }
-    monitoring, retries = ours["run_monitoring"], ours["run_retries"]
-    assert daemon["runMonitoring"] | {"pollIntervalSeconds": 0} == {
-        "enabled": monitoring["enabled"],
-        "startTimeoutSeconds": monitoring["start_timeout_seconds"],
-        "pollIntervalSeconds": 0,
-        "freeSlotsAfterRunEndSeconds": monitoring["free_slots_after_run_end_seconds"],
-    }
-    assert daemon["runRetries"] == {
-        "enabled": retries["enabled"],
-        "maxRetries": retries["max_retries"],
-        "retryOnAssetOrOpFailure": retries["retry_on_asset_or_op_failure"],
-    }
-    assert values["pythonLogs"] == {
-        "managedPythonLoggers": ours["python_logs"]["managed_python_loggers"]
+    # It always writes this one, and has runs in a PostgreSQL whatever it is told.
+    assert values["dagsterDaemon"]["runMonitoring"].pop("pollIntervalSeconds") > 0
+    assert set(ours.pop("storage")) == {"postgres"}
+    assert ours == {
+        "telemetry": values["telemetry"],
+        "run_monitoring": snake_case(values["dagsterDaemon"]["runMonitoring"]),
+        "run_retries": snake_case(values["dagsterDaemon"]["runRetries"]),
+        "python_logs": snake_case(values["pythonLogs"]),
+        "concurrency": {"runs": snake_case(values["concurrency"]["runs"])},
+        **values["additionalInstanceConfig"],
     }
     (location,) = values["dagster-user-deployments"]["deployments"]
     claims = [volume["persistentVolumeClaim"]["claimName"] for volume in location["volumes"]]
@@ -311,6 +302,42 @@ def test_dagster_s_chart_is_told_what_our_own_settings_say() -> None:
     assert values["global"]["dagsterHome"] == homes["CUSTOMER360_HOME"] + "/dagster"
     # The chart of Dagster's own release.
     assert f"--version {version('dagster')} " in VALUES.read_text()
+
+
+def snake_case(values: dict[str, Any]) -> dict[str, Any]:
+    """Keys of the chart as Dagster spells them."""
+    return {re.sub("[A-Z]", lambda of: f"_{of[0].lower()}", key): v for key, v in values.items()}
+
+
+def test_dagster_s_web_server_may_bind_its_port_and_its_tables_are_migrated() -> None:
+    """The chart starts it on the service's port, as our user, who has no capability."""
+    values = yaml.safe_load(VALUES.read_text())
+    web = values["dagsterWebserver"]
+    assert web["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert web["service"]["port"] >= 1024
+    assert web["readinessProbe"]["httpGet"]["port"] == web["service"]["port"]
+    assert values["migrate"] == {"enabled": True}
+
+
+def test_commands_on_kubernetes_find_dagster_s_runs_and_have_what_runs_have() -> None:
+    """The chart's settings of Dagster, and the password that they name, as in a run's pod."""
+    values = yaml.safe_load(VALUES.read_text())
+    (pod,) = (each["spec"] for each in objects() if each["kind"] == "Pod")
+    (container,) = pod["containers"]
+    home = values["global"]["dagsterHome"]
+    assert {"name": "DAGSTER_HOME", "value": home} in container["env"]
+    (password,) = (each for each in container["env"] if each["name"] == "DAGSTER_PG_PASSWORD")
+    assert password["valueFrom"]["secretKeyRef"] == {
+        "name": values["global"]["postgresqlSecretName"], "key": "postgresql-password",
+    }  # fmt: skip
+    (mount,) = (each for each in container["volumeMounts"] if "subPath" in each)
+    assert mount["mountPath"] == f"{home}/{mount['subPath']}" == f"{home}/dagster.yaml"
+    (volume,) = (each for each in pod["volumes"] if each["name"] == mount["name"])
+    # As the chart names it where it is installed as the page says.
+    assert volume["configMap"]["name"] == "dagster-instance"
+    assert "helm upgrade --install dagster " in (PROJECT / "docs" / "deployment.md").read_text()
+    (location,) = values["dagster-user-deployments"]["deployments"]
+    assert container["resources"] == location["resources"]
 
 
 # systemd -------------------------------------------------------------------------------------
