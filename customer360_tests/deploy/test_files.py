@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,11 @@ from typing import Any
 import pytest
 import yaml
 
+from customer360 import __version__
 from customer360.orchestration.instance import instance_settings
 from customer360_tests.deploy.compose import (
     COMPOSE,
+    COMPOSE_DATABASE,
     DEPLOY,
     PROJECT,
     SECRETS,
@@ -128,7 +131,8 @@ def test_nothing_is_published_but_the_proxy() -> None:
 def test_images_of_others_have_exact_versions() -> None:
     images = {service["image"] for service in stated()["services"].values()}
     others = {image for image in images if not image.startswith("$")}
-    assert others == {"postgres:18.1", "caddy:2.10.2"}
+    assert {image.partition(":")[0] for image in others} == {"postgres", "caddy"}
+    assert all(re.fullmatch(r"\w+:\d+(\.\d+)+", image) for image in others), others
 
 
 def test_the_dashboard_is_given_the_reader_alone() -> None:
@@ -136,6 +140,23 @@ def test_the_dashboard_is_given_the_reader_alone() -> None:
     assert set(service["environment"]) == {"CUSTOMER360_WAREHOUSE_READER_URL"}
     assert service["env_file"] == []
     assert "volumes" not in service
+
+
+def test_another_postgres_is_reached_by_all_who_need_it_and_ours_is_not_started() -> None:
+    checked_by_schema("compose-spec", COMPOSE_DATABASE)
+    services = stated()["services"]
+    added = yaml.safe_load(COMPOSE_DATABASE.read_text())["services"]
+    assert added.pop("postgres") == {"profiles": ["of-its-own"]}
+    wait = [each["depends_on"]["postgres"] for each in services.values()
+            if "postgres" in each.get("depends_on", ())]  # fmt: skip
+    assert wait
+    assert all(each == {"condition": "service_healthy", "required": False} for each in wait)
+    assert "@postgres" not in COMPOSE.read_text()
+    for name, service in services.items():
+        if "@${DATABASE_HOST}:" in str(service.get("environment")):
+            networks = service["networks"] + added.get(name, {}).get("networks", [])
+            assert "outside" in networks, name
+    assert example()["DATABASE_HOST"] == "postgres"
 
 
 def test_who_computes_knows_the_store_and_workers_no_other_secret() -> None:
@@ -390,7 +411,46 @@ def test_no_image_is_published_that_was_not_tried() -> None:
 
 
 def test_shell_scripts_are_read_by_a_shell() -> None:
-    scripts = [DEPLOY / "smoke-test.sh", DEPLOY / "postgres" / "databases.sh"]
+    scripts = sorted(DEPLOY.rglob("*.sh"))
+    assert {script.name for script in scripts} == {
+        "smoke-test.sh",
+        "databases.sh",
+        "customer360.sh",
+    }
     for script in scripts:
         assert os.access(script, os.X_OK)
         run("sh", "-n", script)
+
+
+def test_no_password_is_in_a_list_of_processes() -> None:
+    text = (DEPLOY / "postgres" / "databases.sh").read_text()
+    (command,) = re.findall(r"^psql (.*?) <<", text, re.MULTILINE | re.DOTALL)
+    assert "PASSWORD" not in command
+    assert set(re.findall(r"^\\getenv \w+ (\w+)$", text, re.MULTILINE)) == {
+        "DATABASE_PASSWORD", "READER_PASSWORD",
+    }  # fmt: skip
+
+
+def test_the_smoke_test_takes_no_port_and_no_settings_of_what_runs_here() -> None:
+    """Its copy of the compose file publishes a port that is free, in a folder without settings."""
+    text = (DEPLOY / "smoke-test.sh").read_text()
+    (change,) = re.findall(r"^sed '(s/ports:.*/)' compose\.yaml >\"\$scratch/", text, re.MULTILINE)
+    changed = yaml.safe_load(run("sed", change, COMPOSE))["services"]["proxy"]
+    assert stated()["services"]["proxy"]["ports"] == ["80:80", "443:443"]
+    assert changed["ports"] == ["127.0.0.1::443"]
+    assert '--file "$scratch/compose.yaml"' in text
+    assert "settings.env" not in text
+
+
+def test_the_release_names_every_image_and_a_new_one_takes_its_place() -> None:
+    images = {file.name: set(re.findall(r"\S+/customer360:(\S+)", file.read_text()))
+              for file in MANIFESTS}  # fmt: skip
+    assert images == {file.name: {__version__} for file in MANIFESTS}
+    (image,) = re.findall(r"repository: \S+/customer360\n +tag: (\S+)", VALUES.read_text())
+    assert image == __version__
+    bumped = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["bumpversion"]["files"]
+    stating = {f"deploy/kubernetes/{name}" for name in [*images, VALUES.name]}
+    assert stating <= {each["filename"] for each in bumped}
+    for each in bumped:
+        search = each["search"].format(current_version=__version__)
+        assert search in (PROJECT / each["filename"]).read_text(), each["filename"]
