@@ -94,5 +94,13 @@ def test_commands_of_cron_and_upgrades_are_run_by_what_is_installed_for_them() -
         assert re.match(r"(\S+ +){5}root +/usr/local/sbin/customer360 ", line), line
 
 
+def test_nobody_is_sent_to_an_index_for_a_package_that_is_not_there() -> None:
+    """Releases are files of the project's own page."""
+    pages = [PROJECT / "README.md", *(PROJECT / "docs").glob("*.md")]
+    sources = (PROJECT / "customer360").rglob("*.py")
+    install = re.compile(r"install (?:--\S+ )*['\"`]*customer360(?:[\[=]|\b['\"`]*$)", re.MULTILINE)
+    assert [file.name for file in (*pages, *sources) if install.search(file.read_text())] == []
+
+
 def test_the_chart_is_of_the_release_of_dagster() -> None:
     assert set(re.findall(r"dagster/dagster --version (\S+)", PAGE)) == {version("dagster")}
