@@ -153,7 +153,7 @@ def test_another_postgres_is_reached_by_all_who_need_it_and_ours_is_not_started(
     assert all(each == {"condition": "service_healthy", "required": False} for each in wait)
     assert "@postgres" not in COMPOSE.read_text()
     for name, service in services.items():
-        if "@${DATABASE_HOST}:" in str(service.get("environment")):
+        if "@${DATABASE_HOST:-postgres}:" in str(service.get("environment")):
             networks = service["networks"] + added.get(name, {}).get("networks", [])
             assert "outside" in networks, name
     assert example()["DATABASE_HOST"] == "postgres"

@@ -40,7 +40,7 @@ def migrate(uri: str) -> bool:
     from mlflow.db import upgrade
 
     try:
-        upgrade.callback(uri)
+        upgrade.main([uri], standalone_mode=False)
     except Exception as error:  # noqa: BLE001 - SQLAlchemy's, Alembic's and MLflow's own
         raise TrackingError(
             without_credentials(
