@@ -310,7 +310,7 @@ class Settings(BaseSettings):
 
     # Spark
     spark_master: str = Field(
-        "local[*]", description="local[N], spark://…, k8s://… or sc://… for Spark Connect."
+        "local[*]", description="local[N], spark://… or sc://… for Spark Connect."
     )
     spark_driver_memory: str = Field("2g", description="Heap of the driver.")
     spark_shuffle_partitions: int = Field(4, ge=1, description="Shuffle partitions.")

@@ -188,7 +188,7 @@ def test_workers_without_the_package_are_named(
         session.check_workers(spark)
     assert str(said.value).startswith(
         "Python on Spark's workers cannot run what is sent to it (ModuleNotFoundError: No module "
-        "named 'customer360'): install customer360=="
+        "named 'customer360'): install the wheel of customer360 "
     )
 
 

@@ -8,9 +8,13 @@ cd "$(dirname "$0")"
 
 CUSTOMER360_IMAGE=$1
 scratch=$(mktemp -d)
-# Of a project and home of its own: what runs here already is not touched.
+# Of a project and folder of its own, and of a port that is free: what runs here already, and how it
+# is set, is not touched.
+cp -R Caddyfile postgres "$scratch"
+sed 's/ports: \["80:80", "443:443"\]/ports: ["127.0.0.1::443"]/' compose.yaml >"$scratch/compose.yaml"
 compose() {
-    docker compose --project-name customer360-smoke --env-file "$scratch/env" "$@"
+    docker compose --file "$scratch/compose.yaml" --env-file "$scratch/env" \
+        --project-name customer360-smoke "$@"
 }
 clean_up() {
     status=$?
@@ -23,13 +27,16 @@ clean_up() {
 trap clean_up EXIT
 
 password=$(openssl rand -hex 16)
-hash=$(docker run --rm caddy:2.10.2 caddy hash-password --plaintext "$password")
+caddy=$(sed -n 's/^ *image: \(caddy:.*\)/\1/p' compose.yaml)
+hash=$(docker run --rm "$caddy" caddy hash-password --plaintext "$password")
 sed -e "s/^\([A-Z_]*PASSWORD\|CUSTOMER_KEY_SECRET\)=$/\1=$(openssl rand -hex 24)/" \
     -e "s|^\([A-Z_]*_HASH\)=.*|\1='$hash'|" \
     -e "s|^CUSTOMER360_IMAGE=.*|CUSTOMER360_IMAGE=$CUSTOMER360_IMAGE|" .env.example >"$scratch/env"
 
 echo "A run in a container, that is not root"
 [ "$(docker run --rm "$CUSTOMER360_IMAGE" id -u)" -ne 0 ]
+# What Spark needs for tables in a store is in the image: nobody could fetch it there.
+docker run --rm --network none "$CUSTOMER360_IMAGE" python -m customer360.lakehouse.jars s3a
 in_home() {
     docker run --rm --volume customer360-smoke-run:/data "$CUSTOMER360_IMAGE" customer360 "$@"
 }
@@ -39,11 +46,12 @@ in_home reconcile
 
 echo "The services, through the proxy"
 compose up --detach
+proxy=$(compose port proxy 443)
 ask() { # SITE PATH [OPTION...]
     site=$1 path=$2
     shift 2
     curl --silent --insecure --output /dev/null --write-out '%{http_code}' \
-        --resolve "$site:443:127.0.0.1" "$@" "https://$site$path" || true
+        --connect-to "$site:443:$proxy" "$@" "https://$site$path" || true
 }
 answers() { # SITE PATH USER
     for _ in $(seq 60); do

@@ -22,7 +22,7 @@ def spark_server(
     port: Annotated[int, typer.Option(help="Port of the server.")] = DEFAULT_PORT,
     host: Annotated[str, typer.Option(help="Address of the server.")] = "127.0.0.1",
     master: Annotated[
-        str, typer.Option(help="Where it computes: local[N], spark://… or k8s://…")
+        str, typer.Option(help="Where it computes: local[N] or spark://…")
     ] = "local[*]",
     home: Home = None,
     verbose: Verbose = False,
@@ -33,9 +33,7 @@ def spark_server(
     from customer360.lakehouse.session import is_connect, session_config, with_own_java
 
     if is_connect(master):
-        raise SettingsError(
-            f"--master {master}: a server computes on local[N], spark://… or k8s://…"
-        )
+        raise SettingsError(f"--master {master}: a server computes on local[N] or spark://…")
     settings = load_settings(home).model_copy(update={"spark_master": master})
     check = check_port(port, host, "customer360 spark-server")
     if check.status != "ok":

@@ -86,7 +86,8 @@ def see_answer(address: str, seconds: float = _READY_SECONDS) -> None:
     except (ImportError, PySparkImportError) as error:
         raise EnvironmentError360(
             f"spark_master is {shown(address)}, and Spark Connect's client is not installed "
-            f"({first_line(error)}): install customer360[connect]"
+            f"({first_line(error)}): install the extra `connect` of the release's wheel; see "
+            "docs/cluster.md"
         ) from error
     try:
         channel = DefaultChannelBuilder(address).toChannel()

@@ -368,7 +368,8 @@ def check_workers(session: SparkSession, seconds: float = _WORKER_SECONDS) -> No
 
     there = session.range(0, 1, 1, 1).mapInArrow(_versions, "customer360 string")
     needed = (
-        f"install customer360=={__version__} in the Python of every worker; see docs/cluster.md"
+        f"install the wheel of customer360 {__version__} in the Python of every worker; see "
+        "docs/cluster.md"
     )
     late = threading.Event()
 

@@ -71,8 +71,8 @@ def _refuse_elsewhere(file: Path) -> None:
         )
     if named and find_spec("dagster_postgres") is None:
         raise EnvironmentError360(
-            f"{POSTGRES_VARIABLE} is set, and dagster-postgres is not installed: install "
-            "customer360[production]"
+            f"{POSTGRES_VARIABLE} is set, and dagster-postgres is not installed: install the extra "
+            "`production` of the release's wheel; see docs/cluster.md"
         )
 
 

@@ -266,7 +266,7 @@ SOURCES = Group(
         typed(
             "server_of_a_server",
             "spark-server --master sc://other:15002",
-            "--master sc://other:15002: a server computes on local[N], spark://… or k8s://…",
+            "--master sc://other:15002: a server computes on local[N] or spark://…",
             wrong="a Spark Connect server that would compute on another one",
         ),
     ),

@@ -12,6 +12,7 @@ import yaml
 PROJECT = Path(__file__).resolve().parents[2]
 DEPLOY = PROJECT / "deploy"
 COMPOSE = DEPLOY / "compose.yaml"
+COMPOSE_DATABASE = DEPLOY / "compose.database.yaml"
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::[-?]([^}]*))?\}")
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import shlex
+from importlib.metadata import version
 from typing import Any
 
 import pytest
 import typer.main
+import yaml
 
 from customer360.cli.common import app
 from customer360_tests.deploy.compose import DEPLOY, PROJECT, stated
@@ -25,6 +27,8 @@ def commands() -> set[str]:
     # Not its user, its namespace or its secret, which have the same name.
     names = "|".join(COMMANDS)
     found = re.findall(rf"[ /](customer360 (?:{names})\b[^\n#]*)", shell)
+    code = "\n".join(re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL))
+    found += re.findall(rf"[ \"](customer360 (?:{names})\b[^\n\"]*)", code)
     listed = re.findall(r"\[(\"customer360\".*?)\]", PAGE + DOCKERFILE)
     found += [shlex.join(re.findall(r'"([^"]+)"', each)) for each in listed]
     found += [shlex.join(service["command"]) for service in stated()["services"].values()
@@ -47,5 +51,56 @@ def test_each_kind_of_command_was_found() -> None:
 
 def test_what_the_page_names_of_deploy_is_there() -> None:
     named = set(re.findall(r"deploy/[\w./-]*\w", PAGE))
-    of_ones_own = {"deploy/.env", "deploy/settings.env"}
+    ignored = (PROJECT / ".gitignore").read_text().splitlines()
+    of_ones_own = {line[1:] for line in ignored if line.startswith("/deploy/")} | {"deploy/.env"}
     assert {name for name in named - of_ones_own if not (PROJECT / name).exists()} == set()
+
+
+def test_compose_finds_its_files_and_what_is_added_to_them() -> None:
+    """It reads compose.override.yaml by itself only where no file is named."""
+    assert re.findall(r"docker compose (?:-f|--file)\b", PAGE) == []
+    (override,) = re.findall(r"```yaml\n# deploy/compose.override.yaml\n(.*?)```", PAGE, re.DOTALL)
+    assert set(yaml.safe_load(override)["services"]) <= set(stated()["services"])
+
+
+def test_who_is_asked_for_a_password_has_a_terminal() -> None:
+    """And the image is the proxy's own."""
+    image = stated()["services"]["proxy"]["image"]
+    assert re.findall(r"^docker run .*hash-password", PAGE, re.MULTILINE) == [
+        f"docker run --rm -it {image} caddy hash-password"
+    ]
+
+
+def test_every_installation_is_locked_and_whole() -> None:
+    """Without its extras `uv sync` takes away what servers need."""
+    found = re.findall(r"uv sync[^\n`]*", PAGE)
+    assert found
+    assert set(found) == {"uv sync --frozen --all-extras --no-dev"}
+
+
+def test_commands_of_cron_and_upgrades_are_run_by_what_is_installed_for_them() -> None:
+    installed = re.findall(
+        r"install -m 755 (deploy/\S+) (/usr/local/sbin/customer360)$", PAGE, re.MULTILINE
+    )
+    assert set(installed) == {("deploy/systemd/customer360.sh", "/usr/local/sbin/customer360")}
+    script = (DEPLOY / "systemd" / "customer360.sh").read_text()
+    daemon = (DEPLOY / "systemd" / "customer360-daemon.service").read_text()
+    (settings,) = re.findall(r"^(EnvironmentFile=\S+)$", daemon, re.MULTILINE)
+    (user,) = re.findall(r"^User=(\S+)$", daemon, re.MULTILINE)
+    assert f"--property={settings} " in script
+    assert f"--uid={user} " in script
+    # That file is root's alone and systemd's to read: no line of cron takes it for a shell's.
+    for line in re.findall(r"```cron\n(.*?)```", PAGE, re.DOTALL)[0].splitlines():
+        assert re.match(r"(\S+ +){5}root +/usr/local/sbin/customer360 ", line), line
+
+
+def test_nobody_is_sent_to_an_index_for_a_package_that_is_not_there() -> None:
+    """Releases are files of the project's own page."""
+    pages = [PROJECT / "README.md", *(PROJECT / "docs").glob("*.md")]
+    sources = (PROJECT / "customer360").rglob("*.py")
+    install = re.compile(r"install (?:--\S+ )*['\"`]*customer360(?:[\[=]|\b['\"`]*$)", re.MULTILINE)
+    assert [file.name for file in (*pages, *sources) if install.search(file.read_text())] == []
+
+
+def test_the_chart_is_of_the_release_of_dagster() -> None:
+    assert set(re.findall(r"dagster/dagster --version (\S+)", PAGE)) == {version("dagster")}

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,11 @@ from typing import Any
 import pytest
 import yaml
 
+from customer360 import __version__
 from customer360.orchestration.instance import instance_settings
 from customer360_tests.deploy.compose import (
     COMPOSE,
+    COMPOSE_DATABASE,
     DEPLOY,
     PROJECT,
     SECRETS,
@@ -60,6 +63,17 @@ def test_the_image_is_pinned_locked_and_not_root() -> None:
     assert all("--frozen" in line for line in DOCKERFILE.splitlines() if "uv sync" in line)
     assert re.search(r"^USER [1-9]\d*:[1-9]\d*$", DOCKERFILE, re.MULTILINE)
     assert "HEALTHCHECK" in DOCKERFILE
+
+
+def test_the_image_brings_what_its_process_could_not_add() -> None:
+    """The cache is root's: jars, S3A's too, and dbt's manifest are made while it is built."""
+    (layer,) = re.findall(r"^RUN (/opt.*?[^\\])$", DOCKERFILE, re.MULTILINE | re.DOTALL)
+    made = {line.split("python ")[1].strip(" \\\n") for line in layer.split("&&")}
+    assert made == {
+        "-m customer360.lakehouse.jars",
+        "-m customer360.lakehouse.jars s3a",
+        '-c "from customer360.serving.marts import manifest; manifest()"',
+    }
 
 
 def test_what_the_image_copies_is_there_and_sent_to_the_engine() -> None:
@@ -117,7 +131,8 @@ def test_nothing_is_published_but_the_proxy() -> None:
 def test_images_of_others_have_exact_versions() -> None:
     images = {service["image"] for service in stated()["services"].values()}
     others = {image for image in images if not image.startswith("$")}
-    assert others == {"postgres:18.1", "caddy:2.10.2"}
+    assert {image.partition(":")[0] for image in others} == {"postgres", "caddy"}
+    assert all(re.fullmatch(r"\w+:\d+(\.\d+)+", image) for image in others), others
 
 
 def test_the_dashboard_is_given_the_reader_alone() -> None:
@@ -127,26 +142,113 @@ def test_the_dashboard_is_given_the_reader_alone() -> None:
     assert "volumes" not in service
 
 
-@pytest.mark.skipif(shutil.which("docker-compose") is None, reason="docker-compose is not here")
-def test_compose_itself_reads_the_file(tmp_path: Path) -> None:
+def test_another_postgres_is_reached_by_all_who_need_it_and_ours_is_not_started() -> None:
+    checked_by_schema("compose-spec", COMPOSE_DATABASE)
+    services = stated()["services"]
+    added = yaml.safe_load(COMPOSE_DATABASE.read_text())["services"]
+    assert added.pop("postgres") == {"profiles": ["of-its-own"]}
+    wait = [each["depends_on"]["postgres"] for each in services.values()
+            if "postgres" in each.get("depends_on", ())]  # fmt: skip
+    assert wait
+    assert all(each == {"condition": "service_healthy", "required": False} for each in wait)
+    assert "@postgres" not in COMPOSE.read_text()
+    for name, service in services.items():
+        if "@${DATABASE_HOST:-postgres}:" in str(service.get("environment")):
+            networks = service["networks"] + added.get(name, {}).get("networks", [])
+            assert "outside" in networks, name
+    assert example()["DATABASE_HOST"] == "postgres"
+
+
+def test_who_computes_knows_the_store_and_workers_no_other_secret() -> None:
+    files = {
+        name: [each["path"] for each in service.get("env_file", ())]
+        for name, service in stated()["services"].items()
+    }
+    of_ours = ["settings.env", "store.env"]
+    for name in ("prepare", "code", "webserver", "daemon", "mlflow"):
+        assert files[name] == of_ours, name
+    assert files["spark-worker"] == ["store.env"]
+    ignored = (PROJECT / ".gitignore").read_text().splitlines()
+    assert {f"/deploy/{name}" for name in of_ours} <= set(ignored)
+
+
+def is_there(*command: str) -> bool:
+    """Whether a program is on this machine, and does what is asked of it."""
+    if shutil.which(command[0]) is None:
+        return False
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+@pytest.fixture
+def compose() -> tuple[str, ...]:
+    """Compose's command: of Docker's, as everybody has it, or a program of its own."""
+    for words in (("docker", "compose"), ("docker-compose",)):
+        if is_there(*words, "version"):
+            return words
+    pytest.skip("Compose is not here")
+
+
+def test_compose_itself_reads_the_file(compose: tuple[str, ...], tmp_path: Path) -> None:
     filled = example() | SECRETS
     environment = tmp_path / ".env"
     environment.write_text("".join(f"{name}='{value}'\n" for name, value in filled.items()))
-    said = run(
-        "docker-compose", "--file", COMPOSE, "--env-file", environment, "--profile", "*", "config"
-    )
-    assert set(yaml.safe_load(said)["services"]) == set(stated()["services"])
+    words = [*compose, "--env-file", environment, "--file", COMPOSE]
+    said = yaml.safe_load(run(*words, "--profile", "*", "config"))["services"]
+    assert set(said) == set(stated()["services"])
+    # With another PostgreSQL nobody waits for ours.
+    said = yaml.safe_load(run(*words, "--file", COMPOSE_DATABASE, "config"))["services"]
+    assert set(said) == set(stated()["services"]) - {"postgres", "spark-master", "spark-worker"}
+    assert set(said["dashboard"]["networks"]) == {"inside", "outside"}
 
 
-@pytest.mark.skipif(shutil.which("caddy") is None, reason="caddy is not here")
 def test_caddy_itself_reads_its_file() -> None:
-    hashed = run("caddy", "hash-password", "--plaintext", "open sesame").strip()
     sites = {name: value for name, value in example().items() if name.endswith(("SITE", "USER"))}
-    hashes = {name: hashed for name in SECRETS if name.endswith("_HASH")}
+    hashes = [name for name in SECRETS if name.endswith("_HASH")]
+    caddy: list[str | Path] = ["caddy"]
+    if shutil.which("caddy") is None:
+        image = stated()["services"]["proxy"]["image"]
+        if not is_there("docker", "pull", "--quiet", image):
+            pytest.skip("neither Caddy nor an engine that can fetch its image is here")
+        given = [f"--env={name}" for name in (*sites, *hashes)]
+        caddy = ["docker", "run", "--rm", f"--volume={DEPLOY}:{DEPLOY}:ro", *given, image, "caddy"]
+    hashed = run(*caddy, "hash-password", "--plaintext", "open sesame").strip()
     run(
-        "caddy", "validate", "--adapter", "caddyfile", "--config", DEPLOY / "Caddyfile",
-        **sites, **hashes,
+        *caddy, "validate", "--adapter", "caddyfile", "--config", DEPLOY / "Caddyfile",
+        **sites, **dict.fromkeys(hashes, hashed),
     )  # fmt: skip
+
+
+def test_mlflow_starts_on_tables_that_were_brought_up_to_date() -> None:
+    """It refuses those of an older release, and the code location waits for it."""
+    migration = "customer360.models.tracking.migration"
+    services = stated()["services"]
+    prepare, mlflow = services["prepare"], services["mlflow"]
+    assert migration in prepare["command"][-1]
+    assert mlflow["depends_on"]["prepare"]["condition"] == "service_completed_successfully"
+    name = "MLFLOW_BACKEND_STORE_URI"
+    assert prepare["environment"][name] == mlflow["environment"][name]
+    daemon = (DEPLOY / "systemd" / "customer360-daemon.service").read_text()
+    assert re.search(rf"^ExecStartPre=\S+ -m {migration}$", daemon, re.MULTILINE)
+    (pod,) = (pod for pod, container in containers() if container["name"] == "mlflow")
+    (before,), (server,) = pod["initContainers"], pod["containers"]
+    assert before["args"] == ["python", "-m", migration]
+    assert before["env"][0] == server["env"][0]
+    # It answers probes by any name, and everything else by these.
+    hosts = {each["name"]: each.get("value", "") for each in server["env"]}
+    assert "*" not in hosts["MLFLOW_SERVER_ALLOWED_HOSTS"]
+
+
+def test_who_is_not_asked_whether_it_could_run_has_a_check_of_its_own() -> None:
+    """The image's check, `customer360 doctor`, wants a home, a warehouse and MLflow."""
+    services = stated()["services"]
+    ours = {name for name, each in services.items() if each["image"].startswith("$")}
+    assert {name for name in ours if "healthcheck" not in services[name]} == set()
+    assert services["prepare"]["healthcheck"] == {"disable": True}
+    for name in ("spark-master", "spark-worker"):
+        port = services[name]["command"][services[name]["command"].index("--webui-port") + 1]
+        assert f":{port}/" in services[name]["healthcheck"]["test"][-1]
+    # PostgreSQL's first start answers by its socket before the databases are made.
+    assert "--host" in services["postgres"]["healthcheck"]["test"]
 
 
 def test_the_proxy_leads_to_services_that_there_are_and_asks_who_it_is() -> None:
@@ -175,8 +277,13 @@ def objects() -> list[dict[str, Any]]:
 
 def containers() -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """Each pod of the manifests, with each of its containers."""
-    pods = [each["spec"]["template"]["spec"] for each in objects() if each["kind"] == "Deployment"]
-    return [(pod, container) for pod in pods for container in pod["containers"]]
+    pods = [each["spec"] for each in objects() if each["kind"] == "Pod"]
+    pods += [each["spec"]["template"]["spec"] for each in objects() if each["kind"] == "Deployment"]
+    return [
+        (pod, container)
+        for pod in pods
+        for container in pod.get("initContainers", []) + pod["containers"]
+    ]
 
 
 @pytest.mark.parametrize("file", MANIFESTS, ids=lambda file: file.name)
@@ -191,6 +298,16 @@ def test_pods_are_not_root_and_have_bounds() -> None:
         assert f"{pod['securityContext']['runAsUser']}:" in DOCKERFILE, container["name"]
         assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
         assert "memory" in container["resources"]["limits"], container["name"]
+
+
+def test_who_sees_the_home_has_the_settings_and_secrets_of_the_runs() -> None:
+    for pod, container in containers():
+        claims = [each.get("persistentVolumeClaim", {}) for each in pod["volumes"]]
+        if container in pod["containers"] and {"claimName": "customer360-home"} in claims:
+            assert container["envFrom"] == [
+                {"configMapRef": {"name": "customer360"}},
+                {"secretRef": {"name": "customer360"}},
+            ], container["name"]
 
 
 def test_what_pods_and_services_name_is_made() -> None:
@@ -211,25 +328,16 @@ def test_dagster_s_chart_is_told_what_our_own_settings_say() -> None:
     """Its schema is not here: these are the keys that its templates make dagster.yaml of."""
     values = yaml.safe_load(VALUES.read_text())
     ours = yaml.safe_load(instance_settings(postgres=True))
-    daemon = values["dagsterDaemon"]
-    assert values["telemetry"] == ours["telemetry"]
-    assert values["concurrency"]["runs"] == {
-        "maxConcurrentRuns": ours["concurrency"]["runs"]["max_concurrent_runs"]
-    }
-    monitoring, retries = ours["run_monitoring"], ours["run_retries"]
-    assert daemon["runMonitoring"] | {"pollIntervalSeconds": 0} == {
-        "enabled": monitoring["enabled"],
-        "startTimeoutSeconds": monitoring["start_timeout_seconds"],
-        "pollIntervalSeconds": 0,
-        "freeSlotsAfterRunEndSeconds": monitoring["free_slots_after_run_end_seconds"],
-    }
-    assert daemon["runRetries"] == {
-        "enabled": retries["enabled"],
-        "maxRetries": retries["max_retries"],
-        "retryOnAssetOrOpFailure": retries["retry_on_asset_or_op_failure"],
-    }
-    assert values["pythonLogs"] == {
-        "managedPythonLoggers": ours["python_logs"]["managed_python_loggers"]
+    # It always writes this one, and has runs in a PostgreSQL whatever it is told.
+    assert values["dagsterDaemon"]["runMonitoring"].pop("pollIntervalSeconds") > 0
+    assert set(ours.pop("storage")) == {"postgres"}
+    assert ours == {
+        "telemetry": values["telemetry"],
+        "run_monitoring": snake_case(values["dagsterDaemon"]["runMonitoring"]),
+        "run_retries": snake_case(values["dagsterDaemon"]["runRetries"]),
+        "python_logs": snake_case(values["pythonLogs"]),
+        "concurrency": {"runs": snake_case(values["concurrency"]["runs"])},
+        **values["additionalInstanceConfig"],
     }
     (location,) = values["dagster-user-deployments"]["deployments"]
     claims = [volume["persistentVolumeClaim"]["claimName"] for volume in location["volumes"]]
@@ -239,6 +347,42 @@ def test_dagster_s_chart_is_told_what_our_own_settings_say() -> None:
     assert values["global"]["dagsterHome"] == homes["CUSTOMER360_HOME"] + "/dagster"
     # The chart of Dagster's own release.
     assert f"--version {version('dagster')} " in VALUES.read_text()
+
+
+def snake_case(values: dict[str, Any]) -> dict[str, Any]:
+    """Keys of the chart as Dagster spells them."""
+    return {re.sub("[A-Z]", lambda of: f"_{of[0].lower()}", key): v for key, v in values.items()}
+
+
+def test_dagster_s_web_server_may_bind_its_port_and_its_tables_are_migrated() -> None:
+    """The chart starts it on the service's port, as our user, who has no capability."""
+    values = yaml.safe_load(VALUES.read_text())
+    web = values["dagsterWebserver"]
+    assert web["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert web["service"]["port"] >= 1024
+    assert web["readinessProbe"]["httpGet"]["port"] == web["service"]["port"]
+    assert values["migrate"] == {"enabled": True}
+
+
+def test_commands_on_kubernetes_find_dagster_s_runs_and_have_what_runs_have() -> None:
+    """The chart's settings of Dagster, and the password that they name, as in a run's pod."""
+    values = yaml.safe_load(VALUES.read_text())
+    (pod,) = (each["spec"] for each in objects() if each["kind"] == "Pod")
+    (container,) = pod["containers"]
+    home = values["global"]["dagsterHome"]
+    assert {"name": "DAGSTER_HOME", "value": home} in container["env"]
+    (password,) = (each for each in container["env"] if each["name"] == "DAGSTER_PG_PASSWORD")
+    assert password["valueFrom"]["secretKeyRef"] == {
+        "name": values["global"]["postgresqlSecretName"], "key": "postgresql-password",
+    }  # fmt: skip
+    (mount,) = (each for each in container["volumeMounts"] if "subPath" in each)
+    assert mount["mountPath"] == f"{home}/{mount['subPath']}" == f"{home}/dagster.yaml"
+    (volume,) = (each for each in pod["volumes"] if each["name"] == mount["name"])
+    # As the chart names it where it is installed as the page says.
+    assert volume["configMap"]["name"] == "dagster-instance"
+    assert "helm upgrade --install dagster " in (PROJECT / "docs" / "deployment.md").read_text()
+    (location,) = values["dagster-user-deployments"]["deployments"]
+    assert container["resources"] == location["resources"]
 
 
 # systemd -------------------------------------------------------------------------------------
@@ -253,8 +397,12 @@ def test_units_are_verified(tmp_path: Path) -> None:
         text = re.sub(r"/opt/customer360/\.venv/bin/\S+", "/bin/true", unit.read_text())
         (tmp_path / unit.name).write_text(text)
     files = sorted(tmp_path.iterdir())
-    said = run("systemd-analyze", "verify", "--man=no", *files)
-    assert said == ""
+    # Without this option it warns, and ends well.
+    run("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *files)
+    wrong = files[0].read_text().replace("NoNewPrivileges=", "NoNewPrivilege=")
+    files[0].write_text(wrong)
+    with pytest.raises(AssertionError, match="Unknown key 'NoNewPrivilege'"):
+        run("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *files)
 
 
 def test_units_start_programs_that_there_are_with_options_that_these_know() -> None:
@@ -291,7 +439,46 @@ def test_no_image_is_published_that_was_not_tried() -> None:
 
 
 def test_shell_scripts_are_read_by_a_shell() -> None:
-    scripts = [DEPLOY / "smoke-test.sh", DEPLOY / "postgres" / "databases.sh"]
+    scripts = sorted(DEPLOY.rglob("*.sh"))
+    assert {script.name for script in scripts} == {
+        "smoke-test.sh",
+        "databases.sh",
+        "customer360.sh",
+    }
     for script in scripts:
         assert os.access(script, os.X_OK)
         run("sh", "-n", script)
+
+
+def test_no_password_is_in_a_list_of_processes() -> None:
+    text = (DEPLOY / "postgres" / "databases.sh").read_text()
+    (command,) = re.findall(r"^psql (.*?) <<", text, re.MULTILINE | re.DOTALL)
+    assert "PASSWORD" not in command
+    assert set(re.findall(r"^\\getenv \w+ (\w+)$", text, re.MULTILINE)) == {
+        "DATABASE_PASSWORD", "READER_PASSWORD",
+    }  # fmt: skip
+
+
+def test_the_smoke_test_takes_no_port_and_no_settings_of_what_runs_here() -> None:
+    """Its copy of the compose file publishes a port that is free, in a folder without settings."""
+    text = (DEPLOY / "smoke-test.sh").read_text()
+    (change,) = re.findall(r"^sed '(s/ports:.*/)' compose\.yaml >\"\$scratch/", text, re.MULTILINE)
+    changed = yaml.safe_load(run("sed", change, COMPOSE))["services"]["proxy"]
+    assert stated()["services"]["proxy"]["ports"] == ["80:80", "443:443"]
+    assert changed["ports"] == ["127.0.0.1::443"]
+    assert '--file "$scratch/compose.yaml"' in text
+    assert "settings.env" not in text
+
+
+def test_the_release_names_every_image_and_a_new_one_takes_its_place() -> None:
+    images = {file.name: set(re.findall(r"\S+/customer360:(\S+)", file.read_text()))
+              for file in MANIFESTS}  # fmt: skip
+    assert images == {file.name: {__version__} for file in MANIFESTS}
+    (image,) = re.findall(r"repository: \S+/customer360\n +tag: (\S+)", VALUES.read_text())
+    assert image == __version__
+    bumped = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["bumpversion"]["files"]
+    stating = {f"deploy/kubernetes/{name}" for name in [*images, VALUES.name]}
+    assert stating <= {each["filename"] for each in bumped}
+    for each in bumped:
+        search = each["search"].format(current_version=__version__)
+        assert search in (PROJECT / each["filename"]).read_text(), each["filename"]

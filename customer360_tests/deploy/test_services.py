@@ -156,6 +156,7 @@ def machine() -> Iterator[Machine]:
             *((str(PORTS[name]), str(port)) for name, port in ports.items()),
             ("spark-master", "localhost"),
             ("8080", str(free_port())),
+            ("8081", str(free_port())),
         ]  # fmt: skip
         services = filled_in(example() | SECRETS)["services"]
         machine = Machine(folder, socket, {k: here(v, instead) for k, v in services.items()})
@@ -254,22 +255,11 @@ def test_the_dashboard_answers(machine: Machine) -> None:
 
 @pytest.mark.whole
 def test_spark_s_master_answers_and_its_worker_registers(machine: Machine) -> None:
-    services = machine.services
-    with machine.running("spark-master"):
-        worker = subprocess.Popen(
-            services["spark-worker"]["command"], env=machine.environment("spark-worker"),
-            cwd=machine.folder, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )  # fmt: skip
-        try:
-            until = time.monotonic() + _PATIENCE
-            while '"aliveworkers":1' not in _status(services["spark-master"]["command"]):
-                assert worker.poll() is None
-                assert time.monotonic() < until
-                time.sleep(1)
-        finally:
-            os.killpg(worker.pid, signal.SIGKILL)
-            worker.wait()
+    with machine.running("spark-master"), machine.running("spark-worker") as log:
+        until = time.monotonic() + _PATIENCE
+        while '"aliveworkers":1' not in _status(machine.services["spark-master"]["command"]):
+            assert time.monotonic() < until, log.read_text()[-2000:]
+            time.sleep(1)
 
 
 def _status(command: Sequence[str]) -> str:

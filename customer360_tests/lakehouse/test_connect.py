@@ -41,7 +41,7 @@ def test_no_address_of_a_server() -> None:
 
 def test_the_extra_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "grpc", None)
-    with pytest.raises(EnvironmentError360, match=r"not installed .*: install customer360\[connec"):
+    with pytest.raises(EnvironmentError360, match=r"not installed .*: install the extra `conn"):
         see_answer("sc://host")
 
 
