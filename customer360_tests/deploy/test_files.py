@@ -192,7 +192,7 @@ def test_compose_itself_reads_the_file(compose: tuple[str, ...], tmp_path: Path)
     filled = example() | SECRETS
     environment = tmp_path / ".env"
     environment.write_text("".join(f"{name}='{value}'\n" for name, value in filled.items()))
-    words = [*compose, "--env-file", environment, "--file", COMPOSE]
+    words: list[str | Path] = [*compose, "--env-file", environment, "--file", COMPOSE]
     said = yaml.safe_load(run(*words, "--profile", "*", "config"))["services"]
     assert set(said) == set(stated()["services"])
     # With another PostgreSQL nobody waits for ours.

@@ -17,10 +17,11 @@ def of_the_release_before(file: Path) -> str:
     from alembic import command
     from alembic.script import ScriptDirectory
     from mlflow.store.db import utils
+    from mlflow.store.tracking.dbmodels.initial_models import Base
 
     uri = f"sqlite:///{file}"
     engine = utils.create_sqlalchemy_engine_with_retry(uri)
-    utils.InitialBase.metadata.create_all(engine)
+    Base.metadata.create_all(engine)
     config = utils._get_alembic_config(uri)
     newest = ScriptDirectory.from_config(config).get_revision(utils._get_latest_schema_revision())
     with engine.begin() as connection:
