@@ -190,8 +190,8 @@ class Settings(BaseSettings):
     )
     churn_trainer: Literal["auto", "local", "spark"] = Field(
         "auto",
-        description="Where churn's trees grow: in process, on Spark, or on Spark when there are "
-        "more rows than that.",
+        description="Where churn's trees grow: in process, on Spark, or on a cluster for more rows "
+        "than that.",
     )
     churn_contact_cost: float = Field(
         1.0,

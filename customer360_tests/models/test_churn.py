@@ -173,7 +173,9 @@ def test_more_rows_than_the_driver_holds_train_on_spark(
     shop_days: DataFrame, trained: ChurnTraining
 ) -> None:
     """The trees learn on all rows, the sample tunes, calibrates and judges."""
-    found = train(shop_days, SHOP_END, ChurnOptions(max_training_rows=600, nthread=2))
+    found = train(
+        shop_days, SHOP_END, ChurnOptions(max_training_rows=600, nthread=2, trainer="spark")
+    )
     assert found.status == "trained"
     assert found.parameters["trainer"] == "spark"
     assert trained.parameters["trainer"] == "local"

@@ -11,6 +11,7 @@ import xgboost as xgb
 from pyspark.sql import DataFrame, SparkSession
 from sklearn.metrics import roc_auc_score
 
+from customer360.models.churn import distributed
 from customer360.models.churn.distributed import (
     TrainerError,
     design_columns,
@@ -98,9 +99,12 @@ def test_the_same_rows_give_the_same_trees(rows: pd.DataFrame, on_spark: DataFra
     assert (there.predict(xgb.DMatrix(later)) >= found[1] - 1e-6).all()
 
 
-def test_who_trains_where(on_spark: DataFrame) -> None:
+def test_who_trains_where(on_spark: DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not trains_on_spark("local", on_spark, teaching=1_000, max_rows=10)
     assert trains_on_spark("spark", on_spark, teaching=1, max_rows=10)
+    # Of this very session: what the driver is spared its workers would take on the same machine.
+    assert not trains_on_spark("auto", on_spark, teaching=11, max_rows=10)
+    monkeypatch.setattr(distributed, "is_local", lambda spark: False)
     assert trains_on_spark("auto", on_spark, teaching=11, max_rows=10)
     assert not trains_on_spark("auto", on_spark, teaching=10, max_rows=10)
 

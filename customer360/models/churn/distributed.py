@@ -45,7 +45,8 @@ def trains_on_spark(trainer: Trainer, rows: DataFrame, teaching: int, max_rows: 
 
     Args:
         trainer: "local": never, "spark": always, "auto": when there are more rows than the driver
-            may hold and the session is a classic one.
+            may hold, the session is a classic one, and its workers are other machines: on this one
+            they would take the memory that the driver is spared.
         rows: The labelled rows, for their session.
         teaching: How many rows there are to learn and validate on.
         max_rows: How many the driver may hold.
@@ -58,7 +59,14 @@ def trains_on_spark(trainer: Trainer, rows: DataFrame, teaching: int, max_rows: 
             "xgboost.spark needs a classic Spark session, and this is Spark Connect: set "
             "churn_trainer to local or auto, or spark_master to a master"
         )
-    return trainer == "spark" or (trainer == "auto" and teaching > max_rows and is_classic(rows))
+    if trainer != "auto":
+        return trainer == "spark"
+    return teaching > max_rows and is_classic(rows) and not is_local(rows.sparkSession)
+
+
+def is_local(spark: SparkSession) -> bool:
+    """Whether the session's tasks run in the driver's own process."""
+    return (spark.conf.get("spark.master", "local") or "").startswith("local")
 
 
 def worker_count(spark: SparkSession) -> int:

@@ -110,8 +110,8 @@ class ChurnOptions:
         seed: Same seed, same data: same model.
         nthread: Threads for XGBoost, at most; all cores when not given.
         trainer: Where the trees grow: "local" in this process, on the sample; "spark" by
-            `xgboost.spark`, on all rows; "auto" on Spark when there are more than
-            ``max_training_rows`` and the session allows it.
+            `xgboost.spark`, on all rows; "auto" on a cluster when there are more than
+            ``max_training_rows``, as `trains_on_spark` says.
     """
 
     horizon_days: int | None = None
