@@ -173,7 +173,7 @@ def test_workers_of_another_version_are_named(
         session.check_workers(spark)
     assert str(said.value) == (
         f"Spark's workers have customer360 {customer360.__version__}, and here it is 99.0: install "
-        "customer360==99.0 in the Python of every worker; see docs/cluster.md"
+        "the wheel of customer360 99.0 in the Python of every worker; see docs/cluster.md"
     )
 
 
