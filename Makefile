@@ -54,7 +54,7 @@ test: setup ## The tests that every change must pass (half an hour); ARGS="-k si
 	@$(PYTEST) $(ARGS)
 
 .PHONY: test-all
-test-all: setup ## Every test: also whole data sets, every browser walk, proofs, kills (hours)
+test-all: setup ## Every test: also whole data sets, every browser walk, proofs, kills (an hour for 10)
 	@$(PYTEST) -m "" $(ARGS)
 
 .PHONY: prove
@@ -66,7 +66,7 @@ canaries: setup ## Plant people, forget them, and seek them in every byte; write
 	@CUSTOMER360_WRITE_DOCS=1 $(BIN)/python -m pytest -m slow customer360_tests/privacy/test_canaries.py $(ARGS)
 
 .PHONY: faults
-faults: setup ## Break runs in every way, run them again, compare; writes docs/reliability.md (hours)
+faults: setup ## Break runs in every way, run them again, compare; writes docs/reliability.md (an hour for 10)
 	@$(BIN)/python -m customer360_tests.faults $(ARGS)
 
 .PHONY: etl
@@ -131,7 +131,7 @@ bench-steps: setup ## What each step of the demo's run asks of Spark: executions
 	@$(BIN)/python -m benchmarks.steps --steps all $(ARGS)
 
 .PHONY: bench-scale
-bench-scale: setup ## How time, memory, shuffle and files grow from 1 to 50 million transactions (hours)
+bench-scale: setup ## How time, memory, shuffle and files grow from 1 to 50 million transactions (an hour for 10)
 	@$(BIN)/python -m benchmarks.scale $(ARGS)
 
 .PHONY: bench-models
