@@ -260,7 +260,7 @@ def main(
     transactions: Annotated[
         str, typer.Option(help="Sizes of the data sets, separated by commas.")
     ] = "1000000,10000000,50000000",
-    driver_memory: DriverMemory = "4g",
+    driver_memory: DriverMemory = "3g",
     memory: Annotated[
         str, typer.Option(help="What DuckDB may take, and what ours should stay below.")
     ] = "8GB",
@@ -269,7 +269,7 @@ def main(
     ] = Path("data/benchmarks"),
     explained_to: Annotated[
         int, typer.Option(help="Transactions up to which scores are also made whole.")
-    ] = 10_000_000,
+    ] = 1_000_000,
     json_file: JsonFile = None,
     verbose: Verbose = False,
     short: Annotated[
