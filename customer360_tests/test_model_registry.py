@@ -85,6 +85,11 @@ def test_another_model_is_trained_judged_scored_explained_and_watched_by_its_dec
     scored = run_models.score(work, TOY, [AS_OF])
     assert (scored.model_version, scored.written.rows) == ("1", 3)
     (row,) = work.lakehouse.read(CHURN_SCORES).where(f"customer_key = '{ANN}'").collect()
+    # Of more customers every core takes part, and the rows are the same.
+    with monkeypatch.context() as many:
+        many.setattr(run_models, "SPREAD_FROM", 3)
+        assert run_models.score(work, TOY, [AS_OF]).written.rows == 3
+    assert work.lakehouse.read(CHURN_SCORES).where(f"customer_key = '{ANN}'").collect() == [row]
     about = ScoredCustomer(row.asDict(), lambda _: None, lambda: champion)
     said = TOY.explain(about)
     assert said is not None

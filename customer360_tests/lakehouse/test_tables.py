@@ -89,6 +89,11 @@ def test_details_and_listing(lakehouse: Lakehouse) -> None:
     details = lakehouse.details("silver/t")
     assert (details.rows, details.partitions, details.version) == (3, 2, 0)
     assert details.bytes > 0
+    assert [lakehouse.rows_of("silver/t", "day", days) for days in ([D1], [D2, D3], [])] == [
+        2,
+        1,
+        0,
+    ]
     assert lakehouse.tables() == ["silver/t"]
 
 

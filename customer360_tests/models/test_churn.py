@@ -27,6 +27,7 @@ from customer360.models.churn.scoring import score
 from customer360.models.churn.training import ChurnOptions, ChurnTraining, train
 from customer360.models.examples import made_up_customers
 from customer360.models.notes import Note, in_english
+from customer360.models.reasons import REASON_COLUMNS
 from customer360.models.windows import ChurnWindows
 from customer360_tests.gold.frames import bought, customer_days, returned
 from customer360_tests.models.data import SHOP_END, shop
@@ -217,6 +218,22 @@ def test_scores_are_probabilities_of_active_customers_only(
     assert set(scores["horizon_days"]) == {trained.model.horizon_days}
     assert set(scores["model_version"]) == {"5"}
     assert set(scores["as_of"]) == {SHOP_END}
+
+
+def test_without_reasons_the_scores_are_the_same(
+    shop_days: DataFrame, trained: ChurnTraining
+) -> None:
+    features = customer_features(shop_days, [SHOP_END])
+    told, untold = (
+        score(features, trained.model, "the_model", "5", with_reasons=why)
+        .toPandas()
+        .sort_values("customer_key", ignore_index=True)
+        for why in (True, False)
+    )
+    assert told["reason_1"].notna().any()
+    assert untold[list(REASON_COLUMNS)].isna().all(axis=None)
+    scores = [each.drop(columns=list(REASON_COLUMNS)) for each in (told, untold)]
+    pd.testing.assert_frame_equal(*scores)
 
 
 def test_a_category_never_seen_is_scored_as_another_one(trained: ChurnTraining) -> None:
