@@ -93,7 +93,7 @@ def what_do_i_do_today(visitor: Visitor) -> str:
         The page of that customer.
     """
     visitor.follow("call_list")
-    table = visitor.opened.locator(".st-key-table-calls-at_risk_valuable")
+    table = visitor.opened.locator("[class*=st-key-table-calls-]")
     # The box before the first row.
     visitor.click(table, x=16, y=HEADING + ROW / 2)
     visitor.click(visitor.opened.get_by_role("button", name=visitor.t("call_list.open_customer")))
