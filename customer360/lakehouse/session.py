@@ -50,7 +50,6 @@ _JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 _SUBMIT_ARGUMENTS = "PYSPARK_SUBMIT_ARGS"
 _WORKER_SECONDS = 300
 """For a first worker: clusters that grow when they are asked take minutes to."""
-_FIRST_JOB = "customer360-first-job"
 _LOGGING = Path(__file__).with_name("log4j2.properties").absolute()
 
 # What may differ between the session asked for and a live one without changing any result.
@@ -375,11 +374,11 @@ def check_workers(session: SparkSession, seconds: float = _WORKER_SECONDS) -> No
 
     def interrupt() -> None:
         late.set()
-        session.interruptTag(_FIRST_JOB)
+        # The session has no other job yet; by tag a classic one finds none.
+        session.interruptAll()
 
     timer = threading.Timer(seconds, interrupt)
     timer.daemon = True
-    session.addTag(_FIRST_JOB)
     timer.start()
     try:
         ((found,),) = there.collect()
@@ -400,7 +399,6 @@ def check_workers(session: SparkSession, seconds: float = _WORKER_SECONDS) -> No
         ) from error
     finally:
         timer.cancel()
-        session.removeTag(_FIRST_JOB)
     if found != __version__:
         raise EnvironmentError360(
             f"Spark's workers have customer360 {found}, and here it is {__version__}: {needed}"

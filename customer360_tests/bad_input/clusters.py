@@ -18,7 +18,6 @@ class WithoutWorkers:
 
     def __init__(self) -> None:
         self.conf = {"spark.master": "spark://code:7077"}
-        self.tags: set[str] = set()
         self.stopped = False
         self._interrupted = threading.Event()
 
@@ -28,14 +27,7 @@ class WithoutWorkers:
     def mapInArrow(self, *given: Any) -> WithoutWorkers:  # noqa: N802 - Spark's name
         return self
 
-    def addTag(self, tag: str) -> None:  # noqa: N802 - Spark's name
-        self.tags.add(tag)
-
-    def removeTag(self, tag: str) -> None:  # noqa: N802 - Spark's name
-        self.tags.discard(tag)
-
-    def interruptTag(self, tag: str) -> None:  # noqa: N802 - Spark's name
-        assert tag in self.tags
+    def interruptAll(self) -> None:  # noqa: N802 - Spark's name
         self._interrupted.set()
 
     def stop(self) -> None:
