@@ -231,9 +231,9 @@ def test_without_reasons_the_scores_are_the_same(
         for why in (True, False)
     )
     assert told["reason_1"].notna().any()
-    assert untold[list(REASON_COLUMNS)].isna().all(axis=None)
-    scores = [each.drop(columns=list(REASON_COLUMNS)) for each in (told, untold)]
-    pd.testing.assert_frame_equal(*scores)
+    why = list(REASON_COLUMNS)
+    assert untold[why].isna().all(axis=None)
+    pd.testing.assert_frame_equal(told.drop(columns=why), untold.drop(columns=why))
 
 
 def test_a_category_never_seen_is_scored_as_another_one(trained: ChurnTraining) -> None:

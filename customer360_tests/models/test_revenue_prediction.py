@@ -101,8 +101,10 @@ def test_a_training_of_silver_tables_and_its_scores(spark: SparkSession) -> None
     assert c0["expected_revenue"] == pytest.approx(found.model.predict(by_hand)[0])
     untold = score(features, found.model, "m", "3", with_reasons=False).toPandas()
     assert untold[list(REASON_COLUMNS)].isna().all(axis=None)
-    amounts = [each.set_index("customer_key")["expected_revenue"] for each in (scores, untold)]
-    pd.testing.assert_series_equal(*(each.sort_index() for each in amounts))
+    amounts, same = (
+        each.set_index("customer_key")["expected_revenue"].sort_index() for each in (scores, untold)
+    )
+    pd.testing.assert_series_equal(amounts, same)
     assert score(features, RevenueModel("none", 60), "m", "1").count() == 0
     with pytest.raises(RevenueModelError, match="lack loyalty_tier"):
         score(features, replace(found.model, features=(*FEATURES, "loyalty_tier")), "m", "1")
