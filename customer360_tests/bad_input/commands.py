@@ -392,6 +392,7 @@ NOTHING_YET = Group(
             "train revenue --from-warehouse",
             "there is no warehouse yet: `customer360 run` makes and fills it",
             wrong="no warehouse",
+            make=_home_there,
         ),
         typed(
             "train_other_from_warehouse",
@@ -405,6 +406,7 @@ NOTHING_YET = Group(
             "warehouse psql",
             "there is no warehouse yet: `customer360 run` makes and fills it",
             wrong="no warehouse",
+            make=_home_there,
         ),
         typed(
             "quarantine_nothing",
