@@ -149,14 +149,17 @@ def test_one_version_everywhere() -> None:
 
 @pytest.mark.integration
 def test_bumping_moves_every_version_and_closes_the_changelog(tmp_path: Path) -> None:
-    (tmp_path / "customer360").mkdir()
-    for file in ("pyproject.toml", "uv.lock", "CHANGELOG.md", "customer360/__init__.py"):
-        shutil.copyfile(ROOT / file, tmp_path / file)
+    for stated in _pyproject()["tool"]["bumpversion"]["files"]:
+        file = tmp_path / stated["filename"]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / stated["filename"], file)
     bump = str(Path(sys.executable).with_name("bump-my-version"))
     _run(bump, "bump", "minor", "--no-commit", "--no-tag", "--allow-dirty", cwd=tmp_path)
     major, minor, _ = customer360.__version__.split(".")
     expected = f"{major}.{int(minor) + 1}.0"
     assert set(_stated_versions(tmp_path).values()) == {expected}
+    for file in [*(tmp_path / "deploy").rglob("*.yaml"), *(tmp_path / "docs").iterdir()]:
+        assert customer360.__version__ not in re.findall(r"\d+\.\d+\.\d+", file.read_text()), file
     sections = re.findall(r"^## \[(.+?)\]", (tmp_path / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert sections[:2] == ["Unreleased", expected]
     # Nothing but versions changed: a dependency of the same number must not be bumped along.
