@@ -26,21 +26,20 @@ from sklearn.preprocessing import StandardScaler
 from benchmarks.ours import workspace
 from customer360.deployment import Deployment
 from customer360.gold.customer_features import customer_features
-from customer360.gold.purchases import is_purchase
 from customer360.models.churn.features import NUMERIC_FEATURES
 from customer360.models.churn.fitting import XGBOOST_PARAMETERS
 from customer360.models.churn.line import fit_line
 from customer360.models.lifetime_value.candidates import FITTERS
 from customer360.models.lifetime_value.maximise import NotFittedError
 from customer360.models.lifetime_value.purchase_model import Floats, PurchaseModel
+from customer360.models.lifetime_value.seasons import WEEK_DAYS
 from customer360.models.outcomes import outcomes
 from customer360.models.paired import Losses
 from customer360.models.revenue.fitting import TREES
-from customer360.models.windows import horizon_grid
+from customer360.models.windows import first_purchase_day, horizon_grid
 from customer360.settings import load_settings
 from customer360.table_names import CUSTOMER_DAYS
 
-WEEK_DAYS = 7
 KINDS = ("pareto_nbd", "mbg_nbd", "bg_nbd")
 MORE = ("alive", "expected_purchases", "expected_revenue")
 _TREES = {"max_depth": 3, "learning_rate": 0.05}
@@ -73,11 +72,9 @@ def _rows(home: Path, horizon_days: int) -> tuple[pd.DataFrame, tuple[date, ...]
     """
     work = workspace(Deployment.of(load_settings(home)))
     days = work.lakehouse.read(CUSTOMER_DAYS)
-    bought = days.where(is_purchase()).agg({"business_date": "min"}).first()
-    last = days.agg({"business_date": "max"}).first()
-    assert bought
-    assert last
-    grid = horizon_grid(bought[0], last[0], horizon_days, horizon_days)
+    (last,) = days.agg({"business_date": "max"}).collect()[0]
+    first = first_purchase_day(days, last)
+    grid = horizon_grid(first, last, horizon_days, horizon_days) if first else None
     if grid is None:
         raise typer.BadParameter(f"{home}: the history is too short for {horizon_days} days ahead")
     dates = grid.dates

@@ -87,6 +87,9 @@ class Format(StrEnum):
     CSV = "csv"
 
 
+AsFormat = Annotated[Format, typer.Option("--format", help="table, json or csv.")]
+
+
 def say(line: str) -> None:
     """Print a line of text (rich markup); whole into a pipe, at a terminal broken between words."""
     out.print(line, highlight=False, soft_wrap=not out.is_terminal)

@@ -11,6 +11,7 @@ import typer
 from rich.markup import escape
 
 from customer360.cli.common import (
+    AsFormat,
     Format,
     Home,
     Quiet,
@@ -342,7 +343,7 @@ def _print_explanation(name: str, explanation: Explanation) -> None:
 
 @commands.command(rich_help_panel=PANEL)
 def models(
-    format: Annotated[Format, typer.Option("--format", help="table, json or csv.")] = Format.TABLE,
+    format: AsFormat = Format.TABLE,
     home: Home = None,
     verbose: Verbose = False,
 ) -> None:

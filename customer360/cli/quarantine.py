@@ -12,6 +12,7 @@ import typer
 from rich.markup import escape
 
 from customer360.cli.common import (
+    AsFormat,
     Format,
     Home,
     Quiet,
@@ -89,7 +90,7 @@ def show(
     personal: Annotated[
         bool, typer.Option("--personal", help="Personal data too; hidden by default.")
     ] = False,
-    format: Annotated[Format, typer.Option("--format", help="table, json or csv.")] = Format.TABLE,
+    format: AsFormat = Format.TABLE,
     home: Home = None,
     verbose: Verbose = False,
 ) -> None:

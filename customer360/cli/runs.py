@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from customer360.cli.common import (
     LOCAL,
+    AsFormat,
     Format,
     Home,
     Quiet,
@@ -288,7 +289,7 @@ def generate(
 
 @commands.command(rich_help_panel=PANEL)
 def doctor(
-    format: Annotated[Format, typer.Option("--format", help="table, json or csv.")] = Format.TABLE,
+    format: AsFormat = Format.TABLE,
     home: Home = None,
     verbose: Verbose = False,
 ) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from customer360.cli.common import (
+    AsFormat,
     Format,
     Home,
     Verbose,
@@ -25,7 +26,7 @@ commands = typer.Typer()
 
 @commands.command(rich_help_panel=PANEL)
 def tables(
-    format: Annotated[Format, typer.Option("--format", help="table, json or csv.")] = Format.TABLE,
+    format: AsFormat = Format.TABLE,
     home: Home = None,
     verbose: Verbose = False,
 ) -> None:
@@ -51,7 +52,7 @@ def show(
         str | None, typer.Option(help="Only these, with commas between: customer_key,segment.")
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Rows at most.")] = 20,
-    format: Annotated[Format, typer.Option("--format", help="table, json or csv.")] = Format.TABLE,
+    format: AsFormat = Format.TABLE,
     home: Home = None,
     verbose: Verbose = False,
 ) -> None:
@@ -96,7 +97,7 @@ class AccountOpenError(Customer360Error):
 
 @commands.command(rich_help_panel=PANEL)
 def reconcile(
-    format: Annotated[Format, typer.Option("--format", help="table, json or csv.")] = Format.TABLE,
+    format: AsFormat = Format.TABLE,
     home: Home = None,
     verbose: Verbose = False,
 ) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from customer360.cli.common import (
+    AsFormat,
     Format,
     Home,
     Verbose,
@@ -48,7 +49,7 @@ def down(home: Home = None, verbose: Verbose = False) -> None:
 
 @_warehouse.command()
 def status(
-    format: Annotated[Format, typer.Option("--format", help="table, json or csv.")] = Format.TABLE,
+    format: AsFormat = Format.TABLE,
     home: Home = None,
     verbose: Verbose = False,
 ) -> None:

@@ -81,30 +81,35 @@ def decide(
 
     figure: dict[str, Any] = {"figure": gate.figure, "own": own}
     naive = {name: metrics[key] for name, key in gate.baselines.items() if key in metrics}
-    lost_to = [
-        Note("figure_of_rival", {"rival": name, "value": value})
+    lost_to = {
+        name: value
         for name, value in naive.items()
         if _loses(metrics.get(gate.paired.get(name, "")), own, value, gate.figure)
-    ]
+    }
+    other = metrics.get(gate.champion)
+    beats_champion = other is not None and _better(own, other, gate.figure, gate.margin)
     if lost_to:
-        lost = figure | {"rivals": lost_to}
+        rivals = [
+            Note("figure_of_rival", {"rival": name, "value": value})
+            for name, value in lost_to.items()
+        ]
+        lost = figure | {"rivals": rivals}
         if champion is None:
             return Verdict(True, False, Note("first_loses_to_naive", lost))
-        other = metrics.get(gate.champion)
-        if other is not None and all(
-            _better(own, other, gate.figure, gate.margin) and _better(rule, other, gate.figure)
-            for rule in (naive[str(note.values["rival"])] for note in lost_to)
+        if (
+            other is not None
+            and beats_champion
+            and all(_better(rule, other, gate.figure) for rule in lost_to.values())
         ):
             return Verdict(True, False, Note("least_bad", lost | beside | {"other": other}))
         return Verdict(False, False, Note("loses_to_naive", lost | beside))
     if champion is None:
         return Verdict(True, True, Note("first_beats_naive", figure))
     beside = figure | beside
-    other = metrics.get(gate.champion)
     if other is None:
         return Verdict(True, True, Note("champion_not_judged", beside))
     beside |= {"other": other}
-    if _better(own, other, gate.figure, gate.margin):
+    if beats_champion:
         return Verdict(True, True, Note("beats_champion", beside))
     if gate.margin:
         return Verdict(False, True, Note("no_margin", beside | {"margin": gate.margin}))

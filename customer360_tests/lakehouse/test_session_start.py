@@ -101,11 +101,11 @@ def test_arguments_of_the_user_s_stay(noted: Path, tmp_path: Path) -> None:
         (None, "/j/delta.jar,more.jar", "/j/delta.jar,more.jar"),
         # What was fetched for `spark.jars.packages` stays, and nothing comes twice.
         (
-            "file:///j/delta.jar,file:///root/.ivy2/gcs.jar",
+            "file:///j/delta.jar,file:///home/ana/.ivy2/gcs.jar",
             "/j/delta.jar,more.jar",
-            "file:///j/delta.jar,file:///root/.ivy2/gcs.jar,more.jar",
+            "file:///j/delta.jar,file:///home/ana/.ivy2/gcs.jar,more.jar",
         ),
-        ("file:///root/.ivy2/gcs.jar", None, "file:///root/.ivy2/gcs.jar"),
+        ("file:///home/ana/.ivy2/gcs.jar", None, "file:///home/ana/.ivy2/gcs.jar"),
     ],
 )
 def test_executors_get_the_jars_of_packages_too(
@@ -121,7 +121,7 @@ def with_jars(value: str | None) -> SparkSession:
 
 
 def test_jars_of_settings_are_among_those_of_the_session() -> None:
-    live = with_jars("file:///j/delta.jar,file:///opt/more.jar,file:///root/.ivy2/gcs.jar")
+    live = with_jars("file:///j/delta.jar,file:///opt/more.jar,file:///home/ana/.ivy2/gcs.jar")
     session._check(live, {"spark.jars": "more.jar"})
     for without in (with_jars("file:///j/delta.jar"), with_jars(None)):
         with pytest.raises(SettingsError, match=r"spark\.jars=.*, but more\.jar was asked for"):

@@ -144,8 +144,8 @@ class Blend:
         with_rules = self.bounded("revenue", year, a_day["revenue"] * discounted_year)
         put("discounted_value_12m", with_rules)
         # By a rule nobody leaves: what it expects is what a customer brings who is kept.
-        kept = self.of_model("revenue") * scores["revenue_if_kept_365d"]
-        found["revenue_if_kept_365d"] = kept + a_day["revenue"] * YEAR_DAYS
+        kept = bounded_in(scores, "revenue_if_kept_365d")
+        put("revenue_if_kept_365d", self.bounded("revenue", kept, a_day["revenue"] * YEAR_DAYS))
         life = bounded_in(scores, "discounted_residual_value")
         mean = life[0] + with_rules[0] - year[0]
         put("discounted_residual_value", (mean, *moved(life, mean)))
