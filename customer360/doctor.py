@@ -34,8 +34,8 @@ from customer360.errors import Customer360Error, EnvironmentError360
 from customer360.lakehouse import jars
 from customer360.lakehouse.connect import connected, shown
 from customer360.lakehouse.delta_log import TableLogs
-from customer360.lakehouse.session import is_connect
-from customer360.lakehouse.standalone import answers, is_standalone
+from customer360.lakehouse.masters import is_connect, is_local, is_standalone
+from customer360.lakehouse.standalone import answers
 from customer360.lakehouse_uri import S3
 from customer360.modes import open_to_others
 from customer360.settings import Settings
@@ -99,7 +99,7 @@ def _spark_checks(settings: Settings) -> list[Check]:
         *_s3a_checks(settings),
         check_memory(settings.spark_driver_memory),
         *([check_master(settings.spark_master)] if is_standalone(settings.spark_master) else []),
-        *([] if settings.spark_master.startswith("local") else [check_reach(settings)]),
+        *([] if is_local(settings.spark_master) else [check_reach(settings)]),
     ]
 
 

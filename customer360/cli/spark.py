@@ -30,7 +30,8 @@ def spark_server(
     """Serve Spark Connect with Delta, for a spark_master of sc://…, until Ctrl-C."""
     from customer360.doctor import check_port
     from customer360.lakehouse.connect import server_command, server_properties, write_properties
-    from customer360.lakehouse.session import is_connect, session_config, with_own_java
+    from customer360.lakehouse.masters import is_connect
+    from customer360.lakehouse.session import session_config, with_own_java
 
     if is_connect(master):
         raise SettingsError(f"--master {master}: a server computes on local[N] or spark://…")

@@ -16,8 +16,9 @@ from customer360 import __version__
 from customer360.errors import EnvironmentError360, SettingsError, first_line
 from customer360.lakehouse import jars
 from customer360.lakehouse.connect import connected, shown, write_properties
+from customer360.lakehouse.masters import is_connect, is_local, is_standalone
 from customer360.lakehouse.object_store import S3A_CREDENTIALS, s3a_config
-from customer360.lakehouse.standalone import is_standalone, see_master
+from customer360.lakehouse.standalone import see_master
 from customer360.machine_failures import keep_lost_java_quiet
 from customer360.redaction import is_secret, without_credentials
 from customer360.settings import Settings
@@ -116,17 +117,12 @@ def session_config(settings: Settings) -> dict[str, str]:
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     }
-    if settings.spark_master.startswith("local"):
+    if is_local(settings.spark_master):
         config |= {
             "spark.driver.host": "127.0.0.1",
             "spark.driver.bindAddress": "127.0.0.1",
         }
     return config | settings.spark_conf
-
-
-def is_connect(master: str) -> bool:
-    """Whether a master is the address of a Spark Connect server."""
-    return master.startswith("sc://")
 
 
 def _of_client(config: Mapping[str, str]) -> dict[str, str]:
@@ -172,7 +168,7 @@ def open_session(
         session = _started(with_own_java(config, jars_dir, archive_to=archive_to))
     _quieten()
     _check(session, config)
-    if not config.get("spark.master", "").startswith("local"):
+    if not is_local(config.get("spark.master", "")):
         try:
             check_workers(session)
         except EnvironmentError360:
@@ -192,7 +188,7 @@ def with_own_java(
     Raises:
         EnvironmentError360: The Delta jars are missing.
     """
-    is_local = config["spark.master"].startswith("local")
+    runs_here = is_local(config["spark.master"])
     scratch = tempfile.gettempdir()  # in a command and a run, a folder of the home
     folder, s3a = Path(jars_dir) if jars_dir else None, S3A_CREDENTIALS in config
     needed = [*jars.require(folder), *(jars.require_s3a(folder) if s3a else ())]
@@ -205,10 +201,10 @@ def with_own_java(
         "spark.driver.extraClassPath": os.pathsep.join(paths),
         _PYTHON: os.environ.get("PYSPARK_PYTHON", sys.executable),
     }
-    if s3a and is_local:
+    if s3a and runs_here:
         # Else what is being written would lie in /tmp, open to whoever looks there.
         started["spark.hadoop.fs.s3a.buffer.dir"] = scratch
-    if not is_local:
+    if not runs_here:
         # Executors fetch them from the driver.
         config = {**config, _JARS: ",".join([*paths, *_named(config.get(_JARS))])}
     return {**started, **config, _JAVA_OPTIONS: " ".join(options).strip()}
@@ -227,7 +223,7 @@ def _started(config: Mapping[str, str]) -> SparkSession:
         see_master(master)
     # PySpark reads it of the environment alone where it is not started by spark-submit.
     os.environ["PYSPARK_PYTHON"] = config[_PYTHON]
-    if master.startswith("local"):
+    if is_local(master):
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     on_interrupt = signal.getsignal(signal.SIGINT)
     try:

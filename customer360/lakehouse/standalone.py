@@ -8,15 +8,10 @@ from urllib.parse import urlsplit
 
 from customer360.errors import EnvironmentError360, SettingsError
 from customer360.lakehouse.connect import shown
+from customer360.lakehouse.masters import STANDALONE
 
-_SCHEME = "spark://"
 _READY_SECONDS = 20
 _PAUSE_SECONDS = 0.5
-
-
-def is_standalone(master: str) -> bool:
-    """Whether a master is one of Spark's own."""
-    return master.startswith(_SCHEME)
 
 
 def answers(master: str, seconds: float) -> bool:
@@ -55,9 +50,9 @@ def see_master(master: str, seconds: float = _READY_SECONDS) -> None:
 
 def _addresses(master: str) -> list[tuple[str, int]]:
     found = []
-    for address in master.removeprefix(_SCHEME).split(","):
+    for address in master.removeprefix(STANDALONE).split(","):
         try:
-            parts = urlsplit(_SCHEME + address)
+            parts = urlsplit(STANDALONE + address)
             host, port = parts.hostname, parts.port
         except ValueError:
             host = port = None

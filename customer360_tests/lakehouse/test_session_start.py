@@ -17,7 +17,8 @@ from pyspark.sql import SparkSession
 
 from customer360.errors import EnvironmentError360, SettingsError
 from customer360.lakehouse import session
-from customer360.lakehouse.standalone import answers, is_standalone, see_master
+from customer360.lakehouse.masters import is_standalone
+from customer360.lakehouse.standalone import answers, see_master
 from customer360_tests.bad_input.clusters import WithoutWorkers
 from customer360_tests.browser.lineage import free_port
 from customer360_tests.deployments import PROJECT

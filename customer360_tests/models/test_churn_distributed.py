@@ -104,7 +104,7 @@ def test_who_trains_where(on_spark: DataFrame, monkeypatch: pytest.MonkeyPatch) 
     assert trains_on_spark("spark", on_spark, teaching=1, max_rows=10)
     # Of this very session: what the driver is spared its workers would take on the same machine.
     assert not trains_on_spark("auto", on_spark, teaching=11, max_rows=10)
-    monkeypatch.setattr(distributed, "is_local", lambda spark: False)
+    monkeypatch.setattr(distributed, "is_local", lambda master: False)
     assert trains_on_spark("auto", on_spark, teaching=11, max_rows=10)
     assert not trains_on_spark("auto", on_spark, teaching=10, max_rows=10)
 

@@ -19,6 +19,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from customer360.errors import Customer360Error
+from customer360.lakehouse.masters import is_local
 from customer360.models.churn.features import NUMERIC_FEATURES, column_name
 from customer360.models.churn.fitting import MOST_ROUNDS, PATIENCE, Grown, default_threads
 
@@ -61,18 +62,17 @@ def trains_on_spark(trainer: Trainer, rows: DataFrame, teaching: int, max_rows: 
         )
     if trainer != "auto":
         return trainer == "spark"
-    return teaching > max_rows and is_classic(rows) and not is_local(rows.sparkSession)
+    return teaching > max_rows and is_classic(rows) and not is_local(_master(rows.sparkSession))
 
 
-def is_local(spark: SparkSession) -> bool:
-    """Whether the session's tasks run in the driver's own process."""
-    return (spark.conf.get("spark.master", "local") or "").startswith("local")
+def _master(spark: SparkSession) -> str:
+    return spark.conf.get("spark.master", None) or "local[1]"
 
 
 def worker_count(spark: SparkSession) -> int:
     """Tasks that can run at once, by the session's configuration."""
-    master = spark.conf.get("spark.master", "local[1]") or ""
-    if master.startswith("local"):
+    master = _master(spark)
+    if is_local(master):
         cores = master.removeprefix("local").strip("[]").split(",")[0] or "1"
         return default_threads() if cores == "*" else int(cores)
     in_all = spark.conf.get("spark.cores.max", None)
