@@ -92,7 +92,7 @@ class TableLogs:
 
     def exists(self, table: str) -> bool:
         """Whether ``table`` has a commit; a first write that failed leaves a log without one."""
-        if self._is_local and not Path(self.path(table), LOG_FOLDER).is_dir():
+        if self.is_local and not Path(self.path(table), LOG_FOLDER).is_dir():
             return False
         with reaching(self.root):
             return bool(DeltaTable.is_deltatable(self.uri(table), self.storage_options))
@@ -160,7 +160,7 @@ class TableLogs:
         """
         if not self.exists(table):
             return []
-        files = _files(self.open(table))
+        files = files_of(self.open(table))
         return sorted({str(each[f"partition.{column}"]) for each in files if each["num_records"]})
 
     def maximum(self, table: str, column: str) -> Any:
@@ -181,7 +181,7 @@ class TableLogs:
         """What each file states as its ``bound`` (min, max) of ``column``."""
         if not self.exists(table):
             return []
-        files = _files(self.open(table))
+        files = files_of(self.open(table))
         stated = [each.get(f"{bound}.{column}", each.get(f"partition.{column}")) for each in files]
         return [value for value in stated if value is not None]
 
@@ -209,7 +209,7 @@ class TableLogs:
     def details(self, table: str) -> TableDetails:
         """Rows, partitions, size and version of ``table``, from its files' statistics."""
         delta = self.open(table)
-        files = _files(delta)
+        files = files_of(delta)
         columns = delta.metadata().partition_columns
         partitions = {tuple(each[f"partition.{name}"] for name in columns) for each in files}
         return TableDetails(
@@ -235,7 +235,7 @@ class TableLogs:
         wanted = {str(day) for day in days}
         return sum(
             int(each["num_records"] or 0)
-            for each in _files(self.open(table))
+            for each in files_of(self.open(table))
             if str(each[f"partition.{column}"]) in wanted
         )
 
@@ -249,12 +249,13 @@ class TableLogs:
         return storage_options(self.root) or None
 
     @property
-    def _is_local(self) -> bool:
+    def is_local(self) -> bool:
+        """Whether the tables are in a folder, and not in an object store."""
         return not is_object_store(self.root)
 
     def _folders(self) -> list[str]:
         """``layer/table`` of every folder two levels down."""
-        if self._is_local:
+        if self.is_local:
             root = Path(self.root)
             layers = (
                 sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
@@ -279,7 +280,7 @@ class TableLogs:
             ]
 
 
-def _files(delta: DeltaTable) -> list[dict[str, Any]]:
+def files_of(delta: DeltaTable) -> list[dict[str, Any]]:
     """The files of a table: ``num_records``, ``size_bytes``, ``partition.<column>``, statistics."""
     table: Any = delta.get_add_actions(flatten=True)
     return list(table.to_struct_array().to_pylist())

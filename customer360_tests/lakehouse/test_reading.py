@@ -6,14 +6,17 @@ import time
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pytest
-from deltalake import write_deltalake
+from deltalake import Field, write_deltalake
+from deltalake.schema import PrimitiveType
 
 from customer360.contracts.sql import sql_text
 from customer360.errors import TableNotFoundError
+from customer360.lakehouse import reading
 from customer360.lakehouse.reading import Tables, engine, ordered_batches, plain_rows
 
 ROWS = [
@@ -86,6 +89,70 @@ def test_rows_are_found_by_equal_values(tables: Tables) -> None:
     assert tables.newest("silver/days", "day") == date(2024, 1, 3)
     assert tables.values("silver/days", "key") == {"a", "b", None}
     assert tables.values("silver/days", "key", {"day": date(2024, 1, 2)}) == {"a"}
+
+
+def test_duckdb_reads_large_tables_as_arrow_does(
+    tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Folders of dates and of odd texts, a column that came later, no rows, an older version."""
+    name = "silver/places"
+    folders = ["day", "place"]
+    before = pa.table(
+        {
+            "day": [date(2024, 1, 1), None],
+            "place": ["São Paulo/1 %", "007"],
+            "at": pa.array(
+                [datetime(2024, 1, 1, 23, 30, tzinfo=UTC)] * 2, pa.timestamp("us", "UTC")
+            ),
+            "amount": pa.array([Decimal("1.50"), None], pa.decimal128(18, 4)),
+            "seen": [[{"hash": 2**62}], None],
+        }
+    )
+    write_deltalake(tables.uri(name), before, partition_by=folders)
+    after = before.slice(0, 1).append_column("note", pa.array(["later"]))
+    write_deltalake(
+        tables.uri(name), after, partition_by=folders, mode="append", schema_mode="merge"
+    )
+    questions: list[tuple[str, dict[str, int]]] = [
+        ("FROM rows ORDER BY ALL", {}),
+        ("SELECT note, typeof(day), typeof(\"at\") FROM rows WHERE place = '007'", {}),
+        ("SELECT sum(amount) FROM rows WHERE day IN ('2024-01-01')", {}),
+        ("FROM rows ORDER BY ALL", {"rows": 0}),
+    ]
+    by_arrow = [tables.ask(query, versions, rows=name) for query, versions in questions]
+    assert by_arrow[1:3] == [
+        [(None, "DATE", "TIMESTAMP WITH TIME ZONE")],
+        [(Decimal("3.0000"),)],
+    ]
+    monkeypatch.setattr(reading, "LARGE_BYTES", 1)
+    views, is_view = [], reading._is_view
+
+    def noted(*of: Any) -> bool:
+        views.append(is_view(*of))
+        return views[-1]
+
+    monkeypatch.setattr(reading, "_is_view", noted)
+    assert [tables.ask(query, versions, rows=name) for query, versions in questions] == by_arrow
+    assert views == [True] * len(questions)
+
+
+def test_a_column_that_no_file_has_yet_is_empty(
+    tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = tables.open("silver/days")
+    table.alter.add_columns(Field("note", PrimitiveType("string")))
+    monkeypatch.setattr(reading, "LARGE_BYTES", 1)
+    assert tables.ask("SELECT count(*), count(note) FROM rows", rows="silver/days") == [(4, 0)]
+
+
+def test_only_the_files_of_a_large_table_are_opened(tables: Tables, tmp_path: Path) -> None:
+    file = tmp_path / "secret.csv"
+    file.write_text("word\nsesame\n")
+    (one, *_) = tables.open("silver/days").file_uris()
+    with engine(files=[one]) as connection:
+        assert connection.execute(f"FROM read_parquet('{one}')").fetchall()
+        with pytest.raises(duckdb.Error, match="disabled"):
+            connection.execute(f"FROM read_csv('{file}')")
 
 
 def test_a_table_that_is_not_there_is_named(tables: Tables) -> None:
