@@ -221,9 +221,12 @@ def test_what_a_server_leaves_behind_ends_too(
 def test_a_server_listens_to_this_machine_alone_and_sigterm_ends_all_it_started(
     start: Callable[..., Started], tmp_path: Path, server: str
 ) -> None:
-    port = free_port()
-    options = ["--no-browser"] if server == "dashboard" else []
-    serving = start(*cli(server, *options, "--port", port, "--home", tmp_path / "home"))
+    port, home = free_port(), tmp_path / "home"
+    options = []
+    if server == "dashboard":
+        options = ["--no-browser"]
+        home.mkdir()  # It refuses a home that is not there.
+    serving = start(*cli(server, *options, "--port", port, "--home", home))
 
     def answers() -> bool:
         with socket.socket() as probe:

@@ -239,9 +239,12 @@ def lorenz_area(group: NDArray[np.intp], amounts: Floats, times: Floats) -> floa
     """Area between the Lorenz curve of groups in their order and the diagonal.
 
     The trapezoids draw a straight line within a group: each of it gets the group's mean, as in
-    `evaluation.normalized_gini`.
+    `evaluation.normalized_gini`. It is 0 where the amounts come to nothing: there is no order to
+    find, and a resample may draw only those who spent nothing.
     """
     size, money = np.bincount(group, weights=times), np.bincount(group, weights=times * amounts)
+    if not money.sum():
+        return 0.0
     width, height = size / size.sum(), np.cumsum(money) / money.sum()
     return float((width * (height - money / money.sum() / 2)).sum() - 0.5)
 

@@ -45,6 +45,17 @@ def test_who_says_the_same_of_everybody_orders_nobody() -> None:
     assert ranking.by_figure["roc_auc"]["flat"].tolist() == [-0.5, -0.5, -0.5]
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_resample_in_which_nobody_spent_ranks_nobody_better() -> None:
+    """One in six spent: a third of the resamples, (5/6)^6, has none of them."""
+    came = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 70.0])
+    losses = Losses.of(
+        {"mean": np.full(6, 10.0), "right": came}, came, ["normalized_gini"], resamples=50
+    ).by_figure["normalized_gini"]
+    assert losses.notna().all().all()
+    assert sorted(losses["right"].round(9).unique()) == [-1.0, 0.0]
+
+
 def test_the_simplest_within_noise_is_chosen() -> None:
     """The same error drawn twice is noise; a tenth of it is not."""
     random = np.random.default_rng(5)
