@@ -29,6 +29,7 @@ from customer360.silver.transactions import Accounting
 from customer360.sources.base import Source
 from customer360.sources.files import FilesSource
 from customer360.sources.files.mapping import parse_mapping
+from customer360_tests.deployments import columns_of, rows_of
 
 _CHANGES = count(1)
 
@@ -103,11 +104,16 @@ class Shop:
             load_silver.load_customer_history(self.work, days)
         return bronze
 
+    def columns(self, table: str) -> list[str]:
+        """Names of a table's columns."""
+        return columns_of(self.lakehouse, table)
+
     def rows(self, table: str, *columns: str, where: str = "true") -> list[tuple[Any, ...]]:
-        """Rows of a table as text, in order."""
-        found = self.lakehouse.read(table).where(where)
-        texts = found.selectExpr(*(f"CAST({name} AS string)" for name in columns))
-        return sorted((tuple(row) for row in texts.collect()), key=lambda r: [str(v) for v in r])
+        """Rows of a table as text, in order; columns and condition are SQL as DuckDB reads it."""
+        asked = (f'"{name}"' if name.isidentifier() else name for name in columns)
+        texts = ", ".join(f"CAST({name} AS VARCHAR)" for name in asked)
+        with rows_of(self.lakehouse, table) as found:
+            return sorted(found.filter(where).project(texts).fetchall(), key=_in_words)
 
     def orders(self) -> list[tuple[Any, ...]]:
         """Day, order, kind and amount of all silver transactions."""
@@ -120,17 +126,20 @@ class Shop:
 
     def net(self) -> Decimal:
         """Net revenue of all customers and days."""
-        found = self.lakehouse.read("silver/customer_days").selectExpr("sum(net_revenue)").first()
-        assert found is not None
-        return found[0] or Decimal(0)
+        query = "SELECT sum(net_revenue) FROM days"
+        ((net,),) = self.work.tables.ask(query, days="silver/customer_days")
+        return net or Decimal(0)
 
     def reasons(self) -> dict[str, int]:
         """Rows that silver kept out, by reason."""
         if not self.lakehouse.exists("quarantine/transactions"):
             return {}
-        found = self.lakehouse.read("quarantine/transactions")
-        rows = found.selectExpr("reasons[0] AS reason").groupBy("reason").count().collect()
-        return {row[0]: row[1] for row in rows}
+        query = "SELECT reasons[1], count(*) FROM excluded GROUP BY ALL"
+        return dict(self.work.tables.ask(query, excluded="quarantine/transactions"))
+
+
+def _in_words(row: tuple[Any, ...]) -> list[str]:
+    return [str(value) for value in row]
 
 
 def load_but_stop_at(table: str, shop: Shop, monkeypatch: pytest.MonkeyPatch, *days: date) -> None:

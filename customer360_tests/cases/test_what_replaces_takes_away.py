@@ -38,7 +38,7 @@ def silver_of(shop: Shop) -> dict[str, list[tuple[Any, ...]]]:
     """All rows of all silver tables that there are."""
     tables = {name: f"silver/{name}" for name in SILVER}
     return {
-        name: shop.rows(table, *shop.lakehouse.read(table).columns)
+        name: shop.rows(table, *shop.columns(table))
         for name, table in tables.items()
         if shop.lakehouse.exists(table)
     }
@@ -50,7 +50,7 @@ def gold_of(shop: Shop) -> dict[str, list[tuple[Any, ...]]]:
     make_gold.make_snapshots(shop.work, FEATURES, [month.last])
     make_gold.make_business_health(shop.work, month)
     tables = ("gold/customer_features", "gold/business_health")
-    return {name: shop.rows(name, *shop.lakehouse.read(name).columns) for name in tables}
+    return {name: shop.rows(name, *shop.columns(name)) for name in tables}
 
 
 def assert_as_from_scratch(

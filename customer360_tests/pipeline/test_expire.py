@@ -122,19 +122,14 @@ def keeping(shop: Shop, kept: dict[str, int]) -> None:
 
 def silver_of(shop: Shop) -> dict[str, list[tuple[Any, ...]]]:
     tables = {name: f"silver/{name}" for name in SILVER}
-    return {
-        name: shop.rows(table, *shop.lakehouse.read(table).columns)
-        for name, table in tables.items()
-    }
+    return {name: shop.rows(table, *shop.columns(table)) for name, table in tables.items()}
 
 
 def everything(shop: Shop) -> dict[str, list[tuple[Any, ...]]]:
     """All rows of all tables, without what says which load wrote them."""
     said = ("_ingested_at", "run_id")
     return {
-        table: shop.rows(
-            table, *(f"`{c}`" for c in shop.lakehouse.read(table).columns if c not in said)
-        )
+        table: shop.rows(table, *(c for c in shop.columns(table) if c not in said))
         for table in shop.lakehouse.tables()
     }
 
