@@ -20,7 +20,7 @@ from customer360.table_names import ORDER_LINES, TRANSACTIONS
 from customer360_tests.cases.shop import Shop, load_but_stop_at, open_shop
 from customer360_tests.cases.test_what_replaces_takes_away import assert_as_from_scratch
 
-MARCH: dict[str, Any] = {"first": date(2024, 3, 1), "last": date(2024, 3, 31), "history": True}
+MARCH: dict[str, Any] = {"first": date(2024, 3, 1), "last": date(2024, 3, 31)}
 MAPPING = """
 name: mill
 time_zone: Europe/Lisbon
