@@ -75,10 +75,8 @@ class Shop:
 
     def load(self, first: date | None = None, last: date | None = None) -> Loaded:
         """Bronze and silver of the days, all of the deployment's where none are named."""
-        settings = self.work.deployment.settings
-        assert settings.start_date is not None
-        begin = first or settings.start_date
-        days = DayRange(begin, last or first or self.work.deployment.last_day())
+        every = self._every_day()
+        days = DayRange(first or every.first, last or first or every.last)
         bronze = self._load_people(days)
         silver = load_silver.load_transactions(self.work, days)
         load_silver.load_customer_days(self.work, days)
@@ -95,10 +93,19 @@ class Shop:
         """Of one day's delivery, what it says of customers."""
         self._load_people(DayRange(day, day))
 
-    def _load_people(self, days: DayRange) -> BronzeLoaded:
+    def receive(self, days: DayRange | None = None) -> BronzeLoaded:
+        """Bronze alone, where nothing is asked of what is made of it."""
         (table,) = self.source.tables
-        bronze = load_bronze(self.work, self.source, table, days)
+        bronze = load_bronze(self.work, self.source, table, days or self._every_day())
         assert not bronze.not_conserved
+        return bronze
+
+    def _every_day(self) -> DayRange:
+        deployment = self.work.deployment
+        return DayRange(deployment.settings.start_date, deployment.last_day())
+
+    def _load_people(self, days: DayRange) -> BronzeLoaded:
+        bronze = self.receive(days)
         load_silver.load_customers(self.work, days)
         if self.history:
             load_silver.load_customer_history(self.work, days)
