@@ -12,6 +12,8 @@ from pyspark.sql import SparkSession
 
 from customer360.contracts import Contract
 from customer360.pipeline import audit, conflicts
+from customer360.sources.files import FilesSource
+from customer360.sources.files.mapping import parse_mapping
 from customer360_tests.cases.shop import Loaded, Shop, open_shop
 
 MARCH: dict[str, Any] = {"first": date(2024, 3, 1), "last": date(2024, 3, 31)}
@@ -84,16 +86,15 @@ def test_the_same_file_mapped_as_lines_gives_each_order_whole(
     assert not loaded.account.conflicts
 
 
-@pytest.mark.parametrize(("say", "stop"), [("quarantine", False), ("stop", True)])
-def test_the_mapping_says_what_becomes_of_conflicts(
-    spark: SparkSession, tmp_path: Path, say: str, stop: bool
-) -> None:
-    shop = open_shop(
-        spark, tmp_path, f"{ORDERS}conflicts: {say}\n", {"march.csv": BASKETS}, **MARCH
-    )
-    loaded = shop.load()
-    assert loaded.account.conflicts == 5
-    assert stops(shop, loaded) is stop
+def test_the_mapping_says_what_becomes_of_conflicts(spark: SparkSession, tmp_path: Path) -> None:
+    saying = {what: f"{ORDERS}conflicts: {what}\n" for what in ("quarantine", "stop")}
+    shop = open_shop(spark, tmp_path, saying["quarantine"], {"march.csv": BASKETS}, **MARCH)
+    account = shop.load().account
+    assert account.conflicts == 5
+    for what, mapping in saying.items():
+        source = FilesSource(parse_mapping(mapping, where="shop.yaml"), shop.folder)
+        stop = conflicts.too_many(source, account, shop.work.deployment.limits)
+        assert stop is (what == "stop")
 
 
 def test_one_conflict_among_many_orders_is_set_aside_and_told(
