@@ -18,7 +18,8 @@ from customer360.pipeline.load_bronze import load_bronze
 from customer360.table_names import FEATURES, REJECTED
 from customer360_tests.cases.shop import Shop, load_but_stop_at, open_shop
 
-MARCH: dict[str, Any] = {"first": date(2024, 3, 1), "last": date(2024, 3, 31), "history": True}
+SALES: dict[str, Any] = {"first": date(2024, 3, 1), "last": date(2024, 3, 31)}
+MARCH: dict[str, Any] = SALES | {"history": True}
 
 EXTRACT = """
 name: mill
@@ -272,7 +273,7 @@ def test_a_refund_beside_its_sale_that_moved_or_went_leaves_the_day_where_it_lay
     other = "2,bob,2024-03-30 09:00:00,7.00,,,,"
     sale = "1,ann,2024-03-05 09:00:00,100.00,,"
     rows = (BACK, f"{sale},20.00,2024-03-10 09:00:00", other)
-    shop = open_shop(spark, tmp_path, mapping, {"orders.csv": rows}, **MARCH)
+    shop = open_shop(spark, tmp_path, mapping, {"orders.csv": rows}, **SALES)
     shop.load()
     assert shop.net() == Decimal("87.00")
     shop.deliver(
@@ -293,7 +294,7 @@ def test_a_refund_after_the_last_sale_goes_with_what_said_it(
     """Also where the days made again are all that have a sale."""
     sale = "1,ann,2024-03-05 09:00:00,100.00,,"
     rows = (BACK, f"{sale},20.00,2024-03-10 09:00:00")
-    shop = open_shop(spark, tmp_path, GIVEN_BACK, {"orders.csv": rows}, **MARCH)
+    shop = open_shop(spark, tmp_path, GIVEN_BACK, {"orders.csv": rows}, **SALES)
     shop.load()
     shop.deliver("orders.csv", BACK, f"{sale},,")
     shop.load(date(2024, 3, 5))
@@ -327,7 +328,7 @@ def test_what_was_given_back_can_be_taken_back(
                                      "2,bob,2024-03-05 10:00:00,30.00,,,3.00,paid"),
             "sales_2024-03-06.csv": (head, f"1,ann,2024-03-05 09:00:00,100.00,,,{back},{state}"),
         },
-        **MARCH,
+        **SALES,
     )  # fmt: skip
     if apart:
         shop.load(date(2024, 3, 5))

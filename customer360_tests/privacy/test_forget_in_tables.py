@@ -30,7 +30,8 @@ from customer360.table_names import EDITS, FEATURES
 from customer360_tests.cases.shop import Shop, deployment_of, open_shop
 from customer360_tests.privacy.every_byte import where_they_stand
 
-MARCH: dict[str, Any] = {"first": date(2024, 3, 1), "last": date(2024, 3, 31), "history": True}
+SALES: dict[str, Any] = {"first": date(2024, 3, 1), "last": date(2024, 3, 31)}
+MARCH: dict[str, Any] = SALES | {"history": True}
 MILL = """
 name: mill
 time_zone: Europe/Lisbon
@@ -304,7 +305,7 @@ def test_what_only_a_text_told_apart_stays_apart_without_it(
     nobodys: int,
 ) -> None:
     """Or two lines that were sold would be one, and their money half."""
-    shop = open_shop(spark, tmp_path, mapping, files, **MARCH)
+    shop = open_shop(spark, tmp_path, mapping, files, **SALES)
     table = "silver/order_lines" if shop.source.has_lines else "silver/transactions"
 
     def sold() -> list[Any]:
