@@ -175,7 +175,6 @@ def test_the_older_delivery_loaded_last_changes_nothing(
     for day in (9, 5):
         shop.load(date(2024, 3, day))
     assert shop.orders() == [("2024-03-20", "1", "sale", "12.00")]
-    shop.load()
     assert_as_from_scratch(shop, tmp_path / "fresh")
 
 

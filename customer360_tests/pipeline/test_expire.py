@@ -377,10 +377,10 @@ def test_what_is_refused_of_closed_days_for_good_is_not_waited_for(fair: Shop) -
     keeping(shop, {"quarantine": 9})
     object.__setattr__(shop.work.deployment.settings, "forgotten_sales", "removed")
     expire(shop.work, today=TODAY)
-    refused = shop.load().bronze
+    refused = shop.receive()
     assert (refused.refused.rows, refused.reasons) == (2, {"sum:type": 2})
     forget(shop, "ann")
-    refused = shop.load().bronze
+    refused = shop.receive()
     assert (refused.refused.rows, refused.reasons) == (0, {"forgotten": 5})
 
 
