@@ -43,11 +43,12 @@ for _signal in (signal.SIGINT, signal.SIGHUP):
 hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.load_profile("suite")
 
-# Two workers (`make test`), each with a Spark session of its own: one has the deployments that are
-# run through Dagster, the other the tables and frames. Whoever is done first takes the rest, file
-# by file: whole inputs (`cases`) first, which take longest. A group runs on one worker, so what it
-# shares is made once.
-DEPLOYMENTS, TABLES, CLUSTER = "deployments", "tables", "cluster"
+# Two workers (`make test`), each with a Spark session of its own. A group runs on one worker, so
+# what it shares is made once: the deployments that are run through Dagster are one, those who look
+# at the short data set of `pipeline` another, and everything else is a group a file. A worker that
+# is done with one takes the next: the long ones first, so that both end together.
+DEPLOYMENTS, CLUSTER = "deployments", "cluster"
+SHARED = "at_once"
 
 
 _UMASK = os.umask(0o022)
@@ -67,14 +68,21 @@ def group_of(item: pytest.Item) -> str:
     needs = getattr(item, "fixturenames", ())
     if "demo" in needs or ("spark" in needs and item.path.parent.name == "orchestration"):
         return DEPLOYMENTS
-    if "spark" in needs and not is_case(item):
-        return TABLES
+    if SHARED in needs:
+        return SHARED
     return item.nodeid.partition("::")[0]
 
 
-def is_case(item: pytest.Item) -> bool:
-    """Whether ``item`` takes a whole input through the tables."""
-    return item.path.parent.name == "cases"
+def place_of(item: pytest.Item) -> int:
+    """When ``item`` is begun: the smaller, the earlier."""
+    needs = getattr(item, "fixturenames", ())
+    if group_of(item) == DEPLOYMENTS:
+        return 0
+    if item.path.name == "test_what_replaces_takes_away.py":
+        return 1  # the longest file
+    if item.path.parent.name == "cases" or SHARED in needs:
+        return 2
+    return 3 if "spark" in needs or item.get_closest_marker("integration") else 4
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -82,16 +90,9 @@ def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.It
     """On a worker: the long groups first, and each of them in one piece."""
     if not is_xdist_worker(session):
         return
-    order = {DEPLOYMENTS: 0, TABLES: 1}
-
-    def place(item: pytest.Item) -> int:
-        # The longest file of all must not be begun last, when the other worker has nothing left.
-        of_cases = 2 if item.path.name == "test_what_replaces_takes_away.py" else 3
-        return order.get(group_of(item), of_cases if is_case(item) else 4)
-
     for item in items:
         item.add_marker(pytest.mark.xdist_group(group_of(item)))
-    items.sort(key=place)
+    items.sort(key=place_of)
 
 
 @pytest.fixture(scope="session")

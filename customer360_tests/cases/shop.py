@@ -29,6 +29,7 @@ from customer360.silver.transactions import Accounting
 from customer360.sources.base import Source
 from customer360.sources.files import FilesSource
 from customer360.sources.files.mapping import parse_mapping
+from customer360_tests.deployments import columns_of, rows_of
 
 _CHANGES = count(1)
 
@@ -74,10 +75,8 @@ class Shop:
 
     def load(self, first: date | None = None, last: date | None = None) -> Loaded:
         """Bronze and silver of the days, all of the deployment's where none are named."""
-        settings = self.work.deployment.settings
-        assert settings.start_date is not None
-        begin = first or settings.start_date
-        days = DayRange(begin, last or first or self.work.deployment.last_day())
+        every = self._every_day()
+        days = DayRange(first or every.first, last or first or every.last)
         bronze = self._load_people(days)
         silver = load_silver.load_transactions(self.work, days)
         load_silver.load_customer_days(self.work, days)
@@ -94,20 +93,34 @@ class Shop:
         """Of one day's delivery, what it says of customers."""
         self._load_people(DayRange(day, day))
 
-    def _load_people(self, days: DayRange) -> BronzeLoaded:
+    def receive(self, days: DayRange | None = None) -> BronzeLoaded:
+        """Bronze alone, where nothing is asked of what is made of it."""
         (table,) = self.source.tables
-        bronze = load_bronze(self.work, self.source, table, days)
+        bronze = load_bronze(self.work, self.source, table, days or self._every_day())
         assert not bronze.not_conserved
+        return bronze
+
+    def _every_day(self) -> DayRange:
+        deployment = self.work.deployment
+        return DayRange(deployment.settings.start_date, deployment.last_day())
+
+    def _load_people(self, days: DayRange) -> BronzeLoaded:
+        bronze = self.receive(days)
         load_silver.load_customers(self.work, days)
         if self.history:
             load_silver.load_customer_history(self.work, days)
         return bronze
 
+    def columns(self, table: str) -> list[str]:
+        """Names of a table's columns."""
+        return columns_of(self.lakehouse, table)
+
     def rows(self, table: str, *columns: str, where: str = "true") -> list[tuple[Any, ...]]:
-        """Rows of a table as text, in order."""
-        found = self.lakehouse.read(table).where(where)
-        texts = found.selectExpr(*(f"CAST({name} AS string)" for name in columns))
-        return sorted((tuple(row) for row in texts.collect()), key=lambda r: [str(v) for v in r])
+        """Rows of a table as text, in order; columns and condition are SQL as DuckDB reads it."""
+        asked = (f'"{name}"' if name.isidentifier() else name for name in columns)
+        texts = ", ".join(f"CAST({name} AS VARCHAR)" for name in asked)
+        with rows_of(self.lakehouse, table) as found:
+            return sorted(found.filter(where).project(texts).fetchall(), key=_in_words)
 
     def orders(self) -> list[tuple[Any, ...]]:
         """Day, order, kind and amount of all silver transactions."""
@@ -120,17 +133,20 @@ class Shop:
 
     def net(self) -> Decimal:
         """Net revenue of all customers and days."""
-        found = self.lakehouse.read("silver/customer_days").selectExpr("sum(net_revenue)").first()
-        assert found is not None
-        return found[0] or Decimal(0)
+        query = "SELECT sum(net_revenue) FROM days"
+        ((net,),) = self.work.tables.ask(query, days="silver/customer_days")
+        return net or Decimal(0)
 
     def reasons(self) -> dict[str, int]:
         """Rows that silver kept out, by reason."""
         if not self.lakehouse.exists("quarantine/transactions"):
             return {}
-        found = self.lakehouse.read("quarantine/transactions")
-        rows = found.selectExpr("reasons[0] AS reason").groupBy("reason").count().collect()
-        return {row[0]: row[1] for row in rows}
+        query = "SELECT reasons[1], count(*) FROM excluded GROUP BY ALL"
+        return dict(self.work.tables.ask(query, excluded="quarantine/transactions"))
+
+
+def _in_words(row: tuple[Any, ...]) -> list[str]:
+    return [str(value) for value in row]
 
 
 def load_but_stop_at(table: str, shop: Shop, monkeypatch: pytest.MonkeyPatch, *days: date) -> None:

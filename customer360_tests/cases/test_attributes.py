@@ -15,7 +15,7 @@ from customer360.sources import mapped
 from customer360.table_names import CUSTOMERS
 from customer360_tests.cases.shop import open_shop
 
-MAY: dict[str, Any] = {"first": date(2024, 5, 1), "last": date(2024, 5, 31), "history": True}
+MAY: dict[str, Any] = {"first": date(2024, 5, 1), "last": date(2024, 5, 31)}
 CLUB = """
 name: club
 time_zone: America/Sao_Paulo

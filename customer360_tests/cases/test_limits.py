@@ -12,6 +12,7 @@ from pyspark.sql import SparkSession
 
 from customer360.limits import LeftOut, Limits
 from customer360.pipeline import refusals
+from customer360.pipeline.bronze_accounts import BronzeLoaded
 from customer360.pipeline.other_currencies import mostly_other
 from customer360_tests.cases.shop import Loaded, Shop, open_shop
 
@@ -34,9 +35,17 @@ def load(spark: SparkSession, folder: Path, mapping: str, *lines: str) -> tuple[
     return shop, shop.load()
 
 
-def told(shop: Shop, loaded: Loaded) -> str:
+def receive(
+    spark: SparkSession, folder: Path, mapping: str, *lines: str
+) -> tuple[Shop, BronzeLoaded]:
+    """Bronze alone, which is where it is decided."""
+    shop = open_shop(spark, folder / "shop", mapping, {"slips.csv": lines}, **APRIL)
+    return shop, shop.receive()
+
+
+def told(shop: Shop, received: BronzeLoaded) -> str:
     (table,) = shop.source.tables
-    return refusals.explained(shop.work, shop.source, table, loaded.bronze)
+    return refusals.explained(shop.work, shop.source, table, received)
 
 
 @pytest.mark.parametrize(
@@ -62,19 +71,19 @@ def test_too_much_is_left_out(left_out: LeftOut, stops: bool) -> None:
 
 def test_the_largest_amounts_alone_do_not_read(spark: SparkSession, tmp_path: Path) -> None:
     # A comma that parts decimals and a point that parts thousands: 2.500,00 is what matters.
-    shop, loaded = load(
+    shop, received = receive(
         spark, tmp_path, BAKERY.replace("date_format", 'decimal_separator: ","\ndate_format'),
         HEAD, '1,ann,2024-04-02,"9,50"', '2,bob,2024-04-03,"12,00"', '3,cid,2024-04-04,"3,250.00"',
         '4,ann,2024-04-05,"8,00"', '5,bob,2024-04-06,"1,100.75"',
     )  # fmt: skip
-    refused = loaded.bronze.refused
+    refused = received.refused
     assert (refused.rows, refused.money, refused.of_money) == (
         2,
         Decimal("4350.75"),
         Decimal("4380.25"),
     )
     assert refused.over(shop.work.deployment.limits)
-    said = told(shop, loaded)
+    said = told(shop, received)
     assert said.startswith(
         "2 of 5 rows (40.0%, 4,350.75 of 4,380.25 EUR) of bronze/bakery_orders are in quarantine, "
         "2 for total:type: line 4 of slips.csv: column total has '3,250.00', expected a number "
@@ -85,28 +94,28 @@ def test_the_largest_amounts_alone_do_not_read(spark: SparkSession, tmp_path: Pa
 
 
 def test_dates_of_another_order_in_a_small_file(spark: SparkSession, tmp_path: Path) -> None:
-    shop, loaded = load(
+    shop, received = receive(
         spark, tmp_path, BAKERY.replace("yyyy-MM-dd", "dd/MM/yyyy"),
         HEAD, "1,ann,04/02/2024,10.00", "2,bob,04/03/2024,10.00", "3,cid,04/17/2024,10.00",
         "4,ann,04/28/2024,70.00",
     )  # fmt: skip
-    refused = loaded.bronze.refused
+    refused = received.refused
     assert (refused.rows, refused.money, refused.of_money) == (2, Decimal(80), Decimal(100))
     assert refused.over(shop.work.deployment.limits)
     assert (
         "line 4 of slips.csv: column day has '04/17/2024', expected date_format: \"dd/MM/yyyy\"; "
-        'write date_format: "MM/dd/yyyy"' in told(shop, loaded)
+        'write date_format: "MM/dd/yyyy"' in told(shop, received)
     )
 
 
 def test_numbers_that_a_spreadsheet_cut(spark: SparkSession, tmp_path: Path) -> None:
-    shop, loaded = load(
+    shop, received = receive(
         spark, tmp_path, BAKERY, HEAD,
         *(f"7.0001E+11,ann,2024-04-0{n},{n}0.00" for n in range(1, 5)),
     )  # fmt: skip
-    assert loaded.bronze.refused.over(shop.work.deployment.limits)
+    assert received.refused.over(shop.work.deployment.limits)
     assert "column slip has '7.0001E+11', expected all of its digits; export it as text" in told(
-        shop, loaded
+        shop, received
     )
 
 
@@ -122,11 +131,11 @@ def test_a_row_out_of_many_does_not_stop(spark: SparkSession, tmp_path: Path) ->
 def test_a_small_file_of_which_everything_is_refused(
     spark: SparkSession, tmp_path: Path, row: str
 ) -> None:
-    shop, loaded = load(spark, tmp_path, BAKERY, HEAD, *(row.format(n=n) for n in range(1, 5)))
-    refused = loaded.bronze.refused
+    shop, received = receive(spark, tmp_path, BAKERY, HEAD, *(row.format(n=n) for n in range(1, 5)))
+    refused = received.refused
     assert (refused.rows, refused.of_rows, refused.money_share) == (4, 4, 1)
     assert refused.over(shop.work.deployment.limits)
-    assert "4 of 4 rows (100.0%, " in told(shop, loaded)
+    assert "4 of 4 rows (100.0%, " in told(shop, received)
 
 
 def test_totals_and_other_money_do_not_loosen_the_limit(
@@ -134,37 +143,37 @@ def test_totals_and_other_money_do_not_loosen_the_limit(
 ) -> None:
     mapping = BAKERY.replace("amount: total", "amount: total, currency: money")
     mapping += "exclude: [{reason: total, column: slip, starts_with: Sum}]\n"
-    shop, loaded = load(
+    shop, received = receive(
         spark, tmp_path, mapping, f"{HEAD},money", *(
             f"{n},ann,2024-04-{n:02d},10.00,EUR" for n in range(1, 9)
         ), "9,bob,someday,20.00,eur", "10,bob,2024-04-20,50000,JPY", "Sum,,,100.00,EUR",
         "11,bob,never,7000,JPY",
     )  # fmt: skip
-    refused = loaded.bronze.refused
+    refused = received.refused
     assert (refused.rows, refused.unknown) == (2, 0)
     assert (refused.money, refused.of_money) == (Decimal(20), Decimal(100))
     assert refused.over(shop.work.deployment.limits)
 
 
 def test_a_customers_id_is_not_shown(spark: SparkSession, tmp_path: Path) -> None:
-    shop, loaded = load(
+    shop, received = receive(
         spark, tmp_path, BAKERY, HEAD,
         "1,4.917E+10,2024-04-02,10.00", "2,ann,2024-04-03,10.00",
     )  # fmt: skip
-    assert loaded.bronze.reasons == {"who:spreadsheet_number": 1}
-    said = told(shop, loaded)
+    assert received.reasons == {"who:spreadsheet_number": 1}
+    said = told(shop, received)
     assert "column who has another value" in said
     assert "4.917E+10" not in said
 
 
 def test_quantity_times_price_is_money(spark: SparkSession, tmp_path: Path) -> None:
     mapping = BAKERY.replace("amount: total", "quantity: pieces, unit_price: price")
-    shop, loaded = load(
+    shop, received = receive(
         spark, tmp_path, mapping,
         "slip,who,day,pieces,price", "1,ann,2024-04-02,2,5.00", "2,bob,2024-04-03,1,90.00",
         "3,bob,never,-3,30.00", "4,bob,2024-04-04,1,",
     )  # fmt: skip
-    refused = loaded.bronze.refused
+    refused = received.refused
     assert (refused.rows, refused.unknown) == (2, 1)
     assert (refused.money, refused.of_money) == (Decimal(90), Decimal(190))
     assert refused.over(shop.work.deployment.limits)

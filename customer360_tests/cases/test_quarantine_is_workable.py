@@ -12,8 +12,6 @@ import pytest
 from pyspark.sql import SparkSession
 
 from customer360.days import DayRange
-from customer360.pipeline.bronze_accounts import BronzeLoaded
-from customer360.pipeline.load_bronze import load_bronze
 from customer360.pipeline.quarantine import Held, held, held_rows, quarantine_named
 from customer360.pipeline.replay import waiting
 from customer360.pipeline.row_edits import (
@@ -83,14 +81,6 @@ def waits(shop: Shop) -> list[DayRange]:
 def replay(shop: Shop) -> list[Loaded]:
     """Load again what waits, as the command does but without Dagster."""
     return [shop.load(days.first, days.last) for days in waits(shop)]
-
-
-def bronze(shop: Shop, days: DayRange | None = None) -> BronzeLoaded:
-    """Bronze alone, of which every row must be accounted for."""
-    (table,) = shop.source.tables
-    loaded = load_bronze(shop.work, shop.source, table, days or DayRange(FIRST, LAST))
-    assert not loaded.not_conserved
-    return loaded
 
 
 def receipts(shop: Shop, *columns: str) -> list[tuple[str | None, ...]]:
@@ -196,7 +186,7 @@ def test_edited_rows_come_in_once_however_often_they_are_replayed_or_delivered(
     spark: SparkSession, tmp_path: Path
 ) -> None:
     shop = shop_of(spark, tmp_path / "shop", WHOLE, DAYS)
-    bronze(shop)
+    shop.receive()
     assert receipts(shop) == [("K1",), ("K3",)]
     found = in_quarantine(shop)
     assert {reason: each.rows for reason, each in found.items()} == {
@@ -232,7 +222,7 @@ def test_edited_rows_come_in_once_however_often_they_are_replayed_or_delivered(
     other = shop_of(spark, tmp_path / "other", WHOLE, DAYS)
     other.deliver(name, *DAYS[name], "K5,2024-05-02,ben,,1.00")
     keep(other.lakehouse, [o.edit for o in outcomes(shop.work.tables, shop.source, "kiosk_orders")])
-    bronze(other)
+    other.receive()
     columns = ("day", "total", "_row_hash", "_edited_row", "_edited_by", "_edited_at")
     assert receipts(other, *columns) == receipts(shop, *columns)
 
@@ -247,10 +237,10 @@ def test_an_edit_waits_until_every_delivery_of_its_row_has_it(
         "sales_2024-06-20.csv": (HEADER, row),
     }
     shop = shop_of(spark, tmp_path, DAILY, twice)
-    bronze(shop)
+    shop.receive()
     assert edited(shop, "kiosk_orders", mend) == 1
     for day, what in ((date(2024, 5, 2), "not loaded yet"), (date(2024, 6, 20), "in bronze")):
-        bronze(shop, DayRange(day, day))
+        shop.receive(DayRange(day, day))
         assert list(became(shop).values()) == [what]
 
 
@@ -258,7 +248,7 @@ def test_an_edit_that_still_breaks_the_contract_says_why_and_can_be_edited_again
     spark: SparkSession, tmp_path: Path
 ) -> None:
     shop = shop_of(spark, tmp_path, DAILY, DAYS)
-    bronze(shop)
+    shop.receive()
 
     def worse(line: dict[str, str]) -> None:
         if line["receipt"] == "K2":
@@ -268,7 +258,7 @@ def test_an_edit_that_still_breaks_the_contract_says_why_and_can_be_edited_again
 
     assert edited(shop, "kiosk_orders", worse) == 2
     first, second = waits(shop)
-    loaded, again = bronze(shop, first), bronze(shop, second)
+    loaded, again = shop.receive(first), shop.receive(second)
     assert (loaded.quarantined, loaded.dropped) == (1, 0)
     # What is left out for good is on record, and waits for nobody.
     assert (again.quarantined, again.dropped) == (1, 1)
@@ -294,7 +284,7 @@ def test_an_edit_that_still_breaks_the_contract_says_why_and_can_be_edited_again
 
     assert edited(shop, "kiosk_orders", right, by="Ben") == 1
     assert waits(shop) == [first]
-    bronze(shop, first)
+    shop.receive(first)
     assert receipts(shop, "_edited_by") == [("K1", None), ("K2", "Ben"), ("K3", None)]
     assert waits(shop) == []
 
@@ -304,7 +294,7 @@ def test_an_edit_that_still_breaks_the_contract_says_why_and_can_be_edited_again
 
     assert edited(shop, "kiosk_orders", back) == 1
     assert waits(shop) == [second]
-    bronze(shop, second)
+    shop.receive(second)
     assert receipts(shop, "day", "total") == [(row[1], row[0], row[3]) for row in ALL]
 
 
@@ -348,7 +338,7 @@ def test_edits_of_no_row_and_other_mistakes_are_named_and_nothing_is_taken(
     spark: SparkSession, tmp_path: Path
 ) -> None:
     shop = shop_of(spark, tmp_path, DAILY, DAYS)
-    bronze(shop)
+    shop.receive()
     tables, deployment = shop.work.tables, shop.work.deployment
     first, second = held_rows(tables, deployment, "quarantine/kiosk_orders")
     file = tmp_path / "mine.csv"
@@ -366,11 +356,11 @@ def test_edits_of_no_row_and_other_mistakes_are_named_and_nothing_is_taken(
     file.write_bytes(f"_table;_row;buyer;total\n{right.replace(',', ';')}".replace(
         ";8.00", ";jos\xe9;8.00").encode("cp1252"))  # fmt: skip
     assert taken(shop, file) == 1
-    bronze(shop)
+    shop.receive()
     assert ("K2", "josé", "8.00") in receipts(shop, "buyer", "total")
     # The row does not come any more: its edit is named, and does nothing.
     name = "sales_2024-05-02.csv"
     shop.deliver(name, *DAYS[name][:2])
-    bronze(shop)
+    shop.receive()
     assert became(shop) == {row_name(first.row): "not delivered"}
     assert receipts(shop) == [("K1",), ("K3",)]

@@ -41,8 +41,8 @@ def loaded(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Pat
     files = {"orders.csv": (HEAD, *JANUARY, *FEBRUARY, *MARCH)}
     shop = open_shop(spark, folder, ORDERS, files, first=date(2024, 1, 1), last=END_OF_MARCH)
     shop.load()
-    for as_of in (END_OF_JANUARY, END_OF_FEBRUARY, END_OF_MARCH):
-        assert not make_gold.make_snapshots(shop.work, FEATURES, [as_of]).stale
+    dates = [END_OF_JANUARY, END_OF_FEBRUARY, END_OF_MARCH]
+    assert not make_gold.make_snapshots(shop.work, FEATURES, dates).stale
     return folder
 
 
@@ -77,13 +77,8 @@ def test_days_loaded_again_as_they_were_make_nothing_stale(shop: Shop) -> None:
     assert stale_snapshots(shop.work.tables) == []
 
 
-def test_an_order_taken_back_makes_stale_what_counted_it(shop: Shop) -> None:
-    shop.deliver("orders.csv", HEAD, *JANUARY, *FEBRUARY)
-    shop.load()
-    assert stale_snapshots(shop.work.tables) == [END_OF_MARCH]
-
-
 def test_features_made_again_do_not_hide_that_the_scores_are_old(shop: Shop) -> None:
+    """An order that is taken back makes stale what counted it: both, and of its date alone."""
     frame = shop.work.spark.createDataFrame(
         [(END_OF_MARCH, "a")], "as_of date, customer_key string"
     )
@@ -93,6 +88,8 @@ def test_features_made_again_do_not_hide_that_the_scores_are_old(shop: Shop) -> 
     assert stale_snapshots(shop.work.tables) == []
     shop.deliver("orders.csv", HEAD, *JANUARY, *FEBRUARY)
     shop.load()
+    assert stale_snapshots(shop.work.tables, [FEATURES]) == [END_OF_MARCH]
+    assert stale_snapshots(shop.work.tables) == [END_OF_MARCH]
     assert make_gold.make_snapshots(shop.work, FEATURES, [END_OF_MARCH]).stale == []
     assert stale_snapshots(shop.work.tables, [FEATURES]) == []
     assert stale_snapshots(shop.work.tables) == [END_OF_MARCH]

@@ -18,7 +18,8 @@ from customer360.pipeline.load_bronze import load_bronze
 from customer360.table_names import FEATURES, REJECTED
 from customer360_tests.cases.shop import Shop, load_but_stop_at, open_shop
 
-MARCH: dict[str, Any] = {"first": date(2024, 3, 1), "last": date(2024, 3, 31), "history": True}
+SALES: dict[str, Any] = {"first": date(2024, 3, 1), "last": date(2024, 3, 31)}
+MARCH: dict[str, Any] = SALES | {"history": True}
 
 EXTRACT = """
 name: mill
@@ -38,7 +39,7 @@ def silver_of(shop: Shop) -> dict[str, list[tuple[Any, ...]]]:
     """All rows of all silver tables that there are."""
     tables = {name: f"silver/{name}" for name in SILVER}
     return {
-        name: shop.rows(table, *shop.lakehouse.read(table).columns)
+        name: shop.rows(table, *shop.columns(table))
         for name, table in tables.items()
         if shop.lakehouse.exists(table)
     }
@@ -50,7 +51,7 @@ def gold_of(shop: Shop) -> dict[str, list[tuple[Any, ...]]]:
     make_gold.make_snapshots(shop.work, FEATURES, [month.last])
     make_gold.make_business_health(shop.work, month)
     tables = ("gold/customer_features", "gold/business_health")
-    return {name: shop.rows(name, *shop.lakehouse.read(name).columns) for name in tables}
+    return {name: shop.rows(name, *shop.columns(name)) for name in tables}
 
 
 def assert_as_from_scratch(
@@ -63,7 +64,8 @@ def assert_as_from_scratch(
     }
     if mapping is None:
         mapping = DAILY if any(name.startswith("sales_") for name in files) else EXTRACT
-    fresh = open_shop(shop.work.spark, folder, mapping, files, **MARCH)
+    march = MARCH | {"history": shop.history}
+    fresh = open_shop(shop.work.spark, folder, mapping, files, **march)
     fresh.load()
     ours, theirs = silver_of(shop), silver_of(fresh)
     assert set(ours) == set(theirs)
@@ -170,10 +172,9 @@ def test_the_older_delivery_loaded_last_changes_nothing(
         },
         **MARCH,
     )  # fmt: skip
-    for day in (9, 5, 9, 5):
+    for day in (9, 5):
         shop.load(date(2024, 3, day))
     assert shop.orders() == [("2024-03-20", "1", "sale", "12.00")]
-    shop.load()
     assert_as_from_scratch(shop, tmp_path / "fresh")
 
 
@@ -255,16 +256,23 @@ GIVEN_BACK = EXTRACT.replace("sum,", "sum, refunded: back, refunded_at: back on,
 BACK = "nr,who,at,sum,town,mails,back,back on"
 
 
-@pytest.mark.parametrize("moved", [True, False], ids=["moved", "gone"])
-@pytest.mark.parametrize("lines", [True, False], ids=["lines", "orders"])
+@pytest.mark.parametrize(
+    ("lines", "moved"),
+    [
+        pytest.param(True, True, id="lines-moved"),
+        pytest.param(False, False, id="orders-gone"),
+        pytest.param(True, False, id="lines-gone", marks=pytest.mark.whole),
+        pytest.param(False, True, id="orders-moved", marks=pytest.mark.whole),
+    ],
+)
 def test_a_refund_beside_its_sale_that_moved_or_went_leaves_the_day_where_it_lay(
-    spark: SparkSession, tmp_path: Path, moved: bool, lines: bool
+    spark: SparkSession, tmp_path: Path, lines: bool, moved: bool
 ) -> None:
     mapping = GIVEN_BACK.replace("grain: orders", "grain: lines") if lines else GIVEN_BACK
     other = "2,bob,2024-03-30 09:00:00,7.00,,,,"
     sale = "1,ann,2024-03-05 09:00:00,100.00,,"
     rows = (BACK, f"{sale},20.00,2024-03-10 09:00:00", other)
-    shop = open_shop(spark, tmp_path, mapping, {"orders.csv": rows}, **MARCH)
+    shop = open_shop(spark, tmp_path, mapping, {"orders.csv": rows}, **SALES)
     shop.load()
     assert shop.net() == Decimal("87.00")
     shop.deliver(
@@ -285,17 +293,24 @@ def test_a_refund_after_the_last_sale_goes_with_what_said_it(
     """Also where the days made again are all that have a sale."""
     sale = "1,ann,2024-03-05 09:00:00,100.00,,"
     rows = (BACK, f"{sale},20.00,2024-03-10 09:00:00")
-    shop = open_shop(spark, tmp_path, GIVEN_BACK, {"orders.csv": rows}, **MARCH)
+    shop = open_shop(spark, tmp_path, GIVEN_BACK, {"orders.csv": rows}, **SALES)
     shop.load()
     shop.deliver("orders.csv", BACK, f"{sale},,")
     shop.load(date(2024, 3, 5))
     assert shop.orders() == [("2024-03-05", "1", "sale", "100.00")]
 
 
-@pytest.mark.parametrize("state", ["paid", "void"])
-@pytest.mark.parametrize("apart", [True, False], ids=["night by night", "at once"])
+@pytest.mark.parametrize(
+    ("apart", "state"),
+    [
+        pytest.param(True, "void", id="night by night-void"),
+        pytest.param(False, "paid", id="at once-paid"),
+        pytest.param(True, "paid", id="night by night-paid", marks=pytest.mark.whole),
+        pytest.param(False, "void", id="at once-void", marks=pytest.mark.whole),
+    ],
+)
 def test_what_was_given_back_can_be_taken_back(
-    spark: SparkSession, tmp_path: Path, state: str, apart: bool
+    spark: SparkSession, tmp_path: Path, apart: bool, state: str
 ) -> None:
     """By a later delivery that says nothing was, or that the order never came to be."""
     mapping = DAILY.replace("sum,", "sum, refunded: back,") + (
@@ -312,7 +327,7 @@ def test_what_was_given_back_can_be_taken_back(
                                      "2,bob,2024-03-05 10:00:00,30.00,,,3.00,paid"),
             "sales_2024-03-06.csv": (head, f"1,ann,2024-03-05 09:00:00,100.00,,,{back},{state}"),
         },
-        **MARCH,
+        **SALES,
     )  # fmt: skip
     if apart:
         shop.load(date(2024, 3, 5))
@@ -406,15 +421,52 @@ def assert_ends_as_one_load(
     assert_as_from_scratch(shop, folder / "fresh", mapping=mapping, gold=True)
 
 
-ANY = settings(
-    max_examples=2,
-    deadline=None,
+# Rows as `rows_of_a_file` has them: order, customer, day, amount, town, mails, given back and when,
+# state, changed, line.
+ONE_OF_EACH: dict[str, tuple[str, list[Any]]] = {
+    "daily": ("numbered lines", [
+        # An order of two lines, of which one is given back in part; one of days before.
+        (0, [("1", "ann", 0, "4.00", "Faro", "yes", "1.00", None, "sent", "", "1"),
+             ("1", "ann", 0, "3.00", "", "", "", None, "sent", "", "2"),
+             ("2", "bob", -2, "4.00", "Lagos", "", "", None, "new", "", "1")], 1, False),
+        # A line moves, and nothing of it was given back; one is cancelled; nobody returns some.
+        (2, [("1", "ann", 1, "4.00", "", "no", "0.00", None, "sent", "2024-03-12 08:00:00", "1"),
+             ("2", "bob", 2, "4.00", "", "", "", None, "void", "", "1"),
+             ("3", "", 2, "3.00", "", "", "", None, "back", "", "1")], 0, False),
+        # The first delivery again, without most of it.
+        (0, [("1", "ann", 0, "3.00", "Faro", "yes", "", None, "sent", "", "2")], 21, True),
+    ]),
+    "extract": ("lines", [
+        (0, [("1", "ann", 0, "4.00", "Faro", "yes", "1.00", 3, "sent", "", "1"),
+             ("2", "bob", 1, "3.00", "", "", "", None, "back", "", "1")], 2, False),
+        # What was given back moves with its sale, and is more; a return is none.
+        (3, [("1", "ann", 2, "4.00", "", "no", "2.00", 0, "sent", "2024-03-12 08:00:00", "1"),
+             ("2", "bob", 1, "3.00", "", "", "", None, "void", "", "1")], 0, False),
+        # It was never given back; order 2 was never there; one of days before is.
+        (1, [("1", "ann", 2, "4.00", "Lagos", "", "", None, "new", "2024-03-12 08:00:00", "1"),
+             ("3", "bob", -1, "3.00", "Faro", "yes", "1.00", 0, "sent", "", "1"),
+             ("3", "bob", -1, "4.00", "", "", "", None, "sent", "", "2")], 20, True),
+    ]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ONE_OF_EACH)
+def test_a_sequence_of_deliveries_ends_in_the_silver_and_gold_of_one_load(
+    spark: SparkSession, tmp_path: Path, kind: str
+) -> None:
+    """Deliveries, corrections, withdrawals and re-deliveries, loaded by several ranges."""
+    grain, steps = ONE_OF_EACH[kind]
+    assert_ends_as_one_load(spark, tmp_path, kind == "daily", grain, steps)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("daily", [True, False], ids=["daily", "extract"])
+@settings(
+    max_examples=40,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-
-
-@pytest.mark.parametrize("daily", [True, False], ids=["daily", "extract"])
-@ANY
 @given(grain=grains, steps=steps)
 def test_any_sequence_of_deliveries_ends_in_the_silver_and_gold_of_one_load(
     spark: SparkSession,
@@ -423,20 +475,4 @@ def test_any_sequence_of_deliveries_ends_in_the_silver_and_gold_of_one_load(
     grain: str,
     steps: list[Any],
 ) -> None:
-    """Deliveries, corrections, withdrawals and re-deliveries, loaded by any ranges."""
     assert_ends_as_one_load(spark, tmp_path_factory.mktemp("any"), daily, grain, steps)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(7200)
-@pytest.mark.parametrize("daily", [True, False], ids=["daily", "extract"])
-@settings(ANY, max_examples=40, phases=[Phase.explicit, Phase.reuse, Phase.generate])
-@given(grain=grains, steps=steps)
-def test_many_sequences_of_deliveries_end_in_the_silver_and_gold_of_one_load(
-    spark: SparkSession,
-    tmp_path_factory: pytest.TempPathFactory,
-    daily: bool,
-    grain: str,
-    steps: list[Any],
-) -> None:
-    assert_ends_as_one_load(spark, tmp_path_factory.mktemp("many"), daily, grain, steps)

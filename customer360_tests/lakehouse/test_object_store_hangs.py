@@ -14,7 +14,7 @@ import pytest
 from customer360.lakehouse.reading import Tables
 from customer360.settings import load_settings
 from customer360.sources.synthetic import DefectRates, generate
-from customer360_tests.deployments import BIN, PROJECT, share_raw, state_home, texts_of
+from customer360_tests.deployments import BIN, PROJECT, content, share_raw, state_home
 from customer360_tests.object_store import ObjectStore
 
 FIRST, LAST = date(2024, 1, 1), date(2024, 1, 20)
@@ -61,9 +61,9 @@ def ended_well(process: subprocess.Popen[str]) -> None:
     assert process.returncode == 0, said[-2000:]
 
 
-def content(home: Path) -> dict[str, list[str]]:
+def contents(home: Path) -> dict[str, list[str]]:
     tables = Tables(load_settings(home).lakehouse_root)
-    return {table: texts_of(tables, table) for table in tables.tables()}
+    return {table: content(tables, table) for table in tables.tables()}
 
 
 def test_a_run_waits_for_it_and_one_that_was_killed_meanwhile_is_made_good(
@@ -73,7 +73,7 @@ def test_a_run_waits_for_it_and_one_that_was_killed_meanwhile_is_made_good(
     generate(raw, customers=CUSTOMERS, start=FIRST, end=LAST, seed=5, defects=DefectRates())
     with loading(home_at(tmp_path / "folder", raw)) as process:
         ended_well(process)
-    undisturbed = content(tmp_path / "folder")
+    undisturbed = contents(tmp_path / "folder")
     assert undisturbed["silver/transactions"]
 
     waited = home_at(tmp_path / "waited", raw, lakehouse_uri=store.uri("hangs/waited"))
@@ -83,7 +83,7 @@ def test_a_run_waits_for_it_and_one_that_was_killed_meanwhile_is_made_good(
             time.sleep(HANGS_SECONDS)
             assert process.poll() is None
         ended_well(process)
-    assert content(waited) == undisturbed
+    assert contents(waited) == undisturbed
 
     killed = home_at(tmp_path / "killed", raw, lakehouse_uri=store.uri("hangs/killed"))
     with loading(killed) as process:
@@ -93,4 +93,4 @@ def test_a_run_waits_for_it_and_one_that_was_killed_meanwhile_is_made_good(
             process.wait()
     with loading(killed) as process:
         ended_well(process)
-    assert content(killed) == undisturbed
+    assert contents(killed) == undisturbed

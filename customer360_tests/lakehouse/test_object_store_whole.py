@@ -17,7 +17,7 @@ from customer360.lakehouse.reading import Tables
 from customer360.settings import load_settings
 from customer360.sources.synthetic import DefectRates, generate
 from customer360.table_names import FORGOTTEN
-from customer360_tests.deployments import BIN, PROJECT, share_raw, state_home, texts_of
+from customer360_tests.deployments import BIN, PROJECT, content, share_raw, state_home
 from customer360_tests.object_store import BUCKET, ObjectStore
 
 FIRST, LAST = date(2024, 1, 1), date(2024, 3, 30)
@@ -58,7 +58,7 @@ def assert_equal(ours: Tables, theirs: Tables) -> None:
     assert names == theirs.tables()
     assert "gold/customer_360" in names
     for name in names:
-        left, right = texts_of(ours, name), texts_of(theirs, name)
+        left, right = content(ours, name), content(theirs, name)
         assert left == right, (
             name,
             sorted(set(left) - set(right))[:2],

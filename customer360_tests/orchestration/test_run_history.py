@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -100,9 +101,19 @@ def warehouse(shop: Settings) -> Iterator[Warehouse]:
         owner.execute("DROP TABLE IF EXISTS serving.runs")
 
 
+@pytest.fixture(scope="module")
+def empty_instance(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an instance as ours are, whose databases take seconds to make."""
+    settings = load_settings(tmp_path_factory.mktemp("empty"))
+    with open_instance(settings) as opened:
+        assert opened.get_runs() == []
+    return settings.dagster_home
+
+
 @pytest.fixture
-def instance(shop: Settings, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+def instance(shop: Settings, empty_instance: Path, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
     """An instance as ours are, without runs."""
+    shutil.copytree(empty_instance, tmp_path / empty_instance.name)
     with open_instance(shop.model_copy(update={"home": tmp_path})) as opened:
         yield opened
 

@@ -27,6 +27,7 @@ from customer360.table_names import COHORTS, CUSTOMER_360, FEATURES, FIRST_ORDER
 from customer360_tests.deployments import Home, make_home
 
 DAYS = DayRange(date(2024, 1, 1), date(2024, 1, 6))
+FIRST_LOAD_TO = date(2024, 1, 3)
 
 # Late and repeated rows above all: they are what the order of loading could change.
 DEFECTS = DefectRates(
@@ -115,7 +116,10 @@ def at_once(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tu
 def day_by_day(
     spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, at_once: tuple[Home, Loaded]
 ) -> tuple[Home, dict[date, Loaded]]:
-    """The same raw data, each day its own load, and gold at the end. Tests only read it."""
+    """The same raw data: some days as a first load has them, each other day its own load.
+
+    With gold at the end, and what each of those nights did. Tests only read it.
+    """
     home = make_home(
         spark,
         tmp_path_factory.mktemp("day_by_day"),
@@ -126,7 +130,9 @@ def day_by_day(
         raw=at_once[0].source.folder.absolute(),
         **WINDOWS,
     )
-    loaded = {day: load(home, DayRange(day, day), f"night of {day}") for day in DAYS}
+    load(home, DayRange(DAYS.first, FIRST_LOAD_TO), "first load")
+    nights = (day for day in DAYS if day > FIRST_LOAD_TO)
+    loaded = {day: load(home, DayRange(day, day), f"night of {day}") for day in nights}
     make_snapshots(home.workspace(), [DAYS.last])
     return home, loaded
 

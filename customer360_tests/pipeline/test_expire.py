@@ -122,19 +122,14 @@ def keeping(shop: Shop, kept: dict[str, int]) -> None:
 
 def silver_of(shop: Shop) -> dict[str, list[tuple[Any, ...]]]:
     tables = {name: f"silver/{name}" for name in SILVER}
-    return {
-        name: shop.rows(table, *shop.lakehouse.read(table).columns)
-        for name, table in tables.items()
-    }
+    return {name: shop.rows(table, *shop.columns(table)) for name, table in tables.items()}
 
 
 def everything(shop: Shop) -> dict[str, list[tuple[Any, ...]]]:
     """All rows of all tables, without what says which load wrote them."""
     said = ("_ingested_at", "run_id")
     return {
-        table: shop.rows(
-            table, *(f"`{c}`" for c in shop.lakehouse.read(table).columns if c not in said)
-        )
+        table: shop.rows(table, *(c for c in shop.columns(table) if c not in said))
         for table in shop.lakehouse.tables()
     }
 
@@ -382,10 +377,10 @@ def test_what_is_refused_of_closed_days_for_good_is_not_waited_for(fair: Shop) -
     keeping(shop, {"quarantine": 9})
     object.__setattr__(shop.work.deployment.settings, "forgotten_sales", "removed")
     expire(shop.work, today=TODAY)
-    refused = shop.load().bronze
+    refused = shop.receive()
     assert (refused.refused.rows, refused.reasons) == (2, {"sum:type": 2})
     forget(shop, "ann")
-    refused = shop.load().bronze
+    refused = shop.receive()
     assert (refused.refused.rows, refused.reasons) == (0, {"forgotten": 5})
 
 
