@@ -279,12 +279,12 @@ def test_one_customer_is_explained(shown) -> None:
 def test_what_is_known_of_leaving_is_said_together(shown) -> None:
     test = shown("customers", customer=key(1))
     # Of three purchases the mean gap is the customer's own.
-    assert "Usually buys every 35 days; silent for 11 days." in said(test)
+    assert "Usually buys every 35 days; last bought 11 days ago." in said(test)
     assert "30% of the gaps between purchases are shorter than this silence" in said(test)
     assert "A purchase in the next 42 days is to be expected" in said(test)
     # Of customer 5 it is not known who has left, and one gap is no habit.
     other = shown("customers", customer=key(5))
-    assert "Expected about every 31 days; silent for 40 days." in said(other)
+    assert "Expected about every 31 days; last bought 40 days ago." in said(other)
     assert "in the next 42 days is" not in said(other)
 
 
@@ -504,6 +504,11 @@ CALLED = {
         ),
         ({"purchase_days": 2, "expected_gap_days": None}, "Never had a refund"),
         ({"purchase_days": 1}, "Bought once, 74 days ago"),
+        ({"purchase_days": 1, "days_since_last_purchase": 0}, "Bought once, today"),
+        (
+            {"days_since_last_purchase": 1, "churn_reason_1": None},
+            "Last bought yesterday",
+        ),
     ],
 )
 def test_one_reason_in_words(changed: dict[str, object], words: str) -> None:

@@ -216,10 +216,10 @@ def _cards(page: Page, customer: customers.Customer) -> None:
             help=t("customer.has_left_help"),
         )
         st.caption(t.named("risk", _risk(row)))
-        found, silence = rhythm(row), t.days(row["days_since_last_purchase"])
+        found, when = rhythm(row), t.ago(row["days_since_last_purchase"])
         if found:
             said = "customer.rhythm" if found.own else "customer.expected_rhythm"
-            st.caption(t(said, gap=t.days(found.whole_days), silence=silence))
+            st.caption(t(said, gap=t.days(found.whole_days), when=when))
         if pd.notna(row["overdue"]):
             st.caption(t("customer.overdue", share=t.percent(row["overdue"], 0)))
     stand = agreement(row)
@@ -263,7 +263,7 @@ def _rfm(page: Page, row: dict[str, Any]) -> None:
     t = page.t
     st.markdown(f"## {t('customer.rfm', score=row['rfm_score'])}")
     measures = {
-        "recency": t.days(row["days_since_last_purchase"]),
+        "recency": t.ago(row["days_since_last_purchase"]),
         "frequency": t.days(row["purchase_days"]),
         "money": t.money(row["net_revenue"]),
     }
