@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import streamlit as st
-from streamlit.testing.v1 import AppTest
-from streamlit.util import calc_hash
 
-from customer360.dashboard import app, charts
+from customer360.dashboard import charts
 from customer360.dashboard.views import all_views
 from customer360.dashboard.views.call_list import why
 from customer360.dashboard.views.health import broken_rule
@@ -23,47 +19,11 @@ from customer360.serving.marts import run_dbt
 from customer360.serving.warehouse import open_warehouse
 from customer360.settings import HOME_VARIABLE, Settings, load_settings, write_whole
 from customer360_tests.dashboard import shop, tables
+from customer360_tests.dashboard.pages import metrics, page, said
 from customer360_tests.dashboard.shop import AS_OF, PUBLISHED_AT, key
 from customer360_tests.models.test_revenue_prediction import model
 
 LANGUAGES = ("en", "pt")
-
-
-@pytest.fixture(autouse=True)
-def _nothing_kept() -> Iterator[None]:
-    yield
-    for reader in app._readers().values():
-        reader.close()
-    st.cache_resource.clear()
-    st.cache_data.clear()
-
-
-@pytest.fixture
-def shown(shop_home: Settings, monkeypatch: pytest.MonkeyPatch):
-    """Runs a page of the shop's dashboard."""
-    monkeypatch.setenv(HOME_VARIABLE, str(shop_home.home))
-    return page
-
-
-def page(name: str, language: str = "en", **address: str) -> AppTest:
-    """A page of the dashboard, as it is after its first run."""
-    test = AppTest.from_file(str(Path(app.__file__)), default_timeout=60)
-    # AppTest.switch_page() knows files only; st.navigation knows a page by its address.
-    test._page_hash = calc_hash("" if name == "overview" else name)
-    test.query_params["lang"] = language
-    for parameter, value in address.items():
-        test.query_params[parameter] = value
-    return test.run()
-
-
-def metrics(test: AppTest) -> dict[str, str]:
-    return {each.label: each.value for each in test.metric}
-
-
-def said(test: AppTest) -> str:
-    kinds = (test.title, test.markdown, test.caption, test.info, test.warning, test.error,
-             test.success)  # fmt: skip
-    return "\n".join(str(each.value) for kind in kinds for each in kind)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -48,11 +48,14 @@ def _list(page: Page) -> None:
         return
     size_at, number_at, count_at = st.columns([1, 1, 3], vertical_alignment="bottom")
     size = size_at.selectbox(
-        t("customers.rows"), PAGE_SIZES, **address.one("rows", PAGE_SIZES, forgets=["page"])
+        t("customers.rows"), PAGE_SIZES, **address.one("rows", PAGE_SIZES, forgets=[address.PAGE])
     )
     pages = -(-count // size)
     number = number_at.number_input(
-        t("customers.page", pages=t.number(pages)), 1, pages, **address.number("page", 1, pages, 1)
+        t("customers.page", pages=t.number(pages)),
+        1,
+        pages,
+        **address.number(address.PAGE, 1, pages, 1),
     )
     count_at.markdown(t("customers.found", count=count))
     rows = page.with_names(
@@ -78,7 +81,7 @@ def _filters(page: Page) -> customers.Filters:
     segment_names = list(page.source.ask(segments.sizes, page.as_of)["segment"])
     region_names = page.source.ask(customers.regions, page.as_of)
     months = page.source.ask(customers.cohorts, page.as_of)
-    first_of_page = ("page",)
+    first_of_page = (address.PAGE,)
     search = st.text_input(
         t("customers.search"),
         help=t("customers.search_personal" if allowed else "customers.search_key"),
