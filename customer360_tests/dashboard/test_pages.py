@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -20,7 +21,7 @@ from customer360.serving.warehouse import open_warehouse
 from customer360.settings import HOME_VARIABLE, Settings, load_settings, write_whole
 from customer360_tests.dashboard import shop, tables
 from customer360_tests.dashboard.pages import metrics, page, said
-from customer360_tests.dashboard.shop import AS_OF, PUBLISHED_AT, key
+from customer360_tests.dashboard.shop import AS_OF, BEFORE, PUBLISHED_AT, key
 from customer360_tests.models.test_revenue_prediction import model
 
 LANGUAGES = ("en", "pt")
@@ -199,6 +200,37 @@ def test_the_address_chooses(shown) -> None:
     assert list(test.dataframe[0].value["customer_key"]) == [key(1)]
     test = shown("customers", cohort="2024-02-01")
     assert list(test.dataframe[0].value["customer_key"]) == [key(3)]
+    test = shown("customers", before="need_attention", since=BEFORE.isoformat())
+    assert test.multiselect(key="before").value == ["need_attention"]
+    assert list(test.dataframe[0].value["customer_key"]) == [key(2), key(5)]
+    # Of the first date nobody knows where they were before.
+    test = shown("customers", before="need_attention", as_of=BEFORE.isoformat())
+    assert "**4 customers**" in said(test)
+
+
+def test_marks_lead_to_the_customers_that_they_count(shown, monkeypatch) -> None:
+    drawn = []
+
+    def opening(chart):
+        drawn.append(chart)
+        return chart
+
+    monkeypatch.setattr(charts, "opening", opening)
+    shown("segments")
+    moved = drawn[-1].data
+    cell = moved[(moved["segment"] == "at_risk") & (moved["segment_before"] == "need_attention")]
+    assert cell["customers"].tolist() == [1]
+    assert parse_qs(cell["link"].iat[0].partition("?")[2]) == {
+        "lang": ["en"], "as_of": [AS_OF.isoformat()], "segments": ["at_risk"],
+        "before": ["need_attention"], "since": [BEFORE.isoformat()],
+    }  # fmt: skip
+    drawn.clear()
+    shown("overview")
+    (chart,) = drawn
+    march = chart.data[chart.data["month"].astype(str) == "2024-03-01"].set_index("part")
+    assert march["value"].to_dict() == {"Bought for the first time": 1, "Had bought before": 1}
+    assert "cohort=2024-03-01" in march.loc["Bought for the first time", "link"]
+    assert march.loc["Had bought before", "link"] == ""
 
 
 def test_an_address_of_what_is_not_there_chooses_nothing(shown) -> None:

@@ -69,7 +69,7 @@ def _list(page: Page) -> None:
         all_rows=lambda: page.source.ask(
             customers.rows, page.as_of, filters, customers.MOST_EXPORTED
         ),
-        on_open=page.open_customer,
+        on_open=page.open_row,
     )
     page.customer_chooser(rows, "customers")
     limits = {risk: t.percent(RISK_FROM[risk], 0) for risk in ("high", "medium")}
@@ -143,6 +143,23 @@ def _filters(page: Page) -> customers.Filters:
             format_func=lambda name: t(f"column.{name}"),
             **address.one("sort", customers.SORTABLE, forgets=first_of_page),
         )
+        earlier = page.earlier_dates
+        since, before = None, []
+        if earlier:
+            since = second.selectbox(
+                t("customers.since"),
+                earlier,
+                format_func=t.day,
+                **address.one("since", earlier, forgets=first_of_page),
+            )
+            then = [*page.source.ask(segments.sizes, since)["segment"], segments.NOBODY]
+            before = first.multiselect(
+                t("customers.segment_before"),
+                then,
+                format_func=lambda name: t.named("segment", name),
+                placeholder=t("common.all"),
+                **address.many("before", then, forgets=first_of_page),
+            )
         way = third.selectbox(
             t("customers.order"),
             ORDERS,
@@ -157,6 +174,8 @@ def _filters(page: Page) -> customers.Filters:
         recency=tuple(recency),
         frequency=tuple(frequency),
         cohort=cohort,
+        before=tuple(before),
+        since=since,
         least_value=least,
         sort=sort,
         descending=way == ORDERS[0],
