@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from itertools import chain
+from typing import Literal
 
 import streamlit as st
 
@@ -68,7 +69,7 @@ def _list(t: Language, reader: Login, pages: Collection[str]) -> None:
     if not views:
         st.markdown(t("views.none"))
         return
-    tall = _ROW_PIXELS * _ROWS if len(views) > _ROWS else "content"
+    tall: int | Literal["content"] = _ROW_PIXELS * _ROWS if len(views) > _ROWS else "content"
     with st.container(key="view-list", height=tall, border=False):
         for number, view in enumerate(views):
             _row(t, number, view, pages)

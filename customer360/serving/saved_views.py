@@ -8,7 +8,7 @@ key, so neither erasing a person nor rotating the keys has anything to do in it.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import psycopg
@@ -41,7 +41,7 @@ class SavedView:
 
     name: str
     page: str
-    parameters: Mapping[str, Sequence[str]]
+    parameters: Mapping[str, list[str]]
 
 
 def tidied(name: str) -> str:
