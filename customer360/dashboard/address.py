@@ -20,8 +20,16 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
+from customer360.serving.kept_tables import OF_ONE_CUSTOMER
+
 OF_ALL_PAGES = ("lang", "as_of")
 """Parameters that go from page to page; all others are a page's own."""
+
+PAGE = "page"
+"""Parameter of the number of a long table's page."""
+
+_SHOWN = "shown"
+"""Of the session: what the widgets of this run show, as the address would have it."""
 
 
 def one(
@@ -78,7 +86,10 @@ def text(
     def write(value: str) -> list[str]:
         return [value] if value and stands(value) else []
 
-    return _kept(name, said, "", write, forgets) | {"persist_state": "page"}
+    arguments = _kept(name, said, "", write, forgets) | {"persist_state": "page"}
+    # Also what may not stand in the address.
+    _shown()[name] = [said] if said else []
+    return arguments
 
 
 def number(
@@ -152,6 +163,29 @@ def here() -> str:
     return f"{place}?{asked}" if asked else place
 
 
+def begin() -> None:
+    """Forget what the page of the last run showed: `shown` is of this run's."""
+    st.session_state[_SHOWN] = {}
+
+
+def shown() -> dict[str, list[str]] | None:
+    """What is chosen on the page, as its widgets say and not as its address does.
+
+    Without what all pages have in common, and the number of a table's page. None where the page
+    shows one customer, or what was searched for, be it in the address or not.
+    """
+    if st.query_params.get("customer") or any(_shown().get(name) for name in OF_ONE_CUSTOMER):
+        return None
+    left_out = (*OF_ALL_PAGES, PAGE)
+    return {name: texts for name, texts in _shown().items() if texts and name not in left_out}
+
+
+def forget_typed() -> None:
+    """Forget what was typed and stands in no address: another address is to show what it says."""
+    for name in OF_ONE_CUSTOMER:
+        st.session_state.pop(name, None)
+
+
 def change(changes: Mapping[str, Sequence[str] | None]) -> None:
     """Set these parameters at once: it is one step of the browser's history.
 
@@ -190,11 +224,18 @@ def _kept(
     if name not in st.session_state or st.session_state[name] != value:
         st.session_state[name] = value
 
-    def put() -> None:
-        chosen = st.session_state[name]
-        said = write(chosen)
-        if said is not None:
-            texts = None if chosen == default and name not in OF_ALL_PAGES else said
-            change({name: texts} | dict.fromkeys(forgets))
+    def written(chosen: Any) -> list[str] | None:
+        return [] if chosen == default and name not in OF_ALL_PAGES else write(chosen)
 
+    def put() -> None:
+        said = written(st.session_state[name])
+        if said is not None:
+            change({name: said} | dict.fromkeys(forgets))
+
+    _shown()[name] = written(value) or []
     return {"key": name, "on_change": put}
+
+
+def _shown() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = st.session_state.setdefault(_SHOWN, {})
+    return found

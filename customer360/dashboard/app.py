@@ -9,7 +9,7 @@ from types import ModuleType
 
 import streamlit as st
 
-from customer360.dashboard import address, browser
+from customer360.dashboard import address, browser, saved
 from customer360.dashboard.connection import NotMadeError, PublishedMeanwhileError, Reader
 from customer360.dashboard.markdown import plain
 from customer360.dashboard.page import Page
@@ -33,6 +33,7 @@ _MOST_RERUNS = 3
 def main() -> None:
     """One run of the app: Streamlit calls it for every click."""
     st.set_page_config("Customer Intelligence 360", ":material/hub:", layout="wide")
+    address.begin()
     code = address.remembered("lang", tuple(LANGUAGES), _preferred())
     t = Language(code)
     opened: tuple[Settings, Source, Published] | None = None
@@ -95,11 +96,18 @@ def main() -> None:
     def open_page(name: str, parameters: dict[str, list[str]]) -> None:
         st.switch_page(pages[name], query_params=parameters)
 
+    view = saved.wanted()
+    if view is not None and view.page in pages and opened is not None:
+        # A view is of no day: it shows the newest, whichever was looked at before.
+        newest = [day.isoformat() for day in opened[2].as_of[:1]]
+        open_page(view.page, {**view.parameters, "lang": [code], "as_of": newest})
     with st.sidebar:
         _sidebar(t, opened[2] if opened else None)
     browser.adapt(t.tag)
     current.run()
     with st.sidebar:
+        if opened is not None:
+            saved.menu(t, opened[1].reader.login, current.url_path or FIRST, pages)
         _link(t)
 
 

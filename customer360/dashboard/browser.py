@@ -40,7 +40,8 @@ if (!window.customer360Adapted) {
   window.customer360Adapted = true;
   const narrow = () => window.matchMedia("(max-width: 768px)").matches;
   document.addEventListener("click", (event) => {
-    const chosen = event.target.closest('[data-testid="stSidebarNavLink"]');
+    const chosen = event.target.closest(
+      '[data-testid="stSidebarNavLink"], [class*="st-key-open-view-"] button');
     if (!chosen || !narrow()) return;
     setTimeout(() => {
       const menu = document.querySelector('[data-testid="stSidebar"][data-collapsed="false"]');

@@ -88,18 +88,23 @@ def stacked_over_time(
     x: str,
     y: str,
     partial: str | None = None,
+    opens: str | None = None,
 ) -> alt.Chart:
     """Months with the columns ``parts`` (and what each is called) on top of each other.
 
-    Months where the column ``partial`` is true are faint.
+    Months where the column ``partial`` is true are faint. The bars of the part ``opens`` lead to
+    the address in the column ``link``.
     """
-    kept = [time] if partial is None else [time, partial]
+    kept = [name for name in (time, partial, "link" if opens else None) if name is not None]
     long = dated(frame, time).melt(kept, list(parts), "part", "value")
+    if opens is not None:
+        # A mark whose address is empty leads nowhere.
+        long.loc[long["part"] != opens, "link"] = ""
     long["part"] = long["part"].map(parts)
     bars = alt.Chart(long, height=HEIGHT).mark_bar()
     if partial is not None:
         bars = bars.encode(opacity=faint(partial))
-    return bars.encode(
+    drawn: alt.Chart = bars.encode(
         time_axis(time, x, months=True),
         alt.Y("value:Q", title=y, axis=amounts()),
         alt.Color(
@@ -112,6 +117,7 @@ def stacked_over_time(
             alt.Tooltip("value:Q", title=y, format=","),
         ],
     )
+    return opening(drawn) if opens is not None else drawn
 
 
 def forecast(

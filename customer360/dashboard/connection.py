@@ -13,6 +13,7 @@ from psycopg import errors, sql
 from psycopg.types.numeric import FloatLoader
 
 from customer360.errors import Customer360Error, first_line
+from customer360.serving.kept_tables import KEPT
 from customer360.serving.warehouse import Login, WarehouseError
 
 P = ParamSpec("P")
@@ -42,8 +43,9 @@ SELECT md5(
 ) AS version
 FROM pg_stat_user_tables
 WHERE schemaname IN ('gold', 'silver', 'serving', 'marts')
-  AND NOT (schemaname = 'serving' AND relname IN ('runs', 'contacts'))
+  AND NOT schemaname || '.' || relname = ANY(%(apart)s)
 """
+_APART = ["serving.runs", *(table.name for table in KEPT)]
 
 
 class NotMadeError(Customer360Error):
@@ -103,11 +105,11 @@ class Reading:
 
         Not the time of publication alone: dbt makes the marts after it. The counters are the
         server's own and follow a commit within a second. `serving.runs` does not count: it changes
-        with every run, also with one that published nothing; nor do contacts, which pages mark.
+        with every run, also with one that published nothing; nor does what pages write.
         """
         if not self.has("serving.publications"):
             return ""
-        return str(self.value(_VERSION))
+        return str(self.value(_VERSION, {"apart": _APART}))
 
 
 class Reader:
@@ -119,7 +121,7 @@ class Reader:
 
     @property
     def login(self) -> Login:
-        """The reader's login, for the one thing that a page writes."""
+        """The reader's login, for what a page writes."""
         return self._login
 
     @contextmanager

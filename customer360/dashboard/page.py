@@ -58,6 +58,11 @@ class Page:
             raise NotMadeError("marts.customer_360 has no rows")
         return self.chosen
 
+    @property
+    def earlier_dates(self) -> list[date]:
+        """The as-of dates before this one, the newest first."""
+        return [day for day in self.published.as_of if day < self.as_of]
+
     def economics(self) -> Campaign:
         """What a contact costs and brings."""
         return Campaign.of(self.settings)
@@ -108,6 +113,10 @@ class Page:
         st.altair_chart(drawn, width="stretch", alt=title, key=f"chart-{key}")
         explained = self.t(f"{key}.explained", **values)
         st.caption(f"{explained} {self.t('common.chart_opens')}" if opens else explained)
+
+    def open_row(self, row: dict[str, Any]) -> None:
+        """Leave for the page of the customer whose ``customer_key`` is in a table's row."""
+        self.open_customer(str(row["customer_key"]))
 
     def customers_link(self, **filters: object) -> str:
         """The address of the customers that ``filters`` leave: those of `views.customers`."""

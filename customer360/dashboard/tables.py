@@ -81,8 +81,7 @@ def show(
     *,
     words: Mapping[str, str] | None = None,
     all_rows: Callable[[], pd.DataFrame] | None = None,
-    on_open: Callable[[str], None] | None = None,
-    opens: str = "customer_key",
+    on_open: Callable[[dict[str, Any]], None] | None = None,
 ) -> None:
     """A table, no taller than the screen, with a button that downloads it.
 
@@ -92,8 +91,7 @@ def show(
         t: The language; column headings are ``column.<name>``.
         words: Columns whose values have names, and the group of the names: segment, risk ….
         all_rows: Gives all rows where ``rows`` is one page of them.
-        on_open: Called with the value of ``opens`` in the row that is clicked.
-        opens: A column of codes or keys.
+        on_open: Called with the row that is clicked, in codes and keys.
     """
     shown: dict[str, Any] = {
         "data": written(rows, t, words or {}),
@@ -116,7 +114,7 @@ def show(
             st.dataframe(**shown, on_select=choose, selection_mode="single-row")
     chosen = st.session_state.pop(f"row-{name}", None)
     if on_open is not None and chosen:
-        on_open(str(rows[opens].iloc[chosen[0]]))
+        on_open({str(name): value for name, value in rows.iloc[chosen[0]].items()})
     with st.container(horizontal=True):
         download(rows, name, t)
         if all_rows is not None:

@@ -3,8 +3,9 @@
 Texts have fields, as of `str.format`, which are filled in the language's own way where they name
 one of these kinds:
 
-- ``{ago:day|days}``: a whole number and its noun, a form for each of the language's plural
+- ``{gap:day|days}``: a whole number and its noun, a form for each of the language's plural
   categories in CLDR's order (the last one for all that have none): ``1 day``;
+- ``{since:ago}``: how many days ago: ``today``, ``yesterday``, ``3 days ago``;
 - ``{spent:d}``: a whole number; ``{value:.2f}``: one with so many decimals;
 - ``{value:g}``: a number whose size is not known beforehand;
 - ``{share:%}``: a share, in whole percent; ``{share:.1%}``: with so many decimals;
@@ -227,6 +228,13 @@ class Language:
         """``42 days``."""
         return MISSING if value is None or _missing(value) else self("days", days=value)
 
+    def ago(self, days: float | None) -> str:
+        """``today``, ``yesterday`` or ``3 days ago``, counted from the day that is looked at."""
+        if days is None or _missing(days):
+            return MISSING
+        near = {0: "ago.today", 1: "ago.yesterday"}.get(round(days))
+        return self(near) if near else self("ago.days", days=days)
+
     def reason(self, code: str, values: str | None) -> str:
         """Why a model says what it says, as a sentence.
 
@@ -329,6 +337,8 @@ class _Writer(string.Formatter):
             used = [name for name in _PLURALS if name in {*locale.plural_form.tags, "other"}]
             form = used.index(locale.plural_form(round(value)))
             return f"{self.language.number(value)} {forms[min(form, len(forms) - 1)]}"
+        if kind == "ago":
+            return self.language.ago(value)
         if kind == "d":
             return self.language.number(value)
         if kind == "g":

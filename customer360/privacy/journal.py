@@ -115,9 +115,14 @@ def rotation_file(settings: Settings) -> Path:
     return folder_of(settings) / "rotation.json"
 
 
-def contacts_file(settings: Settings) -> Path:
-    """Where the contacts of the warehouse are while it is made anew."""
-    return folder_of(settings) / "contacts.jsonl"
+def aside_file(settings: Settings, table: str) -> Path:
+    """Where the rows of a table are that the warehouse alone has, while it is made anew.
+
+    Args:
+        settings: The deployment's.
+        table: One of `customer360.serving.kept_tables.KEPT`.
+    """
+    return folder_of(settings) / f"{table.rpartition('.')[2]}.jsonl"
 
 
 def over(settings: Settings) -> None:

@@ -42,6 +42,7 @@ from customer360.privacy.their_rows import (
 from customer360.report import Section, page
 from customer360.serving import contact_log, warehouse
 from customer360.serving import tables as published
+from customer360.serving.kept_tables import CONTACTS
 from customer360.settings import Settings, write_whole
 from customer360.sources.base import Source
 from customer360.sources.people import PersonColumns
@@ -327,7 +328,7 @@ def _contacts(settings: Settings, person: Person) -> Iterator[Held]:
     owner = warehouse.open_warehouse(settings).owner
     rows = contact_log.all_contacts(owner, person.customer_key)
     yield Held(
-        table=warehouse.CONTACTS.replace(".", "/"),
+        table=CONTACTS.replace(".", "/"),
         description=contact_log.DESCRIPTION,
         personal=(),
         rows=[dict(zip(contact_log.COLUMNS, row, strict=True)) for row in rows],

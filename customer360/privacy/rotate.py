@@ -35,7 +35,7 @@ from customer360.privacy.known import KEY
 from customer360.privacy.lists_again import write_lists_again
 from customer360.privacy.their_rows import texts_frame
 from customer360.privacy.warehouse_anew import publish_anew
-from customer360.serving import contact_log, warehouse
+from customer360.serving import contact_log, kept_tables, warehouse
 from customer360.serving.suppression import listed_keys
 from customer360.settings import Settings, write_whole
 from customer360.silver.keys import customer_key
@@ -321,7 +321,7 @@ def _contacts_by_new_keys(work: Workspace, keys: DataFrame) -> None:
     if not warehouse.is_made(settings):
         return
     owner = warehouse.open_warehouse(settings).owner
-    contact_log.hold(owner)
+    kept_tables.hold(owner)
     contacted = {row[0] for row in contact_log.all_contacts(owner)}
     if not contacted:
         return

@@ -1,12 +1,14 @@
 """The warehouse made anew from the lakehouse, so that nothing is left of what it held.
 
-What is in it alone, who was contacted, is set aside meanwhile, in a file of its own.
+What is in it alone (`customer360.serving.kept_tables`) is set aside meanwhile, in files of its own.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -14,7 +16,7 @@ from psycopg import sql
 
 from customer360.privacy import journal
 from customer360.privacy.known import KEY
-from customer360.serving import contact_log, marts, warehouse
+from customer360.serving import kept_tables, marts, warehouse
 from customer360.serving.publishing import PUBLICATIONS, publications
 from customer360.settings import Settings, write_whole
 
@@ -30,7 +32,7 @@ def publish_anew(
     Our own server is made anew. On another's, all tables are published and written again: its
     write-ahead log and its backups are its owner's. What is there and was not published again,
     because there is no snapshot yet, or by an older release, loses the rows of who is ``gone``.
-    Nobody is marked as contacted meanwhile.
+    Nobody is marked as contacted, and no view is saved, meanwhile.
 
     Args:
         settings: The deployment's.
@@ -45,16 +47,16 @@ def publish_anew(
         if not warehouse.is_made(settings):
             return
         stays = warehouse.is_to_stay(settings)
-        _set_contacts_aside(settings, gone or ())
+        _set_aside(settings, gone or ())
         warehouse.remove(settings)
         if stays:
             warehouse.stay_up(settings)
-        _put_contacts_back(settings)
+        _put_back(settings)
         publish()
-        contact_log.release(warehouse.open_warehouse(settings).owner)
+        kept_tables.release(warehouse.open_warehouse(settings).owner)
         return
     owner = warehouse.open_warehouse(settings).owner
-    contact_log.hold(owner)
+    kept_tables.hold(owner)
     with owner.connect(autocommit=True) as connection, suppress(psycopg.errors.UndefinedTable):
         connection.execute(f"DELETE FROM {PUBLICATIONS}")
     publish()
@@ -64,7 +66,7 @@ def publish_anew(
             name = sql.Identifier(schema, table)
             if schema == warehouse.LOADING:  # a publish that was killed left it
                 connection.execute(sql.SQL("DROP TABLE {}").format(name))
-            elif f"{schema}.{table}" == warehouse.CONTACTS:
+            elif f"{schema}.{table}" == kept_tables.CONTACTS:
                 _take_out(connection, name, gone or ())
             elif (schema, table) not in again:
                 _take_out(connection, name, gone)
@@ -79,30 +81,39 @@ def publish_anew(
         connection.execute("VACUUM FULL pg_catalog.pg_statistic")
         with suppress(psycopg.errors.InsufficientPrivilege):  # then the server makes one itself
             connection.execute("CHECKPOINT")
-    contact_log.release(owner)
+    kept_tables.release(owner)
 
 
-def _set_contacts_aside(settings: Settings, gone: Collection[str]) -> None:
-    """Keep who was contacted, but for who is ``gone``, in a file that outlives the server.
+def _set_aside(settings: Settings, gone: Collection[str]) -> None:
+    """Keep what the warehouse alone has, but of who is ``gone``, in files that outlive the server.
 
-    One that a process that was killed has left is kept too.
+    What a process that was killed has left there is kept too.
     """
-    file = journal.contacts_file(settings)
-    rows = contact_log.of_text(file.read_text(encoding="utf-8")) if file.exists() else []
+    owner = None
     if (settings.warehouse_dir / "PG_VERSION").exists():
         owner = warehouse.open_warehouse(settings).owner
-        contact_log.hold(owner)
-        rows += contact_log.all_contacts(owner)
-    write_whole(file, contact_log.as_text(rows, without=gone))
+        kept_tables.hold(owner)
+    for table in kept_tables.KEPT:
+        file = journal.aside_file(settings, table.name)
+        rows = _rows_in(file) if file.exists() else []
+        if owner is not None:
+            rows += kept_tables.rows_of(owner, table.name)
+        left = (json.dumps(row) for row in rows if row.get(KEY) not in gone)
+        write_whole(file, "".join(f"{line}\n" for line in left))
 
 
-def _put_contacts_back(settings: Settings) -> None:
-    """Restore them in the new server, where nobody may mark before what is listed is published."""
-    file = journal.contacts_file(settings)
+def _put_back(settings: Settings) -> None:
+    """Restore it in the new server, where nobody may write before what is listed is published."""
     owner = warehouse.open_warehouse(settings).owner
-    contact_log.hold(owner)
-    contact_log.restore(owner, contact_log.of_text(file.read_text(encoding="utf-8")))
-    file.unlink()
+    kept_tables.hold(owner)
+    for table in kept_tables.KEPT:
+        file = journal.aside_file(settings, table.name)
+        kept_tables.put_back(owner, table.name, _rows_in(file))
+        file.unlink()
+
+
+def _rows_in(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
 def _published_again(owner: warehouse.Login) -> set[tuple[str, str]]:

@@ -6,26 +6,22 @@ assumed (`customer360.models.uplift`). Who they are is drawn by a hash of the cu
 every quarter of a year, so that whoever makes a file before marking leaves the same people out, on
 every list.
 
-The table is `customer360.serving.warehouse.CONTACTS`: ``customer_key``, ``list``,
-``contacted_at``, ``as_of`` (of the list) and ``in_control`` (true: kept back). It is made from
-nothing else, so whoever makes the warehouse anew sets its rows aside first.
+The table is `customer360.serving.kept_tables.CONTACTS`: ``customer_key``, ``list``,
+``contacted_at``, ``as_of`` (of the list) and ``in_control`` (true: kept back).
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 import psycopg
 
 from customer360.errors import first_line
-from customer360.serving.warehouse import CONTACTS, Login, WarehouseError
-
-_HELD = "serving.contacts_held"
-"""A table that is there while nobody may mark; one, as the marking may be on another machine."""
+from customer360.serving.kept_tables import CONTACTS, takes_turn
+from customer360.serving.warehouse import Login, WarehouseError
 
 COLUMNS = ("customer_key", "list", "contacted_at", "as_of", "in_control")
 """Columns of the table, in order."""
@@ -107,13 +103,12 @@ def mark(
 
     Raises:
         WarehouseError: The table is not there, the role may not add to it, no server answers, or
-            marking is held off (`hold`).
+            writing is held off (`customer360.serving.kept_tables.hold`).
     """
     try:
         with login.connect() as connection:
             # Of two who mark the same customers at once, one comes first.
-            _one_at_a_time(connection)
-            if connection.execute("SELECT to_regclass(%s)", [_HELD]).fetchone() != (None,):
+            if not takes_turn(connection):
                 raise WarehouseError(
                     "contacts are not marked: people are being forgotten or customers get other "
                     "keys just now; mark them again when that has ended"
@@ -151,28 +146,6 @@ def mark(
     return Marked(contacted, control, len(before))
 
 
-def hold(owner: Login) -> None:
-    """Let nobody mark until `release`, and wait for who is marking.
-
-    For who reads all contacts, changes them and puts them back: a mark made meanwhile would be
-    lost, or keep a key that is no customer's any more. It holds however the process ends.
-    """
-    with owner.connect() as connection:
-        _one_at_a_time(connection)
-        connection.execute(f"CREATE TABLE IF NOT EXISTS {_HELD} ()")
-
-
-def release(owner: Login) -> None:
-    """Let customers be marked again after `hold`."""
-    with owner.connect() as connection:
-        connection.execute(f"DROP TABLE IF EXISTS {_HELD}")
-
-
-def _one_at_a_time(connection: psycopg.Connection[Any]) -> None:
-    """Until the transaction ends nobody else marks, or holds marking off."""
-    connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [CONTACTS])
-
-
 def all_contacts(owner: Login, customer_key: str | None = None) -> list[tuple[Any, ...]]:
     """All rows, of `COLUMNS`, or those of one customer; none where there is no such table."""
     with owner.connect() as connection:
@@ -184,16 +157,6 @@ def all_contacts(owner: Login, customer_key: str | None = None) -> list[tuple[An
             f"ORDER BY {', '.join(COLUMNS)}",
             {"key": customer_key},
         ).fetchall()
-
-
-def restore(owner: Login, rows: Iterable[Sequence[Any]]) -> None:
-    """Put rows of `COLUMNS` back; those that are there already stay as they are."""
-    with owner.connect() as connection, connection.cursor() as cursor:
-        cursor.executemany(
-            f"INSERT INTO {CONTACTS} ({', '.join(COLUMNS)}) VALUES (%s, %s, %s, %s, %s) "
-            "ON CONFLICT DO NOTHING",
-            [tuple(row) for row in rows],
-        )
 
 
 def rename(owner: Login, keys: Mapping[str, str]) -> None:
@@ -212,22 +175,3 @@ def rename(owner: Login, keys: Mapping[str, str]) -> None:
             [known, [keys[key] for key in known]],
         )
         connection.execute(f"DELETE FROM {CONTACTS} WHERE customer_key <> ALL(%s)", [list(new)])
-
-
-def as_text(rows: Iterable[Sequence[Any]], without: Collection[str] = ()) -> str:
-    """Rows as lines of JSON, but for those of some customers."""
-    return "".join(
-        json.dumps([value.isoformat() if isinstance(value, date) else value for value in row])
-        + "\n"
-        for row in rows
-        if row[0] not in without
-    )
-
-
-def of_text(text: str) -> list[tuple[Any, ...]]:
-    """Rows of `as_text`."""
-    rows = map(json.loads, text.splitlines())
-    return [
-        (key, name, datetime.fromisoformat(at), date.fromisoformat(as_of), in_control)
-        for key, name, at, as_of, in_control in rows
-    ]

@@ -9,7 +9,8 @@ import psycopg
 from psycopg import sql
 
 from customer360.errors import first_line
-from customer360.serving.warehouse import CONTACTS, Login, WarehouseError
+from customer360.serving.kept_tables import CONTACTS
+from customer360.serving.warehouse import Login, WarehouseError
 from customer360.table_names import AS_OF
 
 _OF_SNAPSHOTS = """

@@ -5,8 +5,8 @@ first asked for and stops with the last process that uses it, unless ``customer3
 asked it to stay. ``CUSTOMER360_WAREHOUSE_URL`` names any other server instead.
 
 Two roles: the owner, who publishes, and a reader, who sees the published tables and the marts and
-changes nothing, but for one table that it adds rows to, `CONTACTS`. No password is ever part of a
-command line, a message or a ``repr``.
+changes nothing but the tables that are made from nothing else (`customer360.serving.kept_tables`).
+No password is ever part of a command line, a message or a ``repr``.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from customer360.errors import Customer360Error, first_line, listed
 from customer360.libpq import parameters_as_reached, parameters_of
 from customer360.modes import tighten
 from customer360.scratch import machines_own
+from customer360.serving.kept_tables import KEPT
 from customer360.settings import Settings
 
 # All processes that use the server share its lock and its socket.
@@ -49,19 +50,6 @@ READABLE = ("gold", "silver", "serving", "staging", "marts")
 
 LOADING = "loading"
 """Schema of rows on their way in; nobody else looks there."""
-
-CONTACTS = "serving.contacts"
-"""Who was contacted from which campaign list, and who was kept back as control.
-
-The one table that is made from nothing else, so no publish touches it; and the one that the reader
-may add rows to, and neither change nor remove them. When is the server's to say."""
-
-_MAKE_CONTACTS = (
-    f"CREATE TABLE IF NOT EXISTS {CONTACTS} (customer_key text NOT NULL, list text NOT NULL, "
-    "contacted_at timestamptz NOT NULL DEFAULT now(), as_of date NOT NULL, "
-    "in_control boolean NOT NULL, PRIMARY KEY (customer_key, list, contacted_at))",
-    f"GRANT INSERT (customer_key, list, as_of, in_control) ON {CONTACTS} TO {{role}}",
-)
 
 _START_SECONDS = 120
 _STOP_SECONDS = 30
@@ -463,5 +451,7 @@ def _prepare(owner: Login, reader: Login, *, make_role: bool) -> None:
                 "ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT SELECT ON TABLES TO {role}",
             ):
                 connection.execute(sql.SQL(statement).format(**names))
-        for statement in _MAKE_CONTACTS:
-            connection.execute(sql.SQL(statement).format(role=role))
+        for table in KEPT:
+            connection.execute(f"CREATE TABLE IF NOT EXISTS {table.name} ({table.columns})")
+            grant = f"GRANT {table.reader_may} ON {table.name} TO {{}}"
+            connection.execute(sql.SQL(grant).format(role))

@@ -1,8 +1,13 @@
-"""What four persons come to the dashboard for, each from the overview in three clicks at most."""
+"""What four persons come to the dashboard for, each from the overview in three clicks at most.
+
+And what all of them do there: keep views, and go from a chart to its customers.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
 
 from customer360.dashboard.tables import HEADING, ROW
 from customer360.language import Language
@@ -12,6 +17,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
 MOST_CLICKS = 3
+FOUND = {"en": ("customer", "customers"), "pt": ("cliente", "clientes")}
+"""What stands behind the number of customers that were found."""
 
 
 class Visitor:
@@ -100,6 +107,74 @@ def what_do_i_do_today(visitor: Visitor) -> str:
     visitor.opened.get_by_text(visitor.t("column.next_best_action")).first.wait_for()
     nothing_failed(visitor.opened)
     return visitor.opened.locator('[data-testid="stMain"]').inner_text()
+
+
+def asked(opened: Page) -> dict[str, list[str]]:
+    """What the address says beside language and date."""
+    said = parse_qs(urlsplit(opened.url).query)
+    return {name: values for name, values in said.items() if name not in ("lang", "as_of")}
+
+
+def saved_views(opened: Page, language: str) -> Locator:
+    """The popover of saved views, open."""
+    t = Language(language)
+    opened.get_by_role("button", name=t("views.title")).click()
+    popover = opened.locator('[data-testid="stPopoverBody"]')
+    popover.get_by_text(t("views.explained")[:40]).wait_for()
+    settle(opened)
+    return popover
+
+
+def keep_a_view(opened: Page, address: str, language: str) -> None:
+    """Save what is shown, open it in a second tab from another page, and remove it there."""
+    t, name = Language(language), f"Best first ({language})"
+    go(opened, address, "customers", lang=language, risks="high", sort="value_at_stake")
+    popover = saved_views(opened, language)
+    popover.get_by_label(t("views.name")).fill(name)
+    popover.get_by_role("button", name=t("views.save")).click()
+    popover.get_by_text(t("views.saved", name=name)).wait_for()
+    other = opened.context.new_page()
+    try:
+        go(other, address, "", lang=language)
+        label = f"{name} · {t('customers.title')}"
+        saved_views(other, language).get_by_role("button", name=label).click()
+        heading = t("customers.title")
+        other.get_by_role("heading", level=1, name=heading, exact=True).wait_for()
+        settle(other)
+        nothing_failed(other)
+        kept = {"risks": ["high"], "sort": ["value_at_stake"]}
+        assert asked(other) == kept
+        # Out of the way of what was chosen.
+        assert other.locator('[data-testid="stPopoverBody"]').count() == 0
+        popover = saved_views(other, language)
+        popover.get_by_role("button", name=t("views.remove")).first.click()
+        popover.get_by_role("button", name=t("views.remove_now"), exact=True).last.click()
+        popover.get_by_text(t("views.none")).wait_for()
+        nothing_failed(other)
+    finally:
+        other.close()
+
+
+def from_a_chart_to_its_customers(opened: Page, address: str, language: str) -> int:
+    """Click the cell of who bought lately and often.
+
+    Returns:
+        How many customers the page then says that it found.
+    """
+    t = Language(language)
+    go(opened, address, "segments", lang=language)
+    chart = opened.locator('[data-testid="stVegaLiteChart"] :is(canvas, svg)').nth(1)
+    box = chart.bounding_box()
+    assert box is not None
+    # The cell in the top right corner.
+    chart.click(position={"x": box["width"] - 30, "y": 25})
+    opened.get_by_role("heading", level=1, name=t("customers.title")).wait_for()
+    settle(opened)
+    assert asked(opened) == {"recency": ["5"], "frequency": ["5"]}
+    nothing_failed(opened)
+    text = opened.locator('[data-testid="stMain"]').inner_text()
+    (found,) = re.findall(rf"^([\d.,]+) (?:{'|'.join(FOUND[language])})$", text, re.MULTILINE)
+    return int(re.sub(r"\D", "", found))
 
 
 def do_all(opened: Page, address: str, language: str, *, calls: bool) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from customer360.dashboard.tables import HEADING, ROW
 from customer360.language import Language
+from customer360.serving.saved_views import SavedView, remove, save
+from customer360.serving.warehouse import open_warehouse
+from customer360.settings import Settings
 from customer360.short_keys import short_key
 from customer360_tests.browser.dashboard import (
     PAGES,
@@ -21,8 +23,14 @@ from customer360_tests.browser.dashboard import (
     violations,
 )
 from customer360_tests.browser.lineage import CHROMIUM, page
+from customer360_tests.browser.tasks import (
+    asked,
+    from_a_chart_to_its_customers,
+    keep_a_view,
+    saved_views,
+)
 from customer360_tests.browser.walk import DESKTOP, PHONE
-from customer360_tests.dashboard.shop import AS_OF, key
+from customer360_tests.dashboard.shop import AS_OF, BEFORE, key
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -48,12 +56,6 @@ def opened(browser_page: Page) -> Iterator[Page]:
     yield browser_page
     browser_page.set_viewport_size(DESKTOP)
     browser_page.emulate_media(color_scheme="light")
-
-
-def asked(opened: Page) -> dict[str, list[str]]:
-    """What the address says beside language and date."""
-    said = parse_qs(urlsplit(opened.url).query)
-    return {name: values for name, values in said.items() if name not in ("lang", "as_of")}
 
 
 def choose(opened: Page, name: str, option: str) -> None:
@@ -135,18 +137,24 @@ def test_a_short_key_is_enough(address: str, opened: Page, shown: str) -> None:
     nothing_failed(opened)
 
 
-def test_a_chart_leads_to_its_customers(address: str, opened: Page) -> None:
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_chart_leads_to_its_customers(address: str, opened: Page, language: str) -> None:
+    assert from_a_chart_to_its_customers(opened, address, language) == 1
+    assert f"as_of={AS_OF}" in opened.url
+
+
+def test_a_move_between_segments_leads_to_its_customers(address: str, opened: Page) -> None:
     go(opened, address, "segments", lang="en")
-    chart = opened.locator('[data-testid="stVegaLiteChart"] :is(canvas, svg)').nth(1)
-    box = chart.bounding_box()
-    assert box is not None
-    # The cell in the top right corner: bought lately and often.
-    chart.click(position={"x": box["width"] - 30, "y": 25})
+    # The box before the first row: loyal customers who are champions now.
+    table = opened.locator(".st-key-tall-segment-moves")
+    table.click(position={"x": 16, "y": HEADING + ROW / 2})
     opened.get_by_role("heading", level=1, name="Customers").wait_for()
     settle(opened)
-    assert asked(opened) == {"recency": ["5"], "frequency": ["5"]}
+    assert asked(opened) == {
+        "segments": ["champions"], "before": ["loyal_customers"], "since": [str(BEFORE)],
+    }  # fmt: skip
     assert opened.get_by_text("1 customer", exact=True).count() == 1
-    assert f"as_of={AS_OF}" in opened.url
+    nothing_failed(opened)
 
 
 def test_a_risk_leads_to_its_customers(address: str, opened: Page) -> None:
@@ -156,6 +164,41 @@ def test_a_risk_leads_to_its_customers(address: str, opened: Page) -> None:
     settle(opened)
     assert asked(opened) == {"risks": ["high"], "sort": ["value_at_stake"]}
     assert opened.get_by_text("2 customers", exact=True).count() == 1
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_views_are_saved_opened_and_removed(address: str, opened: Page, language: str) -> None:
+    keep_a_view(opened, address, language)
+
+
+@pytest.mark.parametrize("name", [{"customer": key(1)}, {"search": key(1)[:12]}])
+def test_one_customer_is_no_view(address: str, opened: Page, name: dict[str, str]) -> None:
+    t = Language("en")
+    go(opened, address, "customers", lang="en", **name)
+    popover = saved_views(opened, "en")
+    assert popover.get_by_text(t("views.of_one")[:40]).count() == 1
+    assert popover.get_by_label(t("views.name")).count() == 0
+
+
+def test_on_a_phone_the_menu_closes_after_a_view(
+    address: str, opened: Page, settings: Settings
+) -> None:
+    login = open_warehouse(settings).owner
+    save(login, SavedView("Rio", "customers", {"regions": ["RJ"]}))
+    opened.set_viewport_size(PHONE)
+    try:
+        go(opened, address, "", lang="pt")
+        opened.locator('[data-testid="stExpandSidebarButton"]').first.click()
+        popover = saved_views(opened, "pt")
+        assert violations(opened) == []
+        popover.get_by_role("button", name="Rio · Clientes").click()
+        opened.get_by_role("heading", level=1, name="Clientes", exact=True).wait_for()
+        settle(opened)
+        assert asked(opened) == {"regions": ["RJ"]}
+        menu = opened.locator('[data-testid="stSidebar"]')
+        assert menu.get_attribute("data-collapsed") == "true"
+    finally:
+        remove(login, "Rio")
 
 
 def test_the_first_page_has_a_name_too(address: str, opened: Page) -> None:
@@ -216,6 +259,74 @@ def test_tables_write_numbers_by_the_language(
         other.close()
     assert {short_key(key(4)), *cells} <= drawn
     assert key(4) not in drawn
+
+
+LEGENDS = {
+    "": ("overview.new", "overview.returning", "overview.forecast_past", "overview.forecast_today",
+         "overview.forecast_new", "overview.forecast_band"),
+    "segments": ("column.customer_share", "column.revenue_share"),
+    "retention": ("retention.expected_profit", "retention.best"),
+    "models": ("shift.stable", "shift.moderate", "shift.shifted"),
+    "health": ("column.accepted", "column.quarantined"),
+    f"customers?customer={key(1)}": ("customer.purchase", "customer.refund"),
+}  # fmt: skip
+"""What the legends of each page say."""
+
+PLACED = """
+window.placed = new Map();
+const write = CanvasRenderingContext2D.prototype.fillText;
+CanvasRenderingContext2D.prototype.fillText = function (text, x, y, ...more) {
+  const size = this.measureText(text), to = this.getTransform();
+  const corners = [
+    [x - size.actualBoundingBoxLeft, y - size.actualBoundingBoxAscent],
+    [x + size.actualBoundingBoxRight, y + size.actualBoundingBoxDescent],
+  ].map(([across, down]) => new DOMPoint(across, down).matrixTransform(to));
+  if (!window.placed.has(this.canvas)) window.placed.set(this.canvas, new Map());
+  // A chart that is drawn again, as at another width, says its texts anew.
+  window.placed.get(this.canvas).set(String(text), corners.map(({x, y}) => [x, y]));
+  return write.call(this, text, x, y, ...more);
+};
+window.whereIs = (text) => [...window.placed]
+  .filter(([canvas, texts]) => texts.has(text) && canvas.isConnected
+    && canvas.closest('[data-testid="stVegaLiteChart"]'))
+  .map(([canvas, texts]) => {
+    const shown = canvas.getBoundingClientRect();
+    const chart = canvas.closest('[data-testid="stVegaLiteChart"]').getBoundingClientRect();
+    const [[left, top], [right, bottom]] = texts.get(text);
+    const across = shown.width / canvas.width, down = shown.height / canvas.height;
+    return {
+      left: shown.left + left * across, right: shown.left + right * across,
+      top: top * down, bottom: bottom * down, height: shown.height,
+      least: Math.max(shown.left, chart.left, 0),
+      most: Math.min(shown.right, chart.right, window.innerWidth),
+    };
+  });
+"""
+"""Notes where texts are drawn on canvases: of charts there is nothing else to ask."""
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", LEGENDS)
+def test_on_a_phone_legends_are_whole(address: str, opened: Page, name: str, language: str) -> None:
+    """Every entry is drawn, not shortened, and within its chart and the screen."""
+    t = Language(language)
+    path, _, customer = name.partition("?customer=")
+    other = opened.context.new_page()
+    try:
+        other.set_viewport_size(PHONE)
+        other.add_init_script(PLACED)
+        go(other, address, path, lang=language, **({"customer": customer} if customer else {}))
+        other.wait_for_timeout(1_500)  # charts fade in
+        for key_of_text in LEGENDS[name]:
+            places = other.evaluate("(text) => window.whereIs(text)", t(key_of_text))
+            assert places, (t(key_of_text), "is in no legend, or shortened")
+            for place in places:
+                assert place["least"] - 0.5 <= place["left"] < place["right"], (key_of_text, place)
+                assert place["right"] <= place["most"] + 0.5, (key_of_text, place)
+                assert -0.5 <= place["top"] < place["bottom"], (key_of_text, place)
+                assert place["bottom"] <= place["height"] + 0.5, (key_of_text, place)
+    finally:
+        other.close()
 
 
 @pytest.mark.parametrize(

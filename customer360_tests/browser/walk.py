@@ -21,13 +21,16 @@ from customer360_tests.browser.dashboard import (
 )
 from customer360_tests.browser.figures import LISTED, PROFIT, differing, terms_of
 from customer360_tests.browser.lineage import page
-from customer360_tests.browser.tasks import do_all
+from customer360_tests.browser.tasks import do_all, from_a_chart_to_its_customers, keep_a_view
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 DESKTOP: Any = {"width": 1280, "height": 1000}
 PHONE: Any = {"width": 390, "height": 844}
+NEWEST = """
+SELECT * FROM marts.customer_360 WHERE as_of = (SELECT max(as_of) FROM marts.customer_360)
+"""
 
 
 def walk(settings: Settings, log: Path, *, everything: bool, calls: bool = True) -> None:
@@ -66,6 +69,11 @@ def walk(settings: Settings, log: Path, *, everything: bool, calls: bool = True)
         for language in ("en", "pt") if everything else ("en",):
             without = None if calls else "call_list"
             assert differing(opened, address, settings, language, without=without) == {}
+            keep_a_view(opened, address, language)
+            best = "r_score = 5 AND f_score = 5"
+            (count,) = _keys(settings, f"SELECT count(*) FROM ({NEWEST}) AS newest WHERE {best}")
+            if int(count):  # else another cell stands there
+                assert from_a_chart_to_its_customers(opened, address, language) == int(count)
             if everything:
                 do_all(opened, address, language, calls=calls)
     assert "Traceback" not in log.read_text()

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import pytest
-import streamlit as st
-from streamlit.testing.v1 import AppTest
-from streamlit.util import calc_hash
 
-from customer360.dashboard import app, charts
+from customer360.dashboard import charts
 from customer360.dashboard.views import all_views
 from customer360.dashboard.views.call_list import why
 from customer360.dashboard.views.health import broken_rule
@@ -23,47 +20,11 @@ from customer360.serving.marts import run_dbt
 from customer360.serving.warehouse import open_warehouse
 from customer360.settings import HOME_VARIABLE, Settings, load_settings, write_whole
 from customer360_tests.dashboard import shop, tables
-from customer360_tests.dashboard.shop import AS_OF, PUBLISHED_AT, key
+from customer360_tests.dashboard.pages import metrics, page, said
+from customer360_tests.dashboard.shop import AS_OF, BEFORE, PUBLISHED_AT, key
 from customer360_tests.models.test_revenue_prediction import model
 
 LANGUAGES = ("en", "pt")
-
-
-@pytest.fixture(autouse=True)
-def _nothing_kept() -> Iterator[None]:
-    yield
-    for reader in app._readers().values():
-        reader.close()
-    st.cache_resource.clear()
-    st.cache_data.clear()
-
-
-@pytest.fixture
-def shown(shop_home: Settings, monkeypatch: pytest.MonkeyPatch):
-    """Runs a page of the shop's dashboard."""
-    monkeypatch.setenv(HOME_VARIABLE, str(shop_home.home))
-    return page
-
-
-def page(name: str, language: str = "en", **address: str) -> AppTest:
-    """A page of the dashboard, as it is after its first run."""
-    test = AppTest.from_file(str(Path(app.__file__)), default_timeout=60)
-    # AppTest.switch_page() knows files only; st.navigation knows a page by its address.
-    test._page_hash = calc_hash("" if name == "overview" else name)
-    test.query_params["lang"] = language
-    for parameter, value in address.items():
-        test.query_params[parameter] = value
-    return test.run()
-
-
-def metrics(test: AppTest) -> dict[str, str]:
-    return {each.label: each.value for each in test.metric}
-
-
-def said(test: AppTest) -> str:
-    kinds = (test.title, test.markdown, test.caption, test.info, test.warning, test.error,
-             test.success)  # fmt: skip
-    return "\n".join(str(each.value) for kind in kinds for each in kind)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -239,6 +200,37 @@ def test_the_address_chooses(shown) -> None:
     assert list(test.dataframe[0].value["customer_key"]) == [key(1)]
     test = shown("customers", cohort="2024-02-01")
     assert list(test.dataframe[0].value["customer_key"]) == [key(3)]
+    test = shown("customers", before="need_attention", since=BEFORE.isoformat())
+    assert test.multiselect(key="before").value == ["need_attention"]
+    assert list(test.dataframe[0].value["customer_key"]) == [key(2), key(5)]
+    # Of the first date nobody knows where they were before.
+    test = shown("customers", before="need_attention", as_of=BEFORE.isoformat())
+    assert "**4 customers**" in said(test)
+
+
+def test_marks_lead_to_the_customers_that_they_count(shown, monkeypatch) -> None:
+    drawn = []
+
+    def opening(chart):
+        drawn.append(chart)
+        return chart
+
+    monkeypatch.setattr(charts, "opening", opening)
+    shown("segments")
+    moved = drawn[-1].data
+    cell = moved[(moved["segment"] == "at_risk") & (moved["segment_before"] == "need_attention")]
+    assert cell["customers"].tolist() == [1]
+    assert parse_qs(cell["link"].iat[0].partition("?")[2]) == {
+        "lang": ["en"], "as_of": [AS_OF.isoformat()], "segments": ["at_risk"],
+        "before": ["need_attention"], "since": [BEFORE.isoformat()],
+    }  # fmt: skip
+    drawn.clear()
+    shown("overview")
+    (chart,) = drawn
+    march = chart.data[chart.data["month"].astype(str) == "2024-03-01"].set_index("part")
+    assert march["value"].to_dict() == {"Bought for the first time": 1, "Had bought before": 1}
+    assert "cohort=2024-03-01" in march.loc["Bought for the first time", "link"]
+    assert march.loc["Had bought before", "link"] == ""
 
 
 def test_an_address_of_what_is_not_there_chooses_nothing(shown) -> None:
@@ -279,12 +271,12 @@ def test_one_customer_is_explained(shown) -> None:
 def test_what_is_known_of_leaving_is_said_together(shown) -> None:
     test = shown("customers", customer=key(1))
     # Of three purchases the mean gap is the customer's own.
-    assert "Usually buys every 35 days; silent for 11 days." in said(test)
+    assert "Usually buys every 35 days; last bought 11 days ago." in said(test)
     assert "30% of the gaps between purchases are shorter than this silence" in said(test)
     assert "A purchase in the next 42 days is to be expected" in said(test)
     # Of customer 5 it is not known who has left, and one gap is no habit.
     other = shown("customers", customer=key(5))
-    assert "Expected about every 31 days; silent for 40 days." in said(other)
+    assert "Expected about every 31 days; last bought 40 days ago." in said(other)
     assert "in the next 42 days is" not in said(other)
 
 
@@ -504,6 +496,11 @@ CALLED = {
         ),
         ({"purchase_days": 2, "expected_gap_days": None}, "Never had a refund"),
         ({"purchase_days": 1}, "Bought once, 74 days ago"),
+        ({"purchase_days": 1, "days_since_last_purchase": 0}, "Bought once, today"),
+        (
+            {"days_since_last_purchase": 1, "churn_reason_1": None},
+            "Last bought yesterday",
+        ),
     ],
 )
 def test_one_reason_in_words(changed: dict[str, object], words: str) -> None:

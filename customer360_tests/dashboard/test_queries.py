@@ -233,6 +233,7 @@ def test_concentration_ranks_by_value(reading) -> None:
     rows = overview.concentration(reading, AS_OF, "net_revenue_365d")
     assert list(rows["percent"]) == [20, 40, 60, 80, 100]
     assert list(rows["share"]) == pytest.approx([n / 1230 for n in (600, 1000, 1120, 1200, 1230)])
+    assert list(rows["least"]) == [600, 400, 120, 80, 30]
     assert overview.share_of_top(rows, 40) == pytest.approx(1000 / 1230)
     assert overview.share_of_top(rows, 10) == pytest.approx(300 / 1230)
     assert overview.share_of_top(rows.head(0), 10) is None
@@ -260,6 +261,12 @@ def test_concentration_ranks_by_value(reading) -> None:
         ({"search": "%", "personal": True}, ""),  # a text, not a pattern
         ({"search": "'; DROP TABLE x; --", "personal": True}, ""),
         ({"segments": ("champions",), "regions": ("RJ",)}, ""),
+        ({"before": ("need_attention",), "since": BEFORE}, "25"),
+        ({"before": ("loyal_customers", "new_customers"), "since": BEFORE}, "13"),
+        ({"before": ("nobody",), "since": BEFORE}, "4"),  # had not bought by then
+        ({"before": ("nobody", "need_attention"), "since": BEFORE}, "425"),
+        ({"before": ("need_attention",), "since": BEFORE, "segments": ("at_risk",)}, "2"),
+        ({"since": BEFORE}, "14235"),
     ],
 )
 def test_customers_are_filtered_and_sorted(reading, filters, found) -> None:

@@ -29,9 +29,9 @@ PLACES: Mapping[Step, Mapping[str, Accident]] = {
         "Dagster's logs are scrubbed, MLflow not": Accident.at_call(
             "after", f"{_FILES}:scrub_folder"
         ),
-        "contacts are set aside": Accident.at_call("after", f"{_ANEW}:_set_contacts_aside"),
+        "contacts are set aside": Accident.at_call("after", f"{_ANEW}:_set_aside"),
         "the server is made anew, nothing published": Accident.at_call(
-            "after", f"{_ANEW}:_put_contacts_back"
+            "after", f"{_ANEW}:_put_back"
         ),
         "all is published, the journal not closed": Accident.at_call(
             "after", f"{_FORGET}:publish_anew"

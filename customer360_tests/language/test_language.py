@@ -100,6 +100,22 @@ def test_numbers_are_written_as_the_language_does() -> None:
     assert english.money(None) == english.percent(float("nan")) == "–"
 
 
+@pytest.mark.parametrize(
+    ("days", "english", "portuguese"),
+    [
+        (0, "today", "hoje"),
+        (1.0, "yesterday", "ontem"),
+        (2, "2 days ago", "há 2 dias"),
+        (1_234, "1,234 days ago", "há 1.234 dias"),
+        (None, "–", "–"),
+        (float("nan"), "–", "–"),
+    ],
+)
+def test_how_long_ago(days: float | None, english: str, portuguese: str) -> None:
+    assert Language("en").ago(days) == english
+    assert Language("pt").ago(days) == portuguese
+
+
 def test_the_command_line_may_say_words_without_loading_anything_heavy() -> None:
     told = """
 import sys

@@ -67,6 +67,8 @@ def _own_words(language: str) -> set[str]:
         if key.startswith(("reason.", "effect.")):
             for plain, _, kind in _fields(text):
                 found |= _words(plain) | (_words(kind) if "|" in kind else set())
+                if kind == "ago":
+                    found |= _words(" ".join(Language(language).ago(days) for days in range(3)))
     return found
 
 
@@ -133,8 +135,12 @@ def test_one_is_singular_and_two_are_plural(language: str) -> None:
          "last purchase 143 days ago, so far one every 31 days",
          "última compra há 143 dias, até aqui uma a cada 31 dias"),
         ("last_purchase_daily", {"ago": 1},
-         "last purchase 1 day ago, so far one every day",
-         "última compra há 1 dia, até aqui uma por dia"),
+         "last purchase yesterday, so far one every day",
+         "última compra ontem, até aqui uma por dia"),
+        ("last_purchase", {"ago": 0}, "last purchase today", "última compra hoje"),
+        ("history", {"purchases": 1, "age": 0},
+         "bought on 1 day in all, the first today",
+         "comprou em 1 dia ao todo, o primeiro hoje"),
         ("spend", {"now": 101408},
          "spent 101,408 in the last 90 days",
          "gastou 101.408 nos últimos 90 dias"),

@@ -16,11 +16,12 @@ from customer360.lakehouse.tables import Lakehouse
 from customer360.pipeline.expire import expire_in_warehouse
 from customer360.pipeline.workspace import Workspace
 from customer360.privacy.warehouse_anew import publish_anew
-from customer360.serving import contact_log
+from customer360.serving import kept_tables
 from customer360.serving import warehouse as serving_warehouse
 from customer360.serving.contact_log import Marked, all_contacts, mark, rename
+from customer360.serving.kept_tables import CONTACTS
 from customer360.serving.publishing import Origin, PublishedTable, publish_rows
-from customer360.serving.warehouse import CONTACTS, Login, Warehouse, WarehouseError, open_warehouse
+from customer360.serving.warehouse import Login, Warehouse, WarehouseError, open_warehouse
 from customer360.settings import Settings, load_settings
 from customer360_tests.serving.published import change
 from customer360_tests.shop_database import Shop
@@ -192,7 +193,7 @@ def test_an_erasure_that_was_killed_loses_no_contact(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(contact_log, "restore", killed)
+        patched.setattr(kept_tables, "put_back", killed)
         with pytest.raises(KeyboardInterrupt):
             publish_anew(settings, lambda: None, {ANN})
     assert all_contacts(open_warehouse(settings).owner) == []

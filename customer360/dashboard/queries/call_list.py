@@ -18,7 +18,7 @@ from customer360.dashboard.connection import Reading
 from customer360.models.campaign import Campaign
 from customer360.serving.campaigns import CAMPAIGN_LISTS, action_on, campaign_list, members_of
 from customer360.serving.contact_log import DRAWN, MARKED_LATELY, draw
-from customer360.serving.warehouse import CONTACTS
+from customer360.serving.kept_tables import CONTACTS
 
 MOST_SHOWN = 1_000
 """So many rows are shown; all of them are in the file."""

@@ -12,6 +12,7 @@ from psycopg import sql
 
 from customer360.contracts.attributes import customer_attributes
 from customer360.dashboard.connection import Reading
+from customer360.dashboard.queries.segments import NOBODY
 from customer360.models.reasons import Reason, reasons_in
 
 COLUMNS = (
@@ -61,6 +62,8 @@ class Filters:
         recency: Any of these recency scores, 1 to 5; empty: all.
         frequency: Any of these frequency scores, 1 to 5; empty: all.
         cohort: First day of the month of the first purchase; None: any.
+        before: Any of these segments at the end of ``since``, or `NOBODY`; empty: all.
+        since: An earlier as-of date.
         least_value: Least expected revenue of the next 365 days, in currency.
         sort: One of `SORTABLE`.
         descending: The largest first.
@@ -74,6 +77,8 @@ class Filters:
     recency: tuple[int, ...] = ()
     frequency: tuple[int, ...] = ()
     cohort: date | None = None
+    before: tuple[str, ...] = ()
+    since: date | None = None
     least_value: float = 0.0
     sort: str = "expected_revenue_365d"
     descending: bool = True
@@ -154,10 +159,27 @@ def _where(
             )
         )
         values["cohort"] = filters.cohort
+    if filters.before and filters.since is not None:
+        conditions.append(_of_before(NOBODY in filters.before))
+        values |= {"before": list(filters.before), "since": filters.since}
     if filters.least_value > 0:
         conditions.append(sql.SQL("expected_revenue_365d >= %(least_value)s"))
         values["least_value"] = filters.least_value
     return sql.SQL(" AND ").join(conditions), values
+
+
+def _of_before(with_nobody: bool) -> sql.Composable:
+    """Who was in one of the segments ``before``; each way is a join, and not a look-up a customer.
+
+    With who had not bought by then, they are those who were in no other segment.
+    """
+    return sql.SQL(
+        "{there} (SELECT FROM marts.customer_360 AS earlier WHERE earlier.as_of = %(since)s "
+        "AND earlier.customer_key = customer_360.customer_key AND earlier.segment {among})"
+    ).format(
+        there=sql.SQL("NOT EXISTS" if with_nobody else "EXISTS"),
+        among=sql.SQL("<> ALL(%(before)s)" if with_nobody else "= ANY(%(before)s)"),
+    )
 
 
 def cohorts(reading: Reading, as_of: date) -> tuple[date, ...]:

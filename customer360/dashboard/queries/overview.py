@@ -254,7 +254,8 @@ def concentration(reading: Reading, as_of: date, value: Value) -> pd.DataFrame:
     """How ``value`` is spread: a row a hundredth of the customers with some, the richest first.
 
     ``percent`` (of these customers, up to and including the row's), ``customers`` and ``value``
-    (currency) of the row, ``share`` (of the whole value, up to and including the row's).
+    (currency) of the row, ``least`` (value of its last customer), ``share`` (of the whole value, up
+    to and including the row's).
     """
     return reading.frame(
         sql.SQL(
@@ -266,10 +267,10 @@ def concentration(reading: Reading, as_of: date, value: Value) -> pd.DataFrame:
                 FROM marts.customer_360 WHERE as_of = %(as_of)s AND {value} > 0
             ), hundredths AS (
                 SELECT ceil(place * 100.0 / total)::int AS percent,
-                       count(*) AS customers, sum(value) AS value
+                       count(*) AS customers, sum(value) AS value, min(value) AS least
                 FROM ranked GROUP BY 1
             )
-            SELECT percent, customers, value,
+            SELECT percent, customers, value, least,
                    sum(value) OVER (ORDER BY percent) / sum(value) OVER () AS share
             FROM hundredths ORDER BY percent
             """

@@ -8,6 +8,9 @@ import pandas as pd
 
 from customer360.dashboard.connection import Reading
 
+NOBODY = "nobody"
+"""Segment of those who had not bought yet."""
+
 
 def sizes(reading: Reading, as_of: date) -> pd.DataFrame:
     """``segment``, ``customers``, ``net_revenue`` and their shares, the largest first."""

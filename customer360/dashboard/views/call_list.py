@@ -246,12 +246,12 @@ def why(row: dict[Any, Any], t: Language) -> str:
         said = "call_list.why.overdue" if found.own else "call_list.why.expected"
         return t(said, gap=t.days(found.whole_days), silence=t.days(silence))
     if pd.notna(row["purchase_days"]) and row["purchase_days"] == 1:
-        return t("call_list.why.once", silence=t.days(silence))
+        return t("call_list.why.once", when=t.ago(silence))
     reasons = reasons_in(row, "churn_")
     if reasons:
         said = t.reason(*reasons[0])
         return said[:1].upper() + said[1:]
-    return t("call_list.why.silent", silence=t.days(silence))
+    return t("call_list.why.silent", when=t.ago(silence))
 
 
 def _to_contact(rows: pd.DataFrame) -> pd.DataFrame:

@@ -48,11 +48,14 @@ def _list(page: Page) -> None:
         return
     size_at, number_at, count_at = st.columns([1, 1, 3], vertical_alignment="bottom")
     size = size_at.selectbox(
-        t("customers.rows"), PAGE_SIZES, **address.one("rows", PAGE_SIZES, forgets=["page"])
+        t("customers.rows"), PAGE_SIZES, **address.one("rows", PAGE_SIZES, forgets=[address.PAGE])
     )
     pages = -(-count // size)
     number = number_at.number_input(
-        t("customers.page", pages=t.number(pages)), 1, pages, **address.number("page", 1, pages, 1)
+        t("customers.page", pages=t.number(pages)),
+        1,
+        pages,
+        **address.number(address.PAGE, 1, pages, 1),
     )
     count_at.markdown(t("customers.found", count=count))
     rows = page.with_names(
@@ -66,7 +69,7 @@ def _list(page: Page) -> None:
         all_rows=lambda: page.source.ask(
             customers.rows, page.as_of, filters, customers.MOST_EXPORTED
         ),
-        on_open=page.open_customer,
+        on_open=page.open_row,
     )
     page.customer_chooser(rows, "customers")
     limits = {risk: t.percent(RISK_FROM[risk], 0) for risk in ("high", "medium")}
@@ -78,7 +81,7 @@ def _filters(page: Page) -> customers.Filters:
     segment_names = list(page.source.ask(segments.sizes, page.as_of)["segment"])
     region_names = page.source.ask(customers.regions, page.as_of)
     months = page.source.ask(customers.cohorts, page.as_of)
-    first_of_page = ("page",)
+    first_of_page = (address.PAGE,)
     search = st.text_input(
         t("customers.search"),
         help=t("customers.search_personal" if allowed else "customers.search_key"),
@@ -140,6 +143,23 @@ def _filters(page: Page) -> customers.Filters:
             format_func=lambda name: t(f"column.{name}"),
             **address.one("sort", customers.SORTABLE, forgets=first_of_page),
         )
+        earlier = page.earlier_dates
+        since, before = None, []
+        if earlier:
+            since = second.selectbox(
+                t("customers.since"),
+                earlier,
+                format_func=t.day,
+                **address.one("since", earlier, forgets=first_of_page),
+            )
+            then = [*page.source.ask(segments.sizes, since)["segment"], segments.NOBODY]
+            before = first.multiselect(
+                t("customers.segment_before"),
+                then,
+                format_func=lambda name: t.named("segment", name),
+                placeholder=t("common.all"),
+                **address.many("before", then, forgets=first_of_page),
+            )
         way = third.selectbox(
             t("customers.order"),
             ORDERS,
@@ -154,6 +174,8 @@ def _filters(page: Page) -> customers.Filters:
         recency=tuple(recency),
         frequency=tuple(frequency),
         cohort=cohort,
+        before=tuple(before),
+        since=since,
         least_value=least,
         sort=sort,
         descending=way == ORDERS[0],
@@ -216,10 +238,10 @@ def _cards(page: Page, customer: customers.Customer) -> None:
             help=t("customer.has_left_help"),
         )
         st.caption(t.named("risk", _risk(row)))
-        found, silence = rhythm(row), t.days(row["days_since_last_purchase"])
+        found, when = rhythm(row), t.ago(row["days_since_last_purchase"])
         if found:
             said = "customer.rhythm" if found.own else "customer.expected_rhythm"
-            st.caption(t(said, gap=t.days(found.whole_days), silence=silence))
+            st.caption(t(said, gap=t.days(found.whole_days), when=when))
         if pd.notna(row["overdue"]):
             st.caption(t("customer.overdue", share=t.percent(row["overdue"], 0)))
     stand = agreement(row)
@@ -263,7 +285,7 @@ def _rfm(page: Page, row: dict[str, Any]) -> None:
     t = page.t
     st.markdown(f"## {t('customer.rfm', score=row['rfm_score'])}")
     measures = {
-        "recency": t.days(row["days_since_last_purchase"]),
+        "recency": t.ago(row["days_since_last_purchase"]),
         "frequency": t.days(row["purchase_days"]),
         "money": t.money(row["net_revenue"]),
     }

@@ -90,7 +90,7 @@ def _freshness(page: Page, published: pd.DataFrame) -> None:
     if last is not None and not closed:
         age = (datetime.now(UTC).date() - last).days
         if age > page.settings.freshness_days:
-            st.warning(t("health.stale", days=t.number(age)), icon=":material/schedule:")
+            st.warning(t("health.stale", days=t.days(age)), icon=":material/schedule:")
         else:
             st.success(t("health.fresh"), icon=":material/check_circle:")
     st.markdown(f"## {t('health.tables_title')}")

@@ -50,7 +50,7 @@ def render(page: Page) -> None:
     else:
         page.chart(
             charts.stacked_over_time(
-                months,
+                months.assign(link=[page.customers_link(cohort=day) for day in months["month"]]),
                 "month",
                 {
                     "new_customers": t("overview.new"),
@@ -59,6 +59,7 @@ def render(page: Page) -> None:
                 x=t("axis.month"),
                 y=t("axis.customers"),
                 partial="is_partial",
+                opens="new_customers",
             ),
             "overview.customers",
         )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
@@ -9,11 +12,10 @@ from customer360.contracts import Contract
 from customer360.dashboard import address, charts, tables
 from customer360.dashboard.page import Page
 from customer360.dashboard.queries import segments
+from customer360.dashboard.queries.segments import NOBODY
 from customer360.table_names import RFM
 
 ICON, PLACE = "donut_small", 30
-NOBODY = "nobody"
-"""Segment of those who had not bought yet."""
 
 
 def render(page: Page) -> None:
@@ -46,8 +48,7 @@ def render(page: Page) -> None:
         "segments",
         t,
         words={"segment": "segment"},
-        on_open=lambda name: page.open_customers(segments=name),
-        opens="segment",
+        on_open=lambda row: page.open_customers(segments=row["segment"]),
     )
     with st.expander(t("segments.meanings")):
         st.markdown(
@@ -80,7 +81,7 @@ def render(page: Page) -> None:
 def _movement(page: Page) -> None:
     t = page.t
     st.markdown(f"## {t('segments.movement_title')}")
-    earlier = [day for day in page.published.as_of if day < page.as_of]
+    earlier = page.earlier_dates
     if not earlier:
         page.nothing("segments.one_date")
         return
@@ -103,16 +104,23 @@ def _movement(page: Page) -> None:
     cells = cells.assign(
         before=[t.named("segment", name) for name in cells["segment_before"]],
         now=[t.named("segment", name) for name in cells["segment"]],
+        link=[
+            page.customers_link(**_moved(row, before))
+            for row in cells[["segment_before", "segment"]].to_dict("records")
+        ],
     )
     page.chart(
-        charts.heat_map(
-            cells,
-            ("now", "before", "customers"),
-            titles=(t("axis.segment_now"), t("axis.segment_before"), t("axis.customers")),
-            height=420,
-            slanted=True,
+        charts.opening(
+            charts.heat_map(
+                cells,
+                ("now", "before", "customers"),
+                titles=(t("axis.segment_now"), t("axis.segment_before"), t("axis.customers")),
+                height=420,
+                slanted=True,
+            )
         ),
         "segments.movement",
+        opens=True,
         before=t.day(before),
         as_of=t.day(page.as_of),
         stayed=t.percent(stayed / known if known else None, 0),
@@ -124,4 +132,10 @@ def _movement(page: Page) -> None:
         "segment-moves",
         t,
         words={"segment": "segment", "segment_before": "segment"},
+        on_open=lambda row: page.open_customers(**_moved(row, before)),
     )
+
+
+def _moved(row: dict[Any, Any], since: date) -> dict[str, object]:
+    """Filters of the customers who were in the one segment ``since`` then and are in the other."""
+    return {"segments": row["segment"], "before": row["segment_before"], "since": since}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import streamlit as st
 
 from customer360.dashboard import address, charts, tables
@@ -31,6 +33,14 @@ def render(page: Page) -> None:
             help=t("whales.top_help", customers=t.number(top["customers"].sum())),
             border=True,
         )
+        if len(top) and column.button(
+            t("whales.top_customers", percent=percent),
+            icon=":material/arrow_forward:",
+            type="tertiary",
+            key=f"customers-top-{percent}",
+        ):
+            # In whole cents, so that nobody is left out by a rounded bound.
+            page.open_customers(least=math.floor(top["least"].min() * 100) / 100)
     size = st.segmented_control(
         t("whales.how_many"), SIZES, required=True, **address.one("whales", SIZES)
     )
@@ -38,7 +48,7 @@ def render(page: Page) -> None:
         page.source.ask(whales.largest, page.as_of, size or SIZES[0], page.economics())
     )
     st.markdown(f"## {t('whales.list_title', customers=len(rows))}")
-    tables.show(rows, "whales", t, words=CODED, on_open=page.open_customer)
+    tables.show(rows, "whales", t, words=CODED, on_open=page.open_row)
     page.customer_chooser(rows, "whales")
     page.about_actions(t("whales.list_explained", share=WHALE_SHARE))
     page.chart(
