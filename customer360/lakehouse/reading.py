@@ -90,8 +90,8 @@ class Tables(TableLogs):
         What does not fit into memory goes to a temporary folder.
 
         Args:
-            query: SQL as DuckDB reads it. Conditions on columns are pushed down to Arrow, which
-                leaves files out by their folders and statistics.
+            query: SQL as DuckDB reads it. By conditions on columns, files are left out by their
+                folders and statistics.
             versions: For names that stand for a table as it was: the version.
             tables: ``layer/table`` by the name that the query knows it by.
 
@@ -102,7 +102,11 @@ class Tables(TableLogs):
             name: self.open(table, version=(versions or {}).get(name))
             for name, table in tables.items()
         }
-        large = {name: files for name, each in opened.items() if (files := self._if_large(each))}
+        large = {
+            name: files
+            for name, each in opened.items()
+            if (files := self._if_large(tables[name], each))
+        }
         with (
             tempfile.TemporaryDirectory(prefix="customer360-") as scratch,
             engine(
@@ -115,11 +119,17 @@ class Tables(TableLogs):
                     connection.register(name, table.to_pyarrow_dataset())
             return connection.execute(query).fetchall()
 
-    def _if_large(self, table: DeltaTable) -> list[str]:
+    def _if_large(self, table: str, opened: DeltaTable) -> list[str]:
         """The files of a table of `LARGE_BYTES` in a folder; none of another."""
-        if not self.is_local or sum(each["size_bytes"] for each in files_of(table)) < LARGE_BYTES:
+        if not self.is_local or sum(each["size_bytes"] for each in files_of(opened)) < LARGE_BYTES:
             return []
-        return table.file_uris()
+        # DuckDB would take a folder above the table's for one of its own.
+        if "=" in self.path(table):
+            return []
+        # delta-rs writes signs of the root as a URL does (%20), and those of the table's own
+        # folders as they are.
+        root = opened.table_uri.removeprefix("file://").rstrip("/")
+        return [self.path(table) + uri.removeprefix(root) for uri in opened.file_uris()]
 
     def find(self, table: str, equal: Mapping[str, object]) -> pa.Table:
         """The rows of ``table`` whose columns have these values; for a few rows.

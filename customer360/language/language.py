@@ -5,7 +5,8 @@ one of these kinds:
 
 - ``{gap:day|days}``: a whole number and its noun, a form for each of the language's plural
   categories in CLDR's order (the last one for all that have none): ``1 day``;
-- ``{since:ago}``: how many days ago: ``today``, ``yesterday``, ``3 days ago``;
+- ``{since:ago}``: how many days before the one that is looked at: ``3 days ago``, or ``on the
+  last day``;
 - ``{spent:d}``: a whole number; ``{value:.2f}``: one with so many decimals;
 - ``{value:g}``: a number whose size is not known beforehand;
 - ``{share:%}``: a share, in whole percent; ``{share:.1%}``: with so many decimals;
@@ -229,11 +230,13 @@ class Language:
         return MISSING if value is None or _missing(value) else self("days", days=value)
 
     def ago(self, days: float | None) -> str:
-        """``today``, ``yesterday`` or ``3 days ago``, counted from the day that is looked at."""
+        """``3 days ago`` or, of the day itself that is looked at, ``on the last day``.
+
+        It is not called today: figures are of the as-of date, which is over.
+        """
         if days is None or _missing(days):
             return MISSING
-        near = {0: "ago.today", 1: "ago.yesterday"}.get(round(days))
-        return self(near) if near else self("ago.days", days=days)
+        return self("ago.days", days=days) if round(days) else self("ago.last_day")
 
     def reason(self, code: str, values: str | None) -> str:
         """Why a model says what it says, as a sentence.

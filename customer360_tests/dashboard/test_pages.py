@@ -496,10 +496,10 @@ CALLED = {
         ),
         ({"purchase_days": 2, "expected_gap_days": None}, "Never had a refund"),
         ({"purchase_days": 1}, "Bought once, 74 days ago"),
-        ({"purchase_days": 1, "days_since_last_purchase": 0}, "Bought once, today"),
+        ({"purchase_days": 1, "days_since_last_purchase": 0}, "Bought once, on the last day"),
         (
             {"days_since_last_purchase": 1, "churn_reason_1": None},
-            "Last bought yesterday",
+            "Last bought 1 day ago",
         ),
     ],
 )

@@ -103,8 +103,8 @@ def test_numbers_are_written_as_the_language_does() -> None:
 @pytest.mark.parametrize(
     ("days", "english", "portuguese"),
     [
-        (0, "today", "hoje"),
-        (1.0, "yesterday", "ontem"),
+        (0, "on the last day", "no último dia"),
+        (1.0, "1 day ago", "há 1 dia"),
         (2, "2 days ago", "há 2 dias"),
         (1_234, "1,234 days ago", "há 1.234 dias"),
         (None, "–", "–"),
