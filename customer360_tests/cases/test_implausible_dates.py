@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from pyspark.sql import SparkSession
@@ -21,7 +22,7 @@ currency: EUR
 grain: orders
 columns: {order_id: nr, customer_id: who, occurred_at: at, amount: sum}
 """
-TODAY = datetime.now(UTC).date()
+TODAY = datetime.now(ZoneInfo("Europe/Rome")).date()  # as the mapping
 GOOD = [f"{n},ann,2024-05-{n:02d} 10:00:00,5.00" for n in range(1, 11)]
 
 
