@@ -316,10 +316,11 @@ def test_on_a_phone_legends_are_whole(address: str, opened: Page, name: str, lan
         other.set_viewport_size(PHONE)
         other.add_init_script(PLACED)
         go(other, address, path, lang=language, **({"customer": customer} if customer else {}))
-        other.wait_for_timeout(1_500)  # charts fade in
         for key_of_text in LEGENDS[name]:
+            # Charts are drawn after the page; a text that is in no legend, or shortened, never is.
+            other.wait_for_function("(text) => window.whereIs(text).length", arg=t(key_of_text))
             places = other.evaluate("(text) => window.whereIs(text)", t(key_of_text))
-            assert places, (t(key_of_text), "is in no legend, or shortened")
+            assert places, (key_of_text, "was drawn, and is no more")
             for place in places:
                 assert place["least"] - 0.5 <= place["left"] < place["right"], (key_of_text, place)
                 assert place["right"] <= place["most"] + 0.5, (key_of_text, place)
