@@ -275,16 +275,32 @@ LEGENDS = {
 PLACED = """
 window.placed = new Map();
 const write = CanvasRenderingContext2D.prototype.fillText;
+const clear = CanvasRenderingContext2D.prototype.clearRect;
+const onCanvas = (context, corners) => corners
+  .map(([across, down]) => new DOMPoint(across, down).matrixTransform(context.getTransform()))
+  .map(({x, y}) => [x, y]);
 CanvasRenderingContext2D.prototype.fillText = function (text, x, y, ...more) {
-  const size = this.measureText(text), to = this.getTransform();
-  const corners = [
+  const size = this.measureText(text);
+  if (!window.placed.has(this.canvas)) window.placed.set(this.canvas, new Map());
+  window.placed.get(this.canvas).set(String(text), onCanvas(this, [
     [x - size.actualBoundingBoxLeft, y - size.actualBoundingBoxAscent],
     [x + size.actualBoundingBoxRight, y + size.actualBoundingBoxDescent],
-  ].map(([across, down]) => new DOMPoint(across, down).matrixTransform(to));
-  if (!window.placed.has(this.canvas)) window.placed.set(this.canvas, new Map());
-  // A chart that is drawn again, as at another width, says its texts anew.
-  window.placed.get(this.canvas).set(String(text), corners.map(({x, y}) => [x, y]));
+  ]));
   return write.call(this, text, x, y, ...more);
+};
+// A chart that is drawn again, as at another width, says its texts anew, and perhaps shorter.
+CanvasRenderingContext2D.prototype.clearRect = function (x, y, width, height) {
+  clear.call(this, x, y, width, height);
+  if (!this.canvas.closest?.('[data-testid="stVegaLiteChart"]')) return;
+  const [[left, top], [right, bottom]] = onCanvas(this, [[x, y], [x + width, y + height]]);
+  const texts = window.placed.get(this.canvas) ?? new Map();
+  for (const [text, [[from, over], [to, under]]] of [...texts]) {
+    if (to < left || from > right || under < top || over > bottom) continue;
+    // Where only a part is drawn again, all is cleared behind a clip: the rest is still there.
+    const wide = Math.max(1, to - from), tall = Math.max(1, under - over);
+    const there = this.getImageData(from, over, wide, tall).data;
+    if (!there.some((value) => value)) texts.delete(text);
+  }
 };
 window.whereIs = (text) => [...window.placed]
   .filter(([canvas, texts]) => texts.has(text) && canvas.isConnected
