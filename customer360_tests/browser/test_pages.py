@@ -9,7 +9,7 @@ import pytest
 
 from customer360.dashboard.tables import HEADING, ROW
 from customer360.language import Language
-from customer360.serving.saved_views import SavedView, remove, save
+from customer360.serving.saved_views import SavedView, all_views, remove, save
 from customer360.serving.warehouse import open_warehouse
 from customer360.settings import Settings
 from customer360.short_keys import short_key
@@ -167,8 +167,17 @@ def test_a_risk_leads_to_its_customers(address: str, opened: Page) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_views_are_saved_opened_and_removed(address: str, opened: Page, language: str) -> None:
-    keep_a_view(opened, address, language)
+def test_views_are_saved_opened_and_removed(
+    address: str, opened: Page, settings: Settings, language: str
+) -> None:
+    login = open_warehouse(settings).owner
+    # Before it in the list.
+    save(login, SavedView("A view of others", "customers", {"regions": ["RJ"]}))
+    try:
+        keep_a_view(opened, address, language, login)
+        assert [view.name for view in all_views(login)] == ["A view of others"]
+    finally:
+        remove(login, "A view of others")
 
 
 @pytest.mark.parametrize("name", [{"customer": key(1)}, {"search": key(1)[:12]}])

@@ -43,6 +43,8 @@ def walk(settings: Settings, log: Path, *, everything: bool, calls: bool = True)
             Portuguese on a phone.
         calls: There is somebody whom it pays to contact; else the page says that there is nobody.
     """
+    login = reader_login(settings)
+    assert login is not None
     views = [("en", DESKTOP), ("pt", PHONE)]
     if everything:
         views = list(product(("en", "pt"), (DESKTOP, PHONE)))
@@ -69,7 +71,7 @@ def walk(settings: Settings, log: Path, *, everything: bool, calls: bool = True)
         for language in ("en", "pt") if everything else ("en",):
             without = None if calls else "call_list"
             assert differing(opened, address, settings, language, without=without) == {}
-            keep_a_view(opened, address, language)
+            keep_a_view(opened, address, language, login)
             best = "r_score = 5 AND f_score = 5"
             (count,) = _keys(settings, f"SELECT count(*) FROM ({NEWEST}) AS newest WHERE {best}")
             if int(count):  # else another cell stands there
