@@ -43,13 +43,13 @@ def walk(settings: Settings, log: Path, *, everything: bool, calls: bool = True)
             Portuguese on a phone.
         calls: There is somebody whom it pays to contact; else the page says that there is nobody.
     """
-    login = reader_login(settings)
-    assert login is not None
     views = [("en", DESKTOP), ("pt", PHONE)]
     if everything:
         views = list(product(("en", "pt"), (DESKTOP, PHONE)))
     with served(settings.home, log) as (_, address), page(**DESKTOP) as opened:
         opened.set_default_timeout(60_000)
+        login = reader_login(settings)
+        assert login is not None
         for language, screen in views:
             opened.set_viewport_size(screen)
             for name in PAGES:
