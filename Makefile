@@ -58,7 +58,7 @@ test-all: setup ## Every test: also whole data sets, every browser walk, proofs,
 	@$(PYTEST) -m "" $(ARGS)
 
 .PHONY: prove
-prove: setup ## The proofs alone: known truths, found again from much data (minutes)
+prove: setup ## The proofs alone, for changes of models and of loading: much data, any deliveries (hours)
 	@$(BIN)/python -m pytest -m slow $(ARGS)
 
 .PHONY: canaries

@@ -11,6 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from customer360.dashboard.tables import HEADING, ROW
 from customer360.language import Language
+from customer360.serving.saved_views import remove
+from customer360.serving.warehouse import Login
 from customer360_tests.browser.dashboard import downloaded, go, nothing_failed, settle
 
 if TYPE_CHECKING:
@@ -125,18 +127,25 @@ def saved_views(opened: Page, language: str) -> Locator:
     return popover
 
 
-def keep_a_view(opened: Page, address: str, language: str) -> None:
-    """Save what is shown, open it in a second tab from another page, and remove it there."""
+def keep_a_view(opened: Page, address: str, language: str, login: Login) -> None:
+    """Save what is shown, open it in a second tab from another page, and remove it there.
+
+    Args:
+        opened: A browser's page.
+        address: Of the dashboard.
+        language: To read the pages in.
+        login: Of a role that keeps views, by which this one goes whatever happens.
+    """
     t, name = Language(language), f"Best first ({language})"
+    label = f"{name} · {t('customers.title')}"
     go(opened, address, "customers", lang=language, risks="high", sort="value_at_stake")
-    popover = saved_views(opened, language)
-    popover.get_by_label(t("views.name")).fill(name)
-    popover.get_by_role("button", name=t("views.save")).click()
-    popover.get_by_text(t("views.saved", name=name)).wait_for()
     other = opened.context.new_page()
     try:
+        popover = saved_views(opened, language)
+        popover.get_by_label(t("views.name")).fill(name)
+        popover.get_by_role("button", name=t("views.save")).click()
+        popover.get_by_text(t("views.saved", name=name)).wait_for()
         go(other, address, "", lang=language)
-        label = f"{name} · {t('customers.title')}"
         saved_views(other, language).get_by_role("button", name=label).click()
         heading = t("customers.title")
         other.get_by_role("heading", level=1, name=heading, exact=True).wait_for()
@@ -147,12 +156,14 @@ def keep_a_view(opened: Page, address: str, language: str) -> None:
         # Out of the way of what was chosen.
         assert other.locator('[data-testid="stPopoverBody"]').count() == 0
         popover = saved_views(other, language)
-        popover.get_by_role("button", name=t("views.remove")).first.click()
+        number = popover.locator("[class*=st-key-open-view-]").all_inner_texts().index(label)
+        popover.locator(f".st-key-remove-view-{number} button").click()
         popover.get_by_role("button", name=t("views.remove_now"), exact=True).last.click()
-        popover.get_by_text(t("views.none")).wait_for()
+        popover.get_by_role("button", name=label).wait_for(state="detached")
         nothing_failed(other)
     finally:
         other.close()
+        remove(login, name)
 
 
 def from_a_chart_to_its_customers(opened: Page, address: str, language: str) -> int:

@@ -9,7 +9,7 @@ import pytest
 
 from customer360.dashboard.tables import HEADING, ROW
 from customer360.language import Language
-from customer360.serving.saved_views import SavedView, remove, save
+from customer360.serving.saved_views import SavedView, all_views, remove, save
 from customer360.serving.warehouse import open_warehouse
 from customer360.settings import Settings
 from customer360.short_keys import short_key
@@ -167,8 +167,17 @@ def test_a_risk_leads_to_its_customers(address: str, opened: Page) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_views_are_saved_opened_and_removed(address: str, opened: Page, language: str) -> None:
-    keep_a_view(opened, address, language)
+def test_views_are_saved_opened_and_removed(
+    address: str, opened: Page, settings: Settings, language: str
+) -> None:
+    login = open_warehouse(settings).owner
+    # Before it in the list.
+    save(login, SavedView("A view of others", "customers", {"regions": ["RJ"]}))
+    try:
+        keep_a_view(opened, address, language, login)
+        assert [view.name for view in all_views(login)] == ["A view of others"]
+    finally:
+        remove(login, "A view of others")
 
 
 @pytest.mark.parametrize("name", [{"customer": key(1)}, {"search": key(1)[:12]}])
@@ -275,16 +284,32 @@ LEGENDS = {
 PLACED = """
 window.placed = new Map();
 const write = CanvasRenderingContext2D.prototype.fillText;
+const clear = CanvasRenderingContext2D.prototype.clearRect;
+const onCanvas = (context, corners) => corners
+  .map(([across, down]) => new DOMPoint(across, down).matrixTransform(context.getTransform()))
+  .map(({x, y}) => [x, y]);
 CanvasRenderingContext2D.prototype.fillText = function (text, x, y, ...more) {
-  const size = this.measureText(text), to = this.getTransform();
-  const corners = [
+  const size = this.measureText(text);
+  if (!window.placed.has(this.canvas)) window.placed.set(this.canvas, new Map());
+  window.placed.get(this.canvas).set(String(text), onCanvas(this, [
     [x - size.actualBoundingBoxLeft, y - size.actualBoundingBoxAscent],
     [x + size.actualBoundingBoxRight, y + size.actualBoundingBoxDescent],
-  ].map(([across, down]) => new DOMPoint(across, down).matrixTransform(to));
-  if (!window.placed.has(this.canvas)) window.placed.set(this.canvas, new Map());
-  // A chart that is drawn again, as at another width, says its texts anew.
-  window.placed.get(this.canvas).set(String(text), corners.map(({x, y}) => [x, y]));
+  ]));
   return write.call(this, text, x, y, ...more);
+};
+// A chart that is drawn again, as at another width, says its texts anew, and perhaps shorter.
+CanvasRenderingContext2D.prototype.clearRect = function (x, y, width, height) {
+  clear.call(this, x, y, width, height);
+  if (!this.canvas.closest?.('[data-testid="stVegaLiteChart"]')) return;
+  const [[left, top], [right, bottom]] = onCanvas(this, [[x, y], [x + width, y + height]]);
+  const texts = window.placed.get(this.canvas) ?? new Map();
+  for (const [text, [[from, over], [to, under]]] of [...texts]) {
+    if (to < left || from > right || under < top || over > bottom) continue;
+    // Where only a part is drawn again, all is cleared behind a clip: the rest is still there.
+    const wide = Math.max(1, to - from), tall = Math.max(1, under - over);
+    const there = this.getImageData(from, over, wide, tall).data;
+    if (!there.some((value) => value)) texts.delete(text);
+  }
 };
 window.whereIs = (text) => [...window.placed]
   .filter(([canvas, texts]) => texts.has(text) && canvas.isConnected
@@ -316,10 +341,11 @@ def test_on_a_phone_legends_are_whole(address: str, opened: Page, name: str, lan
         other.set_viewport_size(PHONE)
         other.add_init_script(PLACED)
         go(other, address, path, lang=language, **({"customer": customer} if customer else {}))
-        other.wait_for_timeout(1_500)  # charts fade in
         for key_of_text in LEGENDS[name]:
+            # Charts are drawn after the page; a text that is in no legend, or shortened, never is.
+            other.wait_for_function("(text) => window.whereIs(text).length", arg=t(key_of_text))
             places = other.evaluate("(text) => window.whereIs(text)", t(key_of_text))
-            assert places, (t(key_of_text), "is in no legend, or shortened")
+            assert places, (key_of_text, "was drawn, and is no more")
             for place in places:
                 assert place["least"] - 0.5 <= place["left"] < place["right"], (key_of_text, place)
                 assert place["right"] <= place["most"] + 0.5, (key_of_text, place)

@@ -48,6 +48,8 @@ def walk(settings: Settings, log: Path, *, everything: bool, calls: bool = True)
         views = list(product(("en", "pt"), (DESKTOP, PHONE)))
     with served(settings.home, log) as (_, address), page(**DESKTOP) as opened:
         opened.set_default_timeout(60_000)
+        login = reader_login(settings)
+        assert login is not None
         for language, screen in views:
             opened.set_viewport_size(screen)
             for name in PAGES:
@@ -69,7 +71,7 @@ def walk(settings: Settings, log: Path, *, everything: bool, calls: bool = True)
         for language in ("en", "pt") if everything else ("en",):
             without = None if calls else "call_list"
             assert differing(opened, address, settings, language, without=without) == {}
-            keep_a_view(opened, address, language)
+            keep_a_view(opened, address, language, login)
             best = "r_score = 5 AND f_score = 5"
             (count,) = _keys(settings, f"SELECT count(*) FROM ({NEWEST}) AS newest WHERE {best}")
             if int(count):  # else another cell stands there

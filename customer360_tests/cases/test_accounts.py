@@ -358,9 +358,12 @@ def test_the_account_closes_after_each_of_several_loads(
             (1, "2024-05-02", "2.50", "ann"),
             (5, "2024-05-01", "10.00", "tester"),
             (4, "2024-05-03", "broken", "ann"),
+            (6, "never", "10.00", "tester"),
         ],
     }
-    assert_the_account_closes(spark, tmp_path, deliveries, 2)
+    found = assert_the_account_closes(spark, tmp_path, deliveries, 2)
+    undated = found["bronze/fair_orders", "left out by the mapping, without a date"]
+    assert undated == (1, Decimal("10.00"))
 
 
 @pytest.mark.slow
@@ -383,7 +386,8 @@ def test_the_account_closes_however_rows_are_delivered_and_loaded(
 
 def assert_the_account_closes(
     spark: SparkSession, folder: Path, deliveries: Deliveries, step: int
-) -> None:
+) -> dict[tuple[str, str], tuple[int | None, Any]]:
+    """Load them so many days at a time; the figures at the end."""
     files = {
         f"fair_{day}.csv": (HEAD, *(f"{nr},{who},{on},{money}" for nr, on, money, who in rows))
         for day, rows in deliveries.items()
@@ -399,6 +403,7 @@ def assert_the_account_closes(
     # Where each row is, once: what silver took up is what follows it.
     places = [line for line in found.lines if line.table in PLACES and line.what not in WHOLES]
     assert sum(line.rows or 0 for line in places) == written
+    return of
 
 
 PLACES = (

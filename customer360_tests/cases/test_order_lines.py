@@ -102,6 +102,20 @@ def test_lines_are_corrected_moved_and_taken_back_with_their_orders(
     )  # fmt: skip
     shop.load(date(2024, 3, 9))
     assert lines_of(shop) == [*corrected[:-2], LOADED[-1]]
+    assert shop.orders() == [
+        ("2024-03-02", "5", "sale", "1.00"),
+        ("2024-03-05", "1", "sale", "14.00"),
+        ("2024-03-07", "2", "sale", "7.00"),
+        ("2024-03-09", "4", "refund", "7.00"),
+    ]
+    names = {key: name for name, (key,) in shop.customers("customer_key").items()}
+    days = shop.rows("silver/customer_days", "business_date", "customer_key", "net_revenue")
+    assert [(day, names[key], net) for day, key, net in days] == [
+        ("2024-03-02", "eve", "1.00"),
+        ("2024-03-05", "ann", "14.00"),
+        ("2024-03-07", "bob", "7.00"),
+        ("2024-03-09", "bob", "-7.00"),
+    ]
     assert shop.reasons() == {"conflicting_rows": 3}
     assert shop.net() == Decimal("15.00")
 
