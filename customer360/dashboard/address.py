@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
 
@@ -38,6 +39,7 @@ def one(
     default: Any = None,
     *,
     required: bool = True,
+    stated: bool = False,
     forgets: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Arguments of a widget that chooses one of ``options``.
@@ -47,20 +49,37 @@ def one(
         options: What can be chosen; their texts stand in the address.
         default: Chosen where the address says nothing; else the first option.
         required: Whether one must be chosen; a select box that need not is empty at first.
+        stated: Whether also the page's own choice is to stand in the address: it is another one
+            later, and something else that stands there would change its meaning.
         forgets: Parameters that mean something else after a change: the number of the page.
     """
     by_text = {str(option): option for option in options}
     usual = options[0] if default is None and required and options else default
     said = by_text.get(st.query_params.get(name, ""), usual)
-    arguments = _kept(name, said, usual, lambda value: [str(value)], forgets)
+    own = object() if stated else usual
+    arguments = _kept(name, said, own, lambda value: [str(value)], forgets)
     return arguments if required else arguments | {"index": None}
 
 
-def many(name: str, options: Sequence[Any], *, forgets: Sequence[str] = ()) -> dict[str, Any]:
-    """Arguments of a widget that chooses any number of ``options``; at first none."""
+def many(
+    name: str,
+    options: Sequence[Any],
+    *,
+    brings: Mapping[str, Sequence[str]] | None = None,
+    forgets: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Arguments of a widget that chooses any number of ``options``; at first none.
+
+    Args:
+        name: Of the parameter, and key of the widget: once a page.
+        options: What can be chosen; their texts stand in the address.
+        brings: Other parameters without which a choice means nothing: they stand in the address
+            with it.
+        forgets: As for `one`.
+    """
     by_text = {str(option): option for option in options}
     said = [by_text[text] for text in st.query_params.get_all(name) if text in by_text]
-    return _kept(name, said, [], lambda value: [str(each) for each in value], forgets)
+    return _kept(name, said, [], lambda value: [str(each) for each in value], forgets, brings or {})
 
 
 def switch(name: str) -> dict[str, Any]:
@@ -119,8 +138,7 @@ def days(
         first, last = default
     chosen: tuple[date, ...] = (first, last)
     halfway = st.session_state.get(name)
-    if isinstance(halfway, tuple) and len(halfway) == 1:
-        # The second day is still to be chosen.
+    if isinstance(halfway, tuple) and _is_half(halfway):
         chosen = halfway
 
     def write(value: Sequence[date]) -> list[str] | None:
@@ -180,9 +198,18 @@ def shown() -> dict[str, list[str]] | None:
     return {name: texts for name, texts in _shown().items() if texts and name not in left_out}
 
 
-def forget_typed() -> None:
-    """Forget what was typed and stands in no address: another address is to show what it says."""
-    for name in OF_ONE_CUSTOMER:
+def is_half_chosen() -> bool:
+    """Whether a period's second day is still to be chosen: what is shown then is no choice."""
+    return any(_is_half(st.session_state.get(name)) for name in _shown())
+
+
+def forget_unsaid() -> None:
+    """Forget what stands in no address: another address is to show what it says.
+
+    That is what was typed, and the first day of a period whose second one is not chosen.
+    """
+    halves = [name for name in _shown() if _is_half(st.session_state.get(name))]
+    for name in (*OF_ONE_CUSTOMER, *halves):
         st.session_state.pop(name, None)
 
 
@@ -219,6 +246,7 @@ def _kept(
     default: object,
     write: Callable[[Any], list[str] | None],
     forgets: Sequence[str],
+    brings: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Arguments of the widget that shows ``value`` and puts another into the address."""
     if name not in st.session_state or st.session_state[name] != value:
@@ -230,10 +258,15 @@ def _kept(
     def put() -> None:
         said = written(st.session_state[name])
         if said is not None:
-            change({name: said} | dict.fromkeys(forgets))
+            change({name: said} | dict.fromkeys(forgets) | (dict(brings) if said else {}))
 
     _shown()[name] = written(value) or []
     return {"key": name, "on_change": put}
+
+
+def _is_half(value: object) -> bool:
+    """Whether it is the value of a date input of which the second day is still to be chosen."""
+    return isinstance(value, tuple) and len(value) == 1
 
 
 def _shown() -> dict[str, list[str]]:

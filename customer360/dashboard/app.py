@@ -55,15 +55,19 @@ def main() -> None:
     # So that a link shows what its sender saw.
     address.change(of_all_pages)
 
+    whole = False
+    """Whether all of the page is there, with what is chosen on it."""
+
     def runner(view: ModuleType) -> Callable[[], None]:
         def run() -> None:
+            nonlocal whole
             if opened is None:
                 assert problem is not None
                 _say(problem, t)
                 return
             settings, source, snapshot = opened
             page = Page(source, settings, snapshot, chosen, t, open_customer, open_page)
-            _guarded(lambda: view.render(page), t)
+            whole = _guarded(lambda: view.render(page), t)
 
         return run
 
@@ -107,7 +111,8 @@ def main() -> None:
     current.run()
     with st.sidebar:
         if opened is not None:
-            saved.menu(t, opened[1].reader.login, current.url_path or FIRST, pages)
+            page = (current.url_path or FIRST) if whole else None
+            saved.menu(t, opened[1].reader.login, page, pages)
         _link(t)
 
 
@@ -182,8 +187,12 @@ def _reader(settings: Settings) -> Reader:
     return readers[key]
 
 
-def _guarded(render: Callable[[], None], t: Language) -> None:
-    """Run a page; what goes wrong is a sentence on it, and a trace in the log only."""
+def _guarded(render: Callable[[], None], t: Language) -> bool:
+    """Run a page; what goes wrong is a sentence on it, and a trace in the log only.
+
+    Returns:
+        Whether nothing went wrong.
+    """
     try:
         render()
     except PublishedMeanwhileError as error:
@@ -197,6 +206,8 @@ def _guarded(render: Callable[[], None], t: Language) -> None:
         _say(error, t)
     else:
         st.session_state["reruns"] = 0
+        return True
+    return False
 
 
 def _say(error: Exception, t: Language) -> None:

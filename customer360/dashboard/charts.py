@@ -101,7 +101,9 @@ def stacked_over_time(
         # A mark whose address is empty leads nowhere.
         long.loc[long["part"] != opens, "link"] = ""
     long["part"] = long["part"].map(parts)
-    bars = alt.Chart(long, height=HEIGHT).mark_bar()
+    # Where nothing opens, no hand says that something would.
+    hand = {"cursor": alt.ExprRef("datum.link ? 'pointer' : 'default'")} if opens else {}
+    bars = alt.Chart(long, height=HEIGHT).mark_bar(**hand)
     if partial is not None:
         bars = bars.encode(opacity=faint(partial))
     drawn: alt.Chart = bars.encode(

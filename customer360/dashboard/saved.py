@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from itertools import chain
 from typing import Literal
 
@@ -15,12 +16,17 @@ from customer360.serving import saved_views
 from customer360.serving.kept_tables import VIEW_NAME_LENGTH
 from customer360.serving.saved_views import SavedView
 from customer360.serving.warehouse import Login, WarehouseError
+from customer360.short_keys import SHORT
 
 _OPEN, _NAME = "saved-views", "view-name"
 """Keys of the widgets."""
 
-_WANTED, _TO_REMOVE = "view-wanted", "view-to-remove"
-"""Of the session: the view to open, and the name of the one to remove when that is confirmed."""
+_WANTED = "view-wanted"
+"""Of the session: the view to open."""
+
+_TO_REMOVE, _TO_REPLACE = "view-to-remove", "view-to-replace"
+"""Of the session, until they are confirmed: the name of the view to remove, and the view to save
+in the place of another."""
 
 _ROWS = 8
 """Views that are listed before the list is scrolled."""
@@ -34,13 +40,13 @@ def wanted() -> SavedView | None:
     return found
 
 
-def menu(t: Language, reader: Login, page: str, pages: Collection[str]) -> None:
+def menu(t: Language, reader: Login, page: str | None, pages: Collection[str]) -> None:
     """The popover of saved views. It comes after the page, whose widgets say what is shown.
 
     Args:
         t: The language.
         reader: Login of the role that reads and keeps views.
-        page: Name of the page that is shown.
+        page: Name of the page that is shown; None where it is not shown whole.
         pages: Names of all pages.
     """
     popover = st.popover(
@@ -51,17 +57,25 @@ def menu(t: Language, reader: Login, page: str, pages: Collection[str]) -> None:
         on_change="rerun",
     )
     if not popover.open:
+        _ask_nothing()
         return
     with popover:
         st.caption(t("views.explained"))
         listed = st.container()
-        try:
+        with _failing_alone():
             _save(t, reader, page)
-            # After saving, so that what was saved is listed.
-            with listed:
-                _list(t, reader, pages)
-        except WarehouseError as error:
-            st.warning(plain(str(error)), icon=":material/error:")
+        # After saving, so that what was saved is listed.
+        with listed, _failing_alone():
+            _list(t, reader, pages)
+
+
+@contextmanager
+def _failing_alone() -> Iterator[None]:
+    """What goes wrong here is said here, and leaves the rest as it is."""
+    try:
+        yield
+    except WarehouseError as error:
+        st.warning(plain(str(error)), icon=":material/error:")
 
 
 def _list(t: Language, reader: Login, pages: Collection[str]) -> None:
@@ -77,10 +91,23 @@ def _list(t: Language, reader: Login, pages: Collection[str]) -> None:
     if name not in [view.name for view in views]:
         return
     st.warning(t("views.remove_asked", name=plain(name)))
-    if st.button(t("views.remove_now"), type="primary", key="view-remove-now"):
+    if _confirmed(t, "remove"):
         saved_views.remove(reader, name)
-        del st.session_state[_TO_REMOVE]
+        _ask_nothing()
         st.rerun()
+
+
+def _confirmed(t: Language, what: str) -> bool:
+    """Whether "yes" was pressed just now, beside a button that drops the question."""
+    with st.container(horizontal=True):
+        pressed = st.button(t(f"views.{what}_now"), type="primary", key=f"view-{what}-now")
+        st.button(t("views.cancel"), key=f"view-{what}-cancel", on_click=_ask_nothing)
+    return pressed
+
+
+def _ask_nothing() -> None:
+    for question in (_TO_REMOVE, _TO_REPLACE):
+        st.session_state.pop(question, None)
 
 
 def _row(t: Language, number: int, view: SavedView, pages: Collection[str]) -> None:
@@ -111,15 +138,23 @@ def _row(t: Language, number: int, view: SavedView, pages: Collection[str]) -> N
 def _choose(view: SavedView) -> None:
     st.session_state[_WANTED] = view
     st.session_state[_OPEN] = False
-    # What was typed to search for stands in no address, and would narrow the view.
-    address.forget_typed()
+    _ask_nothing()
+    # It would narrow the view, or stand in its way.
+    address.forget_unsaid()
 
 
 def _ask_to_remove(name: str) -> None:
+    _ask_nothing()
     st.session_state[_TO_REMOVE] = name
 
 
-def _save(t: Language, reader: Login, page: str) -> None:
+def _save(t: Language, reader: Login, page: str | None) -> None:
+    if page is None:
+        st.markdown(t("views.not_whole"))
+        return
+    if address.is_half_chosen():
+        st.markdown(t("views.half_chosen"))
+        return
     parameters = address.shown()
     if parameters is None or saved_views.may_name_a_customer(*chain(*parameters.values())):
         st.markdown(t("views.of_one"))
@@ -127,14 +162,33 @@ def _save(t: Language, reader: Login, page: str) -> None:
     with st.form("save-view", border=False):
         typed = st.text_input(t("views.name"), max_chars=VIEW_NAME_LENGTH, key=_NAME)
         pressed = st.form_submit_button(t("views.save"), icon=":material/bookmark_add:")
-    if not pressed:
-        return
-    name = saved_views.tidied(typed)
+    if pressed:
+        _ask_nothing()
+        _save_as(t, reader, SavedView(saved_views.tidied(typed), page, parameters))
+    to_replace: SavedView | None = st.session_state.get(_TO_REPLACE)
+    if to_replace is not None:
+        _replace(t, reader, to_replace)
+
+
+def _save_as(t: Language, reader: Login, view: SavedView) -> None:
+    name = view.name
     if not name:
         st.warning(t("views.no_name"))
     elif saved_views.may_name_a_customer(name):
-        st.warning(t("views.key_in_name"))
-    elif saved_views.save(reader, SavedView(name, page, parameters)):
+        st.warning(t("views.key_in_name", length=SHORT))
+    elif saved_views.save(reader, view):
         st.success(t("views.saved", name=plain(name)))
     else:
-        st.warning(t("views.taken", name=plain(name)))
+        st.session_state[_TO_REPLACE] = view
+
+
+def _replace(t: Language, reader: Login, view: SavedView) -> None:
+    question, name = st.empty(), plain(view.name)
+    with question.container():
+        st.warning(t("views.taken", name=name))
+        confirmed = _confirmed(t, "replace")
+    if confirmed:
+        saved_views.save(reader, view, replace=True)
+        _ask_nothing()
+        question.empty()
+        st.success(t("views.saved", name=name))

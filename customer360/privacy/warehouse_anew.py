@@ -42,6 +42,10 @@ def publish_anew(
 
     Raises:
         WarehouseError: The warehouse cannot be reached, or not all of it be deleted.
+        psycopg.Error: The server refuses a statement, or has gone meanwhile.
+        OSError: What is set aside cannot be written or read.
+        Exception: What ``publish`` raises. After any of these writing stays held off, and another
+            call ends what this one began.
     """
     if settings.warehouse_url is None:
         if not warehouse.is_made(settings):

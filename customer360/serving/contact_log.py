@@ -20,7 +20,7 @@ from typing import Any
 import psycopg
 
 from customer360.errors import first_line
-from customer360.serving.kept_tables import CONTACTS, takes_turn
+from customer360.serving.kept_tables import CONTACTS, HELD_OFF, takes_turn
 from customer360.serving.warehouse import Login, WarehouseError
 
 COLUMNS = ("customer_key", "list", "contacted_at", "as_of", "in_control")
@@ -109,10 +109,7 @@ def mark(
         with login.connect() as connection:
             # Of two who mark the same customers at once, one comes first.
             if not takes_turn(connection):
-                raise WarehouseError(
-                    "contacts are not marked: people are being forgotten or customers get other "
-                    "keys just now; mark them again when that has ended"
-                )
+                raise WarehouseError(f"contacts are not marked: {HELD_OFF}")
             known = connection.execute(
                 f"SELECT DISTINCT customer_key FROM {CONTACTS} "
                 f"WHERE customer_key = ANY(%(keys)s) AND {MARKED_LATELY}",

@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 _HELD = "serving.writing_held"
 """A table that is there while nobody may write."""
 
+HELD_OFF = (
+    "people are being forgotten or customers get other keys just now; do it again when that has "
+    "ended"
+)
+"""Why nothing is written where `takes_turn` is false, and what to do."""
+
 
 @dataclass(frozen=True)
 class KeptTable:
@@ -79,7 +85,11 @@ KEPT = (
 
 
 def takes_turn(connection: psycopg.Connection[Any]) -> bool:
-    """Wait until nobody else writes, till the transaction ends; False while writing is held off."""
+    """Wait until nobody else writes, till the transaction ends; False while writing is held off.
+
+    Raises:
+        psycopg.Error: The server has gone, or the role may not look.
+    """
     _one_at_a_time(connection)
     return connection.execute("SELECT to_regclass(%s)", [_HELD]).fetchone() == (None,)
 
@@ -89,6 +99,10 @@ def hold(owner: Login) -> None:
 
     For who reads all rows, changes them and puts them back: a row written meanwhile would be lost,
     or keep a key that is no customer's any more. It holds however the process ends.
+
+    Raises:
+        WarehouseError: No server answers, or it does not let this role in.
+        psycopg.Error: The role is not the owner, or the server has gone.
     """
     with owner.connect() as connection:
         _one_at_a_time(connection)
@@ -96,13 +110,23 @@ def hold(owner: Login) -> None:
 
 
 def release(owner: Login) -> None:
-    """Let rows be written again after `hold`."""
+    """Let rows be written again after `hold`.
+
+    Raises:
+        WarehouseError: As for `hold`.
+        psycopg.Error: As for `hold`.
+    """
     with owner.connect() as connection:
         connection.execute(f"DROP TABLE IF EXISTS {_HELD}")
 
 
 def rows_of(owner: Login, table: str) -> list[dict[str, Any]]:
-    """All rows of a table of `KEPT`, as JSON has them; none where there is no such table."""
+    """All rows of a table of `KEPT`, as JSON has them; none where there is no such table.
+
+    Raises:
+        WarehouseError: As for `hold`.
+        psycopg.Error: The role may not read the table, or the server has gone.
+    """
     with owner.connect() as connection:
         if connection.execute("SELECT to_regclass(%s)", [table]).fetchone() == (None,):
             return []
@@ -111,7 +135,15 @@ def rows_of(owner: Login, table: str) -> list[dict[str, Any]]:
 
 
 def put_back(owner: Login, table: str, rows: Iterable[dict[str, Any]]) -> None:
-    """Put rows of `rows_of` back; those that are there already stay as they are."""
+    """Put rows of `rows_of` back; those that are there already stay as they are.
+
+    All of them or none.
+
+    Raises:
+        WarehouseError: As for `hold`.
+        psycopg.Error: The table is not there or refuses a row, the role may not write to it, or the
+            server has gone.
+    """
     as_json: Sequence[tuple[Jsonb]] = [(Jsonb(row),) for row in rows]
     with owner.connect() as connection, connection.cursor() as cursor:
         cursor.executemany(

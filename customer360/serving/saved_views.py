@@ -10,22 +10,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 from psycopg.types.json import Jsonb
 
 from customer360.errors import first_line
-from customer360.serving.kept_tables import KEY_PATTERN, SAVED_VIEWS, takes_turn
+from customer360.serving.kept_tables import HELD_OFF, KEY_PATTERN, SAVED_VIEWS, takes_turn
 from customer360.serving.warehouse import Login, WarehouseError
 
 _KEY = re.compile(KEY_PATTERN, re.IGNORECASE)
 _REMEDY = (
     f"`customer360 warehouse up` makes the table {SAVED_VIEWS} and lets the dashboard's role "
     "change it"
-)
-_HELD = (
-    "people are being forgotten or customers get other keys just now; do it again when that has "
-    "ended"
 )
 
 
@@ -73,8 +70,13 @@ def all_views(reader: Login) -> list[SavedView]:
     return [SavedView(*row) for row in rows]
 
 
-def save(reader: Login, view: SavedView) -> bool:
+def save(reader: Login, view: SavedView, *, replace: bool = False) -> bool:
     """Keep a view; False where there is one of its name, which stays as it is.
+
+    Args:
+        reader: Login of the role that keeps views.
+        view: What to keep.
+        replace: Whether a view of its name gives way to it: at once, and only if this one is kept.
 
     Raises:
         WarehouseError: The table is not there or refuses the view (no name, one that is too long,
@@ -84,7 +86,9 @@ def save(reader: Login, view: SavedView) -> bool:
     try:
         with reader.connect() as connection:
             if not takes_turn(connection):
-                raise WarehouseError(f"the view is not saved: {_HELD}")
+                raise WarehouseError(f"the view is not saved: {HELD_OFF}")
+            if replace:
+                _delete(connection, view.name)
             added = connection.execute(
                 f"INSERT INTO {SAVED_VIEWS} (name, page, parameters) VALUES (%s, %s, %s) "
                 "ON CONFLICT DO NOTHING",
@@ -109,7 +113,11 @@ def remove(reader: Login, name: str) -> None:
     try:
         with reader.connect() as connection:
             if not takes_turn(connection):
-                raise WarehouseError(f"the view is not removed: {_HELD}")
-            connection.execute(f"DELETE FROM {SAVED_VIEWS} WHERE name = %s", [name])
+                raise WarehouseError(f"the view is not removed: {HELD_OFF}")
+            _delete(connection, name)
     except psycopg.Error as error:
         raise WarehouseError(f"the view is not removed: {first_line(error)}; {_REMEDY}") from None
+
+
+def _delete(connection: psycopg.Connection[Any], name: str) -> None:
+    connection.execute(f"DELETE FROM {SAVED_VIEWS} WHERE name = %s", [name])

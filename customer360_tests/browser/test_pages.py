@@ -143,6 +143,35 @@ def test_a_chart_leads_to_its_customers(address: str, opened: Page, language: st
     assert f"as_of={AS_OF}" in opened.url
 
 
+def test_of_a_months_bars_those_of_new_customers_lead_to_them(address: str, opened: Page) -> None:
+    t = Language("en")
+    go(opened, address, "", lang="en")
+    chart = opened.locator(".st-key-chart-overview-customers :is(canvas, svg)").first
+    chart.scroll_into_view_if_needed()
+    box = chart.bounding_box()
+    assert box is not None
+
+    def bar(part: str) -> tuple[float, float]:
+        """Where a bar is, by what is said of it under the mouse."""
+        for x in range(60, int(box["width"]) - 10, 20):
+            for y in range(20, int(box["height"]) - 30, 20):
+                opened.mouse.move(box["x"] + x, box["y"] + y)
+                said = opened.locator("#vg-tooltip-element.visible")
+                if said.count() and part in said.inner_text():
+                    return box["x"] + x, box["y"] + y
+        raise AssertionError(f"there is no bar of {part}")
+
+    before = opened.url
+    opened.mouse.click(*bar(t("overview.returning")))
+    settle(opened)
+    assert opened.url == before
+    opened.mouse.click(*bar(t("overview.new")))
+    opened.get_by_role("heading", level=1, name=t("customers.title")).wait_for()
+    settle(opened)
+    assert list(asked(opened)) == ["cohort"]
+    nothing_failed(opened)
+
+
 def test_a_move_between_segments_leads_to_its_customers(address: str, opened: Page) -> None:
     go(opened, address, "segments", lang="en")
     # The box before the first row: loyal customers who are champions now.

@@ -78,4 +78,19 @@ def test_csv_keeps_letters_and_precision() -> None:
 
 
 def test_text_of_the_data_is_never_markdown() -> None:
-    assert plain("[x](http://y) *b* $1$") == r"\[x\]\(http\://y\) \*b\* \$1\$"
+    assert plain("[x](y) *b* $1$ 1. a") == r"\[x\]\(y\) \*b\* \$1\$ 1\. a"
+
+
+@pytest.mark.parametrize(
+    ("text", "broken_up"),
+    [
+        ("www.evil.com", r"www|\.evil\.com"),
+        ("Https://evil.com", r"Https|\://evil\.com"),
+        ("a@b.c", r"a|@b\.c"),
+        (":smile:", r"\:|smile\:"),
+        ("12: wwwx", r"12\: wwwx"),
+    ],
+)
+def test_text_of_the_data_is_never_a_link_or_an_emoji(text: str, broken_up: str) -> None:
+    """Streamlit makes them of text without regard to backslashes; ``|`` is a word joiner here."""
+    assert plain(text) == broken_up.replace("|", "\u2060")

@@ -203,9 +203,43 @@ def test_the_address_chooses(shown) -> None:
     test = shown("customers", before="need_attention", since=BEFORE.isoformat())
     assert test.multiselect(key="before").value == ["need_attention"]
     assert list(test.dataframe[0].value["customer_key"]) == [key(2), key(5)]
+    # Also by the newest earlier date, which is the page's own choice.
+    test = shown("customers", before="need_attention")
+    assert list(test.dataframe[0].value["customer_key"]) == [key(2), key(5)]
     # Of the first date nobody knows where they were before.
     test = shown("customers", before="need_attention", as_of=BEFORE.isoformat())
     assert "**4 customers**" in said(test)
+
+
+def test_a_segment_of_before_stands_in_the_address_with_its_date(shown) -> None:
+    test = shown("customers")
+    test.multiselect(key="before").set_value(["need_attention"]).run()
+    assert test.query_params["before"] == "need_attention"
+    assert test.query_params["since"] == BEFORE.isoformat()
+
+
+@pytest.mark.parametrize(
+    ("language", "answer"),
+    [
+        ("en", "The list is not filtered by the segment on 2024-01-31: that is no earlier date"),
+        ("pt", "A lista não é filtrada pelo segmento em 2024-01-31: aqui essa data não é anterior"),
+    ],
+)
+def test_an_earlier_date_that_is_gone_is_not_another_one(shown, language, answer) -> None:
+    """As when its snapshot is not kept any more."""
+    address = {"before": "need_attention", "since": "2024-01-31"}
+    test = shown("customers", language, **address)
+    (warning,) = [each.value.replace("\\", "") for each in test.warning]
+    assert warning.startswith(answer)
+    assert len(test.dataframe[0].value) == 5
+    assert test.selectbox(key="since").value is None
+    assert [each.key for each in test.multiselect if each.key == "before"] == []
+    test.selectbox(key="since").set_value(BEFORE).run()
+    assert not test.warning
+    assert list(test.dataframe[0].value["customer_key"]) == [key(2), key(5)]
+    # Neither is one that is later than what is looked at, where there is no earlier one.
+    first = shown("customers", language, as_of=BEFORE.isoformat(), **address)
+    assert answer in said(first).replace("\\", "")
 
 
 def test_marks_lead_to_the_customers_that_they_count(shown, monkeypatch) -> None:
@@ -231,6 +265,7 @@ def test_marks_lead_to_the_customers_that_they_count(shown, monkeypatch) -> None
     assert march["value"].to_dict() == {"Bought for the first time": 1, "Had bought before": 1}
     assert "cohort=2024-03-01" in march.loc["Bought for the first time", "link"]
     assert march.loc["Had bought before", "link"] == ""
+    assert chart.mark.cursor.expr == "datum.link ? 'pointer' : 'default'"
 
 
 def test_an_address_of_what_is_not_there_chooses_nothing(shown) -> None:

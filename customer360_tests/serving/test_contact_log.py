@@ -209,7 +209,7 @@ def test_on_a_server_of_others_contacts_of_who_is_forgotten_go(shop: Shop, tmp_p
     assert rows(owner) == [(BOB, "whales", DAY, False)]
 
     def marks_too_soon() -> None:
-        with pytest.raises(WarehouseError, match="mark them again when that has ended"):
+        with pytest.raises(WarehouseError, match="do it again when that has ended"):
             marked(owner, EVE)
 
     # A rotation has given them their new keys by then.
@@ -248,7 +248,7 @@ def test_nobody_is_marked_while_the_warehouse_is_made_anew(
     publish_anew(settings, tried, {ANN})
     assert set(refused) == {
         "contacts are not marked: people are being forgotten or customers get other keys just now; "
-        "mark them again when that has ended"
+        "do it again when that has ended"
     }
     assert len(refused) == 5
     reopened = open_warehouse(settings)

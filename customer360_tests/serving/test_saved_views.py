@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import psycopg
 import pytest
 
+from customer360.privacy.journal import aside_file
 from customer360.privacy.warehouse_anew import publish_anew
-from customer360.serving.kept_tables import SAVED_VIEWS, hold, release
+from customer360.serving import kept_tables
+from customer360.serving.contact_log import all_contacts
+from customer360.serving.kept_tables import CONTACTS, SAVED_VIEWS, hold, release
 from customer360.serving.saved_views import SavedView, all_views, remove, save, tidied
-from customer360.serving.warehouse import Warehouse, WarehouseError, open_warehouse
+from customer360.serving.warehouse import Login, Warehouse, WarehouseError, open_warehouse
 from customer360.settings import Settings, load_settings
 from customer360_tests.serving.published import change
 
-ANN = "a1" * 32
+ANN, BOB = "a1" * 32, "b2" * 32
+CONTACTED = (
+    f"INSERT INTO {CONTACTS} (customer_key, list, as_of, in_control) "
+    f"VALUES ('{BOB}', 'whales', '2024-06-30', false)"
+)
 RIO = SavedView("Rio", "customers", {"regions": ["RJ"], "segments": ["lost", "at_risk"]})
 WHALES = SavedView("50 baleias · São Paulo", "whales", {})
 
@@ -37,6 +47,17 @@ def test_a_view_is_kept_once_under_its_name_and_removed(warehouse: Warehouse) ->
     remove(warehouse.reader, "Rio")
     remove(warehouse.reader, "never there")
     assert all_views(warehouse.reader) == [WHALES]
+
+
+def test_a_view_gives_way_only_to_one_that_is_kept(warehouse: Warehouse) -> None:
+    save(warehouse.reader, RIO)
+    with pytest.raises(WarehouseError, match="the view is not saved"):
+        save(warehouse.reader, SavedView("Rio", f"whales?customer={ANN}", {}), replace=True)
+    assert all_views(warehouse.reader) == [RIO]
+    another = SavedView("Rio", "whales", {"whales": ["50"]})
+    assert save(warehouse.reader, another, replace=True)
+    assert all_views(warehouse.reader) == [another]
+    assert save(warehouse.reader, WHALES, replace=True)
 
 
 @pytest.mark.parametrize(
@@ -101,6 +122,38 @@ def test_views_outlive_a_warehouse_that_is_made_anew(
     publish_anew(settings, lambda: None, {ANN})
     assert all_views(open_warehouse(settings).reader) == [WHALES, RIO]
     assert not [file for file in (settings.home / "privacy").rglob("*") if file.is_file()]
+
+
+def test_views_are_put_back_where_that_was_killed_after_the_contacts(
+    settings: Settings, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change(warehouse.owner, f"TRUNCATE {CONTACTS}")
+    change(warehouse.owner, CONTACTED)
+    save(warehouse.reader, RIO)
+    save(warehouse.reader, WHALES)
+    put_back = kept_tables.put_back
+
+    def killed(owner: Login, table: str, rows: Iterable[dict[str, Any]]) -> None:
+        if table == SAVED_VIEWS:
+            raise KeyboardInterrupt
+        put_back(owner, table, rows)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(kept_tables, "put_back", killed)
+        with pytest.raises(KeyboardInterrupt):
+            publish_anew(settings, lambda: None, {ANN})
+    between = open_warehouse(settings)
+    assert [row[0] for row in all_contacts(between.owner)] == [BOB]
+    assert all_views(between.reader) == []
+    assert not aside_file(settings, CONTACTS).exists()
+    assert aside_file(settings, SAVED_VIEWS).exists()
+    publish_anew(settings, lambda: None, {ANN})
+    resumed = open_warehouse(settings)
+    assert all_views(resumed.reader) == [WHALES, RIO]
+    assert [row[0] for row in all_contacts(resumed.owner)] == [BOB]
+    assert not [file for file in (settings.home / "privacy").rglob("*") if file.is_file()]
+    # And writing is not held off any more.
+    remove(resumed.reader, "Rio")
 
 
 def test_nothing_is_saved_while_people_are_forgotten(warehouse: Warehouse) -> None:

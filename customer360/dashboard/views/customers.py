@@ -143,28 +143,44 @@ def _filters(page: Page) -> customers.Filters:
             format_func=lambda name: t(f"column.{name}"),
             **address.one("sort", customers.SORTABLE, forgets=first_of_page),
         )
-        earlier = page.earlier_dates
+        earlier, compared = page.earlier_dates, "before" in st.query_params
+        gone = compared and st.query_params.get("since", "") not in ("", *map(str, earlier))
         since, before = None, []
         if earlier:
+            # Where the date of the address is gone, another one is not chosen silently.
             since = second.selectbox(
                 t("customers.since"),
                 earlier,
                 format_func=t.day,
-                **address.one("since", earlier, forgets=first_of_page),
+                **address.one(
+                    "since",
+                    earlier,
+                    required=not gone,
+                    stated=compared and not gone,
+                    forgets=first_of_page,
+                ),
             )
+        if since is not None:
             then = [*page.source.ask(segments.sizes, since)["segment"], segments.NOBODY]
             before = first.multiselect(
                 t("customers.segment_before"),
                 then,
                 format_func=lambda name: t.named("segment", name),
                 placeholder=t("common.all"),
-                **address.many("before", then, forgets=first_of_page),
+                **address.many(
+                    "before", then, brings={"since": [str(since)]}, forgets=first_of_page
+                ),
             )
         way = third.selectbox(
             t("customers.order"),
             ORDERS,
             format_func=lambda each: t(f"customers.{each}"),
             **address.one("order", ORDERS, forgets=first_of_page),
+        )
+    if gone:
+        st.warning(
+            t("customers.since_gone", day=plain(st.query_params["since"])),
+            icon=":material/event_busy:",
         )
     return customers.Filters(
         search=search,
