@@ -102,8 +102,8 @@ def stacked_over_time(
         long.loc[long["part"] != opens, "link"] = ""
     long["part"] = long["part"].map(parts)
     # Where nothing opens, no hand says that something would.
-    hand = {"cursor": alt.ExprRef("datum.link ? 'pointer' : 'default'")} if opens else {}
-    bars = alt.Chart(long, height=HEIGHT).mark_bar(**hand)
+    hand = alt.ExprRef("datum.link ? 'pointer' : 'default'") if opens else alt.Undefined
+    bars = alt.Chart(long, height=HEIGHT).mark_bar(cursor=hand)
     if partial is not None:
         bars = bars.encode(opacity=faint(partial))
     drawn: alt.Chart = bars.encode(
