@@ -50,7 +50,7 @@ demo: setup ## Synthetic customers through the whole lakehouse, and what came ou
 	@$(BIN)/customer360 run --source synthetic
 
 .PHONY: test
-test: setup ## The tests that every change must pass (half an hour); ARGS="-k silver" for some
+test: setup ## The tests that every change must pass (an hour on two cores); ARGS="-k silver" for some
 	@$(PYTEST) $(ARGS)
 
 .PHONY: test-all
