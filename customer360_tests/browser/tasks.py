@@ -157,8 +157,9 @@ def keep_a_view(opened: Page, address: str, language: str, login: Login) -> None
         assert other.locator('[data-testid="stPopoverBody"]').count() == 0
         popover = saved_views(other, language)
         number = popover.locator("[class*=st-key-open-view-]").all_inner_texts().index(label)
-        popover.locator(f".st-key-remove-view-{number} button").click()
-        popover.get_by_role("button", name=t("views.remove_now"), exact=True).last.click()
+        # Its help is a button of its own.
+        popover.locator(f".st-key-remove-view-{number} button").first.click()
+        popover.locator(".st-key-view-remove-now button").click()
         popover.get_by_role("button", name=label).wait_for(state="detached")
         nothing_failed(other)
     finally:
