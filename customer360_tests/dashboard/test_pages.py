@@ -348,7 +348,8 @@ def test_personal_data_are_masked_unless_allowed(shown, monkeypatch) -> None:
 def test_a_name_is_never_markup(shown, monkeypatch) -> None:
     monkeypatch.setenv("CUSTOMER360_DASHBOARD_PERSONAL_DATA", "true")
     test = shown("customers", customer=key(5))
-    assert test.title[0].value == r"\<b\>Eve\</b\> \[x\]\(http\://x\)"
+    # The unseen word joiner keeps Streamlit from making a link of it.
+    assert test.title[0].value == "\\<b\\>Eve\\</b\\> \\[x\\]\\(http\u2060\\://x\\)"
 
 
 def test_the_profit_follows_the_sliders_and_stops_at_the_best_set(shown) -> None:
@@ -644,7 +645,7 @@ def test_a_run_that_failed_says_where_why_and_what_to_do(
     assert not test.exception
     newest, night = (each.value for each in test.error)
     assert said_of_it in newest.replace("**", "")
-    assert "Run timed out." in newest
+    assert r"Run timed out\." in newest
     # What a message says is text, never markup.
     assert r"**bronze/orders**: day.csv\: expected \*amount\*, found \$x\$" in night
     assert night.endswith("(em inglês)") == (language == "pt")
