@@ -647,7 +647,7 @@ def test_a_run_that_failed_says_where_why_and_what_to_do(
     assert said_of_it in newest.replace("**", "")
     assert r"Run timed out\." in newest
     # What a message says is text, never markup.
-    assert r"**bronze/orders**: day.csv\: expected \*amount\*, found \$x\$" in night
+    assert r"**bronze/orders**: day\.csv\: expected \*amount\*, found \$x\$" in night
     assert night.endswith("(em inglês)") == (language == "pt")
     # Once, and for this deployment.
     assert [each.value for each in test.main.code] == [f"customer360 run --home {home}"]
