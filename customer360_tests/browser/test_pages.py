@@ -310,53 +310,18 @@ LEGENDS = {
 }  # fmt: skip
 """What the legends of each page say."""
 
-PLACED = """
-window.placed = new Map();
-const write = CanvasRenderingContext2D.prototype.fillText;
-const clear = CanvasRenderingContext2D.prototype.clearRect;
-const onCanvas = (context, corners) => corners
-  .map(([across, down]) => new DOMPoint(across, down).matrixTransform(context.getTransform()))
-  .map(({x, y}) => [x, y]);
-CanvasRenderingContext2D.prototype.fillText = function (text, x, y, ...more) {
-  const size = this.measureText(text);
-  if (!window.placed.has(this.canvas)) window.placed.set(this.canvas, new Map());
-  window.placed.get(this.canvas).set(String(text), onCanvas(this, [
-    [x - size.actualBoundingBoxLeft, y - size.actualBoundingBoxAscent],
-    [x + size.actualBoundingBoxRight, y + size.actualBoundingBoxDescent],
-  ]));
-  return write.call(this, text, x, y, ...more);
-};
-// A chart that is drawn again, as at another width, says its texts anew, and perhaps shorter.
-CanvasRenderingContext2D.prototype.clearRect = function (x, y, width, height) {
-  clear.call(this, x, y, width, height);
-  if (!this.canvas.closest?.('[data-testid="stVegaLiteChart"]')) return;
-  const [[left, top], [right, bottom]] = onCanvas(this, [[x, y], [x + width, y + height]]);
-  const texts = window.placed.get(this.canvas) ?? new Map();
-  for (const [text, [[from, over], [to, under]]] of [...texts]) {
-    if (to < left || from > right || under < top || over > bottom) continue;
-    // Where only a part is drawn again, all is cleared behind a clip: the rest is still there.
-    const wide = Math.max(1, to - from), tall = Math.max(1, under - over);
-    const there = this.getImageData(from, over, wide, tall).data;
-    if (!there.some((value) => value)) texts.delete(text);
-  }
-};
-window.whereIs = (text) => [...window.placed]
-  .filter(([canvas, texts]) => texts.has(text) && canvas.isConnected
-    && canvas.closest('[data-testid="stVegaLiteChart"]'))
-  .map(([canvas, texts]) => {
-    const shown = canvas.getBoundingClientRect();
-    const chart = canvas.closest('[data-testid="stVegaLiteChart"]').getBoundingClientRect();
-    const [[left, top], [right, bottom]] = texts.get(text);
-    const across = shown.width / canvas.width, down = shown.height / canvas.height;
-    return {
-      left: shown.left + left * across, right: shown.left + right * across,
-      top: top * down, bottom: bottom * down, height: shown.height,
-      least: Math.max(shown.left, chart.left, 0),
-      most: Math.min(shown.right, chart.right, window.innerWidth),
-    };
-  });
-"""
-"""Notes where texts are drawn on canvases: of charts there is nothing else to ask."""
+PLACES = """(text) => [
+  ...document.querySelectorAll('[data-testid="stVegaLiteChart"] svg text')
+].filter((each) => each.textContent === text).map((each) => {
+  const its = each.getBoundingClientRect();
+  const chart = each.closest('[data-testid="stVegaLiteChart"]').getBoundingClientRect();
+  return {
+    left: its.left, right: its.right, top: its.top, bottom: its.bottom,
+    least: Math.max(chart.left, 0), most: Math.min(chart.right, window.innerWidth),
+    over: chart.top, under: chart.bottom,
+  };
+})"""
+"""Where a text stands in charts, and what it must not leave; a shortened one is another text."""
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -365,23 +330,16 @@ def test_on_a_phone_legends_are_whole(address: str, opened: Page, name: str, lan
     """Every entry is drawn, not shortened, and within its chart and the screen."""
     t = Language(language)
     path, _, customer = name.partition("?customer=")
-    other = opened.context.new_page()
-    try:
-        other.set_viewport_size(PHONE)
-        other.add_init_script(PLACED)
-        go(other, address, path, lang=language, **({"customer": customer} if customer else {}))
-        for key_of_text in LEGENDS[name]:
-            # Charts are drawn after the page; a text that is in no legend, or shortened, never is.
-            other.wait_for_function("(text) => window.whereIs(text).length", arg=t(key_of_text))
-            places = other.evaluate("(text) => window.whereIs(text)", t(key_of_text))
-            assert places, (key_of_text, "was drawn, and is no more")
-            for place in places:
-                assert place["least"] - 0.5 <= place["left"] < place["right"], (key_of_text, place)
-                assert place["right"] <= place["most"] + 0.5, (key_of_text, place)
-                assert -0.5 <= place["top"] < place["bottom"], (key_of_text, place)
-                assert place["bottom"] <= place["height"] + 0.5, (key_of_text, place)
-    finally:
-        other.close()
+    opened.set_viewport_size(PHONE)
+    go(opened, address, path, lang=language, **({"customer": customer} if customer else {}))
+    for key_of_text in LEGENDS[name]:
+        # Charts are drawn after the page.
+        opened.wait_for_function(f"(text) => ({PLACES})(text).length", arg=t(key_of_text))
+        for place in opened.evaluate(PLACES, t(key_of_text)):
+            assert place["least"] - 0.5 <= place["left"] < place["right"], (key_of_text, place)
+            assert place["right"] <= place["most"] + 0.5, (key_of_text, place)
+            assert place["over"] - 0.5 <= place["top"] < place["bottom"], (key_of_text, place)
+            assert place["bottom"] <= place["under"] + 0.5, (key_of_text, place)
 
 
 @pytest.mark.parametrize(
