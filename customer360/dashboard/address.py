@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
 
@@ -79,7 +78,7 @@ def many(
     """
     by_text = {str(option): option for option in options}
     said = [by_text[text] for text in st.query_params.get_all(name) if text in by_text]
-    return _kept(name, said, [], lambda value: [str(each) for each in value], forgets, brings or {})
+    return _kept(name, said, [], lambda value: [str(each) for each in value], forgets, brings)
 
 
 def switch(name: str) -> dict[str, Any]:
@@ -246,7 +245,7 @@ def _kept(
     default: object,
     write: Callable[[Any], list[str] | None],
     forgets: Sequence[str],
-    brings: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    brings: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, Any]:
     """Arguments of the widget that shows ``value`` and puts another into the address."""
     if name not in st.session_state or st.session_state[name] != value:
@@ -258,7 +257,7 @@ def _kept(
     def put() -> None:
         said = written(st.session_state[name])
         if said is not None:
-            change({name: said} | dict.fromkeys(forgets) | (dict(brings) if said else {}))
+            change({name: said} | dict.fromkeys(forgets) | (dict(brings or {}) if said else {}))
 
     _shown()[name] = written(value) or []
     return {"key": name, "on_change": put}

@@ -160,7 +160,7 @@ class TableLogs:
         """
         if not self.exists(table):
             return []
-        files = files_of(self.open(table))
+        files = _files(self.open(table))
         return sorted({str(each[f"partition.{column}"]) for each in files if each["num_records"]})
 
     def maximum(self, table: str, column: str) -> Any:
@@ -181,7 +181,7 @@ class TableLogs:
         """What each file states as its ``bound`` (min, max) of ``column``."""
         if not self.exists(table):
             return []
-        files = files_of(self.open(table))
+        files = _files(self.open(table))
         stated = [each.get(f"{bound}.{column}", each.get(f"partition.{column}")) for each in files]
         return [value for value in stated if value is not None]
 
@@ -209,7 +209,7 @@ class TableLogs:
     def details(self, table: str) -> TableDetails:
         """Rows, partitions, size and version of ``table``, from its files' statistics."""
         delta = self.open(table)
-        files = files_of(delta)
+        files = _files(delta)
         columns = delta.metadata().partition_columns
         partitions = {tuple(each[f"partition.{name}"] for name in columns) for each in files}
         return TableDetails(
@@ -235,7 +235,7 @@ class TableLogs:
         wanted = {str(day) for day in days}
         return sum(
             int(each["num_records"] or 0)
-            for each in files_of(self.open(table))
+            for each in _files(self.open(table))
             if str(each[f"partition.{column}"]) in wanted
         )
 
@@ -280,7 +280,13 @@ class TableLogs:
             ]
 
 
-def files_of(delta: DeltaTable) -> list[dict[str, Any]]:
+def bytes_of(delta: DeltaTable) -> int:
+    """Bytes of a table's files, without their statistics, which are a row a file and column."""
+    files: Any = delta.get_add_actions()
+    return sum(files.column("size_bytes").to_pylist())
+
+
+def _files(delta: DeltaTable) -> list[dict[str, Any]]:
     """The files of a table: ``num_records``, ``size_bytes``, ``partition.<column>``, statistics."""
     table: Any = delta.get_add_actions(flatten=True)
     return list(table.to_struct_array().to_pylist())

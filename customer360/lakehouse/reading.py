@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from customer360.contracts.sql import sql_name, sql_text
 from customer360.errors import TableNotFoundError
-from customer360.lakehouse.delta_log import MONTH, TableLogs, files_of
+from customer360.lakehouse.delta_log import MONTH, TableLogs, bytes_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -121,7 +121,7 @@ class Tables(TableLogs):
 
     def _if_large(self, table: str, opened: DeltaTable) -> list[str]:
         """The files of a table of `LARGE_BYTES` in a folder; none of another."""
-        if not self.is_local or sum(each["size_bytes"] for each in files_of(opened)) < LARGE_BYTES:
+        if not self.is_local or bytes_of(opened) < LARGE_BYTES:
             return []
         # DuckDB would take a folder above the table's for one of its own.
         if "=" in self.path(table):
