@@ -27,6 +27,15 @@ SHORTEST_PAST_DAYS = 30
 """A past average needs some past: two purchases in two days are not 365 purchases a year."""
 
 
+def year_days(oldest_days: float) -> int:
+    """Days of the last 365 that the business has a history of; 30 where it has fewer.
+
+    Args:
+        oldest_days: Days since the first purchase of all.
+    """
+    return int(min(YEAR_DAYS, max(oldest_days, SHORTEST_PAST_DAYS)))
+
+
 def past_average_purchases(frequency: ArrayLike, age_days: ArrayLike, days: float) -> Floats:
     """Purchases in the next ``days`` if everybody went on at their own past average.
 
@@ -101,7 +110,7 @@ class NaiveRules:
     @property
     def _years(self) -> float:
         """The days ahead, in years of which there is a history."""
-        return self.days / min(YEAR_DAYS, max(self.history_days, SHORTEST_PAST_DAYS))
+        return self.days / year_days(self.history_days)
 
     def _active(self, features: pd.DataFrame) -> NDArray[np.bool_]:
         silence = _numbers(features, "T") - _numbers(features, "recency")

@@ -23,7 +23,7 @@ from customer360.models.revenue.features import FEATURES, typed_features
 from customer360.models.revenue.fitting import fit_mean, preprocessing
 from customer360.models.revenue.model import RevenueModel, RevenueModelError
 from customer360.models.revenue.reasons import TOPICS, by_feature, features_of, reasons
-from customer360.models.revenue.rules import RULES, last_year, past_average, year_days
+from customer360.models.revenue.rules import RULES, last_year, past_average, year_days_of
 from customer360.models.revenue.spec import REVENUE
 from customer360.models.revenue.training import (
     HorizonError,
@@ -303,8 +303,8 @@ def test_last_year_is_carried_on_for_the_days_ahead() -> None:
     """A year that brought 365 brings 91 in 91 days; of a business of 182 days, twice that."""
     rows = pd.DataFrame({"net_revenue_365d": [365.0, -10.0], "T": [182, 3]})
     assert last_year(rows, 91).tolist() == [91.0, 0.0]
-    assert last_year(rows, 91, year_days(rows)).tolist() == [182.5, 0.0]
-    assert (year_days(rows.assign(T=9)), year_days(rows.assign(T=999))) == (30, 365)
+    assert last_year(rows, 91, year_days_of(rows)).tolist() == [182.5, 0.0]
+    assert (year_days_of(rows.assign(T=9)), year_days_of(rows.assign(T=999))) == (30, 365)
 
 
 def test_weights_are_those_of_the_mean_that_was_mixed() -> None:

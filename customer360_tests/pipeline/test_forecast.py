@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -12,7 +13,9 @@ from pyspark.sql import functions as F
 from customer360.deployment import Deployment
 from customer360.errors import TableNotFoundError
 from customer360.lakehouse.tables import Lakehouse
+from customer360.models.baselines import NaiveRules
 from customer360.models.lifetime_value.beta_geometric import BgNbd
+from customer360.models.lifetime_value.blend import Blend
 from customer360.models.lifetime_value.gamma_gamma import GammaGamma
 from customer360.models.lifetime_value.scores_table import score
 from customer360.models.lifetime_value.scoring import LifetimeValueModel
@@ -98,6 +101,20 @@ def test_the_forecast_agrees_with_the_scores_of_the_customers(
     assert 0.99 * expected < sum(row["revenue"] for row in weeks) < expected
     stated = {(row["model_name"], row["model_version"]) for row in [*weeks, equity]}
     assert stated == {("customer360_lifetime_value", "3")}
+
+
+def test_last_year_is_carried_on_by_the_age_of_that_day(work: Workspace, champion: Any) -> None:
+    """Trained when there were 100 days, it expects each week what the scores do, on both."""
+    rules = NaiveRules(7, 100, 0.0, 0.0, float("inf"))
+    model = replace(FITTED, blend=Blend.of({"last_year": 1.0}, {"last_year": 1.0}, rules))
+    champion(model)
+    make_forecast(work, [EARLIER, CALIBRATION_END])
+    features = work.lakehouse.read_days(FEATURES, "as_of", [EARLIER, CALIBRATION_END])
+    scores = score(features, model, LIFETIME_VALUE.registered, "3").toPandas()
+    for day in (EARLIER, CALIBRATION_END):
+        expected = scores.loc[scores["as_of"] == day, "expected_revenue_365d"].sum()
+        weeks = sum(row["revenue"] for row in rows(work, REVENUE_FORECAST, day))
+        assert weeks == pytest.approx(expected * 364 / 365)
 
 
 def test_a_date_alone_is_what_it_is_among_others(work: Workspace, champion: Any) -> None:

@@ -111,7 +111,8 @@ def forecast_of(
         calendar = calendar_of(
             model.purchases, model.time_unit_days, firsts, _days_ago(by_day, as_of), as_of
         )
-    return forecast(model, ordered, new_customers_a_week(ordered), WEEKS, calendar, as_of)
+    grown = model.at(int(ordered["T"].max()))
+    return forecast(grown, ordered, new_customers_a_week(ordered), WEEKS, calendar, as_of)
 
 
 def _days_ago(by_day: pd.DataFrame, as_of: date) -> pd.Series:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,8 @@ from pyspark.sql.types import StructType
 
 from customer360.contracts import Contract
 from customer360.contracts.spark import spark_schema
-from customer360.models.baselines import YEAR_DAYS
+from customer360.models.baselines import LAST_YEAR
+from customer360.models.business_age import scored_at_each_age
 from customer360.models.lifetime_value.scoring import (
     FIGURES,
     KnownScores,
@@ -38,7 +40,8 @@ def score(
     """``gold/lifetime_value`` for every row of ``gold/customer_features``.
 
     Args:
-        features: Columns ``as_of``, ``customer_key`` and the model's ``features``.
+        features: Columns ``as_of``, ``customer_key`` and the model's ``features``: all customers
+            of each as-of date.
         model: What to score with.
         model_name: Registered name of the model, written beside every score.
         model_version: Its version, written beside every score.
@@ -49,8 +52,21 @@ def score(
         in the currency, each with its 90 % interval; then `LEAVING_FIGURES`; null where nothing
         is known, as with the past-average fallback.
     """
-    model = _grown_with(features, model)
     contract = Contract.load(LIFETIME_VALUE)
+    if model.blend is not None and LAST_YEAR in model.blend.names:
+        inner = partial(_scored, contract=contract, intervals=intervals)
+        scores = scored_at_each_age(features, lambda rows, days: inner(rows, model.at(days)))
+    else:
+        scores = _scored(features, model, contract, intervals=intervals)
+    return scores.withColumns(
+        {"model_name": F.lit(model_name), "model_version": F.lit(model_version)}
+    ).select(*contract.column_names)
+
+
+def _scored(
+    features: DataFrame, model: LifetimeValueModel, contract: Contract, *, intervals: bool
+) -> DataFrame:
+    """The figures of all rows by a model, without the columns that say which it was."""
 
     def scored(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         known = KnownScores(model, intervals=intervals)
@@ -68,11 +84,9 @@ def score(
     schema = spark_schema(contract)
     made = [f for f in schema if f.name not in (*ends, "model_name", "model_version")]
     inputs = features.select("as_of", "customer_key", *model.features)
-    scores = inputs.mapInArrow(scored, StructType(made)).withColumns(
-        {"model_name": F.lit(model_name), "model_version": F.lit(model_version)}
-        | {name: F.lit(None).cast("double") for name in ends}
+    return inputs.mapInArrow(scored, StructType(made)).withColumns(
+        {name: F.lit(None).cast("double") for name in ends}
     )
-    return scores.select(*contract.column_names)
 
 
 def gathered(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
@@ -97,11 +111,3 @@ def _joined(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
 
 def _numbers(column: pa.Array) -> NDArray[Any]:
     return np.asarray(column.to_numpy(zero_copy_only=False))
-
-
-def _grown_with(features: DataFrame, model: LifetimeValueModel) -> LifetimeValueModel:
-    """The model when the business is as old as its oldest customer; by now it may have a year."""
-    if model.blend is None or model.blend.rules.history_days >= YEAR_DAYS:
-        return model
-    oldest = features.agg(F.max("T")).first()
-    return model.at(int(oldest[0])) if oldest and oldest[0] is not None else model

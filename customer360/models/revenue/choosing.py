@@ -21,7 +21,7 @@ import pandas as pd
 
 from customer360.models.paired import Losses
 from customer360.models.revenue.model import RevenueModel
-from customer360.models.revenue.rules import RULES, year_days
+from customer360.models.revenue.rules import RULES, year_days_of
 from customer360.models.sampling import halves
 from customer360.models.stacking import kept, weights_of
 
@@ -67,7 +67,7 @@ def choose(rivals: Mapping[str, RevenueModel], validate: pd.DataFrame) -> Choice
         validate: Rows of the validation date.
     """
     actual = validate["revenue"].to_numpy(dtype=float)
-    days = year_days(validate)
+    days = year_days_of(validate)
     singly = {kind: model.at(days).predict(validate) for kind, model in rivals.items()}
     matrix = np.column_stack(list(singly.values()))
     blend = np.empty(len(actual))

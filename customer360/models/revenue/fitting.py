@@ -27,7 +27,7 @@ from customer360.models.revenue.features import (
     typed_features,
 )
 from customer360.models.revenue.model import RevenueModel
-from customer360.models.revenue.rules import RULES, year_days
+from customer360.models.revenue.rules import RULES, year_days_of
 from customer360.models.sampling import every_nth
 
 Floats = NDArray[np.float64]
@@ -220,7 +220,7 @@ def fit_candidates(
         fitted_trees(kind, rows, unit, settings[kind], seed, threads) for kind in OBJECTIVES
     )
     mean = replace(
-        fit_mean(rows, horizon_days), unit=unit, purchase=purchase, year_days=year_days(rows)
+        fit_mean(rows, horizon_days), unit=unit, purchase=purchase, year_days=year_days_of(rows)
     )
     return Candidates(
         {

@@ -23,7 +23,7 @@ from customer360.models.paired import Losses
 from customer360.models.revenue.features import FEATURES
 from customer360.models.revenue.model import RevenueModel
 from customer360.models.revenue.reasons import by_feature, in_currency
-from customer360.models.revenue.rules import RULES, year_days
+from customer360.models.revenue.rules import RULES, year_days_of
 from customer360.models.sampling import every_nth
 from customer360.models.windows import AsOfGrid
 
@@ -87,7 +87,7 @@ def judged_metrics(
         {**ranking_metrics(bought, probability), **probability_metrics(bought, probability)},
     )
     metrics |= prefixed("test_new_customers", amount_metrics(predicted[new], actual[new]))
-    days = year_days(test)
+    days = year_days_of(test)
     rivals = {name: rule(test, model.horizon_days, days) for name, rule in RULES.items()} | {
         name: predicted if name == model.kind else other.at(days).predict(test)
         for name, other in others.items()

@@ -18,7 +18,7 @@ from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.pipeline import Pipeline
 
 from customer360.errors import Customer360Error, listed
-from customer360.models.baselines import YEAR_DAYS
+from customer360.models.baselines import LAST_YEAR, YEAR_DAYS
 from customer360.models.revenue.features import FEATURES, typed_features
 from customer360.models.revenue.rules import RULES
 from customer360.models.sealed import is_sealed
@@ -99,6 +99,12 @@ class RevenueModel:
     def looks(self) -> bool:
         """Whether it looks at customers at all, and does not say the same of everybody."""
         return self.kind not in ("mean", "none")
+
+    @property
+    def carries_last_year_on(self) -> bool:
+        """Whether last year's spend has a say, which is read by the age of the business."""
+        parts = any(part.carries_last_year_on for _, part in self.parts)
+        return self.kind == LAST_YEAR or parts
 
     def at(self, days: int) -> RevenueModel:
         """The same, where the business has a history of so many of the last 365 days."""

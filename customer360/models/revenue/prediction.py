@@ -22,6 +22,7 @@ from pyarrow import dataset
 
 from customer360.gold import features_sql
 from customer360.lakehouse.reading import engine, ordered_batches
+from customer360.models.baselines import year_days
 from customer360.models.reasons import REASON_COLUMNS
 from customer360.models.revenue.features import FEATURES, FIRST_ORDER_FEATURES
 from customer360.models.revenue.model import RevenueModel
@@ -208,6 +209,12 @@ def _predicted(
     query = f"""SELECT features.*, coalesce(rejected_rows, 0) AS rejected_rows
     FROM ({features_of_orders("orders", as_of)}) features
     LEFT JOIN ({lost}) USING (customer_key) ORDER BY customer_key"""
+    # A file may hold a few customers of a business that is older than all of them.
+    oldest = connection.execute(
+        f"SELECT date_diff('day', min(ordered_at)::DATE, DATE '{as_of}') FROM orders"
+    ).fetchone()
+    if oldest and oldest[0] is not None:
+        model = model.at(max(model.year_days, year_days(oldest[0])))
     for batch in ordered_batches(connection, query):
         rows = batch.to_pandas()
         predicted = predictions(rows, model).assign(

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from customer360.models.baselines import (
     LAST_YEAR,
     PAST_AVERAGE,
-    SHORTEST_PAST_DAYS,
     YEAR_DAYS,
     past_average_purchases,
+    year_days,
 )
 
 Floats = NDArray[np.float64]
@@ -52,10 +52,9 @@ RULES: dict[str, Callable[[pd.DataFrame, int, int], Floats]] = {
 """By name: expected revenue of each row, given the days ahead and the days of the last year."""
 
 
-def year_days(rows: pd.DataFrame) -> int:
+def year_days_of(rows: pd.DataFrame) -> int:
     """Days of the last 365 that there is a history of, by the oldest of all customers."""
-    oldest = int(_number(rows, "T").max()) if len(rows) else 0
-    return min(YEAR_DAYS, max(oldest, SHORTEST_PAST_DAYS))
+    return year_days(float(_number(rows, "T").max()) if len(rows) else 0.0)
 
 
 def _number(rows: pd.DataFrame, name: str) -> Floats:

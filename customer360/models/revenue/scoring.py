@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from customer360.contracts import Contract
 from customer360.contracts.spark import spark_schema
+from customer360.models.business_age import scored_at_each_age
 from customer360.models.reasons import no_reasons
 from customer360.models.revenue.model import RevenueModel
 from customer360.models.revenue.reasons import reasons
@@ -44,7 +45,7 @@ def score(
     """``gold/revenue_predictions``: one row for each customer of the features.
 
     Args:
-        features: From `revenue_features`.
+        features: From `revenue_features`: all customers of each as-of date.
         model: What to score with.
         model_name: Registered name of the model, written beside every score.
         model_version: Its version, written beside every score.
@@ -59,14 +60,21 @@ def score(
     model.check_features(features.columns)
     chosen = features.where(F.lit(False)) if model.kind == "none" else features
 
-    def scored(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        for batch in batches:
-            yield pd.concat(
-                [
-                    batch[["as_of", "customer_key"]],
-                    predictions(batch, model, with_reasons=with_reasons),
-                ],
-                axis=1,
-            ).assign(model_name=model_name, model_version=model_version)
+    schema = spark_schema(Contract.load(REVENUE_PREDICTIONS))
 
-    return chosen.mapInPandas(scored, spark_schema(Contract.load(REVENUE_PREDICTIONS)))
+    def scored_by(rows: DataFrame, model: RevenueModel) -> DataFrame:
+        def scored(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+            for batch in batches:
+                yield pd.concat(
+                    [
+                        batch[["as_of", "customer_key"]],
+                        predictions(batch, model, with_reasons=with_reasons),
+                    ],
+                    axis=1,
+                ).assign(model_name=model_name, model_version=model_version)
+
+        return rows.mapInPandas(scored, schema)
+
+    if not model.carries_last_year_on:
+        return scored_by(chosen, model)
+    return scored_at_each_age(chosen, lambda rows, days: scored_by(rows, model.at(days)))

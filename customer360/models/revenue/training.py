@@ -37,7 +37,7 @@ from customer360.models.revenue.judging import (
 )
 from customer360.models.revenue.model import RevenueModel
 from customer360.models.revenue.rows import BuyingHistory, labelled_rows, sampled_rows
-from customer360.models.revenue.rules import year_days
+from customer360.models.revenue.rules import year_days_of
 from customer360.models.sampling import DatedRows, every_nth
 from customer360.models.training import Training
 from customer360.models.windows import WEEK, AsOfGrid, first_purchase_day, horizon_grid
@@ -247,7 +247,7 @@ def train_on_rows(
         fitted = _Fitted(mean, models, (reason, _instead(mean)))
     model, grid = fitted.model, rows.grid
     judged = rows.test if model.kind != "none" else rows.test.head(0)
-    predicted = model.at(year_days(judged)).predict(judged)
+    predicted = model.at(year_days_of(judged)).predict(judged)
     notes = (*rows.notes(), *fitted.notes)
     comparable = champion if champion and _same_target(champion, model) else None
     if champion and not comparable:
@@ -256,7 +256,7 @@ def train_on_rows(
     shuffled = importance(model, judged, seed)
     return RevenueTraining(
         # By then the business has a history of the horizon more.
-        model=model.at(min(YEAR_DAYS, year_days(rows.test) + horizon_days)),
+        model=model.at(min(YEAR_DAYS, year_days_of(rows.test) + horizon_days)),
         because=fitted.because,
         notes=notes,
         horizon_days=horizon_days,
