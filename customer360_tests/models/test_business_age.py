@@ -37,10 +37,10 @@ def customers(spark: SparkSession, names: tuple[str, ...]) -> DataFrame:
 
 def example_rows(names: tuple[str, ...]) -> list[dict[str, Any]]:
     rows = made_up_customers(names).assign(net_revenue=73.0, net_revenue_365d=73.0)
-    return [dict(row) for row in rows.to_dict("records")]
+    return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
 
 
-def told(scores: DataFrame, amount: str) -> dict[tuple[date, str], float]:
+def told(scores: DataFrame, amount: str) -> dict[tuple[date, str], Any]:
     return {
         (row["as_of"], row["customer_key"]): pytest.approx(row[amount])
         for row in scores.select("as_of", "customer_key", amount).collect()

@@ -12,12 +12,14 @@ from customer360.models.churn.fitting import (
     TUNING_GRID,
     XgboostFit,
     candidates,
+    fallback,
     fit_xgboost,
     threads_for,
     tune,
 )
 from customer360.models.churn.model import ChurnModel
 from customer360.models.evaluation import probability_metrics, ranking_metrics
+from customer360.models.notes import Note
 from customer360_tests.models.churn_rows import churn_probability, customers, labelled
 
 
@@ -159,3 +161,23 @@ def test_rare_churn_keeps_its_level() -> None:
     found = model_of(fit_xgboost(learn, validate, parameters=parameters)).probabilities(test)
     assert found.mean() == pytest.approx(chance.mean(), rel=0.1)
     assert probability_metrics(test["churned"], found)["calibration_error"] < 0.01
+
+
+@pytest.mark.parametrize(("silence_of_the_gone", "kind"), [(60, "hiatus_rule"), (5, "base_rate")])
+def test_too_few_rows_leave_the_rule_that_was_nearer_later(
+    silence_of_the_gone: int, kind: str
+) -> None:
+    """Learnt: who is silent for 60 days is gone. It goes on like that, or turns round."""
+
+    def rows(gone_after: int) -> pd.DataFrame:
+        churned = np.arange(120) % 3 == 0
+        other = {60: 5, 5: 60}[gone_after]
+        silence = np.where(churned, gone_after, other)
+        return pd.DataFrame({"days_since_last_purchase": silence, "churned": churned.astype(int)})
+
+    learn, validate = rows(60), rows(silence_of_the_gone)
+    empty = ChurnModel("none", 30, 90)
+    model, note = fallback(empty, pd.concat([learn, validate]), learn, validate)
+    assert (model.kind, note) == (kind, Note(f"{kind}_is_used"))
+    # Without a later date there is nothing to say against it.
+    assert fallback(empty, learn)[0].kind == "hiatus_rule"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -11,7 +12,12 @@ import pytest
 from customer360.language import Language
 from customer360.models.baselines import NaiveRules
 from customer360.models.lifetime_value.beta_geometric import BgNbd
-from customer360.models.lifetime_value.candidates import FITTERS, Terms
+from customer360.models.lifetime_value.candidates import (
+    CARRIED_ON,
+    FITTERS,
+    MEAN_VALUE,
+    Terms,
+)
 from customer360.models.lifetime_value.cells import Cells
 from customer360.models.lifetime_value.choosing import (
     Validation,
@@ -119,14 +125,72 @@ def test_a_model_that_was_asked_for_is_taken_without_rules() -> None:
 
 
 def test_without_days_to_choose_by_the_first_model_stands_alone() -> None:
-    """Nobody fits forty customers; and where nobody buys, nobody is nearer."""
+    """And where nobody buys, nobody is nearer."""
     alone = simplest(KINDS)
     assert (alone.kinds, alone.purchases, alone.revenue) == (KINDS, {}, {})
     assert alone.notes == (Note("not_chosen_on_days"),)
-    assert choose(validation(by_bg_nbd(40), 90), KINDS, Terms()) == alone
-    quiet = by_bg_nbd(3_000).assign(actual_purchases=0.0, actual_revenue=0.0)
-    assert choose(validation(quiet, 90), KINDS, Terms()) == alone
     assert simplest(("pareto_nbd",)).notes == ()
+    quiet = by_bg_nbd(3_000).assign(actual_purchases=0.0, actual_revenue=0.0)
+    nobody = choose(validation(quiet, 90), KINDS, Terms())
+    assert nobody == replace(alone, notes=(Note("nobody_bought_on_days"),))
+
+
+def marketplace(customers: int) -> pd.DataFrame:
+    """Of these hardly anybody buys twice, and who did is no more likely to come again."""
+    random = np.random.default_rng(7)
+    twice = random.random(customers) < 0.02
+    age = random.integers(40, 300, customers)
+    ahead = (random.random(customers) < 0.02).astype(float)
+    return pd.DataFrame(
+        {
+            "frequency": twice.astype(int),
+            "recency": np.where(twice, age // 3, 0),
+            "T": age,
+            "monetary_value": np.where(twice, 40.0, 0.0),
+            "net_revenue": np.where(twice, 80.0, 40.0),
+            "purchase_days_365d": np.where(twice, 2, 1),
+            "net_revenue_365d": np.where(twice, 80.0, 40.0),
+            "actual_purchases": ahead,
+            "actual_revenue": ahead * 40.0,
+        }
+    )
+
+
+def subscribers(customers: int) -> pd.DataFrame:
+    """So few that nobody fits a model to them; each goes on at the own pace and price."""
+    pace = np.arange(customers) % 4 + 2
+    price = np.arange(customers) % 7 * 10.0 + 10
+    return pd.DataFrame(
+        {
+            "frequency": pace * 4,
+            "recency": 360,
+            "T": 360,
+            "monetary_value": price,
+            "net_revenue": (pace * 4 + 1) * price,
+            "purchase_days_365d": pace * 4 + 1,
+            "net_revenue_365d": (pace * 4 + 1) * price,
+            "actual_purchases": pace.astype(float),
+            "actual_revenue": pace * price,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "rule"),
+    [(marketplace(1_500), "population_average"), (subscribers(40), "past_average")],
+)
+def test_where_no_model_can_be_fitted_the_nearest_rule_tells(rows: pd.DataFrame, rule: str) -> None:
+    """A marketplace whose customers do not come back is not told that they go on as they did."""
+    found = choose(validation(rows, 90), KINDS, Terms())
+    assert (found.kinds, found.purchases, found.revenue) == (KINDS, {rule: 1.0}, {rule: 1.0})
+    rmse = found.metrics()
+    others = ("last_year", "past_average", "population_average", "hiatus_rule")
+    assert rmse[f"validation_{rule}_revenue_rmse"] == min(
+        rmse[f"validation_{other}_revenue_rmse"] for other in others
+    )
+    assert found.parameters[f"blend_weight_purchases_{rule}"] == 1.0
+    assert found.notes == rules_noted({"purchases": {rule: 1.0}, "revenue": {rule: 1.0}})
+    assert found.silenced == [CARRIED_ON, MEAN_VALUE]
 
 
 @pytest.mark.parametrize(

@@ -238,6 +238,27 @@ def test_too_few_buyers_leave_the_mean_and_say_so() -> None:
 
 
 @pytest.mark.usefixtures("quick")
+def test_a_shop_where_everybody_stays_is_told_by_a_rule_that_is_nearer_than_the_mean() -> None:
+    """Subscribers, each at a price of their own: nobody leaves, so nothing can learn who does."""
+    rows = dated(300)
+    price = np.arange(len(rows)) % 9 * 10.0 + 5
+    rows = rows.assign(
+        bought=1, revenue=price * 3, frequency=11, T=365, net_revenue=price * 12,
+        net_revenue_365d=price * 12 + 0.5,
+    )  # fmt: skip
+    found = train_on_rows(DatedRows.of(rows, GRID), HORIZON_DAYS, AS_OF)
+    assert in_english(found.because) == (
+        "600 of 600 customers on the training dates bought again where at least 20 must have and "
+        "as many must not; everybody's prediction is by the rule “Same as last year”"
+    )
+    assert (found.model.kind, found.status) == ("last_year", "fallback")
+    assert found.metrics["test_rmse"] < 0.1 * found.metrics["baseline_mean_rmse"]
+    assert found.metrics["validation_last_year_rmse"] < found.metrics["validation_mean_rmse"]
+    assert found.model.purchase_probability(rows.head(2)).tolist() == [1.0, 1.0]
+    assert not reasons(found.model, rows.head(2)).empty
+
+
+@pytest.mark.usefixtures("quick")
 def test_the_mean_wins_where_what_was_learnt_does_not_last() -> None:
     """Buyers of Games come back, until on the validation date all the others do."""
     rows = dated(600)

@@ -17,7 +17,9 @@ from customer360.models.baselines import fit_hiatus_rule, smoothed_rate
 from customer360.models.calibration import Calibrator, fit_calibrator
 from customer360.models.churn.features import MONOTONE_FEATURES, design_matrix, frequent_categories
 from customer360.models.churn.model import ChurnModel
+from customer360.models.comparison import PROBABILITY_LOSSES
 from customer360.models.notes import Note
+from customer360.models.paired import Losses
 from customer360.models.sampling import every_nth, halves
 
 MINIMUM_TRAINING_ROWS = 200
@@ -302,13 +304,41 @@ def why_not(learn: pd.DataFrame, validate: pd.DataFrame) -> Note | None:
     return None
 
 
-def fallback(model: ChurnModel, teaching: pd.DataFrame) -> tuple[ChurnModel, Note]:
-    """The best that these rows can teach short of XGBoost, and which that is."""
+def fallback(
+    model: ChurnModel,
+    teaching: pd.DataFrame,
+    learn: pd.DataFrame | None = None,
+    validate: pd.DataFrame | None = None,
+) -> tuple[ChurnModel, Note]:
+    """The best that these rows can teach short of XGBoost, and which that is.
+
+    Args:
+        model: The model without anything learnt.
+        teaching: All rows to learn from.
+        learn: Those of the training dates; with ``validate`` they judge the hiatus rule beside the
+            base rate.
+        validate: Those of the validation date.
+    """
     if not len(teaching):
         return replace(model, kind="none"), Note("no_score_is_published")
     model = replace(model, base_rate=smoothed_rate(teaching["churned"]))
     smaller = int(min(teaching["churned"].sum(), (1 - teaching["churned"]).sum()))
     if smaller < MINIMUM_OF_A_CLASS // 4:
         return replace(model, kind="base_rate"), Note("base_rate_is_used")
+    if learn is not None and validate is not None and not _rule_tells(learn, validate):
+        return replace(model, kind="base_rate"), Note("base_rate_is_used")
     hiatus = fit_hiatus_rule(teaching["days_since_last_purchase"], teaching["churned"])
     return replace(model, kind="hiatus_rule", hiatus=hiatus), Note("hiatus_rule_is_used")
+
+
+def _rule_tells(learn: pd.DataFrame, validate: pd.DataFrame) -> bool:
+    """Whether the hiatus rule was nearer than the base rate on a later date, beyond chance."""
+    if learn["churned"].nunique() < 2 or not len(validate):
+        return True
+    silence = "days_since_last_purchase"
+    rule = fit_hiatus_rule(learn[silence], learn["churned"]).probabilities(validate[silence])
+    rate = np.full(len(validate), smoothed_rate(learn["churned"]))
+    losses = Losses.of(
+        {"base_rate": rate, "hiatus_rule": rule}, validate["churned"], PROBABILITY_LOSSES
+    )
+    return losses.choice(("base_rate", "hiatus_rule")) == "hiatus_rule"

@@ -289,7 +289,7 @@ def _fitted(
 ) -> _Fitted:
     reason = why_not(rows.learn, rows.validate)
     if reason is not None:
-        model, instead = fallback(empty, rows.teaching)
+        model, instead = fallback(empty, rows.teaching, rows.learn, rows.validate)
         return _Fitted(model, (reason, instead), _kind_of(model))
     log.info("churn: growing trees on %d rows", len(rows.learn))
     fit = fit_xgboost(

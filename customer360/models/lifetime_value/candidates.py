@@ -24,8 +24,10 @@ from customer360.models.lifetime_value.pareto_nbd import ParetoNbd
 from customer360.models.lifetime_value.scoring import LifetimeValueModel, frozen
 from customer360.models.notes import Note
 
-_CARRIED_ON = Note("past_average_is_carried_on")
-_MEAN_VALUE = Note("mean_order_value_is_used")
+CARRIED_ON = Note("past_average_is_carried_on")
+MEAN_VALUE = Note("mean_order_value_is_used")
+"""What stands in for purchases and for order values that cannot be fitted."""
+
 _BETTER = Note("used_all_the_same")
 
 Fitter = Callable[[pd.DataFrame, float], Fit[Any]]
@@ -111,7 +113,7 @@ def _fit_purchases(candidate: Candidate, cells: Cells, kind: str, at_boundary: b
     try:
         fit = FITTERS[kind](cells.purchase_cells, candidate.model.time_unit_days)
     except NotFittedError as error:
-        candidate.fallbacks.append((error.note, _CARRIED_ON))
+        candidate.fallbacks.append((error.note, CARRIED_ON))
         return
     inside = fit.status == "fitted"
     candidate.notes.extend(fit.notes if inside else fit.notes[1:])
@@ -122,7 +124,7 @@ def _fit_purchases(candidate: Candidate, cells: Cells, kind: str, at_boundary: b
         )
         candidate.parameters |= _parameters(fit)
     if not inside:
-        candidate.fallbacks.append((fit.notes[0], _BETTER if at_boundary else _CARRIED_ON))
+        candidate.fallbacks.append((fit.notes[0], _BETTER if at_boundary else CARRIED_ON))
 
 
 def _fit_values(candidate: Candidate, cells: Cells) -> None:
@@ -132,13 +134,13 @@ def _fit_values(candidate: Candidate, cells: Cells) -> None:
     try:
         fit = fit_gamma_gamma(spend)
     except NotFittedError as error:
-        candidate.fallbacks.append((error.note, _MEAN_VALUE))
+        candidate.fallbacks.append((error.note, MEAN_VALUE))
         return
     inside = fit.status == "fitted"
     candidate.notes.extend(fit.notes if inside else fit.notes[1:])
     candidate.metrics["gamma_gamma_log_likelihood"] = fit.log_likelihood
     if not inside:
-        candidate.fallbacks.append((fit.notes[0], _MEAN_VALUE))
+        candidate.fallbacks.append((fit.notes[0], MEAN_VALUE))
         return
     candidate.model = replace(
         candidate.model, values=fit.model, values_covariance=frozen(fit.covariance)

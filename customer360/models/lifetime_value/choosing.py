@@ -7,7 +7,8 @@ year carried on, or one rule of thumb.
 
 The blend is the weighted mean with the least squared error; its weights are at least 0 and 1
 together, so that a season of the validation days does not set the level (see `stacking`). Each half
-of the customers is judged by weights of the other. Within noise of the best the model alone goes
+of the customers is judged by weights of the other. Where too few came back for any purchase model,
+one rule tells of each amount. Within noise of the best the model alone goes
 first: it says the same of purchases, value, intervals and weeks to come. The blend goes before a
 rule: an average loses least where what was best yesterday is not best tomorrow.
 """
@@ -29,7 +30,13 @@ from customer360.models.baselines import (
     POPULATION_AVERAGE,
     NaiveRules,
 )
-from customer360.models.lifetime_value.candidates import Candidate, Terms, fitted_all
+from customer360.models.lifetime_value.candidates import (
+    CARRIED_ON,
+    MEAN_VALUE,
+    Candidate,
+    Terms,
+    fitted_all,
+)
 from customer360.models.lifetime_value.cells import Cells
 from customer360.models.notes import Note
 from customer360.models.paired import JUDGED_ROWS, Losses
@@ -47,7 +54,12 @@ BLENDED_RULES = (PAST_AVERAGE, LAST_YEAR)
 SINGLE_RULES = (LAST_YEAR, PAST_AVERAGE, HIATUS_RULE, POPULATION_AVERAGE)
 """Rules that may stand in a model's place, in the order in which they are preferred."""
 
+RULES_ALONE = (PAST_AVERAGE, *(rule for rule in SINGLE_RULES if rule != PAST_AVERAGE))
+"""Where there is no model; the past average first, which is carried on where nothing is known."""
+
 AMOUNTS = ("purchases", "revenue")
+
+NO_DAYS = Note("not_chosen_on_days")
 
 _ALL = 0.995
 """From here on a share is written as all of it."""
@@ -83,6 +95,12 @@ class Choice:
     losses: Mapping[str, Losses] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
     parameters: Mapping[str, float | int | str] = field(default_factory=dict)
+
+    @property
+    def silenced(self) -> list[Note]:
+        """What stands in for parts that cannot be fitted and has no say, as rules say it all."""
+        stand_ins = ((CARRIED_ON, self.purchases), (MEAN_VALUE, self.revenue))
+        return [note for note, weights in stand_ins if told_by_rules(weights)]
 
     def metrics(self) -> dict[str, float]:
         """RMSE on the validation days, ``validation_<candidate>_<amount>_rmse``."""
@@ -125,15 +143,16 @@ def validation_period(calibration_as_of: date, history_days: int, most: int) -> 
     return calibration_as_of - timedelta(days=days), days
 
 
-def simplest(kinds: Sequence[str]) -> Choice:
+def simplest(kinds: Sequence[str], why: Note = NO_DAYS) -> Choice:
     """Without days to choose by: the first purchase model that can be fitted, by itself."""
-    return Choice(tuple(kinds), notes=(Note("not_chosen_on_days"),) if len(kinds) > 1 else ())
+    return Choice(tuple(kinds), notes=(why,) if len(kinds) > 1 else ())
 
 
 def choose(validation: Validation, kinds: Sequence[str], terms: Terms) -> Choice:
     """Judge purchase models, rules of thumb and blends on the validation days.
 
-    A single kind has been asked for and is taken as it is, where it can be fitted.
+    A single kind has been asked for and is taken as it is, where it can be fitted. Where nobody
+    bought anything on the days, there is nothing to choose by.
 
     Args:
         validation: The days that choose.
@@ -144,8 +163,10 @@ def choose(validation: Validation, kinds: Sequence[str], terms: Terms) -> Choice
     rows, inside = validation.rows, fitted_all(validation.cells, kinds, terms)
     edge = {} if inside else fitted_all(validation.cells, kinds, terms, at_boundary=True)
     candidates = inside or edge
-    if not candidates or not (rows["actual_purchases"] > 0).any():
-        return simplest(kinds)
+    if not (rows["actual_purchases"] > 0).any():
+        return simplest(kinds, Note("nobody_bought_on_days"))
+    if not candidates:
+        return _among_rules(validation, kinds)
     if inside and len(kinds) == 1:
         return Choice(tuple(kinds))
     by_kind = {kind: _expectations(one, validation) for kind, one in candidates.items()}
@@ -153,10 +174,6 @@ def choose(validation: Validation, kinds: Sequence[str], terms: Terms) -> Choice
         list(candidates)
     )
     ordered = (kind, *(other for other in kinds if other != kind))
-    facts: dict[str, float | int | str] = {
-        "validation_as_of": validation.as_of.isoformat(),
-        "validation_days": validation.days,
-    }
     weights: dict[str, Mapping[str, float]] = {}
     losses: dict[str, Losses] = {}
     heard = False
@@ -172,7 +189,6 @@ def choose(validation: Validation, kinds: Sequence[str], terms: Terms) -> Choice
         of_rules = {kind: {}, BLEND: {r: w for r, w in all_weights.items() if r != kind}}
         weights[amount] = of_rules.get(chosen, {chosen: 1.0})
         heard |= chosen == kind or (chosen == BLEND and kind in all_weights)
-        facts |= {f"blend_weight_{amount}_{name}": w for name, w in weights[amount].items()}
     return Choice(
         ordered,
         bool(edge) and heard,
@@ -180,8 +196,39 @@ def choose(validation: Validation, kinds: Sequence[str], terms: Terms) -> Choice
         weights["revenue"],
         losses,
         rules_noted(weights),
-        facts,
+        _facts(validation, weights),
     )
+
+
+def _among_rules(validation: Validation, kinds: Sequence[str]) -> Choice:
+    """Where no purchase model can be fitted yet: of each amount the rule that was nearest."""
+    losses = {
+        amount: _losses(_by_rules(validation, amount), validation.rows[f"actual_{amount}"])
+        for amount in AMOUNTS
+    }
+    weights = {amount: {of.choice(RULES_ALONE): 1.0} for amount, of in losses.items()}
+    return Choice(
+        tuple(kinds),
+        purchases=weights["purchases"],
+        revenue=weights["revenue"],
+        losses=losses,
+        notes=rules_noted(weights),
+        parameters=_facts(validation, weights),
+    )
+
+
+def _facts(
+    validation: Validation, weights: Mapping[str, Mapping[str, float]]
+) -> dict[str, float | int | str]:
+    return {
+        "validation_as_of": validation.as_of.isoformat(),
+        "validation_days": validation.days,
+        **{
+            f"blend_weight_{amount}_{name}": weight
+            for amount, of_rules in weights.items()
+            for name, weight in of_rules.items()
+        },
+    }
 
 
 def _expectations(candidate: Candidate, validation: Validation) -> tuple[pd.Series, pd.Series]:
@@ -212,6 +259,11 @@ def _blended(
     return pd.Series(blend), kept(weights)
 
 
+def told_by_rules(weights: Mapping[str, float]) -> bool:
+    """Whether rules of thumb say all of an amount."""
+    return sum(weights.values()) >= _ALL
+
+
 def rules_noted(weights: Mapping[str, Mapping[str, float]]) -> tuple[Note, ...]:
     """How much rules of thumb say of each of `AMOUNTS`, by their weights in it."""
     notes = []
@@ -226,7 +278,7 @@ def rules_noted(weights: Mapping[str, Mapping[str, float]]) -> tuple[Note, ...]:
 
 def _told(weights: Mapping[str, float]) -> tuple[bool, dict[str, list[Note]]]:
     """Whether rules say all of an amount, and what each says of it."""
-    alone = sum(weights.values()) >= _ALL
+    alone = told_by_rules(weights)
     if alone and len(weights) == 1:
         return alone, {"rules": [Note("whole_rule", {"rival": rule}) for rule in weights]}
     shares = [Note("share_of_rule", {"rival": rule, "share": w}) for rule, w in weights.items()]

@@ -133,6 +133,7 @@ def judge(
             *(
                 Note("calibrated_by_fallback", {"why": why, "instead": instead})
                 for why, instead in chosen.fallbacks
+                if instead not in choice.silenced
             ),
             *(Note("on_calibration", {"why": note}) for note in chosen.notes),
             *([Note("intervals_held", coverage)] if coverage else []),

@@ -413,4 +413,5 @@ def tell(earlier: Returns | None, later: Returns) -> Told:
         metrics |= {
             f"candidate_purchase_model_{name}": value for name, value in later.metrics(None).items()
         }
-    return Told(judged, fit_leaving(later) if judged else None, metrics)
+    # Where nobody came back in the days that judged, the earlier ones say more than nothing.
+    return Told(judged, (fit_leaving(later) or judged) if judged else None, metrics)

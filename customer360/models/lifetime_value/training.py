@@ -23,10 +23,16 @@ from pyspark.sql import DataFrame
 from customer360.gold.customer_features import customer_features
 from customer360.models.examples import made_up_customers
 from customer360.models.lifetime_value import diagnostics
-from customer360.models.lifetime_value.candidates import FITTERS, Terms, first_fitted
+from customer360.models.lifetime_value.candidates import (
+    FITTERS,
+    Candidate,
+    Terms,
+    first_fitted,
+)
 from customer360.models.lifetime_value.cells import cells_of
 from customer360.models.lifetime_value.choosing import (
     VALIDATION_ROWS,
+    Choice,
     Validation,
     choose,
     simplest,
@@ -205,6 +211,11 @@ def train(
     told: Told | None = None
     if judgement and published.model.purchases:
         told = _told(judgement, holdout_length, came_back, validation_length)
+    own = published.model.purchases
+    if told and judged and judged.purchases and own and judged.purchases.kind != own.kind:
+        # Each purchase model draws the line between gone and silent elsewhere.
+        told = replace(told, published=None)
+        published.notes.append(Note("leaving_by_another_model", {"rival": judged.purchases.kind}))
     if told and judged:
         judged = replace(judged, leaving=told.judged)
         published.model = replace(published.model, leaving=told.published)
@@ -217,7 +228,7 @@ def train(
     return LifetimeValueTraining(
         model=published.model,
         calibration_model=judged,
-        because=tuple(note for pair in published.fallbacks for note in pair),
+        because=_because(published, choice),
         notes=(*published.notes, *choice.notes, *notes),
         parameters={
             "as_of": as_of.isoformat(),
@@ -236,6 +247,12 @@ def train(
         as_of=as_of,
         calibration_as_of=calibration_as_of,
     )
+
+
+def _because(published: Candidate, choice: Choice) -> tuple[Note, ...]:
+    """Why parts could not be fitted, and what stands in for them where no rule was chosen."""
+    silent = choice.silenced
+    return tuple(note for pair in published.fallbacks for note in pair if note not in silent)
 
 
 def _told(

@@ -50,7 +50,7 @@ class Choice:
     def metrics(self) -> dict[str, float]:
         """RMSE on the validation date, by kind."""
         rmse = self.losses.by_figure["rmse"].iloc[0]
-        return {f"validation_{kind}_rmse": float(rmse[kind]) for kind in KINDS}
+        return {f"validation_{kind}_rmse": float(rmse[kind]) for kind in KINDS if kind in rmse}
 
     def parameters(self) -> dict[str, float]:
         """The blend's weights as flat parameters to log."""
@@ -76,6 +76,19 @@ def choose(rivals: Mapping[str, RevenueModel], validate: pd.DataFrame) -> Choice
     losses = Losses.of(singly | {"blend": blend}, actual, CHOSEN_BY)
     weights = dict(zip(singly, weights_of(matrix, actual).tolist(), strict=True))
     return Choice(losses.choice(KINDS), weights, losses)
+
+
+def choose_rule(rivals: Mapping[str, RevenueModel], validate: pd.DataFrame) -> Choice:
+    """As `choose`, of the mean and rules of thumb alone: where there is too little to learn from.
+
+    Args:
+        rivals: By kind, of the training dates.
+        validate: Rows of the validation date, some of whom bought.
+    """
+    days = year_days_of(validate)
+    singly = {kind: model.at(days).predict(validate) for kind, model in rivals.items()}
+    losses = Losses.of(singly, validate["revenue"].to_numpy(dtype=float), CHOSEN_BY)
+    return Choice(losses.choice([kind for kind in KINDS if kind in singly]), {}, losses)
 
 
 def blended(models: Mapping[str, RevenueModel], weights: Mapping[str, float]) -> RevenueModel:

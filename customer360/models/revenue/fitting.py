@@ -219,13 +219,10 @@ def fit_candidates(
     purchase, amount, tweedie = (
         fitted_trees(kind, rows, unit, settings[kind], seed, threads) for kind in OBJECTIVES
     )
-    mean = replace(
-        fit_mean(rows, horizon_days), unit=unit, purchase=purchase, year_days=year_days_of(rows)
-    )
+    mean = replace(fit_mean(rows, horizon_days), unit=unit, purchase=purchase)
     return Candidates(
         {
-            "mean": mean,
-            **{rule: replace(mean, kind=rule) for rule in RULES},
+            **by_rules(mean),
             "linear": replace(mean, kind="linear", amount=fitted_linear(rows, unit)),
             "two_stage": replace(mean, kind="two_stage", amount=amount),
             "tweedie": replace(mean, kind="tweedie", amount=tweedie),
@@ -243,7 +240,13 @@ def fit_mean(rows: pd.DataFrame, horizon_days: int) -> RevenueModel:
         horizon_days,
         mean_revenue=float(rows["revenue"].mean()),
         purchase_rate=float(rows["bought"].mean()),
+        year_days=year_days_of(rows),
     )
+
+
+def by_rules(mean: RevenueModel) -> dict[str, RevenueModel]:
+    """The mean and each rule of thumb, by kind; rules learn nothing."""
+    return {mean.kind: mean} | {rule: replace(mean, kind=rule) for rule in RULES}
 
 
 def unit_of(rows: pd.DataFrame) -> float:

@@ -18,10 +18,11 @@ from customer360.models.evaluation import decile_table
 from customer360.models.examples import made_up_customers
 from customer360.models.leakage import LeakReport, check_leaks
 from customer360.models.notes import Note
-from customer360.models.revenue.choosing import blended, choose
+from customer360.models.revenue.choosing import blended, choose, choose_rule
 from customer360.models.revenue.features import FEATURES, typed_features
 from customer360.models.revenue.fitting import (
     OBJECTIVES,
+    by_rules,
     fit_candidates,
     fit_mean,
     preprocessing,
@@ -37,7 +38,7 @@ from customer360.models.revenue.judging import (
 )
 from customer360.models.revenue.model import RevenueModel
 from customer360.models.revenue.rows import BuyingHistory, labelled_rows, sampled_rows
-from customer360.models.revenue.rules import year_days_of
+from customer360.models.revenue.rules import RULES, year_days_of
 from customer360.models.sampling import DatedRows, every_nth
 from customer360.models.training import Training
 from customer360.models.windows import WEEK, AsOfGrid, first_purchase_day, horizon_grid
@@ -170,8 +171,8 @@ def train(
     be scored; the first order says most of the new, the buying since of the old, and the age T
     tells the trees which is which. The figures are given for new customers alone too.
 
-    Never fails for want of data: with too few rows or buyers the result is the mean, and its
-    status says so and why.
+    Never fails for want of data: with too few rows or buyers the result is the mean, or the rule
+    of thumb that was nearer on the validation date, and its status says so and why.
 
     Args:
         history: What everybody did.
@@ -242,9 +243,7 @@ def train_on_rows(
     if reason is None:
         fitted = _fitted(rows, horizon_days, seed, nthread)
     else:
-        mean = fit_mean(rows.teaching, horizon_days)
-        models = {"mean": mean} if mean.kind != "none" else {}
-        fitted = _Fitted(mean, models, (reason, _instead(mean)))
+        fitted = _fitted_rule(rows, horizon_days, reason)
     model, grid = fitted.model, rows.grid
     judged = rows.test if model.kind != "none" else rows.test.head(0)
     predicted = model.at(year_days_of(judged)).predict(judged)
@@ -316,6 +315,20 @@ def _fitted(rows: DatedRows, horizon_days: int, seed: int, nthread: int | None) 
     )
 
 
+def _fitted_rule(rows: DatedRows, horizon_days: int, reason: Note) -> _Fitted:
+    """The mean or a rule of thumb, by the validation date, where nothing can be learnt."""
+    mean = fit_mean(rows.teaching, horizon_days)
+    if mean.kind == "none":
+        return _Fitted(mean, {}, (reason, _instead(mean)))
+    models = by_rules(mean)
+    kind, metrics = mean.kind, dict[str, float]()
+    if len(rows.learn) and rows.validate["bought"].any():
+        choice = choose_rule(by_rules(fit_mean(rows.learn, horizon_days)), rows.validate)
+        kind, metrics = choice.kind, choice.metrics()
+    chosen = models[kind]
+    return _Fitted(chosen, models, (reason, _instead(chosen)), {}, metrics)
+
+
 def _leaks(rows: DatedRows, seed: int, nthread: int | None) -> LeakReport:
     """Whether a feature, as the models see it, knows who will buy."""
     checked = every_nth(rows.labelled, LEAK_ROWS)
@@ -353,6 +366,8 @@ def _facts(as_of: date, horizon_days: int, seed: int) -> dict[str, float | int |
 
 
 def _instead(model: RevenueModel) -> Note:
+    if model.kind in RULES:
+        return Note("rule_is_carried_on", {"rival": model.kind})
     return Note("nothing_is_predicted" if model.kind == "none" else "mean_is_predicted")
 
 
