@@ -222,6 +222,11 @@ def _fitted(values: Floats, y: NDArray[np.int_], seed: int) -> xgb.Booster:
 def _refuse_too_small(t: NDArray[np.int_], y: NDArray[np.int_]) -> None:
     for group, name in ((1, "contacted"), (0, "kept back")):
         customers = int((t == group).sum())
+        if not customers:
+            raise UpliftError(
+                f"nobody of the campaign was {name}: what contacts did is told by those who were "
+                "kept back at random beside those who were contacted"
+            )
         if customers < SMALLEST_GROUP:
             raise UpliftError(
                 f"{customers} customers of the campaign were {name}, and {SMALLEST_GROUP} are "

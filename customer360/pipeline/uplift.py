@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -24,8 +25,9 @@ from customer360.errors import Customer360Error, listed
 from customer360.gold.customer_features import customer_features
 from customer360.models.churn.features import NUMERIC_FEATURES
 from customer360.models.outcomes import outcomes
-from customer360.models.uplift import Uplift, measured
+from customer360.models.uplift import Uplift, UpliftError, measured
 from customer360.pipeline.workspace import Workspace
+from customer360.quoting import shown_header
 from customer360.serving.contact_log import all_contacts
 from customer360.serving.warehouse import is_made, open_warehouse
 from customer360.settings import Settings, write_whole
@@ -37,6 +39,13 @@ COLUMNS = ("customer_key", "source", "source_customer_id", "contacted", "date")
 
 _YES = {"yes": True, "no": False, "true": True, "false": False, "1": True, "0": False,
         "sim": True, "não": False, "nao": False}  # fmt: skip
+
+
+_KEY = re.compile("[0-9a-f]{64}")
+_YEARS = range(1970, 2200)
+"""Of a campaign; dates far beyond have no day before or after them."""
+
+_TOO_MANY = "beyond the header"
 
 
 class CampaignError(Customer360Error):
@@ -123,6 +132,12 @@ def read_campaign(path: Path, sources: Sequence[str], secret: Callable[[], bytes
                     f"one of {listed(sources)}"
                 )
             key = customer_key_of(source, own_id, secret())
+        if not _KEY.fullmatch(key):
+            raise CampaignError(
+                f"{where}, column customer_key: expected 64 digits and letters a to f, found "
+                f"{len(key)} characters; whole keys are in `customer360 export` and in what the "
+                "call list downloads"
+            )
         if key in found:
             raise CampaignError(f"{where}: the customer is in the file already: keep one row")
         contacted = _YES.get((row.get("contacted") or "").lower())
@@ -132,6 +147,8 @@ def read_campaign(path: Path, sources: Sequence[str], secret: Callable[[], bytes
             on = date.fromisoformat(row.get("date") or "")
         except ValueError:
             raise CampaignError(f"{where}, column date: expected a day as 2025-06-30") from None
+        if on.year not in _YEARS:
+            raise CampaignError(f"{where}, column date: {on} is no day of a campaign")
         found[key] = Contact(key, contacted, on)
     return list(found.values())
 
@@ -212,8 +229,8 @@ def measure(
         contacted_later: Of `first_contacts`, to tell.
 
     Raises:
-        CampaignError: The window of none of its days is over.
-        UpliftError: It is too small to learn from.
+        CampaignError: The window of none of its days is over, or nobody had bought before it.
+        UpliftError: It has no control group, or is too small to learn from.
     """
     newest: date | None = work.tables.newest(CUSTOMER_DAYS, "business_date")
     # The day of the contact is the first of the window.
@@ -226,7 +243,20 @@ def measure(
             "fewer by --window"
         )
     rows = _examples(work, over, window_days)
-    uplift = measured(rows[list(NUMERIC_FEATURES)], rows["contacted"], rows["bought"])
+    unknown = len(over) - len(rows)
+    if rows.empty:
+        raise CampaignError(
+            f"none of the {unknown} customers had bought before the campaign: see that its keys or "
+            "ids, its source and its dates are those of this deployment"
+        )
+    try:
+        uplift = measured(rows[list(NUMERIC_FEATURES)], rows["contacted"], rows["bought"])
+    except UpliftError as error:
+        if not unknown:
+            raise
+        raise UpliftError(
+            f"{error}; {unknown} who had not bought before it are not counted"
+        ) from error
     days = [each.on for each in over]
     done = MeasuredCampaign(
         uplift,
@@ -235,7 +265,7 @@ def measure(
         max(days),
         window_days,
         waiting=len(contacts) - len(over),
-        unknown=len(over) - len(rows),
+        unknown=unknown,
         contacted_later=contacted_later,
     )
     write_whole(work.deployment.settings.uplift_file, json.dumps(done.stated(), indent=2) + "\n")
@@ -272,26 +302,51 @@ def _examples(work: Workspace, contacts: Sequence[Contact], window_days: int) ->
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """The file's rows, each with the number of the line that it ends on; blank lines are none."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
+            # A spreadsheet writes semicolons where commas are in numbers.
+            delimiter = max(",;\t", key=stream.readline().count)
+            stream.seek(0)
+            reader = csv.DictReader(stream, delimiter=delimiter, restkey=_TOO_MANY, strict=True)
             header = [name.strip().lower() for name in reader.fieldnames or []]
             reader.fieldnames = header
-            if not {"contacted", "date"} <= set(header) or not (
-                {"customer_key", "source_customer_id"} & set(header)
-            ):
-                raise CampaignError(
-                    f"{path}, row 1: expected a header with customer_key or source_customer_id, "
-                    f"contacted and date, found {listed(header) or 'nothing'}"
-                )
-            for row in reader:
-                yield (
-                    reader.line_num,
-                    {name: (cell or "").strip() for name, cell in row.items() if name in COLUMNS},
-                )
+            _check_header(header, path)
+            yield from _checked(reader, path)
     except OSError as error:
         raise CampaignError(
             f"campaign {path} cannot be read ({error.strerror}): name a CSV file by --campaign"
         ) from error
     except UnicodeDecodeError as error:
         raise CampaignError(f"{path}: expected text in UTF-8; save it so") from error
+
+
+def _check_header(header: Sequence[str], path: Path) -> None:
+    if not {"contacted", "date"} <= set(header) or not (
+        {"customer_key", "source_customer_id"} & set(header)
+    ):
+        raise CampaignError(
+            f"{path}, row 1: expected a header with customer_key or source_customer_id, "
+            f"contacted and date, found {shown_header(header, COLUMNS) if header else 'nothing'}"
+        )
+    twice = [name for name in COLUMNS if header.count(name) > 1]
+    if twice:
+        raise CampaignError(f"{path}, row 1: {listed(twice)} is there twice: keep one")
+
+
+def _checked(reader: csv.DictReader[str], path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    try:
+        for cells in reader:
+            if _TOO_MANY in cells or None in cells.values():
+                found = "more" if _TOO_MANY in cells else "fewer"
+                raise CampaignError(
+                    f"{path}, row {reader.line_num}: expected as many cells as the header has, "
+                    f"found {found}"
+                )
+            row = {name: cell.strip() for name, cell in cells.items() if name in COLUMNS}
+            if any(row.values()):
+                yield reader.line_num, row
+    except csv.Error as error:
+        raise CampaignError(
+            f"{path}, row {reader.reader.line_num}: {error}; close a quotation mark that opens there"
+        ) from error

@@ -12,6 +12,7 @@ from pyspark.sql import SparkSession
 
 from customer360.deployment import Deployment
 from customer360.lakehouse.tables import Lakehouse
+from customer360.models.uplift import UpliftError
 from customer360.pipeline.uplift import (
     CampaignError,
     Contact,
@@ -81,6 +82,17 @@ def test_a_campaign_whose_window_is_open_says_so(work: Workspace) -> None:
         measure(work, "june.csv", contacts(), 90)
 
 
+def test_a_campaign_of_nobody_that_is_known_or_without_a_control_says_so(work: Workspace) -> None:
+    strangers = [Contact(key(CUSTOMERS + n), bool(n % 2), CAMPAIGN) for n in range(9)]
+    with pytest.raises(CampaignError, match="none of the 9 customers had bought before"):
+        measure(work, "june.csv", strangers, 30)
+    everybody = [Contact(key(n), True, CAMPAIGN) for n in range(CUSTOMERS)]
+    with pytest.raises(
+        UpliftError, match="nobody of the campaign was kept back: .*; 9 who had not"
+    ):
+        measure(work, "june.csv", [*everybody, *strangers], 30)
+
+
 def test_who_was_kept_back_and_then_contacted_was_not_kept_back() -> None:
     """In the window alone; who was contacted twice was contacted."""
     later = {days: CAMPAIGN + timedelta(days=days) for days in (29, 30)}
@@ -129,12 +141,31 @@ def test_a_file_names_customers_by_key_or_by_id(tmp_path: Path) -> None:
             "customer_key,date\n",
             r"row 1: expected a header with customer_key or .*contacted and date",
         ),
-        ("customer_key,contacted,date\nk,maybe,2024-06-01\n", "row 2, column contacted: expected"),
-        ("customer_key,contacted,date\nk,yes,1 June\n", "row 2, column date: expected a day as"),
+        (
+            f"customer_key,contacted,date\n{key(1)},maybe,2024-06-01\n",
+            "row 2, column contacted: expected",
+        ),
+        (
+            f"customer_key,contacted,date\n{key(1)},yes,1 June\n",
+            "row 2, column date: expected a day as",
+        ),
         ("source_customer_id,contacted,date\n,yes,2024-06-01\n", "row 2: expected a customer_key"),
         (
-            "customer_key,contacted,date\nk,yes,2024-06-01\nk,no,2024-06-01\n",
+            f"customer_key,contacted,date\n{key(1)},yes,2024-06-01\n{key(1)},no,2024-06-01\n",
             "row 3: the customer is in the file already",
+        ),
+        (
+            f"customer_key,contacted,date\n{key(1)[:12]},yes,2024-06-01\n",
+            "row 2, column customer_key: expected 64 digits and letters a to f, found 12 char",
+        ),
+        (f"customer_key,contacted,date\n{key(1)},yes,9999-12-31\n", "row 2, column date: 9999-12"),
+        (f"customer_key,contacted,date\n{key(1)},yes,0001-01-01\n", "row 2, column date: 0001-01"),
+        ("customer_key,contacted,date,contacted\n", "row 1: contacted is there twice"),
+        (f"customer_key,contacted,date\n{key(1)},yes\n", "row 2: .*header has, found fewer"),
+        (f"customer_key,contacted,date\n{key(1)},yes,2024-06-01,\n", "row 2: .*found more"),
+        (
+            f'customer_key,contacted,date\n"{key(1)},yes,2024-06-01\n',
+            "row 2: unexpected end of data; close a quotation mark",
         ),
     ],
 )
@@ -143,6 +174,16 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, text: str, message: str) -
     file.write_text(text)
     with pytest.raises(CampaignError, match=message):
         read_campaign(file, ["shop"], lambda: SECRET)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_spreadsheet_may_have_written_it(tmp_path: Path, delimiter: str) -> None:
+    file = tmp_path / "june.csv"
+    lines = ("date,contacted,customer_key,segment", f"2024-06-01,sim,{key(1)},", "", ",,,")
+    file.write_text("\ufeff" + "\r\n".join(lines).replace(",", delimiter), encoding="utf-8")
+    assert read_campaign(file, ["shop"], lambda: SECRET) == [
+        Contact(key(1), True, date(2024, 6, 1))
+    ]
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
