@@ -255,7 +255,7 @@ def measure(
         if not unknown:
             raise
         raise UpliftError(
-            f"{error}; {unknown} who had not bought before it are not counted"
+            f"{error}; {unknown} had not bought before it and do not count"
         ) from error
     days = [each.on for each in over]
     done = MeasuredCampaign(
@@ -348,5 +348,6 @@ def _checked(reader: csv.DictReader[str], path: Path) -> Iterator[tuple[int, dic
                 yield reader.line_num, row
     except csv.Error as error:
         raise CampaignError(
-            f"{path}, row {reader.reader.line_num}: {error}; close a quotation mark that opens there"
+            f"{path}, row {reader.reader.line_num}: {error}; close a quotation mark that opens "
+            "there"
         ) from error

@@ -87,9 +87,7 @@ def test_a_campaign_of_nobody_that_is_known_or_without_a_control_says_so(work: W
     with pytest.raises(CampaignError, match="none of the 9 customers had bought before"):
         measure(work, "june.csv", strangers, 30)
     everybody = [Contact(key(n), True, CAMPAIGN) for n in range(CUSTOMERS)]
-    with pytest.raises(
-        UpliftError, match="nobody of the campaign was kept back: .*; 9 who had not"
-    ):
+    with pytest.raises(UpliftError, match=r"nobody .* was kept back: .*; 9 had not bought"):
         measure(work, "june.csv", [*everybody, *strangers], 30)
 
 
