@@ -102,5 +102,13 @@ def test_nobody_is_sent_to_an_index_for_a_package_that_is_not_there() -> None:
     assert [file.name for file in (*pages, *sources) if install.search(file.read_text())] == []
 
 
+def test_whom_a_database_is_trusted_by_is_a_file() -> None:
+    """`system` means the OpenSSL of psycopg's own, which finds no certificate on any machine."""
+    pages = [PROJECT / "README.md", *(PROJECT / "docs").glob("*.md")]
+    named = re.findall(r"&sslrootcert=([^&\"\s]+)", "".join(page.read_text() for page in pages))
+    assert named
+    assert [each for each in named if not each.startswith("/")] == []
+
+
 def test_the_chart_is_of_the_release_of_dagster() -> None:
     assert set(re.findall(r"dagster/dagster --version (\S+)", PAGE)) == {version("dagster")}
