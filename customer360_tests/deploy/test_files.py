@@ -521,6 +521,20 @@ def test_units_start_programs_that_there_are_with_options_that_these_know() -> N
                 assert all(option in told for option in options), line
 
 
+def test_the_web_server_reaches_the_sockets_of_the_daemon_s_code_servers() -> None:
+    """Dagster makes them in /tmp, where it terminates a run by the one that started it."""
+    web, daemon = (
+        (DEPLOY / "systemd" / f"customer360-{name}.service").read_text()
+        for name in ("webserver", "daemon")
+    )
+    assert "PrivateTmp=yes" in web
+    assert "PrivateTmp=yes" in daemon
+    users = [re.findall(r"^User=(.+)$", unit, re.MULTILINE) for unit in (web, daemon)]
+    assert users[0] == users[1]
+    unit = web.partition("[Service]")[0]
+    assert "JoinsNamespaceOf=customer360-daemon.service" in unit.splitlines()
+
+
 # Workflows -----------------------------------------------------------------------------------
 
 
