@@ -54,7 +54,7 @@ test: setup ## The tests that every change must pass (an hour on two cores); ARG
 	@$(PYTEST) $(ARGS)
 
 .PHONY: test-all
-test-all: setup ## Every test: also whole data sets, every browser walk, proofs, kills (an hour for 10)
+test-all: setup ## Every test: also whole data sets, every browser walk, proofs, kills (hours)
 	@$(PYTEST) -m "" $(ARGS)
 
 .PHONY: prove
@@ -66,7 +66,7 @@ canaries: setup ## Plant people, forget them, and seek them in every byte; write
 	@CUSTOMER360_WRITE_DOCS=1 $(BIN)/python -m pytest -m slow customer360_tests/privacy/test_canaries.py $(ARGS)
 
 .PHONY: faults
-faults: setup ## Break runs in every way, run them again, compare; writes docs/reliability.md (an hour for 10)
+faults: setup ## Break runs in every way, run them again, compare; writes docs/reliability.md (hours)
 	@$(BIN)/python -m customer360_tests.faults $(ARGS)
 
 .PHONY: etl

@@ -245,6 +245,20 @@ def test_every_test_runs_each_night_and_for_a_release() -> None:
     assert set(runs_on) == {"schedule", "push", "workflow_dispatch"}
     assert runs_on["push"] == {"tags": ["v*"]}
     assert "test-all" in _targets_of("nightly")
+    # Apart, as GitHub ends a job after six hours; together they are all.
+    job = _workflow("nightly")["jobs"]["test-all"]
+    assert job["strategy"]["matrix"]["tests"] == ["not slow", "slow"]
+    (command,) = [step["run"] for step in job["steps"] if "make test-all" in step.get("run", "")]
+    assert command == "make test-all ARGS='-m \"${{ matrix.tests }}\"'"
+
+
+def test_no_job_is_ended_before_its_tests_can_be_through() -> None:
+    """`make test` is said to take an hour, and GitHub itself ends what takes more than six."""
+    help_of = dict(re.findall(r"^  make (\S+) +(.+)$", _run("make", "help"), re.MULTILINE))
+    assert "an hour" in help_of["test"]
+    assert "(hours)" in help_of["test-all"]
+    assert _workflow("ci")["jobs"]["test"]["timeout-minutes"] >= 90
+    assert _workflow("nightly")["jobs"]["test-all"]["timeout-minutes"] == 360
 
 
 def test_workflows_run_the_same_targets() -> None:

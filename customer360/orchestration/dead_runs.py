@@ -34,6 +34,17 @@ def name_of(run_id: str) -> str:
     return f"Dagster's run {run_id[:8]}"
 
 
+def process_of(run: dg.DagsterRun) -> Writer | None:
+    """The process that works on ``run``; None where none has noted that it does.
+
+    A run that is started again inherits the tags of the one before: that process is not its own.
+    """
+    if PROCESS_TAG not in run.tags:
+        return None
+    writer = Writer(**json.loads(run.tags[PROCESS_TAG]))
+    return writer if writer.what == name_of(run.run_id) else None
+
+
 def end_dead_runs(settings: Settings, instance: dg.DagsterInstance) -> None:
     """Show as failed each run that is shown as running, or about to, and whose process is gone.
 
@@ -65,11 +76,9 @@ def _end(instance: dg.DagsterInstance) -> bool:
         ],
     )
     for run in instance.get_runs(running):
-        if PROCESS_TAG not in run.tags:
+        writer = process_of(run)
+        if writer is None:
             continue
-        writer = Writer(**json.loads(run.tags[PROCESS_TAG]))
-        if writer.what != name_of(run.run_id):
-            continue  # a run that is started again inherits the tags of the one before
         # Looked at once more after its process: one that ended just now has said how.
         if writer.is_alive() or not instance.get_runs(
             dg.RunsFilter(run_ids=[run.run_id], statuses=running.statuses)

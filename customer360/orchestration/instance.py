@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,7 +15,7 @@ import dagster as dg
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from customer360.errors import EnvironmentError360, first_line
+from customer360.errors import Customer360Error, EnvironmentError360, first_line
 from customer360.libpq import parameters_of, without_driver
 from customer360.orchestration.event_log import use_batches
 from customer360.settings import HOME_VARIABLE, Settings, load_settings
@@ -113,4 +114,7 @@ def _refuse_unreachable(url: str) -> None:
 
 
 if __name__ == "__main__":
-    prepare_dagster_home(load_settings())
+    try:
+        prepare_dagster_home(load_settings())
+    except Customer360Error as problem:
+        sys.exit(f"error: {problem}")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
+from datetime import UTC, date, datetime, timedelta
 from importlib.metadata import version
 from typing import Any
 
+import jinja2
 import pytest
 import typer.main
 import yaml
@@ -72,10 +74,10 @@ def test_who_is_asked_for_a_password_has_a_terminal() -> None:
 
 
 def test_every_installation_is_locked_and_whole() -> None:
-    """Without its extras `uv sync` takes away what servers need."""
+    """Without its extras `uv sync` takes away what servers need; they may not compile it later."""
     found = re.findall(r"uv sync[^\n`]*", PAGE)
     assert found
-    assert set(found) == {"uv sync --frozen --all-extras --no-dev"}
+    assert set(found) == {"uv sync --frozen --all-extras --no-dev --compile-bytecode"}
 
 
 def test_commands_of_cron_and_upgrades_are_run_by_what_is_installed_for_them() -> None:
@@ -94,12 +96,37 @@ def test_commands_of_cron_and_upgrades_are_run_by_what_is_installed_for_them() -
         assert re.match(r"(\S+ +){5}root +/usr/local/sbin/customer360 ", line), line
 
 
+def test_airflow_asks_for_the_days_that_are_over_in_each_release_of_it() -> None:
+    """`ds` is the day of the run itself, which is refused, where Airflow 3 goes by cron."""
+    code = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[0]
+    jinja = jinja2.Environment()
+    jinja.filters["ds"] = lambda moment: f"{moment:%Y-%m-%d}"
+
+    def ds_add(day: str, days: int) -> str:
+        return str(date.fromisoformat(day) + timedelta(days))
+
+    # Airflow 2 ends its interval when it runs; Airflow 3 has both ends there.
+    ran = datetime(2026, 2, 3, 3, 15, tzinfo=UTC)
+    told = jinja.from_string(code).render(
+        data_interval_end=ran, macros={"ds_add": ds_add}, ds="2026-02-03"
+    )
+    assert re.findall(r"\d{4}-\d\d-\d\d", told) == ["2026-01-27", "2026-02-02"] * 2
+
+
 def test_nobody_is_sent_to_an_index_for_a_package_that_is_not_there() -> None:
     """Releases are files of the project's own page."""
     pages = [PROJECT / "README.md", *(PROJECT / "docs").glob("*.md")]
     sources = (PROJECT / "customer360").rglob("*.py")
     install = re.compile(r"install (?:--\S+ )*['\"`]*customer360(?:[\[=]|\b['\"`]*$)", re.MULTILINE)
     assert [file.name for file in (*pages, *sources) if install.search(file.read_text())] == []
+
+
+def test_whom_a_database_is_trusted_by_is_a_file() -> None:
+    """`system` means the OpenSSL of psycopg's own, which finds no certificate on any machine."""
+    pages = [PROJECT / "README.md", *(PROJECT / "docs").glob("*.md")]
+    named = re.findall(r"&sslrootcert=([^&\"\s]+)", "".join(page.read_text() for page in pages))
+    assert named
+    assert [each for each in named if not each.startswith("/")] == []
 
 
 def test_the_chart_is_of_the_release_of_dagster() -> None:

@@ -12,11 +12,20 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
+import dagster_k8s.launcher
 import pytest
 import yaml
+from dagster._core.code_pointer import CodePointer
+from dagster._core.origin import JobPythonOrigin, RepositoryPythonOrigin
+from dagster._serdes import ConfigurableClassData
+from dagster_k8s import K8sRunLauncher
+from dagster_k8s.job import construct_dagster_k8s_job
+from kubernetes.client import ApiClient
 
 from customer360 import __version__
 from customer360.orchestration.instance import instance_settings
+from customer360.orchestration.pod_launcher import PodRunLauncher
 from customer360_tests.deploy.compose import (
     COMPOSE,
     COMPOSE_DATABASE,
@@ -300,6 +309,78 @@ def test_pods_are_not_root_and_have_bounds() -> None:
         assert "memory" in container["resources"]["limits"], container["name"]
 
 
+@pytest.fixture
+def launcher(monkeypatch: pytest.MonkeyPatch) -> K8sRunLauncher:
+    """What Dagster makes of the chart's values for its runs, outside of a cluster."""
+    monkeypatch.setattr(dagster_k8s.launcher, "load_kubernetes_config", lambda **_: None)
+    made = yaml.safe_load(VALUES.read_text())["runLauncher"]["config"]["customRunLauncher"]
+    data = ConfigurableClassData(made["module"], made["class"], yaml.safe_dump(made["config"]))
+    return data.rehydrate(as_type=PodRunLauncher)
+
+
+def pod_of_a_run(launcher: K8sRunLauncher) -> dict[str, Any]:
+    """The pod that is asked for where the code location hands on what the chart lets it."""
+    values = yaml.safe_load(VALUES.read_text())
+    (location,) = values["dagster-user-deployments"]["deployments"]
+    handed_on = {
+        "env_secrets": [each["name"] for each in location["envSecrets"]],
+        "resources": location["resources"],
+        "run_k8s_config": {"pod_spec_config": {"automount_service_account_token": True}},
+        "volume_mounts": location["volumeMounts"],
+        "volumes": location["volumes"],
+    }
+    origin = JobPythonOrigin(
+        "nightly",
+        RepositoryPythonOrigin(
+            sys.executable,
+            CodePointer.from_module("customer360.definitions", "defs", None),
+            container_image="registry.example.com/customer360",
+            container_context={"k8s": handed_on},
+        ),
+    )
+    context = launcher.get_container_context_for_run(
+        dg.DagsterRun("nightly", job_code_origin=origin)
+    )
+    job = construct_dagster_k8s_job(
+        context.get_k8s_job_config("registry.example.com/customer360", launcher),
+        args=["dagster"],
+        job_name="dagster-run",
+        user_defined_k8s_config=context.run_k8s_config,
+    )
+    spec: dict[str, Any] = ApiClient().sanitize_for_serialization(job)["spec"]["template"]["spec"]
+    return spec
+
+
+def test_pods_of_runs_are_not_root_and_have_bounds_and_the_home(launcher: K8sRunLauncher) -> None:
+    values = yaml.safe_load(VALUES.read_text())
+    pod = pod_of_a_run(launcher)
+    (container,) = pod["containers"]
+    # As the code location's own, which is as those of the manifests.
+    (location,) = values["dagster-user-deployments"]["deployments"]
+    assert pod["securityContext"] == location["podSecurityContext"]
+    assert container["securityContext"] == location["securityContext"]
+    assert container["resources"] == location["resources"]
+    by_hand = next(pod for pod, container in containers() if container["name"] == "customer360")
+    assert pod["securityContext"] == by_hand["securityContext"]
+    for process in (values["dagsterWebserver"], values["dagsterDaemon"]):
+        assert process["podSecurityContext"] == by_hand["securityContext"]
+        assert process["securityContext"] == container["securityContext"]
+    assert {"name": "home", "mountPath": "/data"} in container["volumeMounts"]
+
+
+def test_runs_are_launched_as_the_chart_s_own_launcher_would(launcher: K8sRunLauncher) -> None:
+    """It fills in names of the release for that one alone."""
+    page = (PROJECT / "docs" / "deployment.md").read_text()
+    assert set(re.findall(r"--namespace (\S+)", page)) == {launcher.job_namespace}
+    # The chart names its account and its settings by the release.
+    assert re.findall(r"helm upgrade --install (\S+)", page) == [launcher.service_account_name]
+    assert launcher.instance_config_map == f"{launcher.service_account_name}-instance"
+    values = yaml.safe_load(VALUES.read_text())
+    assert launcher.postgres_password_secret == values["global"]["postgresqlSecretName"]
+    assert launcher.dagster_home == values["global"]["dagsterHome"]
+    assert launcher.image_pull_policy == values["dagsterDaemon"]["image"]["pullPolicy"]
+
+
 def test_who_sees_the_home_has_the_settings_and_secrets_of_the_runs() -> None:
     for pod, container in containers():
         claims = [each.get("persistentVolumeClaim", {}) for each in pod["volumes"]]
@@ -322,6 +403,26 @@ def test_what_pods_and_services_name_is_made() -> None:
     services = {name for kind, name in made if kind == "Service"}
     assert {("Deployment", name) for name in services} <= made
     assert not any(kind == "Secret" for kind, _ in made)
+
+
+def test_people_reach_services_that_there_are_by_ports_that_these_have() -> None:
+    page = (PROJECT / "docs" / "deployment.md").read_text()
+    told = set(re.findall(r"port-forward service/(\S+) (\d+)$", page, re.MULTILINE))
+    ports = {
+        (each["metadata"]["name"], str(port["port"]))
+        for each in objects()
+        if each["kind"] == "Service" and each["metadata"]["name"] != "spark-connect"
+        for port in each["spec"]["ports"]
+    }
+    web = yaml.safe_load(VALUES.read_text())["dagsterWebserver"]["service"]["port"]
+    assert told == ports | {("dagster-dagster-webserver", str(web))}
+    # Whom the policy lets in beside ourselves is what the page tells to change.
+    (policy,) = (each["spec"] for each in objects() if each["kind"] == "NetworkPolicy")
+    (rule,) = policy["ingress"]
+    ours, proxy = rule["from"]
+    assert ours == {"podSelector": {}}
+    (namespace,) = proxy["namespaceSelector"]["matchLabels"].values()
+    assert f"of this namespace and of\n`{namespace}`" in page
 
 
 def test_dagster_s_chart_is_told_what_our_own_settings_say() -> None:
@@ -418,6 +519,20 @@ def test_units_start_programs_that_there_are_with_options_that_these_know() -> N
                 options = [word for word in words if word.startswith("--")]
                 told = run(BIN / Path(program).name, *subcommands[:2], "--help", COLUMNS="200")
                 assert all(option in told for option in options), line
+
+
+def test_the_web_server_reaches_the_sockets_of_the_daemon_s_code_servers() -> None:
+    """Dagster makes them in /tmp, where it terminates a run by the one that started it."""
+    web, daemon = (
+        (DEPLOY / "systemd" / f"customer360-{name}.service").read_text()
+        for name in ("webserver", "daemon")
+    )
+    assert "PrivateTmp=yes" in web
+    assert "PrivateTmp=yes" in daemon
+    users = [re.findall(r"^User=(.+)$", unit, re.MULTILINE) for unit in (web, daemon)]
+    assert users[0] == users[1]
+    unit = web.partition("[Service]")[0]
+    assert "JoinsNamespaceOf=customer360-daemon.service" in unit.splitlines()
 
 
 # Workflows -----------------------------------------------------------------------------------
