@@ -294,10 +294,10 @@ class _Kept:
         if not file.exists():
             return cls(uuid.uuid4().hex, {})
         try:
-            kept = cls(**json.loads(file.read_bytes()))
-            if isinstance(kept.id, str) and isinstance(kept.tokens, dict):
-                return kept
-        except (ValueError, TypeError):
+            said = json.loads(file.read_bytes())
+            if isinstance(said["id"], str) and isinstance(said["tokens"], dict):
+                return cls(**said)
+        except (ValueError, TypeError, KeyError):
             pass
         raise EnvironmentError360(
             f"{file} does not say by what a lakehouse knows this home: delete it, and the home is "

@@ -15,6 +15,7 @@ from customer360.errors import EnvironmentError360
 from customer360.home_lock import HomeBusyError
 from customer360.lakehouse import object_store
 from customer360.lakehouse.object_store import FIRST_CLAIM_SECONDS, HOME_ID, OWNER, claim
+from customer360.settings import write_whole
 
 
 @pytest.fixture
@@ -151,7 +152,7 @@ def test_of_two_homes_that_find_no_note_at_once_one_goes_on(
 ) -> None:
     """Both look before either has written, and both have written before either reads again."""
     looked, written = Barrier(2, timeout=30), Barrier(2, timeout=30)
-    monkeypatch.setattr(object_store, "write_whole", _after(looked, object_store.write_whole))
+    monkeypatch.setattr(object_store, "write_whole", _after(looked, write_whole))
 
     def came(home: Path) -> bool:
         try:
