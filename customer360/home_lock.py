@@ -3,7 +3,7 @@
 The lock is the operating system's (``flock``), on a file in the home: it goes with the process that
 holds it, however that process ends, so it can never be stale. The note beside it only says who
 holds it, for whoever is kept waiting. Both are of one machine; of a lakehouse in an object store,
-its owner's name in the store itself keeps other homes out (`lakehouse.object_store.claim`).
+a note in the store itself keeps other homes and copies out (`lakehouse.object_store.claim`).
 """
 
 from __future__ import annotations

@@ -11,6 +11,28 @@ PACKAGE = Path(__file__).resolve().parents[1] / "customer360"
 NOT_IN_CONNECT = {"rdd", "sparkContext", "_jvm", "_jsc", "_jdf", "_sc", "toJSON", "foreach"}
 NOT_IN_CONNECT |= {"_jsparkSession", "_gateway", "_active_spark_context", "statusTracker"}
 
+FEW_BY_NATURE = {
+    ("bronze/edits.py", "_as_delivered(edits, contract)"): "rows that people have edited",
+    ("bronze/forgetting.py", "known"): "people who asked to be forgotten",
+    ("bronze/forgetting.py", "named"): "broken lines that name one of them",
+    ("bronze/forgetting.py", "forgotten.hashes.select(F.col(HASH).alias('__hash'))"): "the same",
+    ("gold/business_health.py", "part"): "a row a day",
+    ("gold/rare_values.py", "known"): "texts that many customers share",
+    ("gold/rfm_segments.py", "_lowest_values(customer_features)"): "a row an as-of date",
+    ("gold/rfm_segments.py", "buckets"): "five an as-of date and measure",
+    ("models/monitoring/performance.py", "edges"): "a row a snapshot",
+    ("pipeline/published_rows.py", "common"): "categories",
+    ("privacy/forget_rows.py", "keys"): "people whom one command forgets",
+    ("privacy/their_rows.py", "wanted"): "words of one person",
+    ("silver/transactions.py", "moved"): "orders with rows on several days",
+    ("silver/transactions.py", "standing"): "their rows",
+    ("sources/olist.py", "english"): "categories",
+}
+"""What is sent to every task, by file and as it stands there, and why it does not grow."""
+
+ASKS_FIRST = "pipeline/few_rows.py"
+"""Sends rows only where they were found to be few."""
+
 
 def _trees(*folders: str) -> Iterator[tuple[str, ast.Module]]:
     for folder in folders or (".",):
@@ -109,3 +131,16 @@ def test_only_settings_reads_our_environment_variables() -> None:
             if reads and "CUSTOMER360_" in ast.unparse(node):
                 guilty.append(f"{name}:{getattr(node, 'lineno', 0)}")
     assert guilty == []
+
+
+def test_nothing_is_sent_to_every_task_that_may_be_many() -> None:
+    """Else a month of a large deployment is collected on the driver, which has no room for it."""
+    sent = {
+        (name, ast.unparse(node.args[0]))
+        for name, tree in _trees()
+        if name != ASKS_FIRST
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and "broadcast" in (getattr(node.func, "attr", None), getattr(node.func, "id", None))
+    }
+    assert sent == set(FEW_BY_NATURE)

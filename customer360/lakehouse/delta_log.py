@@ -8,6 +8,7 @@ would start a JVM and run jobs. Rows themselves are read by ``lakehouse.tables``
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -238,6 +239,32 @@ class TableLogs:
             for each in _files(self.open(table))
             if str(each[f"partition.{column}"]) in wanted
         )
+
+    def rows_between(self, table: str, column: str, days: Collection[date]) -> tuple[int, int]:
+        """How many rows ``table`` has on ``days`` at least, and at most, by its log.
+
+        They are one number where each file is of one day, as with a folder a day.
+
+        Args:
+            table: ``layer/table``.
+            column: Date column that makes its folders, or that it keeps statistics of; without
+                them, any row may be on ``days``.
+            days: Whose rows count.
+        """
+        wanted, least, most = sorted(set(days)), 0, 0
+        for each in _files(self.open(table)):
+            rows = int(each["num_records"] or 0) - int(each.get(f"null_count.{column}") or 0)
+            first, last = (
+                each.get(f"{bound}.{column}", each.get(f"partition.{column}"))
+                for bound in ("min", "max")
+            )
+            if first is None or last is None:
+                most += rows
+                continue
+            of_these = bisect_right(wanted, last) - bisect_left(wanted, first)
+            least += rows if of_these == (last - first).days + 1 else 0
+            most += rows if of_these else 0
+        return least, most
 
     def filesystem(self, table: str) -> tuple[FileSystem, str]:
         """Arrow's file system that ``table`` lies in, and what it calls the table's folder."""

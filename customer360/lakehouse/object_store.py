@@ -13,9 +13,11 @@ import json
 import os
 import re
 import socket
+import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,10 +36,14 @@ S3A_CREDENTIALS = "spark.hadoop.fs.s3a.aws.credentials.provider"
 """A session that has this property needs the jars of S3A."""
 
 OWNER = "customer360-home.json"
-"""In the root of a lakehouse: the home that writes it."""
+"""In the root of a lakehouse: the home that writes it, and the token of its last claim."""
 
 HOME_ID = "lakehouse-home.json"
-"""In the home: by what its lakehouse knows it. No backup has it: a copy is another home."""
+"""In the home: by what its lakehouse knows it, and the tokens of its claims. No backup has it: a
+home that is restored is another one."""
+
+FIRST_CLAIM_SECONDS = 2.0
+"""How long a home that has found no note waits for the note of another that found none either."""
 
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
@@ -166,45 +172,143 @@ def require_bucket(system: FileSystem, path: str) -> None:
         raise FileNotFoundError(f"there is no bucket {bucket}")
 
 
-def claim(root: str, home: Path) -> None:
+def claim(root: str, home: Path, *, pause: Callable[[float], object] = time.sleep) -> None:
     """Let ``home`` be the one that writes the lakehouse at ``root``.
 
     Delta's commits by Spark on S3 are safe from one driver at a time, and the lock of a home knows
-    of no other home: a second one would overwrite commits. So the first that writes leaves its
-    name, and any other is refused.
+    of no other home: a second one would overwrite commits. So whoever writes leaves its name, and
+    any other is refused. A copy of a home has its name too. So each claim leaves a new token, and
+    of two copies the one is refused whose home has not the token that the other has left.
 
     Args:
         root: URI of the lakehouse.
         home: The deployment's folder; the caller holds it.
+        pause: Waits for so many seconds.
 
     Raises:
-        HomeBusyError: Another home writes there.
-        EnvironmentError360: The store cannot be reached.
+        HomeBusyError: Another home writes there, or another copy of this one.
+        EnvironmentError360: The store cannot be reached, or what lies there, or in the home, is
+            no note of a home.
     """
     from pyarrow import fs
 
-    kept = home / HOME_ID
-    if not kept.exists():
-        ours = {
-            "id": uuid.uuid4().hex,
-            "home": str(home.absolute()),
-            "host": socket.gethostname(),
-            "since": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
-        write_whole(kept, json.dumps(ours))
-    ours = json.loads(kept.read_text(encoding="utf-8"))
+    note = f"{root}/{OWNER}"
+    kept = _Kept.of(home / HOME_ID)
     with reaching(root):
         system, path = filesystem(root)
-        note = f"{path}/{OWNER}"
-        if system.get_file_info(note).type == fs.FileType.NotFound:
-            with system.open_output_stream(note) as stream:
-                stream.write(json.dumps(ours).encode())
-        # Read again also after writing: of two that came at once, the later one stands.
-        with system.open_input_stream(note) as stream:
-            owner = json.loads(stream.read())
-    if owner["id"] != ours["id"]:
-        raise HomeBusyError(
-            f"{root} is written by another home, {owner['home']} on {owner['host']} since "
-            f"{owner['since']}, and two would overwrite each other's commits: give this one a "
-            f"prefix of its own, or, if that home is gone, delete {root}/{OWNER}"
+        there = f"{path}/{OWNER}"
+
+        def read() -> _Note:
+            with system.open_input_stream(there) as stream:
+                return _Note.of(stream.read(), note)
+
+        is_first = system.get_file_info(there).type == fs.FileType.NotFound
+        former = None if is_first else read()
+        if former is not None:
+            _refuse_other(former, kept, root)
+        ours = _Note(
+            id=kept.id,
+            home=str(home.absolute()),
+            host=socket.gethostname(),
+            last=datetime.now(UTC).isoformat(timespec="seconds"),
+            token=uuid.uuid4().hex,
         )
+        # First in the home, beside what the note says until it is written: whenever a crash comes,
+        # the home knows the token that stands there.
+        kept = kept.with_token(root, ours.token, None if former is None else former.token)
+        write_whole(home / HOME_ID, json.dumps(asdict(kept)))
+        with system.open_output_stream(there) as stream:
+            stream.write(json.dumps(asdict(ours)).encode())
+        if is_first:
+            # Who looked before this was written has then written, too, unless it was held up for
+            # longer: of the two the later note stands, and both read it.
+            pause(FIRST_CLAIM_SECONDS)
+        _refuse_other(read(), kept, root)
+
+
+def _refuse_other(owner: _Note, kept: _Kept, root: str) -> None:
+    """Raise where the note at ``root`` is of another home than ``kept``, or of a copy of it."""
+    note, who = f"{root}/{OWNER}", f"{owner.home} on {owner.host}, last at {owner.last}"
+    if owner.id != kept.id:
+        raise HomeBusyError(
+            f"{root} is written by another home, {who}, and two would overwrite each other's "
+            "commits: give this one a prefix of its own, or, if that home is gone, delete "
+            f"{note}"
+        )
+    if not kept.knows(owner.token):
+        raise HomeBusyError(
+            f"{root} is written by another copy of this home, {who}, and two would overwrite each "
+            "other's commits: go on with that one, or, if it is gone for good or this one was set "
+            f"back to an earlier time, delete {note}"
+        )
+
+
+@dataclass(frozen=True)
+class _Note:
+    """What stands in a lakehouse: who writes it, from where, and by which claim."""
+
+    id: str
+    home: str
+    host: str
+    last: str
+    token: str
+
+    @classmethod
+    def of(cls, text: bytes, where: str) -> _Note:
+        """The note that lies at ``where``.
+
+        Raises:
+            EnvironmentError360: It is none.
+        """
+        try:
+            note = cls(**json.loads(text))
+            if all(isinstance(value, str) for value in asdict(note).values()):
+                return note
+        except (ValueError, TypeError):
+            pass
+        raise EnvironmentError360(
+            f"{where} is no note of a home; delete it if no other home writes there"
+        )
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What a home knows itself by.
+
+    Attributes:
+        id: The home's, and of every copy.
+        tokens: For each lakehouse that it wrote, those that the note there can have: the last that
+            was seen in it, and those written since.
+    """
+
+    id: str
+    tokens: Mapping[str, Sequence[str]]
+
+    @classmethod
+    def of(cls, file: Path) -> _Kept:
+        """What ``file`` says; of a home that never wrote to a store, a new one.
+
+        Raises:
+            EnvironmentError360: It says nothing that can be understood.
+        """
+        if not file.exists():
+            return cls(uuid.uuid4().hex, {})
+        try:
+            said = json.loads(file.read_bytes())
+            if isinstance(said["id"], str) and isinstance(said["tokens"], dict):
+                return cls(**said)
+        except (ValueError, TypeError, KeyError):
+            pass
+        raise EnvironmentError360(
+            f"{file} does not say by what a lakehouse knows this home: delete it, and the home is "
+            "another one to its lakehouse"
+        )
+
+    def knows(self, token: str) -> bool:
+        """Whether it was this home that left ``token``, or the home that it is a copy of before."""
+        return any(token in tokens for tokens in self.tokens.values())
+
+    def with_token(self, root: str, token: str, former: str | None) -> _Kept:
+        """This with ``token`` for ``root``, where ``former`` stands until now, or no note does."""
+        known = self.tokens.get(root, ()) if former is None else (former,)
+        return _Kept(self.id, {**self.tokens, root: (*known, token)})

@@ -32,6 +32,10 @@ BATCH_ROWS = 50_000
 MEMORY = "1GB"
 """What DuckDB may hold of a query; beyond it sorts and joins go to files."""
 
+MOST_THREADS = 8
+"""Threads of DuckDB at most, which share `MEMORY`: each wants 125 MB, by
+https://duckdb.org/docs/stable/guides/performance/environment."""
+
 LARGE_BYTES = 100_000_000
 """Tables of so many bytes are read by DuckDB alone. Arrow unpacks whole row groups of four files at
 a time beside what DuckDB may hold: 3.7 GB in all for a table of 17 million rows, 1.2 GB without."""
@@ -219,11 +223,14 @@ def engine(
     import duckdb
 
     connection = duckdb.connect()
+    # As many as there are cores, of which a control group may leave it fewer.
+    ((threads,),) = connection.execute("SELECT current_setting('threads')").fetchall()
     # Unset, it would be a folder .tmp wherever the command was started.
     connection.execute("SET temp_directory = $folder", {"folder": str(scratch or "")})
     connection.execute("SET allowed_paths = $files", {"files": list(files)})
     for setting in (
         f"memory_limit = '{memory}'",
+        f"threads = {min(threads, MOST_THREADS)}",
         "TimeZone = 'UTC'",
         "python_enable_replacements = false",
         "enable_external_access = false",

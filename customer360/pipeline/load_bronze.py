@@ -35,6 +35,7 @@ from customer360.pipeline.bronze_accounts import (
 )
 from customer360.pipeline.closed_days import Held
 from customer360.pipeline.edited_rows import edits_of, edits_print
+from customer360.pipeline.few_rows import are_few, sent_if
 from customer360.pipeline.follow_changes import follow_changes
 from customer360.pipeline.forgotten import forgotten_of
 from customer360.pipeline.patterns import check_patterns
@@ -228,7 +229,8 @@ class _Door:
         there = self.work.lakehouse.read(f"bronze/{self.table}").where(self._there(days))
         own = [DELIVERY_DAY, ROW_HASH]
         stay = there.select(*own).distinct().withColumn("_stays", F.lit(True))
-        marked = accepted.join(F.broadcast(stay), own, "left")
+        few = are_few(self.stayed(days).total())
+        marked = accepted.join(sent_if(few, stay), own, "left")
         return marked.where(~self._past() | F.coalesce("_stays", F.lit(False))).drop("_stays")
 
     def stayed(self, days: DayRange) -> Counter[date]:

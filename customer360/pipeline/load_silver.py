@@ -21,6 +21,7 @@ from customer360.pipeline import account
 from customer360.pipeline.bronze_accounts import DELIVERY_DAY
 from customer360.pipeline.closed_days import BRONZE, Held, closed_before, open_days, state
 from customer360.pipeline.definitions import defined_anew, definitions_note
+from customer360.pipeline.few_rows import are_few, sent_if
 from customer360.pipeline.order_days import (
     OrderDays,
     around,
@@ -58,10 +59,6 @@ from customer360.table_names import (
     REJECTED,
     TRANSACTIONS,
 )
-
-# Below this size the customer keys travel to every task, which spares a shuffle of all
-# transactions; 64 characters a key make it some 100 MB.
-_BROADCAST_CUSTOMERS = 1_000_000
 
 _LINES = "lines"
 """Key, in a note of silver/transactions, of the version of silver/order_lines it goes with."""
@@ -304,8 +301,7 @@ class _Load:
             return rows
         own = lakehouse.read(CUSTOMERS).where(F.col("source") == source.name)
         keys = own.select("customer_key")
-        few = lakehouse.rows(CUSTOMERS) <= _BROADCAST_CUSTOMERS
-        return silver_transactions.known(rows, F.broadcast(keys) if few else keys)
+        return silver_transactions.known(rows, sent_if(are_few(lakehouse.rows(CUSTOMERS)), keys))
 
     def standing(self, source: Source) -> DataFrame | None:
         """Which rows stand of the orders that lie on several days; None where there are none."""

@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 
 from customer360.lakehouse.tables import days_predicate
 from customer360.pipeline.bronze_accounts import DELIVERY_DAY
+from customer360.pipeline.few_rows import few_on, sent_if
 from customer360.pipeline.workspace import Workspace, changed_days, past_expiries
 from customer360.silver import transactions as silver_transactions
 from customer360.sources.base import ChangingSource, Source
@@ -165,15 +166,16 @@ def _moved(
     of_days = prepared(source, days).where(days_predicate("business_date", days))
     known = [of_days.select("order_id"), *_known_on(work, source, days)]
     concerned = reduce(DataFrame.unionByName, known).distinct()
+    concerned = sent_if(_few_on(work, source, days), concerned)
     rows = _up_to(prepared(source, None), newest)
-    theirs = rows.join(F.broadcast(concerned), "order_id", "left_semi")
+    theirs = rows.join(concerned, "order_id", "left_semi")
     placed = silver_transactions.business_dates(theirs).collect()
     # Days of orders that were here are theirs too, though no row of them is here any more.
     lie_on = frozenset(row["business_date"] for row in placed)
     if source.splits_rows:
         # A refund beside its sale has a day of its own, which no date in bronze tells once it went.
         held = _held(work, source, None)
-        lay = [rows.join(F.broadcast(concerned), "order_id", "left_semi") for rows in held]
+        lay = [rows.join(concerned, "order_id", "left_semi") for rows in held]
         if lay:
             dates = reduce(DataFrame.unionByName, lay).select("business_date").distinct()
             lie_on |= {row["business_date"] for row in dates.collect()}
@@ -216,6 +218,21 @@ def _covers(
     if closed is not None:
         dates = dates.where(F.col("business_date") >= F.lit(closed))
     return dates.where(~F.expr(days_predicate("business_date", days))).isEmpty()
+
+
+def _few_on(work: Workspace, source: Source, days: set[date]) -> bool:
+    """Whether few orders have a row on ``days``, in bronze or as `_held` gives them."""
+    own = around(days, zone_margin(work, source))
+    places = (
+        (f"bronze/{source.transactions_table}", "_event_date", own),
+        (TRANSACTIONS, "business_date", days),
+        (REJECTED, "business_date", days),
+    )
+    return all(
+        few_on(work, table, column, its_days)
+        for table, column, its_days in places
+        if work.lakehouse.exists(table)
+    )
 
 
 def _known_on(work: Workspace, source: Source, days: set[date]) -> list[DataFrame]:

@@ -19,6 +19,7 @@ from customer360.days import DayRange
 from customer360.lakehouse.tables import days_predicate
 from customer360.pipeline.bronze_accounts import DELIVERY_DAY
 from customer360.pipeline.definitions import defined_anew
+from customer360.pipeline.few_rows import are_few, few_on, sent_if
 from customer360.pipeline.workspace import (
     Workspace,
     changed_days,
@@ -94,9 +95,10 @@ def _of_source(
     if concerned is None:
         return ProfileRows(_prepared(work, source, staged), None)
     own = text.identifier(F.col(_OWN))
-    named = staged.join(F.broadcast(concerned), own == concerned["concerned"], "left_semi")
+    ids, few = concerned
+    named = staged.join(sent_if(few, ids), own == ids["concerned"], "left_semi")
     key = customer_key(source.name, F.col("concerned"), work.deployment.secret)
-    return ProfileRows(_prepared(work, source, named), concerned.select(key.alias("customer_key")))
+    return ProfileRows(_prepared(work, source, named), ids.select(key.alias("customer_key")))
 
 
 def _prepared(work: Workspace, source: Source, staged: DataFrame) -> DataFrame:
@@ -109,14 +111,17 @@ def _concerned(
     days: DayRange,
     seen: dict[str, int],
     versions: dict[str, int],
-) -> DataFrame | None:
-    """Ids (``concerned``) that the source's deliveries name or named; None where it is all."""
+) -> tuple[DataFrame, bool] | None:
+    """Ids (``concerned``) that the source's deliveries name or named, and whether they are few.
+
+    None where it is all.
+    """
     lakehouse = work.lakehouse
     daily = [table for table in source.tables if source.delivery(table) == "daily"]
     if len(daily) < len(source.tables):
         return None  # extracts come whole
     now = {table: lakehouse.read(f"bronze/{table}") for table in daily}
-    before, came_again = dict(now), False
+    before, came_again, few = dict(now), False, True
     for table in daily:
         name = f"bronze/{table}"
         since = seen.get(name)
@@ -124,18 +129,21 @@ def _concerned(
             return None
         since = past_expiries(lakehouse, name, since)
         replaced = changed_days(lakehouse, name, since, versions[name])
-        now[table] = now[table].where(days_predicate(DELIVERY_DAY, replaced | set(days)))
+        delivered = replaced | set(days)
+        now[table] = now[table].where(days_predicate(DELIVERY_DAY, delivered))
         rows_before = _rows_before(work, name, since, replaced)
         if rows_before is None:
             return None
         came_again |= rows_before > 0
+        if not (source.has_customers and table == source.transactions_table):
+            few &= are_few(rows_before) and few_on(work, name, DELIVERY_DAY, delivered)
         earlier = lakehouse.read(name, version=since)
         before[table] = earlier.where(days_predicate(DELIVERY_DAY, replaced))
     named = source.staged_customers(now).select(_OWN)
     if came_again:
         named = named.unionByName(source.staged_customers(before).select(_OWN))
     ids = named.select(text.identifier(F.col(_OWN)).alias("concerned"))
-    return ids.where("concerned IS NOT NULL").distinct()
+    return ids.where("concerned IS NOT NULL").distinct(), few
 
 
 def _rows_before(work: Workspace, table: str, version: int, days: set[date]) -> int | None:

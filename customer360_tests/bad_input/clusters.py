@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 from pyspark.sql import SparkSession
 
 from customer360.lakehouse.session import check_workers
 from customer360.lakehouse.standalone import see_master
+from customer360.models.churn.distributed import trains_on_spark
 from customer360_tests.bad_input.case import Case, Group
 
 
@@ -42,6 +44,12 @@ def _without_workers(folder: Path) -> None:
     check_workers(cast(SparkSession, WithoutWorkers()), seconds=0.1)
 
 
+def _executors_that_go(folder: Path) -> None:
+    conf = {"spark.master": "spark://code:7077", "spark.dynamicAllocation.enabled": "true"}
+    rows: Any = SimpleNamespace(sparkSession=SimpleNamespace(conf=conf))
+    trains_on_spark("spark", rows, teaching=1, max_rows=1)
+
+
 CLUSTERS = Group(
     "Masters and workers",
     "",
@@ -66,6 +74,14 @@ CLUSTERS = Group(
             "have the memory and cores that spark_conf asks of an executor (spark.executor.memory, "
             "spark.executor.cores)",
             function=_without_workers,
+        ),
+        Case(
+            "churn_on_executors_that_go",
+            "`CUSTOMER360_CHURN_TRAINER=spark` where executors come and go",
+            "xgboost.spark needs all its tasks at once, and Spark refuses them with dynamic "
+            "allocation: set churn_trainer to local or auto, or spark_conf's "
+            'spark.dynamicAllocation.enabled to "false"',
+            function=_executors_that_go,
         ),
     ),
 )

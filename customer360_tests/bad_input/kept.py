@@ -8,10 +8,11 @@ import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
+from customer360.lakehouse.object_store import HOME_ID, OWNER, claim
 from customer360.lakehouse.reading import engine
 from customer360.serving import contacts
 from customer360.serving.suppression import read_suppression
-from customer360_tests.bad_input.case import Case, Content, Group
+from customer360_tests.bad_input.case import FOLDER, Case, Content, Group
 
 KEY = "ab" * 32
 HOME: Mapping[str, Content] = {"data/customer360.yaml": "sources: [cdnow]\n"}
@@ -57,6 +58,23 @@ def manifest(*files: Mapping[str, object], **others: object) -> str:
 def listed(path: str, content: bytes) -> dict[str, object]:
     """A file of a backup, as its manifest has it."""
     return {"path": path, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def claiming(id: str, wrong: str, says: str, note: Content) -> Case:
+    """What lies where the tables are, which a home finds that wrote there before."""
+    ours = {"id": "ours", "tokens": {"s3a://shop": ["first", "second"]}}
+    files = {f"shop/{OWNER}": note, f"home/{HOME_ID}": json.dumps(ours)}
+    return Case(id, wrong, says, files=files, function=_claimed)
+
+
+def _claimed(folder: Path) -> None:
+    claim(str(folder / "shop"), folder / "home")
+
+
+def note(id: str, token: str) -> str:
+    """What a home leaves there."""
+    left = {"id": id, "home": "/srv/shop", "host": "old", "last": "2026-11-27T02:00:00+00:00"}
+    return json.dumps(left | {"token": token})
 
 
 def suppressing(id: str, wrong: str, says: str, content: Content | None) -> Case:
@@ -407,6 +425,38 @@ GROUPS = (
             ),
         ),
         by="restore copy --home again",
+    ),
+    Group(
+        "What lies beside the tables in an object store",
+        "`customer360-home.json`, by which one home writes them "
+        "([who may](object-store.md#who-may-write)).",
+        (
+            claiming(
+                "lakehouse_of_another_home",
+                "a note of another home",
+                f"{FOLDER}/shop is written by another home, /srv/shop on old, last at "
+                "2026-11-27T02:00:00+00:00, and two would overwrite each other's commits: give "
+                "this one a prefix of its own, or, if that home is gone, delete "
+                f"{FOLDER}/shop/{OWNER}",
+                note("theirs", "second"),
+            ),
+            claiming(
+                "lakehouse_of_another_copy",
+                "a note of a copy of this home, which wrote since it was copied",
+                f"{FOLDER}/shop is written by another copy of this home, /srv/shop on old, last at "
+                "2026-11-27T02:00:00+00:00, and two would overwrite each other's commits: go on "
+                "with that one, or, if it is gone for good or this one was set back to an earlier "
+                f"time, delete {FOLDER}/shop/{OWNER}",
+                note("ours", "third"),
+            ),
+            claiming(
+                "lakehouse_with_an_empty_note",
+                "an empty file, or one of something else",
+                f"{FOLDER}/shop/{OWNER} is no note of a home; delete it if no other home writes "
+                "there",
+                "",
+            ),
+        ),
     ),
     Group(
         "Model files, and orders to predict from",

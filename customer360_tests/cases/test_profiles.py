@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
+from customer360.pipeline import few_rows
 from customer360_tests.cases.shop import open_shop
 
+NONE_IS_FEW = -1
 MAY: dict[str, Any] = {"first": date(2024, 5, 1), "last": date(2024, 5, 31), "history": True}
 
 CLUB = """
@@ -145,16 +147,23 @@ def test_a_bad_amount_or_time_still_keeps_its_row_out(spark: SparkSession, tmp_p
 
 
 @pytest.mark.parametrize(
-    "order",
+    ("order", "most"),
     [
-        (6, 9, 2, 6),  # the newest neither first nor last, and one of them again
-        pytest.param((2, 6, 9), marks=pytest.mark.whole),
-        pytest.param((9, 6, 2), marks=pytest.mark.whole),
+        # The newest neither first nor last, and one of them again.
+        ((6, 9, 2, 6), few_rows.FEW_ROWS),
+        ((6, 9, 2, 6), NONE_IS_FEW),
+        pytest.param((2, 6, 9), few_rows.FEW_ROWS, marks=pytest.mark.whole),
+        pytest.param((9, 6, 2), few_rows.FEW_ROWS, marks=pytest.mark.whole),
     ],
 )
 def test_days_loaded_in_any_order_give_the_same_profile(
-    spark: SparkSession, tmp_path: Path, order: tuple[int, ...]
+    spark: SparkSession,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    order: tuple[int, ...],
+    most: int,
 ) -> None:
+    monkeypatch.setattr(few_rows, "FEW_ROWS", most)
     files = {
         "club_2024-05-02.csv": (
             HEAD, row("1", "ana", "2024-05-02", "5.00", town="Faro", letters="no"),

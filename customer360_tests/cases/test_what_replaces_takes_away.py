@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
 from customer360.days import DayRange
-from customer360.pipeline import make_gold
+from customer360.pipeline import few_rows, make_gold
 from customer360.pipeline.load_bronze import load_bronze
 from customer360.table_names import FEATURES, REJECTED
 from customer360_tests.cases.shop import Shop, load_but_stop_at, open_shop
 
+NONE_IS_FEW = -1
 SALES: dict[str, Any] = {"first": date(2024, 3, 1), "last": date(2024, 3, 31)}
 MARCH: dict[str, Any] = SALES | {"history": True}
 
@@ -178,10 +179,12 @@ def test_the_older_delivery_loaded_last_changes_nothing(
     assert_as_from_scratch(shop, tmp_path / "fresh")
 
 
+@pytest.mark.parametrize("most", [few_rows.FEW_ROWS, NONE_IS_FEW])
 def test_days_that_came_along_keep_the_orders_that_moved_away_from_them(
-    spark: SparkSession, tmp_path: Path
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
     """Order 2 lay on a day that is only made again because order 1 did."""
+    monkeypatch.setattr(few_rows, "FEW_ROWS", most)
     shop = open_shop(
         spark,
         tmp_path / "shop",

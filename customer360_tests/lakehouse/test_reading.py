@@ -192,6 +192,20 @@ def test_no_setting_can_be_changed_any_more() -> None:
         connection.execute("SET enable_external_access = true")
 
 
+@pytest.mark.parametrize("most", [1, 1_000])
+def test_memory_is_shared_by_so_many_threads_at_most(
+    monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(reading, "MOST_THREADS", most)
+
+    def threads(connection: duckdb.DuckDBPyConnection) -> int:
+        ((found,),) = connection.execute("SELECT current_setting('threads')").fetchall()
+        return int(found)
+
+    with duckdb.connect() as by_itself, engine() as ours:
+        assert threads(ours) == min(threads(by_itself), most)
+
+
 def test_what_does_not_fit_is_sorted_on_disk_in_order_across_batches(tmp_path: Path) -> None:
     folder = tmp_path / "scratch"
     # 400 MB and more

@@ -117,29 +117,85 @@ def test_spark_connect_is_refused_in_a_line() -> None:
     assert not trains_on_spark("auto", remote, teaching=11, max_rows=10)
 
 
+def on_cluster(**given: str) -> Any:
+    """Rows of a classic session with such a configuration."""
+    conf = {"spark.master": "spark://host:7077"}
+    conf |= {f"spark.{name.replace('_', '.')}": value for name, value in given.items()}
+    session = type("Session", (), {"conf": conf})()
+    return type("DataFrame", (), {"sparkSession": session})()
+
+
+def test_dynamic_allocation_is_refused_in_a_line() -> None:
+    """Only where it was asked for; "auto" takes a sample then."""
+    elastic = on_cluster(dynamicAllocation_enabled="true")
+    with pytest.raises(TrainerError, match="Spark refuses them with dynamic allocation: set churn"):
+        trains_on_spark("spark", elastic, teaching=1, max_rows=10)
+    assert not trains_on_spark("auto", elastic, teaching=11, max_rows=10)
+    assert not trains_on_spark("local", elastic, teaching=11, max_rows=10)
+    # A local session has its one executor all the same.
+    here = on_cluster(dynamicAllocation_enabled="true", master="local[2]")
+    assert trains_on_spark("spark", here, teaching=1, max_rows=10)
+    for staying in (on_cluster(), on_cluster(dynamicAllocation_enabled="false")):
+        for trainer in ("spark", "auto"):
+            assert trains_on_spark(trainer, staying, teaching=11, max_rows=10)
+
+
+class Cluster:
+    """A session of a cluster with so many cores, of which Spark's range has partitions."""
+
+    def __init__(self, cores: int, given: dict[str, str]) -> None:
+        self.conf = {"spark.master": "spark://host:7077"} | given
+        self._parts = max(cores, 2)
+
+    def range(self, end: int) -> Cluster:
+        assert end > self._parts
+        return self
+
+    def selectExpr(self, *columns: str) -> Cluster:  # noqa: N802 - Spark's name
+        return self
+
+    def distinct(self) -> Cluster:
+        return self
+
+    def count(self) -> int:
+        return self._parts
+
+
+K8S = {"spark.master": "k8s://host", "spark.executor.instances": "4", "spark.executor.cores": "2"}
+EXPLICIT = {"spark.default.parallelism": "100"}
+
+
 @pytest.mark.parametrize(
-    ("given", "workers"),
+    ("cores", "given", "workers"),
     [
-        ({"spark.master": "local[3]"}, 3),
-        ({"spark.master": "local"}, 1),
-        ({"spark.master": "local[2,4]"}, 2),
-        ({"spark.master": "spark://host:7077", "spark.executor.instances": "4"}, 4),
-        ({"spark.master": "spark://host:7077", "spark.cores.max": "6"}, 6),
-        (
-            {
-                "spark.master": "k8s://host",
-                "spark.executor.instances": "4",
-                "spark.executor.cores": "2",
-            },
-            8,
-        ),
+        # Not asked: a master in this process says it.
+        (7, {"spark.master": "local[3]"}, 3),
+        (7, {"spark.master": "local"}, 1),
+        (7, {"spark.master": "local[2,4]"}, 2),
+        # What is there, and not what might be.
+        (12, {}, 12),
+        (12, {"spark.executor.instances": "4"}, 12),
+        (4, {"spark.cores.max": "6", "spark.executor.cores": "4"}, 4),
+        (6, K8S, 6),
+        # Spark says two of one, too.
+        (1, {}, 1),
+        (2, {}, 1),
+        (12, {"spark.task.cpus": "2"}, 6),
+        (12, {"spark.task.cpus": "2", "spark.executor.cores": "3"}, 4),
+        # Spark would give back what was stated.
+        (12, EXPLICIT, 1),
+        (12, EXPLICIT | {"spark.cores.max": "6"}, 6),
+        (12, EXPLICIT | {"spark.cores.max": "6", "spark.executor.cores": "4"}, 4),
+        (12, EXPLICIT | K8S, 8),
+        (12, EXPLICIT | {"spark.master": "yarn"}, 1),
     ],
 )
-def test_as_many_workers_as_tasks_can_run(given: dict[str, str], workers: int) -> None:
-    class Session:
-        conf = given
+def test_as_many_workers_as_tasks_can_run(cores: int, given: dict[str, str], workers: int) -> None:
+    assert worker_count(Cluster(cores, given)) == workers  # type: ignore[arg-type]
 
-    assert worker_count(Session()) == workers  # type: ignore[arg-type]
+
+def test_spark_makes_as_many_partitions_of_a_range_as_it_has_cores(spark: SparkSession) -> None:
+    assert distributed._partitions(spark) == worker_count(spark)
 
 
 def test_the_categories_of_training_are_known_to_spark(rows: pd.DataFrame) -> None:

@@ -2,8 +2,9 @@
 
 `xgboost.spark` trains inside Spark's tasks: every task holds its part of the rows, and they agree
 on each split. It runs a barrier stage on Spark's RDDs, which a Spark Connect session does not
-have: it needs a classic session, and free slots for all its tasks at once (no dynamic
-allocation). Everything else of a training, from tuning to judging, stays on the driver's sample.
+have: it needs a classic session, and free slots for all its tasks at once, which Spark refuses
+where executors come and go (dynamic allocation, SPARK-24942). Everything else of a training, from
+tuning to judging, stays on the driver's sample.
 
 In process it is faster as long as the rows fit (1 M rows x 30 features: 6 s against 9-19 s).
 """
@@ -19,7 +20,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from customer360.errors import Customer360Error
-from customer360.lakehouse.masters import is_local
+from customer360.lakehouse.masters import is_local, is_standalone
 from customer360.models.churn.features import NUMERIC_FEATURES, column_name
 from customer360.models.churn.fitting import MOST_ROUNDS, PATIENCE, Grown, default_threads
 
@@ -30,6 +31,11 @@ _SPARK_NAMES = {"lambda": "reg_lambda", "seed": "random_state"}
 
 _NOT_FOR_SPARK = ("objective", "nthread")
 """Its classifier has the first by nature; the second is Spark's ``spark.task.cpus``."""
+
+_DYNAMIC = "spark.dynamicAllocation.enabled"
+
+_MORE_THAN_CORES = 100_000
+"""More numbers than any cluster has cores: each of its partitions has one."""
 
 
 class TrainerError(Customer360Error):
@@ -46,23 +52,38 @@ def trains_on_spark(trainer: Trainer, rows: DataFrame, teaching: int, max_rows: 
 
     Args:
         trainer: "local": never, "spark": always, "auto": when there are more rows than the driver
-            may hold, the session is a classic one, and its workers are other machines: on this one
-            they would take the memory that the driver is spared.
+            may hold, the session is a classic one with executors that stay, and its workers are
+            other machines: on this one they would take the memory that the driver is spared.
         rows: The labelled rows, for their session.
         teaching: How many rows there are to learn and validate on.
         max_rows: How many the driver may hold.
 
     Raises:
-        TrainerError: "spark" in a Spark Connect session.
+        TrainerError: "spark" in a Spark Connect session, or with dynamic allocation.
     """
-    if trainer == "spark" and not is_classic(rows):
+    if trainer == "local" or (trainer == "auto" and teaching <= max_rows):
+        return False
+    if trainer == "auto":
+        spark = rows.sparkSession if is_classic(rows) else None
+        return spark is not None and not is_local(_master(spark)) and not _comes_and_goes(spark)
+    if not is_classic(rows):
         raise TrainerError(
             "xgboost.spark needs a classic Spark session, and this is Spark Connect: set "
             "churn_trainer to local or auto, or spark_master to a master"
         )
-    if trainer != "auto":
-        return trainer == "spark"
-    return teaching > max_rows and is_classic(rows) and not is_local(_master(rows.sparkSession))
+    if _comes_and_goes(rows.sparkSession):
+        raise TrainerError(
+            "xgboost.spark needs all its tasks at once, and Spark refuses them with dynamic "
+            "allocation: set churn_trainer to local or auto, or spark_conf's "
+            f'{_DYNAMIC} to "false"'
+        )
+    return True
+
+
+def _comes_and_goes(spark: SparkSession) -> bool:
+    """Whether executors do; in a local session Spark passes over that setting."""
+    stated = spark.conf.get(_DYNAMIC, None) or "false"
+    return stated.lower() == "true" and not is_local(_master(spark))
 
 
 def _master(spark: SparkSession) -> str:
@@ -70,16 +91,42 @@ def _master(spark: SparkSession) -> str:
 
 
 def worker_count(spark: SparkSession) -> int:
-    """Tasks that can run at once, by the session's configuration."""
+    """Tasks that can run at once: more, and their stage waits for ten minutes and fails."""
     master = _master(spark)
     if is_local(master):
-        cores = master.removeprefix("local").strip("[]").split(",")[0] or "1"
-        return default_threads() if cores == "*" else int(cores)
-    in_all = spark.conf.get("spark.cores.max", None)
-    if in_all is not None:  # of a standalone cluster
-        return int(in_all)
-    executors = int(spark.conf.get("spark.executor.instances", "1") or 1)
-    return executors * int(spark.conf.get("spark.executor.cores", "1") or 1)
+        threads = master.removeprefix("local").strip("[]").split(",")[0] or "1"
+        return default_threads() if threads == "*" else int(threads)
+
+    def stated(name: str, default: int) -> int:
+        return int(spark.conf.get(name, None) or default)
+
+    own = stated("spark.executor.cores", 0)
+    if spark.conf.get("spark.default.parallelism", None) is None:
+        cores = _cores_there(spark)
+    elif is_standalone(master):
+        # As many as can be, in executors of so many; they may be fewer, but nothing else says.
+        cores = stated("spark.cores.max", 1)
+    else:
+        cores = stated("spark.executor.instances", 1) * (own or 1)
+    each = own or cores
+    return max(1, cores // each * (each // stated("spark.task.cpus", 1)))
+
+
+def _cores_there(spark: SparkSession) -> int:
+    """Cores of all executors that the cluster has now; 1 where they are two.
+
+    Unless ``spark.default.parallelism`` is set, Spark makes as many partitions of a range: "total
+    number of cores on all executor nodes or 2, whichever is larger"
+    (https://spark.apache.org/docs/4.1.1/configuration.html#execution-behavior). So 2 can be 1.
+    """
+    cores = _partitions(spark)
+    return cores if cores > 2 else 1
+
+
+def _partitions(spark: SparkSession) -> int:
+    """Partitions of a range, where nothing says how many."""
+    numbers = spark.range(_MORE_THAN_CORES).selectExpr("spark_partition_id() AS part")
+    return numbers.distinct().count()
 
 
 def design_columns(categories: Mapping[str, Sequence[str]]) -> dict[str, Column]:
@@ -109,7 +156,7 @@ def grown_on_spark(
         categories: From `features.frequent_categories`.
 
     Raises:
-        TrainerError: The session is Spark Connect's.
+        TrainerError: The session is Spark Connect's, or has dynamic allocation.
     """
     trains_on_spark("spark", rows, 0, 0)
     from xgboost.spark import SparkXGBClassifier

@@ -152,7 +152,8 @@ def train(
             trained on the same features and means the same by churn.
 
     Raises:
-        TrainerError: ``options.trainer`` is "spark" in a Spark Connect session.
+        TrainerError: ``options.trainer`` is "spark" in a Spark Connect session, or in one with
+            dynamic allocation.
     """
     windows = choose_windows(
         customer_days,
