@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -18,6 +17,7 @@ from customer360.dashboard.queries.deployment import Published
 from customer360.dashboard.source import Source
 from customer360.language import Language
 from customer360.models.campaign import Campaign
+from customer360.serving.measured_campaign import measured_campaign
 from customer360.settings import Settings
 from customer360.short_keys import short_key
 
@@ -68,15 +68,8 @@ class Page:
         return Campaign.of(self.settings)
 
     def measured_campaign(self) -> dict[str, Any] | None:
-        """What the last campaign that was measured did: `pipeline.uplift.MeasuredCampaign.stated`.
-
-        None where none was.
-        """
-        file = self.settings.uplift_file
-        if not file.exists():
-            return None
-        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        return found
+        """As `customer360.serving.measured_campaign.measured_campaign`."""
+        return measured_campaign(self.settings, self.published.facts)
 
     def success_rate_is(self) -> str:
         """Whether the success rate of `economics` is assumed, or what a campaign has shown."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
+import streamlit as st
 
 from customer360.dashboard import charts
 from customer360.dashboard.views import all_views
@@ -17,6 +18,7 @@ from customer360.language import Language
 from customer360.models.revenue.model import RevenueModel
 from customer360.serving import contact_log
 from customer360.serving.marts import run_dbt
+from customer360.serving.measured_campaign import FACT
 from customer360.serving.warehouse import open_warehouse
 from customer360.settings import HOME_VARIABLE, Settings, load_settings, write_whole
 from customer360_tests.dashboard import shop, tables
@@ -482,9 +484,11 @@ def test_who_is_kept_back_is_not_to_be_contacted(shown, shop_home, monkeypatch) 
         (0.04, "(50.0%) is assumed; the campaign from 1 Jan 2024 to 2 Jan 2024 measured 4.0%"),
     ],
 )
+@pytest.mark.parametrize("elsewhere", [False, True])
 def test_whether_the_success_rate_was_measured_is_said(
-    shown, shop_home, measured: float | None, said_of_it: str
+    shown, shop_home, elsewhere: bool, measured: float | None, said_of_it: str
 ) -> None:
+    """By the home's own file, and elsewhere by what was published of it."""
     file = shop_home.uplift_file
     figures = ("bought_contacted", "bought_kept_back", "effect_low", "effect_high",
                "qini", "qini_low", "qini_high")  # fmt: skip
@@ -496,7 +500,13 @@ def test_whether_the_success_rate_was_measured_is_said(
         "curve": {"share": [0.0, 1.0], "gained": [0.0, 0.1], "random": [0.0, 0.1]},
     }
     try:
-        if measured is not None:
+        if measured is not None and elsewhere:
+            with open_warehouse(shop_home).owner.connect() as owner:
+                owner.execute(
+                    "INSERT INTO serving.deployment (name, value) VALUES (%s, %s)",
+                    (FACT, json.dumps(found)),
+                )
+        elif measured is not None:
             write_whole(file, json.dumps(found))
         for name in ("call_list", "retention"):
             text = said(shown(name))
@@ -504,6 +514,8 @@ def test_whether_the_success_rate_was_measured_is_said(
             assert ("is assumed" in text) is (measured != 0.496)
     finally:
         file.unlink(missing_ok=True)
+        with open_warehouse(shop_home).owner.connect() as owner:
+            owner.execute("DELETE FROM serving.deployment WHERE name = %s", (FACT,))
 
 
 CALLED = {
@@ -666,6 +678,30 @@ def test_what_if_answers(shown) -> None:
     assert not test.exception
     assert metrics(test)["Expected in the next 91 days"] == "R$80.00"
     assert metrics(test)["Buys again in that time"] == "30%"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_if_without_the_file_of_the_model_in_use_says_where_it_can_be_tried(
+    shown, shop_home, language: str
+) -> None:
+    """As in a deployment of servers, whose dashboard has no home."""
+    t = Language(language)
+    champion = {"model": "revenue", "version": "7", "is_champion": True, "as_of": AS_OF,
+                "trained_at": AS_OF, "status": "trained"}  # fmt: skip
+    away = shop_home.revenue_pickle.with_suffix(".away")
+    shop_home.revenue_pickle.rename(away)
+    try:
+        assert [each.value for each in shown("what_if", language).info] == [t("what_if.no_model")]
+        st.cache_data.clear()
+        with open_warehouse(shop_home).owner.connect() as owner:
+            tables.insert(owner, "serving.models", [champion])
+        test = shown("what_if", language)
+        assert [each.value for each in test.info] == [t("what_if.elsewhere", version="7")]
+        assert "models/revenue.pkl" in test.info[0].value
+    finally:
+        away.rename(shop_home.revenue_pickle)
+        with open_warehouse(shop_home).owner.connect() as owner:
+            owner.execute("DELETE FROM serving.models WHERE model = 'revenue'")
 
 
 @pytest.mark.parametrize(
