@@ -60,6 +60,30 @@ def one(
     return arguments if required else arguments | {"index": None}
 
 
+def offered(
+    name: str, options: Sequence[Any], read: Callable[[str], Any] = str
+) -> list[Any]:
+    """``options``, and behind them what the address names that is none of them today.
+
+    As a segment that nobody is in on this date: it filters all the same, so that nobody is shown
+    and not everybody.
+
+    Args:
+        name: Of the parameter.
+        options: What can be chosen without it.
+        read: Gives the option that a text means; a ValueError says that it can never mean one.
+    """
+    found = list(options)
+    for said in st.query_params.get_all(name):
+        try:
+            option = read(said)
+        except ValueError:
+            continue
+        if option not in found:
+            found.append(option)
+    return found
+
+
 def many(
     name: str,
     options: Sequence[Any],

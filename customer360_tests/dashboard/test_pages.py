@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -270,10 +270,48 @@ def test_marks_lead_to_the_customers_that_they_count(shown, monkeypatch) -> None
     assert chart.mark.cursor.expr == "datum.link ? 'pointer' : 'default'"
 
 
-def test_an_address_of_what_is_not_there_chooses_nothing(shown) -> None:
-    test = shown("customers", regions="Mars", sort="luck", page="99", rows="many", cohort="x")
+def test_an_address_of_what_can_never_be_chooses_nothing(shown) -> None:
+    test = shown("customers", sort="luck", page="99", rows="many", cohort="x", risks="severe")
     assert not test.exception
     assert "**5 customers**" in said(test)
+    assert "**5 customers**" in said(shown("customers", cohort="2024-02-10"))
+
+
+@pytest.mark.parametrize(
+    ("filters", "chip"),
+    [
+        ({"segments": "loyal_customers"}, "Loyal Customers"),
+        ({"regions": "AM"}, "AM"),
+        ({"cohort": "2019-05-01"}, "May 2019"),
+        ({"before": "lost", "since": BEFORE.isoformat()}, "Lost"),
+    ],
+)
+def test_an_address_of_whom_there_is_nobody_shows_nobody(shown, filters, chip: str) -> None:
+    """Of another day, the same address showed somebody: all others were not asked for."""
+    test = shown("customers", **filters)
+    assert not test.exception
+    assert "No customer fits" in said(test)
+    assert not test.dataframe
+    (name, value), *_ = filters.items()
+    if name == "cohort":
+        assert test.selectbox(key=name).value == date.fromisoformat(value)
+        assert chip in test.selectbox(key=name).options
+    else:
+        assert test.multiselect(key=name).value == [value]
+        assert chip in test.multiselect(key=name).options
+    # Another page of the address keeps it; a choice of one's own takes it out.
+    assert test.query_params[name] == value
+    test.query_params.pop(name)
+    assert "**5 customers**" in said(test.run())
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_call_list_of_a_segment_of_another_day_has_nobody_on_it(shown, language: str) -> None:
+    test = shown("call_list", language, segments="loyal_customers")
+    assert [each.value for each in test.info] == [Language(language)("call_list.nobody_chosen")]
+    assert not test.dataframe and not test.download_button
+    test.multiselect(key="segments").set_value(["loyal_customers", "new_customers"]).run()
+    assert list(test.dataframe[0].value["customer_key"]) == [key(4)]
 
 
 def test_other_filters_begin_at_the_first_page(shown) -> None:

@@ -66,7 +66,7 @@ def _wanted(page: Page) -> Wanted:
     st.caption(t(f"call_list.means.{name}", **_terms(page)))
     first, second = st.columns([3, 2], vertical_alignment="bottom")
     sizes = page.source.ask(segments.sizes, page.as_of)
-    names = list(sizes["segment"]) if len(sizes) else []
+    names = address.offered("segments", list(sizes["segment"]) if len(sizes) else [])
     some = first.multiselect(
         t("column.segment"),
         names,
@@ -108,6 +108,8 @@ def _nobody(page: Page, wanted: Wanted, summary: Summary) -> None:
         )
     elif summary.never_asked:
         page.nothing("call_list.never_asked", customers=t.number(summary.never_asked))
+    elif wanted.segments:
+        page.nothing("call_list.nobody_chosen")
     else:
         page.nothing("call_list.nobody")
 
