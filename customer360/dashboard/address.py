@@ -60,9 +60,7 @@ def one(
     return arguments if required else arguments | {"index": None}
 
 
-def offered(
-    name: str, options: Sequence[Any], read: Callable[[str], Any] = str
-) -> list[Any]:
+def offered(name: str, options: Sequence[Any], read: Callable[[str], Any] = str) -> list[Any]:
     """``options``, and behind them what the address names that is none of them today.
 
     As a segment that nobody is in on this date: it filters all the same, so that nobody is shown

@@ -13,6 +13,7 @@ import streamlit as st
 from customer360.dashboard import address, charts
 from customer360.dashboard.connection import NotMadeError
 from customer360.dashboard.queries import customers
+from customer360.dashboard.queries.call_list import Wanted
 from customer360.dashboard.queries.deployment import Published
 from customer360.dashboard.source import Source
 from customer360.language import Language
@@ -67,6 +68,23 @@ class Page:
         """What a contact costs and brings."""
         return Campaign.of(self.settings)
 
+    def wanted(self, campaign: str, **more: Any) -> Wanted:
+        """Whom of a campaign list, by the deployment's settings.
+
+        Args:
+            campaign: Name of the list.
+            more: What else is chosen, or is not as the settings have it.
+        """
+        settings = self.settings
+        usual: dict[str, Any] = {
+            "economics": self.economics(),
+            "never_asked": settings.export_never_asked,
+            "pause_days": settings.contact_pause_days,
+            "control_days": settings.contact_control_days,
+            "control_share": settings.contact_control_share,
+        }
+        return Wanted(campaign, **(usual | more))
+
     def measured_campaign(self) -> dict[str, Any] | None:
         """As `customer360.serving.measured_campaign.measured_campaign`."""
         return measured_campaign(self.settings, self.published.facts)
@@ -86,10 +104,10 @@ class Page:
             last=t.day(date.fromisoformat(found["last"])),
         )
 
-    def heading(self, name: str) -> None:
-        """Title of the page and what it is for."""
+    def heading(self, name: str, **values: object) -> None:
+        """Title of the page and what it is for; ``values`` fill placeholders of the latter."""
         st.title(self.t(f"{name}.title"))
-        st.markdown(self.t(f"{name}.about"))
+        st.markdown(self.t(f"{name}.about", **values))
 
     def chart(self, chart: Any, key: str, *, opens: bool = False, **values: object) -> None:
         """A chart under its title, and what it says for those who are no statisticians.
