@@ -14,6 +14,7 @@ import pytest
 import streamlit as st
 
 from customer360.dashboard import charts
+from customer360.dashboard import tables as page_tables
 from customer360.dashboard.queries import retention
 from customer360.dashboard.views import all_views
 from customer360.dashboard.views.call_list import _listed, _with_control, why
@@ -718,6 +719,20 @@ def test_models_compare_with_baselines(shown) -> None:
     rows = test.dataframe[0].value.set_index("Figure")
     assert rows.loc["Brier score", "Model"] == "0.2*"
     assert rows.loc["ROC AUC", "Hiatus rule"] == "0.75*"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_figures_of_a_model_are_downloaded_as_numbers(
+    shown, monkeypatch, language: str
+) -> None:
+    """Not as the table has them, with a star and a mark of thousands."""
+    found = {}
+    monkeypatch.setattr(page_tables, "download", lambda rows, name, t: found.update({name: rows}))
+    shown("models", language)
+    assert found["figures-churn"].set_index("figure")["model"].to_dict() == {
+        "brier": 0.2,
+        "roc_auc": 0.7,
+    }
 
 
 def test_models_are_compared_in_portuguese(shown) -> None:
