@@ -382,6 +382,8 @@ def test_a_customer_is_explained_in_portuguese(shown) -> None:
     assert "1. última compra há 40 dias\n2. nunca devolveu nada" in text
     assert "1. para mais: gasta em média 200,00 por pedido" in text.replace("\\", "")
     assert "Frequência 1 de 5: comprou em 1 dia\n" in text
+    other = said(shown("customers", "pt", customer=key(5)))
+    assert "Frequência 2 de 5: comprou em 2 dias diferentes\n" in other
     days = test.dataframe[0].value
     assert set(days["category"]) == {"Livros"}
     assert set(days["channel"]) == {"site"}

@@ -317,7 +317,7 @@ def _rfm(page: Page, row: dict[str, Any]) -> None:
     st.markdown(f"## {t('customer.rfm', score=row['rfm_score'])}")
     measures = {
         "recency": t.ago(row["days_since_last_purchase"]),
-        "frequency": t.days(row["purchase_days"]),
+        "frequency": t("customer.purchase_days", days=row["purchase_days"]),
         "money": t.money(row["net_revenue"]),
     }
     scores = {"recency": "r_score", "frequency": "f_score", "money": "m_score"}
