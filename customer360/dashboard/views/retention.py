@@ -162,6 +162,7 @@ def _profit(page: Page) -> None:
             by="customers",
             x=t("axis.contacted"),
             y=t("axis.profit", currency=t.currency),
+            short=t.short_forms,
         ),
         "retention.profit",
         whom=t(f"retention.whom.{consent}"),
