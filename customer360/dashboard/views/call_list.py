@@ -74,7 +74,7 @@ def _wanted(page: Page) -> Wanted:
     st.caption(t(f"call_list.means.{name}", **_terms(page)))
     first, second = st.columns([3, 2], vertical_alignment="bottom")
     sizes = page.source.ask(segments.sizes, page.as_of)
-    names = address.offered("segments", list(sizes["segment"]) if len(sizes) else [])
+    names = address.offered("segments", segments.names(sizes))
     some = first.multiselect(
         t("column.segment"),
         names,

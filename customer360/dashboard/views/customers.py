@@ -91,7 +91,7 @@ def _month(text: str) -> date:
 def _filters(page: Page) -> customers.Filters:
     t, allowed = page.t, page.settings.dashboard_personal_data
     segment_names = address.offered(
-        "segments", page.source.ask(segments.sizes, page.as_of)["segment"].tolist()
+        "segments", segments.names(page.source.ask(segments.sizes, page.as_of))
     )
     region_names = address.offered("regions", page.source.ask(customers.regions, page.as_of))
     months = address.offered("cohort", page.source.ask(customers.cohorts, page.as_of), _month)
@@ -176,7 +176,7 @@ def _filters(page: Page) -> customers.Filters:
             )
         if since is not None:
             sizes = page.source.ask(segments.sizes, since)
-            then = address.offered("before", [*sizes["segment"], segments.NOBODY])
+            then = address.offered("before", [*segments.names(sizes), segments.NOBODY])
             before = first.multiselect(
                 t("customers.segment_before"),
                 then,
