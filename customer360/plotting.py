@@ -33,6 +33,8 @@ ACTUAL, MODEL, BASELINE, OTHER = BLACK, BLUE, VERMILION, GREY
 HEIGHT = 300
 PLAIN = ",~f"
 """Numbers of an axis written out, in the language of d3-format; "~s" says 2k for 2,000."""
+SHORT: Mapping[str, str] = {"k": "K", "M": "M", "G": "B", "T": "T"}
+"""English short forms of amounts, by the SI prefixes of "~s"."""
 DAY, MONTH = "%-d %b %Y", "%b %Y"
 """Days and months of an axis, in the language of d3-time-format: never without their year."""
 
@@ -91,10 +93,20 @@ def share_axis(column: str, title: str) -> dict[str, Any]:
     }
 
 
-def amounts(number_format: str = "~s", **more: Any) -> alt.Axis:
-    """An axis of amounts, on which nothing is 0 and not 0k."""
+def amounts(number_format: str = "~s", short: Mapping[str, str] = SHORT, **more: Any) -> alt.Axis:
+    """An axis of amounts, on which nothing is 0 and not 0k.
+
+    Args:
+        number_format: In the language of d3-format.
+        short: What stands behind an amount in short, by the SI prefix of "~s".
+        more: Further arguments of the axis.
+    """
     if number_format.endswith("s"):
-        more["labelExpr"] = "datum.value === 0 ? '0' : datum.label"
+        last = "slice(datum.label, -1)"
+        forms = json.dumps(dict(short))
+        more["labelExpr"] = (
+            f"datum.value === 0 ? '0' : slice(datum.label, 0, -1) + ({forms}[{last}] || {last})"
+        )
     return alt.Axis(format=number_format, **more)
 
 
@@ -127,6 +139,7 @@ def bars_over_time(
     y: str,
     months: bool,
     partial: str | None = None,
+    short: Mapping[str, str] = SHORT,
 ) -> alt.Chart:
     """One bar a month, or a day that a period begins with.
 
@@ -138,13 +151,14 @@ def bars_over_time(
         y: Title of the values' axis.
         months: Whether a bar is a month.
         partial: Column that is true where the period is not whole; its bar is faint.
+        short: As for `amounts`.
     """
     bars = alt.Chart(dated(frame, time), height=HEIGHT).mark_bar(color=BLUE)
     if partial is not None:
         bars = bars.encode(opacity=faint(partial))
     return bars.encode(
         time_axis(time, x, months=months),
-        alt.Y(f"{value}:Q", title=y, axis=amounts()),
+        alt.Y(f"{value}:Q", title=y, axis=amounts(short=short)),
         [
             alt.Tooltip(f"{time}:T", title=x, format=MONTH if months else DAY),
             alt.Tooltip(f"{value}:Q", title=y, format=",.0f"),
@@ -230,6 +244,7 @@ def ranked_bars(
     y: str | None = None,
     number_format: str = "~s",
     colour: alt.Color | str = BLUE,
+    short: Mapping[str, str] = SHORT,
 ) -> alt.Chart:
     """One horizontal bar a row, in the frame's order.
 
@@ -241,12 +256,13 @@ def ranked_bars(
         y: Title of the names' axis.
         number_format: Of the values' axis.
         colour: One for all, or by a column.
+        short: As for `amounts`.
     """
     chart = alt.Chart(frame, height=max(120, 28 * len(frame) + 50))
     bars = chart.mark_bar() if isinstance(colour, alt.Color) else chart.mark_bar(color=colour)
     precise = ".1%" if number_format.endswith("%") else ",.4~f"
     encoded = bars.encode(
-        alt.X(f"{value}:Q", title=x, axis=amounts(number_format, tickCount=8)),
+        alt.X(f"{value}:Q", title=x, axis=amounts(number_format, short, tickCount=8)),
         alt.Y(f"{name}:N", title=y, sort=None, axis=alt.Axis(labelOverlap=False)),
         tooltip=[
             alt.Tooltip(f"{name}:N", title=y or " "),
@@ -308,6 +324,7 @@ def profit(
     by: Literal["share", "customers"] = "share",
     observed: str | None = None,
     number_format: str = "~s",
+    short: Mapping[str, str] = SHORT,
 ) -> AnyChart:
     """Expected profit by how many are contacted, and where it is largest.
 
@@ -320,6 +337,7 @@ def profit(
         by: Whether the customers' axis has their share or their number.
         observed: What the profit is called that the campaign would have had.
         number_format: Of the money axis.
+        short: As for `amounts`.
     """
     expected, mark_of_best = Series(names[0], BLUE), Series(names[1], VERMILION, dashed=True)
     curves = {"expected": expected}
@@ -337,7 +355,7 @@ def profit(
         .mark_line(strokeWidth=2)
         .encode(
             across,
-            alt.Y("profit:Q", title=y, axis=amounts(number_format)),
+            alt.Y("profit:Q", title=y, axis=amounts(number_format, short)),
             *strokes(of),
             tooltip=[
                 alt.Tooltip(f"{by}:Q", title=x, format=written),

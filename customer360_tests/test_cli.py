@@ -283,9 +283,32 @@ def test_export_says_who_would_be_on_a_list(run, demo: Home) -> None:
     assert [each["list"] for each in lists] == [each.name for each in CAMPAIGN_LISTS]
 
 
-@pytest.mark.parametrize("words", [("dashboard",), ("warehouse", "up"), ("warehouse", "status")])
-def test_a_home_that_is_not_there_is_not_made(run, tmp_path: Path, words: tuple[str, ...]) -> None:
-    assert "shop is no deployment" in one_line(run(*words, "--home", tmp_path / "shop"))
+@pytest.mark.parametrize(
+    "words",
+    [
+        "dashboard",
+        "warehouse up",
+        "warehouse status",
+        "quarantine list",
+        "quarantine show orders",
+        "quarantine replay",
+        "export whales",
+        "predict orders.csv -o revenue.csv",
+        "promote churn 2",
+        "rollback churn",
+    ],
+)
+def test_a_home_that_is_not_there_is_not_made(run, tmp_path: Path, words: str) -> None:
+    assert "shop is no deployment" in one_line(run(*words.split(), "--home", tmp_path / "shop"))
+    assert not (tmp_path / "shop").exists()
+
+
+def test_predicting_by_a_model_that_is_named_needs_no_home(run, tmp_path: Path) -> None:
+    line = one_line(
+        run("predict", "orders.csv", "-o", "revenue.csv", "--model", tmp_path / "no.pkl",
+            "--home", tmp_path / "shop")
+    )  # fmt: skip
+    assert "no.pkl: there is no revenue model" in line
     assert not (tmp_path / "shop").exists()
 
 

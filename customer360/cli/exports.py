@@ -17,9 +17,9 @@ from customer360.cli.common import (
     print_records,
     print_table,
     say,
+    settings_of_deployment,
 )
 from customer360.serving.options import Contacts, FileFormat
-from customer360.settings import load_settings
 
 if TYPE_CHECKING:
     from customer360.pipeline.export import Export
@@ -94,7 +94,7 @@ def export(
         return
     campaign = campaign_list(name)
     day = day_of(as_of, "--as-of")
-    settings = load_settings(home)
+    settings = settings_of_deployment(home)
     TableLogs(settings.lakehouse_root).require(CUSTOMER_360)
     from customer360.pipeline.export import ExportOptions, export_list, newest_snapshot
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,6 +30,13 @@ PANEL = "Your own files"
 commands = typer.Typer()
 
 
+class TreeFormat(StrEnum):
+    """How what is no table is printed: CSV has no rows for it."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
 @commands.command(rich_help_panel=PANEL)
 def check(
     paths: Annotated[
@@ -43,7 +51,9 @@ def check(
     personal: Annotated[
         bool, typer.Option("--personal", help="Examples with personal data too; else hidden.")
     ] = False,
-    format: Annotated[Format, typer.Option("--format", help="table or json.")] = Format.TABLE,
+    format: Annotated[
+        TreeFormat, typer.Option("--format", help="table or json.")
+    ] = TreeFormat.TABLE,
     home: Home = None,
     verbose: Verbose = False,
 ) -> None:
@@ -68,10 +78,10 @@ def check(
     settings = load_settings(home)
     limits = Deployment(settings, (source,)).limits
     outcome = check_source(spark_session(settings), source, limits=limits, personal=personal)
-    if format is Format.TABLE:
+    if format is TreeFormat.TABLE:
         _print(outcome, personal=personal)
     else:
-        print_records([asdict(outcome)], format)
+        print_records([asdict(outcome)], Format.JSON)
 
 
 @commands.command("map", rich_help_panel=PANEL)

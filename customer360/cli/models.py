@@ -236,7 +236,8 @@ def predict(
     Exit code 3: there are predictions, but rows with a bad value were left out.
     """
     day = day_of(as_of, "--as-of")
-    settings = load_settings(home)
+    # Who names a model needs no deployment.
+    settings = load_settings(home) if model else settings_of_deployment(home)
     file = model or settings.revenue_pickle
     if not file.is_file():
         raise Customer360Error(
@@ -396,7 +397,7 @@ def promote(
     from customer360.models import tracking
     from customer360.pipeline.run_models import tracking_of
 
-    settings = load_settings(home)
+    settings = settings_of_deployment(home)
     before = tracking.promote(_BY_TITLE[model], version, tracking_of(settings))
     _follow(_BY_TITLE[model], settings, before)
     instead = f", in place of v{before}" if before else ""
@@ -413,7 +414,7 @@ def rollback(
     from customer360.models import tracking
     from customer360.pipeline.run_models import tracking_of
 
-    settings = load_settings(home)
+    settings = settings_of_deployment(home)
     now, before = tracking.rollback(_BY_TITLE[model], tracking_of(settings))
     _follow(_BY_TITLE[model], settings, before)
     say(f"{model} v{now} is the champion again, in place of v{before}")

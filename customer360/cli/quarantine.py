@@ -22,11 +22,12 @@ from customer360.cli.common import (
     print_records,
     print_table,
     say,
+    settings_of_deployment,
 )
 from customer360.cli.stopping import stoppable
 from customer360.errors import SettingsError, counted_rows, listed
 from customer360.home_lock import refuse_if_written, writing
-from customer360.settings import Settings, load_settings, remember
+from customer360.settings import Settings, remember
 
 if TYPE_CHECKING:
     from customer360.deployment import Deployment
@@ -55,7 +56,7 @@ def list_(
     verbose: Verbose = False,
 ) -> None:
     """List what is in quarantine, by table and reason: rows, money, days, files."""
-    deployment, tables = _open(load_settings(home))
+    deployment, tables = _open(settings_of_deployment(home))
     from dataclasses import asdict
 
     from customer360.pipeline.quarantine import held
@@ -95,7 +96,7 @@ def show(
     verbose: Verbose = False,
 ) -> None:
     """Show the rows that were kept out of a table, with their reasons, or write them to a CSV."""
-    settings = load_settings(home)
+    settings = settings_of_deployment(home)
     from customer360.lakehouse.reading import Tables
     from customer360.pipeline.quarantine import held_rows, quarantine_named
 
@@ -145,7 +146,7 @@ def replay(
         raise SettingsError("--edits needs --by NAME: edited rows carry who edited them")
     if by is not None and edits is None:
         raise SettingsError("--by needs --edits FILE: without edits the rows come as delivered")
-    settings = load_settings(home)
+    settings = settings_of_deployment(home)
     refuse_if_written(settings.home)
     from customer360.lakehouse.reading import Tables
     from customer360.pipeline.quarantine import held, quarantine_named

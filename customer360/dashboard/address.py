@@ -32,6 +32,10 @@ _SHOWN = "shown"
 """Of the session: what the widgets of this run show, as the address would have it."""
 
 
+_STRANGE = "address-strange"
+"""Of the session: parameters of this run that name what `offered` was not given."""
+
+
 def one(
     name: str,
     options: Sequence[Any],
@@ -58,6 +62,30 @@ def one(
     own = object() if stated else usual
     arguments = _kept(name, said, own, lambda value: [str(value)], forgets)
     return arguments if required else arguments | {"index": None}
+
+
+def offered(name: str, options: Sequence[Any], read: Callable[[str], Any] = str) -> list[Any]:
+    """``options``, and behind them what the address names that is none of them today.
+
+    As a region in which nobody lives on this date: it filters all the same, so that nobody is shown
+    and not everybody. See `is_strange`.
+
+    Args:
+        name: Of the parameter.
+        options: What can be chosen without it.
+        read: Gives the option that a text means; a ValueError says that it can never mean one.
+    """
+    found = list(options)
+    strange: list[str] = st.session_state.setdefault(_STRANGE, [])
+    for said in st.query_params.get_all(name):
+        try:
+            option = read(said)
+        except ValueError:
+            continue
+        if option not in found:
+            found.append(option)
+            strange.append(name)
+    return found
 
 
 def many(
@@ -183,6 +211,7 @@ def here() -> str:
 def begin() -> None:
     """Forget what the page of the last run showed: `shown` is of this run's."""
     st.session_state[_SHOWN] = {}
+    st.session_state[_STRANGE] = []
 
 
 def shown() -> dict[str, list[str]] | None:
@@ -195,6 +224,11 @@ def shown() -> dict[str, list[str]] | None:
         return None
     left_out = (*OF_ALL_PAGES, PAGE)
     return {name: texts for name, texts in _shown().items() if texts and name not in left_out}
+
+
+def is_strange() -> bool:
+    """Whether the address chooses what nobody has: it may be anybody's words, and is not kept."""
+    return bool(st.session_state.get(_STRANGE))
 
 
 def is_half_chosen() -> bool:

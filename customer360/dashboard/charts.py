@@ -23,6 +23,7 @@ from customer360.plotting import (
     HEIGHT,
     MONTH,
     ORANGE,
+    SHORT,
     SKY,
     VERMILION,
     amounts,
@@ -89,11 +90,12 @@ def stacked_over_time(
     y: str,
     partial: str | None = None,
     opens: str | None = None,
+    short: Mapping[str, str] = SHORT,
 ) -> alt.Chart:
     """Months with the columns ``parts`` (and what each is called) on top of each other.
 
     Months where the column ``partial`` is true are faint. The bars of the part ``opens`` lead to
-    the address in the column ``link``.
+    the address in the column ``link``. Amounts in ``short`` are as for `plotting.amounts`.
     """
     kept = [name for name in (time, partial, "link" if opens else None) if name is not None]
     long = dated(frame, time).melt(kept, list(parts), "part", "value")
@@ -108,7 +110,7 @@ def stacked_over_time(
         bars = bars.encode(opacity=faint(partial))
     drawn: alt.Chart = bars.encode(
         time_axis(time, x, months=True),
-        alt.Y("value:Q", title=y, axis=amounts()),
+        alt.Y("value:Q", title=y, axis=amounts(short=short)),
         alt.Color(
             "part:N",
             scale=alt.Scale(domain=list(parts.values()), range=[BLUE, ORANGE, GREY]),
@@ -130,6 +132,7 @@ def forecast(
     *,
     x: str,
     y: str,
+    short: Mapping[str, str] = SHORT,
 ) -> Any:
     """Months that were and months to come, and what was expected of those that were.
 
@@ -144,6 +147,7 @@ def forecast(
             earlier are called.
         x: Title of the time axis.
         y: Title of the money axis.
+        short: As for `plotting.amounts`.
     """
     past, today, new, band, expected = names
     part_known = coming["is_partial"] & ~coming["month"].isin(came["month"])
@@ -170,7 +174,7 @@ def forecast(
         .mark_bar()
         .encode(
             time_axis("month", x, months=True),
-            alt.Y("value:Q", title=y, axis=amounts()),
+            alt.Y("value:Q", title=y, axis=amounts(short=short)),
             colour,
             alt.Order("place:O"),
             opacity=faint("is_partial"),

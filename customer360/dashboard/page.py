@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -14,10 +13,12 @@ import streamlit as st
 from customer360.dashboard import address, charts
 from customer360.dashboard.connection import NotMadeError
 from customer360.dashboard.queries import customers
+from customer360.dashboard.queries.call_list import Wanted
 from customer360.dashboard.queries.deployment import Published
 from customer360.dashboard.source import Source
 from customer360.language import Language
 from customer360.models.campaign import Campaign
+from customer360.serving.measured_campaign import measured_campaign
 from customer360.settings import Settings
 from customer360.short_keys import short_key
 
@@ -67,16 +68,26 @@ class Page:
         """What a contact costs and brings."""
         return Campaign.of(self.settings)
 
-    def measured_campaign(self) -> dict[str, Any] | None:
-        """What the last campaign that was measured did: `pipeline.uplift.MeasuredCampaign.stated`.
+    def wanted(self, campaign: str, **more: Any) -> Wanted:
+        """Whom of a campaign list, by the deployment's settings.
 
-        None where none was.
+        Args:
+            campaign: Name of the list.
+            more: What else is chosen, or is not as the settings have it.
         """
-        file = self.settings.uplift_file
-        if not file.exists():
-            return None
-        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        return found
+        settings = self.settings
+        usual: dict[str, Any] = {
+            "economics": self.economics(),
+            "never_asked": settings.export_never_asked,
+            "pause_days": settings.contact_pause_days,
+            "control_days": settings.contact_control_days,
+            "control_share": settings.contact_control_share,
+        }
+        return Wanted(campaign, **(usual | more))
+
+    def measured_campaign(self) -> dict[str, Any] | None:
+        """As `customer360.serving.measured_campaign.measured_campaign`."""
+        return measured_campaign(self.settings, self.published.facts)
 
     def success_rate_is(self) -> str:
         """Whether the success rate of `economics` is assumed, or what a campaign has shown."""
@@ -93,10 +104,10 @@ class Page:
             last=t.day(date.fromisoformat(found["last"])),
         )
 
-    def heading(self, name: str) -> None:
-        """Title of the page and what it is for."""
+    def heading(self, name: str, **values: object) -> None:
+        """Title of the page and what it is for; ``values`` fill placeholders of the latter."""
         st.title(self.t(f"{name}.title"))
-        st.markdown(self.t(f"{name}.about"))
+        st.markdown(self.t(f"{name}.about", **values))
 
     def chart(self, chart: Any, key: str, *, opens: bool = False, **values: object) -> None:
         """A chart under its title, and what it says for those who are no statisticians.

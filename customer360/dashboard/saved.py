@@ -155,6 +155,9 @@ def _save(t: Language, reader: Login, page: str | None) -> None:
     if address.is_half_chosen():
         st.markdown(t("views.half_chosen"))
         return
+    if address.is_strange():
+        st.markdown(t("views.strange"))
+        return
     parameters = address.shown()
     if parameters is None or saved_views.may_name_a_customer(*chain(*parameters.values())):
         st.markdown(t("views.of_one"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
@@ -22,6 +23,8 @@ KEY = 125
 """Pixels that a key in short takes."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_NUMBER = re.compile(r"[+-][0-9][0-9., \u00a0\u202f]*")
+"""A sign, then digits and what parts them: nothing to count out."""
 
 MONEY = frozenset(
     {
@@ -70,8 +73,8 @@ def as_csv(rows: pd.DataFrame, t: Language) -> bytes:
 
 
 def _may_run(text: str) -> bool:
-    """Whether a spreadsheet would take the text for a formula; a phone number it may."""
-    return text.startswith(_FORMULA) and not text.removeprefix("+").isdigit()
+    """Whether a spreadsheet would take the text for a formula; a number or a telephone's it may."""
+    return text.startswith(_FORMULA) and _NUMBER.fullmatch(text) is None
 
 
 def show(

@@ -190,6 +190,15 @@ class Language:
             format_compact_currency(value, self.currency, locale=self.locale, fraction_digits=2)
         )
 
+    @property
+    def short_forms(self) -> dict[str, str]:
+        """What stands behind the digits of `short_money`, by SI's prefix: ``M``, ``B``, or `` mi``.
+
+        Charts write by SI's prefixes, in which a thousand million is a ``G``.
+        """
+        forms = self.locale.compact_currency_formats["short"]["other"]
+        return {si: forms[str(1000**power)].suffix[0] for power, si in enumerate("kMGT", 1)}
+
     def _apart(self, amount: str) -> str:
         """A currency's code stands apart from its digits, where a sign need not."""
         return re.sub(rf"{self.currency}(?=\d)", f"{self.currency}\xa0", amount)

@@ -29,6 +29,7 @@ from customer360.pipeline.workspace import Workspace, changed_days
 from customer360.serving import contacts, tables
 from customer360.serving.eligibility import suppressed_customers
 from customer360.serving.list_files import scratch_folder
+from customer360.serving.measured_campaign import measured_fact
 from customer360.serving.publishing import (
     Origin,
     Published,
@@ -335,8 +336,8 @@ def publish_deployment(work: Workspace, warehouse: Warehouse) -> Published:
         "sources": ", ".join(source.name for source in deployment.sources),
         "start": settings.start_date,
         "last_day": max(snapshot_dates(work, FEATURES), default=settings.start_date),
-        "revenue_horizon_days": settings.revenue_horizon_days,
         **shared_facts(settings),
+        **measured_fact(settings),
     }
     rows = [(name, str(value)) for name, value in facts.items()]
     return publish_rows(warehouse.owner, tables.DEPLOYMENT, rows, Origin(work.run_id))

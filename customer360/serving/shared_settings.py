@@ -17,6 +17,8 @@ from customer360.settings import Settings
 SHARED = (
     *("churn_contact_cost", "churn_success_rate", "churn_margin"),
     *("contact_pause_days", "contact_control_share", "export_never_asked", "default_country"),
+    # Who is kept back is off the call list for as long.
+    "revenue_horizon_days",
     *("freshness_days", "end_date"),
 )
 """Their names, as settings and as facts."""

@@ -88,6 +88,12 @@ WORDS = Group(
             code=2,
         ),
         typed(
+            "no_rows_to_print",
+            "check orders.csv --mapping shop.yaml --format csv",
+            "--format: 'csv' is not one of 'table', 'json'; see `customer360 check --help`",
+            code=2,
+        ),
+        typed(
             "no_model",
             "train fraud",
             "model: 'fraud' is not one of 'churn', 'lifetime-value', 'revenue'; see "
@@ -307,6 +313,7 @@ NOTHING_YET = Group(
             "`customer360 run` first, see `customer360 tables` for those that do, or "
             "name another deployment by --home",
             wrong="no run yet",
+            make=_home_there,
         ),
         typed(
             "export_unknown",
@@ -414,6 +421,7 @@ NOTHING_YET = Group(
             "no quarantine table shop_orders: those of /…/data/lakehouse are none; "
             "--home names another deployment",
             wrong="no run yet",
+            make=_home_there,
         ),
         typed(
             "edits_by_nobody",
@@ -433,6 +441,7 @@ NOTHING_YET = Group(
             "--edits rows.csv: no such file or directory; name the CSV that `quarantine "
             "show --to` wrote",
             wrong="the file is not there",
+            make=_home_there,
         ),
         typed(
             "alert_to_nobody",
@@ -498,6 +507,7 @@ NOTHING_YET = Group(
             "data/models/revenue.pkl: there is no revenue model: run `customer360 train "
             "revenue` first, or give one by --model",
             wrong="no model",
+            make=_home_there,
         ),
     ),
 )

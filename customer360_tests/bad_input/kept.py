@@ -27,7 +27,7 @@ def forgetting(id: str, wrong: str, says: str, content: Content | None) -> Case:
 def replaying(id: str, wrong: str, says: str, content: Content) -> Case:
     """Edited rows."""
     command = ("quarantine", "replay", "--edits", "rows.csv", "--by", "Ana")
-    return Case(id, wrong, says, command, {"rows.csv": content})
+    return Case(id, wrong, says, command, {"data/customer360.yaml": "", "rows.csv": content})
 
 
 def predicting(id: str, wrong: str, says: str, model: Content, *options: str) -> Case:

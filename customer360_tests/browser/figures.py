@@ -23,6 +23,8 @@ _SNAPSHOT = "FROM marts.customer_360 WHERE as_of = {day}"
 PROFIT = "value_at_stake * {success} * {margin} - {cost}"
 LISTED = f"{_SNAPSHOT} AND {PROFIT} > 0 AND {{may}}"
 """Whom it pays to contact."""
+TO_CONTACT = f"{LISTED} AND NOT {{kept_back}}"
+"""Of these, without whom marking keeps back."""
 _EARLIER = (
     "SELECT customer_key FROM silver.customer_days "
     f"WHERE {_BOUGHT} AND business_date <= {{day}} - 365"
@@ -105,17 +107,17 @@ SHOWN = (
         )
         for risk in ("high", "medium", "low")
     ),
-    Shown("call_list", "call_list.customers", f"SELECT count(*) {LISTED}", Language.number),
+    Shown("call_list", "call_list.customers", f"SELECT count(*) {TO_CONTACT}", Language.number),
     Shown(
         "call_list",
         "column.value_at_stake",
-        f"SELECT sum(value_at_stake) {LISTED}",
+        f"SELECT sum(value_at_stake) {TO_CONTACT}",
         Language.short_money,
     ),
     Shown(
         "call_list",
         "column.expected_profit",
-        f"SELECT sum({PROFIT}) {LISTED}",
+        f"SELECT sum({PROFIT}) {TO_CONTACT}",
         Language.short_money,
     ),
     *(
@@ -134,8 +136,12 @@ SHOWN = (
 def terms_of(settings: Settings) -> dict[str, object]:
     """What queries of this module leave open, as the deployment has it."""
     economics = Campaign.of(settings)
+    day = "(SELECT max(as_of) FROM marts.customer_360)"
+    drawn_by = f"""sha256((customer_key || to_char({day}, 'YYYY"Q"Q'))::bytea)"""
+    chance = f"('x' || left(encode({drawn_by}, 'hex'), 6))::bit(24)::int / 16777216.0"
     return {
-        "day": "(SELECT max(as_of) FROM marts.customer_360)",
+        "day": day,
+        "kept_back": f"({chance} < {settings.contact_control_share})",
         "success": economics.success_rate,
         "margin": economics.margin,
         "cost": economics.contact_cost,

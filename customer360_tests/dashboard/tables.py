@@ -67,6 +67,12 @@ def insert(
         )
 
 
+def stated(connection: psycopg.Connection[Any], facts: Mapping[str, str]) -> None:
+    """Put these facts about the deployment there, in place of all others."""
+    connection.execute("DELETE FROM serving.deployment")
+    insert(connection, "serving.deployment", [{"name": n, "value": v} for n, v in facts.items()])
+
+
 def _columns_of(connection: psycopg.Connection[Any], table: str) -> Sequence[str]:
     found = connection.execute(f"SELECT * FROM {table} LIMIT 0").description
     return [column.name for column in found or ()]

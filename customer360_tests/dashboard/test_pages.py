@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
 from pathlib import Path
 from urllib.parse import parse_qs
 
+import pandas as pd
 import pytest
+import streamlit as st
 
 from customer360.dashboard import charts
+from customer360.dashboard import tables as page_tables
+from customer360.dashboard.queries import retention
 from customer360.dashboard.views import all_views
-from customer360.dashboard.views.call_list import why
+from customer360.dashboard.views.call_list import _listed, _with_control, why
 from customer360.dashboard.views.health import broken_rule
 from customer360.language import Language
 from customer360.models.revenue.model import RevenueModel
 from customer360.serving import contact_log
 from customer360.serving.marts import run_dbt
+from customer360.serving.measured_campaign import FACT
+from customer360.serving.options import Contacts
 from customer360.serving.warehouse import open_warehouse
 from customer360.settings import HOME_VARIABLE, Settings, load_settings, write_whole
 from customer360_tests.dashboard import shop, tables
@@ -25,6 +33,20 @@ from customer360_tests.dashboard.shop import AS_OF, BEFORE, PUBLISHED_AT, key
 from customer360_tests.models.test_revenue_prediction import model
 
 LANGUAGES = ("en", "pt")
+
+
+@contextmanager
+def published(settings: Settings, **facts: str) -> Iterator[None]:
+    """While it lasts, the warehouse states these of the deployment."""
+    with open_warehouse(settings).owner.connect() as owner:
+        before = owner.execute("SELECT name, value FROM serving.deployment").fetchall()
+    try:
+        with open_warehouse(settings).owner.connect() as owner:
+            tables.stated(owner, {**dict(before), **facts})
+        yield
+    finally:
+        with open_warehouse(settings).owner.connect() as owner:
+            tables.stated(owner, dict(before))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -268,10 +290,49 @@ def test_marks_lead_to_the_customers_that_they_count(shown, monkeypatch) -> None
     assert chart.mark.cursor.expr == "datum.link ? 'pointer' : 'default'"
 
 
-def test_an_address_of_what_is_not_there_chooses_nothing(shown) -> None:
-    test = shown("customers", regions="Mars", sort="luck", page="99", rows="many", cohort="x")
+def test_an_address_of_what_can_never_be_chooses_nothing(shown) -> None:
+    test = shown("customers", sort="luck", page="99", rows="many", cohort="x", risks="severe")
     assert not test.exception
     assert "**5 customers**" in said(test)
+    assert "**5 customers**" in said(shown("customers", cohort="2024-02-10"))
+
+
+@pytest.mark.parametrize(
+    ("filters", "chip"),
+    [
+        ({"segments": "loyal_customers"}, "Loyal Customers"),
+        ({"regions": "AM"}, "AM"),
+        ({"cohort": "2019-05-01"}, "May 2019"),
+        ({"before": "lost", "since": BEFORE.isoformat()}, "Lost"),
+    ],
+)
+def test_an_address_of_whom_there_is_nobody_shows_nobody(shown, filters, chip: str) -> None:
+    """Of another day, the same address showed somebody: all others were not asked for."""
+    test = shown("customers", **filters)
+    assert not test.exception
+    assert "No customer fits" in said(test)
+    assert not test.dataframe
+    (name, value), *_ = filters.items()
+    if name == "cohort":
+        assert test.selectbox(key=name).value == date.fromisoformat(value)
+        assert chip in test.selectbox(key=name).options
+    else:
+        assert test.multiselect(key=name).value == [value]
+        assert chip in test.multiselect(key=name).options
+    # Another page of the address keeps it; a choice of one's own takes it out.
+    assert test.query_params[name] == value
+    test.query_params.pop(name)
+    assert "**5 customers**" in said(test.run())
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_call_list_of_a_segment_of_another_day_has_nobody_on_it(shown, language: str) -> None:
+    test = shown("call_list", language, segments="loyal_customers")
+    assert [each.value for each in test.info] == [Language(language)("call_list.nobody_chosen")]
+    assert not test.dataframe
+    assert not test.download_button
+    test.multiselect(key="segments").set_value(["loyal_customers", "new_customers"]).run()
+    assert list(test.dataframe[0].value["customer_key"]) == [key(4)]
 
 
 def test_other_filters_begin_at_the_first_page(shown) -> None:
@@ -321,6 +382,8 @@ def test_a_customer_is_explained_in_portuguese(shown) -> None:
     assert "1. última compra há 40 dias\n2. nunca devolveu nada" in text
     assert "1. para mais: gasta em média 200,00 por pedido" in text.replace("\\", "")
     assert "Frequência 1 de 5: comprou em 1 dia\n" in text
+    other = said(shown("customers", "pt", customer=key(5)))
+    assert "Frequência 2 de 5: comprou em 2 dias diferentes\n" in other
     days = test.dataframe[0].value
     assert set(days["category"]) == {"Livros"}
     assert set(days["channel"]) == {"site"}
@@ -364,8 +427,24 @@ def test_the_profit_follows_the_sliders_and_stops_at_the_best_set(shown) -> None
     assert "These are the sliders' figures" in said(test)
     test.slider(key="cost").set_value(0.0).run()
     assert "Contact all **3**" in said(test)
-    test.slider(key="success").set_value(0).run()
+    test.slider(key="success").set_value(0.0).run()
     assert "no contact pays" in said(test)
+    # So the link, and a saved view, show the same.
+    assert (test.query_params["cost"], test.query_params["success"]) == ("0", "0")
+    assert "margin" not in test.query_params
+    again = shown("retention", cost="20", success="0.5", margin="0.5")
+    assert "Contact these **1**: expected profit **R$5.00**" in said(again).replace("\\", "")
+
+
+def test_sliders_that_nobody_moved_are_the_settings(shown, shop_home) -> None:
+    """A measured rate is no whole percent: to these, the call list would earn R$16.04."""
+    with published(shop_home, churn_success_rate="0.4234", churn_margin="0.4955"):
+        text = said(shown("retention")).replace("\\", "")
+        # 124 × 0.4234 × 0.4955 - 2 × 5.
+        assert "**R$16.01**" in text
+        profit = metrics(shown("call_list"))["Expected profit"]
+        assert f"Contact these **2**: expected profit **{profit}**" in text
+        assert "These are the sliders' figures" not in text
 
 
 def test_retention_and_whales_lead_to_the_call_list(shown) -> None:
@@ -441,37 +520,127 @@ def test_a_dashboard_elsewhere_goes_by_the_settings_that_are_published(
     shown, shop_home, monkeypatch
 ) -> None:
     """It has no settings of its own but how the warehouse is reached."""
-    facts = {"contact_pause_days": "12", "contact_control_share": "0.25"}
-    with open_warehouse(shop_home).owner.connect() as owner:
-        for fact in facts.items():
-            owner.execute("INSERT INTO serving.deployment (name, value) VALUES (%s, %s)", fact)
-    try:
+    with published(shop_home, contact_pause_days="12", contact_control_share="0.25"):
         monkeypatch.setenv("CUSTOMER360_CONTACT_CONTROL_SHARE", "0")
         text = said(shown("call_list"))
-        assert "**25%** of them, drawn at random, are kept back" in text
+        assert "**25%** of all, drawn at random, are kept back" in text
         assert "12 days" in text
-    finally:
-        with open_warehouse(shop_home).owner.connect() as owner:
-            owner.execute("DELETE FROM serving.deployment WHERE name = ANY(%s)", [list(facts)])
 
 
 def test_who_is_kept_back_is_not_to_be_contacted(shown, shop_home, monkeypatch) -> None:
     monkeypatch.setenv("CUSTOMER360_CONTACT_CONTROL_SHARE", "0.5")
     owner = open_warehouse(shop_home).owner
     test = shown("call_list")
-    assert "**50%** of them, drawn at random, are kept back" in said(test)
+    assert "**50%** of all, drawn at random, are kept back" in said(test)
     assert "they leave every list for 91 days" in said(test)
-    # Who takes the file away first contacts nobody whom marking keeps back then.
-    assert "The files leave out 1 of them" in said(test)
-    labels = [each.label for each in test.download_button]
-    assert "Download 1 as CSV" in labels
+    # Who looks at the page, or takes the file away first, contacts nobody whom marking keeps back.
+    assert list(test.dataframe[0].value["customer_key"]) == [key(4)]
+    assert metrics(test)["To contact"] == "1"
+    assert metrics(test)["Expected profit"] == "R$20.00"
+    assert "Beside them, marking keeps back 1 as control" in said(test)
+    assert "Download 1 as CSV" in [each.label for each in test.download_button]
     test.button(key="mark-now").click().run()
     try:
         assert [each.value for each in test.success] == ["Marked: contact these 1 now."]
         assert "**1** were kept back at random as the control group" in said(test)
+        found = [(row[0][0], row[4]) for row in contact_log.all_contacts(owner)]
+        assert found == [("2", True), ("4", False)]
     finally:
         with owner.connect() as connection:
             connection.execute("TRUNCATE serving.contacts")
+
+
+def test_who_is_kept_back_goes_with_who_stands_above_them() -> None:
+    """So the two groups are alike, whichever rows are ticked."""
+    rows = pd.DataFrame(
+        {
+            "customer_key": list("abcdefg"),
+            "to_keep_back": [True, False, True, True, False, False, False],
+            # Whom marking passes by takes nobody along.
+            "contacted_at": [None, None, None, None, None, AS_OF, None],
+        }
+    )
+    marked = {
+        ticked: "".join(_with_control(rows, list(ticked))["customer_key"])
+        for ticked in ("b", "e", "f", "be", "g")
+    }
+    assert marked == {"b": "abcd", "e": "e", "f": "f", "be": "abcde", "g": "g"}
+    assert "".join(_listed(rows)["customer_key"]) == "befg"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_list_of_whom_only_the_control_is_left_says_so(shown, monkeypatch, language: str) -> None:
+    monkeypatch.setenv("CUSTOMER360_CONTACT_CONTROL_SHARE", "0.5")
+    test = shown("call_list", language, segments="at_risk")
+    left = Language(language)("call_list.only_control", marked="0", customers="1")
+    assert [each.value for each in test.info] == [left]
+    assert not test.dataframe
+    assert not test.download_button
+    assert "mark-now" not in [each.key for each in test.button]
+
+
+def test_the_file_after_marking_is_of_the_kind_that_was_chosen(
+    shown, shop_home, monkeypatch
+) -> None:
+    monkeypatch.setenv("CUSTOMER360_CONTACT_CONTROL_SHARE", "0")
+    test = shown("call_list")
+    test.selectbox(key="call-contacts").set_value(Contacts.HASHED).run()
+    test.button(key="mark-now").click().run()
+    try:
+        assert test.selectbox(key="marked-contacts").value == Contacts.HASHED
+        test.selectbox(key="marked-contacts").set_value(Contacts.NONE).run()
+        assert not test.exception
+        assert "Download those to contact" in [each.label for each in test.download_button]
+    finally:
+        with open_warehouse(shop_home).owner.connect() as connection:
+            connection.execute("TRUNCATE serving.contacts")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_whose_consent_is_asked_for_is_as_the_installation_has_it(
+    shown, monkeypatch, language: str
+) -> None:
+    t = Language(language)
+    agree, never_asked = (t(f"call_list.whom.{each}") for each in ("agree", "never_asked"))
+    both = [t(f"retention.whom.{each}") for each in ("agree", "never_asked")]
+    assert agree in said(shown("call_list", language))
+    assert both[0] in said(shown("retention", language))
+    monkeypatch.setenv("CUSTOMER360_EXPORT_NEVER_ASKED", "true")
+    test = shown("call_list", language)
+    assert never_asked in said(test)
+    assert agree not in said(test)
+    text = said(shown("retention", language))
+    assert both[1] in text
+    assert both[0] not in text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_list_with_nobody_says_whether_nothing_is_at_stake_or_nothing_is_known(
+    shown, shop_home, language: str
+) -> None:
+    t = Language(language)
+    # On the earlier date nobody has a value at stake.
+    test = shown("call_list", language, as_of=BEFORE.isoformat())
+    assert [each.value for each in test.info] == [t("call_list.nobody_known")]
+    with published(shop_home, churn_contact_cost="1000"):
+        test = shown("call_list", language)
+    assert [each.value for each in test.info] == [t("call_list.nobody_pays")]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_value_at_stake_that_is_not_known_is_not_nothing(
+    shown, monkeypatch, language: str
+) -> None:
+    """As where too few came back for a purchase model, and churn is scored all the same."""
+    t, risks = Language(language), retention.risks
+    monkeypatch.setattr(
+        retention, "risks", lambda *given: risks(*given).assign(value_at_stake=None)
+    )
+    test = shown("retention", language)
+    assert not test.exception
+    assert t("retention.loss_unknown", customers="4") in said(test)
+    assert not test.slider
+    assert t("retention.no_uplift") in said(test)
 
 
 @pytest.mark.parametrize(
@@ -482,9 +651,11 @@ def test_who_is_kept_back_is_not_to_be_contacted(shown, shop_home, monkeypatch) 
         (0.04, "(50.0%) is assumed; the campaign from 1 Jan 2024 to 2 Jan 2024 measured 4.0%"),
     ],
 )
+@pytest.mark.parametrize("elsewhere", [False, True])
 def test_whether_the_success_rate_was_measured_is_said(
-    shown, shop_home, measured: float | None, said_of_it: str
+    shown, shop_home, elsewhere: bool, measured: float | None, said_of_it: str
 ) -> None:
+    """By the home's own file, and elsewhere by what was published of it."""
     file = shop_home.uplift_file
     figures = ("bought_contacted", "bought_kept_back", "effect_low", "effect_high",
                "qini", "qini_low", "qini_high")  # fmt: skip
@@ -496,12 +667,13 @@ def test_whether_the_success_rate_was_measured_is_said(
         "curve": {"share": [0.0, 1.0], "gained": [0.0, 0.1], "random": [0.0, 0.1]},
     }
     try:
-        if measured is not None:
+        if measured is not None and not elsewhere:
             write_whole(file, json.dumps(found))
-        for name in ("call_list", "retention"):
-            text = said(shown(name))
-            assert said_of_it in text
-            assert ("is assumed" in text) is (measured != 0.496)
+        with published(shop_home, **{FACT: json.dumps(found) if elsewhere and measured else ""}):
+            for name in ("call_list", "retention"):
+                text = said(shown(name))
+                assert said_of_it in text
+                assert ("is assumed" in text) is (measured != 0.496)
     finally:
         file.unlink(missing_ok=True)
 
@@ -549,6 +721,20 @@ def test_models_compare_with_baselines(shown) -> None:
     rows = test.dataframe[0].value.set_index("Figure")
     assert rows.loc["Brier score", "Model"] == "0.2*"
     assert rows.loc["ROC AUC", "Hiatus rule"] == "0.75*"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_figures_of_a_model_are_downloaded_as_numbers(
+    shown, monkeypatch, language: str
+) -> None:
+    """Not as the table has them, with a star and a mark of thousands."""
+    found = {}
+    monkeypatch.setattr(page_tables, "download", lambda rows, name, t: found.update({name: rows}))
+    shown("models", language)
+    assert found["figures-churn"].set_index("figure")["model"].to_dict() == {
+        "brier": 0.2,
+        "roc_auc": 0.7,
+    }
 
 
 def test_models_are_compared_in_portuguese(shown) -> None:
@@ -666,6 +852,30 @@ def test_what_if_answers(shown) -> None:
     assert not test.exception
     assert metrics(test)["Expected in the next 91 days"] == "R$80.00"
     assert metrics(test)["Buys again in that time"] == "30%"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_if_without_the_file_of_the_model_in_use_says_where_it_can_be_tried(
+    shown, shop_home, language: str
+) -> None:
+    """As in a deployment of servers, whose dashboard has no home."""
+    t = Language(language)
+    champion = {"model": "revenue", "version": "7", "is_champion": True, "as_of": AS_OF,
+                "trained_at": AS_OF, "status": "trained"}  # fmt: skip
+    away = shop_home.revenue_pickle.with_suffix(".away")
+    shop_home.revenue_pickle.rename(away)
+    try:
+        assert [each.value for each in shown("what_if", language).info] == [t("what_if.no_model")]
+        st.cache_data.clear()
+        with open_warehouse(shop_home).owner.connect() as owner:
+            tables.insert(owner, "serving.models", [champion])
+        test = shown("what_if", language)
+        assert [each.value for each in test.info] == [t("what_if.elsewhere", version="7")]
+        assert "models/revenue.pkl" in test.info[0].value
+    finally:
+        away.rename(shop_home.revenue_pickle)
+        with open_warehouse(shop_home).owner.connect() as owner:
+            owner.execute("DELETE FROM serving.models WHERE model = 'revenue'")
 
 
 @pytest.mark.parametrize(

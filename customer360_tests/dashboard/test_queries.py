@@ -353,26 +353,74 @@ ECONOMICS = Campaign(5, 0.5, 0.5)
 """A contact earns a quarter of the value at stake, less 5."""
 
 
+def wanted(campaign: str = "at_risk_valuable", **more: Any) -> call_list.Wanted:
+    return call_list.Wanted(campaign, **({"economics": ECONOMICS} | more))
+
+
+def best_set(reading, as_of: date = AS_OF, **more: Any) -> retention.BestSet:
+    return retention.best_set(reading, as_of, wanted(**more), call_list.NO_MARKS)
+
+
 def test_the_best_set_is_of_who_may_be_contacted(reading) -> None:
     """100 / 4 - 5 = 20 and 24 / 4 - 5 = 1 pay, 9 / 4 - 5 does not; who refused is not asked."""
-    best = retention.best_set(reading, AS_OF, ECONOMICS)
+    best = best_set(reading)
     assert (best.customers, best.profit, best.next_one) == (2, 21, -2.75)
     assert (best.all_customers, best.everybody) == (3, 18.25)
-    free = retention.best_set(reading, AS_OF, Campaign(0, 0.5, 0.5))
+    free = best_set(reading, economics=Campaign(0, 0.5, 0.5))
     assert (free.customers, free.next_one) == (3, None)
-    assert retention.best_set(reading, AS_OF, Campaign(5, 0, 0.5)).customers == 0
-    assert retention.best_set(reading, BEFORE, ECONOMICS).all_customers == 0
+    assert best_set(reading, economics=Campaign(5, 0, 0.5)).customers == 0
+    assert best_set(reading, BEFORE).all_customers == 0
 
 
 def test_profit_by_groups_is_that_of_the_customers(reading) -> None:
-    groups = retention.campaign_groups(reading, AS_OF)
+    groups = retention.campaign_groups(reading, AS_OF, wanted(), call_list.NO_MARKS)
     curve = profit_curve(groups["value_at_stake"], ECONOMICS, customers=groups["customers"])
     assert curve.table["expected"].tolist() == pytest.approx([0, 20, 21, 18.25])
     assert (curve.best_customers, curve.best_expected) == (2, 21)
+    assert retention.waiting(reading, AS_OF, wanted(), call_list.NO_MARKS) == 0
 
 
-def wanted(campaign: str = "at_risk_valuable", **more: Any) -> call_list.Wanted:
-    return call_list.Wanted(campaign, ECONOMICS, **more)
+@pytest.mark.parametrize("control_share", [0.0, 0.5])
+def test_the_best_set_is_the_call_list_of_whom_it_pays_to_contact(
+    shop_home, reader, control_share: float
+) -> None:
+    """Also of who was marked lately, on whichever list, and of who is to be kept back (2)."""
+    asked = wanted(control_share=control_share)
+    owner = open_warehouse(shop_home).owner
+    try:
+        for marked in ([], [key(4)]):
+            with owner.connect() as connection:
+                for each in marked:
+                    connection.execute(
+                        "INSERT INTO serving.contacts VALUES (%s, 'whales', now(), %s, false)",
+                        [each, AS_OF],
+                    )
+            known = reader.ask(call_list.marks)
+            best = reader.ask(retention.best_set, AS_OF, asked, known)
+            listed = reader.ask(call_list.summary, AS_OF, asked, known)
+            groups = reader.ask(retention.campaign_groups, AS_OF, asked, known)
+            left_out = len(marked) + (control_share > 0)
+            assert best.customers == listed.customers == 2 - left_out
+            assert best.profit == pytest.approx(listed.expected_profit or 0)
+            assert best.all_customers == groups["customers"].sum() == 3 - left_out
+            assert reader.ask(retention.waiting, AS_OF, asked, known) == left_out
+    finally:
+        with owner.connect() as connection:
+            connection.execute("TRUNCATE serving.contacts")
+
+
+@pytest.mark.parametrize(
+    ("campaign", "as_of", "known"),
+    [
+        ("at_risk_valuable", AS_OF, True),
+        ("at_risk_valuable", BEFORE, False),
+        ("win_back", BEFORE, True),
+    ],
+)
+def test_whether_it_is_known_what_a_list_is_ordered_by(
+    reading, campaign: str, as_of: date, known: bool
+) -> None:
+    assert call_list.is_known(reading, as_of, wanted(campaign)) is known
 
 
 def called(reading, asked: call_list.Wanted) -> str:
@@ -438,7 +486,7 @@ def test_whom_marking_keeps_back_is_known_before(reading) -> None:
         ("2", True),
     ]
     found = call_list.summary(reading, AS_OF, asked, call_list.NO_MARKS)
-    assert (found.customers, found.to_keep_back) == (2, 1)
+    assert (found.customers, found.to_keep_back, found.expected_profit) == (1, 1, 20)
     nobody = call_list.rows(reading, AS_OF, wanted(), call_list.NO_MARKS)
     assert not nobody["to_keep_back"].any()
 

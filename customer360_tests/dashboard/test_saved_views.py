@@ -49,7 +49,7 @@ def labels(test: AppTest) -> list[str]:
 
 def test_what_is_shown_is_saved_without_day_language_and_page(shown: Shown, owner: Login) -> None:
     address = {"segments": "need_attention", "sort": "net_revenue", "rows": "50", "page": "1"}
-    junk = {"regions": "Ana", "what": "Ana"}
+    junk = {"what": "Ana", "risks": "Ana"}
     test = with_menu(shown("customers", as_of=BEFORE.isoformat(), **address, **junk))
     assert "No view is saved yet." in said(test)
     saved_as(test, "  Needy, by\n revenue ")
@@ -57,6 +57,25 @@ def test_what_is_shown_is_saved_without_day_language_and_page(shown: Shown, owne
     assert labels(test) == ["Needy, by revenue · Customers"]
     chosen = {"segments": ["need_attention"], "sort": ["net_revenue"], "rows": ["50"]}
     assert all_views(owner) == [SavedView("Needy, by revenue", "customers", chosen)]
+
+
+def test_what_somebody_wrote_into_the_address_is_not_saved(shown: Shown, owner: Login) -> None:
+    """It filters, as a region of another day may; but nobody knows what it names."""
+    test = with_menu(shown("customers", regions="Ana"))
+    assert "nobody's on this date, so it cannot be saved" in said(test)
+    assert "view-name" not in [each.key for each in test.text_input]
+    # A segment is one, also where nobody is in it.
+    test = with_menu(shown("customers", segments="loyal_customers"))
+    saved_as(test, "Loyal")
+    assert all_views(owner) == [SavedView("Loyal", "customers", {"segments": ["loyal_customers"]})]
+
+
+def test_the_sliders_are_saved(shown: Shown, owner: Login) -> None:
+    test = with_menu(shown("retention", cost="2.5", success="0.125"))
+    saved_as(test, "Half as dear")
+    assert all_views(owner) == [
+        SavedView("Half as dear", "retention", {"cost": ["2.5"], "success": ["0.125"]})
+    ]
 
 
 def test_a_view_is_opened_by_a_click_and_is_of_the_newest_day(shown: Shown, owner: Login) -> None:

@@ -64,6 +64,29 @@ def test_csv_is_read_by_the_spreadsheets_of_the_language() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("language", "lines"),
+    [
+        ("en", ["figure,value", '"-1,234.5",-1234.5', "-12,-12.0"]),
+        ("pt", ["figure;value", "-1.234,5;-1234,5", "-12;-12,0"]),
+    ],
+)
+def test_a_number_below_0_is_no_formula(language: str, lines: list[str]) -> None:
+    """Neither as a number nor written out."""
+    t = Language(language)
+    values = [-1234.5, -12.0]
+    rows = pd.DataFrame({"figure": [t.number(-1234.5, 1), t.number(-12)], "value": values})
+    assert as_csv(rows, t).decode("utf-8-sig").splitlines() == lines
+
+
+@pytest.mark.parametrize(
+    "text", ["-1+2", "+1-2", "-A1", "-", "--1", "-1*2", "-1/2", "-(1)", "-1%A1"]
+)
+def test_what_counts_something_out_is_a_formula_with_any_sign(text: str) -> None:
+    rows = pd.DataFrame({"name": [text]})
+    assert as_csv(rows, Language("en")).decode("utf-8-sig").splitlines() == ["name", f"'{text}"]
+
+
 def test_no_text_of_a_csv_is_a_formula() -> None:
     rows = pd.DataFrame({"name": ["=1+1", "Ana; Lia"], "value": [1.5, 2.0]})
     assert as_csv(rows, Language("pt")).decode("utf-8-sig").splitlines() == [

@@ -2,7 +2,7 @@
 
 A list is that of `customer360.serving.campaigns`, as the marts and the exports have it. Who may be
 contacted is a matter of today, whatever day the list is of: ``may_contact`` of
-``marts.customer_360``.
+``marts.customer_360``. Whom to contact now is `to_contact`, for the retention page too.
 """
 
 from __future__ import annotations
@@ -16,7 +16,13 @@ from psycopg import sql
 
 from customer360.dashboard.connection import Reading
 from customer360.models.campaign import Campaign
-from customer360.serving.campaigns import CAMPAIGN_LISTS, action_on, campaign_list, members_of
+from customer360.serving.campaigns import (
+    CAMPAIGN_LISTS,
+    action_on,
+    campaign_list,
+    expected_profit,
+    members_of,
+)
 from customer360.serving.contact_log import DRAWN, MARKED_LATELY, draw
 from customer360.serving.kept_tables import CONTACTS
 
@@ -82,10 +88,10 @@ class Summary:
     """A list in numbers.
 
     Attributes:
-        customers: Who may be contacted and was not lately.
+        customers: Whom to contact: who may be, was not lately, and is not to be kept back.
         value_at_stake: What they may take along, in currency; None where of nobody it is known.
         expected_profit: Of contacting all of them; None likewise.
-        to_keep_back: Of ``customers``, those whom marking keeps back.
+        to_keep_back: Those beside them whom marking keeps back.
         contacted: Who was contacted lately, and is still on the list.
         kept_back: Who was kept back as control lately, and is still on the list.
         never_asked: Whose consent is not known; 0 where they are listed too.
@@ -110,10 +116,20 @@ def marks(reading: Reading) -> Marks:
     return int(count), reading.value(f"SELECT max(contacted_at) FROM {CONTACTS}")
 
 
-def _people(reading: Reading, as_of: date, wanted: Wanted) -> tuple[str, dict[str, Any]]:
-    """All of the list, with ``contacted_at`` and ``in_control`` of the last contact."""
-    customers = "(SELECT * FROM marts.customer_360 WHERE as_of = %(as_of)s)"
-    members = members_of(campaign_list(wanted.campaign), customers, wanted.economics)
+def people(
+    reading: Reading, customers: str, as_of: date, wanted: Wanted
+) -> tuple[str, dict[str, Any]]:
+    """SQL of ``customers`` with ``contacted_at`` and ``in_control`` of their last contact.
+
+    Args:
+        reading: A moment.
+        customers: SQL of rows with ``customer_key``; it may use the placeholder ``as_of``.
+        as_of: Day of the rows.
+        wanted: For how long a contact counts, and whom marking keeps back.
+
+    Returns:
+        The query, and the values of its placeholders and of those of `to_contact`.
+    """
     marked = (
         f"""SELECT DISTINCT ON (customer_key) customer_key, contacted_at, in_control
         FROM {CONTACTS} WHERE {MARKED_LATELY}
@@ -123,23 +139,35 @@ def _people(reading: Reading, as_of: date, wanted: Wanted) -> tuple[str, dict[st
         NULL::boolean AS in_control LIMIT 0"""
     )
     query = f"""SELECT members.*, marked.contacted_at, marked.in_control
-        FROM ({members}) AS members
+        FROM ({customers}) AS members
         LEFT JOIN ({marked}) AS marked ON marked.customer_key = members.customer_key"""
-    values: dict[str, Any] = {
+    return query, {
         "as_of": as_of,
         "pause_days": wanted.pause_days,
         "control_days": wanted.control_days,
         **draw(as_of, wanted.control_share),
     }
+
+
+def _members(reading: Reading, as_of: date, wanted: Wanted) -> tuple[str, dict[str, Any]]:
+    """All of the list, as `people`."""
+    customers = "(SELECT * FROM marts.customer_360 WHERE as_of = %(as_of)s)"
+    members = members_of(campaign_list(wanted.campaign), customers, wanted.economics)
+    query, values = people(reading, members, as_of, wanted)
     if wanted.segments:
         query += " WHERE segment = ANY(%(segments)s)"
         values["segments"] = list(wanted.segments)
     return query, values
 
 
-def _listed(wanted: Wanted) -> str:
+def contactable(wanted: Wanted) -> str:
     """SQL of who may be contacted."""
     return "may_contact IS NOT FALSE" if wanted.never_asked else "may_contact"
+
+
+def to_contact(wanted: Wanted) -> str:
+    """SQL of whom of `people` to contact now."""
+    return f"{contactable(wanted)} AND contacted_at IS NULL AND NOT {DRAWN}"
 
 
 def summary(reading: Reading, as_of: date, wanted: Wanted, known: Marks) -> Summary:
@@ -151,20 +179,21 @@ def summary(reading: Reading, as_of: date, wanted: Wanted, known: Marks) -> Summ
         wanted: Whom.
         known: The contacts that there are, so that an answer is not kept beyond them.
     """
-    people, values = _people(reading, as_of, wanted)
-    now = f"{_listed(wanted)} AND contacted_at IS NULL"
+    members, values = _members(reading, as_of, wanted)
+    may, now = contactable(wanted), to_contact(wanted)
     row = reading.frame(
         sql.SQL(
             f"""
             SELECT count(*) FILTER (WHERE {now}) AS customers,
                    sum(value_at_stake) FILTER (WHERE {now}) AS value_at_stake,
                    sum(expected_profit) FILTER (WHERE {now}) AS expected_profit,
-                   count(*) FILTER (WHERE {now} AND {DRAWN}) AS to_keep_back,
-                   count(*) FILTER (WHERE {_listed(wanted)} AND NOT in_control) AS contacted,
-                   count(*) FILTER (WHERE {_listed(wanted)} AND in_control) AS kept_back,
+                   count(*) FILTER (WHERE {may} AND contacted_at IS NULL AND {DRAWN})
+                       AS to_keep_back,
+                   count(*) FILTER (WHERE {may} AND NOT in_control) AS contacted,
+                   count(*) FILTER (WHERE {may} AND in_control) AS kept_back,
                    count(*) FILTER (WHERE may_contact IS NULL) AS never_asked,
                    count(*) FILTER (WHERE NOT may_contact) AS refused
-            FROM ({people}) AS people
+            FROM ({members}) AS people
             """
         ),
         values,
@@ -200,19 +229,37 @@ def rows(
         known: As for `summary`.
         limit: So many.
     """
-    people, values = _people(reading, as_of, wanted)
+    members, values = _members(reading, as_of, wanted)
     shown = {name: name for name in _COLUMNS}
     shown["next_best_action"] = action_on(campaign_list(wanted.campaign))
     columns = ", ".join(f"{column} AS {name}" for name, column in shown.items())
-    where = _listed(wanted) + ("" if wanted.contacted else " AND contacted_at IS NULL")
+    where = contactable(wanted) + ("" if wanted.contacted else " AND contacted_at IS NULL")
     return reading.frame(
         sql.SQL(
             f"SELECT {columns}, contacted_at IS NULL AND {DRAWN} AS to_keep_back "
-            f"FROM ({people}) AS people WHERE {where} "
+            f"FROM ({members}) AS people WHERE {where} "
             # To cents, as the marts and the exports order their lists.
             "ORDER BY round(priority::numeric, 2) DESC NULLS LAST, customer_key LIMIT %(limit)s"
         ),
         values | {"limit": limit},
+    )
+
+
+def is_known(reading: Reading, as_of: date, wanted: Wanted) -> bool:
+    """Whether what the list is ordered by is known of anybody: a purchase model may be missing.
+
+    Args:
+        reading: A moment.
+        as_of: Day of the list.
+        wanted: Whom.
+    """
+    return bool(
+        reading.value(
+            f"SELECT EXISTS (SELECT FROM (SELECT *, {expected_profit(wanted.economics)} "
+            "AS expected_profit FROM marts.customer_360 WHERE as_of = %(as_of)s) AS judged "
+            f"WHERE ({campaign_list(wanted.campaign).priority}) IS NOT NULL)",
+            {"as_of": as_of},
+        )
     )
 
 

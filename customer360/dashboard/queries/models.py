@@ -21,6 +21,16 @@ def versions(reading: Reading) -> pd.DataFrame:
     )
 
 
+def champion(reading: Reading, model: str) -> str | None:
+    """The version of ``model`` that scores; None where none is published."""
+    rows = reading.frame_if(
+        "serving.models",
+        "SELECT version FROM serving.models WHERE model = %(model)s AND is_champion",
+        {"model": model},
+    )
+    return str(rows["version"].iat[0]) if len(rows) else None
+
+
 def figures(reading: Reading, model: str, version: str) -> dict[str, float]:
     """Metrics of a version by name, bounds as ``<name>_low`` and ``<name>_high``."""
     rows = reading.frame_if(

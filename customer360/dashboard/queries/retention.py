@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import pandas as pd
 from psycopg import sql
 
 from customer360.dashboard.connection import Reading
-from customer360.models.campaign import Campaign
+from customer360.dashboard.queries.call_list import Marks, Wanted, contactable, people, to_contact
 from customer360.serving.campaigns import expected_profit
 
 BINS = 200
@@ -55,32 +56,54 @@ def horizon_days(reading: Reading, as_of: date) -> int | None:
     return None if days is None else int(days)
 
 
-def campaign_groups(reading: Reading, as_of: date, *, never_asked: bool = False) -> pd.DataFrame:
-    """Active customers who may be contacted, in about `BINS` groups of about equal value at stake.
+def _active(reading: Reading, as_of: date, wanted: Wanted) -> tuple[str, dict[str, Any]]:
+    """Active customers, as `call_list.people`."""
+    active = (
+        "SELECT * FROM marts.customer_360 WHERE as_of = %(as_of)s AND value_at_stake IS NOT NULL"
+    )
+    return people(reading, active, as_of, wanted)
 
-    Those with most at stake first; equal values share a group. ``customers`` and ``value_at_stake``
-    (mean, in currency); no rows where nobody may be contacted.
+
+def waiting(reading: Reading, as_of: date, wanted: Wanted, known: Marks) -> int:
+    """Active customers who may be contacted, but not now: marked lately, or to be kept back.
 
     Args:
         reading: A moment.
         as_of: Day of the scores.
-        never_asked: With those too whose consent is not known.
+        wanted: Who may be contacted, as on the call list.
+        known: The contacts that there are, so that an answer is not kept beyond them.
     """
+    active, values = _active(reading, as_of, wanted)
+    where = f"{contactable(wanted)} AND NOT ({to_contact(wanted)})"
+    return int(reading.value(f"SELECT count(*) FROM ({active}) AS people WHERE {where}", values))
+
+
+def campaign_groups(reading: Reading, as_of: date, wanted: Wanted, known: Marks) -> pd.DataFrame:
+    """Active customers to contact now, in about `BINS` groups of about equal value at stake.
+
+    Those with most at stake first; equal values share a group. ``customers`` and ``value_at_stake``
+    (mean, in currency); no rows where there is nobody to contact.
+
+    Args:
+        reading: A moment.
+        as_of: Day of the scores.
+        wanted: Who may be contacted, as on the call list; its segments and economics do not count.
+        known: As for `waiting`.
+    """
+    active, values = _active(reading, as_of, wanted)
     return reading.frame(
         sql.SQL(
             f"""
             WITH ranked AS (
                 SELECT greatest(value_at_stake, 0) AS stake,
                        cume_dist() OVER (ORDER BY value_at_stake DESC) AS place
-                FROM marts.customer_360
-                WHERE as_of = %(as_of)s AND value_at_stake IS NOT NULL
-                  AND {_contactable(never_asked)}
+                FROM ({active}) AS people WHERE {to_contact(wanted)}
             )
             SELECT count(*) AS customers, avg(stake) AS value_at_stake
             FROM ranked GROUP BY ceil(place * %(bins)s) ORDER BY min(place)
             """
         ),
-        {"as_of": as_of, "bins": BINS},
+        values | {"bins": BINS},
     )
 
 
@@ -91,7 +114,7 @@ class BestSet:
     Attributes:
         customers: So many.
         profit: Expected profit of contacting them, in currency.
-        everybody: Expected profit of contacting all who may be contacted.
+        everybody: Expected profit of contacting all who may be contacted now.
         all_customers: How many those are.
         next_one: Expected profit of contacting one more, 0 or less; None where there is nobody.
     """
@@ -103,17 +126,16 @@ class BestSet:
     next_one: float | None
 
 
-def best_set(
-    reading: Reading, as_of: date, economics: Campaign, *, never_asked: bool = False
-) -> BestSet:
+def best_set(reading: Reading, as_of: date, wanted: Wanted, known: Marks) -> BestSet:
     """Whom it pays to contact, to the customer: see `customer360.models.profit`.
 
     Args:
         reading: A moment.
         as_of: Day of the scores.
-        economics: What a contact costs and brings.
-        never_asked: With those too whose consent is not known.
+        wanted: Who may be contacted, as on the call list, and what a contact costs and brings.
+        known: As for `waiting`.
     """
+    active, values = _active(reading, as_of, wanted)
     row = reading.frame(
         sql.SQL(
             f"""
@@ -122,13 +144,12 @@ def best_set(
                    coalesce(sum(profit), 0) AS everybody, count(*) AS all_customers,
                    max(profit) FILTER (WHERE profit <= 0) AS next_one
             FROM (
-                SELECT {expected_profit(economics)} AS profit FROM marts.customer_360
-                WHERE as_of = %(as_of)s AND value_at_stake IS NOT NULL
-                  AND {_contactable(never_asked)}
+                SELECT {expected_profit(wanted.economics)} AS profit
+                FROM ({active}) AS people WHERE {to_contact(wanted)}
             ) AS contacts
             """
         ),
-        {"as_of": as_of},
+        values,
     ).iloc[0]
     return BestSet(
         int(row["customers"]),
@@ -137,7 +158,3 @@ def best_set(
         int(row["all_customers"]),
         None if pd.isna(row["next_one"]) else float(row["next_one"]),
     )
-
-
-def _contactable(never_asked: bool) -> str:
-    return "may_contact IS NOT FALSE" if never_asked else "may_contact"

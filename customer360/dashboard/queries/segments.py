@@ -6,7 +6,9 @@ from datetime import date
 
 import pandas as pd
 
+from customer360.contracts import Contract
 from customer360.dashboard.connection import Reading
+from customer360.table_names import RFM
 
 NOBODY = "nobody"
 """Segment of those who had not bought yet."""
@@ -21,6 +23,12 @@ def sizes(reading: Reading, as_of: date) -> pd.DataFrame:
         """,
         {"as_of": as_of},
     )
+
+
+def names(sizes: pd.DataFrame) -> list[str]:
+    """All segments: those of `sizes` in its order, then those that nobody is in."""
+    there = list(sizes["segment"]) if len(sizes) else []
+    return list(dict.fromkeys([*there, *Contract.load(RFM).column("segment").allowed_values]))
 
 
 def grid(reading: Reading, as_of: date) -> pd.DataFrame:

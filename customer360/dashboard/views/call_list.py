@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -23,6 +24,8 @@ from customer360.serving.options import Contacts
 
 ICON, PLACE = "call", 15
 LISTS = tuple(campaign.name for campaign in CAMPAIGN_LISTS)
+BY_PROFIT = "at_risk_valuable"
+"""The list of whom it pays to contact."""
 _MARKED = "marked"
 _KEPT_FOR_WORDS = (
     "days_since_last_purchase",
@@ -37,7 +40,7 @@ _WORDS = {name: CODED[name] for name in ("segment", "churn_risk", "next_best_act
 
 def render(page: Page) -> None:
     """The chosen list with reasons and contacts; its file; marking who was contacted."""
-    page.heading("call_list")
+    page.heading("call_list", whom=page.t(f"call_list.whom.{_consent(page)}"))
     if not page.published.suppression_known:
         page.nothing("common.suppression_unknown")
         return
@@ -46,15 +49,20 @@ def render(page: Page) -> None:
     summary = page.source.ask(call_list.summary, page.as_of, wanted, known)
     _marked(page, wanted)
     rows = page.source.ask(call_list.rows, page.as_of, wanted, known)
-    if rows.empty:
+    if _listed(rows).empty:
         _nobody(page, wanted, summary)
         return
     _numbers(page, wanted, summary)
     _table(page, wanted, summary, rows, known)
 
 
+def _consent(page: Page) -> str:
+    """Which text says whose consent is asked for."""
+    return "never_asked" if page.settings.export_never_asked else "agree"
+
+
 def _wanted(page: Page) -> Wanted:
-    t, settings = page.t, page.settings
+    t = page.t
     chosen = st.segmented_control(
         t("call_list.which"),
         LISTS,
@@ -66,7 +74,7 @@ def _wanted(page: Page) -> Wanted:
     st.caption(t(f"call_list.means.{name}", **_terms(page)))
     first, second = st.columns([3, 2], vertical_alignment="bottom")
     sizes = page.source.ask(segments.sizes, page.as_of)
-    names = list(sizes["segment"]) if len(sizes) else []
+    names = address.offered("segments", segments.names(sizes))
     some = first.multiselect(
         t("column.segment"),
         names,
@@ -78,16 +86,7 @@ def _wanted(page: Page) -> Wanted:
         t("call_list.with_contacted"),
         **address.switch("contacted"),
     )
-    return Wanted(
-        name,
-        page.economics(),
-        segments=tuple(some),
-        contacted=contacted,
-        never_asked=settings.export_never_asked,
-        pause_days=settings.contact_pause_days,
-        control_days=settings.contact_control_days,
-        control_share=settings.contact_control_share,
-    )
+    return page.wanted(name, segments=tuple(some), contacted=contacted)
 
 
 def _terms(page: Page) -> dict[str, str]:
@@ -102,12 +101,20 @@ def _terms(page: Page) -> dict[str, str]:
 
 def _nobody(page: Page, wanted: Wanted, summary: Summary) -> None:
     t = page.t
-    if summary.contacted or summary.kept_back:
-        page.nothing(
-            "call_list.all_contacted", customers=t.number(summary.contacted + summary.kept_back)
-        )
+    marked = summary.contacted + summary.kept_back
+    if summary.to_keep_back:
+        left = t.number(summary.to_keep_back)
+        page.nothing("call_list.only_control", customers=left, marked=t.number(marked))
+    elif marked:
+        page.nothing("call_list.all_contacted", customers=t.number(marked))
     elif summary.never_asked:
         page.nothing("call_list.never_asked", customers=t.number(summary.never_asked))
+    elif not page.source.ask(call_list.is_known, page.as_of, wanted):
+        page.nothing("call_list.nobody_known")
+    elif wanted.segments:
+        page.nothing("call_list.nobody_chosen")
+    elif wanted.campaign == BY_PROFIT and not summary.refused:
+        page.nothing("call_list.nobody_pays")
     else:
         page.nothing("call_list.nobody")
 
@@ -143,9 +150,11 @@ def _table(
     page: Page, wanted: Wanted, summary: Summary, rows: pd.DataFrame, known: call_list.Marks
 ) -> None:
     t, allowed = page.t, page.settings.dashboard_personal_data
-    keys = tuple(rows["customer_key"])
+    # Who is to be kept back is shown to nobody who might contact them.
+    listed = _listed(rows)
+    keys = tuple(listed["customer_key"])
     profiles = page.source.ask(call_list.profiles, keys)
-    shown = _shown(rows, wanted, t)
+    shown = _shown(listed, wanted, t)
     if len(profiles):
         shown = contact_columns.with_shown(shown, profiles, allowed=allowed)
     st.caption(t("call_list.select_hint"))
@@ -162,7 +171,7 @@ def _table(
         )
     selected = [keys[place] for place in chosen.selection.rows if place < len(keys)]
 
-    of_these = rows[rows["customer_key"].isin(selected)]
+    of_these = _with_control(rows, selected)
 
     def everybody() -> pd.DataFrame:
         if selected:
@@ -174,23 +183,15 @@ def _table(
         )
 
     if selected:
-        in_file, to_mark = len(_to_contact(of_these)), int(of_these["contacted_at"].isna().sum())
+        to_contact = _to_contact(of_these)
+        in_file, to_mark = len(to_contact), int(to_contact["contacted_at"].isna().sum())
     else:
         marked = summary.contacted if wanted.contacted else 0
-        in_file = min(summary.customers - summary.to_keep_back + marked, call_list.MOST_LISTED)
+        in_file = min(summary.customers + marked, call_list.MOST_LISTED)
         to_mark = min(summary.customers, call_list.MOST_LISTED)
 
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        kinds = contact_columns.kinds(profiles, allowed=allowed)
-        contact = kinds[0]
-        if len(kinds) > 1:
-            contact = st.selectbox(
-                t("call_list.contacts"),
-                kinds,
-                format_func=lambda kind: t(f"call_list.contacts_are.{kind}"),
-                key="call-contacts",
-                width=260,
-            )
+        contact = _kind_of_file(page, profiles, "call-contacts")
         tables.save_button(
             t("call_list.download", customers=t.number(in_file)),
             lambda: _file(page, wanted, _to_contact(everybody()), contact),
@@ -198,7 +199,7 @@ def _table(
             key="download-call-list",
         )
         if to_mark:
-            _mark(page, wanted, everybody, to_mark)
+            _mark(page, wanted, everybody, to_mark, contact)
         if len(selected) == 1 and st.button(t("call_list.open_customer"), icon=":material/person:"):
             page.open_customer(selected[0])
     if not allowed and len(profiles):
@@ -254,6 +255,52 @@ def why(row: dict[Any, Any], t: Language) -> str:
     return t("call_list.why.silent", when=t.ago(silence))
 
 
+def _kind_of_file(
+    page: Page, profiles: pd.DataFrame, key: str, usual: Contacts | None = None
+) -> Contacts:
+    """What a file says of how to reach people: as chosen where there is a choice, else the best.
+
+    Args:
+        page: The page.
+        profiles: Of its customers.
+        key: Of the widget.
+        usual: What is chosen at first, if there is that.
+    """
+    t = page.t
+    kinds = contact_columns.kinds(profiles, allowed=page.settings.dashboard_personal_data)
+    if len(kinds) == 1:
+        return kinds[0]
+    return st.selectbox(
+        t("call_list.contacts"),
+        kinds,
+        index=kinds.index(usual) if usual in kinds else 0,
+        format_func=lambda kind: t(f"call_list.contacts_are.{kind}"),
+        key=key,
+        width=260,
+    )
+
+
+def _listed(rows: pd.DataFrame) -> pd.DataFrame:
+    """``rows`` without whom marking keeps back."""
+    return rows[~rows["to_keep_back"].astype(bool)]
+
+
+def _with_control(rows: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """The ``rows`` of ``keys``, and with each who stands below it and is to be kept back.
+
+    So whoever is marked, all of a list or some that were ticked, the group that is kept back is
+    like them: neighbours in the list differ by nothing but the draw.
+
+    Args:
+        rows: Of the list, in its order.
+        keys: Of some whom `_listed` leaves.
+    """
+    back = rows["to_keep_back"].astype(bool)
+    waiting = rows["customer_key"].where(~back & rows["contacted_at"].isna())
+    beside = waiting.ffill().bfill()
+    return rows[rows["customer_key"].isin(keys) | (back & beside.isin(keys))]
+
+
 def _to_contact(rows: pd.DataFrame) -> pd.DataFrame:
     """``rows`` without whom marking keeps back, and without who was kept back."""
     kept_back = rows["to_keep_back"] | rows["in_control"].eq(True)
@@ -274,7 +321,7 @@ def _file(page: Page, wanted: Wanted, rows: pd.DataFrame, contact: Contacts) -> 
     return tables.as_csv(said, page.t)
 
 
-def _mark(page: Page, wanted: Wanted, everybody: Any, count: int) -> None:
+def _mark(page: Page, wanted: Wanted, everybody: Any, count: int, contact: Contacts) -> None:
     """Note that these are contacted now, after a question: it cannot be taken back."""
     t, settings = page.t, page.settings
     with st.popover(t("call_list.mark", customers=t.number(count)), icon=":material/check:"):
@@ -294,7 +341,7 @@ def _mark(page: Page, wanted: Wanted, everybody: Any, count: int) -> None:
                 pause_days=settings.contact_pause_days,
                 control_days=settings.contact_control_days,
             )
-            st.session_state[_MARKED] = (done, rows)
+            st.session_state[_MARKED] = (done, rows, contact)
             st.rerun()
 
 
@@ -305,6 +352,7 @@ def _marked(page: Page, wanted: Wanted) -> None:
     t = page.t
     done: Marked = st.session_state[_MARKED][0]
     rows: pd.DataFrame = st.session_state[_MARKED][1]
+    chosen: Contacts = st.session_state[_MARKED][2]
     with st.container(border=True):
         st.success(
             t("call_list.marked", customers=t.number(len(done.contacted))),
@@ -315,12 +363,10 @@ def _marked(page: Page, wanted: Wanted) -> None:
         if done.already:
             st.markdown(t("call_list.already", customers=t.number(done.already)))
         of_these = rows[rows["customer_key"].isin(done.contacted)]
-        with st.container(horizontal=True):
+        with st.container(horizontal=True, vertical_alignment="bottom"):
             if len(of_these):
                 profiles = page.source.ask(call_list.profiles, tuple(of_these["customer_key"]))
-                contact = contact_columns.kinds(
-                    profiles, allowed=page.settings.dashboard_personal_data
-                )[0]
+                contact = _kind_of_file(page, profiles, "marked-contacts", chosen)
                 tables.save_button(
                     t("call_list.download_marked"),
                     lambda: _file(page, wanted, of_these, contact),

@@ -76,11 +76,25 @@ def _list(page: Page) -> None:
     page.about_actions(t("customers.explained", **limits))
 
 
+def _month(text: str) -> date:
+    """The first day of a month, as the address has it.
+
+    Raises:
+        ValueError: It is none.
+    """
+    day = date.fromisoformat(text)
+    if day.day != 1:
+        raise ValueError(text)
+    return day
+
+
 def _filters(page: Page) -> customers.Filters:
     t, allowed = page.t, page.settings.dashboard_personal_data
-    segment_names = list(page.source.ask(segments.sizes, page.as_of)["segment"])
-    region_names = page.source.ask(customers.regions, page.as_of)
-    months = page.source.ask(customers.cohorts, page.as_of)
+    segment_names = address.offered(
+        "segments", segments.names(page.source.ask(segments.sizes, page.as_of))
+    )
+    region_names = address.offered("regions", page.source.ask(customers.regions, page.as_of))
+    months = address.offered("cohort", page.source.ask(customers.cohorts, page.as_of), _month)
     first_of_page = (address.PAGE,)
     search = st.text_input(
         t("customers.search"),
@@ -161,7 +175,8 @@ def _filters(page: Page) -> customers.Filters:
                 ),
             )
         if since is not None:
-            then = [*page.source.ask(segments.sizes, since)["segment"], segments.NOBODY]
+            sizes = page.source.ask(segments.sizes, since)
+            then = address.offered("before", [*segments.names(sizes), segments.NOBODY])
             before = first.multiselect(
                 t("customers.segment_before"),
                 then,
@@ -302,7 +317,7 @@ def _rfm(page: Page, row: dict[str, Any]) -> None:
     st.markdown(f"## {t('customer.rfm', score=row['rfm_score'])}")
     measures = {
         "recency": t.ago(row["days_since_last_purchase"]),
-        "frequency": t.days(row["purchase_days"]),
+        "frequency": t("customer.purchase_days", days=row["purchase_days"]),
         "money": t.money(row["net_revenue"]),
     }
     scores = {"recency": "r_score", "frequency": "f_score", "money": "m_score"}

@@ -111,7 +111,14 @@ def _accounting(page: Page) -> None:
     if len(months):
         fates = {name: t(f"column.{name}") for name in ("accepted", "quarantined")}
         page.chart(
-            charts.stacked_over_time(months, "month", fates, x=t("axis.month"), y=t("axis.rows")),
+            charts.stacked_over_time(
+                months,
+                "month",
+                fates,
+                x=t("axis.month"),
+                y=t("axis.rows"),
+                short=t.short_forms,
+            ),
             "health.received",
         )
 
@@ -126,7 +133,7 @@ def _quarantine(page: Page) -> None:
     top = rows.groupby("rule")["rows"].sum().reset_index()
     top = top.sort_values("rows", ascending=False).head(REASONS_SHOWN)
     page.chart(
-        plotting.ranked_bars(top, "rule", "rows", x=t("axis.rows")),
+        plotting.ranked_bars(top, "rule", "rows", x=t("axis.rows"), short=t.short_forms),
         "health.quarantine",
     )
     tables.show(rows, "quarantine", t)

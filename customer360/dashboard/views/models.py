@@ -88,7 +88,7 @@ def _comparison(page: Page, model: str, version: str) -> None:
     shown = readable(table, t)
     with tables.tall("figures", len(shown)):
         st.dataframe(shown, hide_index=True, width="stretch", height="stretch", key="table-figures")
-    tables.download(shown, f"figures-{model}", t)
+    tables.download(table, f"figures-{model}", t)
     st.caption(t("models.figures_explained"))
 
 
@@ -103,7 +103,7 @@ def _returned(page: Page, model: str, version: str) -> None:
         st.dataframe(
             shown, hide_index=True, width="stretch", height="stretch", key="table-returned"
         )
-    tables.download(shown, f"returned-{model}", t)
+    tables.download(table, f"returned-{model}", t)
     clear, both = leaving.shown_by(table)
     if not both:
         says = t("models.returned_says.nothing")

@@ -60,6 +60,7 @@ def render(page: Page) -> None:
                 y=t("axis.customers"),
                 partial="is_partial",
                 opens="new_customers",
+                short=t.short_forms,
             ),
             "overview.customers",
         )
@@ -281,6 +282,7 @@ def _revenue(page: Page, rows: pd.DataFrame, grain: Grain) -> None:
             y=t("axis.net_revenue", currency=t.currency),
             months=grain == "month",
             partial="is_partial",
+            short=t.short_forms,
         ),
         "overview.revenue",
         grain=t(f"overview.by_{grain}"),
@@ -308,6 +310,7 @@ def _forecast(page: Page, days: pd.DataFrame, coming: pd.DataFrame, foreseen: pd
             [t(f"overview.forecast_{part}") for part in parts],
             x=t("axis.month"),
             y=t("axis.net_revenue", currency=t.currency),
+            short=t.short_forms,
         ),
         "overview.forecast",
         first=t.day(coming["first_day"].min()),

@@ -6,12 +6,14 @@ from datetime import date
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from customer360 import plotting
 from customer360.dashboard import address, charts, tables
 from customer360.dashboard.markdown import without_formulas
 from customer360.dashboard.page import Page
-from customer360.dashboard.queries import retention
+from customer360.dashboard.queries import call_list, retention
+from customer360.dashboard.views.call_list import BY_PROFIT
 from customer360.gold.terms import RISK_FROM
 from customer360.models.campaign import Campaign
 from customer360.models.profit import profit_curve
@@ -29,7 +31,10 @@ def render(page: Page) -> None:
         page.nothing("retention.no_scores")
         return
     _leaving(page, risks)
-    _profit(page)
+    if pd.to_numeric(risks["value_at_stake"]).notna().any():
+        _profit(page)
+    else:
+        _measured(page)
 
 
 def _cohorts(page: Page) -> None:
@@ -86,10 +91,12 @@ def _leaving(page: Page, risks: pd.DataFrame) -> None:
             key=f"customers-{risk}",
         ):
             page.open_customers(risks=risk, sort="value_at_stake")
+    # Unknown is not nothing.
+    loss = pd.to_numeric(risks["value_at_stake"]).sum(min_count=1)
     st.markdown(
         t(
-            "retention.loss",
-            loss=without_formulas(t.short_money(risks["value_at_stake"].sum())),
+            "retention.loss" if pd.notna(loss) else "retention.loss_unknown",
+            loss=without_formulas(t.short_money(loss)),
             customers=t.number(risks["customers"].sum()),
         )
     )
@@ -103,37 +110,49 @@ def _campaign(page: Page) -> Campaign:
     t = page.t
     usual = page.economics()
     first, second, third = st.columns(3)
+    most = max(20.0, 4 * usual.contact_cost)
+
+    def share(column: DeltaGenerator, name: str, default: float) -> float:
+        # As exact as the setting, until it is moved.
+        return column.slider(
+            t(f"retention.{name}"),
+            0.0,
+            1.0,
+            step=0.001,
+            format="percent",
+            **address.number(name, 0.0, 1.0, float(default)),
+        )
+
     return Campaign(
         first.slider(
             t("retention.cost", currency=t.currency),
             0.0,
-            max(20.0, 4 * usual.contact_cost),
-            usual.contact_cost,
+            most,
             step=0.1,
-            key="cost",
+            **address.number("cost", 0.0, most, float(usual.contact_cost)),
         ),
-        second.slider(
-            t("retention.success"), 0, 100, round(usual.success_rate * 100), format="%d%%",
-            key="success",
-        )
-        / 100,
-        third.slider(
-            t("retention.margin"), 0, 100, round(usual.margin * 100), format="%d%%", key="margin"
-        )
-        / 100,
-    )  # fmt: skip
+        share(second, "success", usual.success_rate),
+        share(third, "margin", usual.margin),
+    )
 
 
 def _profit(page: Page) -> None:
     t = page.t
     st.divider()
     campaign = _campaign(page)
-    never_asked = page.settings.export_never_asked
-    groups = page.source.ask(retention.campaign_groups, page.as_of, never_asked=never_asked)
+    known = page.source.ask_now(call_list.marks)
+    usual = page.wanted(BY_PROFIT)
+    consent = "never_asked" if usual.never_asked else "agree"
+    groups = page.source.ask(retention.campaign_groups, page.as_of, usual, known)
     if groups.empty:
-        page.nothing("retention.nobody_to_contact")
+        waiting = page.source.ask(retention.waiting, page.as_of, usual, known)
+        if waiting:
+            page.nothing("retention.all_waiting", customers=t.number(waiting))
+        else:
+            page.nothing(f"retention.nobody_to_contact.{consent}")
         return
-    best = page.source.ask(retention.best_set, page.as_of, campaign, never_asked=never_asked)
+    wanted = page.wanted(BY_PROFIT, economics=campaign)
+    best = page.source.ask(retention.best_set, page.as_of, wanted, known)
     curve = profit_curve(groups["value_at_stake"], campaign, customers=groups["customers"])
     page.chart(
         plotting.profit(
@@ -143,8 +162,10 @@ def _profit(page: Page) -> None:
             by="customers",
             x=t("axis.contacted"),
             y=t("axis.profit", currency=t.currency),
+            short=t.short_forms,
         ),
         "retention.profit",
+        whom=t(f"retention.whom.{consent}"),
     )
     if best.customers:
         said = "retention.advice" if best.next_one is not None else "retention.advice_all"

@@ -10,11 +10,14 @@ import streamlit as st
 from customer360.dashboard.first_order import Answer, FirstOrder, answer, known_values, load
 from customer360.dashboard.markdown import plain, without_formulas
 from customer360.dashboard.page import Page
+from customer360.dashboard.queries import models
 from customer360.models.revenue.model import RevenueModel, RevenueModelError
 from customer360.models.revenue.rules import RULES
 from customer360.models.sealed import SECRET
 
 ICON, PLACE = "science", 80
+REVENUE = "revenue"
+"""The model that is tried, as the registry calls it."""
 ABOUT = 0.1
 """An answer that differs from the average by no more of itself is about the average."""
 
@@ -29,7 +32,11 @@ def render(page: Page) -> None:
         st.warning(t("what_if.unreadable", problem=str(error)), icon=":material/model_training:")
         return
     if model is None:
-        page.nothing("what_if.no_model")
+        version = page.source.ask(models.champion, REVENUE)
+        if version is None:
+            page.nothing("what_if.no_model")
+        else:
+            page.nothing("what_if.elsewhere", version=version)
         return
     if model.kind == "none":
         page.nothing("what_if.untrained")
