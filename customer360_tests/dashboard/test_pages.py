@@ -633,12 +633,17 @@ def test_a_value_at_stake_that_is_not_known_is_not_nothing(
 ) -> None:
     """As where too few came back for a purchase model, and churn is scored all the same."""
     t, risks = Language(language), retention.risks
-    monkeypatch.setattr(
-        retention, "risks", lambda *given: risks(*given).assign(value_at_stake=None)
-    )
+    assert [each.proto.help for each in shown("retention", language).metric[:3]] == 3 * [
+        t("retention.risk_help", days="42")
+    ]
+    unknown = {"value_at_stake": None, "by_has_left": False}
+    monkeypatch.setattr(retention, "risks", lambda *given: risks(*given).assign(**unknown))
     test = shown("retention", language)
     assert not test.exception
     assert t("retention.loss_unknown", customers="4") in said(test)
+    assert [each.proto.help for each in test.metric[:3]] == 3 * [
+        t("retention.risk_help_horizon", days="42")
+    ]
     assert not test.slider
     assert t("retention.no_uplift") in said(test)
 

@@ -345,6 +345,7 @@ def test_risks_and_their_horizon(reading) -> None:
     rows = retention.risks(reading, AS_OF).set_index("churn_risk")
     assert dict(rows["customers"]) == {"high": 2, "medium": 1, "low": 1}
     assert rows["value_at_stake"].sum() == pytest.approx(50 + 24 + 100 + 9)
+    assert dict(rows["by_has_left"]) == {"high": False, "medium": False, "low": True}
     assert retention.horizon_days(reading, AS_OF) == 42
     assert retention.horizon_days(reading, BEFORE) is None
 

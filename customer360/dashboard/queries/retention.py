@@ -33,11 +33,16 @@ def cohorts(reading: Reading, as_of: date, months: int) -> pd.DataFrame:
 
 
 def risks(reading: Reading, as_of: date) -> pd.DataFrame:
-    """``churn_risk`` with ``customers``, mean probability and summed ``value_at_stake``."""
+    """``churn_risk`` with ``customers``, mean probability and summed ``value_at_stake``.
+
+    ``by_has_left`` says whether the class is by who has left, or for want of it by the churn
+    probability.
+    """
     return reading.frame(
         """
         SELECT churn_risk, count(*) AS customers,
-               avg(churn_probability) AS churn_probability, sum(value_at_stake) AS value_at_stake
+               avg(churn_probability) AS churn_probability, sum(value_at_stake) AS value_at_stake,
+               bool_or(has_left IS NOT NULL) AS by_has_left
         FROM marts.customer_360
         WHERE as_of = %(as_of)s AND churn_probability IS NOT NULL
         GROUP BY 1

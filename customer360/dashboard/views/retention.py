@@ -75,13 +75,14 @@ def _leaving(page: Page, risks: pd.DataFrame) -> None:
     t = page.t
     st.markdown(f"## {t('retention.list_title')}")
     days = page.source.ask(retention.horizon_days, page.as_of)
+    meaning = "risk_help" if risks["by_has_left"].any() else "risk_help_horizon"
     columns = st.columns(3)
     for column, risk in zip(columns, RISK_FROM, strict=True):
         of = risks[risks["churn_risk"] == risk]
         column.metric(
             t.named("risk", risk),
             t.number(of["customers"].sum()),
-            help=t("retention.risk_help", days=t.number(days)),
+            help=t(f"retention.{meaning}", days=t.number(days)),
             border=True,
         )
         if column.button(
