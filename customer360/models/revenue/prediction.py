@@ -210,11 +210,11 @@ def _predicted(
     FROM ({features_of_orders("orders", as_of)}) features
     LEFT JOIN ({lost}) USING (customer_key) ORDER BY customer_key"""
     # A file may hold a few customers of a business that is older than all of them.
-    oldest = connection.execute(
+    ((oldest,),) = connection.execute(
         f"SELECT date_diff('day', min(ordered_at)::DATE, DATE '{as_of}') FROM orders"
-    ).fetchone()
-    if oldest and oldest[0] is not None:
-        model = model.at(max(model.year_days, year_days(oldest[0])))
+    ).fetchall()  # DuckDB begins nothing else while rows of a result wait
+    if oldest is not None:
+        model = model.at(max(model.year_days, year_days(oldest)))
     for batch in ordered_batches(connection, query):
         rows = batch.to_pandas()
         predicted = predictions(rows, model).assign(
