@@ -233,6 +233,28 @@ def test_predictions_are_made_once_and_written_in_order_as_they_came(
     assert asked == ["=ana", "ben", "cy"]
 
 
+@pytest.mark.parametrize(("trained_at", "expected"), [(100, 91.0), (365, 24.93)])
+def test_a_business_is_as_old_as_the_oldest_order_of_a_file_or_as_it_was_at_training(
+    tmp_path: Path, trained_at: int, expected: float
+) -> None:
+    """100.00 in the last 100 days are 91.00 in the next 91, unless the business is older.
+
+    A file of new customers says nothing of how long there have been others.
+    """
+    source, target = tmp_path / "orders.csv", tmp_path / "said.csv"
+    source.write_text("customer_id,ordered_at,amount\nana,2024-01-01,60\nana,2024-04-01,40\n")
+    rule = RevenueModel("last_year", 91, year_days=trained_at)
+    predict_file(source, target, rule, as_of=date(2024, 4, 1))
+    (row,) = pd.read_csv(target).to_dict("records")
+    assert row["expected_revenue"] == pytest.approx(expected, abs=0.01)
+    # The file's own orders are older than the training knew.
+    earlier = source.read_text() + "bob,2023-01-01,10\n"
+    source.write_text(earlier)
+    predict_file(source, target, rule, as_of=date(2024, 4, 1))
+    ana = pd.read_csv(target).set_index("customer_id").loc["ana", "expected_revenue"]
+    assert ana == pytest.approx(24.93, abs=0.01)
+
+
 def test_the_input_is_not_overwritten(tmp_path: Path) -> None:
     source = tmp_path / "orders.csv.rejected.csv"
     source.write_text("customer_id,ordered_at,amount\nana,2024-03-01,10\n")
