@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -279,7 +280,7 @@ def test_spend_that_depends_on_frequency_falls_back(spark: SparkSession) -> None
 
 
 def test_customers_who_never_leave_fall_back_to_what_can_be_fitted(spark: SparkSession) -> None:
-    """Every purchase model runs to its boundary: past averages are stated instead."""
+    """Every purchase model runs to its boundary: the rules that were nearest are stated instead."""
     start = date(2024, 1, 1)
     rows = [
         bought(f"c{c}", (start + timedelta(days=int(day))).isoformat(), 20 + c % 9)
@@ -290,7 +291,12 @@ def test_customers_who_never_leave_fall_back_to_what_can_be_fitted(spark: SparkS
     assert found.model.purchases is None
     assert found.status == "fallback"
     assert any(each in in_english(found.because) for each in ("boundary", "no leaving"))
-    assert "past average is carried on instead" in in_english(found.because)
+    assert found.model.blend
+    for weights in (found.model.blend.purchases, found.model.blend.revenue):
+        assert sum(weights.values()) == pytest.approx(1)
+        assert weights["past_average"] > 0.8
+    assert re.search("expected purchases: .*“Own past average”.* alone", in_english(found.notes))
+    assert "is carried on instead" not in in_english(found.because)
 
 
 def test_steps_of_spend_give_the_parameters_of_every_spend(spark: SparkSession) -> None:
