@@ -62,7 +62,7 @@ def walk(settings: Settings, log: Path, *, everything: bool, calls: bool = True)
             _calls(opened, address, settings)
         else:
             go(opened, address, "call_list", lang="en")
-            opened.get_by_text(Language("en")("call_list.nobody")).wait_for()
+            opened.get_by_text(Language("en")("call_list.nobody_pays")).wait_for()
         go(opened, address, "what_if", lang="en")
         opened.get_by_role("button", name="Ask the model").click()
         opened.get_by_text("Buys again in that time").wait_for()
