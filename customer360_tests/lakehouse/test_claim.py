@@ -44,6 +44,14 @@ def note(root: str) -> Path:
     return Path(root, OWNER)
 
 
+def behind(root: str, home: Path, tmp_path: Path) -> Path:
+    """A copy of ``home``, which has written since."""
+    copy = tmp_path / "copy"
+    shutil.copytree(home, copy)
+    claimed(root, home)
+    return copy
+
+
 def test_a_home_goes_on_where_it_was_and_waits_for_others_once(root: str, home: Path) -> None:
     waited: list[float] = []
     for _ in range(3):
@@ -55,10 +63,7 @@ def test_of_two_copies_the_second_to_write_is_refused(
     root: str, home: Path, tmp_path: Path
 ) -> None:
     claimed(root, home)
-    copy = tmp_path / "copy"
-    shutil.copytree(home, copy)
-    claimed(root, home)
-    said = refused(root, copy)
+    said = refused(root, behind(root, home, tmp_path))
     assert f"{root} is written by another copy of this home, {home} on " in said
     assert f"delete {note(root)}" in said
     # The copy goes on where it is the first.
@@ -73,9 +78,7 @@ def test_the_copy_that_is_refused_goes_on_when_the_note_is_deleted(
     root: str, home: Path, tmp_path: Path
 ) -> None:
     claimed(root, home)
-    copy = tmp_path / "copy"
-    shutil.copytree(home, copy)
-    claimed(root, home)
+    copy = behind(root, home, tmp_path)
     refused(root, copy)
     note(root).unlink()
     claimed(root, copy)
@@ -98,10 +101,7 @@ def test_a_home_goes_on_after_crashes_between_its_own_token_and_the_note(
     for _ in range(3):
         claimed(root, home)
         note(root).write_text(before)
-    copy = tmp_path / "copy"
-    shutil.copytree(home, copy)
-    claimed(root, home)
-    refused(root, copy)
+    refused(root, behind(root, home, tmp_path))
 
 
 def test_a_home_goes_on_when_a_store_that_lost_the_note_for_a_while_has_it_again(

@@ -53,14 +53,20 @@ def test_a_dashboard_elsewhere_goes_by_the_settings_of_the_deployment(
     assert found.home == dashboard.home
 
 
-def test_the_shared_settings_are_among_the_published_facts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    published: dict[str, str] = {}
+@pytest.fixture
+def published(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The facts that are published, in place of a warehouse's."""
+    facts: dict[str, str] = {}
     monkeypatch.setattr(publish, "snapshot_dates", lambda *given: [])
     monkeypatch.setattr(
-        publish, "publish_rows", lambda owner, table, rows, origin: published.update(rows)
+        publish, "publish_rows", lambda owner, table, rows, origin: facts.update(rows)
     )
+    return facts
+
+
+def test_the_shared_settings_are_among_the_published_facts(
+    tmp_path: Path, published: dict[str, str]
+) -> None:
     settings = load_settings(tmp_path, contact_pause_days=12)
     work = SimpleNamespace(deployment=Deployment.of(settings), run_id="run")
     publish.publish_deployment(cast(Workspace, work), cast(Warehouse, SimpleNamespace(owner=None)))
@@ -69,13 +75,8 @@ def test_the_shared_settings_are_among_the_published_facts(
 
 
 def test_a_campaign_that_was_measured_is_told_where_there_is_no_home(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, published: dict[str, str]
 ) -> None:
-    published: dict[str, str] = {}
-    monkeypatch.setattr(publish, "snapshot_dates", lambda *given: [])
-    monkeypatch.setattr(
-        publish, "publish_rows", lambda owner, table, rows, origin: published.update(rows)
-    )
     home, elsewhere = load_settings(tmp_path / "home"), load_settings(tmp_path / "elsewhere")
     work = cast(Workspace, SimpleNamespace(deployment=Deployment.of(home), run_id="run"))
     warehouse = cast(Warehouse, SimpleNamespace(owner=None))

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from customer360.models.paired import Losses
-from customer360.models.revenue.model import RevenueModel
+from customer360.models.revenue.model import Floats, RevenueModel
 from customer360.models.revenue.rules import RULES, year_days_of
 from customer360.models.sampling import halves
 from customer360.models.stacking import kept, weights_of
@@ -67,8 +67,7 @@ def choose(rivals: Mapping[str, RevenueModel], validate: pd.DataFrame) -> Choice
         validate: Rows of the validation date.
     """
     actual = validate["revenue"].to_numpy(dtype=float)
-    days = year_days_of(validate)
-    singly = {kind: model.at(days).predict(validate) for kind, model in rivals.items()}
+    singly = _singly(rivals, validate)
     matrix = np.column_stack(list(singly.values()))
     blend = np.empty(len(actual))
     for judged in halves(validate):
@@ -85,10 +84,15 @@ def choose_rule(rivals: Mapping[str, RevenueModel], validate: pd.DataFrame) -> C
         rivals: By kind, of the training dates.
         validate: Rows of the validation date, some of whom bought.
     """
-    days = year_days_of(validate)
-    singly = {kind: model.at(days).predict(validate) for kind, model in rivals.items()}
+    singly = _singly(rivals, validate)
     losses = Losses.of(singly, validate["revenue"].to_numpy(dtype=float), CHOSEN_BY)
     return Choice(losses.choice([kind for kind in KINDS if kind in singly]), {}, losses)
+
+
+def _singly(rivals: Mapping[str, RevenueModel], validate: pd.DataFrame) -> dict[str, Floats]:
+    """What each expects of the rows, as of a business that is as old as it was then."""
+    days = year_days_of(validate)
+    return {kind: model.at(days).predict(validate) for kind, model in rivals.items()}
 
 
 def blended(models: Mapping[str, RevenueModel], weights: Mapping[str, float]) -> RevenueModel:
